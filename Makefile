@@ -1,0 +1,58 @@
+# Two commands are all that is needed: `make run` and `make test`. The others are listed by `make help`.
+# Stamps under .venv tell what is already installed, so a second `make run` starts at once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := src/forecourt/ui/static
+export UV_LINK_MODE ?= copy
+
+.PHONY: help setup run test check bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.forecourt $(VENV)/.assets ## make the virtual environment and the web assets
+
+run: setup ## start everything with a demo organisation and simulated stations
+	@exec $(BIN)/forecourt up --demo
+
+test: setup ## run the tests (real PostgreSQL, real sockets)
+	$(BIN)/python -m pytest
+
+check: setup ## lint, types, architecture, generated code, lock files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --cache-dir .cache/import_linter
+	$(BIN)/python tools/generate_ocpp.py --check
+	$(BIN)/python tools/check_locks.py
+
+bench: setup ## measure speed against the ordinary way and print the ratios
+	$(BIN)/python -m bench
+
+clean: ## remove everything that set-up made (never ./var, where the data lives)
+	rm -rf $(VENV) .cache web/node_modules $(STATIC)
+
+$(VENV)/.uv: requirements-uv.lock
+	@python=$$(tools/find_python.sh); \
+	[[ -x $(BIN)/python ]] || "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.locked: requirements.lock $(VENV)/.uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@touch $@
+
+# The build back end is the pinned uv itself, so installing the package fetches nothing.
+$(VENV)/.forecourt: pyproject.toml $(VENV)/.locked
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/.assets: $(VENV)/.uv $(shell find web -type f -not -path 'web/node_modules/*' 2>/dev/null)
+	@if [[ -f web/package.json ]]; then tools/build_assets.sh; fi
+	@touch $@

@@ -1,0 +1,190 @@
+"""Connections to PostgreSQL: a bounded pool whose every connection wears one role and sees one tenant at a time.
+
+The application logs in as a member of several roles that can't see past row-level security; each process takes the one
+role that its work needs. The tenant is set for one transaction only, so that a connection given back knows nobody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal, Self
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from forecourt.platform.errors import ForecourtError
+
+Role = Literal["forecourt_app", "forecourt_ingest", "forecourt_worker"]
+
+CONNECT_TIMEOUT_S = 5
+#: How long a caller waits for a free connection before it is told that the database is busy.
+ACQUIRE_TIMEOUT_S = 5.0
+#: Callers that may wait at once; beyond that the answer is immediate.
+MAX_WAITING = 1000
+#: A statement run this often on one connection is prepared by the server.
+PREPARE_THRESHOLD = 5
+#: Connections kept open while idle.
+MIN_SIZE = 1
+STATEMENT_TIMEOUT_MS = 30_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+#: An unused connection beyond MIN_SIZE is closed after this long.
+MAX_IDLE_S = 300.0
+#: How long the pool keeps trying to reach a lost server before it pauses; it resumes with the next request.
+RECONNECT_TIMEOUT_S = 30.0
+#: A server that acknowledges a commit it may lose breaks the promise made to stations.
+REQUIRED_ON = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+class DatabaseBusy(ForecourtError):
+    """The database is busy or away. Try again in a few seconds."""
+
+    status = 503
+    code = "database_busy"
+
+
+class DatabaseUnsafe(ForecourtError):
+    """The database is not safe to use. Correct what is named and start again."""
+
+    code = "database_unsafe"
+
+
+async def connect(url: str, role: Role | None = None, *, autocommit: bool = False) -> AsyncConnection[Any]:
+    """Opens one connection outside any pool, wearing a role if one is named; raises DatabaseBusy if it can't."""
+    try:
+        connection = await AsyncConnection.connect(
+            url, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_S, prepare_threshold=PREPARE_THRESHOLD
+        )
+    except psycopg.OperationalError as fault:
+        raise DatabaseBusy(f"PostgreSQL can't be reached: {_first_line(fault)}") from fault
+    try:
+        await _dress(connection, role)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _dress(connection: AsyncConnection[Any], role: Role | None) -> None:
+    """Takes the role for the whole life of the connection, and limits that keep a stuck caller from holding locks."""
+    if role is not None:
+        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    await connection.execute(
+        f"SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
+        f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_TIMEOUT_MS};"
+        "SET timezone = 'UTC'"
+    )
+    if not connection.autocommit:
+        await connection.commit()
+
+
+class Pool:
+    """A bounded set of connections of one role. Open it with `async with`, or `open` and `close`."""
+
+    def __init__(
+        self, url: str, role: Role, *, size: int, application: str = "forecourt", acquire_timeout_s: float | None = None
+    ) -> None:
+        async def dress(connection: AsyncConnection[Any]) -> None:
+            await _dress(connection, role)
+
+        self._pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+            url,
+            min_size=min(MIN_SIZE, size),
+            max_size=size,
+            open=False,
+            configure=dress,
+            name=application,
+            timeout=ACQUIRE_TIMEOUT_S if acquire_timeout_s is None else acquire_timeout_s,
+            max_waiting=MAX_WAITING,
+            max_idle=MAX_IDLE_S,
+            reconnect_timeout=RECONNECT_TIMEOUT_S,
+            kwargs={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "prepare_threshold": PREPARE_THRESHOLD,
+                "application_name": application,
+            },
+        )
+        self._inspection: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Starts the pool without waiting for the server, so that a process can start while the database is away."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Gives back every connection; those in use are closed when they return."""
+        if self._inspection is not None:
+            self._inspection.cancel()
+        await self._pool.close(timeout=CONNECT_TIMEOUT_S)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """A bare connection: the caller owns its transactions. Raises DatabaseBusy when none comes free in time."""
+        try:
+            connection = await self._pool.getconn()
+        except (PoolTimeout, TooManyRequests) as fault:
+            raise DatabaseBusy from fault
+        try:
+            yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: int) -> AsyncIterator[AsyncConnection[Any]]:
+        """One connection, one transaction, one tenant's rows; commits on leaving, rolls back on an error."""
+        async with self.connection() as connection, self._transaction(connection):
+            await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
+            yield connection
+
+    @asynccontextmanager
+    async def anyone(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """One transaction without a tenant: sees no tenant's rows, only the lookup functions made for it."""
+        async with self.connection() as connection, self._transaction(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+        """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy.
+
+        One lost connection usually means a restarted server, so the idle ones are looked at before they are lent out.
+        """
+        try:
+            async with connection.transaction():
+                yield
+        except psycopg.OperationalError as fault:
+            if not connection.broken:
+                raise
+            if self._inspection is None or self._inspection.done():
+                self._inspection = asyncio.create_task(self._pool.check())
+            raise DatabaseBusy from fault
+
+
+async def check_safe(connection: AsyncConnection[Any]) -> None:
+    """Raises DatabaseUnsafe unless a commit survives a power cut and this role is held by row-level security."""
+    for name in REQUIRED_ON:
+        row = await (await connection.execute("SELECT current_setting(%s)", (name,))).fetchone()
+        if row is None or row[0] == "off":
+            raise DatabaseUnsafe(
+                f"PostgreSQL runs with {name} off: it would lose what stations were told is stored. Turn it on."
+            )
+    row = await (
+        await connection.execute(
+            "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname IN (current_user, session_user)"
+            " AND (rolsuper OR rolbypassrls) LIMIT 1"
+        )
+    ).fetchone()
+    if row is not None:
+        raise DatabaseUnsafe(
+            f"The database role {row[0]} passes row-level security by: tenants would see each other."
+            " Let FORECOURT_DATABASE_URL name an ordinary role, and FORECOURT_MIGRATE_URL the owner of the tables."
+        )
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).partition("\n")[0]
