@@ -1,0 +1,109 @@
+"""Real servers for every test that asks for them; started once a run, only if some test does.
+
+| fixture        | lives for | what it is                                                                          |
+|----------------|-----------|-------------------------------------------------------------------------------------|
+| `servers`      | the run   | `Servers`: one embedded PostgreSQL and one NATS in a temporary folder               |
+| `database`     | a module  | `Database`: a fresh, migrated database, cloned from a template; dropped afterwards  |
+| `database_url` | a module  | `database.url`: it as the application's login (SET ROLE to forecourt_app and so on) |
+| `admin_url`    | a module  | `database.admin_url`: it as a superuser, past row-level security                    |
+| `nats_url`     | the run   | the NATS server                                                                     |
+| `clock`        | a test    | a `FakeClock`                                                                       |
+
+A test that needs a database of its own makes it by `with servers.database() as database`. A test that kills servers
+starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
+"""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import pytest_asyncio
+from msgspec import Struct
+
+from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
+from forecourt.platform.embedded.postgres import ADMIN, LOGIN
+from forecourt.platform.migrate import migrate
+from tests.support import FakeClock
+
+TEMPLATE = "forecourt_template"
+CONNECT_TIMEOUT_S = 5
+
+
+class Database(Struct, frozen=True, kw_only=True):
+    """One database by its two addresses."""
+
+    url: str
+    admin_url: str
+
+
+class Servers:
+    """The servers of the run, and as many databases as tests ask for."""
+
+    def __init__(self, postgres: EmbeddedPostgres, nats: EmbeddedNats) -> None:
+        self.postgres = postgres
+        self.nats = nats
+        self._numbers = itertools.count(1)
+        self._has_template = False
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """A fresh database with every room's migrations applied, dropped on leaving whoever still uses it."""
+        if not self._has_template:
+            self._run(f"CREATE DATABASE {TEMPLATE}")
+            migrate(self.postgres.url(ADMIN, TEMPLATE), LOGIN)
+            self._has_template = True
+        with self.empty_database(TEMPLATE) as database:
+            yield database
+
+    @contextmanager
+    def empty_database(self, template: str = "template1") -> Iterator[Database]:
+        """A database that no migration has seen."""
+        name = f"test_{next(self._numbers)}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield Database(url=self.postgres.url(LOGIN, name), admin_url=self.postgres.url(ADMIN, name))
+        finally:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _run(self, statement: str) -> None:
+        url = self.postgres.url(ADMIN, "postgres")
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    folder = tmp_path_factory.mktemp("servers")
+    async with (
+        EmbeddedPostgres(folder, configuration={"shared_buffers": "64MB"}) as postgres,
+        EmbeddedNats(folder) as nats,
+    ):
+        yield Servers(postgres, nats)
+
+
+@pytest.fixture(scope="module")
+def database(servers: Servers) -> Iterator[Database]:
+    with servers.database() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def database_url(database: Database) -> str:
+    return database.url
+
+
+@pytest.fixture(scope="module")
+def admin_url(database: Database) -> str:
+    return database.admin_url
+
+
+@pytest.fixture(scope="session")
+def nats_url(servers: Servers) -> str:
+    return servers.nats.url
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()

@@ -1,0 +1,31 @@
+"""What tests of several rooms share and that is no fixture."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A `forecourt.platform.clock.Clock` that stands still until it is told to go on."""
+
+    def __init__(self, at: datetime = EPOCH) -> None:
+        assert at.tzinfo is not None
+        self._now = at
+        self._monotonic = 1_000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass, the steady one as well."""
+        assert seconds >= 0
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds
+
+    def set(self, at: datetime) -> None:
+        """Sets the time of day, as an operator or a time server does; the steady time does not care."""
+        assert at.tzinfo is not None
+        self._now = at
