@@ -1,0 +1,37 @@
+"""What a station is, in words and rules without I/O."""
+
+from collections.abc import Sequence
+from typing import Final
+
+OFFLINE: Final = "Offline"
+
+#: States a connector may be in, the one that speaks for the whole station first. Unavailable comes after Available: a
+#: station is out of service only when nothing of it is in service.
+STATE_PRIORITY: Final = (
+    "Faulted",
+    "Charging",
+    "SuspendedEVSE",
+    "SuspendedEV",
+    "Finishing",
+    "Preparing",
+    "Occupied",
+    "Reserved",
+    "Available",
+    "Unavailable",
+)
+_RANK: Final = {state: rank for rank, state in enumerate(STATE_PRIORITY)}
+
+#: Every word a whole station can be described with.
+STATION_STATES: Final = (*STATE_PRIORITY, OFFLINE)
+
+
+def station_state(connected: bool, connector_states: Sequence[str]) -> str:
+    """One word for the whole station from the states of its connectors.
+
+    The pseudo-connector (0, 0) of OCPP 1.6 stands for the station itself: pass its state only when it is Faulted.
+    A connected station that has told nothing yet counts as Available; a state we don't know counts as least telling.
+    """
+    if not connected:
+        return OFFLINE
+    known = [state for state in connector_states if state in _RANK]
+    return min(known, key=_RANK.__getitem__, default="Available")
