@@ -51,6 +51,7 @@ class Servers:
     def database(self) -> Iterator[Database]:
         """A fresh database with every room's migrations applied, dropped on leaving whoever still uses it."""
         if not self._has_template:
+            self._run(f"DROP DATABASE IF EXISTS {TEMPLATE}")  # left behind by a migration that failed
             self._run(f"CREATE DATABASE {TEMPLATE}")
             migrate(self.postgres.url(ADMIN, TEMPLATE), LOGIN)
             self._has_template = True
