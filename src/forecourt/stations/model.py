@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from forecourt.platform.digest import keyed_digest
+
 OFFLINE: Final = "Offline"
 
 #: States a connector may be in, the one that speaks for the whole station first. Unavailable comes after Available: a
@@ -25,6 +27,11 @@ _RANK: Final = {state: rank for rank, state in enumerate(STATE_PRIORITY)}
 STATION_STATES: Final = (*STATE_PRIORITY, OFFLINE)
 
 
+def shown_state(state: str, activity: str | None) -> str:
+    """What a connector is shown as: 2.x says only Occupied, its transaction says what the car does."""
+    return activity if state == "Occupied" and activity is not None else state
+
+
 def station_state(connected: bool, connector_states: Sequence[str]) -> str:
     """One word for the whole station from the states of its connectors.
 
@@ -35,3 +42,8 @@ def station_state(connected: bool, connector_states: Sequence[str]) -> str:
         return OFFLINE
     known = [state for state in connector_states if state in _RANK]
     return min(known, key=_RANK.__getitem__, default="Available")
+
+
+def password_hash(secret_key: bytes, password: str) -> bytes:
+    """What the database and the gateways keep of a station's password: 32 bytes, keyed with the deployment's secret."""
+    return keyed_digest(secret_key, "station", password)

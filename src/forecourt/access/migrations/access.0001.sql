@@ -47,7 +47,7 @@ CREATE INDEX api_keys_of_tenant ON api_keys (tenant_id, key_id);
 CREATE TABLE audit (
     audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id int NOT NULL REFERENCES organisations (tenant_id),
-    at timestamptz NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
     actor text NOT NULL,
     action text NOT NULL,
     object text NOT NULL,

@@ -1,0 +1,71 @@
+"""Lists that go on: a page of items and the opaque cursor of the next.
+
+A cursor holds the place of the last item, never an offset, so that rows which come or go meanwhile are neither skipped
+nor shown twice.
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from forecourt.platform.errors import ForecourtError
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 50
+#: The longest cursor that is looked at.
+MAX_CURSOR_LENGTH = 200
+
+Item = TypeVar("Item")
+Row = TypeVar("Row")
+
+_places = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)], ...])
+
+
+class CursorRefused(ForecourtError):
+    """The cursor is not one that this list gave out. Start again without a cursor."""
+
+    status = 400
+    code = "cursor-refused"
+
+
+class Page(Struct, Generic[Item], frozen=True, kw_only=True):
+    """One page of a list."""
+
+    items: list[Item]
+    next: Annotated[str | None, Meta(description="The cursor of the next page; null at the end.")]
+
+
+def encode_cursor(*place: int) -> str:
+    """The place of an item, as text that fits a query string."""
+    body = msgspec.json.encode(place)
+    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, length: int = 1) -> tuple[int, ...] | None:
+    """The place that a cursor stands for, `length` ints of 64 bits; None for no cursor. Raises CursorRefused."""
+    if cursor is None:
+        return None
+    if len(cursor) > MAX_CURSOR_LENGTH:
+        raise CursorRefused
+    try:
+        raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place = _places.decode(raw[4:])
+    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as fault:
+        raise CursorRefused from fault
+    if raw[:4] != zlib.crc32(raw[4:]).to_bytes(4, "big") or len(place) != length:
+        raise CursorRefused
+    return place
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[int, ...]], show: Callable[[Row], Item]
+) -> Page[Item]:
+    """The page made of up to `limit` of the rows, which were read with `limit + 1` to learn whether there are more."""
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return Page(items=[show(row) for row in shown], next=encode_cursor(*place(shown[-1])) if more else None)
