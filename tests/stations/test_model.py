@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from forecourt.stations.model import STATE_PRIORITY, station_state
@@ -24,6 +26,6 @@ def test_a_state_from_a_newer_version_never_hides_a_known_one() -> None:
     assert station_state(True, ["Levitating", "Preparing"]) == "Preparing"
 
 
-@pytest.mark.parametrize(("stronger", "weaker"), zip(STATE_PRIORITY, STATE_PRIORITY[1:], strict=False))
+@pytest.mark.parametrize(("stronger", "weaker"), pairwise(STATE_PRIORITY))
 def test_the_more_telling_state_wins_in_either_order(stronger: str, weaker: str) -> None:
     assert station_state(True, [stronger, weaker]) == station_state(True, [weaker, stronger]) == stronger

@@ -1,0 +1,112 @@
+"""The page shell: one Jinja2 environment over the templates of all rooms, and how a page becomes a response.
+
+A template is named `<room>/<file>`. The theme a person chose comes as a cookie, so that the first paint has it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from litestar import MediaType, Response
+from litestar.connection import ASGIConnection
+from litestar.response import Redirect
+from msgspec import Struct
+
+from forecourt.platform.clock import Clock
+from forecourt.ui import formats
+from forecourt.ui.assets import Assets
+
+TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
+THEME_COOKIE: Final = "theme"
+THEMES: Final = frozenset({"light", "dark"})
+SIGN_IN_PATH: Final = "/sign-in"
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Viewer(Protocol):
+    """Who is signed in on this page."""
+
+    @property
+    def tenant_id(self) -> int: ...
+
+    @property
+    def organisation(self) -> str:
+        """The name of the tenant, as shown."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Of the person, or the e-mail address."""
+        ...
+
+
+class Authenticate(Protocol):
+    """Tells who is signed in on a connection, by its cookie; None for nobody."""
+
+    async def __call__(self, connection: Connection, /) -> Viewer | None: ...
+
+
+class NavItem(Struct, frozen=True, kw_only=True):
+    """One entry of the main navigation; `key` is what a page says to be the current one."""
+
+    key: str
+    label: str
+    href: str
+
+
+class Shell:
+    """Renders pages. `templates` maps a room to its folder; the shell's own are `ui`."""
+
+    def __init__(
+        self, *, assets: Assets, templates: Mapping[str, Path], navigation: Sequence[NavItem], clock: Clock
+    ) -> None:
+        folders = {"ui": TEMPLATES_DIR, **templates}
+        self._environment = Environment(
+            loader=PrefixLoader({room: FileSystemLoader(folder) for room, folder in folders.items()}),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals.update(
+            asset=assets.address, navigation=tuple(navigation), state_words=formats.STATE_WORDS
+        )
+        self._environment.filters.update(
+            kw=formats.kw,
+            kwh=formats.kwh,
+            rated_kw=formats.rated_kw,
+            pct=formats.pct,
+            count=formats.count,
+            state_word=formats.state_word,
+            stamp=formats.stamp,
+            ago=lambda at: formats.ago(at, clock.now()),
+        )
+
+    def page(
+        self,
+        template: str,
+        connection: Connection,
+        *,
+        viewer: Viewer | None = None,
+        current: str = "",
+        status: int = 200,
+        **context: Any,
+    ) -> Response[str]:
+        """A whole page or a fragment as a response. Never stored by the browser: it holds one tenant's rows."""
+        theme = connection.cookies.get(THEME_COOKIE, "")
+        content = self._environment.get_template(template).render(
+            context, theme=theme if theme in THEMES else "", viewer=viewer, current=current
+        )
+        return Response(
+            content, media_type=MediaType.HTML, status_code=status, headers={"cache-control": "private, no-store"}
+        )
+
+
+def to_sign_in(connection: Connection) -> Redirect:
+    """Sends somebody who is not signed in to the sign-in page, and back to where they wanted to be afterwards."""
+    wanted = connection.url.path + (f"?{connection.url.query}" if connection.url.query else "")
+    return Redirect(f"{SIGN_IN_PATH}?next={quote(wanted, safe='')}", status_code=303)
