@@ -129,11 +129,11 @@ def _run_whole(migration: Migration) -> None:
 
 
 def _apply(backend: _Backend, folders: Sequence[Path]) -> list[str]:
-    migrations = read_migrations(*(str(folder) for folder in folders))
-    for migration in migrations:
-        _check_name(migration)
     applied: list[str] = []
     try:
+        migrations = read_migrations(*(str(folder) for folder in folders))
+        for migration in migrations:
+            _check_name(migration)
         for migration in backend.to_apply(migrations):
             current = migration.id
             try:

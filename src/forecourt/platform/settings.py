@@ -108,7 +108,7 @@ def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
     values = _from_file(file) if file is not None else {}
     values |= _from_environment(env)
     try:
-        settings = msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as fault:
         raise SettingsError(_explain(fault)) from None
     _check_together(settings)
@@ -143,8 +143,14 @@ def _field(key: str, spelling: str) -> str:
     raise SettingsError(f"There is no setting {spelling}.{hint}")
 
 
+def _path(kind: type[Any], value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError
+
+
 def _explain(fault: msgspec.ValidationError) -> str:
-    """Names the variable of a bad value without repeating the value, which may be a secret."""
+    """Names the variable of a bad value and what it must be; never repeats what may be a secret."""
     reason, _, where = str(fault).partition(" - at `$.")
     field = where.rstrip("`")
     name = next((short for short, long in RENAMED.items() if long == field), field)

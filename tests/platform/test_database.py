@@ -1,0 +1,111 @@
+"""The pool: one tenant at a time, bounded, with deadlines; and what it refuses to start on."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from forecourt.platform.database import DatabaseBusy, DatabaseUnsafe, Pool, Role, check_safe, connect
+from tests.conftest import Database, Servers
+
+ROLE: Role = "forecourt_app"
+
+
+@pytest.fixture(scope="module")
+def notes(database: Database) -> str:
+    """A database with one table under row-level security and a row of each of two tenants."""
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("CREATE TABLE notes (tenant_id int NOT NULL, body text)")
+        connection.execute("ALTER TABLE notes ENABLE ROW LEVEL SECURITY")
+        connection.execute("CREATE POLICY own ON notes USING (tenant_id = forecourt_tenant())")
+        connection.execute("GRANT SELECT, INSERT ON notes TO forecourt_app")
+        connection.execute("INSERT INTO notes VALUES (1, 'one'), (2, 'two')")
+    return database.url
+
+
+async def read(pool: Pool, tenant_id: int | None) -> list[str]:
+    visit = pool.anyone() if tenant_id is None else pool.tenant(tenant_id)
+    async with visit as connection:
+        rows = await (await connection.execute("SELECT body FROM notes")).fetchall()
+    return [body for (body,) in rows]
+
+
+async def test_a_transaction_sees_its_own_tenant_and_the_next_one_has_forgotten_it(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        assert await read(pool, 1) == ["one"]
+        assert await read(pool, 2) == ["two"]
+        assert await read(pool, None) == []
+
+
+async def test_a_tenant_can_not_write_rows_of_another(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with pool.tenant(1) as connection:
+                await connection.execute("INSERT INTO notes VALUES (2, 'forged')")
+        assert await read(pool, 2) == ["two"]
+
+
+async def test_an_error_inside_rolls_everything_back(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        with pytest.raises(LookupError):
+            async with pool.tenant(1) as connection:
+                await connection.execute("INSERT INTO notes VALUES (1, 'half')")
+                raise LookupError
+        assert await read(pool, 1) == ["one"]
+
+
+async def test_a_hundred_callers_on_two_connections_are_all_served(notes: str) -> None:
+    async with Pool(notes, ROLE, size=2) as pool:
+        answers = await asyncio.gather(*(read(pool, 1 + number % 2) for number in range(100)))
+    assert answers == [["one"], ["two"]] * 50
+
+
+async def test_who_waits_too_long_for_a_connection_is_told_that_the_database_is_busy(notes: str) -> None:
+    async with Pool(notes, ROLE, size=1, acquire_timeout_s=0.05) as pool, pool.tenant(1):
+        with pytest.raises(DatabaseBusy) as busy:
+            await read(pool, 1)
+    assert busy.value.status == 503
+
+
+async def test_a_connection_cut_by_the_server_costs_its_caller_only(notes: str, database: Database) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        with pytest.raises(DatabaseBusy):
+            async with pool.tenant(1) as connection:
+                with psycopg.connect(database.admin_url) as admin:
+                    admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+                await connection.execute("SELECT 1")
+        assert await read(pool, 1) == ["one"]
+
+
+async def test_an_unreachable_server_is_busy_not_a_crash() -> None:
+    with pytest.raises(DatabaseBusy, match="can't be reached"):
+        await connect("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_the_application_s_own_login_is_safe(notes: str) -> None:
+    async with await connect(notes, ROLE) as connection:
+        await check_safe(connection)
+
+
+async def test_a_role_that_passes_row_level_security_by_is_refused(admin_url: str) -> None:
+    async with await connect(admin_url) as connection:
+        with pytest.raises(DatabaseUnsafe, match="FORECOURT_MIGRATE_URL"):
+            await check_safe(connection)
+
+
+async def test_wearing_a_role_does_not_hide_a_superuser(admin_url: str) -> None:
+    async with await connect(admin_url, ROLE) as connection:
+        with pytest.raises(DatabaseUnsafe):
+            await check_safe(connection)
+
+
+async def test_a_server_that_may_lose_commits_is_refused(notes: str) -> None:
+    async with await connect(f"{notes}&options=-csynchronous_commit%3Doff", ROLE) as connection:
+        with pytest.raises(DatabaseUnsafe, match="synchronous_commit"):
+            await check_safe(connection)
+
+
+async def test_the_login_has_no_rights_before_it_takes_a_role(notes: str, servers: Servers) -> None:
+    async with await connect(notes) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await connection.execute("SELECT * FROM notes")
