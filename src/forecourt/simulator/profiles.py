@@ -1,0 +1,187 @@
+"""Charging profiles as a station keeps them, and the limit that they make at any moment.
+
+OCPP 1.6 §3.13 and 2.0.1 K01: per purpose the highest stack level that is valid now leads; a transaction's own profile
+stands for the default; the station's maximum and external limits cap the result.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from forecourt.simulator.car import VOLTAGE_V
+
+MAX_PURPOSES = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
+TX_DEFAULT, TX = "TxDefaultProfile", "TxProfile"
+NO_LIMIT_W = 1e9
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """One installed profile. `periods` are (seconds from the start, limit in `unit`, phases or None)."""
+
+    id: int
+    evse: int
+    stack: int
+    purpose: str
+    kind: str
+    unit: str
+    periods: tuple[tuple[int, float, int | None], ...]
+    recurrency: str | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    start: datetime | None = None
+    duration_s: int | None = None
+    transaction: str | None = None
+    #: As it came, to be reported as it came.
+    wire: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def limit_w(self, now: datetime, began: datetime | None, phases: int) -> float | None:
+        """The limit over all phases, or None where this profile says nothing."""
+        if (self.valid_from and now < self.valid_from) or (self.valid_to and now >= self.valid_to):
+            return None
+        start = self._start(now, began)
+        if start is None or now < start:
+            return None
+        elapsed_s = (now - start).total_seconds()
+        if self.duration_s is not None and elapsed_s >= self.duration_s:
+            return None
+        limit: float | None = None
+        for at_s, value, by_phases in self.periods:
+            if at_s > elapsed_s:
+                break
+            limit = value if self.unit == "W" else value * VOLTAGE_V * min(by_phases or phases, phases)
+        return limit
+
+    def _start(self, now: datetime, began: datetime | None) -> datetime | None:
+        if self.kind == "Relative":
+            return began
+        if self.kind != "Recurring":
+            return self.start or began or now
+        first = self.start or now
+        every = timedelta(days=7 if self.recurrency == "Weekly" else 1)
+        return first + every * ((now - first) // every)
+
+
+class Limits:
+    """All profiles of one station."""
+
+    def __init__(self) -> None:
+        self._profiles: dict[int, Profile] = {}
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self._profiles.values())
+
+    def __len__(self) -> int:
+        return len(self._profiles)
+
+    def install(self, profile: Profile) -> None:
+        """Replaces a profile of the same id, and one of the same place, purpose and stack level."""
+        place = (profile.evse, profile.purpose, profile.stack)
+        same = [p.id for p in self._profiles.values() if (p.evse, p.purpose, p.stack) == place]
+        for key in same:
+            del self._profiles[key]
+        self._profiles[profile.id] = profile
+
+    def clear(self, id: int | None, evse: int | None, purpose: str | None, stack: int | None) -> int:
+        """Removes what fits every given criterion, and says how many."""
+        gone = [
+            p.id
+            for p in self._profiles.values()
+            if (p.id == id if id is not None else True)
+            and (evse is None or p.evse == evse)
+            and (purpose is None or p.purpose == purpose)
+            and (stack is None or p.stack == stack)
+        ]
+        for key in gone:
+            del self._profiles[key]
+        return len(gone)
+
+    def forget(self, transaction: str, evse: int) -> None:
+        """A transaction's own profiles end with it."""
+        for p in list(self._profiles.values()):
+            if p.purpose == TX and p.evse == evse and p.transaction in (None, transaction):
+                del self._profiles[p.id]
+
+    def limit_w(self, evse: int, now: datetime, began: datetime | None, phases: int, sharing: int = 1) -> float:
+        """What one EVSE may draw. The station's maximum is shared equally by the EVSEs that charge."""
+        caps = [NO_LIMIT_W]
+        for purpose in MAX_PURPOSES:
+            whole = self._leading(purpose, (0,), now, began, phases)
+            if whole is not None:
+                caps.append(whole / max(1, sharing))
+            own = self._leading(purpose, (evse,), now, began, phases) if evse else None
+            if own is not None:
+                caps.append(own)
+        running = self._leading(TX, (evse,), now, began, phases) if began else None
+        if running is None:
+            running = self._leading(TX_DEFAULT, (evse, 0), now, began, phases)
+        if running is not None:
+            caps.append(running)
+        return max(0.0, min(caps))
+
+    def composite(
+        self, evse: int, now: datetime, began: datetime | None, phases: int, duration_s: int, most_w: float
+    ) -> list[tuple[int, float]]:
+        """(second, W) steps of the limit from now on, found by looking at every edge of every profile."""
+        edges = {0}
+        for p in self._profiles.values():
+            start = p._start(now, began) or now
+            for at in [*(start + timedelta(seconds=s) for s, _, _ in p.periods), p.valid_from, p.valid_to]:
+                if at is not None:
+                    edges.add(int((at - now).total_seconds()))
+            if p.duration_s is not None:
+                edges.add(int((start - now).total_seconds()) + p.duration_s)
+        steps: list[tuple[int, float]] = []
+        for edge in sorted(e for e in edges if 0 <= e < duration_s):
+            limit = min(most_w, self.limit_w(evse, now + timedelta(seconds=edge), began, phases))
+            if not steps or steps[-1][1] != limit:
+                steps.append((edge, limit))
+        return steps
+
+    def _leading(
+        self, purpose: str, evses: tuple[int, ...], now: datetime, began: datetime | None, phases: int
+    ) -> float | None:
+        best: tuple[int, float] | None = None
+        for p in self._profiles.values():
+            if p.purpose != purpose or p.evse not in evses or (best and p.stack <= best[0]):
+                continue
+            limit = p.limit_w(now, began, phases)
+            if limit is not None:
+                best = (p.stack, limit)
+        return best[1] if best else None
+
+
+def read(wire: dict[str, Any], evse: int) -> Profile:
+    """A profile as the wire has it: `csChargingProfiles` of 1.6 or `chargingProfile` of 2.x."""
+    schedule = wire["chargingSchedule"]
+    if isinstance(schedule, list):
+        schedule = schedule[0]
+    transaction = wire.get("transactionId")
+    return Profile(
+        id=wire.get("id", wire.get("chargingProfileId", 0)),
+        evse=evse,
+        stack=wire["stackLevel"],
+        purpose=wire["chargingProfilePurpose"],
+        kind=wire["chargingProfileKind"],
+        unit=schedule["chargingRateUnit"],
+        periods=tuple(
+            (p["startPeriod"], p["limit"], p.get("numberPhases"))
+            for p in schedule["chargingSchedulePeriod"]
+            if "limit" in p
+        ),
+        recurrency=wire.get("recurrencyKind"),
+        valid_from=_time(wire.get("validFrom")),
+        valid_to=_time(wire.get("validTo")),
+        start=_time(schedule.get("startSchedule")),
+        duration_s=schedule.get("duration"),
+        transaction=None if transaction is None else str(transaction),
+        wire=wire,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    at = msgspec.convert(text, datetime)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
