@@ -1,0 +1,147 @@
+"""The gateway process: wires the gateway to PostgreSQL, the bus and its sockets, and runs until it is told to stop."""
+
+import asyncio
+import gc
+import resource
+import signal
+from typing import Any
+from uuid import uuid4
+
+import structlog
+import uvloop
+from psycopg import AsyncConnection
+
+from forecourt.app.routing import routes
+from forecourt.platform import database
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.errors import SettingsError
+from forecourt.platform.live import LiveFeed
+from forecourt.platform.settings import Settings
+from forecourt.sessions.lanes import LANES as SESSION_LANES
+from forecourt.sessions.service import Sessions
+from forecourt.stations.gateway.lanes import LANES as STATION_LANES
+from forecourt.stations.gateway.reports import StationReports
+from forecourt.stations.gateway.roster import Roster
+from forecourt.stations.gateway.server import Gateway
+from forecourt.stations.gateway.transport import carrier, server_tls
+
+log = structlog.get_logger(__name__)
+
+#: Connections beside the group commit's own: roster and lease.
+POOL_SIZE = 2
+#: Sockets a process may hold; a hard limit below it is taken as it is.
+MAX_FILES = 65_536
+#: Station state is long-lived: a full collection over it would stop the loop, so generations are collected rarely.
+GC_THRESHOLDS = (50_000, 20, 100)
+FREEZE_EVERY_S = 60.0
+START_DEADLINE_S = 60.0
+START_RETRY_S = 0.5
+COMMIT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 5_000
+
+
+def main(settings: Settings) -> None:
+    """Serve stations until SIGTERM or SIGINT, then drain."""
+    if settings.database_url is None or settings.nats_url is None:
+        raise SettingsError("The gateway needs FORECOURT_DATABASE_URL and FORECOURT_NATS_URL, or use `forecourt up`.")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Start, say so, wait for the signal, drain."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    assert settings.database_url is not None and settings.nats_url is not None
+    await _wait_for_database(settings.database_url)
+    bus = await Bus.connect(settings.nats_url)
+    async with database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool:
+        live = LiveFeed(bus)
+        gateway = build(settings, bus, pool, live)
+        await gateway.start()
+        publishing = asyncio.create_task(live.run())
+        freezing = asyncio.create_task(_keep_frozen())
+        servers = await _listen(settings, gateway)
+        log.info("gateway ready", port=settings.ocpp_port, gateway=gateway.gateway_id, stations=len(gateway.roster))
+        await stopping.wait()
+        log.info("gateway drains", connected=len(gateway.connections))
+        for server in servers:
+            await server.stop()
+        await gateway.drain()
+        await live.flush()
+        publishing.cancel()
+        freezing.cancel()
+        await bus.close()
+
+
+def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> Gateway:
+    """The gateway with its rooms: routes and lanes of stations and sessions."""
+    url = settings.database_url
+    assert url is not None
+
+    async def connect() -> AsyncConnection[Any]:
+        connection = await database.connect(url, "forecourt_ingest", autocommit=True)
+        await connection.execute(
+            f"SET statement_timeout = {COMMIT_TIMEOUT_MS}; SET lock_timeout = {LOCK_TIMEOUT_MS};"  # type: ignore[arg-type]
+            " SET synchronous_commit = on; SET enable_seqscan = off"
+        )
+        return connection
+
+    clock = SystemClock()
+    reports = StationReports(clock, live, settings.heartbeat_interval_s)
+    sessions = Sessions(live, reports)
+    return Gateway(
+        str(uuid4()),
+        clock=clock,
+        bus=bus,
+        connect=connect,
+        pool=pool,
+        roster=Roster(settings.secret()),
+        routes=routes(reports, sessions),
+        reports=reports,
+        lanes=(*STATION_LANES, *SESSION_LANES),
+    )
+
+
+async def _listen(settings: Settings, gateway: Gateway) -> list[Any]:
+    plain = carrier(gateway, settings.ocpp_transport, None)
+    await plain.start(settings.host, settings.ocpp_port)
+    servers: list[Any] = [plain]
+    if settings.ocpp_tls_port is not None:
+        authorities = None if settings.ocpp_tls_ca is None else str(settings.ocpp_tls_ca)
+        context = server_tls(str(settings.ocpp_tls_cert), str(settings.ocpp_tls_key), authorities)
+        secure = carrier(gateway, settings.ocpp_transport, context)
+        await secure.start(settings.host, settings.ocpp_tls_port)
+        servers.append(secure)
+    return servers
+
+
+async def _wait_for_database(url: str) -> None:
+    """Wait until PostgreSQL answers, then refuse to serve on one that may lose a commit or shows all tenants."""
+    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
+    while True:
+        try:
+            connection = await database.connect(url, "forecourt_ingest")
+            break
+        except database.DatabaseBusy:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(START_RETRY_S)
+    try:
+        await database.check_safe(connection)
+    finally:
+        await connection.close()
+
+
+async def _keep_frozen() -> None:
+    """Move what survived out of the collector's sight, so that collections stay short however many stations."""
+    gc.set_threshold(*GC_THRESHOLDS)
+    while True:
+        gc.collect()
+        gc.freeze()
+        await asyncio.sleep(FREEZE_EVERY_S)

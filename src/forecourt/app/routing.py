@@ -1,0 +1,19 @@
+"""The routing table: which verb takes which report of a station. A table of contents of what stations can say."""
+
+from forecourt.ocpp import neutral
+from forecourt.sessions.service import Sessions
+from forecourt.stations.gateway.inbound import Routes
+from forecourt.stations.gateway.reports import StationReports
+
+
+def routes(stations: StationReports, sessions: Sessions) -> Routes:
+    """Neutral report -> verb."""
+    return {
+        neutral.Boot: stations.boot,
+        neutral.Heartbeat: stations.heartbeat,
+        neutral.ConnectorStatus: stations.status,
+        neutral.Authorize: sessions.authorize,
+        neutral.TransactionReport: sessions.record,
+        neutral.MeterReport: sessions.measure,
+        neutral.Notice: stations.notice,
+    }

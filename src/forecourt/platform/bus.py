@@ -1,0 +1,155 @@
+"""The bus (NATS): commands to gateways by request and reply, and live fan-out. Never the truth.
+
+What is lost here is repaired from PostgreSQL: a missed refresh by polling, a missed delta by the next one, a command
+without reply by its deadline.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import nats
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from forecourt.platform.errors import ForecourtError
+
+log = structlog.get_logger(__name__)
+
+CONNECT_DEADLINE_S = 5
+RECONNECT_WAIT_S = 0.5
+#: Bytes kept for sending while the bus is away; live deltas beyond it are dropped.
+MAX_PENDING_BYTES = 2 * 1024 * 1024
+DRAIN_DEADLINE_S = 3
+
+
+class NoResponders(ForecourtError):
+    """Nobody listens on this subject of the bus."""
+
+    status = 503
+    code = "no-responders"
+
+
+class BusTimeout(ForecourtError):
+    """The bus gave no reply within the deadline."""
+
+    status = 504
+    code = "bus-timeout"
+
+
+class BusAway(ForecourtError):
+    """The message bus can't be reached. It reconnects by itself; try again in a moment."""
+
+    status = 503
+    code = "bus-away"
+
+
+Handler = Callable[[str, bytes, str], Awaitable[None]]
+
+
+class Bus:
+    """One connection to the bus, for the life of a process."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls, url: str) -> "Bus":
+        """Connect within CONNECT_DEADLINE_S or raise BusAway; afterwards reconnect for ever."""
+
+        async def quiet(fault: Exception) -> None:
+            log.debug("bus fault", fault=type(fault).__name__)
+
+        async def back() -> None:
+            log.info("bus reconnected")
+
+        async def gone() -> None:
+            log.warning("bus away")
+
+        try:
+            client = await nats.connect(
+                url,
+                connect_timeout=CONNECT_DEADLINE_S,
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RECONNECT_WAIT_S,
+                pending_size=MAX_PENDING_BYTES,
+                drain_timeout=DRAIN_DEADLINE_S,
+                error_cb=quiet,
+                reconnected_cb=back,
+                disconnected_cb=gone,
+            )
+        except (OSError, nats.errors.Error, TimeoutError) as fault:
+            raise BusAway from fault
+        return cls(client)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the bus can be reached at this moment."""
+        return self._client.is_connected
+
+    async def publish(self, subject: str, data: bytes, reply: str = "") -> None:
+        """Send to whoever listens; lost if nobody does. Raises BusAway when the bus is away and its buffer full."""
+        try:
+            await self._client.publish(subject, data, reply=reply)
+        except (nats.errors.Error, OSError) as fault:
+            raise BusAway from fault
+
+    async def request(self, subject: str, data: bytes, deadline_s: float) -> bytes:
+        """Ask one listener. Raises NoResponders at once when there is none, BusTimeout at the deadline."""
+        try:
+            message = await self._client.request(subject, data, timeout=deadline_s)
+        except nats.errors.NoRespondersError as fault:
+            raise NoResponders from fault
+        except (nats.errors.TimeoutError, TimeoutError) as fault:
+            raise BusTimeout from fault
+        except (nats.errors.Error, OSError) as fault:
+            raise BusAway from fault
+        return bytes(message.data)
+
+    async def request_all(self, subject: str, data: bytes, expected: int, deadline_s: float) -> list[bytes]:
+        """Ask every listener; returns when `expected` have replied or at the deadline, with the replies so far."""
+        replies: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1024)
+        inbox = self._client.new_inbox()
+
+        async def collect(message: Msg) -> None:
+            if message.data and not replies.full():
+                replies.put_nowait(bytes(message.data))
+
+        subscription = await self._client.subscribe(inbox, cb=collect)
+        got: list[bytes] = []
+        try:
+            await self.publish(subject, data, reply=inbox)
+            async with asyncio.timeout(deadline_s):
+                while len(got) < expected:
+                    got.append(await replies.get())
+        except TimeoutError:
+            pass
+        finally:
+            await subscription.unsubscribe()
+        return got
+
+    async def subscribe(self, subject: str, handler: Handler) -> Callable[[], Awaitable[None]]:
+        """Call `handler(subject, data, reply subject or "")` for each message; returns how to stop."""
+
+        async def deliver(message: Msg) -> None:
+            await handler(message.subject, bytes(message.data), message.reply)
+
+        subscription: Any = await self._client.subscribe(subject, cb=deliver)
+
+        async def stop() -> None:
+            await subscription.unsubscribe()
+
+        # The server must know of it before the caller relies on it.
+        await self._client.flush()
+        return stop
+
+    async def close(self) -> None:
+        """Send what is buffered, then disconnect, within DRAIN_DEADLINE_S."""
+        try:
+            async with asyncio.timeout(DRAIN_DEADLINE_S):
+                await self._client.drain()
+        except (TimeoutError, nats.errors.Error, OSError):
+            await self._client.close()

@@ -1,0 +1,298 @@
+"""Group commit: what many senders want stored goes to PostgreSQL in one transaction, and each is told after COMMIT.
+
+Batches form by themselves: whatever gathered while the last commit ran is the next one, so an idle system answers at
+the speed of one commit and a busy one pays for a commit once in hundreds of messages. PostgreSQL refuses COPY into
+tables under row-level security, hence staging: COPY into temporary tables, then set-based statements from there.
+
+A batch that fails for what is in it is cut in halves until the offender stands alone; that one is quarantined and
+the rest is stored. A batch that fails because the database is away waits and is tried again: every merge is
+idempotent, so a commit whose outcome was never learned is repeated safely.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from itertools import count
+from typing import Any
+
+import psycopg
+import structlog
+from msgspec import Struct
+from psycopg import AsyncConnection, errors
+
+from forecourt.platform.copyrow import HEADER, TRAILER
+
+log = structlog.get_logger(__name__)
+
+#: Writes in one transaction at the most; more wait for the next.
+MAX_BATCH = 4_000
+#: How long a write nobody waits for may lie before it causes a commit of its own.
+PATIENT_WAIT_S = 0.2
+#: Writes nobody waits for that are kept while the database is away; beyond, new ones are dropped and counted.
+MAX_PATIENT = 50_000
+#: One transaction's deadline; past it the connection is given up and the batch repeated on a new one.
+COMMIT_DEADLINE_S = 20.0
+CONNECT_DEADLINE_S = 5.0
+RETRY_FIRST_S = 0.05
+RETRY_MOST_S = 2.0
+
+_numbers = count(1)
+
+#: Failures for which a row can be at fault; psycopg files the last three under OperationalError. Whatever else goes
+#: wrong (no connection, no disk, no privilege, a deadlock) says nothing about the rows: the batch is repeated whole.
+_ROW_FAULTS = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+    errors.TooManyColumns,
+)
+_FAULTS = (psycopg.Error, OSError, TimeoutError)
+
+
+class Lane(Struct, frozen=True, kw_only=True):
+    """One kind of row: where it is staged and which statements merge it.
+
+    `columns` are "name type" of the temporary table `stage_<name>`. `merge` are statements over that table, sorted by
+    key so that two gateways lock in one order. `answer` is a SELECT whose first column is the write's number.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    merge: tuple[str, ...] = ()
+    answer: str | None = None
+
+
+class Outcome(Enum):
+    """What became of a write."""
+
+    STORED = "stored"
+    QUARANTINED = "quarantined"
+
+
+class Write:
+    """What one message wants stored: rows by lane, and whom to tell.
+
+    `key` keeps two writes of one subject out of the same batch, so no statement meets a row twice. `raw` is what
+    quarantine keeps. `answers` holds, after STORED, the row each answering lane returned, without its number.
+    """
+
+    __slots__ = ("answers", "done", "key", "number", "raw", "rows", "subject")
+
+    def __init__(self, key: int | None = None, raw: bytes = b"", subject: Any = None) -> None:
+        self.number = next(_numbers)
+        self.key = key
+        self.raw = raw
+        self.subject = subject
+        self.rows: list[tuple[str, bytes]] = []
+        self.answers: dict[str, tuple[Any, ...]] = {}
+        self.done: Callable[[Write, Outcome], None] | None = None
+
+    def add(self, lane: str, row: bytes) -> None:
+        """Put one packed row on a lane."""
+        self.rows.append((lane, row))
+
+
+Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
+Quarantine = Callable[[AsyncConnection[Any], Write, str], Awaitable[None]]
+
+
+class GroupCommit:
+    """Owns one connection and the transaction. Nothing else writes through that connection."""
+
+    def __init__(self, connect: Connect, lanes: tuple[Lane, ...], quarantine: Quarantine) -> None:
+        self._connect = connect
+        self._lanes = {lane.name: lane for lane in lanes}
+        self._quarantine = quarantine
+        self._waiting: list[Write] = []
+        self._patient = 0
+        self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._connection: AsyncConnection[Any] | None = None
+        self._statements: dict[tuple[str, ...], str] = {}
+        self._busy = False
+        #: Writes dropped because nobody waited for them and the database was away too long.
+        self.dropped = 0
+        #: Commits made, writes stored and writes quarantined since start.
+        self.commits = 0
+        self.stored = 0
+        self.quarantined = 0
+        #: Monotonic time since which PostgreSQL could not be reached; None while it answers.
+        self.away_since: float | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is being written."""
+        return not self._busy and not self._waiting
+
+    def submit(self, write: Write) -> None:
+        """Store soon; `write.done` is called after COMMIT (or quarantine), never before, from the event loop."""
+        self._waiting.append(write)
+        self._wake.set()
+
+    def submit_patiently(self, write: Write) -> None:
+        """Store with the next batch, or within PATIENT_WAIT_S. For what no one is told about, the log above all."""
+        if self._patient >= MAX_PATIENT:
+            self.dropped += 1
+            return
+        self._patient += 1
+        self._waiting.append(write)
+        if self._alarm is None and not self._wake.is_set():
+            self._alarm = asyncio.get_running_loop().call_later(PATIENT_WAIT_S, self._wake.set)
+
+    async def run(self) -> None:
+        """Commit batches until cancelled. A cancellation abandons what is not yet answered; nothing was promised."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                if self._alarm is not None:
+                    self._alarm.cancel()
+                    self._alarm = None
+                while batch := self._take():
+                    self._busy = True
+                    await self._store(batch)
+                    self._busy = False
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
+
+    def _take(self) -> list[Write]:
+        """The next batch: in order of arrival, one write a key."""
+        waiting = self._waiting
+        keys: set[int] = set()
+        batch: list[Write] = []
+        rest: list[Write] = []
+        for write in waiting:
+            key = write.key
+            if len(batch) >= MAX_BATCH or (key is not None and key in keys):
+                rest.append(write)
+                # Later writes of the same key must not overtake it.
+                if key is not None:
+                    keys.add(key)
+                continue
+            if key is not None:
+                keys.add(key)
+            batch.append(write)
+        self._waiting = rest
+        self._patient = 0 if not rest else min(self._patient, len(rest))
+        return batch
+
+    async def _store(self, batch: list[Write]) -> None:
+        """Write a batch for good: repeat while the database is away, cut in halves when the rows are at fault."""
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                await asyncio.wait_for(self._transact(batch), COMMIT_DEADLINE_S)
+            except _ROW_FAULTS as fault:
+                await self._isolate(batch, fault)
+                return
+            except _FAULTS as fault:
+                await self._lost(fault)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+            else:
+                self.away_since = None
+                self.commits += 1
+                self.stored += len(batch)
+                self._tell(batch, Outcome.STORED)
+                return
+
+    async def _lost(self, fault: BaseException) -> None:
+        if self.away_since is None:
+            self.away_since = asyncio.get_running_loop().time()
+            log.warning("database away, answers wait", fault=type(fault).__name__, detail=str(fault).strip())
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _isolate(self, batch: list[Write], fault: psycopg.Error) -> None:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            await self._store(batch[:middle])
+            await self._store(batch[middle:])
+            return
+        [write] = batch
+        log.error("a message could not be stored and is quarantined", fault=type(fault).__name__, detail=str(fault))
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                await self._quarantine(await self._ready(), write, f"{type(fault).__name__}: {fault}")
+                break
+            except _FAULTS as away:
+                await self._lost(away)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+        self.quarantined += 1
+        self._tell(batch, Outcome.QUARANTINED)
+
+    def _tell(self, batch: list[Write], outcome: Outcome) -> None:
+        for write in batch:
+            if write.done is None:
+                continue
+            try:
+                write.done(write, outcome)
+            except Exception:
+                # One sender's answer must not keep the others from theirs.
+                log.exception("an answer after commit failed")
+
+    async def _ready(self) -> AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
+            for lane in self._lanes.values():
+                columns = ", ".join(lane.columns)
+                await connection.execute(
+                    f"CREATE TEMP TABLE stage_{lane.name} ({columns}) ON COMMIT DELETE ROWS"  # type: ignore[arg-type]
+                )
+            self._connection = connection
+        return self._connection
+
+    async def _transact(self, batch: list[Write]) -> None:
+        connection = await self._ready()
+        try:
+            await self._copy_and_merge(connection, batch)
+        except _ROW_FAULTS:
+            await connection.execute("ROLLBACK")
+            raise
+
+    async def _copy_and_merge(self, connection: AsyncConnection[Any], batch: list[Write]) -> None:
+        rows: dict[str, list[bytes]] = {}
+        for write in batch:
+            for lane, row in write.rows:
+                if lane in rows:
+                    rows[lane].append(row)
+                else:
+                    rows[lane] = [row]
+        used = tuple(name for name in self._lanes if name in rows)
+        if not used:
+            return
+        cursor = connection.cursor()
+        await cursor.execute("BEGIN")
+        for name in used:
+            statement = f"COPY stage_{name} FROM STDIN (FORMAT binary)"
+            async with cursor.copy(statement) as copy:  # type: ignore[arg-type]
+                await copy.write(HEADER + b"".join(rows[name]) + TRAILER)
+        await cursor.execute(self._statement(used))  # type: ignore[arg-type]
+        answers: dict[str, list[tuple[Any, ...]]] = {}
+        answering = [name for name in used if self._lanes[name].answer is not None]
+        found = iter(answering)
+        while True:
+            if cursor.description is not None:
+                answers[next(found)] = await cursor.fetchall()
+            if not cursor.nextset():
+                break
+        if answers:
+            by_number = {write.number: write for write in batch}
+            for name, answered in answers.items():
+                for number, *values in answered:
+                    by_number[number].answers[name] = tuple(values)
+
+    def _statement(self, used: tuple[str, ...]) -> str:
+        """Merges of all used lanes, then their answers, then COMMIT, as one round trip."""
+        known = self._statements.get(used)
+        if known is None:
+            parts = [statement for name in used for statement in self._lanes[name].merge]
+            parts += [answer for name in used if (answer := self._lanes[name].answer) is not None]
+            known = ";\n".join([*parts, "COMMIT"])
+            self._statements[used] = known
+        return known

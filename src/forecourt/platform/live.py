@@ -1,0 +1,56 @@
+"""What live screens are told: dot-keyed values, merged for a tenth of a second and published once a tenant.
+
+Screens start from a snapshot of PostgreSQL, so a delta lost on the bus is only late, never wrong for ever.
+"""
+
+import asyncio
+
+import msgspec
+
+from forecourt.platform.bus import Bus
+from forecourt.platform.errors import ForecourtError
+
+#: Deltas are merged this long; no screen repaints text faster.
+MERGE_S = 0.1
+#: Keys kept for one tenant while the bus is away; beyond, they are dropped and screens heal by their next snapshot.
+MAX_KEYS = 50_000
+
+LiveValue = str | int | float | None
+
+_encode = msgspec.json.Encoder().encode
+
+
+def subject(tenant_id: int) -> str:
+    """The bus subject that carries one tenant's deltas."""
+    return f"live.{tenant_id}"
+
+
+class LiveFeed:
+    """Collects deltas from whoever advances memory after a commit and publishes them."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._pending: dict[int, dict[str, LiveValue]] = {}
+
+    def put(self, tenant_id: int, key: str, value: LiveValue) -> None:
+        """Say a new value; the last one of a key within MERGE_S is the one that goes out."""
+        pending = self._pending.get(tenant_id)
+        if pending is None:
+            pending = self._pending[tenant_id] = {}
+        if len(pending) < MAX_KEYS:
+            pending[key] = value
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await asyncio.sleep(MERGE_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Publish what gathered; while the bus is away it is dropped."""
+        pending, self._pending = self._pending, {}
+        for tenant_id, deltas in pending.items():
+            try:
+                await self._bus.publish(subject(tenant_id), _encode(deltas))
+            except ForecourtError:
+                return

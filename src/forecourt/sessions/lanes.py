@@ -1,0 +1,213 @@
+"""The SQL of ingest: how reports, meter values and questions about tokens are merged in the group commit.
+
+The merge of `sessions` is `model.Session.apply` in SQL. Statements read from temporary tables that the group commit
+fills by COPY, in the order given here: a start gives its session an id before a report or an answer looks for it.
+"""
+
+from forecourt.platform.commit import Lane
+
+#: (key column, value columns, winner). Row comparison of (key, first value) decides, as in the model.
+_FACTS = (
+    ("start_key", ("started_at",), "<"),
+    ("last_key", ("last_at",), ">"),
+    ("end_key", ("ended_at", "stop_reason"), "<"),
+    ("place_key", ("evse", "connector"), "<"),
+    ("token_key", ("token_uid", "token_type", "token_status"), "<"),
+    ("meter_start_key", ("meter_start_wh",), "<"),
+    ("meter_stop_key", ("meter_stop_wh",), ">"),
+    ("power_key", ("power_w",), ">"),
+    ("soc_key", ("soc_pct",), ">"),
+    ("state_key", ("charging_state",), ">"),
+)
+
+
+def _join() -> str:
+    """The SET list of the merge, one CASE a column."""
+    sets = []
+    for key, values, winner in _FACTS:
+        # An unknown fact has a NULL value and the losing key; a known one always compares.
+        won = f"(excluded.{key} {winner} s.{key} OR (excluded.{key} = s.{key} AND excluded.{values[0]} {winner} s.{values[0]}))"
+        sets += [f"{column} = CASE WHEN {won} THEN excluded.{column} ELSE s.{column} END" for column in (key, *values)]
+    sets += [
+        "remote_start_id = coalesce(s.remote_start_id, excluded.remote_start_id)",
+        "seqs = s.seqs + excluded.seqs",
+        "arrival_clock = s.arrival_clock OR excluded.arrival_clock",
+        "offline = s.offline OR excluded.offline",
+        # A session the reconciler closed and the station goes on with was never over.
+        "closed_by = CASE WHEN excluded.last_key > s.last_key THEN NULL ELSE s.closed_by END",
+    ]
+    return ", ".join(sets)
+
+
+_LEAST = "9223372036854775807"
+
+STARTS = Lane(
+    name="starts",
+    columns=(
+        "number bigint",
+        "tenant_id int",
+        "station_id bigint",
+        "fingerprint text",
+        "reset_clock bool",
+        "order_key bigint",
+        "at timestamptz",
+        "evse int",
+        "token_uid text",
+        "token_type text",
+        "meter_wh bigint",
+    ),
+    merge=(
+        # A station whose clock was reset repeats old fingerprints for new sessions: after an end, count on.
+        """
+        INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key, started_at,
+            last_key, last_at, place_key, evse, connector, token_key, token_uid, token_type, token_status,
+            meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
+        SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key, n.at,
+            n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type, d.status,
+            n.order_key, n.meter_wh, n.order_key, n.meter_wh, n.reset_clock
+        FROM (SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts) n
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN n.reset_clock THEN count(*) ELSE 0 END AS generation FROM sessions s
+            WHERE n.reset_clock AND s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
+              AND s.ended_at IS NOT NULL
+        ) g
+        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid)
+        WHERE n.copy = 1 AND NOT EXISTS (
+            SELECT FROM sessions s WHERE s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
+            AND s.generation = g.generation)
+        ORDER BY n.station_id, n.fingerprint
+        ON CONFLICT (station_id, start_fingerprint, generation) WHERE start_fingerprint IS NOT NULL DO NOTHING
+        """,
+        """
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT 'session.started', s.session_id::text, s.tenant_id
+        FROM stage_starts n JOIN sessions s USING (station_id)
+        WHERE s.start_fingerprint = n.fingerprint AND s.ended_at IS NULL
+        ORDER BY 2
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+    answer="""
+        SELECT DISTINCT ON (n.number) n.number, s.transaction_id, s.session_id::text
+        FROM stage_starts n JOIN sessions s ON s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
+        ORDER BY n.number, s.generation DESC
+        """,
+)
+
+REPORTS = Lane(
+    name="reports",
+    columns=(
+        "tenant_id int",
+        "station_id bigint",
+        "transaction_id text",
+        "step smallint",
+        "order_key bigint",
+        "seq bigint",
+        "at timestamptz",
+        "evse int",
+        "connector int",
+        "token_uid text",
+        "token_type text",
+        "meter_first_wh bigint",
+        "meter_last_wh bigint",
+        "power_w int",
+        "soc_pct int",
+        "charging_state text",
+        "stop_reason text",
+        "remote_start_id int",
+        "arrival_clock bool",
+        "offline bool",
+    ),
+    merge=(
+        # A 2.x station names its transactions itself; of 1.6 ones we know all that exist, the rest are orphans.
+        f"""
+        INSERT INTO sessions AS s (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,
+            end_key, ended_at, stop_reason, place_key, evse, connector, token_key, token_uid, token_type, token_status,
+            meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, power_key, power_w, soc_key, soc_pct,
+            state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
+        SELECT n.tenant_id, n.station_id, n.transaction_id, n.order_key, n.at, n.order_key, n.at,
+            CASE WHEN n.step = 2 THEN n.order_key ELSE {_LEAST} END, CASE WHEN n.step = 2 THEN n.at END, n.stop_reason,
+            CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
+            CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
+            CASE WHEN n.token_uid IS NOT NULL THEN
+                (SELECT d.status FROM token_decisions d WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid))
+            END,
+            CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
+            CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,
+            CASE WHEN n.power_w IS NULL THEN -1 ELSE n.order_key END, n.power_w,
+            CASE WHEN n.soc_pct IS NULL THEN -1 ELSE n.order_key END, n.soc_pct,
+            CASE WHEN n.charging_state IS NULL THEN -1 ELSE n.order_key END, n.charging_state,
+            n.remote_start_id,
+            CASE WHEN n.seq < 0 THEN '{{}}'::int8multirange ELSE int8multirange(int8range(n.seq, n.seq, '[]')) END,
+            n.arrival_clock, n.offline
+        FROM stage_reports n
+        WHERE n.seq >= 0 OR EXISTS (
+            SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)
+        ORDER BY n.station_id, n.transaction_id
+        ON CONFLICT (station_id, transaction_id) DO UPDATE SET {_join()}
+        """,
+        """
+        INSERT INTO orphan_reports (station_id, transaction_id, order_key, tenant_id, at, token_uid, meter_wh, stop_reason)
+        SELECT n.station_id, n.transaction_id, n.order_key, n.tenant_id, n.at, n.token_uid, n.meter_last_wh, n.stop_reason
+        FROM stage_reports n
+        WHERE n.step = 2 AND n.seq < 0 AND NOT EXISTS (
+            SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)
+        ORDER BY n.station_id, n.transaction_id, n.order_key
+        ON CONFLICT DO NOTHING
+        """,
+        """
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT CASE n.step WHEN 0 THEN 'session.started' ELSE 'session.ended' END, s.session_id::text, s.tenant_id
+        FROM stage_reports n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.step <> 1
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
+METER_VALUES = Lane(
+    name="meter_values",
+    columns=(
+        "station_id bigint",
+        "transaction_id text",
+        "at timestamptz",
+        "digest bigint",
+        "tenant_id int",
+        "evse int",
+        "readings bigint[]",
+        "signed text",
+    ),
+    merge=(
+        """
+        INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings, signed)
+        SELECT station_id, transaction_id, at, digest, tenant_id, evse, readings, signed FROM stage_meter_values
+        ORDER BY station_id, transaction_id, at, digest
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
+#: Asked where memory does not know a session: all that `model.Session` holds, after this batch's merges.
+RECALL = Lane(
+    name="recalls",
+    columns=("number bigint", "station_id bigint", "transaction_id text"),
+    answer="""
+        SELECT n.number, s.session_id::text, s.start_key, s.started_at, s.last_key, s.last_at, s.end_key, s.ended_at,
+            s.stop_reason, s.place_key, s.evse, s.connector, s.token_key, s.token_uid, s.token_type, s.meter_start_key,
+            s.meter_start_wh, s.meter_stop_key, s.meter_stop_wh, s.power_key, s.power_w, s.soc_key, s.soc_pct,
+            s.state_key, s.charging_state, s.arrival_clock, s.offline
+        FROM stage_recalls n JOIN sessions s USING (station_id, transaction_id)
+        """,
+)
+
+AUTHORIZATIONS = Lane(
+    name="authorizations",
+    columns=("number bigint", "tenant_id int", "uid_key text"),
+    answer="""
+        SELECT n.number, d.status, d.group_uid, d.expires_at
+        FROM stage_authorizations n LEFT JOIN token_decisions d USING (tenant_id, uid_key)
+        """,
+)
+
+LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS)

@@ -1,0 +1,272 @@
+"""The verbs of sessions: may this token charge, what was said of a transaction, what was measured.
+
+Ingest verbs read nothing and wait for nothing: they put rows on lanes, and decide after COMMIT from what the lanes
+answered. Memory holds the sessions that run, so that screens hear of every report without a query.
+"""
+
+from collections import OrderedDict
+from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+
+from forecourt.ocpp import neutral
+from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
+from forecourt.platform import copyrow
+from forecourt.platform.commit import Write
+from forecourt.platform.live import LiveFeed
+from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
+from forecourt.sessions.model import Session, billing_time, order_key, plausible, start_fingerprint
+from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.reports import StationReports
+from forecourt.stations.gateway.roster import Station
+
+#: Running sessions kept in memory; the one longest without a report is forgotten first, and recalled when it speaks.
+MAX_REMEMBERED = 200_000
+
+#: What a 2.x transaction's charging state says of its connector, in the words screens use.
+_ACTIVITY: Final = {
+    "Charging": "Charging",
+    "SuspendedEV": "SuspendedEV",
+    "SuspendedEVSE": "SuspendedEVSE",
+    "EVConnected": "Preparing",
+    "Idle": None,
+}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Sessions:
+    """Owns the memory of running sessions of one gateway. Every fact in it was read back or applied after a COMMIT."""
+
+    def __init__(self, live: LiveFeed, stations: StationReports) -> None:
+        self._live = live
+        self._stations = stations
+        self._running: OrderedDict[tuple[int, str], Session] = OrderedDict()
+        self._at_station: dict[int, dict[str, Session]] = {}
+
+    # -- verbs
+
+    def authorize(self, inbound: Inbound, report: neutral.Authorize) -> Decide:
+        """Say whether a token may charge (1.6 4.2, 2.0.1 C01)."""
+        self._ask(inbound, report.token)
+        return lambda: neutral.AuthorizeAnswer(token=_decided(inbound.write, report.token))
+
+    def record(self, inbound: Inbound, report: TransactionReport) -> Decide:
+        """Store what was said of a transaction. Idempotent: said twice, or in any order, it is one session."""
+        if report.token is not None:
+            self._ask(inbound, report.token)
+        if report.transaction_id is None:
+            return self._start(inbound, report)
+        _add_report(inbound, report)
+        _add_samples(inbound, report.transaction_id, report.evse, report.samples)
+        key = (inbound.station.station_id, report.transaction_id)
+        known = self._running.get(key)
+        if known is None:
+            _recall(inbound, report.transaction_id)
+        self._refine(inbound, report, known)
+
+        def decide() -> neutral.Answer:
+            session = self._recalled(inbound, key) if known is None else known.apply(report, inbound.arrived)
+            if session is not None:
+                self._remember(inbound.station, session)
+            token = None if report.token is None else _decided(inbound.write, report.token)
+            return neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token)
+
+        return decide
+
+    def measure(self, inbound: Inbound, report: neutral.MeterReport) -> Decide:
+        """Store values that belong to no transaction; they are never billed (2.0.1 J01)."""
+        _add_samples(inbound, "", report.evse, report.samples)
+        return lambda: neutral.Acknowledged(now=inbound.arrived)
+
+    # -- 1.6 StartTransaction
+
+    def _start(self, inbound: Inbound, report: TransactionReport) -> Decide:
+        """Give the transaction its id, or the one it was given when it was said before."""
+        station, write = inbound.station, inbound.write
+        at, _ = billing_time(report.at, inbound.arrived)
+        token = report.token
+        write.add(
+            STARTS.name,
+            copyrow.row(
+                copyrow.int8(write.number),
+                copyrow.int4(station.tenant_id),
+                copyrow.int8(station.station_id),
+                copyrow.text(start_fingerprint(report)),
+                copyrow.boolean(not plausible(report.at, inbound.arrived)),
+                copyrow.int8(order_key(report)),
+                copyrow.timestamp(at),
+                copyrow.int4(report.evse),
+                copyrow.text(token.uid if token is not None else None),
+                copyrow.text(token.type if token is not None else None),
+                copyrow.int8(report.meter_first_wh),
+            ),
+        )
+
+        def decide() -> neutral.Answer:
+            transaction_id, session_id = write.answers[STARTS.name]
+            key = (station.station_id, transaction_id)
+            if key not in self._running:
+                empty = Session(station_id=station.station_id, transaction_id=transaction_id, session_id=session_id)
+                self._remember(station, empty.apply(report, inbound.arrived))
+            status = None if token is None else _decided(write, token)
+            return neutral.TransactionAnswer(transaction_id=transaction_id, token=status)
+
+        return decide
+
+    # -- memory and screens
+
+    def _ask(self, inbound: Inbound, token: neutral.Token) -> None:
+        write = inbound.write
+        write.add(
+            AUTHORIZATIONS.name,
+            copyrow.row(
+                copyrow.int8(write.number),
+                copyrow.int4(inbound.station.tenant_id),
+                copyrow.text(token.uid.lower()),
+            ),
+        )
+
+    def _refine(self, inbound: Inbound, report: TransactionReport, known: Session | None) -> None:
+        """Tell the stations room what the transaction says of an Occupied connector."""
+        evse = report.evse if report.evse is not None else (known.evse if known is not None else None)
+        if report.seq < 0 or evse is None:
+            return
+        if report.step is Step.ENDED:
+            self._stations.activity(inbound, evse, None)
+        elif report.charging_state is not None and (known is None or order_key(report) >= known.state_key):
+            self._stations.activity(inbound, evse, _ACTIVITY.get(report.charging_state))
+
+    def _recalled(self, inbound: Inbound, key: tuple[int, str]) -> Session | None:
+        """The session as PostgreSQL has it, this report included; None when it is no session of ours (1.6)."""
+        row = inbound.write.answers.get(RECALL.name)
+        if row is None:
+            return None
+        facts = dict(zip(Session.__struct_fields__[2:], row, strict=True))
+        return Session(station_id=key[0], transaction_id=key[1], **facts)
+
+    def _remember(self, station: Station, session: Session) -> None:
+        key = (session.station_id, session.transaction_id)
+        here = self._at_station.setdefault(station.station_id, {})
+        if session.active:
+            self._running[key] = session
+            self._running.move_to_end(key)
+            here[session.transaction_id] = session
+            if len(self._running) > MAX_REMEMBERED:
+                (station_id, transaction_id), _ = self._running.popitem(last=False)
+                self._at_station.get(station_id, {}).pop(transaction_id, None)
+        else:
+            self._running.pop(key, None)
+            here.pop(session.transaction_id, None)
+        self._show(station, here)
+        if not here:
+            del self._at_station[station.station_id]
+
+    def _show(self, station: Station, here: dict[str, Session]) -> None:
+        prefix = f"station.{station.identity}."
+        put, tenant_id = self._live.put, station.tenant_id
+        if not here:
+            put(tenant_id, prefix + "power_w", 0)
+            put(tenant_id, prefix + "energy_wh", None)
+            put(tenant_id, prefix + "soc_pct", None)
+            put(tenant_id, prefix + "session_id", None)
+            return
+        power = energy = 0
+        for session in here.values():
+            power += session.power_w or 0
+            energy += session.energy_wh or 0
+        put(tenant_id, prefix + "power_w", power)
+        put(tenant_id, prefix + "energy_wh", energy)
+        put(tenant_id, prefix + "soc_pct", session.soc_pct)
+        put(tenant_id, prefix + "session_id", session.session_id)
+
+
+def _decided(write: Write, token: neutral.Token) -> TokenStatus:
+    """The decision about a token from what the lane answered; a token nobody registered is Invalid."""
+    if token.type == "NoAuthorization":
+        return TokenStatus(status=AuthorizationStatus.ACCEPTED)
+    status, group, expires_at = write.answers.get(AUTHORIZATIONS.name, (None, None, None))
+    if status is None:
+        return TokenStatus(status=AuthorizationStatus.INVALID)
+    return TokenStatus(status=AuthorizationStatus(status), group=group, expires_at=expires_at)
+
+
+def _recall(inbound: Inbound, transaction_id: str) -> None:
+    write = inbound.write
+    write.add(
+        RECALL.name,
+        copyrow.row(
+            copyrow.int8(write.number), copyrow.int8(inbound.station.station_id), copyrow.text(transaction_id)
+        ),
+    )
+
+
+def _add_report(inbound: Inbound, report: TransactionReport) -> None:
+    station, token = inbound.station, report.token
+    at, distrusted = billing_time(report.at, inbound.arrived)
+    inbound.write.add(
+        REPORTS.name,
+        copyrow.row(
+            copyrow.int4(station.tenant_id),
+            copyrow.int8(station.station_id),
+            copyrow.text(report.transaction_id),
+            copyrow.int2(report.step),
+            copyrow.int8(order_key(report)),
+            copyrow.int8(report.seq),
+            copyrow.timestamp(at),
+            copyrow.int4(report.evse),
+            copyrow.int4(report.connector),
+            copyrow.text(None if token is None else token.uid),
+            copyrow.text(None if token is None else token.type),
+            copyrow.int8(report.meter_first_wh),
+            copyrow.int8(report.meter_last_wh),
+            copyrow.int4(report.power_w),
+            copyrow.int4(report.soc_pct),
+            copyrow.text(report.charging_state),
+            copyrow.text(report.stop_reason),
+            copyrow.int4(report.remote_start_id),
+            copyrow.boolean(distrusted),
+            copyrow.boolean(report.offline),
+        ),
+    )
+
+
+def _add_samples(
+    inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]
+) -> None:
+    """One row for each moment in a report; its digest makes the same values said again the same row.
+
+    The moment is the station's own even where it can't be believed, or a replay would be new each time.
+    """
+    station = inbound.station
+    for at, group in groupby(samples, key=attrgetter("at")):
+        taken = list(group)
+        readings: list[int] = []
+        for sample in taken:
+            readings.append(_code(sample))
+            readings.append(sample.value)
+        packed = copyrow.int8_array(readings)
+        signed = [[index, sample.signed] for index, sample in enumerate(taken) if sample.signed is not None]
+        kept = _encode(signed) if signed else None
+        digest = int.from_bytes(blake2b(packed + (kept or b""), digest_size=8).digest(), "big", signed=True)
+        inbound.write.add(
+            METER_VALUES.name,
+            copyrow.row(
+                copyrow.int8(station.station_id),
+                copyrow.text(transaction_id),
+                copyrow.timestamp(at),
+                copyrow.int8(digest),
+                copyrow.int4(station.tenant_id),
+                copyrow.int4(evse),
+                packed,
+                copyrow.NULL if kept is None else copyrow.raw(kept),
+            ),
+        )
+
+
+def _code(sample: neutral.Sample) -> int:
+    """Measurand, phase, location and context in one number; see the column's comment."""
+    return sample.measurand | sample.phase << 8 | sample.location << 16 | sample.context << 24

@@ -1,0 +1,243 @@
+"""Asking a station: the directory says which gateway holds it, the bus carries the call there and the answer back.
+
+Every call is recorded before it is sent and its outcome after; one that gets no answer in time has an unknown outcome,
+which is recorded when the answer comes late.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from forecourt.ocpp.faults import CallFault
+from forecourt.ocpp.neutral import Command, CommandAnswer, Version
+from forecourt.ocpp.protocol import protocol
+from forecourt.platform.bus import Bus, BusTimeout, NoResponders
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.gateway import journal
+from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
+
+#: How long a station has to answer.
+CALL_DEADLINE_S = 30.0
+#: The bus is given a little longer, so that the gateway's own word about the deadline arrives.
+BUS_GRACE_S = 2.0
+#: How long a change of the roster waits for every gateway to have read it.
+REFRESH_DEADLINE_S = 2.0
+
+
+class StationUnknown(ForecourtError):
+    """There is no such station. Check the identity; it is compared with case."""
+
+    status = 404
+    code = "station-unknown"
+
+
+class StationOffline(ForecourtError):
+    """The station is not connected. It can be called when it is back; nothing was sent."""
+
+    status = 409
+    code = "station-offline"
+
+
+class StationTimeout(ForecourtError):
+    """The station did not answer in time. Whether it obeyed is unknown; a late answer is recorded with the command."""
+
+    status = 504
+    code = "station-timeout"
+
+
+class StationBusy(ForecourtError):
+    """Too many calls wait for this station already. Try again when it has answered some."""
+
+    status = 503
+    code = "station-busy"
+
+
+class CallInvalid(ForecourtError):
+    """The payload does not fit the message's schema in the station's version. Correct what is named."""
+
+    status = 422
+    code = "call-invalid"
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """The station's CALLRESULT."""
+
+    command_id: str
+    result: Any
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """The station's CALLERROR."""
+
+    command_id: str
+    code: str
+    description: str
+    details: Any
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Where a station's socket is, by the directory."""
+
+    station_id: int
+    gateway_id: str | None
+    epoch: int
+    version: Version | None
+
+
+class Commander:
+    """Owns the way from a verb to a station and back."""
+
+    def __init__(self, pool: Pool, bus: Bus, clock: Clock) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._clock = clock
+
+    async def call(
+        self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True
+    ) -> Answered | Refused:
+        """Call a station with a payload of its version, checked against the schema.
+
+        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, StationTimeout after CALL_DEADLINE_S.
+        """
+        holder = await self._find(tenant_id, identity)
+        version = self._held(holder)
+        if strict:
+            try:
+                protocol(version).check_call(action, payload)
+            except CallFault as fault:
+                raise CallInvalid(
+                    f"{fault.description} ({fault.code}, {version})", error_code=fault.code, **fault.details
+                ) from None
+        return await self._send(tenant_id, identity, holder, action, payload, asked_by)
+
+    async def command(
+        self, tenant_id: int, identity: str, command: Command, asked_by: str
+    ) -> tuple[CommandAnswer, str]:
+        """Ask in neutral words; the answer and the id of the record. Raises as `call`."""
+        holder = await self._find(tenant_id, identity)
+        dialect = protocol(self._held(holder))
+        action, payload = dialect.lower(command)
+        outcome = await self._send(tenant_id, identity, holder, action, payload, asked_by)
+        if isinstance(outcome, Refused):
+            return CommandAnswer(accepted=False, status=outcome.code), outcome.command_id
+        answer = dialect.lift_result(command, msgspec.json.encode(outcome.result))
+        return answer, outcome.command_id
+
+    async def refresh(self) -> None:
+        """Tell every gateway that the roster changed and wait until those that live have read it, or the deadline."""
+        async with self._pool.anyone() as connection:
+            row = await (await connection.execute("SELECT count(*) FROM gateways WHERE lease_until > now()")).fetchone()
+        expected = row[0] if row is not None else 0
+        if expected:
+            await self._bus.request_all(REFRESH_SUBJECT, b"", expected, REFRESH_DEADLINE_S)
+
+    @staticmethod
+    def _held(holder: Holder) -> Version:
+        if holder.gateway_id is None or holder.version is None:
+            raise StationOffline
+        return holder.version
+
+    async def _find(self, tenant_id: int, identity: str) -> Holder:
+        async with self._pool.tenant(tenant_id) as connection:
+            return await find_holder(connection, tenant_id, identity)
+
+    async def _send(
+        self, tenant_id: int, identity: str, holder: Holder, action: str, payload: bytes, asked_by: str
+    ) -> Answered | Refused:
+        kept = journal.redact(action, payload).decode()
+        async with self._pool.tenant(tenant_id) as connection:
+            command_id = await insert_command(
+                connection, tenant_id, holder.station_id, action, kept, asked_by, self._clock.now()
+            )
+        request = CallRequest(
+            identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
+            deadline_s=CALL_DEADLINE_S, command_id=command_id,
+        )  # fmt: skip
+        answer = await self._carry(holder, request)
+        await self._record(tenant_id, command_id, action, answer)
+        if answer.offline:
+            raise StationOffline(command_id=command_id)
+        if answer.busy:
+            raise StationBusy(command_id=command_id)
+        if answer.timeout:
+            raise StationTimeout(command_id=command_id)
+        content = msgspec.json.decode(answer.payload or "{}")
+        if answer.error_code is not None:
+            return Refused(
+                command_id=command_id, code=answer.error_code, description=answer.description, details=content
+            )
+        return Answered(command_id=command_id, result=content)
+
+    async def _carry(self, holder: Holder, request: CallRequest) -> CallAnswer:
+        subject = CALL_SUBJECT.format(gateway_id=holder.gateway_id)
+        try:
+            data = await self._bus.request(subject, msgspec.json.encode(request), CALL_DEADLINE_S + BUS_GRACE_S)
+        except NoResponders:
+            return CallAnswer(offline=True)
+        except BusTimeout:
+            return CallAnswer(timeout=True)
+        return msgspec.json.decode(data, type=CallAnswer)
+
+    async def _record(self, tenant_id: int, command_id: str, action: str, answer: CallAnswer) -> None:
+        if answer.offline:
+            outcome = "offline"
+        elif answer.timeout or answer.busy:
+            outcome = "timeout" if answer.timeout else "error"
+        else:
+            outcome = "answered" if answer.error_code is None else "error"
+        kept: str | None = None
+        if answer.error_code is not None:
+            kept = msgspec.json.encode({"code": answer.error_code, "description": answer.description}).decode()
+        elif answer.payload:
+            kept = journal.redact(action, answer.payload.encode()).decode()
+        async with self._pool.tenant(tenant_id) as connection:
+            await finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
+
+
+async def find_holder(connection: AsyncConnection[Any], tenant_id: int, identity: str) -> Holder:
+    """The directory's entry of a station; `gateway_id` None when no living gateway holds it. Raises StationUnknown."""
+    row = await (
+        await connection.execute(
+            "SELECT s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol FROM stations s"
+            " LEFT JOIN station_links l USING (station_id)"
+            " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
+            " WHERE s.tenant_id = %s AND s.identity = %s",
+            (tenant_id, identity),
+        )
+    ).fetchone()
+    if row is None:
+        raise StationUnknown
+    station_id, gateway_id, epoch, version = row
+    return Holder(
+        station_id=station_id, gateway_id=gateway_id, epoch=epoch, version=None if version is None else Version(version)
+    )
+
+
+async def insert_command(
+    connection: AsyncConnection[Any], tenant_id: int, station_id: int, action: str, payload: str, asked_by: str, at: Any
+) -> str:
+    """Record a command about to be sent; its id."""
+    row = await (
+        await connection.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+            " VALUES (%s, %s, %s, %s, %s, %s, 'sent') RETURNING command_id::text",
+            (tenant_id, station_id, action, payload, asked_by, at),
+        )
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+async def finish_command(
+    connection: AsyncConnection[Any], tenant_id: int, command_id: str, outcome: str, answer: str | None, at: Any
+) -> None:
+    """Record what came of a command, unless a late answer was quicker."""
+    await connection.execute(
+        "UPDATE commands SET outcome = %s, answer = %s, answered_at = %s"
+        " WHERE tenant_id = %s AND command_id = %s AND outcome = 'sent'",
+        (outcome, answer, at, tenant_id, command_id),
+    )

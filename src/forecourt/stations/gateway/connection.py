@@ -1,0 +1,384 @@
+"""One socket of one station: frames in, one call in work at a time, answers out after their commit.
+
+The life of a message is read from top to bottom here: `received` -> `_call` -> a verb -> the group commit ->
+`_stored` -> the answer. A socket that closes drops its answers, never its writes.
+"""
+
+from collections import deque
+from datetime import datetime
+from struct import error as StructError
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from forecourt.ocpp import frames, neutral
+from forecourt.ocpp.faults import CallFault, FrameFault
+from forecourt.ocpp.protocol import Decoded, Protocol as Dialect
+from forecourt.platform import copyrow
+from forecourt.platform.commit import Outcome, Write
+from forecourt.stations.gateway import journal
+from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, SIGHTINGS, UNLINKS
+from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
+from forecourt.stations.gateway.roster import Station
+
+if TYPE_CHECKING:
+    from forecourt.stations.gateway.server import Gateway
+
+#: Frames that wait behind the one in work; past this the socket is not read until half are done.
+MAX_QUEUED = 64
+#: What a station may send before it is accepted (2.0.1 B02.FR.09): its boot, and what it was asked for.
+_ALWAYS = frozenset(("BootNotification", "NotifyReport"))
+#: Trigger names of 2.x and 1.6 that differ from the action they ask for.
+_TRIGGERED = {
+    "SignChargePointCertificate": "SignCertificate",
+    "SignChargingStationCertificate": "SignCertificate",
+    "SignV2GCertificate": "SignCertificate",
+    "SignV2G20Certificate": "SignCertificate",
+    "SignCombinedCertificate": "SignCertificate",
+    "TransactionEvent": "TransactionEvent",
+}
+
+_NUL = b"\\u0000"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Socket(Protocol):
+    """What a transport offers of an accepted WebSocket."""
+
+    def send(self, data: bytes) -> None:
+        """Send one text message; never waits, never raises on a socket that is gone."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye and close."""
+
+    def pause(self) -> None:
+        """Stop reading."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class Connection:
+    """Owns the order of one socket. `epoch` is 0 until PostgreSQL has given it one."""
+
+    __slots__ = (
+        "_asks",
+        "_gateway",
+        "_paused",
+        "_queue",
+        "_socket",
+        "_triggered",
+        "_working",
+        "closed",
+        "dialect",
+        "epoch",
+        "last_seen",
+        "station",
+        "working_since",
+    )
+
+    def __init__(self, gateway: "Gateway", station: Station, dialect: Dialect, socket: Socket) -> None:
+        self._gateway = gateway
+        self._socket = socket
+        self._queue: deque[bytes] | None = None
+        self._asks: CallLine | None = None
+        self._triggered: set[str] | None = None
+        self._paused = False
+        self._working = True
+        self.working_since = 0.0
+        self.station = station
+        self.dialect = dialect
+        self.epoch = 0
+        self.closed = False
+        self.last_seen: datetime | None = None
+
+    # -- coming and going
+
+    def link(self, remote_address: str) -> None:
+        """Enter the directory. Nothing that the station says is worked on before its epoch is known."""
+        gateway, station = self._gateway, self.station
+        write = Write(key=station.station_id)
+        write.add(
+            LINKS.name,
+            copyrow.row(
+                copyrow.int8(write.number),
+                copyrow.int8(station.station_id),
+                copyrow.int4(station.tenant_id),
+                copyrow.text(gateway.gateway_id),
+                copyrow.text(self.dialect.version),
+                copyrow.text(remote_address),
+                copyrow.timestamp(gateway.clock.now()),
+            ),
+        )
+        write.done = self._linked
+        gateway.commit.submit(write)
+
+    def _linked(self, write: Write, outcome: Outcome) -> None:
+        if outcome is not Outcome.STORED:
+            self.close(1011, "try again")
+            return
+        epoch, previous, connectors = write.answers[LINKS.name]
+        self.epoch = epoch
+        if self.closed:
+            self._unlink()
+            return
+        if previous is not None and previous != self._gateway.gateway_id:
+            self._gateway.evict_elsewhere(previous, self.station, epoch)
+        self._gateway.reports.linked(self.station, connectors)
+        self._done()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close from our side; what is in work is still stored, its answer is not sent."""
+        if not self.closed:
+            self._socket.close(code, reason)
+            self.lost()
+
+    def lost(self) -> None:
+        """The socket is gone, from whichever side. Safe to call twice."""
+        if self.closed:
+            return
+        self.closed = True
+        self._queue = None
+        if self._asks is not None:
+            self._asks.close()
+        station = self.station
+        if station.connection is self:
+            station.connection = None
+            self._gateway.reports.show(station)
+        self._gateway.connections.discard(self)
+        if self.epoch:
+            self._unlink()
+
+    def _unlink(self) -> None:
+        write = Write()
+        self._stamp(write, UNLINKS.name)
+        self._gateway.commit.submit_patiently(write)
+
+    def sight(self) -> None:
+        """Write when the station was last heard, if it was since the last time this was asked."""
+        if self.last_seen is not None and self.epoch:
+            write = Write()
+            self._stamp(write, SIGHTINGS.name, self.last_seen)
+            self.last_seen = None
+            self._gateway.commit.submit_patiently(write)
+
+    def _stamp(self, write: Write, lane: str, at: datetime | None = None) -> None:
+        at = self._gateway.clock.now() if at is None else at
+        write.add(
+            lane, copyrow.row(copyrow.int8(self.station.station_id), copyrow.int8(self.epoch), copyrow.timestamp(at))
+        )
+
+    # -- what the station says
+
+    @property
+    def working(self) -> bool:
+        """A call is in work and its answer still due."""
+        return self._working
+
+    def received(self, raw: bytes) -> None:
+        """One whole text message from the socket."""
+        # An answer must not wait behind a call of the station that waits for its commit.
+        if raw[:2] in (b"[3", b"[4") and not self.closed:
+            self._frame(raw)
+        elif self._working:
+            self._enqueue(raw)
+        else:
+            self._frame(raw)
+
+    def _enqueue(self, raw: bytes) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(raw)
+        if len(self._queue) >= MAX_QUEUED and not self._paused:
+            self._paused = True
+            self._socket.pause()
+
+    def _done(self) -> None:
+        """The call in work is answered: take up what waits behind it."""
+        self._working = False
+        queue = self._queue
+        while queue and not self._working and not self.closed:
+            self._frame(queue.popleft())
+            if self._paused and len(queue) <= MAX_QUEUED // 2:
+                self._paused = False
+                self._socket.resume()
+
+    def _frame(self, raw: bytes) -> None:
+        if self.closed or self._gateway.draining:
+            return
+        try:
+            frame = frames.parse(raw, self.dialect.version)
+        except FrameFault as fault:
+            self._broken(raw, fault)
+            return
+        if isinstance(frame, frames.Call):
+            self._call(frame, raw, answer=True)
+        elif isinstance(frame, frames.Send):
+            self._call(frame, raw, answer=False)
+        elif isinstance(frame, frames.CallResult):
+            self._answered(frame.id, Reply(payload=bytes(frame.payload)), 3)
+        elif isinstance(frame, frames.CallError):
+            reply = Reply(payload=bytes(frame.details), error_code=frame.code, description=frame.description or "")
+            self._answered(frame.id, reply, 4)
+        else:
+            details = _encode({"code": frame.code, "description": frame.description})
+            self._log(5, frame.id, None, details, inbound=True)
+
+    def _broken(self, raw: bytes, fault: FrameFault) -> None:
+        """A frame that is no message: answered where the protocol allows it, kept in the log in any case."""
+        kept = _encode({"unreadable": raw[: journal.MAX_PAYLOAD].decode(errors="replace").replace("\0", "\ufffd")})
+        self._log(0, fault.id or frames.NO_ID, None, kept, inbound=True, deviations=(str(fault),))
+        answer = frames.refusal(fault, self.dialect.version)
+        if answer is not None:
+            self._socket.send(answer)
+
+    def _call(self, call: frames.Call | frames.Send, raw: bytes, *, answer: bool) -> None:
+        gateway, dialect, station = self._gateway, self.dialect, self.station
+        arrived = gateway.clock.now()
+        self.last_seen = arrived
+        action, payload = call.action, bytes(call.payload)
+        try:
+            self._may_say(action)
+            if _NUL in payload:
+                raise CallFault("PropertyConstraintViolation", "A text holds the character U+0000, which can't be kept.")
+            decoded = dialect.decode_call(action, call.payload)
+            report = dialect.lift(action, decoded.request)
+            write = Write(key=station.station_id, raw=raw, subject=station)
+            decide = gateway.routes[type(report)](Inbound(station, arrived, write), report)
+            journal.enter(
+                write, station, arrived, inbound=True, kind=2 if answer else 6, message_id=call.id, action=action,
+                payload=payload, deviations=decoded.deviations,
+            )  # fmt: skip
+        except CallFault as fault:
+            self._refuse(call, payload, fault, answer=answer)
+            return
+        except (StructError, OverflowError):
+            fault = CallFault("PropertyConstraintViolation", "A number is beyond the range that can be kept.")
+            self._refuse(call, payload, fault, answer=answer)
+            return
+        gateway.count(action, decoded.deviations)
+        if type(report) is neutral.Heartbeat:
+            # Nothing in it is to be kept but that it came.
+            gateway.commit.submit_patiently(write)
+            self._answer(call, decoded, decide)
+            return
+        self._working = True
+        self.working_since = gateway.clock.monotonic()
+
+        def stored(_: Write, outcome: Outcome) -> None:
+            self._stored(call, decoded, decide, outcome, answer)
+
+        write.done = stored
+        gateway.commit.submit(write)
+
+    def _may_say(self, action: str) -> None:
+        if self.station.registration == "accepted" or action in _ALWAYS:
+            return
+        if self.station.registration == "pending" and self._triggered is not None and action in self._triggered:
+            return
+        raise CallFault(
+            "SecurityError", "This station is not accepted yet: only BootNotification is answered. Boot again later."
+        )
+
+    def _stored(
+        self, call: frames.Call | frames.Send, decoded: Decoded, decide: Decide, outcome: Outcome, answer: bool
+    ) -> None:
+        if outcome is Outcome.STORED and answer:
+            self._answer(call, decoded, decide)
+        elif outcome is Outcome.STORED:
+            decide()
+        elif answer and not self.closed:
+            # It is kept whole in quarantine, so the station must not send it for ever; 1.6 StartTransaction alone
+            # can't be confirmed without an id of ours.
+            self._quarantined(call, decoded)
+        if not self.closed:
+            self._done()
+
+    def _quarantined(self, call: frames.Call | frames.Send, decoded: Decoded) -> None:
+        now = self._gateway.clock.now()
+        try:
+            payload = self.dialect.answer(call.action, decoded.request, neutral.Acknowledged(now=now))
+            data = frames.result(call.id, payload)
+        except (CallFault, TypeError, ValueError):
+            data = frames.error(call.id, "InternalError", "The message could not be stored; it is kept for review.")
+        self._socket.send(data)
+
+    def _answer(self, call: frames.Call | frames.Send, decoded: Decoded, decide: Decide) -> None:
+        payload = self.dialect.answer(call.action, decoded.request, decide())
+        if not self.closed:
+            self._socket.send(frames.result(call.id, payload))
+            self._log(3, call.id, call.action, payload, inbound=False)
+
+    def _refuse(self, call: frames.Call | frames.Send, payload: bytes, fault: CallFault, *, answer: bool) -> None:
+        self._gateway.count_fault(fault.code)
+        safe, action = payload.replace(_NUL, b"\\ufffd"), call.action.replace("\0", "\ufffd")
+        self._log(2, call.id, action, safe, inbound=True, deviations=(f"{fault.code}: {fault.description}",))
+        if answer:
+            details = _encode(fault.details)
+            self._socket.send(frames.error(call.id, fault.code, fault.description, details))
+            self._log(
+                4, call.id, action, _encode({"code": fault.code, "description": fault.description}), inbound=False
+            )
+
+    # -- what the station is asked
+
+    async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
+        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed."""
+        if self.closed:
+            raise LineClosed
+        if self._asks is None:
+            self._asks = CallLine(self._transmit)
+        return await self._asks.ask(action, payload, deadline_s, command_id).future
+
+    def _transmit(self, ask: Ask) -> None:
+        if "Trigger" in ask.action:
+            self._expect(ask.payload)
+        self._socket.send(frame_of(ask))
+        self._log(2, ask.message_id, ask.action, ask.payload, inbound=False)
+
+    def _expect(self, trigger: bytes) -> None:
+        """A pending station may send what it was triggered to send."""
+        name = msgspec.json.decode(trigger).get("requestedMessage", "")
+        if self._triggered is None:
+            self._triggered = set()
+        self._triggered.add(_TRIGGERED.get(name, name))
+
+    def _answered(self, message_id: str, reply: Reply, kind: int) -> None:
+        ask, late = self._asks.answered(message_id) if self._asks is not None else (None, False)
+        action = ask.action if ask is not None else None
+        kept = reply.payload
+        if reply.error_code is not None:
+            kept = _encode({"code": reply.error_code, "description": reply.description})
+        note = () if ask is not None and not late else ("late" if late else "answers no call",)
+        self._log(kind, message_id, action, kept, inbound=True, deviations=note)
+        if ask is None or self._asks is None:
+            return
+        if late:
+            self._keep_late(ask, kept)
+        elif not ask.future.done():
+            ask.future.set_result(reply)
+        self._asks.proceed()
+
+    def _keep_late(self, ask: Ask, answer: bytes) -> None:
+        if ask.command_id is None:
+            return
+        write = Write()
+        at = self._gateway.clock.now()
+        kept = journal.redact(ask.action, answer)
+        identity = copyrow.raw(UUID(ask.command_id).bytes)
+        write.add(LATE_ANSWERS.name, copyrow.row(identity, copyrow.raw(kept), copyrow.timestamp(at)))
+        self._gateway.commit.submit_patiently(write)
+
+    def _log(
+        self, kind: int, message_id: str, action: str | None, payload: bytes, *, inbound: bool, deviations: Any = ()
+    ) -> None:
+        write = Write()
+        at = self._gateway.clock.now()
+        journal.enter(
+            write, self.station, at, inbound=inbound, kind=kind, message_id=message_id, action=action, payload=payload,
+            deviations=deviations,
+        )  # fmt: skip
+        self._gateway.commit.submit_patiently(write)

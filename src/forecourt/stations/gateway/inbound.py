@@ -1,0 +1,30 @@
+"""One message on its way from a socket to the database: what a verb is given and what it gives back."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from forecourt.ocpp import neutral
+from forecourt.platform.commit import Write
+from forecourt.stations.gateway.roster import Station
+
+#: Called after COMMIT: reads what the database answered from `write.answers`, advances memory, tells the screens, and
+#: returns what the station is told. It must not fail and must not wait.
+Decide = Callable[[], neutral.Answer]
+
+
+class Inbound:
+    """A report's surroundings. A verb adds rows to `write` and returns how to decide; it reads nothing and waits for
+    nothing, because whatever it needs to know is asked by lanes that answer in the same transaction."""
+
+    __slots__ = ("arrived", "station", "write")
+
+    def __init__(self, station: Station, arrived: datetime, write: Write) -> None:
+        self.station = station
+        self.arrived = arrived
+        self.write = write
+
+
+#: A verb of any room for one kind of report.
+Verb = Callable[[Inbound, Any], Decide]
+Routes = dict[type, Verb]

@@ -1,0 +1,162 @@
+"""The SQL by which a gateway stores what stations say of themselves: sockets, boots, connector states, messages."""
+
+from forecourt.platform.commit import Lane
+
+LINKS = Lane(
+    name="links",
+    columns=(
+        "number bigint",
+        "station_id bigint",
+        "tenant_id int",
+        "gateway_id text",
+        "protocol text",
+        "remote_address text",
+        "at timestamptz",
+    ),
+    merge=(
+        """
+        INSERT INTO station_links AS l (station_id, tenant_id, epoch, gateway_id, protocol, remote_address, connected_at,
+            last_seen_at)
+        SELECT station_id, tenant_id, 1, gateway_id, protocol, remote_address, at, at FROM stage_links
+        ORDER BY station_id
+        ON CONFLICT (station_id) DO UPDATE SET epoch = l.epoch + 1, previous_gateway_id = l.gateway_id,
+            gateway_id = excluded.gateway_id, protocol = excluded.protocol, remote_address = excluded.remote_address,
+            connected_at = excluded.connected_at, last_seen_at = excluded.last_seen_at, disconnected_at = NULL
+        """,
+    ),
+    # What the gateway keeps of the station's connectors comes with it.
+    answer="""
+        SELECT n.number, l.epoch, l.previous_gateway_id, (
+            SELECT json_agg(json_build_array(c.evse, c.connector, c.state, c.state_at, c.activity))
+            FROM connectors c WHERE c.station_id = n.station_id)
+        FROM stage_links n JOIN station_links l USING (station_id)
+        """,
+)
+
+#: Only the holder of the present epoch can say that a station is gone.
+UNLINKS = Lane(
+    name="unlinks",
+    columns=("station_id bigint", "epoch bigint", "at timestamptz"),
+    merge=(
+        """
+        UPDATE station_links l SET gateway_id = NULL, previous_gateway_id = NULL, disconnected_at = n.at
+        FROM (SELECT station_id, max(epoch) AS epoch, max(at) AS at FROM stage_unlinks GROUP BY station_id) n
+        WHERE l.station_id = n.station_id AND l.epoch = n.epoch
+        """,
+    ),
+)
+
+SIGHTINGS = Lane(
+    name="sightings",
+    columns=("station_id bigint", "epoch bigint", "at timestamptz"),
+    merge=(
+        """
+        UPDATE station_links l SET last_seen_at = n.at
+        FROM (SELECT station_id, epoch, max(at) AS at FROM stage_sightings GROUP BY 1, 2) n
+        WHERE l.station_id = n.station_id AND l.epoch = n.epoch AND l.last_seen_at < n.at
+        """,
+    ),
+)
+
+BOOTS = Lane(
+    name="boots",
+    columns=(
+        "station_id bigint",
+        "vendor text",
+        "model text",
+        "serial text",
+        "firmware text",
+        "reason text",
+        "at timestamptz",
+    ),
+    merge=(
+        """
+        UPDATE stations s SET vendor = n.vendor, model = n.model, serial = n.serial, firmware = n.firmware,
+            boot_reason = n.reason, booted_at = n.at
+        FROM stage_boots n WHERE s.station_id = n.station_id
+        """,
+    ),
+)
+
+#: A replayed status is older than the one known and only joins the history.
+STATES = Lane(
+    name="states",
+    columns=(
+        "station_id bigint",
+        "evse int",
+        "connector int",
+        "tenant_id int",
+        "state text",
+        "state_at timestamptz",
+        "error_code text",
+        "info text",
+        "vendor_error_code text",
+        "arrived_at timestamptz",
+    ),
+    merge=(
+        """
+        INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
+            vendor_error_code)
+        SELECT station_id, evse, connector, tenant_id, state, state_at, error_code, info, vendor_error_code
+        FROM stage_states ORDER BY station_id, evse, connector
+        ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state, state_at = excluded.state_at,
+            error_code = excluded.error_code, info = excluded.info, vendor_error_code = excluded.vendor_error_code
+        WHERE excluded.state_at >= c.state_at
+        """,
+        """
+        INSERT INTO connector_history (station_id, evse, connector, state_at, state, tenant_id, error_code, info,
+            vendor_error_code, arrived_at)
+        SELECT station_id, evse, connector, state_at, state, tenant_id, error_code, info, vendor_error_code, arrived_at
+        FROM stage_states ORDER BY station_id, evse, connector, state_at, state
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
+#: 2.x connectors say only Occupied; what the car does is known from its transaction.
+ACTIVITIES = Lane(
+    name="activities",
+    columns=("station_id bigint", "evse int", "activity text"),
+    merge=(
+        """
+        UPDATE connectors c SET activity = n.activity
+        FROM stage_activities n WHERE c.station_id = n.station_id AND c.evse = n.evse
+          AND c.activity IS DISTINCT FROM n.activity
+        """,
+    ),
+)
+
+MESSAGES = Lane(
+    name="messages",
+    columns=(
+        "at timestamptz",
+        "tenant_id int",
+        "station_id bigint",
+        'direction "char"',
+        "kind smallint",
+        "message_id text",
+        "action text",
+        "payload text",
+        "deviations text",
+    ),
+    merge=(
+        """
+        INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, action, payload, deviations)
+        SELECT * FROM stage_messages
+        """,
+    ),
+)
+
+#: What came of a command after the one who asked had stopped waiting.
+LATE_ANSWERS = Lane(
+    name="late_answers",
+    columns=("command_id uuid", "answer text", "at timestamptz"),
+    merge=(
+        """
+        UPDATE commands c SET outcome = 'late', answer = n.answer, answered_at = n.at
+        FROM stage_late_answers n WHERE c.command_id = n.command_id
+        """,
+    ),
+)
+
+LANES = (LINKS, UNLINKS, SIGHTINGS, BOOTS, STATES, ACTIVITIES, MESSAGES, LATE_ANSWERS)

@@ -1,0 +1,118 @@
+"""Calls to a station: one in flight at a time, the rest in line, each with a deadline (OCPP-J 1.6 4.1.1)."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from uuid import uuid4
+
+from msgspec import Struct
+
+from forecourt.ocpp import frames
+
+#: Calls in line for one station; one more is refused at once.
+MAX_IN_LINE = 32
+#: Ids of calls given up that are remembered, so that a late answer finds its command.
+MAX_LATE = 16
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """What a station answered: a result's payload, or the code of a CALLERROR with what came with it."""
+
+    payload: bytes
+    error_code: str | None = None
+    description: str = ""
+
+
+class Ask:
+    """One call: what is asked, until when, and who waits. `command_id` is None where nobody keeps record."""
+
+    __slots__ = ("action", "alarm", "command_id", "future", "message_id", "payload")
+
+    def __init__(self, action: str, payload: bytes, command_id: str | None) -> None:
+        self.action = action
+        self.payload = payload
+        self.command_id = command_id
+        self.message_id = str(uuid4())
+        self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.alarm: asyncio.TimerHandle | None = None
+
+
+class LineFull(Exception):
+    """MAX_IN_LINE calls wait for this station already."""
+
+
+class LineClosed(Exception):
+    """The station's socket closed before it answered."""
+
+
+class CallLine:
+    """Owns which call a station is being asked. Made only for stations that are asked something."""
+
+    __slots__ = ("_flying", "_late", "_line", "_transmit")
+
+    def __init__(self, transmit: Callable[[Ask], None]) -> None:
+        self._transmit = transmit
+        self._line: deque[Ask] = deque()
+        self._flying: Ask | None = None
+        self._late: OrderedDict[str, Ask] = OrderedDict()
+
+    def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None) -> Ask:
+        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, or LineClosed.
+
+        Raises LineFull. The deadline counts from now, so that waiting in line is part of it.
+        """
+        if len(self._line) >= MAX_IN_LINE:
+            raise LineFull
+        ask = Ask(action, payload, command_id)
+        ask.alarm = asyncio.get_running_loop().call_later(deadline_s, self._give_up, ask)
+        self._line.append(ask)
+        self._next()
+        return ask
+
+    def answered(self, message_id: str) -> tuple[Ask | None, bool]:
+        """The call that an answer belongs to, and whether it came too late. (None, False) for an unknown id."""
+        flying = self._flying
+        if flying is not None and flying.message_id == message_id:
+            self._flying = None
+            if flying.alarm is not None:
+                flying.alarm.cancel()
+            return flying, False
+        late = self._late.pop(message_id, None)
+        return late, late is not None
+
+    def proceed(self) -> None:
+        """Send the next call in line, once an answer has been dealt with."""
+        self._next()
+
+    def close(self) -> None:
+        """The socket is gone: everyone who waits is told at once."""
+        asks = [*self._line, *([self._flying] if self._flying is not None else [])]
+        self._line.clear()
+        self._flying = None
+        for ask in asks:
+            if ask.alarm is not None:
+                ask.alarm.cancel()
+            if not ask.future.done():
+                ask.future.set_exception(LineClosed())
+
+    def _next(self) -> None:
+        if self._flying is None and self._line:
+            self._flying = self._line.popleft()
+            self._transmit(self._flying)
+
+    def _give_up(self, ask: Ask) -> None:
+        if ask is self._flying:
+            self._flying = None
+            self._late[ask.message_id] = ask
+            if len(self._late) > MAX_LATE:
+                self._late.popitem(last=False)
+        elif ask in self._line:
+            self._line.remove(ask)
+        if not ask.future.done():
+            ask.future.set_exception(TimeoutError())
+        self._next()
+
+
+def frame_of(ask: Ask) -> bytes:
+    """The CALL frame of a call."""
+    return frames.call(ask.message_id, ask.action, ask.payload)

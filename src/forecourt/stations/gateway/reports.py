@@ -1,0 +1,126 @@
+"""The verbs for what a station says of itself: boot, heartbeat, connector status, and everything else."""
+
+from datetime import datetime
+
+from forecourt.ocpp import neutral
+from forecourt.platform import copyrow
+from forecourt.platform.clock import Clock
+from forecourt.platform.live import LiveFeed
+from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, STATES
+from forecourt.stations.gateway.roster import Station
+from forecourt.stations.model import shown_state, station_state
+
+#: A station told to wait asks again after this long.
+RETRY_BOOT_S = 60
+
+
+class StationReports:
+    """Owns what screens are told of a station's state."""
+
+    def __init__(self, clock: Clock, live: LiveFeed, heartbeat_interval_s: int) -> None:
+        self._clock = clock
+        self._live = live
+        self._interval_s = heartbeat_interval_s
+
+    def boot(self, inbound: Inbound, report: neutral.Boot) -> Decide:
+        """Keep what the station is. A boot never touches sessions: stations boot with cars charging (2.0.1 B01)."""
+        station = inbound.station
+        inbound.write.add(
+            BOOTS.name,
+            copyrow.row(
+                copyrow.int8(station.station_id),
+                copyrow.text(report.vendor),
+                copyrow.text(report.model),
+                copyrow.text(report.serial),
+                copyrow.text(report.firmware),
+                copyrow.text(report.reason),
+                copyrow.timestamp(inbound.arrived),
+            ),
+        )
+
+        def decide() -> neutral.Answer:
+            status = neutral.Registration(station.registration)
+            accepted = status is neutral.Registration.ACCEPTED
+            return neutral.BootAnswer(
+                status=status, now=self._clock.now(), interval_s=self._interval_s if accepted else RETRY_BOOT_S
+            )
+
+        return decide
+
+    def heartbeat(self, inbound: Inbound, report: neutral.Heartbeat) -> Decide:
+        """Tell the time."""
+        return lambda: neutral.HeartbeatAnswer(now=self._clock.now())
+
+    def status(self, inbound: Inbound, report: neutral.ConnectorStatus) -> Decide:
+        """Keep a connector's state as of the station's time, or of the arrival where that lies ahead or is missing."""
+        station, arrived = inbound.station, inbound.arrived
+        at = arrived if report.at is None else min(report.at, arrived)
+        inbound.write.add(
+            STATES.name,
+            copyrow.row(
+                copyrow.int8(station.station_id),
+                copyrow.int4(report.evse),
+                copyrow.int4(report.connector),
+                copyrow.int4(station.tenant_id),
+                copyrow.text(report.state),
+                copyrow.timestamp(at),
+                copyrow.text(report.error_code),
+                copyrow.text(report.info),
+                copyrow.text(report.vendor_error_code),
+                copyrow.timestamp(arrived),
+            ),
+        )
+
+        def decide() -> neutral.Answer:
+            self._learn(station, (report.evse, report.connector), report.state, at)
+            return neutral.Acknowledged(now=self._clock.now())
+
+        return decide
+
+    def notice(self, inbound: Inbound, report: neutral.MeterReport | neutral.Notice) -> Decide:
+        """Anything else: the message log keeps it, the version's own rule answers it."""
+        return lambda: neutral.Acknowledged(now=self._clock.now())
+
+    def activity(self, inbound: Inbound, evse: int, activity: str | None) -> None:
+        """Refine what an Occupied connector is shown as by what its transaction says; None when that is over.
+
+        Writes only a change; memory follows at once, being no more than what screens are shown.
+        """
+        station = inbound.station
+        places = [place for place in station.connectors if place[0] == evse]
+        changed = [place for place in places if station.connectors[place][2] != activity]
+        if not changed:
+            return
+        inbound.write.add(
+            ACTIVITIES.name,
+            copyrow.row(copyrow.int8(station.station_id), copyrow.int4(evse), copyrow.text(activity)),
+        )
+        for place in changed:
+            state, at, _ = station.connectors[place]
+            station.connectors[place] = (state, at, activity)
+        self.show(station)
+
+    def linked(self, station: Station, connectors: list[tuple[int, int, str, str, str | None]] | None) -> None:
+        """A socket was accepted: take up what PostgreSQL knows of the connectors, and show the station online."""
+        station.connectors = {
+            (evse, connector): (state, datetime.fromisoformat(at), activity)
+            for evse, connector, state, at, activity in connectors or ()
+        }
+        self.show(station)
+
+    def show(self, station: Station) -> None:
+        """Tell screens the state of the whole station."""
+        states = [
+            shown_state(state, activity)
+            for (_, connector), (state, _, activity) in station.connectors.items()
+            if connector > 0 or state == "Faulted"
+        ]
+        state = station_state(station.connection is not None, states)
+        self._live.put(station.tenant_id, f"station.{station.identity}.state", state)
+
+    def _learn(self, station: Station, place: tuple[int, int], state: str, at: datetime) -> None:
+        known = station.connectors.get(place)
+        if known is None or at >= known[1]:
+            station.connectors[place] = (state, at, None if known is None else known[2])
+            self.show(station)

@@ -1,0 +1,284 @@
+"""The gateway process's heart: who is connected, who may be, the commit they share, and the word of the bus.
+
+Stateless but for its sockets: everything here is a cache of PostgreSQL or an order of work. A gateway that dies loses
+unanswered messages only, which their stations send again to the next one.
+"""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from prometheus_client import Counter, Gauge
+from psycopg import AsyncConnection
+
+from forecourt.ocpp.protocol import protocol
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import Clock
+from forecourt.platform.commit import Connect, GroupCommit, Lane, Write
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.gateway.connection import Connection, Socket
+from forecourt.stations.gateway.inbound import Routes
+from forecourt.stations.gateway.outbound import LineClosed, LineFull
+from forecourt.stations.gateway.reports import StationReports
+from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster, Station
+from forecourt.stations.gateway.words import (
+    CALL_SUBJECT,
+    EVICT_SUBJECT,
+    REFRESH_SUBJECT,
+    CallAnswer,
+    CallRequest,
+    Eviction,
+)
+
+log = structlog.get_logger(__name__)
+
+#: A gateway that has not renewed its lease for this long holds nobody.
+LEASE_S = 10.0
+RENEW_S = 3.0
+#: With PostgreSQL away this long, stations that wait for an answer are closed so that they keep and replay.
+AWAY_LIMIT_S = 8.0
+WATCH_S = 1.0
+#: How often the directory learns when its stations were last heard.
+SIGHT_S = 30.0
+#: A drain waits this long for what is in work.
+DRAIN_DEADLINE_S = 10.0
+
+MESSAGES = Counter("forecourt_messages_total", "Messages of stations taken into work", ["action"])
+DEVIATIONS = Counter("forecourt_deviations_total", "Messages understood in spite of a deviation from the schema")
+FAULTS = Counter("forecourt_call_faults_total", "Messages of stations refused with a CALLERROR", ["code"])
+CONNECTED = Gauge("forecourt_connected_stations", "Stations connected to this gateway")
+REFUSALS = Counter("forecourt_refused_upgrades_total", "WebSocket upgrades refused", ["status"])
+
+
+class Gateway:
+    """Owns the sockets of one process. `app` gives it the routes and all lanes."""
+
+    def __init__(
+        self,
+        gateway_id: str,
+        *,
+        clock: Clock,
+        bus: Bus,
+        connect: Connect,
+        pool: Pool,
+        roster: Roster,
+        routes: Routes,
+        reports: StationReports,
+        lanes: tuple[Lane, ...],
+    ) -> None:
+        self.gateway_id = gateway_id
+        self.clock = clock
+        self.routes = routes
+        self.reports = reports
+        self.roster = roster
+        self.commit = GroupCommit(connect, lanes, quarantine)
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self._bus = bus
+        self._pool = pool
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Lock()
+        self._counters: dict[str, Any] = {}
+
+    # -- life
+
+    async def start(self) -> None:
+        """Read the roster, take a lease, listen to the bus, and begin to commit. Sockets may be accepted after it."""
+        await self._read_roster(everything=True)
+        await self._renew()
+        await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._on_call)
+        await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
+        await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
+        for work in (self.commit.run, self._keep_lease, self._keep_roster, self._watch_database, self._sight):
+            self._spawn(work())
+
+    async def drain(self) -> None:
+        """Finish what is in work, close every socket, give up the lease. New messages stay with their stations."""
+        self.draining = True
+        deadline = self.clock.monotonic() + DRAIN_DEADLINE_S
+        while any(connection.working for connection in self.connections) and self.clock.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections):
+            connection.close(1001, "restarting, connect again")
+        while not self.commit.idle and self.clock.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(RENEW_S):
+                await self._once("DELETE FROM gateways WHERE gateway_id = %s", (self.gateway_id,))
+        except (psycopg.Error, ForecourtError, TimeoutError):
+            log.warning("the lease could not be given up; it runs out by itself")
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a part of the gateway ended", exc_info=task.exception())
+            # Serving on without it would break a promise silently: leave at once, stations keep what is unanswered.
+            raise SystemExit(1)
+
+    # -- sockets
+
+    def accept(self, admission: Admission, socket: Socket, remote_address: str) -> Connection:
+        """A socket was upgraded: the newest one of a station is the one that counts."""
+        station = admission.station
+        connection = Connection(self, station, protocol(admission.version), socket)
+        former, station.connection = station.connection, connection
+        if former is not None:
+            former.close(1000, "replaced by a newer connection")
+        self.connections.add(connection)
+        CONNECTED.set(len(self.connections))
+        connection.link(remote_address)
+        return connection
+
+    @property
+    def accepting(self) -> bool:
+        """Whether a new socket would be served: not while draining or while PostgreSQL is away."""
+        return not self.draining and self.commit.away_since is None
+
+    def evict_elsewhere(self, gateway_id: str, station: Station, epoch: int) -> None:
+        """Tell the gateway that held a station before that its socket is stale."""
+        word = msgspec.json.encode(Eviction(identity=station.identity, epoch=epoch))
+        self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word))
+
+    def count(self, action: str, deviations: tuple[str, ...]) -> None:
+        """Count a message taken into work."""
+        counter = self._counters.get(action)
+        if counter is None:
+            counter = self._counters[action] = MESSAGES.labels(action)
+        counter.inc()
+        if deviations:
+            DEVIATIONS.inc()
+
+    def count_fault(self, code: str) -> None:
+        """Count a message refused."""
+        FAULTS.labels(code).inc()
+
+    # -- the bus
+
+    async def _publish(self, subject: str, data: bytes) -> None:
+        try:
+            await self._bus.publish(subject, data)
+        except ForecourtError:
+            log.warning("a word on the bus was lost", subject=subject)
+
+    async def _on_call(self, _: str, data: bytes, reply: str) -> None:
+        # The bus delivers one after the other: waiting here would make every station wait for the slowest.
+        self._spawn(self._serve_call(msgspec.json.decode(data, type=CallRequest), reply))
+
+    async def _serve_call(self, request: CallRequest, reply_to: str) -> None:
+        station = self.roster.get(request.identity)
+        connection = station.connection if station is not None else None
+        if connection is None or (request.epoch and connection.epoch != request.epoch):
+            if connection is not None and request.epoch > connection.epoch > 0:
+                connection.close(1000, "replaced by a newer connection")
+            answer = CallAnswer(offline=True)
+        else:
+            try:
+                reply = await connection.ask(
+                    request.action, request.payload.encode(), request.deadline_s, request.command_id
+                )
+                answer = CallAnswer(
+                    payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description
+                )
+            except LineFull:
+                answer = CallAnswer(busy=True)
+            except LineClosed:
+                answer = CallAnswer(offline=True)
+            except TimeoutError:
+                answer = CallAnswer(timeout=True)
+        await self._publish(reply_to, msgspec.json.encode(answer))
+
+    async def _on_evict(self, _: str, data: bytes, reply: str) -> None:
+        eviction = msgspec.json.decode(data, type=Eviction)
+        station = self.roster.get(eviction.identity)
+        connection = station.connection if station is not None else None
+        if connection is not None and 0 < connection.epoch < eviction.epoch:
+            connection.close(1000, "replaced by a newer connection")
+
+    async def _on_refresh(self, _: str, data: bytes, reply: str) -> None:
+        await self._refresh()
+        if reply:
+            await self._publish(reply, self.gateway_id.encode())
+
+    # -- keeping
+
+    async def _once(self, query: str, parameters: tuple[Any, ...]) -> None:
+        async with self._pool.anyone() as connection:
+            await connection.execute(query, parameters)  # type: ignore[arg-type]
+
+    async def _refresh(self, *, everything: bool = False) -> None:
+        try:
+            await self._read_roster(everything=everything)
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("the roster could not be read", fault=type(fault).__name__)
+
+    async def _read_roster(self, *, everything: bool) -> None:
+        async with self._reading:
+            async with self._pool.anyone() as connection:
+                changed = await self.roster.read(connection, everything=everything)
+        for station in changed:
+            if station.connection is not None:
+                station.connection.close(1008, "credentials changed, connect again")
+
+    async def _keep_roster(self) -> None:
+        read_at = self.clock.monotonic()
+        while True:
+            await asyncio.sleep(POLL_S)
+            everything = self.clock.monotonic() - read_at > MAX_AGE_S
+            if everything:
+                read_at = self.clock.monotonic()
+            await self._refresh(everything=everything)
+
+    async def _renew(self) -> None:
+        await self._once(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + make_interval(secs => %s))"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until",
+            (self.gateway_id, LEASE_S),
+        )
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._renew()
+            except (psycopg.Error, ForecourtError, OSError) as fault:
+                log.warning("the lease could not be renewed", fault=type(fault).__name__)
+
+    async def _watch_database(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            CONNECTED.set(len(self.connections))
+            if self.commit.away_since is None:
+                continue
+            before = self.clock.monotonic() - AWAY_LIMIT_S
+            for connection in list(self.connections):
+                if connection.working and connection.working_since < before:
+                    connection.close(1013, "storage away, keep your messages and try again")
+
+    async def _sight(self) -> None:
+        while True:
+            await asyncio.sleep(SIGHT_S)
+            for connection in list(self.connections):
+                connection.sight()
+
+
+async def quarantine(connection: AsyncConnection[Any], write: Write, error: str) -> None:
+    """Keep the message that no batch could store, whole, for a person to look at."""
+    station = write.subject
+    if station is None:
+        log.error("a row of the log or the directory could not be stored and is dropped", error=error)
+        return
+    await connection.execute(
+        "INSERT INTO quarantine (at, tenant_id, station_id, raw, error) VALUES (now(), %s, %s, %s, %s)",
+        (station.tenant_id, station.station_id, write.raw.decode(errors="replace").replace("\0", "\ufffd"), error),
+    )

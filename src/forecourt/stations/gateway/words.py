@@ -1,0 +1,39 @@
+"""What gateways and those who ask of them say on the bus."""
+
+from msgspec import Struct
+
+#: One subject a gateway: a subject a station would cost the bus 5 KiB each.
+CALL_SUBJECT = "gateway.{gateway_id}.call"
+EVICT_SUBJECT = "gateway.{gateway_id}.evict"
+#: Every gateway reads what changed of the roster, and replies when it has.
+REFRESH_SUBJECT = "gateway.all.refresh"
+
+
+class CallRequest(Struct, frozen=True, kw_only=True):
+    """Call a station. `payload` is JSON; `epoch` the connection that the directory named, so that a stale holder
+    refuses; `deadline_s` counts from arrival; `command_id` is where a late answer is recorded."""
+
+    identity: str
+    epoch: int
+    action: str
+    payload: str
+    deadline_s: float
+    command_id: str | None = None
+
+
+class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of it: a payload, a CALLERROR with its code, or one of the three ways of getting none."""
+
+    payload: str = ""
+    error_code: str | None = None
+    description: str = ""
+    offline: bool = False
+    timeout: bool = False
+    busy: bool = False
+
+
+class Eviction(Struct, frozen=True, kw_only=True):
+    """A station has a newer connection elsewhere, of this epoch."""
+
+    identity: str
+    epoch: int
