@@ -1,0 +1,334 @@
+"""The slow, forgiving reader: a decoded JSON tree into the same structs that the strict decoder makes.
+
+It serves two ends. What the strict decoder refuses is read again here, forgiving the listed deviations; and where
+that fails too, this reader knows what was wrong, where, and which OCPP error it is, for it walks field by field. The
+rules come from the generated types themselves, so the two decoders can't drift apart.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct
+from msgspec import inspect as shape
+
+from forecourt.ocpp.deviations import Deviation, Notes
+from forecourt.ocpp.faults import ErrorCode
+
+#: Reads one value at a JSON path; UNSET for a value that counts as absent. Raises Unusable.
+Reader = Callable[[Any, str, Notes], Any]
+
+#: Texts that only people read: too much of them does no harm. Never what something is found again by.
+FREE_TEXT = frozenset(
+    {
+        "chargeBoxSerialNumber", "chargePointModel", "chargePointSerialNumber", "chargePointVendor", "content",
+        "data", "description", "firmwareVersion", "iccid", "imsi", "info", "meterSerialNumber", "meterType", "model",
+        "reasonCode", "serialNumber", "signedMeterData", "publicKey", "techCode", "techInfo", "vendorErrorCode",
+        "vendorId", "vendorName", "actualValue", "additionalInfo", "signingMethod", "encodingMethod",
+    }
+)  # fmt: skip
+
+#: The longest free text that is kept, in characters.
+FREE_TEXT_LIMIT = 65_536
+
+#: Texts that something is found again by: a decimal number is not one of them, whatever its digits.
+IDENTIFIERS = frozenset({"idTag", "parentIdTag", "idToken", "transactionId", "additionalIdToken"})
+
+METERS = frozenset({"meterStart", "meterStop"})
+
+#: In these a sample with an unknown word is left out, not the whole message: what it says must not be lost.
+SAMPLES = frozenset({"SampledValue", "StopTransactionSampledValue", "SampledValueType"})
+
+#: How much of a name that a station invented is repeated to it.
+NAME_LIMIT = 64
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}(?:\.0+)?")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)(?P<t>[Tt ])(?P<minute>\d\d:\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d+)?)?"
+    r"(?P<gap> ?)(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+)
+_read_rfc3339 = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)]).decode
+
+
+class Unusable(Exception):
+    """What is wrong, where, and what was expected there. `unknown_word` where an enumeration lacks the value."""
+
+    def __init__(self, code: ErrorCode, path: str, problem: str, *, unknown_word: bool = False) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.code = code
+        self.path = path
+        self.problem = problem
+        self.unknown_word = unknown_word
+
+
+@cache
+def reader(message: type[Struct]) -> Reader:
+    """The reader of a message or type. Built once, when first needed."""
+    info = shape.type_info(message)
+    assert isinstance(info, shape.StructType)
+    return _struct_reader(info)
+
+
+def _reader(kind: shape.Type, name: str, required: bool) -> Reader:
+    """The reader of one field; `required` decides whether an empty list may count as absent."""
+    extra: dict[str, Any] = {}
+    if isinstance(kind, shape.Metadata):
+        extra, kind = kind.extra or {}, kind.type
+    match kind:
+        case shape.StructType():
+            return reader(kind.cls)
+        case shape.VarTupleType():
+            return _list_reader(kind, name, required)
+        case shape.EnumType():
+            return _enum_reader(kind.cls)
+        case shape.StrType():
+            return _text_reader(kind, name)
+        case shape.IntType():
+            return _integer_reader(kind, name)
+        case shape.FloatType():
+            return _number_reader(kind, extra.get("multiple_of"))
+        case shape.BoolType():
+            return _boolean
+        case shape.DateTimeType():
+            return _time
+        case shape.AnyType():
+            return _anything
+    raise TypeError(f"{name}: no reader for {kind}")
+
+
+def _struct_reader(info: shape.StructType) -> Reader:
+    fields = {
+        field.encode_name: (
+            field.name,
+            _reader(field.type, field.encode_name, field.required),
+            field.required or isinstance(field.type, shape.AnyType),
+        )
+        for field in info.fields
+    }
+    required = [field.encode_name for field in info.fields if field.required]
+    cls, closed = info.cls, info.forbid_unknown_fields
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if not isinstance(value, dict):
+            raise _wrong_type(path, "an object", value)
+        for name in required:
+            if name not in value:
+                raise Unusable(ErrorCode.OCCURRENCE, f"{path}.{name}", "is required but missing")
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            field = fields.get(key)
+            if field is None:
+                if closed:
+                    notes.add(Deviation.UNKNOWN_FIELD, f"{path}.{_shown(key)}")
+                continue
+            name, read_field, takes_null = field
+            if item is None and not takes_null:
+                notes.add(Deviation.NULL_FOR_ABSENT, f"{path}.{key}")
+                continue
+            found[name] = read_field(item, f"{path}.{key}", notes)
+        return cls(**{name: item for name, item in found.items() if item is not UNSET})
+
+    return read
+
+
+def _list_reader(kind: shape.VarTupleType, name: str, required: bool) -> Reader:
+    item_kind = kind.item_type
+    read_item = _reader(item_kind, name, required=True)
+    low, high = kind.min_length or 0, kind.max_length
+    samples = isinstance(item_kind, shape.StructType) and item_kind.cls.__name__ in SAMPLES
+
+    def read_sample(item: Any, path: str, notes: Notes) -> Any:
+        try:
+            return read_item(item, path, notes)
+        except Unusable as fault:
+            if not fault.unknown_word:
+                raise
+            notes.add(Deviation.SAMPLE_SKIPPED, fault.path)
+            return UNSET
+
+    read_one = read_sample if samples else read_item
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if not isinstance(value, list):
+            raise _wrong_type(path, "an array", value)
+        if not value and low and (samples or not required):
+            notes.add(Deviation.EMPTY_LIST, path)
+            return () if samples else UNSET
+        if len(value) < low:
+            raise Unusable(ErrorCode.OCCURRENCE, path, f"needs at least {low} elements, has {len(value)}")
+        if high is not None and len(value) > high:
+            raise Unusable(ErrorCode.OCCURRENCE, path, f"may have at most {high} elements, has {len(value)}")
+        items = [read_one(item, f"{path}[{index}]", notes) for index, item in enumerate(value)]
+        return tuple(item for item in items if item is not UNSET)
+
+    return read
+
+
+def _enum_reader(cls: type[Enum]) -> Reader:
+    exact = {member.value: member for member in cls}
+    folds = [word.casefold() for word in exact]
+    folded = {fold: member for fold, member in zip(folds, cls, strict=True) if folds.count(fold) == 1}
+    words = ", ".join(exact)
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if not isinstance(value, str):
+            raise _wrong_type(path, "a string", value)
+        plain = value.replace("\0", "")
+        if plain != value:
+            notes.add(Deviation.NUL_CHARACTER, path)
+        if (member := exact.get(plain)) is not None:
+            return member
+        if (member := folded.get(plain.casefold())) is not None:
+            notes.add(Deviation.LETTER_CASE, path)
+            return member
+        problem = f"{_shown(value)!r} is none of {words}"
+        raise Unusable(ErrorCode.PROPERTY, path, problem, unknown_word=True)
+
+    return read
+
+
+def _text_reader(kind: shape.StrType, name: str) -> Reader:
+    longest = kind.max_length
+    pattern = re.compile(kind.pattern) if kind.pattern else None
+    free, identifier = name in FREE_TEXT, name in IDENTIFIERS
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if type(value) is int or (type(value) is float and not identifier and "e" not in repr(value)):
+            notes.add(Deviation.TEXT_AS_NUMBER, path)
+            value = str(value)
+        if not isinstance(value, str):
+            raise _wrong_type(path, "a string", value)
+        if "\0" in value:
+            notes.add(Deviation.NUL_CHARACTER, path)
+            value = value.replace("\0", "")
+        if longest is not None and len(value) > longest:
+            if not free or len(value) > FREE_TEXT_LIMIT:
+                raise Unusable(ErrorCode.PROPERTY, path, f"may have at most {longest} characters, has {len(value)}")
+            notes.add(Deviation.TOO_LONG, path)
+        if pattern is not None and not pattern.search(value):
+            raise Unusable(ErrorCode.PROPERTY, path, "must be a URI")
+        return value
+
+    return read
+
+
+def _integer_reader(kind: shape.IntType, name: str) -> Reader:
+    low, high, meter = kind.ge, kind.le, name in METERS
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if type(value) is str and _INTEGER.fullmatch(value):
+            notes.add(Deviation.NUMBER_AS_TEXT, path)
+            value = int(value.partition(".")[0])
+        elif type(value) is float and value.is_integer():
+            notes.add(Deviation.INTEGER_AS_DECIMAL, path)
+            value = int(value)
+        elif type(value) is float and meter:
+            notes.add(Deviation.METER_AS_DECIMAL, path)
+            value = round(value)
+        if type(value) is not int:
+            raise _wrong_type(path, "an integer", value)
+        _within(value, low, high, path)
+        return value
+
+    return read
+
+
+def _number_reader(kind: shape.FloatType, step: str | None) -> Reader:
+    low, high = kind.ge, kind.le
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        if type(value) is str and _DECIMAL.fullmatch(value):
+            notes.add(Deviation.NUMBER_AS_TEXT, path)
+            value = float(value)
+        if type(value) is not float and type(value) is not int:
+            raise _wrong_type(path, "a number", value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise Unusable(ErrorCode.PROPERTY, path, "is beyond all numbers") from None
+        _within(number, low, high, path)
+        if step is not None and (steps := Decimal(repr(number)) / Decimal(step)) != steps.to_integral_value():
+            notes.add(Deviation.FINER_STEP, path)
+        return number
+
+    return read
+
+
+def _within(value: float, low: float | None, high: float | None, path: str) -> None:
+    if low is not None and value < low:
+        raise Unusable(ErrorCode.PROPERTY, path, f"must be at least {low}, is {value}")
+    if high is not None and value > high:
+        raise Unusable(ErrorCode.PROPERTY, path, f"must be at most {high}, is {value}")
+
+
+def _boolean(value: Any, path: str, notes: Notes) -> Any:
+    if not isinstance(value, bool):
+        raise _wrong_type(path, "true or false", value)
+    return value
+
+
+def _anything(value: Any, path: str, notes: Notes) -> Any:
+    plain = _without_nul(value)
+    if plain != value:
+        notes.add(Deviation.NUL_CHARACTER, path)
+    return plain
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(item) for key, item in value.items()}
+    return value
+
+
+def _time(value: Any, path: str, notes: Notes) -> Any:
+    if not isinstance(value, str):
+        raise _wrong_type(path, "a time in a string", value)
+    plain = value.strip(" ")
+    parts = _TIME.fullmatch(plain)
+    if parts is None:
+        raise _no_time(path, value)
+    second, fraction, zone = parts["second"], parts["fraction"] or "", parts["zone"]
+    if plain != value or parts["t"] == " " or parts["gap"]:
+        notes.add(Deviation.TIME_WITH_SPACE, path)
+    if second is None:
+        notes.add(Deviation.TIME_WITHOUT_SECONDS, path)
+        second = "00"
+    elif second == "60":
+        notes.add(Deviation.LEAP_SECOND, path)
+        second = "59"
+    if zone is None:
+        notes.add(Deviation.TIME_WITHOUT_ZONE, path)
+        zone = "Z"
+    elif len(zone) in (3, 5):
+        notes.add(Deviation.ZONE_WITHOUT_COLON, path)
+        zone = f"{zone[:3]}:{zone[3:] or '00'}"
+    try:
+        return _read_rfc3339(f'"{parts["date"]}T{parts["minute"]}:{second}{fraction}{zone}"')
+    except msgspec.ValidationError:
+        raise _no_time(path, value) from None
+
+
+def _no_time(path: str, value: str) -> Unusable:
+    return Unusable(ErrorCode.PROPERTY, path, f"{_shown(value)!r} is no time as in 2030-01-31T12:00:00Z")
+
+
+def _wrong_type(path: str, expected: str, value: Any) -> Unusable:
+    names = {dict: "an object", list: "an array", str: "a string", int: "an integer", float: "a number"}
+    found = names.get(type(value)) or {None: "null", True: "true", False: "false"}[value]
+    return Unusable(ErrorCode.TYPE, path, f"must be {expected}, is {found}")
+
+
+def _shown(text: str) -> str:
+    """A text of the station's own making, fit to be stored and sent back."""
+    return text[:NAME_LIMIT].replace("\0", "")

@@ -1,0 +1,129 @@
+"""The neutral language to OCPP 1.6: answers to a station's calls, and commands to it."""
+
+from typing import Any
+
+from forecourt.ocpp.faults import CallFault, ErrorCode
+from forecourt.ocpp.neutral import (
+    Acknowledged,
+    AuthorizationStatus,
+    AuthorizeAnswer,
+    BootAnswer,
+    Command,
+    CommandAnswer,
+    HeartbeatAnswer,
+    Registration,
+    StartCharging,
+    TokenStatus,
+    TransactionAnswer,
+)
+from forecourt.ocpp.v16 import messages as m
+from forecourt.ocpp.wire import EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+
+#: The longest idTag or parentIdTag (CiString20Type).
+TAG_LIMIT = 20
+
+_REGISTRATIONS = {
+    Registration.ACCEPTED: "Accepted",
+    Registration.PENDING: "Pending",
+    Registration.REJECTED: "Rejected",
+}
+
+_STATUSES = {
+    AuthorizationStatus.ACCEPTED: "Accepted",
+    AuthorizationStatus.BLOCKED: "Blocked",
+    AuthorizationStatus.CONCURRENT_TX: "ConcurrentTx",
+    AuthorizationStatus.EXPIRED: "Expired",
+    AuthorizationStatus.INVALID: "Invalid",
+    # 1.6 has no word for a known driver who can't pay; Blocked alone says "known, and not now".
+    AuthorizationStatus.NO_CREDIT: "Blocked",
+    AuthorizationStatus.UNKNOWN: "Invalid",
+}
+
+_UNDECIDED = {"status": "Invalid"}
+
+
+def boot(request: Any, answer: BootAnswer) -> bytes:
+    """BootNotification.conf."""
+    status = _REGISTRATIONS[answer.status]
+    return payload({"status": status, "currentTime": instant(answer.now), "interval": answer.interval_s})
+
+
+def undecided_boot(request: Any, answer: Acknowledged) -> bytes:
+    """BootNotification.conf where nobody decided: to be asked again."""
+    return boot(request, BootAnswer(status=Registration.PENDING, now=answer.now, interval_s=UNDECIDED_INTERVAL_S))
+
+
+def heartbeat(request: Any, answer: HeartbeatAnswer | Acknowledged) -> bytes:
+    """Heartbeat.conf."""
+    return payload({"currentTime": instant(answer.now)})
+
+
+def authorize(request: Any, answer: AuthorizeAnswer) -> bytes:
+    """Authorize.conf."""
+    return payload({"idTagInfo": _tag(answer.token)})
+
+
+def started(request: Any, answer: TransactionAnswer) -> bytes:
+    """StartTransaction.conf. The schema demands a decision; where none was taken it is Invalid."""
+    if answer.transaction_id is None:
+        raise ValueError("the answer to StartTransaction must give a transaction id")
+    info = _UNDECIDED if answer.token is None else _tag(answer.token)
+    return payload({"transactionId": int(answer.transaction_id), "idTagInfo": info})
+
+
+def stopped(request: Any, answer: TransactionAnswer) -> bytes:
+    """StopTransaction.conf, which may say what became of the tag."""
+    return EMPTY if answer.token is None else payload({"idTagInfo": _tag(answer.token)})
+
+
+def _tag(token: TokenStatus) -> dict[str, str]:
+    info = {"status": _STATUSES[token.status]}
+    if token.group is not None and len(token.group) <= TAG_LIMIT:
+        info["parentIdTag"] = token.group
+    if token.expires_at is not None:
+        info["expiryDate"] = instant(token.expires_at)
+    return info
+
+
+_RECEIVED = always({})
+
+#: The answer by action and decision. Acknowledged means that nobody decided: then it is "received" to what a station
+#: tells, and no to what it asks.
+ANSWERS: AnswerTable = {
+    ("Authorize", AuthorizeAnswer): authorize,
+    ("Authorize", Acknowledged): always({"idTagInfo": _UNDECIDED}),
+    ("BootNotification", BootAnswer): boot,
+    ("BootNotification", Acknowledged): undecided_boot,
+    ("DataTransfer", Acknowledged): always({"status": "UnknownVendorId"}),
+    ("DiagnosticsStatusNotification", Acknowledged): _RECEIVED,
+    ("FirmwareStatusNotification", Acknowledged): _RECEIVED,
+    ("Heartbeat", HeartbeatAnswer): heartbeat,
+    ("Heartbeat", Acknowledged): heartbeat,
+    ("LogStatusNotification", Acknowledged): _RECEIVED,
+    ("MeterValues", TransactionAnswer): _RECEIVED,
+    ("MeterValues", Acknowledged): _RECEIVED,
+    ("SecurityEventNotification", Acknowledged): _RECEIVED,
+    ("SignCertificate", Acknowledged): always({"status": "Rejected"}),
+    ("SignedFirmwareStatusNotification", Acknowledged): _RECEIVED,
+    ("StartTransaction", TransactionAnswer): started,
+    # 0 is no transaction's id.
+    ("StartTransaction", Acknowledged): always({"transactionId": 0, "idTagInfo": _UNDECIDED}),
+    ("StatusNotification", Acknowledged): _RECEIVED,
+    ("StopTransaction", TransactionAnswer): stopped,
+    ("StopTransaction", Acknowledged): _RECEIVED,
+}
+
+
+def command(command: Command) -> tuple[str, bytes]:
+    """RemoteStartTransaction or RemoteStopTransaction. Raises CallFault for a transaction id that is no number."""
+    if isinstance(command, StartCharging):
+        return "RemoteStartTransaction", payload({"idTag": command.token.uid, "connectorId": command.evse})
+    try:
+        return "RemoteStopTransaction", payload({"transactionId": int(command.transaction_id)})
+    except ValueError:
+        raise CallFault(ErrorCode.PROPERTY, "a transaction id is an integer in OCPP 1.6") from None
+
+
+def command_answer(result: m.RemoteStartTransactionResponse | m.RemoteStopTransactionResponse) -> CommandAnswer:
+    """What the station said to a command."""
+    return CommandAnswer(accepted=result.status == "Accepted", status=result.status.value)

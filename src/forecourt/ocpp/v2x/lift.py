@@ -1,0 +1,145 @@
+"""OCPP 2.0.1 and 2.1 to the neutral language. The messages of both have the same fields as far as this goes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from forecourt.ocpp import measure
+from forecourt.ocpp.deviations import Deviation, Notes
+from forecourt.ocpp.neutral import (
+    Authorize,
+    Boot,
+    ConnectorState,
+    ConnectorStatus,
+    Heartbeat,
+    Measurand,
+    MeterReport,
+    Report,
+    Sample,
+    Step,
+    Token,
+    TransactionReport,
+)
+from forecourt.ocpp.v21 import messages as v21
+from forecourt.ocpp.v201 import messages as v201
+
+_STATES = {state.value: state for state in ConnectorState}
+_STEPS = {"Started": Step.STARTED, "Updated": Step.UPDATED, "Ended": Step.ENDED}
+
+
+def boot(request: v201.BootNotificationRequest | v21.BootNotificationRequest, notes: Notes) -> Report:
+    """The station and why it starts."""
+    station, modem = request.charging_station, request.charging_station.modem
+    return Boot(
+        vendor=station.vendor_name,
+        model=station.model,
+        serial=station.serial_number or None,
+        firmware=station.firmware_version or None,
+        reason=request.reason.value,
+        iccid=None if modem is UNSET else modem.iccid or None,
+        imsi=None if modem is UNSET else modem.imsi or None,
+    )
+
+
+def heartbeat(request: v201.HeartbeatRequest | v21.HeartbeatRequest, notes: Notes) -> Report:
+    """Nothing but the sign of life."""
+    return Heartbeat()
+
+
+def authorize(request: v201.AuthorizeRequest | v21.AuthorizeRequest, notes: Notes) -> Report:
+    """The token; a contract certificate that comes with it is judged elsewhere."""
+    return Authorize(token=_token(request.id_token))
+
+
+def status(request: v201.StatusNotificationRequest | v21.StatusNotificationRequest, notes: Notes) -> Report:
+    """A connector's state."""
+    return ConnectorStatus(
+        evse=request.evse_id,
+        connector=request.connector_id,
+        state=_STATES[request.connector_status],
+        at=measure.utc(request.timestamp),
+    )
+
+
+def meter_values(request: v201.MeterValuesRequest | v21.MeterValuesRequest, notes: Notes) -> Report:
+    """In 2.x these belong to no transaction."""
+    return MeterReport(evse=request.evse_id, samples=_samples(request.meter_value, notes))
+
+
+def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequest, notes: Notes) -> Report:
+    """TransactionEvent. The reason may be left out only where it is Local (OCPP 2.0.1 Part 2, TransactionType)."""
+    of, evse, values = request.transaction_info, request.evse, request.meter_value
+    token, state, reason = request.id_token, of.charging_state, of.stopped_reason
+    remote_start, reservation, offline = of.remote_start_id, request.reservation_id, request.offline
+    step = _STEPS[request.event_type]
+    samples = () if values is UNSET else _samples(values, notes)
+    first, last, power_w, soc_pct = measure.readings(samples)
+    connector = UNSET if evse is UNSET else evse.connector_id
+    return TransactionReport(
+        step=step,
+        at=measure.utc(request.timestamp),
+        transaction_id=of.transaction_id,
+        seq=request.seq_no,
+        evse=None if evse is UNSET else evse.id,
+        connector=None if connector is UNSET else connector,
+        token=None if token is UNSET else _token(token),
+        meter_first_wh=first,
+        meter_last_wh=last,
+        power_w=power_w,
+        soc_pct=soc_pct,
+        samples=samples,
+        trigger=request.trigger_reason.value,
+        charging_state=None if state is UNSET else state.value,
+        stop_reason=_stop_reason(step, None if reason is UNSET else reason.value),
+        offline=offline is True,
+        remote_start_id=None if remote_start is UNSET else remote_start,
+        reservation_id=None if reservation is UNSET else reservation,
+    )
+
+
+def _stop_reason(step: Step, reason: str | None) -> str | None:
+    return reason or "Local" if step is Step.ENDED else None
+
+
+def _token(token: v201.IdTokenType | v21.IdTokenType) -> Token:
+    return Token(token.id_token, str(token.type))
+
+
+def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: Notes) -> tuple[Sample, ...]:
+    """Every value that can be understood; the others are noted."""
+    samples: list[Sample] = []
+    scaled, rule_of = measure.scaled_number, measure.rule
+    for value in values:
+        at = measure.utc(value.timestamp)
+        for sampled in value.sampled_value:
+            unit: str | UnsetType = UNSET
+            multiplier = 0
+            measured_in = sampled.unit_of_measure
+            if measured_in is not UNSET:
+                unit, multiplier = measured_in.unit, measured_in.multiplier or 0
+            measurand, exponent, phase, location, context, spelled, fits = rule_of(
+                (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
+            )
+            number = scaled(sampled.value, exponent)
+            if number is None:
+                notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
+                continue
+            if not fits:
+                notes.add(Deviation.UNIT_MISMATCH, "$.meterValue.sampledValue.unitOfMeasure.unit")
+            elif measurand is Measurand.TEMPERATURE:
+                number = measure.celsius(number, spelled)
+            signed = sampled.signed_meter_value
+            record = None if signed is UNSET else signed.signed_meter_data
+            samples.append(Sample(at, measurand, number, phase, location, context, record))
+    return tuple(samples)
+
+
+LIFTS: dict[str, Callable[[Any, Notes], Report]] = {
+    "Authorize": authorize,
+    "BootNotification": boot,
+    "Heartbeat": heartbeat,
+    "MeterValues": meter_values,
+    "StatusNotification": status,
+    "TransactionEvent": transaction,
+}

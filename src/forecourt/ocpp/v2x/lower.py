@@ -1,0 +1,126 @@
+"""The neutral language to OCPP 2.0.1 and 2.1: answers to a station's calls, and commands to it."""
+
+from typing import Any
+
+from forecourt.ocpp.neutral import (
+    Acknowledged,
+    AuthorizationStatus,
+    AuthorizeAnswer,
+    BootAnswer,
+    Command,
+    CommandAnswer,
+    HeartbeatAnswer,
+    Registration,
+    StartCharging,
+    TokenStatus,
+    TransactionAnswer,
+)
+from forecourt.ocpp.v21 import messages as v21
+from forecourt.ocpp.v201 import messages as v201
+from forecourt.ocpp.wire import EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+
+#: The longest idToken of 2.0.1; 2.1 allows more, but a group is known by one uid to all stations.
+TOKEN_LIMIT = 36
+
+_REGISTRATIONS = {
+    Registration.ACCEPTED: "Accepted",
+    Registration.PENDING: "Pending",
+    Registration.REJECTED: "Rejected",
+}
+
+
+def boot(request: Any, answer: BootAnswer) -> bytes:
+    """BootNotificationResponse."""
+    status = _REGISTRATIONS[answer.status]
+    return payload({"status": status, "currentTime": instant(answer.now), "interval": answer.interval_s})
+
+
+def undecided_boot(request: Any, answer: Acknowledged) -> bytes:
+    """BootNotificationResponse where nobody decided: to be asked again."""
+    return boot(request, BootAnswer(status=Registration.PENDING, now=answer.now, interval_s=UNDECIDED_INTERVAL_S))
+
+
+def heartbeat(request: Any, answer: HeartbeatAnswer | Acknowledged) -> bytes:
+    """HeartbeatResponse."""
+    return payload({"currentTime": instant(answer.now)})
+
+
+def authorize(request: Any, answer: AuthorizeAnswer) -> bytes:
+    """AuthorizeResponse."""
+    return payload({"idTokenInfo": _token(answer.token)})
+
+
+def transaction(request: Any, answer: TransactionAnswer) -> bytes:
+    """TransactionEventResponse, which says what became of the token if the event named one."""
+    return EMPTY if answer.token is None else payload({"idTokenInfo": _token(answer.token)})
+
+
+def _token(token: TokenStatus) -> dict[str, object]:
+    info: dict[str, object] = {"status": token.status.value}
+    if token.expires_at is not None:
+        info["cacheExpiryDateTime"] = instant(token.expires_at)
+    if token.group is not None and len(token.group) <= TOKEN_LIMIT:
+        # Its own type is not known here, and stations compare the uid alone (OCPP 2.0.1 Part 2, C09).
+        info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
+    return info
+
+
+_RECEIVED = always({})
+_REJECTED = always({"status": "Rejected"})
+
+#: The answer by action and decision. Acknowledged means that nobody decided: then it is "received" to what a station
+#: tells, and no to what it asks.
+ANSWERS: AnswerTable = {
+    ("Authorize", AuthorizeAnswer): authorize,
+    ("Authorize", Acknowledged): always({"idTokenInfo": {"status": AuthorizationStatus.INVALID.value}}),
+    ("BootNotification", BootAnswer): boot,
+    ("BootNotification", Acknowledged): undecided_boot,
+    ("ClearedChargingLimit", Acknowledged): _RECEIVED,
+    ("DataTransfer", Acknowledged): always({"status": "UnknownVendorId"}),
+    ("FirmwareStatusNotification", Acknowledged): _RECEIVED,
+    ("Get15118EVCertificate", Acknowledged): always({"status": "Failed", "exiResponse": ""}),
+    ("GetCertificateStatus", Acknowledged): always({"status": "Failed"}),
+    ("Heartbeat", HeartbeatAnswer): heartbeat,
+    ("Heartbeat", Acknowledged): heartbeat,
+    ("LogStatusNotification", Acknowledged): _RECEIVED,
+    ("MeterValues", Acknowledged): _RECEIVED,
+    ("NotifyChargingLimit", Acknowledged): _RECEIVED,
+    ("NotifyCustomerInformation", Acknowledged): _RECEIVED,
+    ("NotifyDisplayMessages", Acknowledged): _RECEIVED,
+    ("NotifyEVChargingNeeds", Acknowledged): _REJECTED,
+    # It says that the schedule was received, not that it is approved (OCPP 2.0.1 Part 2, NotifyEVChargingSchedule).
+    ("NotifyEVChargingSchedule", Acknowledged): always({"status": "Accepted"}),
+    ("NotifyEvent", Acknowledged): _RECEIVED,
+    ("NotifyMonitoringReport", Acknowledged): _RECEIVED,
+    ("NotifyReport", Acknowledged): _RECEIVED,
+    ("PublishFirmwareStatusNotification", Acknowledged): _RECEIVED,
+    ("ReportChargingProfiles", Acknowledged): _RECEIVED,
+    ("ReservationStatusUpdate", Acknowledged): _RECEIVED,
+    ("SecurityEventNotification", Acknowledged): _RECEIVED,
+    ("SignCertificate", Acknowledged): _REJECTED,
+    ("StatusNotification", Acknowledged): _RECEIVED,
+    ("TransactionEvent", TransactionAnswer): transaction,
+    ("TransactionEvent", Acknowledged): _RECEIVED,
+}
+
+
+def command(command: Command) -> tuple[str, bytes]:
+    """RequestStartTransaction or RequestStopTransaction. An evse of None lets the station choose."""
+    if isinstance(command, StartCharging):
+        token = {"idToken": command.token.uid, "type": command.token.type}
+        content = {"remoteStartId": command.remote_start_id, "idToken": token, "evseId": command.evse}
+        return "RequestStartTransaction", payload(content)
+    return "RequestStopTransaction", payload({"transactionId": command.transaction_id})
+
+
+def command_answer(
+    result: v201.RequestStartTransactionResponse
+    | v201.RequestStopTransactionResponse
+    | v21.RequestStartTransactionResponse
+    | v21.RequestStopTransactionResponse,
+) -> CommandAnswer:
+    """What the station said to a command, with the transaction if it already runs."""
+    transaction_id = getattr(result, "transaction_id", None) or None
+    return CommandAnswer(
+        accepted=result.status == "Accepted", status=result.status.value, transaction_id=transaction_id
+    )
