@@ -22,6 +22,7 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from forecourt.platform.embedded.process import (
+    KILL_TIMEOUT_S,
     Child,
     EmbeddedServerFailed,
     FolderLock,
@@ -219,16 +220,23 @@ class EmbeddedPostgres:
         is what keeps two servers from writing to one folder. It must go, or a process that got the same number since
         would be taken for the server.
         """
+        status = self._folder / "postmaster.pid"
         left = processes_in(self._folder)
-        for number, wait_s in (*STOP_STEPS, (signal.SIGKILL, 5.0)):
-            for pid in left:
+        steps = list(STOP_STEPS)
+        while left:
+            head = [pid for pid in left if status.exists() and status.read_text().split("\n", 1)[0] == str(pid)]
+            # The others end with their head; without one they are orphans, who have nothing to put in order.
+            number, wait_s = steps.pop(0) if head and steps else (signal.SIGKILL, KILL_TIMEOUT_S)
+            for pid in left if number == signal.SIGKILL else head:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-            left = await until_gone(left, wait_s) if left else []
+            left = await until_gone(left, wait_s)
+            if number == signal.SIGKILL:
+                break
         if left:
             raise EmbeddedServerFailed(f"An earlier PostgreSQL in {self._folder} can't be ended (process {left[0]}).")
         if sys.platform == "linux":
-            (self._folder / "postmaster.pid").unlink(missing_ok=True)
+            status.unlink(missing_ok=True)
 
     async def _until_ready(self, child: Child) -> None:
         """Waits until the server says that it takes connections, in the file where it says so."""

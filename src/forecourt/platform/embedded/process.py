@@ -223,9 +223,10 @@ class FolderLock:
 def processes_in(folder: Path) -> list[int]:
     """The processes whose working folder this is (PostgreSQL's all are); empty where there is no /proc."""
     found = []
+    place = str(folder.resolve())
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if os.readlink(entry / "cwd") == str(folder):
+            if os.readlink(entry / "cwd") == place:
                 found.append(int(entry.name))
     return found
 
