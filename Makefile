@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STATIC := src/forecourt/ui/static
 export UV_LINK_MODE ?= copy
+# Trust whom this machine trusts, as pip and npm do: many networks have an authority of their own.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: help setup run test check bench clean
 
