@@ -57,7 +57,8 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    assert settings.database_url is not None and settings.nats_url is not None
+    assert settings.database_url is not None
+    assert settings.nats_url is not None
     await _wait_for_database(settings.database_url)
     bus = await Bus.connect(settings.nats_url)
     async with database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool:
@@ -87,7 +88,7 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> 
     async def connect() -> AsyncConnection[Any]:
         connection = await database.connect(url, "forecourt_ingest", autocommit=True)
         await connection.execute(
-            f"SET statement_timeout = {COMMIT_TIMEOUT_MS}; SET lock_timeout = {LOCK_TIMEOUT_MS};"  # type: ignore[arg-type]
+            f"SET statement_timeout = {COMMIT_TIMEOUT_MS}; SET lock_timeout = {LOCK_TIMEOUT_MS};"
             " SET synchronous_commit = on; SET enable_seqscan = off"
         )
         return connection

@@ -241,9 +241,7 @@ class GroupCommit:
             connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
             for lane in self._lanes.values():
                 columns = ", ".join(lane.columns)
-                await connection.execute(
-                    f"CREATE TEMP TABLE stage_{lane.name} ({columns}) ON COMMIT DELETE ROWS"  # type: ignore[arg-type]
-                )
+                await connection.execute(f"CREATE TEMP TABLE stage_{lane.name} ({columns}) ON COMMIT DELETE ROWS")
             self._connection = connection
         return self._connection
 
@@ -270,9 +268,9 @@ class GroupCommit:
         await cursor.execute("BEGIN")
         for name in used:
             statement = f"COPY stage_{name} FROM STDIN (FORMAT binary)"
-            async with cursor.copy(statement) as copy:  # type: ignore[arg-type]
+            async with cursor.copy(statement) as copy:
                 await copy.write(HEADER + b"".join(rows[name]) + TRAILER)
-        await cursor.execute(self._statement(used))  # type: ignore[arg-type]
+        await cursor.execute(self._statement(used))
         answers: dict[str, list[tuple[Any, ...]]] = {}
         answering = [name for name in used if self._lanes[name].answer is not None]
         found = iter(answering)

@@ -26,7 +26,9 @@ def _join() -> str:
     sets = []
     for key, values, winner in _FACTS:
         # An unknown fact has a NULL value and the losing key; a known one always compares.
-        won = f"(excluded.{key} {winner} s.{key} OR (excluded.{key} = s.{key} AND excluded.{values[0]} {winner} s.{values[0]}))"
+        first = values[0]
+        tie = f"excluded.{key} = s.{key} AND excluded.{first} {winner} s.{first}"
+        won = f"excluded.{key} {winner} s.{key} OR ({tie})"
         sets += [f"{column} = CASE WHEN {won} THEN excluded.{column} ELSE s.{column} END" for column in (key, *values)]
     sets += [
         "remote_start_id = coalesce(s.remote_start_id, excluded.remote_start_id)",
@@ -59,13 +61,15 @@ STARTS = Lane(
     merge=(
         # A station whose clock was reset repeats old fingerprints for new sessions: after an end, count on.
         """
-        INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key, started_at,
-            last_key, last_at, place_key, evse, connector, token_key, token_uid, token_type, token_status,
+        INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key,
+            started_at, last_key, last_at, place_key, evse, connector, token_key, token_uid, token_type, token_status,
             meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
-        SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key, n.at,
-            n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type, d.status,
+        SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
+            n.at, n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type, d.status,
             n.order_key, n.meter_wh, n.order_key, n.meter_wh, n.reset_clock
-        FROM (SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts) n
+        FROM (
+            SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts
+        ) n
         CROSS JOIN LATERAL (
             SELECT CASE WHEN n.reset_clock THEN count(*) ELSE 0 END AS generation FROM sessions s
             WHERE n.reset_clock AND s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
@@ -130,7 +134,8 @@ REPORTS = Lane(
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
             CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
             CASE WHEN n.token_uid IS NOT NULL THEN
-                (SELECT d.status FROM token_decisions d WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid))
+                (SELECT d.status FROM token_decisions d
+                 WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid))
             END,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
             CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,
@@ -147,8 +152,10 @@ REPORTS = Lane(
         ON CONFLICT (station_id, transaction_id) DO UPDATE SET {_join()}
         """,
         """
-        INSERT INTO orphan_reports (station_id, transaction_id, order_key, tenant_id, at, token_uid, meter_wh, stop_reason)
-        SELECT n.station_id, n.transaction_id, n.order_key, n.tenant_id, n.at, n.token_uid, n.meter_last_wh, n.stop_reason
+        INSERT INTO orphan_reports (station_id, transaction_id, order_key, tenant_id, at, token_uid, meter_wh,
+            stop_reason)
+        SELECT n.station_id, n.transaction_id, n.order_key, n.tenant_id, n.at, n.token_uid, n.meter_last_wh,
+            n.stop_reason
         FROM stage_reports n
         WHERE n.step = 2 AND n.seq < 0 AND NOT EXISTS (
             SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)

@@ -198,9 +198,7 @@ def _recall(inbound: Inbound, transaction_id: str) -> None:
     write = inbound.write
     write.add(
         RECALL.name,
-        copyrow.row(
-            copyrow.int8(write.number), copyrow.int8(inbound.station.station_id), copyrow.text(transaction_id)
-        ),
+        copyrow.row(copyrow.int8(write.number), copyrow.int8(inbound.station.station_id), copyrow.text(transaction_id)),
     )
 
 
@@ -234,9 +232,7 @@ def _add_report(inbound: Inbound, report: TransactionReport) -> None:
     )
 
 
-def _add_samples(
-    inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]
-) -> None:
+def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
     """One row for each moment in a report; its digest makes the same values said again the same row.
 
     The moment is the station's own even where it can't be believed, or a replay would be new each time.

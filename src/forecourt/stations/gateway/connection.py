@@ -4,17 +4,19 @@ The life of a message is read from top to bottom here: `received` -> `_call` -> 
 `_stored` -> the answer. A socket that closes drops its answers, never its writes.
 """
 
+import struct
 from collections import deque
 from datetime import datetime
-from struct import error as StructError
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import msgspec
 
 from forecourt.ocpp import frames, neutral
+from forecourt.ocpp.decode import Decoded
+from forecourt.ocpp.deviations import Notes
 from forecourt.ocpp.faults import CallFault, FrameFault
-from forecourt.ocpp.protocol import Decoded, Protocol as Dialect
+from forecourt.ocpp.protocol import Protocol as Dialect
 from forecourt.platform import copyrow
 from forecourt.platform.commit import Outcome, Write
 from forecourt.stations.gateway import journal
@@ -39,8 +41,6 @@ _TRIGGERED = {
     "SignCombinedCertificate": "SignCertificate",
     "TransactionEvent": "TransactionEvent",
 }
-
-_NUL = b"\\u0000"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -242,24 +242,24 @@ class Connection:
         action, payload = call.action, bytes(call.payload)
         try:
             self._may_say(action)
-            if _NUL in payload:
-                raise CallFault("PropertyConstraintViolation", "A text holds the character U+0000, which can't be kept.")
             decoded = dialect.decode_call(action, call.payload)
-            report = dialect.lift(action, decoded.request)
+            notes = Notes()
+            report = dialect.lift(action, decoded.request, notes)
+            deviations = decoded.deviations + notes.lines()
             write = Write(key=station.station_id, raw=raw, subject=station)
             decide = gateway.routes[type(report)](Inbound(station, arrived, write), report)
             journal.enter(
                 write, station, arrived, inbound=True, kind=2 if answer else 6, message_id=call.id, action=action,
-                payload=payload, deviations=decoded.deviations,
+                payload=payload, deviations=deviations,
             )  # fmt: skip
         except CallFault as fault:
             self._refuse(call, payload, fault, answer=answer)
             return
-        except (StructError, OverflowError):
-            fault = CallFault("PropertyConstraintViolation", "A number is beyond the range that can be kept.")
-            self._refuse(call, payload, fault, answer=answer)
+        except (struct.error, OverflowError):
+            beyond = CallFault("PropertyConstraintViolation", "A number is beyond the range that can be kept.")
+            self._refuse(call, payload, beyond, answer=answer)
             return
-        gateway.count(action, decoded.deviations)
+        gateway.count(action, deviations)
         if type(report) is neutral.Heartbeat:
             # Nothing in it is to be kept but that it came.
             gateway.commit.submit_patiently(write)
@@ -314,8 +314,8 @@ class Connection:
 
     def _refuse(self, call: frames.Call | frames.Send, payload: bytes, fault: CallFault, *, answer: bool) -> None:
         self._gateway.count_fault(fault.code)
-        safe, action = payload.replace(_NUL, b"\\ufffd"), call.action.replace("\0", "\ufffd")
-        self._log(2, call.id, action, safe, inbound=True, deviations=(f"{fault.code}: {fault.description}",))
+        action = call.action.replace("\0", "\ufffd")
+        self._log(2, call.id, action, payload, inbound=True, deviations=(f"{fault.code}: {fault.description}",))
         if answer:
             details = _encode(fault.details)
             self._socket.send(frames.error(call.id, fault.code, fault.description, details))

@@ -15,8 +15,8 @@ LINKS = Lane(
     ),
     merge=(
         """
-        INSERT INTO station_links AS l (station_id, tenant_id, epoch, gateway_id, protocol, remote_address, connected_at,
-            last_seen_at)
+        INSERT INTO station_links AS l (station_id, tenant_id, epoch, gateway_id, protocol, remote_address,
+            connected_at, last_seen_at)
         SELECT station_id, tenant_id, 1, gateway_id, protocol, remote_address, at, at FROM stage_links
         ORDER BY station_id
         ON CONFLICT (station_id) DO UPDATE SET epoch = l.epoch + 1, previous_gateway_id = l.gateway_id,

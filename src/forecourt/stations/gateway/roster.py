@@ -8,7 +8,7 @@ after MAX_AGE_S, so that no lost word lasts.
 import base64
 import binascii
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -29,7 +29,10 @@ POLL_S = 10.0
 MAX_AGE_S = 300.0
 MAX_IDENTITY = 255
 
-_COLUMNS = "station_id, tenant_id, identity, security_profile, registration, password_hash, version"
+_CHANGED = """
+    SELECT station_id, tenant_id, identity, security_profile, registration, password_hash, version
+    FROM stations WHERE version > %s
+    """
 
 
 class Station:
@@ -82,9 +85,6 @@ class Roster:
         self._stations: dict[str, Station] = {}
         self._version = 0
 
-    def __iter__(self) -> Iterable[Station]:  # type: ignore[override]
-        return iter(self._stations.values())
-
     def __len__(self) -> int:
         return len(self._stations)
 
@@ -95,8 +95,7 @@ class Roster:
     async def read(self, connection: AsyncConnection[Any], *, everything: bool = False) -> list[Station]:
         """Read what changed (or everything) and return the connected stations whose right to be here may be gone."""
         since = 0 if everything else max(0, self._version - VERSION_OVERLAP)
-        query = f"SELECT {_COLUMNS} FROM stations WHERE version > %s"
-        rows = await (await connection.execute(query, (since,))).fetchall()  # type: ignore[arg-type]
+        rows = await (await connection.execute(_CHANGED, (since,))).fetchall()
         changed = [station for row in rows if (station := self._take(*row)) is not None]
         if everything:
             known = {row[2] for row in rows}

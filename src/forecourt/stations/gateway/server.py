@@ -214,7 +214,7 @@ class Gateway:
 
     async def _once(self, query: str, parameters: tuple[Any, ...]) -> None:
         async with self._pool.anyone() as connection:
-            await connection.execute(query, parameters)  # type: ignore[arg-type]
+            await connection.execute(query, parameters)
 
     async def _refresh(self, *, everything: bool = False) -> None:
         try:
@@ -223,9 +223,8 @@ class Gateway:
             log.warning("the roster could not be read", fault=type(fault).__name__)
 
     async def _read_roster(self, *, everything: bool) -> None:
-        async with self._reading:
-            async with self._pool.anyone() as connection:
-                changed = await self.roster.read(connection, everything=everything)
+        async with self._reading, self._pool.anyone() as connection:
+            changed = await self.roster.read(connection, everything=everything)
         for station in changed:
             if station.connection is not None:
                 station.connection.close(1008, "credentials changed, connect again")
@@ -241,7 +240,8 @@ class Gateway:
 
     async def _renew(self) -> None:
         await self._once(
-            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + make_interval(secs => %s))"
+            "INSERT INTO gateways (gateway_id, started_at, lease_until)"
+            " VALUES (%s, now(), now() + make_interval(secs => %s))"
             " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until",
             (self.gateway_id, LEASE_S),
         )

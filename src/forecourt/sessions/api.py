@@ -1,0 +1,216 @@
+"""Routes of sessions: what was charged, what was measured, and starting and stopping from afar."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from litestar import Router, get, post
+from litestar.params import Parameter
+from msgspec import Meta, Struct
+
+from forecourt.access import Actor, Verb
+from forecourt.drivers.api import Uid
+from forecourt.platform.database import Pool
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.sessions import store
+from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
+from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
+from forecourt.sessions.store import SampleRow, SessionRow
+from forecourt.stations.api.fields import Identity
+from forecourt.stations.commands import (
+    CallInvalid,
+    Commander,
+    StationBusy,
+    StationOffline,
+    StationTimeout,
+    StationUnknown,
+)
+
+NEWEST = 2**63 - 1
+Status = Literal["active", "completed"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: Further microseconds from the epoch than any stored time, and small enough to be added to it.
+_MAX_MICROSECONDS = 2**57
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One charging session, from the station's own words."""
+
+    id: UUID
+    station: str
+    evse: int | None
+    connector: int | None
+    transaction_id: Annotated[str, Meta(description="As the station knows it.")]
+    token: Annotated[str | None, Meta(description="The uid of the token it was started with.")]
+    token_status: Annotated[str | None, Meta(description="What was decided about the token.", examples=["Accepted"])]
+    started_at: datetime
+    ended_at: datetime | None
+    meter_start_wh: int | None
+    meter_stop_wh: Annotated[int | None, Meta(description="The register at the end; null while it runs.")]
+    energy_wh: Annotated[int | None, Meta(description="Delivered, so far while it runs; null while it is not known.")]
+    status: Status
+    stop_reason: Annotated[str | None, Meta(description="In OCPP 2.x's words.", examples=["EVDisconnected"])]
+    power_w: Annotated[int | None, Meta(description="Latest known; null once it ended.")]
+    soc_pct: int | None
+    charging_state: Annotated[str | None, Meta(description="OCPP 2.x only.", examples=["Charging", "SuspendedEV"])]
+    time_source: Annotated[
+        Literal["station", "arrival"],
+        Meta(description="Whose clock its times are by: `arrival` where the station's could not be believed."),
+    ]
+    offline: Annotated[bool, Meta(description="Part of it was reported later, after the station had been offline.")]
+    seq_gaps: Annotated[int, Meta(description="Reports that are missing by their sequence numbers (OCPP 2.x).")]
+    closed_by: Annotated[str | None, Meta(description="Null: the station ended it, or it runs.")]
+    notes: list[str]
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One measured value."""
+
+    at: datetime
+    evse: int | None
+    measurand: Annotated[str, Meta(examples=["Energy.Active.Import.Register"])]
+    phase: Annotated[str | None, Meta(description="Null: of the whole.", examples=["L1", "L1-N"])]
+    location: Annotated[str, Meta(examples=["Outlet"])]
+    context: Annotated[str, Meta(examples=["Sample.Periodic"])]
+    value: int | float
+    unit: Annotated[str, Meta(examples=["Wh"])]
+
+
+class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For whom to start, and where."""
+
+    token: Uid
+    evse: Annotated[int, Meta(ge=1, le=2**31 - 1, description="OCPP 1.6: the connector.")] | None = None
+
+
+@get(
+    "/sessions",
+    opt={"problems": [CursorRefused]},
+    summary="List sessions, newest first",
+    tags=["sessions"],
+)
+async def list_sessions(
+    actor: Actor,
+    db: Pool,
+    station: Annotated[str | None, Parameter(description="Only those at the station of this id.", max_length=255)] = None,
+    status: Annotated[Status | None, Parameter(description="Only those that run, or that have ended.")] = None,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Session]:
+    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    active = None if status is None else status == "active"
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_sessions(
+            conn, actor.tenant_id, station=station, active=active, before=before, limit=limit + 1
+        )
+    return page_of(rows, limit, lambda row: (row.number,), _session)
+
+
+@get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])
+async def find_session(session_id: UUID, actor: Actor, db: Pool) -> Session:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await store.find_session(conn, actor.tenant_id, session_id)
+    if row is None:
+        raise SessionUnknown
+    return _session(row)
+
+
+@get(
+    "/sessions/{session_id:uuid}/samples",
+    opt={"problems": [SessionUnknown, CursorRefused]},
+    summary="Read what was measured in a session, oldest first",
+    tags=["sessions"],
+)
+async def list_samples(
+    session_id: UUID, actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[Sample]:
+    place = decode_cursor(cursor, length=2)
+    if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not 0 <= place[1] < 2**31):
+        raise CursorRefused
+    after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1])
+    async with db.tenant(actor.tenant_id) as conn:
+        session = await store.find_session(conn, actor.tenant_id, session_id)
+        if session is None:
+            raise SessionUnknown
+        rows = await store.list_samples(
+            conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
+        )
+    return page_of(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+
+
+@post(
+    "/stations/{station:str}/start",
+    opt={
+        "verb": Verb.CONTROL,
+        "problems": [StationUnknown, StationOffline, StationTimeout, StationBusy, CallInvalid],
+    },
+    status_code=200,
+    summary="Ask a station to start charging",
+    tags=["sessions"],
+)
+async def start(station: Identity, data: Start, actor: Actor, db: Pool, commander: Commander) -> Obeyed:
+    return await remote_start(db, commander, actor, station, token_uid=data.token, evse=data.evse)
+
+
+@post(
+    "/sessions/{session_id:uuid}/stop",
+    opt={
+        "verb": Verb.CONTROL,
+        "problems": [SessionUnknown, SessionEnded, StationOffline, StationTimeout, StationBusy, CallInvalid],
+    },
+    status_code=200,
+    summary="Ask the station to stop a session",
+    tags=["sessions"],
+)
+async def stop(session_id: UUID, actor: Actor, db: Pool, commander: Commander) -> Obeyed:
+    return await remote_stop(db, commander, actor, session_id)
+
+
+def _session(row: SessionRow) -> Session:
+    active = row.ended_at is None
+    energy_wh: int | None = None
+    if row.meter_start_wh is not None and row.meter_stop_wh is not None and row.meter_stop_wh >= row.meter_start_wh:
+        energy_wh = row.meter_stop_wh - row.meter_start_wh
+    return Session(
+        id=row.session_id,
+        station=row.station,
+        evse=row.evse,
+        connector=row.connector,
+        transaction_id=row.transaction_id,
+        token=row.token_uid,
+        token_status=row.token_status,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        meter_start_wh=row.meter_start_wh,
+        meter_stop_wh=None if active else row.meter_stop_wh,
+        energy_wh=energy_wh,
+        status="active" if active else "completed",
+        stop_reason=row.stop_reason,
+        power_w=row.power_w if active else None,
+        soc_pct=row.soc_pct,
+        charging_state=row.charging_state,
+        time_source="arrival" if row.arrival_clock else "station",
+        offline=row.offline,
+        seq_gaps=row.seq_gaps,
+        closed_by=row.closed_by,
+        notes=row.notes,
+    )
+
+
+def _sample(row: SampleRow) -> Sample:
+    meaning = MEANINGS[row.measurand]
+    return Sample(
+        at=row.at,
+        evse=row.evse,
+        measurand=meaning.name,
+        phase=PHASES[row.phase],
+        location=LOCATIONS[row.location],
+        context=CONTEXTS[row.context],
+        value=in_unit(row.value, meaning.divisor),
+        unit=meaning.unit,
+    )
+
+
+routes = Router("/", route_handlers=[list_sessions, find_session, list_samples, start, stop])
