@@ -1,0 +1,214 @@
+"""The demo fleet: eight sites, some sixty stations of three versions, and drivers who come and go.
+
+At any time about half of the bays charge, a few cars are full, one or two bays are broken and one or two stations are
+out of reach; something changes every few seconds.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import msgspec
+
+from forecourt.simulator import fleet
+from forecourt.simulator.bay import Bay
+from forecourt.simulator.car import MODELS, Car
+from forecourt.simulator.clock import Clock
+from forecourt.simulator.faults import Counts, Cut, Habits
+from forecourt.simulator.provision import Registered, Site
+from forecourt.simulator.station import Make, Station
+
+METER_INTERVAL_S = 10
+#: Registers have run since then at a rate that no station can catch up with, so they never run back after a restart.
+REGISTERS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+MOST_REGISTER_W = 30_000
+LARGEST_REGISTER_WH = 1_500_000_000
+CARDS = 150
+#: Stay of a car in seconds: AC drivers park, DC drivers wait.
+STAY_S = {False: (420, 2_400), True: (300, 1_200)}
+#: A free bay waits about so long for the next car.
+IDLE_MEAN_S = 600
+CHARGING_SHARE = 0.5
+BROKEN_BAYS, LOST_STATIONS = 2, 2
+ERRORS = ("GroundFailure", "ConnectorLockFailure", "OverCurrentFailure", "HighTemperature")
+
+
+class Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """A site of the demo and its stations: make -> how many."""
+
+    site: Site
+    prefix: str
+    makes: dict[str, int]
+
+
+def _ground(prefix: str, name: str, city: str, zone: str, place: tuple[float, float], **makes: int) -> Ground:
+    slug = name.lower().replace(" ", "-")
+    site = Site(
+        slug=slug, name=name, city=city, country=zone[-2:], time_zone=zone[:-3], latitude=place[0], longitude=place[1]
+    )
+    return Ground(site=site, prefix=prefix, makes={make.replace("_", " "): count for make, count in makes.items()})
+
+
+GROUNDS = (
+    _ground("HBR", "Harbour Garage", "Rotterdam", "Europe/Amsterdam NL", (51.9205, 4.4891), twin_22=5, wallbox_11=5),
+    _ground("CST", "Central Station North", "Utrecht", "Europe/Amsterdam NL", (52.0907, 5.1101), post_22=6, fast_50=2),
+    _ground("A15", "Motorway A15 East", "Tiel", "Europe/Amsterdam NL", (51.8876, 5.4280), ultra_300=4, fast_150=3),
+    _ground("OFF", "Riverside Offices", "Antwerp", "Europe/Brussels BE", (51.2301, 4.4052), wallbox_11=8, twin_22=1),
+    _ground("MKT", "Old Market", "Ghent", "Europe/Brussels BE", (51.0543, 3.7174), plain_22=4, fast_50=2),
+    _ground("STD", "Stadium Park", "Cologne", "Europe/Berlin DE", (50.9335, 6.8750), twin_22=4, fast_150=2),
+    _ground("HTL", "Lake Hotel", "Konstanz", "Europe/Berlin DE", (47.6603, 9.1758), wallbox_7=3, wallbox_11=3),
+    _ground("FJD", "Fjord Retail", "Oslo", "Europe/Oslo NO", (59.9075, 10.7233), post_22=4, fast_150=2, ultra_300=2),
+)
+
+
+def cards() -> dict[str, str]:
+    """uid -> status: nearly all are good."""
+    rng = Random("cards")  # noqa: S311
+    statuses = {f"04{rng.getrandbits(48):012X}": "accepted" for _ in range(CARDS)}
+    for uid in list(statuses)[:3]:
+        statuses[uid] = "blocked"
+    return statuses
+
+
+class Demo:
+    """The fleet and its drivers. `beat` is to be called about once a second."""
+
+    def __init__(self, url: str, clock: Clock, secret: str | None, seed: int, counts: Counts | None = None) -> None:
+        self._clock = clock
+        self._rng = Random(seed)  # noqa: S311
+        self._cards = cards()
+        self.counts = counts or Counts()
+        self.stations: list[Station] = []
+        self.registered: list[Registered] = []
+        for ground in GROUNDS:
+            number = 0
+            for name, count in ground.makes.items():
+                for _ in range(count):
+                    number += 1
+                    self._build(ground, f"{ground.prefix}-{number:02}", fleet.MAKES[name], url, secret)
+        #: When something happens next at a bay: a car comes or goes, or a fault ends.
+        self._due: dict[tuple[str, int], tuple[datetime, Callable[[Bay], None]]] = {}
+        self._away: dict[str, datetime] = {}
+        self._opened = False
+
+    @property
+    def sites(self) -> list[Site]:
+        return [ground.site for ground in GROUNDS]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        return self._cards
+
+    def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:
+        version = fleet.version_of(len(self.stations), "mix")
+        password = fleet.password(secret, identity) if secret else None
+        hours = (self._clock.now() - REGISTERS_SINCE) / timedelta(hours=1)
+        register_wh = int(hours * min(make.power_w, MOST_REGISTER_W)) % LARGEST_REGISTER_WH
+        station = Station(
+            identity,
+            msgspec.structs.replace(make, meter_interval_s=METER_INTERVAL_S),
+            fleet.DIALECTS[version],
+            self._clock,
+            url=url,
+            password=password,
+            rng=Random(f"demo/{identity}"),  # noqa: S311
+            habits=Habits(boots_on_reconnect=len(self.stations) % 4 == 0),
+            counts=self.counts,
+            registers_wh=tuple(register_wh + n * 137_000 for n in range(make.bays)),
+        )
+        station.on_awaited = self._awaited
+        self.stations.append(station)
+        self.registered.append(
+            Registered(
+                id=identity,
+                site=ground.site.slug,
+                password=password,
+                name=f"{ground.site.name} {identity[-2:]}",
+                max_power_w=make.power_w * (1 if make.dc else make.bays),
+            )
+        )
+
+    def beat(self) -> None:
+        """Lets everything happen that is due."""
+        now = self._clock.now()
+        if not self._opened:
+            self._open(now)
+        for station in self.stations:
+            for bay in station.bays:
+                due = self._due.get((station.identity, bay.number))
+                if due is not None and now >= due[0]:
+                    del self._due[(station.identity, bay.number)]
+                    due[1](bay)
+        self._break_and_lose(now)
+
+    def close(self) -> None:
+        """All drivers leave, so that no transaction stays open when the demo ends."""
+        now = self._clock.now()
+        for station in self.stations:
+            for bay in station.bays:
+                if bay.load is not None:
+                    bay.unplug(now)
+
+    def _open(self, now: datetime) -> None:
+        """The first moments: half of the bays get a car within seconds, the others within minutes."""
+        self._opened = True
+        for station in self.stations:
+            for bay in station.bays:
+                soon = self._rng.random() < CHARGING_SHARE + 0.1
+                self._later(bay, self._rng.uniform(0, 12) if soon else self._rng.uniform(20, IDLE_MEAN_S), self._arrive)
+
+    def _arrive(self, bay: Bay) -> None:
+        now = self._clock.now()
+        if bay.load is not None or bay.error != "NoError" or not bay.operative:
+            self._later(bay, 60, self._arrive)
+            return
+        bay.plug_in(self._car(bay), now)
+        if bay.tx is None:
+            card = self._rng.choice(list(self._cards))
+            bay.present(card, now)
+        self._later(bay, self._rng.uniform(*STAY_S[bay.outlet.dc]), self._depart)
+
+    def _car(self, bay: Bay) -> Car:
+        models = [model for model in MODELS if model.dc_curve or not bay.outlet.dc]
+        low = self._rng.betavariate(2, 3)
+        # Some arrive nearly full, and soon stand there taking nothing.
+        soc = self._rng.uniform(0.985, 0.999) if self._rng.random() < 0.15 and not bay.outlet.dc else 0.05 + 0.7 * low
+        return Car(self._rng.choice(models), soc, target=0.8 if bay.outlet.dc and soc < 0.75 else 1.0)
+
+    def _depart(self, bay: Bay) -> None:
+        now = self._clock.now()
+        if bay.tx is not None:
+            bay.stop("Local", now, bay.tx.token)
+            self._later(bay, self._rng.uniform(5, 40), self._depart)
+            return
+        bay.unplug(now)
+        self._later(bay, 20 + self._rng.expovariate(1 / IDLE_MEAN_S), self._arrive)
+
+    def _awaited(self, bay: Bay) -> None:
+        """Someone started from afar and walks to the car."""
+        self._later(bay, self._rng.uniform(3, 10), self._arrive)
+
+    def _break_and_lose(self, now: datetime) -> None:
+        for identity, back_at in list(self._away.items()):
+            if now >= back_at:
+                del self._away[identity]
+                next(s for s in self.stations if s.identity == identity).link.start()
+        if len(self._away) < LOST_STATIONS and self._rng.random() < 0.05:
+            station = self._rng.choice(self.stations)
+            if station.identity not in self._away and station.accepted and station.link.wanted:
+                self._away[station.identity] = now + timedelta(seconds=self._rng.uniform(60, 240))
+                station.link.stop(Cut.ABORT)
+        broken = sum(bay.error != "NoError" for station in self.stations for bay in station.bays)
+        if broken < BROKEN_BAYS and self._rng.random() < 0.03:
+            bay = self._rng.choice(self._rng.choice(self.stations).bays)
+            if bay.tx is None and bay.load is None and bay.station.accepted:
+                bay.fault(self._rng.choice(ERRORS), now)
+                self._later(bay, self._rng.uniform(120, 420), self._repair)
+
+    def _repair(self, bay: Bay) -> None:
+        bay.repair(self._clock.now())
+        self._later(bay, self._rng.uniform(20, IDLE_MEAN_S), self._arrive)
+
+    def _later(self, bay: Bay, seconds: float, act: Callable[[Bay], None]) -> None:
+        at = self._clock.now() + timedelta(seconds=seconds)
+        self._due[(bay.station.identity, bay.number)] = (at, act)

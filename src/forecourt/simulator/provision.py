@@ -1,0 +1,115 @@
+"""Registers simulated sites, stations and tokens through the HTTP API, as an operator would.
+
+What is there already is brought up to date, so a second run of the same fleet finds its stations again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+
+#: Requests under way at once.
+AT_ONCE = 8
+REQUEST_DEADLINE_S = 30
+#: A web process that has just started is asked again for so long.
+READY_DEADLINE_S = 60
+CREATED, OK, CONFLICT = 201, 200, 409
+
+
+class Refusal(Exception):
+    """The API did not take something; the text is what it said."""
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """A site by its slug."""
+
+    slug: str
+    name: str
+    city: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A station as the API is to know it."""
+
+    id: str
+    site: str | None = None
+    password: str | None = None
+    name: str | None = None
+    max_power_w: int | None = None
+
+
+class Api:
+    """The HTTP API with an API key. An asynchronous context."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._base = url.rstrip("/") + "/api/v1"
+        self._key = key
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {self._key}"},
+            timeout=aiohttp.ClientTimeout(total=REQUEST_DEADLINE_S),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def ready(self) -> None:
+        """Waits until the API answers at all."""
+        async with asyncio.timeout(READY_DEADLINE_S):
+            while True:
+                try:
+                    await self._ask("GET", "/stations", None)
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.5)
+                else:
+                    return
+
+    async def register(self, sites: Iterable[Site], stations: Iterable[Registered], tokens: dict[str, str]) -> None:
+        """All of it; `tokens` are uid -> status. Raises Refusal for the first thing that is not taken."""
+        await _all(self._site(site) for site in sites)
+        await _all(self._token(uid, status) for uid, status in tokens.items())
+        await _all(self._station(station) for station in stations)
+
+    async def _site(self, site: Site) -> None:
+        await self._expect("POST", "/sites", _given(site), CONFLICT)
+
+    async def _token(self, uid: str, status: str) -> None:
+        await self._expect("POST", "/tokens", {"uid": uid, "type": "ISO14443", "status": status}, CONFLICT)
+
+    async def _station(self, station: Registered) -> None:
+        body = {**_given(station), "security_profile": 1 if station.password else 0, "registration": "accepted"}
+        status = await self._expect("POST", "/stations", body, CONFLICT)
+        if status == CONFLICT:
+            identity = body.pop("id")
+            await self._expect("PATCH", f"/stations/{quote(identity, safe='')}", body)
+
+    async def _expect(self, method: str, path: str, body: dict[str, Any], *also: int) -> int:
+        status, text = await self._ask(method, path, body)
+        if status >= 300 and status not in also:
+            raise Refusal(f"{method} {path} was answered {status}: {text[:300]}")
+        return status
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, str]:
+        async with self._gate, self._session.request(method, self._base + path, json=body) as response:
+            return response.status, await response.text()
+
+
+async def _all(verbs: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*verbs)
+
+
+def _given(struct: msgspec.Struct) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(struct).items() if value is not None}
