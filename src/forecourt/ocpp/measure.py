@@ -8,27 +8,33 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
+from forecourt.ocpp.deviations import Deviation, Notes
 from forecourt.ocpp.neutral import Context, Location, Measurand, Phase, Sample
 
 #: What fits the columns and the arithmetic of everyone above: a signed 64 bit integer.
 VALUE_LIMIT = 2**63 - 1
 
-#: Below this a product of two doubles is exact to far less than TIE_MARGIN.
+#: Below this a product of two doubles is exact to far less than the distance to a tie that is asked for.
 _EXACT_LIMIT = 1e9
-_TIE_MARGIN = 1e-6
+_NO_TIE = 0.5 - 1e-6
 
 #: Decimal places beyond which a 2.x multiplier means nothing any more.
 _EXPONENT_LIMIT = 18
 
-_POWERS: tuple[int, ...] = tuple(10**exponent for exponent in range(_EXPONENT_LIMIT + 1))
+#: The exponents of OCPP's own units.
+_POWERS = (1.0, 10.0, 100.0, 1000.0)
+
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?\s*")
 
-#: Texts up to this length can't leave 64 bits, scaled by the largest exponent of a unit.
-_SHORT = 15
+# Looking a member up in its enum costs more than all the rest that is done with it.
+_REGISTER = Measurand.ENERGY_IMPORT_REGISTER
+_POWER_IMPORT = Measurand.POWER_IMPORT
+_SOC = Measurand.SOC
+_TOTAL = Phase.NONE
+_OUTLET = Location.OUTLET
 
 
 def scaled(text: str, exponent: int) -> int | None:
@@ -37,23 +43,23 @@ def scaled(text: str, exponent: int) -> int | None:
     Plain decimals, with or without an exponent of their own. A comma is no decimal point: whether it parts
     thousands or decimals is the station's secret.
     """
-    whole, _, fraction = text.partition(".")
-    if whole.isdecimal() and (not fraction or fraction.isdecimal()) and len(text) <= _SHORT:
-        shift = exponent - len(fraction)
-        if shift >= 0:
-            return int(whole + fraction) * _POWERS[shift]
-        return _divided(int(whole + fraction), _POWERS[-shift])
-    if _NUMBER.fullmatch(text) is None:
+    try:
+        product = float(text) * _POWERS[exponent]
+    except ValueError:
         return None
-    return _rounded(Decimal(text.strip()), exponent)
+    if -_EXACT_LIMIT < product < _EXACT_LIMIT and "_" not in text:
+        whole = round(product)
+        # Only next to a tie can the rounding of binary numbers decide.
+        if -_NO_TIE < product - whole < _NO_TIE:
+            return whole
+    return None if _NUMBER.fullmatch(text) is None else _rounded(Decimal(text.strip()), exponent)
 
 
 def scaled_number(value: float, exponent: int) -> int | None:
     """The decimal number that a double stands for (its shortest one) times 10^exponent, rounded half to even."""
     if 0 <= exponent <= 3 and -_EXACT_LIMIT < (product := value * _POWERS[exponent]) < _EXACT_LIMIT:
         whole = round(product)
-        # Only next to a tie can the product's own rounding error decide.
-        if abs(abs(product - whole) - 0.5) > _TIE_MARGIN:
+        if -_NO_TIE < product - whole < _NO_TIE:
             return whole
     return _rounded(Decimal(repr(value)), exponent)
 
@@ -72,18 +78,12 @@ def _divided(number: int, divisor: int) -> int:
     return quotient + (twice > divisor or (twice == divisor and quotient & 1 == 1))
 
 
-class Rule(NamedTuple):
-    """How a value is read: what it is, its decimal exponent to the stored unit, and where it was taken. `fits` is
-    False where the unit is none of the measurand's, which makes it a value of an unknown kind."""
+#: How a value is read: what it is, its decimal exponent to the stored unit, where and why it was taken, and what else
+#: must be done with it: NO_FIT, a temperature's unit, or mostly nothing. A bare tuple, for it is unpacked per value.
+Rule = tuple[Measurand, int, Phase, Location, Context, str]
 
-    measurand: Measurand
-    exponent: int
-    phase: Phase
-    location: Location
-    context: Context
-    unit: str
-    fits: bool
-
+#: The unit is none of the measurand's, which makes it a value of an unknown kind.
+NO_FIT = "no fit"
 
 _ENERGY = {"Wh": 0, "kWh": 3}
 _POWER = {"W": 0, "kW": 3}
@@ -92,7 +92,7 @@ _VOLTAGE = {"V": 3}
 _REACTIVE_ENERGY = {"varh": 0, "kvarh": 3}
 _REACTIVE_POWER = {"var": 0, "kvar": 3}
 _PERCENT = {"Percent": 2, "%": 2}
-#: 1.6 spells it Celcius first; a Fahrenheit is read in thousandths, to be divided by 18 later.
+#: 1.6 spells it Celcius first; a Fahrenheit is read in thousandths, to be divided by 18 at the end.
 _TEMPERATURE = {"Celsius": 2, "Celcius": 2, "K": 2, "Fahrenheit": 3}
 _FREQUENCY = {"Hz": 3, "Hertz": 3}
 
@@ -167,7 +167,7 @@ def _make_rule(key: Key) -> Rule:
     measurand, unit, multiplier, phase, location, context = key
     name = _DEFAULT_MEASURAND if measurand is UNSET else str(measurand)
     kind, units = _MEASURANDS.get(name, _OTHER)
-    fits = True
+    special = ""
     # A measurand that has no unit keeps its number whatever unit is said.
     if unit is UNSET or "" in units:
         spelled = next(iter(units))
@@ -175,24 +175,26 @@ def _make_rule(key: Key) -> Rule:
         folded = {known.casefold(): known for known in units}
         spelled = folded.get(str(unit).casefold(), "")
         if not spelled:
-            (kind, units), fits = _OTHER, False
-    return Rule(
-        measurand=kind,
-        exponent=units[spelled] + multiplier,
-        phase=Phase.NONE if phase is UNSET else _PHASES[phase],
-        location=Location.OUTLET if location is UNSET else _LOCATIONS[location],
-        context=Context.PERIODIC if context is UNSET else _CONTEXTS[context],
-        unit=spelled,
-        fits=fits,
+            (kind, units), special = _OTHER, NO_FIT
+    if spelled in ("K", "Fahrenheit"):
+        special = spelled
+    return (
+        kind,
+        units[spelled] + multiplier,
+        Phase.NONE if phase is UNSET else _PHASES[phase],
+        Location.OUTLET if location is UNSET else _LOCATIONS[location],
+        Context.PERIODIC if context is UNSET else _CONTEXTS[context],
+        special,
     )
 
 
-def celsius(value: int, unit: str) -> int:
-    """Hundredths of a degree Celsius from a value scaled by the unit's exponent."""
-    if unit == "K":
+def finished(value: int, special: str, notes: Notes, path: str) -> int:
+    """What a rule's special word asks for: hundredths of a degree Celsius from those of its unit, or a note."""
+    if special == "K":
         return value - 27315
-    if unit == "Fahrenheit":
+    if special == "Fahrenheit":
         return _divided(value - 32_000, 18)
+    notes.add(Deviation.UNIT_MISMATCH, path)
     return value
 
 
@@ -206,13 +208,9 @@ def utc(at: datetime) -> datetime:
         return datetime.min.replace(tzinfo=UTC) if at.year == 1 else datetime.max.replace(tzinfo=UTC)
 
 
-class Readings(NamedTuple):
-    """What a report says of a transaction as a whole; None where it does not say."""
-
-    meter_first_wh: int | None = None
-    meter_last_wh: int | None = None
-    power_w: int | None = None
-    soc_pct: int | None = None
+#: What a report says of a transaction as a whole: the first and the last register in Wh, the power in W, the state of
+#: charge in percent; None where it does not say.
+Readings = tuple[int | None, int | None, int | None, int | None]
 
 
 def readings(samples: Iterable[Sample]) -> Readings:
@@ -227,26 +225,27 @@ def readings(samples: Iterable[Sample]) -> Readings:
     soc: Sample | None = None
     for sample in samples:
         measurand = sample.measurand
-        if measurand is Measurand.ENERGY_IMPORT_REGISTER:
+        if measurand is _REGISTER:
             if sample.signed is None or sample.value:
                 registers.append(sample)
-        elif measurand is Measurand.POWER_IMPORT:
+        elif measurand is _POWER_IMPORT:
             powers.append(sample)
-        elif measurand is Measurand.SOC and (soc is None or sample.at >= soc.at):
+        elif measurand is _SOC and (soc is None or sample.at >= soc.at):
             soc = sample
     first, last = _ends(registers) if registers else (None, None)
-    return Readings(
-        first, last, _ends(powers)[1] if powers else None, None if soc is None else _divided(soc.value, 100)
-    )
+    power = _ends(powers)[1] if powers else None
+    return first, last, power, None if soc is None else _divided(soc.value, 100)
 
 
 def _ends(samples: list[Sample]) -> tuple[int | None, int | None]:
     """The earliest and the latest value of one measurand; of those of one instant the first and the last sent."""
-    if len(samples) == 1 and samples[0].phase is Phase.NONE and samples[0].location is Location.OUTLET:
-        return samples[0].value, samples[0].value
+    if len(samples) == 1:
+        only = samples[0]
+        if only.phase is _TOTAL and only.location is _OUTLET:
+            return only.value, only.value
     for location in (Location.OUTLET, Location.INLET):
         there = [sample for sample in samples if sample.location is location]
-        series = [(sample.at, sample.value) for sample in there if sample.phase is Phase.NONE] or _sums(there)
+        series = [(sample.at, sample.value) for sample in there if sample.phase is _TOTAL] or _sums(there)
         if series:
             series.sort(key=lambda reading: reading[0])
             return series[0][1], series[-1][1]

@@ -17,6 +17,9 @@ from forecourt.ocpp.v21.dialect import DIALECT as V21
 from forecourt.ocpp.v201.dialect import DIALECT as V201
 from forecourt.ocpp.wire import Dialect
 
+#: Where deviations go that nobody asked for: full after a few, for notes are bounded.
+_UNHEARD = Notes()
+
 
 class Protocol:
     """One version. Stateless but for decoders, which are made when first used."""
@@ -51,7 +54,7 @@ class Protocol:
         rule = self._dialect.lifts.get(action)
         if rule is None:
             return Notice(action=action, request=request)
-        return rule(request, Notes() if notes is None else notes)
+        return rule(request, _UNHEARD if notes is None else notes)
 
     def answer(self, action: str, request: Any, answer: Answer) -> bytes:
         """The CALLRESULT payload for a decision. Acknowledged suits every action (then nobody decided); any other

@@ -18,7 +18,6 @@ from forecourt.ocpp.neutral import (
     ConnectorState,
     ConnectorStatus,
     Heartbeat,
-    Measurand,
     MeterReport,
     Report,
     Sample,
@@ -27,6 +26,10 @@ from forecourt.ocpp.neutral import (
     TransactionReport,
 )
 from forecourt.ocpp.v16 import messages as m
+
+# A member is looked up in its enum slowly.
+_SIGNED = m.Format.SIGNED_DATA
+_UPDATED = Step.UPDATED
 
 _STATES = {m.StatusNotificationStatus(state.value): state for state in ConnectorState if state != "Occupied"}
 
@@ -87,8 +90,7 @@ def stop(request: m.StopTransactionRequest, notes: Notes) -> Report:
     """meterStop is the register's last word; the samples of transactionData may know the first."""
     data, tag, reason = request.transaction_data, request.id_tag, request.reason
     samples = () if data is UNSET else _samples(data, notes)
-    found = measure.readings(samples)
-    first = found.meter_first_wh
+    first, _, power_w, soc_pct = measure.readings(samples)
     return TransactionReport(
         step=Step.ENDED,
         at=measure.utc(request.timestamp),
@@ -96,8 +98,8 @@ def stop(request: m.StopTransactionRequest, notes: Notes) -> Report:
         token=None if tag is UNSET else Token(tag),
         meter_first_wh=request.meter_stop if first is None else first,
         meter_last_wh=request.meter_stop,
-        power_w=found.power_w,
-        soc_pct=found.soc_pct,
+        power_w=power_w,
+        soc_pct=soc_pct,
         samples=samples,
         stop_reason="Local" if reason is UNSET else reason.value,
     )
@@ -113,7 +115,7 @@ def meter_values(request: m.MeterValuesRequest, notes: Notes) -> Report:
         return MeterReport(evse=connector, samples=samples)
     first, last, power_w, soc_pct = measure.readings(samples)
     return TransactionReport(
-        step=Step.UPDATED,
+        step=_UPDATED,
         at=_latest(values),
         transaction_id=str(transaction),
         evse=connector,
@@ -139,20 +141,19 @@ def _samples(values: Sequence[m.MeterValue | m.TransactionData], notes: Notes) -
     for value in values:
         at = measure.utc(value.timestamp)
         for sampled in value.sampled_value:
-            rule = rule_of((sampled.measurand, sampled.unit, 0, sampled.phase, sampled.location, sampled.context))
-            measurand, exponent, phase, location, context, unit, fits = rule
+            measurand, exponent, phase, location, context, special = rule_of(
+                (sampled.measurand, sampled.unit, 0, sampled.phase, sampled.location, sampled.context)
+            )
             text = sampled.value
-            if sampled.format is m.Format.SIGNED_DATA:
+            if sampled.format is _SIGNED:
                 samples.append(Sample(at, measurand, 0, phase, location, context, text))
                 continue
             number = scaled(text, exponent)
             if number is None:
                 notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
                 continue
-            if not fits:
-                notes.add(Deviation.UNIT_MISMATCH, "$.meterValue.sampledValue.unit")
-            elif measurand is Measurand.TEMPERATURE:
-                number = measure.celsius(number, unit)
+            if special:
+                number = measure.finished(number, special, notes, "$.meterValue.sampledValue.unit")
             samples.append(Sample(at, measurand, number, phase, location, context))
     return tuple(samples)
 

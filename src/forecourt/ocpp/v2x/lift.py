@@ -13,7 +13,6 @@ from forecourt.ocpp.neutral import (
     ConnectorState,
     ConnectorStatus,
     Heartbeat,
-    Measurand,
     MeterReport,
     Report,
     Sample,
@@ -118,17 +117,16 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
             measured_in = sampled.unit_of_measure
             if measured_in is not UNSET:
                 unit, multiplier = measured_in.unit, measured_in.multiplier or 0
-            measurand, exponent, phase, location, context, spelled, fits = rule_of(
+            measurand, exponent, phase, location, context, special = rule_of(
                 (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
             )
             number = scaled(sampled.value, exponent)
             if number is None:
                 notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
                 continue
-            if not fits:
-                notes.add(Deviation.UNIT_MISMATCH, "$.meterValue.sampledValue.unitOfMeasure.unit")
-            elif measurand is Measurand.TEMPERATURE:
-                number = measure.celsius(number, spelled)
+            if special:
+                path = "$.meterValue.sampledValue.unitOfMeasure.unit"
+                number = measure.finished(number, special, notes, path)
             signed = sampled.signed_meter_value
             record = None if signed is UNSET else signed.signed_meter_data
             samples.append(Sample(at, measurand, number, phase, location, context, record))
