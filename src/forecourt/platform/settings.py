@@ -18,8 +18,10 @@ from msgspec import Meta, Struct
 from forecourt.platform.errors import SettingsError
 
 PREFIX = "FORECOURT_"
-#: Names the TOML file itself; a variable that is no setting.
+#: Names the TOML file itself.
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+#: Variables that are no settings: the file, and the key with which programs of ours call the API.
+OTHER_VARIABLES = (CONFIG_VARIABLE, f"{PREFIX}API_KEY")
 #: Variables whose names differ from their fields.
 RENAMED = {"database_pool": "database_pool_size"}
 SECRET_KEY_BYTES = 32
@@ -129,7 +131,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     return {
         _field(name.removeprefix(PREFIX).lower(), name): value
         for name, value in env.items()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and value != ""
+        if name.startswith(PREFIX) and name not in OTHER_VARIABLES and value != ""
     }
 
 

@@ -1,0 +1,114 @@
+"""The command line: every process of Forecourt is a command, and so is what a person does to a deployment.
+
+Commands import what they run when they run: a gateway has no use for the web's libraries, nor `version` for any.
+"""
+
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from forecourt.platform import log
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.settings import CONFIG_VARIABLE, Settings, load
+
+
+class Commands(typer.core.TyperGroup):
+    """Shows a foreseen error as a sentence, not as a traceback."""
+
+    def main(self, *args: object, **kwargs: object) -> object:
+        try:
+            return super().main(*args, **kwargs)  # type: ignore[arg-type]
+        except ForecourtError as fault:
+            Console(stderr=True).print(f"[bold red]Forecourt can't go on.[/] {fault.detail}", highlight=False)
+            sys.exit(1)
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
+)
+
+
+@app.callback()
+def common(
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with settings; FORECOURT_* variables win over it.")
+    ] = None,
+) -> None:
+    """Forecourt, a charging station management system."""
+    if config is not None:
+        # By the environment, so that the processes started from here read the same file.
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+
+
+def prepare() -> Settings:
+    """The settings of this process, with logging set up by them."""
+    settings = load(os.environ)
+    log.set_up(settings.log_level, settings.log_format)
+    return settings
+
+
+@app.command()
+def up(demo: Annotated[bool, typer.Option(help="Add a demo organisation and simulated stations.")] = False) -> None:
+    """Run everything on this machine, until Ctrl-C."""
+    from forecourt.app import up
+
+    up.main(load(os.environ), demo=demo)
+
+
+@app.command()
+def gateway() -> None:
+    """Run one gateway: the stations' sockets."""
+    from forecourt.app import gateway_process
+
+    gateway_process.main(prepare())
+
+
+@app.command()
+def web() -> None:
+    """Run the web: console, API and live socket."""
+    from forecourt.app import web_process
+
+    web_process.main(prepare())
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: durable jobs and the dispatcher."""
+    from forecourt.app import worker_process
+
+    worker_process.main(prepare())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version (FORECOURT_MIGRATE_URL, or the embedded one)."""
+    from forecourt.app import up
+
+    applied = up.migrate_only(load(os.environ))
+    Console().print(f"Applied {', '.join(applied)}." if applied else "The database is of this version already.")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def simulate(context: typer.Context) -> None:
+    """Simulate charging stations: the demo, a replay of real sessions, or idle ones (--help tells more)."""
+    from forecourt.simulator.command import app as simulator
+
+    simulator(args=context.args, prog_name="forecourt simulate")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    Console().print(metadata.version("forecourt"), highlight=False)
+
+
+if __name__ == "__main__":
+    app()
