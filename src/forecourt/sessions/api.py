@@ -94,7 +94,9 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 async def list_sessions(
     actor: Actor,
     db: Pool,
-    station: Annotated[str | None, Parameter(description="Only those at the station of this id.", max_length=255)] = None,
+    station: Annotated[
+        str | None, Parameter(description="Only those at the station of this id.", max_length=255)
+    ] = None,
     status: Annotated[Status | None, Parameter(description="Only those that run, or that have ended.")] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,

@@ -35,8 +35,8 @@ def _join() -> str:
         "seqs = s.seqs + excluded.seqs",
         "arrival_clock = s.arrival_clock OR excluded.arrival_clock",
         "offline = s.offline OR excluded.offline",
-        # A session the reconciler closed and the station goes on with was never over.
-        "closed_by = CASE WHEN excluded.last_key > s.last_key THEN NULL ELSE s.closed_by END",
+        # A session that was closed from evidence and that its station goes on with was never over.
+        "closed_at = CASE WHEN excluded.last_key > s.last_key THEN NULL ELSE s.closed_at END",
     ]
     return ", ".join(sets)
 

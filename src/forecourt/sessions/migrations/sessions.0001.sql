@@ -43,15 +43,18 @@ CREATE TABLE sessions (
     arrival_clock bool NOT NULL DEFAULT false,
     offline bool NOT NULL DEFAULT false,
     notes text[] NOT NULL DEFAULT '{}',
-    closed_by text,
+    closed_at timestamptz,
+    over_at timestamptz GENERATED ALWAYS AS (coalesce(ended_at, closed_at)) STORED,
     PRIMARY KEY (station_id, transaction_id)
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX sessions_by_start ON sessions (station_id, start_fingerprint, generation)
     WHERE start_fingerprint IS NOT NULL;
 CREATE INDEX sessions_in_order ON sessions (tenant_id, number);
 CREATE INDEX sessions_of_station ON sessions (station_id, number);
-CREATE INDEX sessions_open ON sessions (tenant_id, station_id) WHERE ended_at IS NULL;
-COMMENT ON COLUMN sessions.closed_by IS 'null: the station ended it; reconciler: closed from evidence, its end may still come';
+CREATE INDEX sessions_open ON sessions (tenant_id, station_id) WHERE over_at IS NULL;
+COMMENT ON COLUMN sessions.ended_at IS 'the end as the station said it';
+COMMENT ON COLUMN sessions.closed_at IS 'closed from evidence because no end was said; undone when the session goes on';
+COMMENT ON COLUMN sessions.notes IS 'what the review found, see forecourt.sessions.review';
 
 -- One row a set of values taken together. `readings` alternates code and value: code = measurand + phase*2^8 +
 -- location*2^16 + context*2^24 (forecourt.ocpp.neutral), value in the measurand's stored unit.
@@ -101,6 +104,20 @@ GRANT UPDATE (reviewed_at) ON orphan_reports TO forecourt_app;
 GRANT SELECT, INSERT, UPDATE ON sessions TO forecourt_ingest;
 GRANT SELECT, INSERT ON meter_values, orphan_reports TO forecourt_ingest;
 GRANT USAGE ON SEQUENCE transaction_ids TO forecourt_ingest;
+
+-- Tenants whose open sessions have been silent for a while; the reconciler then works as each of them.
+CREATE FUNCTION sessions_tenants_with_silence(quiet interval) RETURNS SETOF int
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $body$
+    SELECT DISTINCT tenant_id FROM sessions WHERE over_at IS NULL AND last_at < now() - quiet
+$body$;
+CREATE POLICY of_lookup ON sessions FOR SELECT TO forecourt_lookup USING (true);
+GRANT SELECT (tenant_id, over_at, last_at) ON sessions TO forecourt_lookup;
+GRANT CREATE ON SCHEMA public TO forecourt_lookup;
+ALTER FUNCTION sessions_tenants_with_silence(interval) OWNER TO forecourt_lookup;
+REVOKE CREATE ON SCHEMA public FROM forecourt_lookup;
+REVOKE ALL ON FUNCTION sessions_tenants_with_silence(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sessions_tenants_with_silence(interval) TO forecourt_worker, forecourt_app;
 
 -- Published: one row a sample, each once, however often and in whatever grouping it was sent.
 CREATE VIEW samples WITH (security_invoker = true) AS

@@ -1,0 +1,102 @@
+"""The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
+
+import asyncio
+import signal
+from typing import Any
+
+import procrastinate
+import structlog
+import uvloop
+from procrastinate import PsycopgConnector, RetryStrategy
+
+from forecourt.platform import outbox
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool, check_safe
+from forecourt.platform.errors import ForecourtError, SettingsError
+from forecourt.platform.settings import Settings
+from forecourt.sessions.jobs import SessionJobs
+from forecourt.stations.jobs import StationJobs
+
+log = structlog.get_logger(__name__)
+
+CONCURRENCY = 4
+JOB_POOL = 3
+#: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
+RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
+START_DEADLINE_S = 60.0
+START_RETRY_S = 0.5
+STOP_DEADLINE_S = 8.0
+
+
+def main(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
+    if settings.database_url is None:
+        raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
+    uvloop.run(serve(settings.database_url))
+
+
+async def serve(url: str) -> None:
+    """Start, work, stop."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    async with (
+        Pool(url, "forecourt_worker", size=2, application="worker") as pool,
+        Pool(url, "forecourt_app", size=2, application="worker-tenants") as tenants,
+    ):
+        await _wait_until_safe(pool)
+        stations = StationJobs(pool, SystemClock())
+        await stations.tend_message_log()
+        app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
+        async with app.open_async():
+            dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
+            working = asyncio.create_task(
+                app.run_worker_async(
+                    concurrency=CONCURRENCY,
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=STOP_DEADLINE_S,
+                )
+            )
+            log.info("worker ready")
+            stop = asyncio.create_task(stopping.wait())
+            tasks: tuple[asyncio.Task[Any], ...] = (dispatching, working, stop)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for task in done:
+                task.result()
+
+
+def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[procrastinate.App, outbox.Routes]:
+    """The jobs there are, and which event leads to which."""
+    connector = PsycopgConnector(
+        conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
+    )
+    app = procrastinate.App(connector=connector)
+
+    async def close_silent_sessions(timestamp: int) -> None:
+        await sessions.close_silent()
+
+    async def tend_message_log(timestamp: int) -> None:
+        await stations.tend_message_log()
+
+    review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
+    app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
+    app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
+    return app, {"session.started": review, "session.ended": review}
+
+
+async def _wait_until_safe(pool: Pool) -> None:
+    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
+    while True:
+        try:
+            async with pool.anyone() as connection:
+                await check_safe(connection)
+            return
+        except ForecourtError as fault:
+            if fault.status != 503 or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(START_RETRY_S)

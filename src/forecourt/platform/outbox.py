@@ -1,0 +1,57 @@
+"""From what was committed to what must follow: the dispatcher turns outbox rows into durable jobs.
+
+Rows are taken and jobs made in one transaction, so each row leads to its job exactly once; the job itself may run
+again after a crash and is idempotent. Several dispatchers share the work by SKIP LOCKED.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import structlog
+from procrastinate.tasks import Task
+
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+
+log = structlog.get_logger(__name__)
+
+#: Rows taken in one transaction.
+BATCH = 500
+#: How long the dispatcher rests when there is nothing to do.
+REST_S = 0.5
+#: How long it rests when the database is away.
+AWAY_REST_S = 2.0
+
+_TAKE = """
+    DELETE FROM outbox WHERE (event, subject) IN (
+        SELECT event, subject FROM outbox WHERE event = ANY(%s) ORDER BY written_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    RETURNING event, subject, tenant_id
+    """
+
+#: What follows an event; the task is given `tenant_id` and `subject`.
+Routes = Mapping[str, Task[Any, Any, Any]]
+
+
+async def dispatch_once(pool: Pool, routes: Routes) -> int:
+    """Turn up to BATCH rows into jobs; how many. Rows of events nobody follows stay."""
+    async with pool.anyone() as connection:
+        rows = await (await connection.execute(_TAKE, (list(routes), BATCH))).fetchall()
+        by_event: dict[str, list[dict[str, Any]]] = {}
+        for event, subject, tenant_id in rows:
+            by_event.setdefault(event, []).append({"tenant_id": tenant_id, "subject": subject})
+        for event, arguments in by_event.items():
+            await routes[event].configure(connection=connection).batch_defer_async(*arguments)
+        return len(rows)
+
+
+async def dispatch(pool: Pool, routes: Routes) -> None:
+    """Dispatch until cancelled."""
+    while True:
+        try:
+            rest = 0.0 if await dispatch_once(pool, routes) == BATCH else REST_S
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("the outbox waits", fault=type(fault).__name__)
+            rest = AWAY_REST_S
+        await asyncio.sleep(rest)

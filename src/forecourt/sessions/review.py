@@ -1,0 +1,84 @@
+"""What a look at a whole session finds, and when a session without an end is over. Pure rules."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+#: A session whose station is silent about it for this long may be over.
+QUIET = timedelta(minutes=10)
+
+
+class Finding(StrEnum):
+    """What may be noted of a session; the value is what the API shows."""
+
+    SEQUENCE_GAP = "sequence-gap"
+    """2.x: a report of the station is missing between two that came."""
+    START_MISSING = "start-missing"
+    """2.x: no report with the first seqNo came."""
+    END_MISSING = "end-missing"
+    """Closed from evidence: its end was never said. It is not billed beyond what was measured."""
+    METER_MISSING = "meter-missing"
+    """No energy can be told: a register reading at the start or the end is missing."""
+    METER_BACKWARDS = "meter-backwards"
+    """The register at the end is below the one at the start."""
+    SAMPLE_ABOVE_END = "sample-above-end"
+    """A register sample of the session lies above its end: the end may be wrong."""
+    TOKEN_NOT_ACCEPTED = "token-not-accepted"
+    """It ran on a token that may not charge."""
+    ARRIVAL_CLOCK = "arrival-clock"
+    """The station's clock could not be believed: some times are those of arrival."""
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """All that a review looks at. `gaps` counts missing seqNos between the first and the last; `first_seq` is None in
+    1.6; `highest_sample_wh` is the highest import register sample at the outlet."""
+
+    over: bool
+    ended: bool
+    meter_start_wh: int | None
+    meter_stop_wh: int | None
+    highest_sample_wh: int | None
+    token_status: str | None
+    first_seq: int | None
+    gaps: int
+    arrival_clock: bool
+
+
+def review(evidence: Evidence) -> list[Finding]:
+    """What there is to note, in the order of the enumeration."""
+    start, stop, highest = evidence.meter_start_wh, evidence.meter_stop_wh, evidence.highest_sample_wh
+    found = {
+        Finding.SEQUENCE_GAP: evidence.gaps > 0,
+        Finding.START_MISSING: evidence.over and evidence.first_seq is not None and evidence.first_seq > 0,
+        Finding.END_MISSING: evidence.over and not evidence.ended,
+        Finding.METER_MISSING: evidence.over and (start is None or stop is None),
+        Finding.METER_BACKWARDS: start is not None and stop is not None and stop < start,
+        Finding.SAMPLE_ABOVE_END: evidence.ended and highest is not None and stop is not None and highest > stop,
+        Finding.TOKEN_NOT_ACCEPTED: evidence.token_status not in (None, "Accepted"),
+        Finding.ARRIVAL_CLOCK: evidence.arrival_clock,
+    }
+    return [finding for finding, holds in found.items() if holds]
+
+
+class Silence(Struct, frozen=True, kw_only=True):
+    """An open session nobody has spoken of for a while, and what else is known. `states` are those of its EVSE's
+    connectors with the time they were said; `successor_at` is the start of a later session at the same EVSE."""
+
+    last_at: datetime
+    states: tuple[tuple[str, datetime], ...]
+    successor_at: datetime | None
+
+
+def closing_time(silence: Silence, now: datetime) -> datetime | None:
+    """When a silent session ended, or None while it may still run.
+
+    The rule: nothing was said of it for QUIET, and since then either its connector said that it is free or another
+    session began there. A station that is merely away proves nothing. The end is the last thing known of it.
+    """
+    if now - silence.last_at < QUIET:
+        return None
+    free = [at for state, at in silence.states if state in ("Available", "Reserved", "Unavailable")]
+    all_free = bool(silence.states) and len(free) == len(silence.states) and min(free) > silence.last_at
+    succeeded = silence.successor_at is not None and silence.successor_at > silence.last_at
+    return silence.last_at if all_free or succeeded else None

@@ -1,0 +1,64 @@
+"""What is noted of a session, and when one without an end is over."""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from forecourt.sessions.review import QUIET, Evidence, Finding, Silence, closing_time, review
+from tests.support import EPOCH
+
+CLEAN = Evidence(
+    over=True,
+    ended=True,
+    meter_start_wh=100,
+    meter_stop_wh=900,
+    highest_sample_wh=900,
+    token_status="Accepted",
+    first_seq=0,
+    gaps=0,
+    arrival_clock=False,
+)
+LATER = EPOCH + QUIET
+AFTER = EPOCH + timedelta(seconds=1)
+SILENT = Silence(last_at=EPOCH, states=(("Available", AFTER),), successor_at=None)
+
+
+def test_a_clean_session_has_no_notes() -> None:
+    assert review(CLEAN) == []
+
+
+def test_each_oddity_is_noted_by_itself() -> None:
+    cases = [
+        (replace(CLEAN, gaps=2), Finding.SEQUENCE_GAP),
+        (replace(CLEAN, first_seq=1), Finding.START_MISSING),
+        (replace(CLEAN, ended=False), Finding.END_MISSING),
+        (replace(CLEAN, meter_start_wh=None), Finding.METER_MISSING),
+        (replace(CLEAN, meter_stop_wh=50, highest_sample_wh=None), Finding.METER_BACKWARDS),
+        (replace(CLEAN, highest_sample_wh=901), Finding.SAMPLE_ABOVE_END),
+        (replace(CLEAN, token_status="Blocked"), Finding.TOKEN_NOT_ACCEPTED),
+        (replace(CLEAN, arrival_clock=True), Finding.ARRIVAL_CLOCK),
+    ]
+    for evidence, finding in cases:
+        assert review(evidence) == [finding]
+
+
+def test_what_is_still_to_come_is_not_missed_while_a_session_runs() -> None:
+    assert review(replace(CLEAN, over=False, ended=False, meter_stop_wh=None, first_seq=1)) == []
+
+
+def test_a_silent_session_is_over_when_its_connector_said_later_that_it_is_free() -> None:
+    assert closing_time(SILENT, LATER) == EPOCH
+
+
+def test_a_session_is_not_closed_while_it_may_still_run() -> None:
+    assert closing_time(SILENT, LATER - timedelta(seconds=1)) is None
+    assert closing_time(replace(SILENT, states=()), LATER) is None
+    assert closing_time(replace(SILENT, states=(("Charging", AFTER),)), LATER) is None
+    assert closing_time(replace(SILENT, states=(("Available", AFTER), ("Occupied", AFTER))), LATER) is None
+    assert closing_time(replace(SILENT, states=(("Available", EPOCH),)), LATER) is None
+
+
+def test_a_silent_session_is_over_when_another_began_at_its_evse() -> None:
+    busy = replace(SILENT, states=(("Charging", AFTER),))
+    assert closing_time(replace(busy, successor_at=AFTER), LATER) == EPOCH
+    assert closing_time(replace(busy, successor_at=EPOCH), LATER) is None
