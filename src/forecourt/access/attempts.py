@@ -25,7 +25,7 @@ class Attempts:
         self._failures: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()
 
     def begin(self, address: str, email: str) -> bool:
-        """Whether this try is heard. It counts as failed until it succeeds, so that tries at once can't slip through."""
+        """Whether this try is heard. It counts as failed until it succeeds, so that none slips through."""
         if self._count((address, email)) >= MAX_FOR_PAIR or self._count((address,)) >= MAX_FOR_ADDRESS:
             return False
         for counter in ((address, email), (address,)):

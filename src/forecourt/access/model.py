@@ -35,9 +35,7 @@ class Verb(StrEnum):
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset(Verb),
-    Role.OPERATOR: frozenset(
-        {Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL}
-    ),
+    Role.OPERATOR: frozenset({Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL}),
     Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.CALL}),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL}),
     Role.VIEWER: frozenset({Verb.READ}),
@@ -49,6 +47,8 @@ class Actor(Struct, frozen=True, kw_only=True):
     """Who asks: a person or a key, acting for one organisation."""
 
     tenant_id: int
+    #: The organisation's name, as shown.
+    organisation: str
     #: `operator_id` or `key_id`, by `kind`.
     id: int
     kind: Literal["operator", "key"]
@@ -105,8 +105,8 @@ class TooManyAttempts(ForecourtError):
     code = "too-many-attempts"
 
 
-class UnknownKey(ForecourtError):
+class KeyUnknown(ForecourtError):
     """There is no such API key. `GET /api/v1/keys` lists those that exist."""
 
     status = 404
-    code = "unknown-key"
+    code = "key-unknown"

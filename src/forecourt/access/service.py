@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from forecourt.access import store
 from forecourt.access.attempts import Attempts
-from forecourt.access.model import Actor, Role, SignInRefused, TooManyAttempts, UnknownKey
+from forecourt.access.model import Actor, KeyUnknown, Role, SignInRefused, TooManyAttempts
 from forecourt.access.passwords import PasswordChecks
-from forecourt.access.store import Connection, KeyRow
+from forecourt.access.store import Connection, KeyRow, OperatorRow, SessionHolder
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
@@ -57,7 +57,12 @@ class Access:
             return None
         await self._touch(holder.tenant_id, holder.key_id)
         return Actor(
-            tenant_id=holder.tenant_id, id=holder.key_id, kind="key", name=holder.name, role=Role(holder.role)
+            tenant_id=holder.tenant_id,
+            organisation=holder.organisation,
+            id=holder.key_id,
+            kind="key",
+            name=holder.name,
+            role=Role(holder.role),
         )
 
     async def of_session(self, token: str) -> Actor | None:
@@ -68,13 +73,7 @@ class Access:
             holder = await store.find_session(conn, self._session_digest(token), self._clock.now())
         if holder is None:
             return None
-        return Actor(
-            tenant_id=holder.tenant_id,
-            id=holder.operator_id,
-            kind="operator",
-            name=holder.name,
-            role=Role(holder.role),
-        )
+        return _person(holder)
 
     async def sign_in(self, email: str, password: str, address: str) -> SignedIn:
         """Begins a browser session for the right password; takes as long for an unknown e-mail address.
@@ -90,13 +89,7 @@ class Access:
         if operator is None or not right:
             raise SignInRefused
         self._attempts.succeeded(address, email)
-        actor = Actor(
-            tenant_id=operator.tenant_id,
-            id=operator.operator_id,
-            kind="operator",
-            name=operator.name,
-            role=Role(operator.role),
-        )
+        actor = _person(operator)
         token = secrets.token_urlsafe(SESSION_BYTES)
         now = self._clock.now()
         expires_at = now + SESSION_LIFE
@@ -137,16 +130,27 @@ class Access:
             await store.touch_key(conn, tenant_id, key_id, self._clock.now())
 
 
+def _person(row: OperatorRow | SessionHolder) -> Actor:
+    return Actor(
+        tenant_id=row.tenant_id,
+        organisation=row.organisation,
+        id=row.operator_id,
+        kind="operator",
+        name=row.name,
+        role=Role(row.role),
+    )
+
+
 def key_digest(secret: bytes, key: str) -> bytes:
     """What the database keeps of an API key."""
     return keyed_digest(secret, "api key", key)
 
 
 async def revoke_key(conn: Connection, actor: Actor, key_id: int) -> KeyRow:
-    """Ends a key from the next request on, twice or once alike. Raises UnknownKey."""
+    """Ends a key from the next request on, twice or once alike. Raises KeyUnknown."""
     row = await store.revoke_key(conn, actor.tenant_id, key_id)
     if row is None:
-        raise UnknownKey
+        raise KeyUnknown
     await audit(conn, actor, "revoke key", f"key:{key_id}", {"name": row.name})
     return row
 

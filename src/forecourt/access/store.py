@@ -30,6 +30,7 @@ class KeyHolder(Struct, frozen=True, kw_only=True):
 
     key_id: int
     tenant_id: int
+    organisation: str
     name: str
     role: str
 
@@ -39,6 +40,7 @@ class OperatorRow(Struct, frozen=True, kw_only=True):
 
     operator_id: int
     tenant_id: int
+    organisation: str
     name: str
     role: str
     password_hash: str
@@ -49,7 +51,7 @@ class SessionHolder(Struct, frozen=True, kw_only=True):
 
     operator_id: int
     tenant_id: int
-    email: str
+    organisation: str
     name: str
     role: str
 
@@ -150,6 +152,13 @@ async def insert_operator(
     )
     row = await cursor.fetchone()
     return None if row is None else int(row[0])
+
+
+async def set_password(conn: Connection, tenant_id: int, email: str, password_hash: str) -> None:
+    """Gives the operator of this address another password."""
+    await conn.execute(
+        "UPDATE operators SET password_hash = %s WHERE tenant_id = %s AND email = %s", (password_hash, tenant_id, email)
+    )
 
 
 async def insert_audit(

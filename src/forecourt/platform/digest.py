@@ -9,10 +9,11 @@ from hashlib import blake2b
 DIGEST_SIZE = 32
 
 
-def keyed_digest(key: bytes, purpose: str, secret: str) -> bytes:
+def keyed_digest(key: bytes, purpose: str, secret: str | bytes) -> bytes:
     """The 32 bytes that stand for a secret; `purpose` (at most 16 bytes) keeps digests of different uses apart."""
     if not key:
         raise ValueError("a keyed digest needs a key")
     if len(key) > blake2b.MAX_KEY_SIZE:
         key = blake2b(key).digest()
-    return blake2b(secret.encode(), key=key, person=purpose.encode(), digest_size=DIGEST_SIZE).digest()
+    raw = secret.encode() if isinstance(secret, str) else secret
+    return blake2b(raw, key=key, person=purpose.encode(), digest_size=DIGEST_SIZE).digest()

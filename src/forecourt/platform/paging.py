@@ -20,6 +20,11 @@ DEFAULT_LIMIT = 50
 #: The longest cursor that is looked at.
 MAX_CURSOR_LENGTH = 200
 
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
+NextCursor = Annotated[
+    str | None, Meta(description="`next` of the page before, for the one that follows; absent: the first page.")
+]
+
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 

@@ -44,6 +44,6 @@ def station_state(connected: bool, connector_states: Sequence[str]) -> str:
     return min(known, key=_RANK.__getitem__, default="Available")
 
 
-def password_hash(secret_key: bytes, password: str) -> bytes:
+def password_hash(secret_key: bytes, password: str | bytes) -> bytes:
     """What the database and the gateways keep of a station's password: 32 bytes, keyed with the deployment's secret."""
     return keyed_digest(secret_key, "station", password)

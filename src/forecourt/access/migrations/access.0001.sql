@@ -88,33 +88,39 @@ GRANT SELECT, INSERT ON audit TO forecourt_app;
 GRANT SELECT (operator_id, tenant_id, email, name, password_hash, role, disabled_at) ON operators TO forecourt_lookup;
 GRANT SELECT (token_hash, operator_id, tenant_id, expires_at) ON operator_sessions TO forecourt_lookup;
 GRANT SELECT (key_id, tenant_id, name, key_hash, role, revoked_at) ON api_keys TO forecourt_lookup;
+GRANT SELECT (tenant_id, name) ON organisations TO forecourt_lookup;
+CREATE POLICY of_lookup ON organisations FOR SELECT TO forecourt_lookup USING (true);
 CREATE POLICY of_lookup ON operators FOR SELECT TO forecourt_lookup USING (disabled_at IS NULL);
 CREATE POLICY of_lookup ON operator_sessions FOR SELECT TO forecourt_lookup USING (true);
 CREATE POLICY of_lookup ON api_keys FOR SELECT TO forecourt_lookup USING (revoked_at IS NULL);
 
-CREATE FUNCTION access_key(hash bytea, OUT key_id int, OUT tenant_id int, OUT name text, OUT role text)
+CREATE FUNCTION access_key(hash bytea, OUT key_id int, OUT tenant_id int, OUT organisation text, OUT name text,
+                           OUT role text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
-    SELECT k.key_id, k.tenant_id, k.name, k.role FROM api_keys k WHERE k.key_hash = hash AND k.revoked_at IS NULL
+    SELECT k.key_id, k.tenant_id, o.name, k.name, k.role
+    FROM api_keys k JOIN organisations o USING (tenant_id)
+    WHERE k.key_hash = hash AND k.revoked_at IS NULL
 $body$;
 
-CREATE FUNCTION access_operator(address text, OUT operator_id int, OUT tenant_id int, OUT name text, OUT role text,
-                                OUT password_hash text)
+CREATE FUNCTION access_operator(address text, OUT operator_id int, OUT tenant_id int, OUT organisation text, OUT name text,
+                                OUT role text, OUT password_hash text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
-    SELECT o.operator_id, o.tenant_id, o.name, o.role, o.password_hash
-    FROM operators o WHERE o.email = lower(address) AND o.disabled_at IS NULL
+    SELECT o.operator_id, o.tenant_id, g.name, o.name, o.role, o.password_hash
+    FROM operators o JOIN organisations g USING (tenant_id)
+    WHERE o.email = lower(address) AND o.disabled_at IS NULL
 $body$;
 
-CREATE FUNCTION access_session(hash bytea, at timestamptz, OUT operator_id int, OUT tenant_id int, OUT email text,
-                               OUT name text, OUT role text)
+CREATE FUNCTION access_session(hash bytea, at timestamptz, OUT operator_id int, OUT tenant_id int,
+                               OUT organisation text, OUT name text, OUT role text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
-    SELECT o.operator_id, o.tenant_id, o.email, o.name, o.role
-    FROM operator_sessions s JOIN operators o USING (operator_id)
+    SELECT o.operator_id, o.tenant_id, g.name, o.name, o.role
+    FROM operator_sessions s JOIN operators o USING (operator_id) JOIN organisations g ON g.tenant_id = o.tenant_id
     WHERE s.token_hash = hash AND s.expires_at > at AND o.disabled_at IS NULL
 $body$;
 

@@ -1,0 +1,89 @@
+"""The check in front of every route: who asks, whether they may, and that no other web site made them ask.
+
+A route is closed unless it says otherwise. Its `opt` names the `verb` it does (reading, where it names none), or
+`public` for what needs nobody. Cookies are sent by browsers on anyone's behalf, so a request that changes something by
+a cookie must come from our own pages; an API key is never sent by a browser by itself and needs no such check.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from forecourt.access.model import Actor, CrossSite, Forbidden, Unauthenticated, Verb, may, roles_for
+from forecourt.access.service import Access
+
+SESSION_COOKIE = "forecourt_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Asking = ASGIConnection[Any, Any, Any, Any]
+
+
+class Identify(ASGIMiddleware):
+    """Sets the user of each request to its Actor or None, before anything of its body is read."""
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        scope["user"] = None
+        scope["auth"] = None
+        if not scope["route_handler"].opt.get("public"):
+            scope["user"] = await self._actor(ASGIConnection(scope))
+        await next_app(scope, receive, send)
+
+    async def _actor(self, connection: Asking) -> Actor | None:
+        authorization = connection.headers.get("authorization")
+        if authorization is not None:
+            scheme, _, key = authorization.partition(" ")
+            return await self._access.of_key(key.strip()) if scheme.lower() == "bearer" else None
+        token = connection.cookies.get(SESSION_COOKIE)
+        if token is None:
+            return None
+        if connection.scope["type"] == ScopeType.WEBSOCKET or connection.scope["method"] not in SAFE_METHODS:
+            check_same_site(connection)
+        return await self._access.of_session(token)
+
+
+def guard(connection: Asking, handler: BaseRouteHandler) -> None:
+    """Lets the request through to its route, or raises Unauthenticated or Forbidden."""
+    if handler.opt.get("public"):
+        return
+    actor = connection.scope["user"]
+    if actor is None:
+        raise Unauthenticated
+    verb = handler.opt.get("verb", Verb.READ)
+    if not may(actor.role, verb):
+        roles = roles_for(verb)
+        raise Forbidden(
+            f"To {verb.value} needs the role {' or '.join(roles)}; you are {actor.role.value}.", needs=roles
+        )
+
+
+def check_same_site(connection: Asking) -> None:
+    """Raises CrossSite unless the browser says that one of our own pages, or a person, made the request.
+
+    Sec-Fetch-Site is not sent to plain-http addresses other than localhost, so Origin stands in for it there.
+    """
+    fetch_site = connection.headers.get("sec-fetch-site")
+    if fetch_site is not None:
+        if fetch_site not in ("same-origin", "none"):
+            raise CrossSite
+        return
+    origin = connection.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != connection.headers.get("host"):
+        raise CrossSite
+
+
+async def current_actor(request: Asking) -> Actor:
+    """The actor of a request that went through the guard, as a dependency of its route."""
+    actor = request.scope["user"]
+    if not isinstance(actor, Actor):
+        raise Unauthenticated
+    return actor

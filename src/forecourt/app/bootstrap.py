@@ -1,0 +1,142 @@
+"""The first start: makes sure that there is an organisation and that somebody can get in.
+
+Runs as the owner of the tables, in one transaction, and changes nothing that is there already but the password of the
+demo, which is the one that the demo's file holds. A key that was revoked stays revoked.
+"""
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+
+from forecourt.access import store
+from forecourt.access.model import Role
+from forecourt.access.passwords import password_hash
+from forecourt.access.service import KEY_BYTES, KEY_PREFIX, key_digest
+from forecourt.platform.database import connect
+from forecourt.platform.errors import ForecourtError, SettingsError
+from forecourt.platform.settings import Settings
+
+#: Held for the transaction, so that two first starts at once make one organisation.
+LOCK_ID = 0x466F7265626F6F74
+ORGANISATION = "My organisation"
+DEMO_ORGANISATION = "Demo"
+DEMO_EMAIL = "demo@forecourt.example"
+DEMO_FILE = "demo.json"
+DEMO_PASSWORD_BYTES = 12
+MIN_KEY_LENGTH = 8
+
+
+class Bootstrapped(Struct, frozen=True, kw_only=True):
+    """Where to get in. The demo's e-mail address, password and owner API key are None without the demo."""
+
+    tenant_id: int
+    organisation: str
+    email: str | None = None
+    password: str | None = None
+    api_key: str | None = None
+
+
+class _Demo(Struct, frozen=True, kw_only=True):
+    """What the demo keeps in the data folder, so that every start prints the same."""
+
+    email: str
+    password: str
+    api_key: str
+
+
+async def ensure(settings: Settings, migrate_url: str, demo: bool) -> Bootstrapped:
+    """Makes what is missing: an organisation, the key of FORECOURT_BOOTSTRAP_API_KEY, the demo's people and key.
+
+    Safe to run at every start and by several processes at once. `migrate_url` names the owner of the tables.
+    """
+    if settings.bootstrap_api_key is not None and len(settings.bootstrap_api_key) < MIN_KEY_LENGTH:
+        raise SettingsError(f"FORECOURT_BOOTSTRAP_API_KEY needs at least {MIN_KEY_LENGTH} characters.")
+    connection = await connect(migrate_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_ID,))
+            first = await _first_organisation(connection, demo=demo)
+            if settings.bootstrap_api_key is not None:
+                await _own_key(connection, first[0], "Bootstrap", settings.secret(), settings.bootstrap_api_key)
+            if not demo:
+                return Bootstrapped(tenant_id=first[0], organisation=first[1])
+            return await _demo(connection, settings)
+    finally:
+        await connection.close()
+
+
+async def _first_organisation(connection: AsyncConnection[Any], *, demo: bool) -> tuple[int, str]:
+    row = await (
+        await connection.execute("SELECT tenant_id, name FROM organisations ORDER BY tenant_id LIMIT 1")
+    ).fetchone()
+    if row is not None:
+        return int(row[0]), str(row[1])
+    return await _new_organisation(connection, DEMO_ORGANISATION if demo else ORGANISATION, demo=demo)
+
+
+async def _new_organisation(connection: AsyncConnection[Any], name: str, *, demo: bool) -> tuple[int, str]:
+    row = await (
+        await connection.execute(
+            "INSERT INTO organisations (name, demo) VALUES (%s, %s) RETURNING tenant_id", (name, demo)
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), name
+
+
+async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstrapped:
+    """The demo's organisation, its operator and its key; a database that has them already keeps them."""
+    row = await (
+        await connection.execute("SELECT tenant_id, name FROM organisations WHERE demo ORDER BY tenant_id LIMIT 1")
+    ).fetchone()
+    tenant_id, organisation = (
+        (int(row[0]), str(row[1])) if row else await _new_organisation(connection, DEMO_ORGANISATION, demo=True)
+    )
+    kept = await asyncio.to_thread(_demo_file, settings.data_dir / DEMO_FILE)
+    await _own_key(connection, tenant_id, "Demo", settings.secret(), kept.api_key)
+    # The file is the truth about the demo's password: one that was lost with its folder would lock everybody out.
+    hashed = await asyncio.to_thread(password_hash, kept.password)
+    operator_id = await store.insert_operator(
+        connection, tenant_id, email=kept.email, name="Demo owner", role=Role.OWNER.value, password_hash=hashed
+    )
+    if operator_id is None:
+        await store.set_password(connection, tenant_id, kept.email, hashed)
+    return Bootstrapped(
+        tenant_id=tenant_id,
+        organisation=organisation,
+        email=kept.email,
+        password=kept.password,
+        api_key=kept.api_key,
+    )
+
+
+async def _own_key(connection: AsyncConnection[Any], tenant_id: int, name: str, secret: bytes, key: str) -> None:
+    await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
+    await store.insert_key(connection, tenant_id, name, Role.OWNER.value, key_digest(secret, key))
+
+
+def _demo_file(path: Path) -> _Demo:
+    """What the demo kept, or what it will keep from now on."""
+    if path.exists():
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=_Demo)
+        except msgspec.MsgspecError as fault:
+            raise ForecourtError(f"{path} can't be read as the demo's secrets: {fault}. Remove it.") from None
+    made = _Demo(
+        email=DEMO_EMAIL,
+        password=secrets.token_urlsafe(DEMO_PASSWORD_BYTES),
+        api_key=KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(made))
+    draft.replace(path)
+    return made

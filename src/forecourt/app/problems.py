@@ -1,0 +1,142 @@
+"""Every failure of a request as an RFC 9457 problem: ours, the framework's, and those nobody foresaw."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from msgspec import Meta, Struct
+
+from forecourt.access import Unauthenticated
+from forecourt.platform.errors import ForecourtError
+from forecourt.ui.shell import to_sign_in
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+API_PREFIX = "/api/"
+#: What a caller is told to wait when nothing better is known.
+RETRY_AFTER_S: Mapping[int, int] = {429: 60, 503: 2}
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class InvalidMember(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One part of a request that can't be accepted."""
+
+    detail: str
+    pointer: Annotated[str | None, Meta(description="Where it is: `#/field` in the body, or the parameter's name.")] = (
+        None
+    )
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What went wrong and what to do (RFC 9457). May hold further members that explain this very case."""
+
+    type: Annotated[str, Meta(examples=["urn:forecourt:problem:station-unknown"])]
+    title: Annotated[str, Meta(description="The same for every problem of this type.")]
+    status: int
+    detail: Annotated[str, Meta(description="What happened this time and what to do.")]
+    code: Annotated[str, Meta(description="The end of `type`, for programs.", examples=["station-unknown"])]
+    request_id: Annotated[str, Meta(description="Name it when you ask for help; the log knows it.")]
+    errors: Annotated[list[InvalidMember] | None, Meta(description="Each part of the request that is wrong.")] = None
+
+
+class RequestInvalid(ForecourtError):
+    """The request can't be accepted as it is. Correct what is named and send it again."""
+
+    status = 400
+    code = "request-invalid"
+
+
+def of_ours(request: AnyRequest, fault: ForecourtError) -> Response[Any]:
+    """A ForecourtError says itself what it is."""
+    if fault.status >= 500 and fault.status != 504:
+        log.warning(
+            "request failed", code=fault.code, detail=fault.detail, exc_info=fault if fault.status == 500 else None
+        )
+    if isinstance(fault, Unauthenticated) and _wants_page(request):
+        return to_sign_in(request)
+    headers = {"www-authenticate": 'Bearer realm="forecourt"'} if fault.status == 401 else {}
+    return _response(request, fault.problem(), headers)
+
+
+def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
+    """What the framework refuses before a route is reached: bad input, no such route, a method it doesn't know."""
+    if isinstance(fault, ValidationException):
+        return of_ours(request, RequestInvalid(_first_detail(fault), errors=_members(fault.extra)))
+    if fault.status_code == 400:
+        return of_ours(request, RequestInvalid(fault.detail))
+    if fault.status_code >= 500:
+        return of_stranger(request, fault)
+    phrase = HTTPStatus(fault.status_code).phrase
+    code = phrase.lower().replace(" ", "-")
+    detail = _DETAILS.get(fault.status_code, phrase)
+    problem = {
+        "type": f"urn:forecourt:problem:{code}",
+        "title": phrase,
+        "status": fault.status_code,
+        "detail": detail,
+        "code": code,
+    }
+    return _response(request, problem, dict(fault.headers or {}))
+
+
+def of_stranger(request: AnyRequest, fault: Exception) -> Response[Any]:
+    """What nobody foresaw: told without its inside, written to the log with it."""
+    log.error("request failed", fault=type(fault).__name__, exc_info=fault)
+    return _response(request, ForecourtError().problem(), {})
+
+
+_DETAILS: Mapping[int, str] = {
+    404: "There is nothing at this address. The API is described at /api/v1/openapi.json.",
+    405: "This address does not take this method. The header Allow names those it takes.",
+    413: "The request is larger than 1 MiB. Send less at once.",
+    415: "Send the body as JSON.",
+}
+
+
+def _response(request: AnyRequest, problem: dict[str, Any], headers: dict[str, str]) -> Response[Any]:
+    status = problem["status"]
+    if status in RETRY_AFTER_S:
+        headers.setdefault("retry-after", str(RETRY_AFTER_S[status]))
+    problem["request_id"] = request.scope.get("state", {}).get("request_id", "")
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _first_detail(fault: ValidationException) -> str:
+    members = _members(fault.extra)
+    if not members:
+        return str(fault.detail)
+    first = members[0]
+    where = f" ({first.pointer})" if first.pointer else ""
+    return f"{first.detail}{where}. Correct it and send the request again."
+
+
+def _members(extra: Any) -> list[InvalidMember]:
+    if not isinstance(extra, list):
+        return []
+    return [_member(each) for each in extra if isinstance(each, dict)]
+
+
+def _member(each: dict[str, Any]) -> InvalidMember:
+    key, source = str(each.get("key", "")), str(each.get("source", ""))
+    if source == "body":
+        pointer = "#/" + key.replace("[", "/").replace("]", "").replace(".", "/") if key not in ("", "data") else "#"
+    else:
+        pointer = key
+    return InvalidMember(detail=str(each.get("message", "")), pointer=pointer or None)
+
+
+def _wants_page(request: AnyRequest) -> bool:
+    accept = request.headers.get("accept", "")
+    return not request.url.path.startswith(API_PREFIX) and "text/html" in accept
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    ForecourtError: of_ours,
+    HTTPException: of_framework,
+    Exception: of_stranger,
+}

@@ -1,0 +1,111 @@
+"""The web application: every route, and what each is given. The table of contents of the HTTP side."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+import forecourt.access.api
+import forecourt.drivers.api
+import forecourt.sessions.api
+import forecourt.stations.api
+from forecourt.access import Access, guard
+from forecourt.access.pages import sign_in_routes
+from forecourt.app import health, problems
+from forecourt.app.edge import Edge
+from forecourt.app.openapi import document_route
+from forecourt.platform.bus import Bus, BusAway
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.settings import Settings
+from forecourt.stations.commands import Commander
+from forecourt.ui.shell import Shell
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def create_app(
+    settings: Settings,
+    db: Pool,
+    bus: Bus,
+    clock: Clock,
+    *,
+    shell: Shell | None = None,
+    access: Access | None = None,
+    screens: Sequence[ControllerRouterHandler] = (),
+) -> ASGIApp:
+    """The whole application. `shell` brings the sign-in page; `screens` are the routes of pages, closed by default.
+
+    `db` is a pool of role forecourt_app; `access` is made unless screens already share one.
+    """
+    secret = settings.secret()
+    commander = Commander(db, bus, clock)
+    access = access or Access(db, secret, clock)
+
+    async def refresher() -> None:
+        try:
+            await commander.refresh()
+        except ForecourtError as fault:
+            # What was stored stands; gateways that were not told read it at their next poll.
+            log.warning("gateways could not be told of a change", code=fault.code)
+
+    dependencies = {
+        "actor": Provide(guard.current_actor),
+        "db": given(db),
+        "access": given(access),
+        "clock": given(clock),
+        "commander": given(commander),
+        "refresher": given(refresher),
+        "secret_key": given(secret),
+    }
+    api = Router(
+        "/api/v1",
+        route_handlers=[
+            forecourt.access.api.routes,
+            forecourt.drivers.api.routes,
+            forecourt.stations.api.routes,
+            forecourt.sessions.api.routes,
+        ],
+    )
+    routes: list[ControllerRouterHandler] = [
+        api,
+        document_route(api, dependencies, version("forecourt")),
+        health.healthz,
+        health.readyz_route({"database": lambda: _check_database(db), "bus": lambda: _check_bus(bus)}),
+        health.metrics,
+        *([] if shell is None else sign_in_routes(shell, access)),
+        *screens,
+    ]
+    app = Litestar(
+        route_handlers=routes,
+        dependencies=dependencies,
+        middleware=[guard.Identify(access)],
+        guards=[guard.guard],
+        exception_handlers=problems.HANDLERS,
+        openapi_config=None,
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+    )
+    return Edge(app)
+
+
+def given(value: Any) -> Provide:
+    """A dependency that is the same for every request."""
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+async def _check_database(db: Pool) -> None:
+    async with db.anyone() as conn:
+        await conn.execute("SELECT 1")
+
+
+async def _check_bus(bus: Bus) -> None:
+    if not bus.connected:
+        raise BusAway

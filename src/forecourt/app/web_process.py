@@ -1,0 +1,104 @@
+"""The web process: console, API and live socket on one loop, until it is told to stop."""
+
+import asyncio
+
+import structlog
+import uvicorn
+import uvloop
+from litestar.types import ASGIApp
+
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus, BusAway
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import DatabaseBusy, Pool, check_safe, connect
+from forecourt.platform.errors import SettingsError
+from forecourt.platform.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+START_DEADLINE_S = 60.0
+START_RETRY_S = 0.5
+#: How long open requests may take to end after the process was told to stop.
+SHUTDOWN_S = 8
+#: How long an idle connection of a browser is kept.
+KEEP_ALIVE_S = 65
+BACKLOG = 2048
+#: Connections at once, open pages' sockets included.
+MAX_CONNECTIONS = 10_000
+#: Live pages send a list of what they watch and nothing else.
+MAX_SOCKET_MESSAGE_BYTES = 256 * 1024
+
+
+def main(settings: Settings) -> None:
+    """Serve people and programs until SIGTERM or SIGINT, then let open requests end."""
+    if settings.database_url is None or settings.nats_url is None:
+        raise SettingsError("The web needs FORECOURT_DATABASE_URL and FORECOURT_NATS_URL, or use `forecourt up`.")
+    uvloop.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    """Start, serve, stop."""
+    assert settings.database_url is not None
+    assert settings.nats_url is not None
+    await _wait_for_database(settings.database_url)
+    bus = await _wait_for_bus(settings.nats_url)
+    pool = Pool(settings.database_url, "forecourt_app", size=settings.database_pool_size, application="web")
+    try:
+        async with pool:
+            app = create_app(settings, pool, bus, SystemClock())
+            await run(app, settings)
+    finally:
+        await bus.close()
+
+
+async def run(app: ASGIApp, settings: Settings) -> None:
+    """Serve one application on the web port until a signal asks to stop."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.web_port,
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
+    )
+    server = uvicorn.Server(config)
+    log.info("web ready", port=settings.web_port)
+    await server.serve()
+
+
+async def _wait_for_database(url: str) -> None:
+    """Returns once the database answers and is safe to use. Raises DatabaseBusy at the deadline, DatabaseUnsafe."""
+    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
+    while True:
+        try:
+            connection = await connect(url, "forecourt_app")
+        except DatabaseBusy:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            await asyncio.sleep(START_RETRY_S)
+            continue
+        try:
+            await check_safe(connection)
+        finally:
+            await connection.close()
+        return
+
+
+async def _wait_for_bus(url: str) -> Bus:
+    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
+    while True:
+        try:
+            return await Bus.connect(url)
+        except BusAway:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            await asyncio.sleep(START_RETRY_S)

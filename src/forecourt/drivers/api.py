@@ -1,0 +1,129 @@
+"""Routes of tokens."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from forecourt.access import Actor, Verb
+from forecourt.drivers import service, store
+from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown
+from forecourt.platform.database import Pool
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+
+Uid = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_UID_LENGTH,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
+        description="What the station sends: the serial number of a card, an eMAID, ... Compared without case.",
+        examples=["04A2B1C3D4E5F6"],
+    ),
+]
+TokenType = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=20,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="OCPP's IdTokenEnumType. OCPP 1.6 stations say nothing of it.",
+        examples=["ISO14443", "ISO15693", "eMAID", "MacAddress", "Central"],
+    ),
+]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
+
+
+class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token as it shall be."""
+
+    uid: Uid
+    type: TokenType
+    status: TokenState
+    group: Annotated[Uid | None, Meta(description="The uid of its group: tokens of one group stop each other's.")] = (
+        None
+    )
+    expires_at: Annotated[Moment | None, Meta(description="From then on it counts as expired.")] = None
+
+
+class TokenChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a token; what is absent stays as it is."""
+
+    type: TokenType | UnsetType = UNSET
+    status: TokenState | UnsetType = UNSET
+    group: Uid | UnsetType | None = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
+
+
+@post(
+    "/tokens",
+    opt={"verb": Verb.CHANGE_TOKENS},
+    summary="Store a token",
+    description="Answers 201 for a new token. One whose uid exists already, in whatever case, is replaced: 200.",
+    responses={200: ResponseSpec(Token, description="The token existed and was replaced.", generate_examples=False)},
+    tags=["tokens"],
+)
+async def put_token(data: NewToken, actor: Actor, db: Pool) -> Response[Token]:
+    async with db.tenant(actor.tenant_id) as conn:
+        token, new = await service.put_token(
+            conn,
+            actor,
+            uid=data.uid,
+            type_=data.type,
+            status=data.status,
+            group=data.group,
+            expires_at=data.expires_at,
+        )
+    return Response(token, status_code=201 if new else 200)
+
+
+@get("/tokens", opt={"problems": [CursorRefused]}, summary="List tokens, oldest first", tags=["tokens"])
+async def list_tokens(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None) -> Page[Token]:
+    after = (decode_cursor(cursor) or (0,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_tokens(conn, actor.tenant_id, after, limit + 1)
+    return page_of(rows, limit, lambda row: (row.number,), service.shown)
+
+
+@get("/tokens/{uid:str}", opt={"problems": [TokenUnknown]}, summary="Show a token", tags=["tokens"])
+async def find_token(uid: Uid, actor: Actor, db: Pool) -> Token:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.find_token(conn, actor.tenant_id, uid)
+
+
+@patch(
+    "/tokens/{uid:str}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [TokenUnknown]},
+    summary="Change a token",
+    tags=["tokens"],
+)
+async def change_token(uid: Uid, data: TokenChange, actor: Actor, db: Pool) -> Token:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.change_token(conn, actor, uid, _columns(data))
+
+
+@delete(
+    "/tokens/{uid:str}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [TokenUnknown]},
+    summary="Forget a token",
+    description="From then on it is unknown. To keep what was decided about it, set its status to `blocked` instead.",
+    tags=["tokens"],
+)
+async def delete_token(uid: Uid, actor: Actor, db: Pool) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.delete_token(conn, actor, uid)
+
+
+def _columns(change: TokenChange) -> dict[str, Any]:
+    """The columns that a change names, by their names in the database."""
+    given = {name: value for name in change.__struct_fields__ if (value := getattr(change, name)) is not UNSET}
+    if "group" in given:
+        given["group_uid"] = given.pop("group")
+    if "status" in given:
+        given["status"] = change.status.value if isinstance(change.status, TokenState) else None
+    return given
+
+
+routes = Router("/", route_handlers=[put_token, list_tokens, find_token, change_token, delete_token])

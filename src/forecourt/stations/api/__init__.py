@@ -1,0 +1,25 @@
+"""Routes of sites and stations: the registry, what was said to and by a station, and calls to it."""
+
+from litestar import Router
+
+from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations
+from forecourt.stations.api.sites import create_site, find_site, list_sites
+from forecourt.stations.api.traffic import call_station, list_commands, list_messages
+
+routes = Router(
+    "/",
+    route_handlers=[
+        create_site,
+        list_sites,
+        find_site,
+        create_station,
+        change_station,
+        find_station,
+        list_stations,
+        list_messages,
+        call_station,
+        list_commands,
+    ],
+)
+
+__all__ = ["routes"]

@@ -1,0 +1,27 @@
+"""What the requests of sites and stations have in common: their fields, with limits and examples."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+#: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
+#: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
+IDENTITY_PATTERN = r"^(?!\.{1,2}$)(?! )[^\x00-\x1f\x7f-\x9f:/]+(?<! )$"
+
+Identity = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern=IDENTITY_PATTERN,
+        description="The identity by which the station connects: the last segment of its OCPP address.",
+        examples=["CP1"],
+    ),
+]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.", examples=[52.52])]
+Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east.", examples=[13.405])]
+SiteName = Annotated[
+    str | int,
+    Meta(description="The slug or the id of the site where it stands.", examples=["north-yard"]),
+]

@@ -1,0 +1,213 @@
+"""Routes of the registry: which stations there are, who may connect, and how each is doing."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import get, patch, post
+from litestar.params import Parameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from forecourt.access import Actor, Verb
+from forecourt.ocpp.neutral import Registration
+from forecourt.platform.database import Pool
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.stations import service, store
+from forecourt.stations.api.fields import Identity, Latitude, Longitude, SiteName, Text
+from forecourt.stations.commands import StationUnknown
+from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
+from forecourt.stations.model import station_state
+from forecourt.stations.store import ConnectorRow, StationRow
+
+#: Tells every gateway that what lets stations connect has changed, and waits for them a little; never fails.
+Refresher = Callable[[], Awaitable[None]]
+
+SecurityProfile = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=3,
+        description="OCPP security profile. 0: none. 1: password. 2: password over TLS. 3: client certificate.",
+        examples=[1],
+    ),
+]
+Password = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[\x20-\x7e]+$",
+        description="What the station authenticates with; at least 16 random characters are recommended.",
+        examples=["8e2cf1b5c2a14f0d9a3d7b6e5f4c3b2a"],
+    ),
+]
+Watts = Annotated[int, Meta(ge=1, le=2**31 - 1, description="The most it can deliver, in W.", examples=[22_000])]
+
+
+class NewStation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A station that may connect from now on."""
+
+    id: Identity
+    site: SiteName | None = None
+    name: Text | None = None
+    password: Password | None = None
+    security_profile: SecurityProfile = 1
+    registration: Annotated[
+        Registration, Meta(description="What the station is told when it boots.", examples=["accepted"])
+    ] = Registration.ACCEPTED
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    max_power_w: Watts | None = None
+
+
+class StationChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a station; what is absent stays as it is."""
+
+    id: Identity | UnsetType = UNSET
+    site: SiteName | UnsetType | None = UNSET
+    name: Text | UnsetType | None = UNSET
+    password: Password | UnsetType = UNSET
+    security_profile: SecurityProfile | UnsetType = UNSET
+    registration: Registration | UnsetType = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
+    max_power_w: Watts | UnsetType | None = UNSET
+
+
+class Connector(Struct, frozen=True, kw_only=True):
+    """What a connector last said of itself. Evse 0 is the station as a whole."""
+
+    evse: int
+    connector: int
+    state: Annotated[str, Meta(examples=["Available", "Charging", "Faulted"])]
+    state_at: datetime
+    error_code: str | None
+    info: str | None
+    vendor_error_code: str | None
+
+
+class Station(Struct, frozen=True, kw_only=True):
+    """A station: what was registered, what it said of itself, and whether it is there."""
+
+    id: str
+    name: str | None
+    site: Annotated[str | None, Meta(description="The slug of its site.")]
+    security_profile: int
+    registration: Registration
+    has_password: bool
+    latitude: float | None
+    longitude: float | None
+    max_power_w: int | None
+    created_at: datetime
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    firmware: str | None
+    booted_at: datetime | None
+    connected: bool
+    state: Annotated[str, Meta(description="One word for the whole station.", examples=["Offline", "Charging"])]
+    protocol: Annotated[str | None, Meta(description="Of its last connection.", examples=["ocpp1.6"])]
+    connected_at: datetime | None
+    last_seen_at: datetime | None
+    connectors: list[Connector]
+    password: Annotated[
+        str | UnsetType, Meta(description="Only when one was just made for it; it is not kept and not shown again.")
+    ] = UNSET
+
+
+@post(
+    "/stations",
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationExists, SiteRefused]},
+    summary="Register a station",
+    description=(
+        "It can connect as soon as the answer is there. With security profile 1 or 2 and no password, one is made and"
+        " returned this once."
+    ),
+    tags=["stations"],
+)
+async def create_station(data: NewStation, actor: Actor, db: Pool, secret_key: bytes, refresher: Refresher) -> Station:
+    apart = ("id", "site", "password")
+    values = {name: getattr(data, name) for name in data.__struct_fields__ if name not in apart}
+    values["registration"] = data.registration.value
+    async with db.tenant(actor.tenant_id) as conn:
+        row, made = await service.create_station(
+            conn, actor, secret_key, identity=data.id, site=data.site, password=data.password, values=values
+        )
+    await refresher()
+    return _shown(row, [], made)
+
+
+@patch(
+    "/stations/{station:str}",
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown, IdentityFixed, SiteRefused]},
+    summary="Change a station",
+    description=(
+        "A station whose profile or password changed is disconnected and may come back with the new one. When the"
+        " profile now needs a password and there is none, one is made and returned this once."
+    ),
+    tags=["stations"],
+)
+async def change_station(
+    station: Identity, data: StationChange, actor: Actor, db: Pool, secret_key: bytes, refresher: Refresher
+) -> Station:
+    if data.id is not UNSET and data.id != station:
+        raise IdentityFixed
+    changes: dict[str, Any] = {
+        name: value for name in data.__struct_fields__ if name != "id" and (value := getattr(data, name)) is not UNSET
+    }
+    if isinstance(data.registration, Registration):
+        changes["registration"] = data.registration.value
+    async with db.tenant(actor.tenant_id) as conn:
+        row, made = await service.change_station(conn, actor, secret_key, station, changes)
+        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+    await refresher()
+    return _shown(row, connectors, made)
+
+
+@get(
+    "/stations",
+    opt={"problems": [CursorRefused]},
+    summary="List stations, in the order of registration",
+    tags=["stations"],
+)
+async def list_stations(
+    actor: Actor,
+    db: Pool,
+    site: Annotated[str | None, Parameter(description="Only those at the site of this slug.", max_length=63)] = None,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Station]:
+    after = (decode_cursor(cursor) or (0,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_stations(conn, actor.tenant_id, site=site, after=after, limit=limit + 1)
+        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
+    of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
+    for connector in connectors:
+        of_station[connector.station_id].append(connector)
+    return page_of(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
+
+
+@get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])
+async def find_station(station: Identity, actor: Actor, db: Pool) -> Station:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.find_station(conn, actor.tenant_id, station)
+        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+    return _shown(row, connectors)
+
+
+def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | None = None) -> Station:
+    same = set(row.__struct_fields__) & set(Station.__struct_fields__)
+    values = {name: getattr(row, name) for name in same}
+    speaking = [each.state for each in connectors if each.evse > 0 or each.state == "Faulted"]
+    return Station(
+        **{
+            **values,
+            "id": row.identity,
+            "registration": Registration(row.registration),
+            "state": station_state(row.connected, speaking),
+            "connectors": [
+                Connector(**{name: getattr(each, name) for name in Connector.__struct_fields__}) for each in connectors
+            ],
+            "password": UNSET if password is None else password,
+        }
+    )

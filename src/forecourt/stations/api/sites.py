@@ -1,0 +1,83 @@
+"""Routes of sites."""
+
+from datetime import datetime
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import Parameter
+from msgspec import Meta, Struct
+
+from forecourt.access import Actor, Verb
+from forecourt.platform.database import Pool
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.stations import service, store
+from forecourt.stations.api.fields import Latitude, Longitude, Text
+from forecourt.stations.errors import SiteExists, SiteUnknown, TimeZoneRefused
+from forecourt.stations.store import SiteRow
+
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["north-yard"])]
+
+
+class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place with stations."""
+
+    name: Annotated[Text, Meta(examples=["North yard"])]
+    slug: Annotated[Slug | None, Meta(description="Its name in addresses; made from the name if left out.")] = None
+    address: Text | None = None
+    city: Annotated[Text | None, Meta(examples=["Berlin"])] = None
+    country: Annotated[
+        Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None, Meta(description="ISO 3166 code.", examples=["DE"])
+    ] = None
+    time_zone: Annotated[Text, Meta(description="IANA name.", examples=["Europe/Berlin"])] = "UTC"
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """A place with stations, as it is kept."""
+
+    id: int
+    slug: str
+    name: str
+    address: str | None
+    city: str | None
+    country: str | None
+    time_zone: str
+    latitude: float | None
+    longitude: float | None
+    created_at: datetime
+
+
+@post(
+    "/sites",
+    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteExists, TimeZoneRefused]},
+    summary="Create a site",
+    tags=["sites"],
+)
+async def create_site(data: NewSite, actor: Actor, db: Pool) -> Site:
+    values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "slug"}
+    async with db.tenant(actor.tenant_id) as conn:
+        return _shown(await service.create_site(conn, actor, slug=data.slug, values=values))
+
+
+@get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
+async def list_sites(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None) -> Page[Site]:
+    after = (decode_cursor(cursor) or (0,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_sites(conn, actor.tenant_id, after, limit + 1)
+    return page_of(rows, limit, lambda row: (row.site_id,), _shown)
+
+
+@get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
+async def find_site(
+    site: Annotated[str, Parameter(description="Its slug or its id.", max_length=64)], actor: Actor, db: Pool
+) -> Site:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _shown(await service.find_site(conn, actor.tenant_id, site))
+
+
+def _shown(row: SiteRow) -> Site:
+    return Site(
+        id=row.site_id,
+        **{name: getattr(row, name) for name in row.__struct_fields__ if name != "site_id"},
+    )

@@ -1,0 +1,205 @@
+"""Routes of what is said to and by a station: the message log, commands, and the expert door to any OCPP call."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.params import Parameter
+from msgspec import Meta, Struct
+
+from forecourt.access import Actor, Verb, audit
+from forecourt.platform.database import Pool
+from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.stations import service, store
+from forecourt.stations.api.fields import Identity
+from forecourt.stations.commands import (
+    CallInvalid,
+    Commander,
+    Refused,
+    StationBusy,
+    StationOffline,
+    StationTimeout,
+    StationUnknown,
+)
+from forecourt.stations.gateway.journal import redact
+from forecourt.stations.store import CommandRow, MessageRow
+
+NEWEST = 2**63 - 1
+Direction = Literal["in", "out"]
+Kind = Literal["call", "result", "error", "result_error", "send"]
+_KINDS: dict[int, Kind] = {2: "call", 3: "result", 4: "error", 5: "result_error", 6: "send"}
+_LETTERS = {"in": "i", "out": "o"}
+
+ActionName = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9]+$", examples=["GetConfiguration", "GetVariables"])
+]
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One frame of the message log. Secrets in it were taken out before it was stored."""
+
+    number: int
+    at: datetime
+    direction: Annotated[Direction, Meta(description="Seen from Forecourt: `in` came from the station.")]
+    kind: Kind
+    message_id: str
+    action: str | None
+    payload: Annotated[Any, Meta(description="The payload, or what of it was kept.")]
+    deviations: Annotated[
+        list[str], Meta(description="Where the frame breaks the schema and was understood all the same.")
+    ]
+
+
+class Call(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Any call that a station of its version understands."""
+
+    action: ActionName
+    payload: Annotated[dict[str, Any], Meta(description="As the schema of the station's version has it.")] = {}
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """The station answered with a result (CALLRESULT)."""
+
+    result: Annotated[Any, Meta(description="Its payload.")]
+    command_id: str
+
+
+class Error(Struct, frozen=True, kw_only=True):
+    """What a station says when it refuses a call."""
+
+    code: Annotated[str, Meta(examples=["NotImplemented"])]
+    description: str
+    details: Any
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """The station answered with an error (CALLERROR)."""
+
+    error: Error
+    command_id: str
+
+
+class CommandShown(Struct, frozen=True, kw_only=True):
+    """Something asked of a station, and what came of it. Secrets in it were taken out before it was stored."""
+
+    id: UUID
+    action: str
+    payload: Any
+    asked_by: str
+    asked_at: datetime
+    outcome: Annotated[
+        Literal["sent", "answered", "error", "offline", "timeout", "late"],
+        Meta(description="`late`: answered after its deadline."),
+    ]
+    answer: Any
+    answered_at: datetime | None
+
+
+@get(
+    "/stations/{station:str}/messages",
+    opt={"problems": [StationUnknown, CursorRefused]},
+    summary="Read a station's message log, newest first",
+    tags=["stations"],
+)
+async def list_messages(
+    station: Identity,
+    actor: Actor,
+    db: Pool,
+    action: ActionName | None = None,
+    direction: Annotated[Direction | None, Parameter(description="Only what came in, or went out.")] = None,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Message]:
+    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        station_id = await service.find_station_id(conn, actor.tenant_id, station)
+        rows = await store.list_messages(
+            conn,
+            actor.tenant_id,
+            station_id,
+            before=before,
+            action=action,
+            direction=None if direction is None else _LETTERS[direction],
+            limit=limit + 1,
+        )
+    return page_of(rows, limit, lambda row: (row.number,), _message)
+
+
+@get(
+    "/stations/{station:str}/commands",
+    opt={"problems": [StationUnknown, CursorRefused]},
+    summary="List what was asked of a station, newest first",
+    tags=["stations"],
+)
+async def list_commands(
+    station: Identity, actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[CommandShown]:
+    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        station_id = await service.find_station_id(conn, actor.tenant_id, station)
+        rows = await store.list_commands(conn, actor.tenant_id, station_id, before=before, limit=limit + 1)
+    return page_of(rows, limit, lambda row: (row.number,), _command)
+
+
+@post(
+    "/stations/{station:str}/calls",
+    opt={
+        "verb": Verb.CALL,
+        "problems": [StationUnknown, StationOffline, StationTimeout, StationBusy, CallInvalid],
+    },
+    status_code=200,
+    summary="Send a station any OCPP call",
+    description=(
+        "The expert door: any call of the station's OCPP version, its payload checked against the schema, answered with"
+        " the station's result or error. 409 at once if the station is not connected; 504 at the deadline, when it is"
+        " unknown whether the station obeyed."
+    ),
+    tags=["stations"],
+)
+async def call_station(station: Identity, data: Call, actor: Actor, db: Pool, commander: Commander) -> Result | Refusal:
+    payload = msgspec.json.encode(data.payload)
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.find_station_id(conn, actor.tenant_id, station)
+        kept = msgspec.json.decode(redact(data.action, payload))
+        await audit(conn, actor, "call station", f"station:{station}", {"action": data.action, "payload": kept})
+    outcome = await commander.call(actor.tenant_id, station, data.action, payload, str(actor))
+    if isinstance(outcome, Refused):
+        error = Error(code=outcome.code, description=outcome.description, details=outcome.details)
+        return Refusal(error=error, command_id=outcome.command_id)
+    return Result(result=outcome.result, command_id=outcome.command_id)
+
+
+def _message(row: MessageRow) -> Message:
+    return Message(
+        number=row.number,
+        at=row.at,
+        direction="in" if row.direction == "i" else "out",
+        kind=_KINDS[row.kind],
+        message_id=row.message_id,
+        action=row.action,
+        payload=_parsed(row.payload),
+        deviations=row.deviations.split("; ") if row.deviations else [],
+    )
+
+
+def _command(row: CommandRow) -> CommandShown:
+    return CommandShown(
+        id=row.command_id,
+        action=row.action,
+        payload=_parsed(row.payload),
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        outcome=row.outcome,  # type: ignore[arg-type]  # the table's own check
+        answer=None if row.answer is None else _parsed(row.answer),
+        answered_at=row.answered_at,
+    )
+
+
+def _parsed(payload: str) -> Any:
+    """The JSON value that was logged; what is no JSON is shown as the text it is."""
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return payload

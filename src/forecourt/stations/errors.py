@@ -1,0 +1,45 @@
+"""What can go wrong with sites and stations in the registry."""
+
+from forecourt.platform.errors import ForecourtError
+
+
+class StationExists(ForecourtError):
+    """A station with this id exists already. Ids are unique in the whole deployment: choose another."""
+
+    status = 409
+    code = "station-exists"
+
+
+class IdentityFixed(ForecourtError):
+    """The id of a station can't change, because it is how the station names itself. Register the new id instead."""
+
+    status = 409
+    code = "identity-fixed"
+
+
+class SiteUnknown(ForecourtError):
+    """There is no such site. `GET /api/v1/sites` lists those that exist."""
+
+    status = 404
+    code = "site-unknown"
+
+
+class SiteRefused(ForecourtError):
+    """There is no site with this id or slug to put the station at. Create it by `POST /api/v1/sites` first."""
+
+    status = 422
+    code = "site-refused"
+
+
+class SiteExists(ForecourtError):
+    """A site with this slug exists already. Choose another, or leave it out to have one made from the name."""
+
+    status = 409
+    code = "site-exists"
+
+
+class TimeZoneRefused(ForecourtError):
+    """This time zone is not known. Use a name of the IANA database, such as Europe/Berlin."""
+
+    status = 422
+    code = "time-zone-refused"

@@ -1,0 +1,159 @@
+"""The verbs of the registry. Each runs in the caller's transaction, in which it also writes the audit."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from forecourt.access import Actor, audit
+from forecourt.stations import store
+from forecourt.stations.commands import StationUnknown
+from forecourt.stations.errors import (
+    SiteExists,
+    SiteRefused,
+    SiteUnknown,
+    StationExists,
+    TimeZoneRefused,
+)
+from forecourt.stations.model import password_hash
+from forecourt.stations.store import Connection, SiteRow, StationRow
+
+#: Random bytes of a generated password: as hex it has the 40 characters that OCPP 1.6's AuthorizationKey holds at most.
+PASSWORD_BYTES = 20
+#: Security profiles that need a password (OCPP 2.0.1 A00: unsecured with, and TLS with basic authentication).
+PASSWORD_PROFILES = frozenset({1, 2})
+MAX_SLUG_LENGTH = 63
+#: How many numbers are tried behind a slug made from a name before a random one ends the search.
+SLUG_TRIES = 20
+MAX_SITE_ID = 2**31 - 1
+
+
+def slug_of(name: str) -> str:
+    """A name as it can stand in an address: `Büro Süd` is `buro-sud`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG_LENGTH].rstrip("-") or "site"
+
+
+def _slugs(name: str) -> list[str]:
+    base = slug_of(name)
+    endings = ["", *(f"-{number}" for number in range(2, SLUG_TRIES)), f"-{secrets.token_hex(6)}"]
+    return [base[: MAX_SLUG_LENGTH - len(ending)].rstrip("-") + ending for ending in endings]
+
+
+async def create_site(conn: Connection, actor: Actor, *, slug: str | None, values: Mapping[str, Any]) -> SiteRow:
+    """Stores a site; a slug that is not given is made from the name. Raises SiteExists, TimeZoneRefused."""
+    if values["time_zone"] not in available_timezones():
+        raise TimeZoneRefused
+    for candidate in [slug] if slug is not None else _slugs(values["name"]):
+        row = await store.insert_site(conn, actor.tenant_id, {**values, "slug": candidate})
+        if row is not None:
+            await audit(conn, actor, "create site", f"site:{row.slug}", {"name": row.name})
+            return row
+    raise SiteExists
+
+
+async def find_site(conn: Connection, tenant_id: int, site: str | int) -> SiteRow:
+    """The site of this slug, or of this id. Raises SiteUnknown."""
+    by_id = site if isinstance(site, int) else int(site) if site.isdecimal() and site.isascii() else None
+    if by_id is not None and not 0 < by_id <= MAX_SITE_ID:
+        by_id = None
+    row = await store.find_site(conn, tenant_id, slug=site if isinstance(site, str) else None, site_id=by_id)
+    if row is None:
+        raise SiteUnknown
+    return row
+
+
+async def create_station(
+    conn: Connection,
+    actor: Actor,
+    secret_key: bytes,
+    *,
+    identity: str,
+    site: str | int | None,
+    password: str | None,
+    values: Mapping[str, Any],
+) -> tuple[StationRow, str | None]:
+    """Registers a station; returns it with the password that was made for it, if one was needed and none given.
+
+    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused.
+    """
+    made = secrets.token_hex(PASSWORD_BYTES) if _lacks_password(values["security_profile"], password) else None
+    given = password or made
+    station_id = await store.insert_station(
+        conn,
+        actor.tenant_id,
+        identity=identity,
+        site_id=await _site_id(conn, actor.tenant_id, site),
+        password_hash=None if given is None else password_hash(secret_key, given),
+        **values,
+    )
+    if station_id is None:
+        raise StationExists
+    await audit(
+        conn,
+        actor,
+        "create station",
+        f"station:{identity}",
+        {"security_profile": values["security_profile"], "registration": values["registration"]},
+    )
+    return await find_station(conn, actor.tenant_id, identity), made
+
+
+async def change_station(
+    conn: Connection, actor: Actor, secret_key: bytes, identity: str, changes: Mapping[str, Any]
+) -> tuple[StationRow, str | None]:
+    """Changes what is named: columns of the registry, `site`, `password`.
+
+    Returns the station with the password that was made for it, if its profile now needs one and it had none.
+    Raises StationUnknown, SiteRefused.
+    """
+    held = await store.lock_station(conn, actor.tenant_id, identity)
+    if held is None:
+        raise StationUnknown
+    profile, has_password = held
+    columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
+    if "site" in changes:
+        columns["site_id"] = await _site_id(conn, actor.tenant_id, changes["site"])
+    password, made = changes.get("password"), None
+    if not has_password and _lacks_password(columns.get("security_profile", profile), password):
+        password = made = secrets.token_hex(PASSWORD_BYTES)
+    if password is not None:
+        columns["password_hash"] = password_hash(secret_key, password)
+    if columns:
+        await store.update_station(conn, actor.tenant_id, identity, columns)
+        detail = {name: value for name, value in changes.items() if name != "password"}
+        await audit(
+            conn, actor, "change station", f"station:{identity}", {**detail, "new_password": password is not None}
+        )
+    return await find_station(conn, actor.tenant_id, identity), made
+
+
+async def find_station(conn: Connection, tenant_id: int, identity: str) -> StationRow:
+    """The station of this identity. Raises StationUnknown."""
+    row = await store.find_station(conn, tenant_id, identity)
+    if row is None:
+        raise StationUnknown
+    return row
+
+
+async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> int:
+    """The number of the station of this identity. Raises StationUnknown."""
+    station_id = await store.find_station_id(conn, tenant_id, identity)
+    if station_id is None:
+        raise StationUnknown
+    return station_id
+
+
+def _lacks_password(security_profile: int, password: str | None) -> bool:
+    return password is None and security_profile in PASSWORD_PROFILES
+
+
+async def _site_id(conn: Connection, tenant_id: int, site: str | int | None) -> int | None:
+    if site is None:
+        return None
+    try:
+        return (await find_site(conn, tenant_id, site)).site_id
+    except SiteUnknown:
+        raise SiteRefused from None
