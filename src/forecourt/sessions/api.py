@@ -61,7 +61,7 @@ class Session(Struct, frozen=True, kw_only=True):
     ]
     offline: Annotated[bool, Meta(description="Part of it was reported later, after the station had been offline.")]
     seq_gaps: Annotated[int, Meta(description="Reports that are missing by their sequence numbers (OCPP 2.x).")]
-    closed_by: Annotated[str | None, Meta(description="Null: the station ended it, or it runs.")]
+    closed_from_evidence: Annotated[bool, Meta(description="No end was said; it was closed because it must be over.")]
     notes: list[str]
 
 
@@ -196,7 +196,7 @@ def _session(row: SessionRow) -> Session:
         time_source="arrival" if row.arrival_clock else "station",
         offline=row.offline,
         seq_gaps=row.seq_gaps,
-        closed_by=row.closed_by,
+        closed_from_evidence=row.closed_from_evidence,
         notes=row.notes,
     )
 

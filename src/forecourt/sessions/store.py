@@ -1,5 +1,6 @@
-"""The SQL by which people and programs read sessions; what ingest writes is in `lanes`."""
+"""The SQL by which sessions are read, reviewed and closed; what ingest writes is in `lanes`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,13 +9,22 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.ocpp.neutral import Location, Measurand, Phase
+from forecourt.sessions.review import QUIET, Evidence, Silence
+
 Connection = AsyncConnection[Any]
+
+#: Silent sessions looked at in one run, by tenant.
+MAX_SILENT = 1_000
+
+_REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Location.OUTLET << 16
 
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
 SELECT n.number, n.session_id, t.identity AS station, n.evse, n.connector, n.transaction_id, n.token_uid,
-    n.token_status, n.started_at, n.ended_at, n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
-    n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.closed_by, n.station_id,
+    n.token_status, n.started_at, n.over_at AS ended_at, n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
+    n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.station_id,
+    n.ended_at IS NULL AND n.closed_at IS NOT NULL AS closed_from_evidence,
     CASE WHEN isempty(n.seqs) THEN 0 ELSE
         upper(n.seqs) - lower(n.seqs) - (SELECT sum(upper(part) - lower(part)) FROM unnest(n.seqs) AS part)
     END::int AS seq_gaps
@@ -46,8 +56,18 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     notes: list[str]
     arrival_clock: bool
     offline: bool
-    closed_by: str | None
+    closed_from_evidence: bool
     seq_gaps: int
+
+
+class RunningRow(Struct, frozen=True, kw_only=True):
+    """What runs at one station: power and energy of all its sessions, the rest of the newest."""
+
+    station: str
+    power_w: int
+    energy_wh: int | None
+    soc_pct: int | None
+    session_id: str
 
 
 class SampleRow(Struct, frozen=True, kw_only=True):
@@ -84,7 +104,7 @@ async def list_sessions(
             " (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s)"
         )
     if active is not None:
-        query += " AND n.ended_at IS NULL" if active else " AND n.ended_at IS NOT NULL"
+        query += " AND n.over_at IS NULL" if active else " AND n.over_at IS NOT NULL"
     await cursor.execute(
         f"{query} ORDER BY n.number DESC LIMIT %(limit)s",
         {"tenant_id": tenant_id, "before": before, "station": station, "limit": limit},
@@ -126,3 +146,106 @@ async def next_remote_start_id(conn: Connection) -> int:
     row = await (await conn.execute("SELECT nextval('remote_start_ids')")).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def list_tenants_with_silence(conn: Connection) -> list[int]:
+    """Tenants with an open session of which nothing was said for QUIET."""
+    rows = await (await conn.execute("SELECT sessions_tenants_with_silence(%s)", (QUIET,))).fetchall()
+    return [tenant_id for (tenant_id,) in rows]
+
+
+async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Evidence | None:
+    """All that a review looks at."""
+    cursor = conn.cursor(row_factory=class_row(Evidence))
+    await cursor.execute(
+        """
+        SELECT s.over_at IS NOT NULL AS over, s.ended_at IS NOT NULL AS ended, s.meter_start_wh, s.meter_stop_wh,
+            (SELECT max(value) FROM samples m WHERE m.station_id = s.station_id AND m.transaction_id = s.transaction_id
+                AND (m.measurand | m.phase << 8 | m.location << 16) = %s) AS highest_sample_wh,
+            s.token_status, lower(s.seqs)::int AS first_seq,
+            (SELECT coalesce(sum(lower(gap) - previous), 0)::int FROM (
+                SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
+             WHERE previous IS NOT NULL) AS gaps,
+            s.arrival_clock
+        FROM sessions s WHERE s.tenant_id = %s AND s.session_id = %s
+        """,
+        (_REGISTER_AT_OUTLET, tenant_id, session_id),
+    )
+    return await cursor.fetchone()
+
+
+async def note(conn: Connection, tenant_id: int, session_id: str, notes: Sequence[str]) -> None:
+    """Replace what is noted of a session."""
+    await conn.execute(
+        "UPDATE sessions SET notes = %(notes)s"
+        " WHERE tenant_id = %(tenant)s AND session_id = %(id)s AND notes <> %(notes)s::text[]",
+        {"tenant": tenant_id, "id": session_id, "notes": [str(note) for note in notes]},
+    )
+
+
+async def list_silent(conn: Connection, tenant_id: int, now: datetime) -> list[tuple[str, Silence]]:
+    """Open sessions of which nothing was said for QUIET, the longest silent first, MAX_SILENT at most."""
+    cursor = await conn.execute(
+        """
+        SELECT s.session_id::text, s.last_at,
+            (SELECT array_agg(c.state) FROM connectors c WHERE c.station_id = s.station_id AND c.evse = s.evse),
+            (SELECT array_agg(c.state_at) FROM connectors c WHERE c.station_id = s.station_id AND c.evse = s.evse),
+            (SELECT min(n.started_at) FROM sessions n WHERE n.station_id = s.station_id AND n.evse = s.evse
+                AND n.started_at > s.last_at)
+        FROM sessions s WHERE s.tenant_id = %s AND s.over_at IS NULL AND s.last_at < %s
+        ORDER BY s.last_at LIMIT %s
+        """,
+        (tenant_id, now - QUIET, MAX_SILENT),
+    )
+    return [
+        (
+            session_id,
+            Silence(last_at=last_at, states=tuple(zip(states or (), ats or (), strict=True)), successor_at=next_at),
+        )
+        for session_id, last_at, states, ats, next_at in await cursor.fetchall()
+    ]
+
+
+async def close(conn: Connection, tenant_id: int, session_id: str, last_at: datetime, at: datetime) -> int:
+    """Close a session unless something was said of it meanwhile, and have it reviewed."""
+    cursor = await conn.execute(
+        "UPDATE sessions SET closed_at = %s"
+        " WHERE tenant_id = %s AND session_id = %s AND over_at IS NULL AND last_at = %s",
+        (at, tenant_id, session_id, last_at),
+    )
+    if cursor.rowcount:
+        await conn.execute(
+            "INSERT INTO outbox (event, subject, tenant_id) VALUES ('session.ended', %s, %s) ON CONFLICT DO NOTHING",
+            (session_id, tenant_id),
+        )
+    return cursor.rowcount
+
+
+async def running_by_station(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[RunningRow]:
+    """What runs at each of these stations, together; stations where nothing runs are left out."""
+    cursor = conn.cursor(row_factory=class_row(RunningRow))
+    await cursor.execute(
+        """
+        SELECT t.identity AS station, sum(coalesce(n.power_w, 0))::bigint AS power_w,
+            sum(greatest(n.meter_stop_wh - n.meter_start_wh, 0))::bigint AS energy_wh,
+            (array_agg(n.soc_pct ORDER BY n.number DESC))[1] AS soc_pct,
+            (array_agg(n.session_id::text ORDER BY n.number DESC))[1] AS session_id
+        FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
+        WHERE n.tenant_id = %s AND n.over_at IS NULL AND t.identity = ANY(%s)
+        GROUP BY t.identity
+        """,
+        (tenant_id, list(stations)),
+    )
+    return await cursor.fetchall()
+
+
+async def running_totals(conn: Connection, tenant_id: int) -> tuple[int, int]:
+    """How many sessions run, and their power in W."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*), coalesce(sum(power_w), 0)::bigint FROM sessions WHERE tenant_id = %s AND over_at IS NULL",
+            (tenant_id,),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
