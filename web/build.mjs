@@ -36,7 +36,8 @@ const { metafile } = await build({
 const manifest = {};
 for (const path of Object.keys(metafile.outputs)) {
   const name = basename(path);
-  manifest[name.replace(/-[0-9A-Z]{8}(?=\.\w+$)/, "")] = name;
+  // Chunks are asked for by other scripts, never by a page.
+  if (!name.startsWith("chunk-")) manifest[name.replace(/-[0-9A-Z]{8}(?=\.\w+$)/, "")] = name;
 }
 
 // Only the shapes are drawn: names and ids of countries stay out.

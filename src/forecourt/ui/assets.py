@@ -5,7 +5,6 @@ kept by browsers for ever.
 """
 
 from collections.abc import Mapping
-from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,12 @@ from forecourt.ui.errors import AssetsMissing, AssetUnknown
 
 STATIC_DIR: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/static"
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".woff2": "font/woff2",
+}
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -41,7 +46,7 @@ class Assets:
         """Read a build from disk; raises AssetsMissing where there is none."""
         try:
             names = msgspec.json.decode((directory / "manifest.json").read_bytes(), type=dict[str, str])
-            files = {name: _read(directory / name) for name in names.values()}
+            files = {path.name: _read(path) for path in directory.iterdir() if path.suffix in MEDIA_TYPES}
         except (OSError, msgspec.DecodeError) as fault:
             raise AssetsMissing from fault
         return cls({logical: f"{PREFIX}/{name}" for logical, name in names.items()}, files)
@@ -80,9 +85,7 @@ def assets_route(assets: Assets) -> HTTPRouteHandler:
 def _read(path: Path) -> Asset:
     twin = path.with_name(f"{path.name}.gz")
     return Asset(
-        media_type={".woff2": "font/woff2", ".js": "text/javascript; charset=utf-8"}.get(path.suffix)
-        or guess_type(path.name)[0]
-        or "application/octet-stream",
+        media_type=MEDIA_TYPES[path.suffix],
         content=path.read_bytes(),
         gzipped=twin.read_bytes() if twin.exists() else None,
     )

@@ -1,0 +1,33 @@
+"""What live pages start from: the state of stations as PostgreSQL knows it, by dot-key."""
+
+from collections.abc import Mapping, Sequence
+
+from forecourt.platform.database import Pool
+from forecourt.stations import store
+from forecourt.stations.model import STATION_STATES
+
+Value = str | int | float | bool | None
+
+
+class LiveStations:
+    """Snapshot and totals of the registry, for the live hub and for pages."""
+
+    def __init__(self, db: Pool) -> None:
+        self._db = db
+
+    async def snapshot(self, tenant_id: int, stations: Sequence[str], /) -> Mapping[str, Value]:
+        """`station.{id}.state` and `.error`, the code of a fault; stations that don't exist are left out."""
+        async with self._db.tenant(tenant_id) as conn:
+            rows, _ = await store.list_for_page(conn, tenant_id, identities=stations, limit=len(stations))
+        cells: dict[str, Value] = {}
+        for row in rows:
+            cells[f"station.{row.identity}.state"] = row.state
+            cells[f"station.{row.identity}.error"] = row.error_code if row.state == "Faulted" else None
+        return cells
+
+    async def totals(self, tenant_id: int, /) -> Mapping[str, Value]:
+        """`totals.n.{State}` for every state, and `totals.stations`."""
+        async with self._db.tenant(tenant_id) as conn:
+            counts = await store.count_states(conn, tenant_id)
+        cells: dict[str, Value] = {f"totals.n.{state}": counts.get(state, 0) for state in STATION_STATES}
+        return {**cells, "totals.stations": sum(counts.values())}

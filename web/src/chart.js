@@ -1,0 +1,45 @@
+// Load of all sites over the last minutes: the page's own series first, then a point a second.
+import * as echarts from "echarts/core";
+import { LineChart } from "echarts/charts";
+import { GridComponent, TooltipComponent } from "echarts/components";
+import { CanvasRenderer } from "echarts/renderers";
+import { kw } from "./formats.js";
+import { token } from "./tokens.js";
+
+echarts.use([LineChart, GridComponent, TooltipComponent, CanvasRenderer]);
+const WINDOW_MS = 15 * 60_000, SAMPLE_EVERY_MS = 1000;
+
+export function start(element, live) {
+  const chart = echarts.init(element), points = JSON.parse(element.dataset.series || "[]");
+  const font = getComputedStyle(document.body).fontFamily;
+  const draw = () => chart.setOption({ series: [{ data: points }] });
+  const dress = () => {
+    const line = token("line"), dim = token("dim"), colour = token("charging");
+    const text = { color: dim, fontFamily: font, fontSize: 12 };
+    chart.setOption({
+      animation: false,
+      grid: { left: 4, right: 12, top: 10, bottom: 2, containLabel: true },
+      tooltip: {
+        trigger: "axis", renderMode: "richText", backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
+        formatter: ([{ value: [at, w] }]) => `${new Date(at).toLocaleTimeString([], { hour12: false })}\n${kw(w)} kW`,
+      },
+      xAxis: { type: "time", axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitNumber: 4,
+        axisLabel: { ...text, hideOverlap: true, formatter: { hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" } } },
+      yAxis: { type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: line } },
+        axisLabel: { ...text, formatter: (w) => `${(w / 1000).toLocaleString("en")} kW` } },
+      series: [{ type: "line", showSymbol: points.length < 2, symbolSize: 5, sampling: "lttb", lineStyle: { width: 2, color: colour }, itemStyle: { color: colour },
+        areaStyle: { color: colour, opacity: 0.12 }, data: points }],
+    });
+  };
+  dress();
+  addEventListener("themechange", dress);
+  new ResizeObserver(() => chart.resize()).observe(element);
+  setInterval(() => {
+    const w = live.cell("totals.power_w");
+    if (w === undefined || w === null || document.documentElement.dataset.connection !== "live") return;
+    const now = Date.now();
+    points.push([now, w]);
+    while (points.length && points[0][0] < now - WINDOW_MS) points.shift();
+    if (!document.hidden) draw();
+  }, SAMPLE_EVERY_MS);
+}

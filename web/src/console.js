@@ -1,0 +1,37 @@
+// What every page of the console does: theme, keyboard, copying ids, fragments by htmx, live values.
+import htmx from "htmx.org/dist/htmx.esm.min.js";
+import * as live from "./live.js";
+import { say } from "./say.js";
+import { stations } from "./stations.js";
+
+const YEAR_S = 31_536_000, COPIED_MS = 1200;
+const root = document.documentElement, preference = matchMedia("(prefers-color-scheme: dark)");
+
+document.getElementById("theme")?.addEventListener("click", () => {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : preference.matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_S}; samesite=lax`;
+  dispatchEvent(new Event("themechange"));
+});
+preference.addEventListener("change", () => dispatchEvent(new Event("themechange")));
+
+document.addEventListener("click", async ({ target }) => {
+  const copy = target.closest("[data-copy]");
+  if (!copy) return;
+  try { await navigator.clipboard.writeText(copy.dataset.copy); } catch { return; }
+  copy.dataset.copied = "";
+  say(`Copied ${copy.dataset.copy}`);
+  setTimeout(() => delete copy.dataset.copied, COPIED_MS);
+});
+
+document.addEventListener("keydown", (event) => {
+  const search = document.querySelector("[data-search]"), typing = event.target.matches("input, select, textarea");
+  if (!search || !((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing))) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+live.watch();
+document.addEventListener("htmx:after:swap", live.watch);
+if (document.getElementById("stations")) stations(htmx, live);

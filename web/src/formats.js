@@ -1,0 +1,26 @@
+// The same words and rounding as forecourt/ui/formats.py: a number never changes when the live value equals the page's.
+const NOTHING = "–";
+const fixed = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const one = fixed(1), two = fixed(2), whole = fixed(0);
+
+export const kw = (powerW) => one.format(Math.round(powerW / 100) / 10 + 0);
+
+const formats = {
+  kw: (v) => `${kw(v)}\u00a0kW`,
+  kwh: (v) => `${two.format(Math.round(v / 10) / 100 + 0)}\u00a0kWh`,
+  pct: (v) => `${v}\u00a0%`,
+  count: (v) => whole.format(v),
+};
+
+const words = JSON.parse(document.querySelector('meta[name="state-words"]')?.content || "{}");
+export const stateWord = (state) => words[state] ?? state;
+
+export const show = (format, value) => (value === null || value === undefined ? NOTHING : (formats[format]?.(value) ?? String(value)));
+
+export function ago(at) {
+  const ageS = Math.floor((Date.now() - at) / 1000), days = Math.floor(ageS / 86_400);
+  if (ageS < 60) return "just now";
+  if (ageS < 3600) return `${Math.floor(ageS / 60)}\u00a0min ago`;
+  if (ageS < 86_400) return `${Math.floor(ageS / 3600)}\u00a0h ago`;
+  return `${days}\u00a0day${days > 1 ? "s" : ""} ago`;
+}

@@ -1,0 +1,115 @@
+// Where the stations stand: a dot each, coloured by state; stations of one place stand around it so that all are seen.
+import * as maplibre from "maplibre-gl";
+import { feature, mesh } from "topojson-client";
+import { stateWord } from "./formats.js";
+import { token } from "./tokens.js";
+
+const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
+const FIT = { padding: { top: 36, bottom: 52, left: 44, right: 44 }, maxZoom: CLOSEST_ZOOM, animate: false };
+const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Offline"];
+
+export async function start(element, live, choose) {
+  let world, points;
+  try {
+    [world, points] = await Promise.all([element.dataset.world, element.dataset.points].map((url) => fetch(url).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))));
+    if (!points.length) return tell(element, "No station has a position yet. Give its site a latitude and longitude to see it here.");
+    maplibre.setWorkerUrl(element.dataset.worker);
+    draw(element, live, choose, world, points.slice(0, MAX_POINTS));
+  } catch {
+    tell(element, "The map can't be drawn in this browser. The list shows the same stations.");
+  }
+}
+
+function draw(element, live, choose, world, points) {
+  const land = feature(world, world.objects.countries), borders = mesh(world, world.objects.countries, (a, b) => a !== b);
+  const bounds = new maplibre.LngLatBounds();
+  points.forEach((p) => bounds.extend([p.longitude, p.latitude]));
+  const map = new maplibre.Map({
+    container: element, bounds, fitBoundsOptions: FIT, attributionControl: false,
+    dragRotate: false, pitchWithRotate: false, touchPitch: false, cooperativeGestures: matchMedia("(pointer: coarse)").matches,
+    style: style(land, borders, points),
+  });
+  map.touchZoomRotate.disableRotation();
+  const index = new Map(points.map((p, i) => [p.id, i])), shown = points.map((p) => p.state);
+  let chosen = null, moved = false;
+
+  const place = () => map.getSource("stations")?.setData(collection(points, map));
+  const paint = () => points.forEach((p, i) => {
+    const state = live.cell(`station.${p.id}.state`) ?? p.state;
+    if (state !== shown[i]) { shown[i] = state; map.setFeatureState({ source: "stations", id: i }, { state }); }
+  });
+  map.on("load", () => { place(); live.onCells(REPAINT_EVERY_MS, paint); });
+  map.on("zoomend", place);
+  // Until a person moves the map, it shows all stations whatever its size.
+  map.on("movestart", ({ originalEvent }) => { moved ||= Boolean(originalEvent); });
+  map.on("resize", () => { if (!moved) map.fitBounds(bounds, FIT); });
+  map.on("click", "stations", ({ features }) => choose(features[0].properties.id));
+  const tip = Object.assign(document.createElement("div"), { className: "map-tip", hidden: true });
+  element.append(tip);
+  map.on("mousemove", "stations", ({ features, point }) => {
+    const { id, name, at } = features[0].properties;
+    map.getCanvas().style.cursor = "pointer";
+    tip.textContent = `${name}${name === id ? "" : ` · ${id}`} · ${stateWord(shown[at])}`;
+    tip.style.transform = `translate(${Math.min(point.x + 12, element.clientWidth - 220)}px, ${point.y + 12}px)`;
+    tip.hidden = false;
+  });
+  map.on("mouseleave", "stations", () => { map.getCanvas().style.cursor = ""; tip.hidden = true; });
+  const choice = (id) => {
+    if (chosen !== null) map.setFeatureState({ source: "stations", id: chosen }, { chosen: false });
+    chosen = index.get(id) ?? null;
+    if (chosen !== null) map.setFeatureState({ source: "stations", id: chosen }, { chosen: true });
+  };
+  addEventListener("stationchosen", ({ detail }) => choice(detail));
+  map.once("load", () => choice(document.getElementById("panel")?.dataset.chosen));
+  addEventListener("themechange", () => {
+    map.setStyle(style(land, borders, points), { diff: false });
+    map.once("style.load", () => { place(); shown.forEach((state, i) => map.setFeatureState({ source: "stations", id: i }, { state, chosen: i === chosen })); });
+  });
+  live.watchAlso(points.map((p) => `state.${p.id}`));
+}
+
+// Stations that share a place are set on a sunflower around it, in pixels of the current zoom.
+function collection(points, map) {
+  const seen = new Map();
+  return { type: "FeatureCollection", features: points.map((p, i) => {
+    const key = `${p.longitude},${p.latitude}`, n = seen.get(key) ?? 0;
+    seen.set(key, n + 1);
+    let at = [p.longitude, p.latitude];
+    if (map && n) {
+      const { x, y } = map.project(at), r = SPREAD_PX * Math.sqrt(n), { lng, lat } = map.unproject([x + r * Math.cos(n * GOLDEN_ANGLE), y + r * Math.sin(n * GOLDEN_ANGLE)]);
+      at = [lng, lat];
+    }
+    return { type: "Feature", id: i, properties: { id: p.id, name: p.name, state: p.state, at: i }, geometry: { type: "Point", coordinates: at } };
+  }) };
+}
+
+function places(points) {
+  const byPlace = new Map();
+  for (const p of points.filter((p) => p.site)) {
+    const key = `${p.longitude},${p.latitude}`;
+    byPlace.set(key, { p, n: (byPlace.get(key)?.n ?? 0) + 1 });
+  }
+  // The name stands below the outermost dot.
+  return { type: "FeatureCollection", features: [...byPlace.values()].map(({ p, n }) => ({ type: "Feature", geometry: { type: "Point", coordinates: [p.longitude, p.latitude] },
+    properties: { site: p.site, offset: [0, (SPREAD_PX * Math.sqrt(n - 1) + 8) / LABEL_PX] } })) };
+}
+
+function style(land, borders, points) {
+  const state = ["coalesce", ["feature-state", "state"], ["get", "state"]], isChosen = ["boolean", ["feature-state", "chosen"], false];
+  return { version: 8,
+    sources: { land: { type: "geojson", data: land }, borders: { type: "geojson", data: borders }, places: { type: "geojson", data: places(points) }, stations: { type: "geojson", data: collection(points) } },
+    layers: [
+      { id: "sea", type: "background", paint: { "background-color": token("sea") } },
+      { id: "land", type: "fill", source: "land", paint: { "fill-color": token("land"), "fill-antialias": false } },
+      { id: "borders", type: "line", source: "borders", paint: { "line-color": token("sea"), "line-width": 1 } },
+      { id: "stations", type: "circle", source: "stations", paint: {
+        "circle-radius": ["case", isChosen, 7, 5], "circle-stroke-width": ["case", isChosen, 3, 1.5], "circle-stroke-color": ["case", isChosen, token("ink"), token("card")],
+        "circle-color": ["match", state, ...STATES.flatMap((s) => [s, token(s.toLowerCase())]), token("offline")] } },
+      { id: "places", type: "symbol", source: "places", minzoom: 3, layout: { "text-field": ["get", "site"], "text-size": LABEL_PX, "text-offset": ["get", "offset"], "text-anchor": "top", "text-optional": true, "text-font": ["Inter Variable"] },
+        paint: { "text-color": token("dim"), "text-halo-color": token("land"), "text-halo-width": 1.5 } },
+    ] };
+}
+
+function tell(element, words) {
+  element.replaceChildren(Object.assign(document.createElement("p"), { className: "dim", textContent: words }));
+}
