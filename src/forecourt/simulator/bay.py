@@ -133,7 +133,7 @@ class Bay:
         self.tx = Transaction(key, token, at, int(self.register_wh), remote_start_id)
         self._advanced_at = at
         self._sample_at = at + timedelta(seconds=self.station.meter_interval_s)
-        self._limit_w = self._offer_w(at)
+        self._limit_w = self._wanted_w(at)
         if self.reserved and self.reserved[1].lower() == token.lower():
             self.reserved = None
         self.station.dialect.begin(self, self.tx, self.reading(at))
@@ -241,15 +241,17 @@ class Bay:
             self.say_status(state, at)
             self.station.dialect.charging_state(self, tx, self.reading(at))
 
+    def _wanted_w(self, at: datetime) -> float:
+        """The offer over all phases as the profiles have it."""
+        most_w = float(self.outlet.power_w)
+        return most_w if self.station.habits.ignores_limits else min(most_w, self.station.limit_w(self, at))
+
     def _offer_w(self, at: datetime) -> float:
-        """The offer over all phases; a slow station keeps the old one for a while."""
-        habits = self.station.habits
-        wanted_w = float(self.outlet.power_w)
-        if not habits.ignores_limits:
-            wanted_w = min(wanted_w, self.station.limit_w(self, at))
-        if not habits.obeys_after_s or wanted_w == self._limit_w or self._advanced_at is None:
+        """The offer of this moment: a slow station keeps the old one for a while."""
+        delay_s, wanted_w = self.station.habits.obeys_after_s, self._wanted_w(at)
+        if not delay_s or wanted_w == self._limit_w:
             self._limit_change = None
             return wanted_w
         if self._limit_change is None or self._limit_change[1] != wanted_w:
-            self._limit_change = (at + timedelta(seconds=habits.obeys_after_s), wanted_w)
+            self._limit_change = (at + timedelta(seconds=delay_s), wanted_w)
         return wanted_w if at >= self._limit_change[0] else self._limit_w

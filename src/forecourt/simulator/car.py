@@ -19,7 +19,7 @@ STEP_S = 60.0
 #: A pack is full when the constant-voltage current has fallen to this share of its capacity an hour.
 CUT_OFF_C = 0.03
 #: The curve of open-circuit voltage, as shares of the pack's top voltage at 0 and 100 % of charge.
-EMPTY_SHARE, FULL_SHARE = 0.82, 0.988
+EMPTY_SHARE, FULL_SHARE = 0.82, 1.0
 
 
 class CarModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,11 @@ A line: `kind` (start, update, meter, stop), `session` (the simulator's key), `s
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
+from forecourt.simulator.journal import Journal, lines
 from forecourt.simulator.said import Said
 from forecourt.simulator.station import Station
 from forecourt.simulator.wire import Payload
@@ -27,7 +28,7 @@ class Ledger:
     def __init__(self, path: Path | None = None, keep: bool | None = None) -> None:
         self.rows: list[Row] = []
         self._keep = path is None if keep is None else keep
-        self._file: BinaryIO | None = path.open("ab") if path is not None else None
+        self._journal = Journal(path) if path is not None else None
 
     def note(self, station: Station, said: Said, answer: Payload, duplicate: bool) -> None:
         sent, facts = said.sent or {}, said.facts or {}
@@ -48,22 +49,19 @@ class Ledger:
         }
         if self._keep:
             self.rows.append(row)
-        if self._file is not None:
-            self._file.write(_encoder.encode(row) + b"\n")
+        if self._journal is not None:
+            self._journal.add(_encoder.encode(row))
 
     def flush(self) -> None:
-        if self._file is not None:
-            self._file.flush()
+        if self._journal is not None:
+            self._journal.flush()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
 
 def read(path: Path) -> Iterator[Row]:
     """The rows of a file; a last line cut short by a crash is passed over."""
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                yield msgspec.json.decode(line)
+    return (msgspec.json.decode(line) for line in lines(path))

@@ -20,6 +20,7 @@ from forecourt.simulator import fleet
 from forecourt.simulator.car import ScriptedLoad
 from forecourt.simulator.clock import Clock, JumpClock, PacedClock
 from forecourt.simulator.faults import NO_CHANCES, Chances, Counts, Habits, hit, random_cut
+from forecourt.simulator.journal import Journal, lines
 from forecourt.simulator.ledger import Ledger
 from forecourt.simulator.link import Terms
 from forecourt.simulator.plan import Part, Play
@@ -275,32 +276,32 @@ class Player:
 
 
 class Progress:
-    """The sessions that are done, on disk: `{"weeks", "seed"}` and then a key a line."""
+    """The sessions that are done, on disk: `{"weeks": n}` and then a key a line."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self.weeks: int | None = None
         self.done: set[str] = set()
-        if path.exists():
-            head, *keys = path.read_text().splitlines() or ["{}"]
-            self.weeks = msgspec.json.decode(head).get("weeks")
-            self.done = {msgspec.json.decode(key) for key in keys if key.endswith('"')}
-        self._file = path.open("a")
+        self._journal = Journal(path)
+        for number, line in enumerate(lines(path)):
+            if number == 0:
+                self.weeks = msgspec.json.decode(line)["weeks"]
+            else:
+                self.done.add(msgspec.json.decode(line))
 
     def begin(self, weeks: int) -> None:
         """Notes by how much the dates were moved, once."""
         if self.weeks is None:
             self.weeks = weeks
-            self._write({"weeks": weeks})
+            self._add({"weeks": weeks})
 
     def note(self, key: str) -> None:
         if key not in self.done:
             self.done.add(key)
-            self._write(key)
+            self._add(key)
 
-    def _write(self, line: object) -> None:
-        self._file.write(msgspec.json.encode(line).decode() + "\n")
-        self._file.flush()
+    def _add(self, entry: object) -> None:
+        self._journal.add(msgspec.json.encode(entry))
+        self._journal.flush()
 
     def close(self) -> None:
-        self._file.close()
+        self._journal.close()

@@ -257,10 +257,7 @@ class Station(Owner):
         return self.reset(hard=False)
 
     def unlock(self, bay: Bay) -> str:
-        def open_latch() -> None:
-            bay.stop("UnlockCommand", self.time())
-
-        self.soon(open_latch)
+        self.soon(lambda: bay.stop("UnlockCommand", self.time()))
         return "Unlocked"
 
     def change_availability(self, number: int, operative: bool) -> str:
