@@ -15,7 +15,7 @@ from forecourt.ocpp.deviations import STRICT_CODES, Deviation, Notes
 from forecourt.ocpp.faults import CallFault, ErrorCode
 from forecourt.ocpp.frames import UNREADABLE
 from forecourt.ocpp.neutral import Version
-from forecourt.ocpp.reading import Unusable, reader
+from forecourt.ocpp.reading import Unusable, has_steps, reader
 
 _decode_any = msgspec.json.Decoder().decode
 
@@ -42,48 +42,55 @@ class Codec:
         self.message = message
         self.version = version
         self._decode = msgspec.json.Decoder(message).decode
+        self._has_steps = has_steps(message)
 
     def decode(self, payload: bytes) -> Decoded:
         """The message, forgiving the listed deviations. Raises CallFault."""
         try:
             request = self._decode(payload)
         except UNREADABLE:
-            request, notes = self._read(payload)
+            notes = Notes()
+            request = self._read(payload, notes)
             if not notes.met:
                 # The forgiving reader sees the last of repeated fields only, and nothing else escapes it.
                 notes.add(Deviation.REPEATED_FIELD, "$")
             return Decoded(request, notes.lines())
-        if not _suspicious(payload):
+        if not self._has_steps and not _suspicious(payload):
             return Decoded(request)
-        request, notes = self._read(payload)
+        notes = Notes()
+        request = self._read(payload, notes)
         return Decoded(request, notes.lines())
 
     def check(self, payload: bytes) -> Any:
-        """The message, forgiving nothing. Raises CallFault."""
-        request, notes = self._read(payload)
+        """The message, forgiving nothing. Raises CallFault for the first thing that is wrong."""
+        notes = Notes()
+        try:
+            request = self._read(payload, notes)
+        except CallFault:
+            if not notes.met:
+                raise
+            request = None
         try:
             self._decode(payload)
         except UNREADABLE:
-            if not notes.met:
-                notes.add(Deviation.REPEATED_FIELD, "$")
+            notes.add(Deviation.REPEATED_FIELD, "$")
         if notes.met:
             deviation, path = notes.met[0]
             raise self._fault(STRICT_CODES[deviation], path, f"breaks the schema: {deviation.replace('-', ' ')}")
         return request
 
-    def _read(self, payload: bytes) -> tuple[Any, Notes]:
+    def _read(self, payload: bytes, notes: Notes) -> Any:
         try:
             tree = _decode_any(payload)
         except UNREADABLE as error:
             raise self._fault(ErrorCode.FORMAT, "$", f"the payload can't be read: {error}") from None
-        notes = Notes()
         if tree is None or tree == []:
             tree = {}
             notes.add(Deviation.EMPTY_PAYLOAD, "$")
         elif not isinstance(tree, dict):
             raise self._fault(ErrorCode.FORMAT, "$", "the payload must be an object")
         try:
-            return reader(self.message)(tree, "$", notes), notes
+            return reader(self.message)(tree, "$", notes)
         except Unusable as fault:
             raise self._fault(fault.code, fault.path, fault.problem) from None
         except RecursionError:

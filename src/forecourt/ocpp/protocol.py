@@ -35,6 +35,7 @@ class Protocol:
         #: What a station tells by SEND, without an answer; decode_call decodes these as well.
         self.send_actions = frozenset(dialect.requests) - frozenset(dialect.responses)
         self._requests: dict[str, Codec] = {}
+        self._calls: dict[str, Codec] = {}
         self._responses: dict[str, Codec] = {}
 
     def decode_call(self, action: str, payload: bytes | Raw) -> Decoded:
@@ -66,8 +67,11 @@ class Protocol:
 
     def check_call(self, action: str, payload: bytes) -> None:
         """Whether a call to a station is right in every respect. Raises CallFault."""
-        self._known(action, self.csms_actions, "a CSMS")
-        Codec(self._dialect.requests[action], self.version).check(payload)
+        codec = self._calls.get(action)
+        if codec is None:
+            self._known(action, self.csms_actions, "a CSMS")
+            codec = self._calls[action] = Codec(self._dialect.requests[action], self.version)
+        codec.check(payload)
 
     def check_result(self, action: str, payload: bytes | Raw) -> Decoded:
         """A station's answer to an action of the CSMS, forgiving. Raises CallFault."""

@@ -76,6 +76,11 @@ def reader(message: type[Struct]) -> Reader:
     return _struct_reader(info)
 
 
+def has_steps(message: type[Struct]) -> bool:
+    """Whether a message has numbers of limited decimals, which the strict decoder does not look at."""
+    return "'multiple_of'" in repr(shape.type_info(message))
+
+
 def _reader(kind: shape.Type, name: str, required: bool) -> Reader:
     """The reader of one field; `required` decides whether an empty list may count as absent."""
     extra: dict[str, Any] = {}
