@@ -27,6 +27,8 @@ from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.migrate import migrate
 from tests.support import FakeClock
 
+pytest_plugins = ["tests.http"]
+
 TEMPLATE = "forecourt_template"
 CONNECT_TIMEOUT_S = 5
 

@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Annotated
 
 from litestar import Router, delete, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import service, store
-from forecourt.access.model import Actor, KeyUnknown, Role, Verb
-from forecourt.access.service import Access
+from forecourt.access.guard import Asker, Database, Doorkeeper
+from forecourt.access.model import KeyUnknown, Role, Verb
 from forecourt.access.store import KeyRow
-from forecourt.platform.database import Pool
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Grid app"])]
@@ -48,7 +47,7 @@ class KeyMade(Struct, frozen=True, kw_only=True):
 
 
 @post("/keys", opt={"verb": Verb.KEYS}, summary="Make an API key", tags=["keys"])
-async def create_key(data: NewKey, actor: Actor, access: Access) -> KeyMade:
+async def create_key(data: JSONBody[NewKey], actor: Asker, access: Doorkeeper) -> KeyMade:
     row, key = await access.create_key(actor, data.name, data.role)
     return KeyMade(id=row.key_id, name=row.name, role=Role(row.role), created_at=row.created_at, key=key)
 
@@ -56,7 +55,12 @@ async def create_key(data: NewKey, actor: Actor, access: Access) -> KeyMade:
 @get(
     "/keys", opt={"verb": Verb.KEYS, "problems": [CursorRefused]}, summary="List API keys, oldest first", tags=["keys"]
 )
-async def list_keys(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None) -> Page[Key]:
+async def list_keys(
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Key]:
     after = (decode_cursor(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1)
@@ -71,7 +75,9 @@ async def list_keys(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCurso
     tags=["keys"],
 )
 async def revoke_key(
-    key_id: Annotated[int, Parameter(ge=1, le=2**31 - 1, description="The key's id.")], actor: Actor, db: Pool
+    key_id: Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The key's id.")],
+    actor: Asker,
+    db: Database,
 ) -> Key:
     async with db.tenant(actor.tenant_id) as conn:
         return _shown(await service.revoke_key(conn, actor, key_id))

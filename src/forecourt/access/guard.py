@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
@@ -16,11 +17,17 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from forecourt.access.model import Actor, CrossSite, Forbidden, Unauthenticated, Verb, may, roles_for
 from forecourt.access.service import Access
+from forecourt.platform.database import Pool
 
 SESSION_COOKIE = "forecourt_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Asking = ASGIConnection[Any, Any, Any, Any]
+
+#: What routes ask for: who asks, the database, and the verbs of this room.
+Asker = NamedDependency[Actor]
+Database = NamedDependency[Pool]
+Doorkeeper = NamedDependency[Access]
 
 
 class Identify(ASGIMiddleware):

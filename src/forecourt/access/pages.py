@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Body
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Meta, Struct
 
@@ -44,9 +43,7 @@ def sign_in_routes(shell: Shell, access: Access) -> list[HTTPRouteHandler]:
         return form(request, wanted=request.query_params.get("next", HOME))
 
     @post(SIGN_IN_PATH, opt={"public": True}, include_in_schema=False, status_code=303)
-    async def sign_in(
-        request: AnyRequest, data: Annotated[SignInForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
-    ) -> Response[Any]:
+    async def sign_in(request: AnyRequest, data: URLEncodedBody[SignInForm]) -> Response[Any]:
         try:
             _check_form(request)
             address = request.client.host if request.client is not None else ""

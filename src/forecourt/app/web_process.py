@@ -7,6 +7,8 @@ import uvicorn
 import uvloop
 from litestar.types import ASGIApp
 
+from forecourt.access import Access
+from forecourt.app.screens import screens
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import SystemClock
@@ -45,7 +47,10 @@ async def serve(settings: Settings) -> None:
     pool = Pool(settings.database_url, "forecourt_app", size=settings.database_pool_size, application="web")
     try:
         async with pool:
-            app = create_app(settings, pool, bus, SystemClock())
+            clock = SystemClock()
+            access = Access(pool, settings.secret(), clock)
+            seen = screens(settings, pool, bus, clock, access)
+            app = create_app(settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
             await run(app, settings)
     finally:
         await bus.close()

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from forecourt.access import Actor, Verb
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
 from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown
-from forecourt.platform.database import Pool
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 
 Uid = Annotated[
@@ -65,7 +66,7 @@ class TokenChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     responses={200: ResponseSpec(Token, description="The token existed and was replaced.", generate_examples=False)},
     tags=["tokens"],
 )
-async def put_token(data: NewToken, actor: Actor, db: Pool) -> Response[Token]:
+async def put_token(data: JSONBody[NewToken], actor: Asker, db: Database) -> Response[Token]:
     async with db.tenant(actor.tenant_id) as conn:
         token, new = await service.put_token(
             conn,
@@ -80,7 +81,12 @@ async def put_token(data: NewToken, actor: Actor, db: Pool) -> Response[Token]:
 
 
 @get("/tokens", opt={"problems": [CursorRefused]}, summary="List tokens, oldest first", tags=["tokens"])
-async def list_tokens(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None) -> Page[Token]:
+async def list_tokens(
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Token]:
     after = (decode_cursor(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_tokens(conn, actor.tenant_id, after, limit + 1)
@@ -88,7 +94,7 @@ async def list_tokens(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCur
 
 
 @get("/tokens/{uid:str}", opt={"problems": [TokenUnknown]}, summary="Show a token", tags=["tokens"])
-async def find_token(uid: Uid, actor: Actor, db: Pool) -> Token:
+async def find_token(uid: FromPath[Uid], actor: Asker, db: Database) -> Token:
     async with db.tenant(actor.tenant_id) as conn:
         return await service.find_token(conn, actor.tenant_id, uid)
 
@@ -99,7 +105,7 @@ async def find_token(uid: Uid, actor: Actor, db: Pool) -> Token:
     summary="Change a token",
     tags=["tokens"],
 )
-async def change_token(uid: Uid, data: TokenChange, actor: Actor, db: Pool) -> Token:
+async def change_token(uid: FromPath[Uid], data: JSONBody[TokenChange], actor: Asker, db: Database) -> Token:
     async with db.tenant(actor.tenant_id) as conn:
         return await service.change_token(conn, actor, uid, _columns(data))
 
@@ -111,7 +117,7 @@ async def change_token(uid: Uid, data: TokenChange, actor: Actor, db: Pool) -> T
     description="From then on it is unknown. To keep what was decided about it, set its status to `blocked` instead.",
     tags=["tokens"],
 )
-async def delete_token(uid: Uid, actor: Actor, db: Pool) -> None:
+async def delete_token(uid: FromPath[Uid], actor: Asker, db: Database) -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await service.delete_token(conn, actor, uid)
 

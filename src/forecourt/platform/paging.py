@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
+from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
@@ -20,9 +21,10 @@ DEFAULT_LIMIT = 50
 #: The longest cursor that is looked at.
 MAX_CURSOR_LENGTH = 200
 
-Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
 NextCursor = Annotated[
-    str | None, Meta(description="`next` of the page before, for the one that follows; absent: the first page.")
+    str | None,
+    QueryParameter(description="`next` of the page before, for the one that follows; absent: the first page."),
 ]
 
 Item = TypeVar("Item")

@@ -5,21 +5,20 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
-from forecourt.access import Actor, Verb
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import Uid
-from forecourt.platform.database import Pool
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.sessions import store
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import SampleRow, SessionRow
-from forecourt.stations.api.fields import Identity
+from forecourt.stations.api.fields import Identity, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
-    Commander,
     StationBusy,
     StationOffline,
     StationTimeout,
@@ -92,12 +91,12 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tags=["sessions"],
 )
 async def list_sessions(
-    actor: Actor,
-    db: Pool,
+    actor: Asker,
+    db: Database,
     station: Annotated[
-        str | None, Parameter(description="Only those at the station of this id.", max_length=255)
+        str | None, QueryParameter(description="Only those at the station of this id.", max_length=255)
     ] = None,
-    status: Annotated[Status | None, Parameter(description="Only those that run, or that have ended.")] = None,
+    status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
@@ -111,7 +110,7 @@ async def list_sessions(
 
 
 @get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])
-async def find_session(session_id: UUID, actor: Actor, db: Pool) -> Session:
+async def find_session(session_id: FromPath[UUID], actor: Asker, db: Database) -> Session:
     async with db.tenant(actor.tenant_id) as conn:
         row = await store.find_session(conn, actor.tenant_id, session_id)
     if row is None:
@@ -126,7 +125,11 @@ async def find_session(session_id: UUID, actor: Actor, db: Pool) -> Session:
     tags=["sessions"],
 )
 async def list_samples(
-    session_id: UUID, actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None
+    session_id: FromPath[UUID],
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[Sample]:
     place = decode_cursor(cursor, length=2)
     if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not 0 <= place[1] < 2**31):
@@ -152,7 +155,13 @@ async def list_samples(
     summary="Ask a station to start charging",
     tags=["sessions"],
 )
-async def start(station: Identity, data: Start, actor: Actor, db: Pool, commander: Commander) -> Obeyed:
+async def start(
+    station: FromPath[Identity],
+    data: JSONBody[Start],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
     return await remote_start(db, commander, actor, station, token_uid=data.token, evse=data.evse)
 
 
@@ -166,7 +175,12 @@ async def start(station: Identity, data: Start, actor: Actor, db: Pool, commande
     summary="Ask the station to stop a session",
     tags=["sessions"],
 )
-async def stop(session_id: UUID, actor: Actor, db: Pool, commander: Commander) -> Obeyed:
+async def stop(
+    session_id: FromPath[UUID],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
     return await remote_stop(db, commander, actor, session_id)
 
 

@@ -1,8 +1,18 @@
-"""What the requests of sites and stations have in common: their fields, with limits and examples."""
+"""What the routes of sites and stations have in common: fields with their limits, and what the routes are given."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from litestar.di import NamedDependency
 from msgspec import Meta
+
+from forecourt.stations.commands import Commander
+
+StationCommander = NamedDependency[Commander]
+#: Tells every gateway that what lets stations connect has changed, and waits for them a little; never fails.
+StationRefresher = NamedDependency[Callable[[], Awaitable[None]]]
+#: The deployment's, under which passwords are digested.
+SecretKey = NamedDependency[bytes]
 
 #: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
 #: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.

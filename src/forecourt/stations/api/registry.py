@@ -1,26 +1,23 @@
 """Routes of the registry: which stations there are, who may connect, and how each is doing."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from forecourt.access import Actor, Verb
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
-from forecourt.platform.database import Pool
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
-from forecourt.stations.api.fields import Identity, Latitude, Longitude, SiteName, Text
+from forecourt.stations.api.fields import Identity, Latitude, Longitude, SecretKey, SiteName, StationRefresher, Text
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
 from forecourt.stations.model import station_state
 from forecourt.stations.store import ConnectorRow, StationRow
-
-#: Tells every gateway that what lets stations connect has changed, and waits for them a little; never fails.
-Refresher = Callable[[], Awaitable[None]]
 
 SecurityProfile = Annotated[
     int,
@@ -125,7 +122,13 @@ class Station(Struct, frozen=True, kw_only=True):
     ),
     tags=["stations"],
 )
-async def create_station(data: NewStation, actor: Actor, db: Pool, secret_key: bytes, refresher: Refresher) -> Station:
+async def create_station(
+    data: JSONBody[NewStation],
+    actor: Asker,
+    db: Database,
+    secret_key: SecretKey,
+    refresher: StationRefresher,
+) -> Station:
     apart = ("id", "site", "password")
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name not in apart}
     values["registration"] = data.registration.value
@@ -148,7 +151,12 @@ async def create_station(data: NewStation, actor: Actor, db: Pool, secret_key: b
     tags=["stations"],
 )
 async def change_station(
-    station: Identity, data: StationChange, actor: Actor, db: Pool, secret_key: bytes, refresher: Refresher
+    station: FromPath[Identity],
+    data: JSONBody[StationChange],
+    actor: Asker,
+    db: Database,
+    secret_key: SecretKey,
+    refresher: StationRefresher,
 ) -> Station:
     if data.id is not UNSET and data.id != station:
         raise IdentityFixed
@@ -171,9 +179,11 @@ async def change_station(
     tags=["stations"],
 )
 async def list_stations(
-    actor: Actor,
-    db: Pool,
-    site: Annotated[str | None, Parameter(description="Only those at the site of this slug.", max_length=63)] = None,
+    actor: Asker,
+    db: Database,
+    site: Annotated[
+        str | None, QueryParameter(description="Only those at the site of this slug.", max_length=63)
+    ] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
@@ -188,7 +198,7 @@ async def list_stations(
 
 
 @get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])
-async def find_station(station: Identity, actor: Actor, db: Pool) -> Station:
+async def find_station(station: FromPath[Identity], actor: Asker, db: Database) -> Station:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
-from forecourt.access import Actor, Verb
-from forecourt.platform.database import Pool
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
@@ -54,14 +54,19 @@ class Site(Struct, frozen=True, kw_only=True):
     summary="Create a site",
     tags=["sites"],
 )
-async def create_site(data: NewSite, actor: Actor, db: Pool) -> Site:
+async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Site:
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "slug"}
     async with db.tenant(actor.tenant_id) as conn:
         return _shown(await service.create_site(conn, actor, slug=data.slug, values=values))
 
 
 @get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
-async def list_sites(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None) -> Page[Site]:
+async def list_sites(
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Site]:
     after = (decode_cursor(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sites(conn, actor.tenant_id, after, limit + 1)
@@ -70,7 +75,9 @@ async def list_sites(actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCurs
 
 @get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
 async def find_site(
-    site: Annotated[str, Parameter(description="Its slug or its id.", max_length=64)], actor: Actor, db: Pool
+    site: Annotated[str, PathParameter(description="Its slug or its id.", max_length=64)],
+    actor: Asker,
+    db: Database,
 ) -> Site:
     async with db.tenant(actor.tenant_id) as conn:
         return _shown(await service.find_site(conn, actor.tenant_id, site))

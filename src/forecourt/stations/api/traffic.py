@@ -6,17 +6,16 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
-from forecourt.access import Actor, Verb, audit
-from forecourt.platform.database import Pool
+from forecourt.access import Verb, audit
+from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
-from forecourt.stations.api.fields import Identity
+from forecourt.stations.api.fields import Identity, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
-    Commander,
     Refused,
     StationBusy,
     StationOffline,
@@ -104,11 +103,11 @@ class CommandShown(Struct, frozen=True, kw_only=True):
     tags=["stations"],
 )
 async def list_messages(
-    station: Identity,
-    actor: Actor,
-    db: Pool,
-    action: ActionName | None = None,
-    direction: Annotated[Direction | None, Parameter(description="Only what came in, or went out.")] = None,
+    station: FromPath[Identity],
+    actor: Asker,
+    db: Database,
+    action: FromQuery[ActionName | None] = None,
+    direction: Annotated[Direction | None, QueryParameter(description="Only what came in, or went out.")] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Message]:
@@ -134,7 +133,11 @@ async def list_messages(
     tags=["stations"],
 )
 async def list_commands(
-    station: Identity, actor: Actor, db: Pool, limit: Limit = 50, cursor: NextCursor = None
+    station: FromPath[Identity],
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[CommandShown]:
     before = (decode_cursor(cursor) or (NEWEST,))[0]
     async with db.tenant(actor.tenant_id) as conn:
@@ -158,7 +161,13 @@ async def list_commands(
     ),
     tags=["stations"],
 )
-async def call_station(station: Identity, data: Call, actor: Actor, db: Pool, commander: Commander) -> Result | Refusal:
+async def call_station(
+    station: FromPath[Identity],
+    data: JSONBody[Call],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Result | Refusal:
     payload = msgspec.json.encode(data.payload)
     async with db.tenant(actor.tenant_id) as conn:
         await service.find_station_id(conn, actor.tenant_id, station)

@@ -1,0 +1,97 @@
+"""API keys: made, used, listed, revoked."""
+
+import pytest
+
+from forecourt.access import Role
+from tests.http import House, Tenant, problem, walk
+
+KEYS = "/api/v1/keys"
+
+
+async def test_a_new_key_opens_the_door_that_its_role_allows(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    made = await owner.post(KEYS, json={"name": "Grid app", "role": "viewer"})
+    assert made.status_code == 201
+    key = made.json()["key"]
+    assert key.startswith("fc_")
+    client = house.client(headers={"authorization": f"Bearer {key}"})
+    assert (await client.get("/api/v1/stations")).status_code == 200
+    problem(await client.post("/api/v1/sites", json={"name": "Yard"}), 403, "forbidden")
+
+
+async def test_the_database_holds_a_digest_and_never_the_key(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    key = (await owner.post(KEYS, json={"name": "Grid app", "role": "viewer"})).json()["key"]
+    with house.admin() as connection:
+        keys = connection.execute("SELECT api_keys::text, key_hash FROM api_keys").fetchall()
+        audit = connection.execute("SELECT audit::text FROM audit").fetchall()
+    assert all(len(digest) == 32 for _, digest in keys)
+    assert not any(key in text or key.encode().hex() in text for text, *_ in [*keys, *audit])
+    assert key not in (await owner.get(KEYS)).text
+
+
+async def test_a_revoked_key_is_refused_from_the_next_request_on(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    made = (await owner.post(KEYS, json={"name": "Lost", "role": "operator"})).json()
+    client = house.client(headers={"authorization": f"Bearer {made['key']}"})
+    assert (await client.get("/api/v1/stations")).status_code == 200
+    revoked = await owner.delete(f"{KEYS}/{made['id']}")
+    assert revoked.status_code == 200
+    assert revoked.json()["revoked_at"] is not None
+    problem(await client.get("/api/v1/stations"), 401, "unauthenticated")
+    assert (await owner.delete(f"{KEYS}/{made['id']}")).json() == revoked.json()
+
+
+async def test_the_last_use_of_a_key_is_shown(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    made = (await owner.post(KEYS, json={"name": "Meter", "role": "viewer"})).json()
+    client = house.client(headers={"authorization": f"Bearer {made['key']}"})
+    await client.get("/api/v1/sites")
+    shown = {key["id"]: key for key in (await owner.get(KEYS)).json()["items"]}
+    assert shown[made["id"]]["last_used_at"] == house.clock.now().isoformat().replace("+00:00", "Z")
+
+
+async def test_only_owners_meet_keys_and_only_those_of_their_organisation(tenant: Tenant, stranger: Tenant) -> None:
+    made = (await (await tenant.client()).post(KEYS, json={"name": "Mine", "role": "viewer"})).json()
+    foreign = await stranger.client()
+    assert made["id"] not in [key["id"] for key in await walk(foreign, KEYS)]
+    problem(await foreign.delete(f"{KEYS}/{made['id']}"), 404, "key-unknown")
+    for role in set(Role) - {Role.OWNER}:
+        client = await tenant.client(role)
+        refused = problem(await client.get(KEYS), 403, "forbidden")
+        assert refused["needs"] == ["owner"]
+        problem(await client.post(KEYS, json={"name": "Mine", "role": "owner"}), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "x"}, "role"),
+        ({"name": "x", "role": "king"}, "role"),
+        ({"name": "", "role": "viewer"}, "name"),
+        ({"name": "a\x00b", "role": "viewer"}, "name"),
+        ({"name": "x", "role": "viewer", "tenant_id": 1}, "tenant_id"),
+        ([], ""),
+    ],
+)
+async def test_a_bad_key_request_names_what_is_wrong(tenant: Tenant, body: object, pointer: str) -> None:
+    refused = problem(await (await tenant.client()).post(KEYS, json=body), 400, "request-invalid")
+    assert pointer in str(refused["errors"])
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic d3Jvbmc6d3Jvbmc=", "Bearer " + "x" * 10_000]
+)
+async def test_a_wrong_authorization_is_nobody(house: House, authorization: str) -> None:
+    answer = await house.client(headers={"authorization": authorization}).get("/api/v1/stations")
+    problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_wrong_key_is_not_saved_by_a_right_cookie(house: House, tenant: Tenant) -> None:
+    email = await tenant.operator()
+    browser = house.client()
+    await browser.post("/sign-in", data={"email": email, "password": "correct horse battery staple"})
+    assert (await browser.get("/api/v1/stations")).status_code == 200
+    answer = await browser.get("/api/v1/stations", headers={"authorization": "Bearer wrong"})
+    problem(answer, 401, "unauthenticated")

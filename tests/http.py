@@ -1,0 +1,226 @@
+"""The web application over a real database and a real bus, asked by its HTTP interface.
+
+`house` is one deployment with two organisations, made anew for each test. Every answer of the API that a test sees is
+also held against the OpenAPI document: a status or a body that the document doesn't know fails the test.
+"""
+
+import itertools
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import psycopg
+import pytest_asyncio
+from argon2 import PasswordHasher
+from httpx import AsyncClient, Response
+
+from forecourt.access import Actor, Role, store
+from forecourt.access.service import key_digest
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from forecourt.ui.assets import Assets
+from forecourt.ui.shell import Shell
+from tests.conftest import Database
+from tests.support import FakeClock
+
+BASE = "http://forecourt.test"
+#: Signs nothing outside the tests.
+SECRET = "a secret of the tests"
+PASSWORD = "correct horse battery staple"
+
+_numbers = itertools.count(1)
+#: As cheap as argon2 can be made: the tests check many passwords, and the cost is part of the stored hash.
+_password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+_documents: list["Document"] = []
+
+
+class Document:
+    """The OpenAPI document, as a judge of answers."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.content = document
+        self._judges: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        self._paths = [
+            (re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)) + "$"), operations)
+            for path, operations in document["paths"].items()
+        ]
+
+    def check(self, response: Response, body: bytes) -> None:
+        """Fails unless the document says that this answer may come."""
+        operations = next((operations for path, operations in self._paths if path.match(response.url.path)), None)
+        operation = (operations or {}).get(response.request.method.lower())
+        if operation is None:
+            assert response.status_code in (401, 404, 405), response.status_code
+            schema: Any = {"$ref": "#/components/schemas/Problem"}
+        else:
+            responses = operation["responses"]
+            answer = responses.get(str(response.status_code))
+            if answer is None:
+                assert response.status_code >= 400, f"{response.status_code} is not in the document"
+                answer = self.content["components"]["responses"]["Problem"]
+            if "content" not in answer:
+                assert body == b""
+                return
+            media_type = response.headers["content-type"].split(";")[0]
+            schema = answer["content"][media_type]["schema"]
+        whole = {**schema, "components": self.content["components"]}
+        judge = self._judges.setdefault(str(schema), jsonschema_rs.Draft202012Validator(whole, validate_formats=True))
+        judge.validate(_json(body))
+
+
+def _json(body: bytes) -> Any:
+    return httpx.Response(200, content=body).json()
+
+
+class Tenant:
+    """One organisation, with a key of each role as it is asked for."""
+
+    def __init__(self, house: "House", tenant_id: int) -> None:
+        self._house = house
+        self.tenant_id = tenant_id
+        self._keys: dict[Role, str] = {}
+
+    async def client(self, role: Role = Role.OWNER) -> AsyncClient:
+        """Asks with an API key of this role."""
+        if role not in self._keys:
+            key = f"fc_{role.value}_of_{self.tenant_id}_{next(_numbers)}"
+            async with self._house.db.tenant(self.tenant_id) as conn:
+                row = await store.insert_key(conn, self.tenant_id, role.value, role, key_digest(SECRET.encode(), key))
+            assert row is not None
+            self._keys[role] = key
+        return self._house.client(headers={"authorization": f"Bearer {self._keys[role]}"})
+
+    async def operator(self, role: Role = Role.OWNER) -> str:
+        """Adds an operator with PASSWORD; returns their e-mail address."""
+        email = f"someone{next(_numbers)}@example.org"
+        async with self._house.db.tenant(self.tenant_id) as conn:
+            await store.insert_operator(
+                conn, self.tenant_id, email=email, name="Someone", role=role.value, password_hash=_password_hash
+            )
+        return email
+
+
+class House:
+    """One deployment."""
+
+    def __init__(self, database: Database, db: Pool, app: Any, clock: FakeClock) -> None:
+        self.database = database
+        self.db = db
+        self.clock = clock
+        self._app = app
+        self._clients: list[AsyncClient] = []
+
+    def client(self, **arguments: Any) -> AsyncClient:
+        """Asks as whoever its headers and cookies say, as nobody without."""
+        made = AsyncClient(
+            transport=httpx.ASGITransport(self._app, raise_app_exceptions=False),
+            base_url=BASE,
+            event_hooks={"response": [self._judge]},
+            **arguments,
+        )
+        self._clients.append(made)
+        return made
+
+    async def tenant(self) -> Tenant:
+        """One more organisation."""
+        number = next(_numbers)
+        with self.admin() as connection:
+            row = connection.execute(
+                "INSERT INTO organisations (name) VALUES (%s) RETURNING tenant_id", (f"Organisation {number}",)
+            ).fetchone()
+        assert row is not None
+        return Tenant(self, row[0])
+
+    def admin(self) -> psycopg.Connection[Any]:
+        """A superuser's connection, past row-level security, to arrange what stations would have said."""
+        return psycopg.connect(self.database.admin_url, autocommit=True)
+
+    async def document(self) -> Document:
+        """The same for every deployment of a run, so it is asked for once."""
+        if not _documents:
+            async with AsyncClient(transport=httpx.ASGITransport(self._app), base_url=BASE) as client:
+                _documents.append(Document((await client.get("/api/v1/openapi.json")).raise_for_status().json()))
+        return _documents[0]
+
+    async def _judge(self, response: Response) -> None:
+        if response.url.path.startswith("/api/v1/") and response.url.path != "/api/v1/openapi.json":
+            body = await response.aread()
+            (await self.document()).check(response, body)
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+def fake_shell(clock: FakeClock) -> Shell:
+    """The page shell with assets that need no build."""
+    names = ("console.css", "console.js", "inter-latin-wght-normal.woff2")
+    import forecourt.access.pages
+
+    return Shell(
+        assets=Assets({name: f"/static/{name}" for name in names}, {}),
+        templates={"access": forecourt.access.pages.TEMPLATES_DIR},
+        navigation=(),
+        clock=clock,
+    )
+
+
+@pytest_asyncio.fixture
+async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
+    settings = Settings(
+        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, database_pool_size=2
+    )
+    bus = await Bus.connect(nats_url)
+    async with Pool(database.url, "forecourt_app", size=2) as db:
+        made = House(database, db, create_app(settings, db, bus, clock, shell=fake_shell(clock)), clock)
+        yield made
+        await made.close()
+    await bus.close()
+
+
+@pytest_asyncio.fixture
+async def tenant(house: House) -> Tenant:
+    return await house.tenant()
+
+
+@pytest_asyncio.fixture
+async def stranger(house: House) -> Tenant:
+    """Another organisation of the same deployment."""
+    return await house.tenant()
+
+
+def an_actor(tenant_id: int, role: Role = Role.OWNER) -> Actor:
+    return Actor(tenant_id=tenant_id, organisation="", id=1, kind="key", name="Test", role=role)
+
+
+def problem(response: Response, status: int, code: str) -> dict[str, Any]:
+    """The RFC 9457 problem in an answer, which must be this one."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert body["code"] == code, body
+    assert body["type"] == f"urn:forecourt:problem:{code}"
+    assert body["title"]
+    assert body["detail"]
+    assert body["request_id"] == response.headers["x-request-id"]
+    return body
+
+
+async def walk(client: AsyncClient, path: str, **params: Any) -> list[dict[str, Any]]:
+    """All items of a list, page by page to its end."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    for _ in range(100):
+        page = (await client.get(path, params={**params, **({"cursor": cursor} if cursor else {})})).json()
+        items += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return items
+        assert page["items"], "a page that is not the last holds something"
+    raise AssertionError("the list never ends")
