@@ -43,6 +43,9 @@ for (const path of Object.keys(metafile.outputs)) {
 // Only the shapes are drawn: names and ids of countries stay out.
 const world = JSON.parse(readFileSync(join(here, "node_modules/world-atlas/countries-50m.json")));
 delete world.objects.land;
+// Antarctica's outline runs around the pole, which a flat map can't fill, and nobody charges there.
+const ANTARCTICA = "010";
+world.objects.countries.geometries = world.objects.countries.geometries.filter((shape) => shape.id !== ANTARCTICA);
 for (const shape of world.objects.countries.geometries) {
   delete shape.properties;
   delete shape.id;

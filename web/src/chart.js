@@ -12,7 +12,7 @@ const WINDOW_MS = 15 * 60_000, SAMPLE_EVERY_MS = 1000;
 export function start(element, live) {
   const chart = echarts.init(element), points = JSON.parse(element.dataset.series || "[]");
   const font = getComputedStyle(document.body).fontFamily;
-  const draw = () => chart.setOption({ series: [{ data: points }] });
+  const draw = () => chart.setOption({ series: [{ data: points, showSymbol: points.length < 2 }] });
   const dress = () => {
     const line = token("line"), dim = token("dim"), colour = token("charging");
     const text = { color: dim, fontFamily: font, fontSize: 12 };

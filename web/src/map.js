@@ -4,8 +4,8 @@ import { feature, mesh } from "topojson-client";
 import { stateWord } from "./formats.js";
 import { token } from "./tokens.js";
 
-const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
-const FIT = { padding: { top: 36, bottom: 52, left: 44, right: 44 }, maxZoom: CLOSEST_ZOOM, animate: false };
+const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, FAR_SPREAD_PX = 7, FAR_ZOOM = 3.4, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
+const fit = (element) => ({ padding: Math.min(48, element.clientHeight * 0.15), maxZoom: CLOSEST_ZOOM, animate: false });
 const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Offline"];
 
 export async function start(element, live, choose) {
@@ -22,10 +22,12 @@ export async function start(element, live, choose) {
 
 function draw(element, live, choose, world, points) {
   const land = feature(world, world.objects.countries), borders = mesh(world, world.objects.countries, (a, b) => a !== b);
+  for (const { geometry: g } of land.features) g.coordinates = g.type === "Polygon" ? g.coordinates.map(unwrap) : g.coordinates.map((polygon) => polygon.map(unwrap));
+  borders.coordinates = borders.coordinates.map(unwrap);
   const bounds = new maplibre.LngLatBounds();
   points.forEach((p) => bounds.extend([p.longitude, p.latitude]));
   const map = new maplibre.Map({
-    container: element, bounds, fitBoundsOptions: FIT, attributionControl: false,
+    container: element, bounds, fitBoundsOptions: fit(element), attributionControl: false,
     dragRotate: false, pitchWithRotate: false, touchPitch: false, cooperativeGestures: matchMedia("(pointer: coarse)").matches,
     style: style(land, borders, points),
   });
@@ -42,7 +44,7 @@ function draw(element, live, choose, world, points) {
   map.on("zoomend", place);
   // Until a person moves the map, it shows all stations whatever its size.
   map.on("movestart", ({ originalEvent }) => { moved ||= Boolean(originalEvent); });
-  map.on("resize", () => { if (!moved) map.fitBounds(bounds, FIT); });
+  map.on("resize", () => { if (!moved) map.fitBounds(bounds, fit(element)); });
   map.on("click", "stations", ({ features }) => choose(features[0].properties.id));
   const tip = Object.assign(document.createElement("div"), { className: "map-tip", hidden: true });
   element.append(tip);
@@ -68,6 +70,16 @@ function draw(element, live, choose, world, points) {
   live.watchAlso(points.map((p) => `state.${p.id}`));
 }
 
+// A line that jumps from 180° east to 180° west goes on beyond 180° instead, or its shape would span the whole map.
+function unwrap(line) {
+  let turn = 0;
+  return line.map(([longitude, latitude], i) => {
+    const step = i ? longitude - line[i - 1][0] : 0;
+    if (Math.abs(step) > 180) turn -= 360 * Math.sign(step);
+    return [longitude + turn, latitude];
+  });
+}
+
 // Stations that share a place are set on a sunflower around it, in pixels of the current zoom.
 function collection(points, map) {
   const seen = new Map();
@@ -76,7 +88,7 @@ function collection(points, map) {
     seen.set(key, n + 1);
     let at = [p.longitude, p.latitude];
     if (map && n) {
-      const { x, y } = map.project(at), r = SPREAD_PX * Math.sqrt(n), { lng, lat } = map.unproject([x + r * Math.cos(n * GOLDEN_ANGLE), y + r * Math.sin(n * GOLDEN_ANGLE)]);
+      const { x, y } = map.project(at), r = (map.getZoom() < FAR_ZOOM ? FAR_SPREAD_PX : SPREAD_PX) * Math.sqrt(n), { lng, lat } = map.unproject([x + r * Math.cos(n * GOLDEN_ANGLE), y + r * Math.sin(n * GOLDEN_ANGLE)]);
       at = [lng, lat];
     }
     return { type: "Feature", id: i, properties: { id: p.id, name: p.name, state: p.state, at: i }, geometry: { type: "Point", coordinates: at } };
@@ -103,9 +115,9 @@ function style(land, borders, points) {
       { id: "land", type: "fill", source: "land", paint: { "fill-color": token("land"), "fill-antialias": false } },
       { id: "borders", type: "line", source: "borders", paint: { "line-color": token("sea"), "line-width": 1 } },
       { id: "stations", type: "circle", source: "stations", paint: {
-        "circle-radius": ["case", isChosen, 7, 5], "circle-stroke-width": ["case", isChosen, 3, 1.5], "circle-stroke-color": ["case", isChosen, token("ink"), token("card")],
+        "circle-radius": ["step", ["zoom"], ["case", isChosen, 5.5, 3.5], FAR_ZOOM, ["case", isChosen, 7, 5]], "circle-stroke-width": ["step", ["zoom"], ["case", isChosen, 2, 1], FAR_ZOOM, ["case", isChosen, 3, 1.5]], "circle-stroke-color": ["case", isChosen, token("ink"), token("card")],
         "circle-color": ["match", state, ...STATES.flatMap((s) => [s, token(s.toLowerCase())]), token("offline")] } },
-      { id: "places", type: "symbol", source: "places", minzoom: 3, layout: { "text-field": ["get", "site"], "text-size": LABEL_PX, "text-offset": ["get", "offset"], "text-anchor": "top", "text-optional": true, "text-font": ["Inter Variable"] },
+      { id: "places", type: "symbol", source: "places", minzoom: FAR_ZOOM, layout: { "text-field": ["get", "site"], "text-size": LABEL_PX, "text-offset": ["get", "offset"], "text-anchor": "top", "text-optional": true, "text-font": ["Inter Variable"] },
         paint: { "text-color": token("dim"), "text-halo-color": token("land"), "text-halo-width": 1.5 } },
     ] };
 }

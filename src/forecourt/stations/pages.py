@@ -6,6 +6,7 @@ here; what their room says of a running car comes with the snapshot.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from forecourt.stations.model import STATION_STATES
 from forecourt.ui.live import SnapshotProvider, TotalsProvider, Value
 from forecourt.ui.shell import Authenticate, Shell, Viewer, to_sign_in
 
+TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
 #: Lines of one page: a browser repaints them ten times a second.
 PAGE_SIZE: Final = 50
 #: Dots on the map; each is watched by the page's live socket, which takes 500 topics.
