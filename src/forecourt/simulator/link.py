@@ -216,6 +216,9 @@ class Link:
         said, duplicate = settled
         self._silent = 0
         self.counts.calls_answered += 1
+        if duplicate and said.answer is not None and said.answer.get("transactionId") != answer.get("transactionId"):
+            self.counts.duplicates_answered_differently += 1
+        said.answer = answer
         if not duplicate and said.kind is Kind.BILLING and hit(self._rng, self.chances.duplicate):
             self.counts.duplicates += 1
             self._duplicates.append(said.again())

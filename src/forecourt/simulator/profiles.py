@@ -105,6 +105,8 @@ class Limits:
 
     def limit_w(self, evse: int, now: datetime, began: datetime | None, phases: int, sharing: int = 1) -> float:
         """What one EVSE may draw. The station's maximum is shared equally by the EVSEs that charge."""
+        if not self._profiles:
+            return NO_LIMIT_W
         caps = [NO_LIMIT_W]
         for purpose in MAX_PURPOSES:
             whole = self._leading(purpose, (0,), now, began, phases)

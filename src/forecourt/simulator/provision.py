@@ -17,7 +17,7 @@ AT_ONCE = 8
 REQUEST_DEADLINE_S = 30
 #: A web process that has just started is asked again for so long.
 READY_DEADLINE_S = 60
-CREATED, OK, CONFLICT = 201, 200, 409
+UNAUTHORISED, FORBIDDEN, CONFLICT = 401, 403, 409
 
 
 class Refusal(Exception):
@@ -71,11 +71,13 @@ class Api:
         async with asyncio.timeout(READY_DEADLINE_S):
             while True:
                 try:
-                    await self._ask("GET", "/stations", None)
+                    status, text = await self._ask("GET", "/stations", None)
                 except aiohttp.ClientConnectionError:
                     await asyncio.sleep(0.5)
-                else:
-                    return
+                    continue
+                if status in (UNAUTHORISED, FORBIDDEN):
+                    raise Refusal(f"the API key was answered {status}: {text[:300]}")
+                return
 
     async def register(self, sites: Iterable[Site], stations: Iterable[Registered], tokens: dict[str, str]) -> None:
         """All of it; `tokens` are uid -> status. Raises Refusal for the first thing that is not taken."""

@@ -28,7 +28,20 @@ class Role(IntEnum):
 class Said:
     """Something a station has to say. `payload` may be made when it is sent: 1.6 learns transaction ids late."""
 
-    __slots__ = ("action", "attempts", "facts", "failed", "kind", "payload", "ready", "role", "sent", "session", "then")
+    __slots__ = (
+        "action",
+        "answer",
+        "attempts",
+        "facts",
+        "failed",
+        "kind",
+        "payload",
+        "ready",
+        "role",
+        "sent",
+        "session",
+        "then",
+    )
 
     def __init__(
         self,
@@ -49,9 +62,10 @@ class Said:
         self.then, self.failed, self.ready = then, failed, ready
         self.attempts = 0
         self.sent: Payload | None = None
+        self.answer: Payload | None = None
 
     def again(self) -> "Said":
         """A second copy on the wire, whose answer should be the first's."""
         copy = Said(self.action, self.sent or self.payload, self.kind, role=self.role, session=self.session)
-        copy.facts = self.facts
+        copy.facts, copy.answer = self.facts, self.answer
         return copy

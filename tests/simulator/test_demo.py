@@ -1,0 +1,75 @@
+"""The demo fleet lives: cars come and go, most things work, some don't."""
+
+import asyncio
+from collections import Counter
+
+from forecourt.simulator import fleet
+from forecourt.simulator.clock import JumpClock
+from forecourt.simulator.demo import BROKEN_BAYS, LOST_STATIONS, Demo
+from tests.simulator.conftest import START
+from tests.simulator.csms import Stub
+
+
+async def test_after_minutes_about_half_of_the_bays_charge_and_little_is_broken() -> None:
+    async with Stub() as stub:
+        clock = JumpClock(START)
+        demo = Demo(stub.url, clock, "secret", seed=1)
+        for station in demo.stations:
+            station.power_on()
+        await stub.until(lambda: all(station.accepted for station in demo.stations))
+        changes = []
+        for _ in range(120):
+            clock.advance(5)
+            heard = len(stub.heard)
+            demo.beat()
+            for station in demo.stations:
+                station.advance()
+            await asyncio.sleep(0.005)
+            changes.append(len(stub.heard) - heard)
+        bays = [bay for station in demo.stations for bay in station.bays]
+        states = Counter(bay.status for bay in bays)
+        taken = states["Charging"] + states["SuspendedEV"]
+        assert 0.3 * len(bays) < taken < 0.85 * len(bays)
+        assert states["Charging"] > 0.25 * len(bays)
+        assert sum(bay.error != "NoError" for bay in bays) <= BROKEN_BAYS
+        assert sum(not station.link.wanted for station in demo.stations) <= LOST_STATIONS
+        assert sum(change > 0 for change in changes) > 100
+
+        demo.close()
+        for station in demo.stations:
+            station.link.start()
+            await station.link.drained()
+            station.power_off()
+        assert stub.faults == []
+        assert not any(bay.tx for bay in bays)
+
+
+def test_the_fleet_is_some_sixty_stations_of_three_versions_at_eight_sites_under_names_of_their_own() -> None:
+    demo = Demo("ws://nowhere", JumpClock(START), None, seed=1)
+    assert 55 <= len(demo.stations) <= 65
+    assert len({station.identity for station in demo.stations}) == len(demo.stations)
+    versions = Counter(station.dialect.subprotocol for station in demo.stations)
+    assert set(versions) == {"ocpp1.6", "ocpp2.0.1", "ocpp2.1"}
+    assert min(versions.values()) > 15
+    powers = {station.make.power_w for station in demo.stations}
+    assert {11_000, 22_000, 50_000, 150_000, 300_000} <= powers
+    assert len({site.slug for site in demo.sites}) == 8
+    assert all(site.latitude and site.longitude for site in demo.sites)
+    assert len({registered.name for registered in demo.registered}) == len(demo.stations)
+
+
+def test_registers_never_run_back_when_the_demo_starts_again_later() -> None:
+    later = JumpClock(START)
+    later.advance(3_600)
+    before, after = (Demo("ws://nowhere", clock, None, seed=1).stations for clock in (JumpClock(START), later))
+    for old, new in zip(before, after, strict=True):
+        assert new.identity == old.identity
+        most_wh = min(old.make.power_w, 20_000)
+        assert new.bays[0].register_wh >= old.bays[0].register_wh + most_wh * 0.99 or new.make.power_w > 30_000
+
+
+def test_passwords_come_back_with_the_same_secret_and_differ_by_station() -> None:
+    assert fleet.password("s", "CP1") == fleet.password("s", "CP1")
+    assert fleet.password("s", "CP1") != fleet.password("s", "CP2")
+    assert fleet.password("s", "CP1") != fleet.password("t", "CP1")
+    assert len(bytes.fromhex(fleet.password("s", "CP1"))) == 16
