@@ -1,0 +1,242 @@
+"""Forecourt's processes as they really run, to be frozen, killed and started again.
+
+Every process started here dies with the test process, however that one ends: `Child` asks the kernel for it.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import psycopg
+
+from forecourt.platform.embedded.process import POLL_S, Child
+from forecourt.simulator.fleet import password
+from forecourt.stations.model import password_hash
+
+#: Whatever a test waits for comes within this, or never.
+WAIT_S = 60.0
+CONNECT_TIMEOUT_S = 5
+#: A probe may meet a server that was frozen with a lock in its hand.
+PROBE_TIMEOUT_MS = 5_000
+STOP_STEPS = ((signal.SIGTERM, 30.0),)
+SECRET = "a secret of the deployment, for tests"
+#: What the passwords of simulated stations are made from.
+STATIONS_SECRET = "a secret of the stations, for tests"
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def until(condition: Callable[[], object], what: str, within_s: float = WAIT_S) -> None:
+    """Waits until a condition holds; names what did not come about otherwise."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    while not condition():
+        assert loop.time() < deadline, f"it never came about that {what}"
+        await asyncio.sleep(POLL_S)
+
+
+class Program:
+    """One `forecourt` command as a process."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str], log: Path) -> None:
+        self.name = log.stem
+        self._command = arguments[0]
+        self._child = Child(
+            [sys.executable, "-m", "forecourt.cli", *arguments], log=log, env=env, death_signal=signal.SIGKILL
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def running(self) -> bool:
+        return self._child.running
+
+    @property
+    def returncode(self) -> int | None:
+        return self._child.returncode
+
+    async def start(self) -> None:
+        """Starts it and waits until it says that it is ready."""
+        await self._child.start()
+        await until(lambda: self.said(f"{self._command} ready") or not self.running, f"{self.name} is ready")
+        assert self.running, f"{self.name} ended while starting:\n{self._child.tail()}"
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its log about an event."""
+        with contextlib.suppress(FileNotFoundError):
+            lines = self._child.log.read_bytes().splitlines()
+            decoded = (msgspec.json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}"))
+            return [line for line in decoded if line.get("event") == event]
+        return []
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """What it logged as an error or worse."""
+        lines = self._child.log.read_bytes().splitlines()
+        decoded = (msgspec.json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}"))
+        return [line for line in decoded if line.get("level") in ("error", "critical")]
+
+    @property
+    def gateway_id(self) -> str:
+        """By which name a gateway stands in the directory."""
+        [line] = self.said("gateway ready")
+        return str(line["gateway"])
+
+    async def freeze(self) -> None:
+        """Stops it in the middle of whatever it does; returns when every thread stands still."""
+        os.kill(self.pid, signal.SIGSTOP)
+        await until(lambda: _frozen(self.pid), f"{self.name} stands still")
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def kill(self) -> None:
+        """kill -9."""
+        os.kill(self.pid, signal.SIGKILL)
+        await asyncio.wait_for(self._child.wait(), WAIT_S)
+
+    def terminate(self) -> None:
+        """Asks it to end; `ended` waits for that."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    async def ended(self) -> int:
+        """Waits for its end; its exit code."""
+        return await asyncio.wait_for(self._child.wait(), WAIT_S)
+
+    async def stop(self) -> None:
+        """Ends it, whatever state it is in."""
+        if self.running:
+            self.thaw()
+        await self._child.stop(STOP_STEPS)
+
+
+def _frozen(pid: int) -> bool:
+    states = [
+        (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ]
+    return all(state == "T" for state in states)
+
+
+def freeze(pid: int) -> bool:
+    """Stops a process that is not ours to await; False when it is gone."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        while not _frozen(pid):
+            pass
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return True
+
+
+class Deployment:
+    """Programs over one database and one bus, and SQL past row-level security. Leaving it ends every program."""
+
+    def __init__(self, folder: Path, *, database_url: str, admin_url: str, nats_url: str) -> None:
+        self.database_url = database_url
+        self.nats_url = nats_url
+        self._admin_url = admin_url
+        self._folder = folder
+        self._admin: psycopg.Connection[Any] | None = None
+        self._programs: list[Program] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await asyncio.gather(*(program.stop() for program in self._programs))
+        if self._admin is not None:
+            self._admin.close()
+
+    # -- programs
+
+    def program(self, *arguments: str, **settings: object) -> Program:
+        """A program of this deployment, not started yet; `settings` by their names in lower case."""
+        values: dict[str, object] = {
+            "data_dir": self._folder,
+            "database_url": self.database_url,
+            "nats_url": self.nats_url,
+            "secret_key": SECRET,
+            "host": "127.0.0.1",
+            **settings,
+        }
+        env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
+        env |= {f"FORECOURT_{name.upper()}": str(value) for name, value in values.items()}
+        log = self._folder / "log" / f"{arguments[0]}-{len(self._programs)}.log"
+        program = Program(list(arguments), env | {"PYTHONUNBUFFERED": "1"}, log)
+        self._programs.append(program)
+        return program
+
+    async def gateway(self, port: int) -> Program:
+        """A gateway that takes connections on a port, which others may listen on too."""
+        program = self.program("gateway", ocpp_port=port)
+        await program.start()
+        return program
+
+    # -- the registry
+
+    def tenant(self, name: str = "Org") -> int:
+        """An organisation of that name, made if it is missing."""
+        found = self.rows("SELECT tenant_id FROM organisations WHERE name = %s", name)
+        if not found:
+            found = self.rows("INSERT INTO organisations (name) VALUES (%s) RETURNING tenant_id", name)
+        return int(found[0][0])
+
+    def register(self, identities: Iterable[str]) -> None:
+        """Stations with the passwords that the simulator gives them; gateways started later know them at once."""
+        tenant_id = self.tenant()
+        rows = [
+            (tenant_id, identity, password_hash(SECRET.encode(), password(STATIONS_SECRET, identity)))
+            for identity in identities
+        ]
+        with self.admin().cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO stations (tenant_id, identity, security_profile, password_hash) VALUES (%s, %s, 1, %s)",
+                rows,
+            )
+
+    def accept_tokens(self, uids: Iterable[str]) -> None:
+        """Tokens that may charge."""
+        tenant_id = self.tenant()
+        with self.admin().cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO tokens (tenant_id, uid_key, uid, type, status)"
+                " VALUES (%s, lower(%s), %s, 'ISO14443', 'accepted') ON CONFLICT DO NOTHING",
+                [(tenant_id, uid, uid) for uid in uids],
+            )
+
+    # -- the database as a superuser sees it
+
+    def admin(self) -> psycopg.Connection[Any]:
+        """A connection for looking, made anew when the server was killed under the last one."""
+        if self._admin is None or self._admin.broken or self._admin.closed:
+            self._admin = psycopg.connect(self._admin_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+            self._admin.execute(f"SET statement_timeout = {PROBE_TIMEOUT_MS}".encode())
+        return self._admin
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What a query returns; tried a second time when the connection turns out to be dead."""
+        try:
+            return self.admin().execute(query.encode(), parameters).fetchall()
+        except psycopg.OperationalError:
+            if self._admin is not None and not self._admin.broken:
+                raise
+            return self.admin().execute(query.encode(), parameters).fetchall()
+
+    def value(self, query: str, *parameters: Any) -> Any:
+        """The one value that a query returns."""
+        [[value]] = self.rows(query, *parameters)
+        return value
