@@ -12,9 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from forecourt.platform import log
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.settings import CONFIG_VARIABLE, Settings, load
+from forecourt.platform.settings import CONFIG_VARIABLE, load
 
 
 class Commands(typer.core.TyperGroup):
@@ -45,13 +44,6 @@ def common(
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
 
 
-def prepare() -> Settings:
-    """The settings of this process, with logging set up by them."""
-    settings = load(os.environ)
-    log.set_up(settings.log_level, settings.log_format)
-    return settings
-
-
 @app.command()
 def up(demo: Annotated[bool, typer.Option(help="Add a demo organisation and simulated stations.")] = False) -> None:
     """Run everything on this machine, until Ctrl-C."""
@@ -63,25 +55,25 @@ def up(demo: Annotated[bool, typer.Option(help="Add a demo organisation and simu
 @app.command()
 def gateway() -> None:
     """Run one gateway: the stations' sockets."""
-    from forecourt.app import gateway_process
+    from forecourt.app.entry import run
 
-    gateway_process.main(prepare())
+    run("gateway")
 
 
 @app.command()
 def web() -> None:
     """Run the web: console, API and live socket."""
-    from forecourt.app import web_process
+    from forecourt.app.entry import run
 
-    web_process.main(prepare())
+    run("web")
 
 
 @app.command()
 def worker() -> None:
     """Run a worker: durable jobs and the dispatcher."""
-    from forecourt.app import worker_process
+    from forecourt.app.entry import run
 
-    worker_process.main(prepare())
+    run("worker")
 
 
 @app.command()

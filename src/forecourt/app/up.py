@@ -13,19 +13,21 @@ import socket
 import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 import msgspec
 from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 
-from forecourt.app.bootstrap import Bootstrapped, ensure
 from forecourt.app.supervisor import Service, Supervisor
 from forecourt.app.welcome import welcome
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.process import Child, FolderLock
 from forecourt.platform.errors import ForecourtError, SettingsError
-from forecourt.platform.migrate import migrate
 from forecourt.platform.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from forecourt.app.bootstrap import Bootstrapped
 
 #: How long the processes may take until they listen.
 LISTEN_TIMEOUT_S = 60.0
@@ -58,10 +60,14 @@ def migrate_only(settings: Settings) -> list[str]:
         return asyncio.run(_migrate_embedded(settings))
     if settings.migrate_url is None:
         raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
+    from forecourt.platform.migrate import migrate
+
     return migrate(settings.migrate_url, login_of(settings.database_url))
 
 
 async def _migrate_embedded(settings: Settings) -> list[str]:
+    from forecourt.platform.migrate import migrate
+
     with FolderLock(settings.data_dir.absolute() / "up.lock"):
         async with EmbeddedPostgres(settings.data_dir) as postgres:
             return await asyncio.to_thread(migrate, postgres.admin_url, login_of(postgres.app_url))
@@ -178,8 +184,11 @@ async def start_servers(
     return complete, postgres, nats
 
 
-async def prepare_database(settings: Settings, console: Console, *, demo: bool) -> Bootstrapped | None:
+async def prepare_database(settings: Settings, console: Console, *, demo: bool) -> "Bootstrapped | None":
     """Migrates and makes sure that somebody can sign in; does neither to a database whose owner's URL is not given."""
+    from forecourt.app.bootstrap import ensure
+    from forecourt.platform.migrate import migrate
+
     assert settings.database_url is not None
     if settings.migrate_url is None:
         console.print(f"{PREFIX}MIGRATE_URL is not set: the database is used as it is.", style="yellow")
@@ -197,14 +206,15 @@ def login_of(url: str) -> str:
 
 
 async def start_processes(
-    settings: Settings, supervisor: Supervisor, bootstrapped: Bootstrapped | None, *, demo: bool
+    settings: Settings, supervisor: Supervisor, bootstrapped: "Bootstrapped | None", *, demo: bool
 ) -> None:
     """Starts every process and waits until the gateway and the web listen; raises ProcessFailed if one ends."""
     env = child_environment(settings)
     host = reachable(settings.host)
     names = ["gateway", *(f"gateway-{n}" for n in range(2, settings.gateway_workers + 1)), "web", "worker"]
     for name in names:
-        await supervisor.start(service(settings, env, name, [name.partition("-")[0]]))
+        entry = ["-m", "forecourt.app.entry", name.partition("-")[0]]
+        await supervisor.start(service(settings, env, name, entry))
     listening = asyncio.gather(*(until_listening(host, port) for port in (settings.web_port, settings.ocpp_port)))
     done, _ = await asyncio.wait(
         (listening, supervisor.failed), timeout=LISTEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
@@ -215,7 +225,7 @@ async def start_processes(
     if not done:
         raise ForecourtError(f"Nothing listens after {LISTEN_TIMEOUT_S:g} s. The logs are in {settings.data_dir}/log.")
     if demo:
-        arguments = ["simulate", "--demo", "--url", f"ws://{host}:{settings.ocpp_port}/ocpp"]
+        arguments = ["-m", "forecourt.simulator", "--demo", "--url", f"ws://{host}:{settings.ocpp_port}/ocpp"]
         if bootstrapped is not None:
             arguments += ["--api", f"http://{host}:{settings.web_port}"]
         await supervisor.start(service(settings, stranger_environment(bootstrapped), "simulator", arguments))
@@ -223,9 +233,9 @@ async def start_processes(
 
 
 def service(settings: Settings, env: Mapping[str, str], name: str, arguments: list[str]) -> Service:
-    """One process: this very program with another command, writing to a log of its name."""
+    """One process: this very Python with other arguments, writing to a log of its name."""
     child = Child(
-        [sys.executable, "-m", "forecourt.cli", *arguments],
+        [sys.executable, *arguments],
         log=settings.data_dir / "log" / f"{name}.log",
         env=env,
         death_signal=signal.SIGTERM,
@@ -241,7 +251,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return env | {"PYTHONUNBUFFERED": "1"}
 
 
-def stranger_environment(bootstrapped: Bootstrapped | None) -> dict[str, str]:
+def stranger_environment(bootstrapped: "Bootstrapped | None") -> dict[str, str]:
     """What the simulator gets: a key to the API, as any customer would, and no other setting of ours."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     if bootstrapped is not None and bootstrapped.api_key is not None:

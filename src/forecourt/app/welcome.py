@@ -1,17 +1,21 @@
 """What a person reads when Forecourt is up: where to look, how to sign in, where it is kept, how to stop it."""
 
+from typing import TYPE_CHECKING
+
 from rich.box import ROUNDED
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from forecourt.app.bootstrap import Bootstrapped
 from forecourt.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from forecourt.app.bootstrap import Bootstrapped
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  compared with, not listened on
 
 
-def welcome(settings: Settings, bootstrapped: Bootstrapped | None, *, demo: bool) -> Panel:
+def welcome(settings: Settings, bootstrapped: "Bootstrapped | None", *, demo: bool) -> Panel:
     """The summary; shows a password only of the demo, which is no secret."""
     host = "localhost" if settings.host in EVERYWHERE else settings.host
     rows = Table.grid(padding=(0, 2))

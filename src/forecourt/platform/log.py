@@ -14,7 +14,7 @@ REDACTED = "[redacted]"
 #: How deep nested values are searched for secrets; what lies deeper is hidden as a whole.
 REDACT_DEPTH = 6
 #: Libraries that speak once per request or query, which belongs to metrics.
-CHATTY = ("psycopg.pool", "procrastinate", "nats", "uvicorn.access", "yoyo")
+CHATTY = ("psycopg.pool", "procrastinate", "nats", "picows", "uvicorn.access", "yoyo")
 
 
 def set_up(

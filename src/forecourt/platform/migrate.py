@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 import yoyo.exceptions
-from procrastinate.schema import SchemaManager
 from psycopg import sql
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.migrations import Migration, MigrationStep, read_migrations
@@ -163,6 +162,8 @@ def _install_jobs(connection: psycopg.Connection[Any]) -> None:
     row = connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone()
     if row is not None and row[0] is not None:
         return
+    from procrastinate.schema import SchemaManager  # late, because it loads the whole queue
+
     with connection.transaction():
         # Plain bytes: the schema has percent signs and many statements, and takes no parameters.
         connection.execute(SchemaManager.get_schema().encode())
