@@ -115,4 +115,6 @@ class Notes:
 
     def lines(self) -> tuple[str, ...]:
         """As `name path`, to be counted by the first word."""
+        if not self.met:
+            return ()
         return tuple(f"{deviation} {path}" for deviation, path in self.met)

@@ -68,7 +68,7 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _decode_frame = msgspec.json.Decoder(Frame).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_SALVAGED_ID = re.compile(rb'\s*\[\s*2\s*,\s*"([^"\\\x00-\x1f]{1,36})"\s*,')
+_SALVAGED_ID = re.compile(rb'\s*\[\s*2\s*,\s*"([ !#-\[\]-~]{1,36})"\s*,')
 #: How many elements a message of each type may have.
 _LENGTHS = {2: range(4, 5), 3: range(3, 4), 4: range(3, 6), 5: range(3, 6), 6: range(4, 5)}
 
@@ -136,7 +136,7 @@ def _explain(raw: bytes, version: Version) -> FrameFault:
         salvaged = _SALVAGED_ID.match(raw)
         if salvaged is None:
             return _unusable(None, ErrorCode.RPC_FRAMEWORK, "the frame is not valid JSON", version)
-        message_id = salvaged[1].decode("ascii", "replace")
+        message_id = salvaged[1].decode("ascii")
         return _unusable(message_id, ErrorCode.FORMAT, "the frame is not valid JSON", version)
     if not isinstance(frame, list) or not frame:
         return _unusable(None, ErrorCode.RPC_FRAMEWORK, "a frame must be a JSON array with elements", version)
