@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -47,11 +47,14 @@ HEAD_STATES: Final = (
     "Offline",
 )
 
-Search = Annotated[str, Parameter(query="q", max_length=100)]
-StateWord = Annotated[str, Parameter(query="state", max_length=64)]
-Slug = Annotated[str, Parameter(max_length=64)]
-Identity = Annotated[str, Parameter(max_length=255)]
-PageNumber = Annotated[int, Parameter(ge=1, le=MAX_PAGE)]
+#: PostgreSQL keeps no NUL in a text.
+_TEXT: Final = r"^[^\x00]*$"
+Search = Annotated[str, QueryParameter(name="q", max_length=100, pattern=_TEXT)]
+StateWord = Annotated[str, QueryParameter(name="state", max_length=64)]
+Slug = Annotated[str, QueryParameter(max_length=64, pattern=_TEXT)]
+PageNumber = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
+Chosen = Annotated[str, QueryParameter(name="station", max_length=255, pattern=_TEXT)]
+Identity = Annotated[str, PathParameter(max_length=255, pattern=_TEXT)]
 WebRequest = Request[Any, Any, Any]
 
 
@@ -229,13 +232,13 @@ def station_pages(
         shown_state: StateWord = "",
         site: Slug = "",
         page: PageNumber = 1,
-        station: Identity = "",
+        chosen: Chosen = "",
     ) -> Response[Any]:
         viewer = await authenticate(request)
         if viewer is None:
             return to_sign_in(request)
         known = shown_state if shown_state in STATION_STATES else ""
-        return await pages.show(request, viewer, Filters(search=search, state=known, site=site, page=page), station)
+        return await pages.show(request, viewer, Filters(search=search, state=known, site=site, page=page), chosen)
 
     @get("/stations/points", include_in_schema=False)
     async def points(request: Request[Any, Any, Any]) -> Response[Any]:

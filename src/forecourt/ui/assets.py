@@ -6,11 +6,12 @@ kept by browsers for ever.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
 from msgspec import Struct
 
 from forecourt.ui.errors import AssetsMissing, AssetUnknown
@@ -23,6 +24,7 @@ MEDIA_TYPES: Final = {
     ".json": "application/json",
     ".woff2": "font/woff2",
 }
+MAX_NAME_LENGTH: Final = 100
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -70,7 +72,9 @@ def assets_route(assets: Assets) -> HTTPRouteHandler:
     """GET /static/{name}: needs no sign-in, holds nothing private."""
 
     @get(f"{PREFIX}/{{name:str}}", include_in_schema=False, sync_to_thread=False, opt={"public": True})
-    def asset(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+    def asset(
+        name: Annotated[str, PathParameter(max_length=MAX_NAME_LENGTH)], request: Request[Any, Any, Any]
+    ) -> Response[bytes]:
         found = assets.find(name)
         headers = {"cache-control": FOR_EVER, "vary": "accept-encoding"}
         content = found.content

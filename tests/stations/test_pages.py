@@ -1,0 +1,224 @@
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient
+
+from forecourt.access import Access
+from forecourt.app.screens import screens
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from forecourt.stations import store
+from forecourt.stations.live import LiveStations
+from forecourt.stations.model import STATE_PRIORITY, STATION_STATES, station_state
+from tests.conftest import Database
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant
+from tests.support import FakeClock
+
+_numbers = itertools.count(1)
+PAGE = {"accept": "text/html"}
+
+
+@pytest_asyncio.fixture
+async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
+    """A deployment with its pages."""
+    settings = Settings(
+        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, database_pool_size=2
+    )
+    bus = await Bus.connect(nats_url)
+    async with Pool(database.url, "forecourt_app", size=2) as db:
+        access = Access(db, settings.secret(), clock)
+        seen = screens(settings, db, bus, clock, access)
+        app = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+        made = House(database, db, app, clock)
+        yield made
+        await made.close()
+    await bus.close()
+
+
+async def signed_in(house: House, tenant: Tenant) -> AsyncClient:
+    client = house.client(headers={"origin": BASE, **PAGE})
+    answer = await client.post("/sign-in", data={"email": await tenant.operator(), "password": PASSWORD})
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def add_station(
+    house: House,
+    tenant: Tenant,
+    connectors: Sequence[str] = (),
+    *,
+    connected: bool = True,
+    lease: str = "1 hour",
+    own_state: str | None = None,
+    error_code: str | None = None,
+    **columns: Any,
+) -> str:
+    """Registers a station of which its gateway holds the socket; returns its identity."""
+    identity = columns.pop("identity", f"CP{next(_numbers):05d}")
+    columns = {"tenant_id": tenant.tenant_id, "identity": identity, **columns}
+    places = [(number, 1, state) for number, state in enumerate(connectors, 1)]
+    places += [(0, 0, own_state)] if own_state else []
+    with house.admin() as connection:
+        row = connection.execute(
+            f"INSERT INTO stations ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
+            " RETURNING station_id",
+            list(columns.values()),
+        ).fetchone()
+        assert row is not None
+        gateway = f"gateway of {identity}"
+        connection.execute(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + %s::interval)",
+            (gateway, lease),
+        )
+        connection.execute(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, %s, 'ocpp2.0.1', now(), now())",
+            (row[0], tenant.tenant_id, gateway if connected else None),
+        )
+        for evse, connector, state in places:
+            connection.execute(
+                "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at, error_code)"
+                " VALUES (%s, %s, %s, %s, %s, now(), %s)",
+                (row[0], evse, connector, tenant.tenant_id, state, error_code),
+            )
+    return str(identity)
+
+
+async def states(house: House, tenant: Tenant, **asked: Any) -> dict[str, str]:
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        rows, _ = await store.list_for_page(conn, tenant.tenant_id, limit=500, **asked)
+    return {row.identity: row.state for row in rows}
+
+
+async def test_the_database_and_the_gateway_find_the_same_word_for_a_station(house: House, tenant: Tenant) -> None:
+    wanted = {}
+    for pair in [(), *itertools.combinations_with_replacement(STATE_PRIORITY, 2)]:
+        wanted[add_station(house, tenant, pair)] = station_state(True, pair)
+        wanted[add_station(house, tenant, pair, connected=False)] = station_state(False, pair)
+    assert await states(house, tenant) == wanted
+
+
+async def test_the_station_itself_speaks_only_when_it_is_faulted(house: House, tenant: Tenant) -> None:
+    fine = add_station(house, tenant, ["Charging"], own_state="Unavailable")
+    broken = add_station(house, tenant, ["Charging"], own_state="Faulted")
+    assert await states(house, tenant) == {fine: "Charging", broken: "Faulted"}
+
+
+async def test_a_station_whose_gateway_died_is_offline(house: House, tenant: Tenant) -> None:
+    identity = add_station(house, tenant, ["Charging"], lease="-1 second")
+    assert await states(house, tenant) == {identity: "Offline"}
+
+
+async def test_a_search_takes_every_character_as_itself(house: House, tenant: Tenant) -> None:
+    percent = add_station(house, tenant, identity="A%B", name="Fast lane")
+    underscore = add_station(house, tenant, identity="A_B")
+    backslash = add_station(house, tenant, identity="A\\B")
+    add_station(house, tenant, identity="AxB")
+    assert set(await states(house, tenant, search="A%B")) == {percent}
+    assert set(await states(house, tenant, search="a_b")) == {underscore}
+    assert set(await states(house, tenant, search="A\\B")) == {backslash}
+    assert set(await states(house, tenant, search="fast LANE")) == {percent}
+
+
+async def test_counts_of_states_add_up_to_the_stations_of_the_organisation(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    add_station(house, tenant, ["Charging"])
+    add_station(house, tenant, ["Charging"])
+    add_station(house, tenant, ["Faulted"], connected=False)
+    add_station(house, stranger, ["Charging"])
+    totals = await LiveStations(house.db).totals(tenant.tenant_id)
+    assert totals == {
+        **{f"totals.n.{state}": 0 for state in STATION_STATES},
+        "totals.n.Charging": 2,
+        "totals.n.Offline": 1,
+        "totals.stations": 3,
+    }
+
+
+async def test_a_page_arrives_whole_with_the_state_and_power_of_each_station(house: House, tenant: Tenant) -> None:
+    identity = add_station(house, tenant, ["Faulted"], error_code="GroundFailure", name="Yard 1", max_power_w=22_000)
+    page = await (await signed_in(house, tenant)).get("/stations")
+    assert page.status_code == 200
+    for piece in (
+        f'data-live-state="station.{identity}.state"',
+        "Yard 1",
+        "GroundFailure",
+        "of 22\N{NO-BREAK SPACE}kW",
+    ):
+        assert piece in page.text
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "private, no-store"
+
+
+async def test_a_page_never_shows_a_station_of_another_organisation(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    theirs = add_station(house, stranger, ["Charging"], latitude=52.5, longitude=13.4)
+    ours = add_station(house, tenant, ["Charging"], latitude=52.5, longitude=13.4)
+    client = await signed_in(house, tenant)
+    for path in ("/stations", f"/stations?q={theirs}", f"/stations?station={theirs}", "/stations/points"):
+        assert f"station.{theirs}." not in (await client.get(path)).text
+    assert [point["id"] for point in (await client.get("/stations/points")).json()] == [ours]
+    gone = await client.get(f"/stations/{theirs}/panel")
+    assert gone.status_code == 404
+    assert "no such station" in gone.text
+
+
+async def test_a_list_goes_on_after_fifty_and_keeps_its_filters(house: House, tenant: Tenant) -> None:
+    for number in range(51):
+        add_station(house, tenant, ["Available"], identity=f"{tenant.tenant_id}-P{number:02d}")
+    add_station(house, tenant, ["Charging"])
+    client = await signed_in(house, tenant)
+    first = (await client.get("/stations?state=Available")).text
+    assert first.count('<tr role="row" data-row=') == 50
+    assert "1–50 of 51" in first  # noqa: RUF001
+    assert "/stations?state=Available&amp;page=2" in first
+    second = (await client.get("/stations?state=Available&page=2")).text
+    assert second.count('<tr role="row" data-row=') == 1
+    assert f"{tenant.tenant_id}-P50" in second
+
+
+async def test_a_fault_is_told_with_its_cause_and_the_next_step(house: House, tenant: Tenant) -> None:
+    identity = add_station(house, tenant, ["Faulted", "Available"], error_code="GroundFailure")
+    panel = (await (await signed_in(house, tenant)).get(f"/stations/{identity}/panel")).text
+    assert "earth leakage protection has tripped" in panel
+    assert "Send an electrician" in panel
+
+
+async def test_an_organisation_without_stations_is_told_how_to_begin(house: House, tenant: Tenant) -> None:
+    page = (await (await signed_in(house, tenant)).get("/stations")).text
+    assert "Connect your first station" in page
+    assert "ws://forecourt.test:9000/ocpp/CP1" in page
+
+
+async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(house: House) -> None:
+    answer = await house.client(headers=PAGE).get("/stations?state=Faulted")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/sign-in?next=%2Fstations%3Fstate%3DFaulted"
+
+
+@pytest.mark.parametrize("query", ["state=Levitating", "site=nowhere&q=nothing", "station=unknown", "page=9999"])
+async def test_an_address_that_asks_for_nothing_known_still_answers(house: House, tenant: Tenant, query: str) -> None:
+    add_station(house, tenant, ["Available"])
+    assert (await (await signed_in(house, tenant)).get(f"/stations?{query}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/stations?q=%00", "/stations?station=%00", "/stations?page=0", "/stations/%00/panel"]
+)
+async def test_an_address_that_can_not_be_meant_is_refused(house: House, tenant: Tenant, path: str) -> None:
+    assert (await (await signed_in(house, tenant)).get(path)).status_code == 400
+
+
+async def test_what_a_station_calls_itself_is_never_taken_for_markup(house: House, tenant: Tenant) -> None:
+    add_station(house, tenant, ["Faulted"], name='<img src=x onerror="alert(1)">', error_code="<b>x</b>")
+    page = (await (await signed_in(house, tenant)).get("/stations")).text
+    assert "<img src=x" not in page
+    assert "<b>x</b>" not in page
