@@ -27,7 +27,7 @@ _EXPONENT_LIMIT = 18
 #: The exponents of OCPP's own units.
 _POWERS = (1.0, 10.0, 100.0, 1000.0)
 
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:[eE][+-]?[0-9]{1,2})?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
 
 # Looking a member up in its enum costs more than all the rest that is done with it.
 _REGISTER = Measurand.ENERGY_IMPORT_REGISTER
