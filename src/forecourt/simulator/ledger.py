@@ -2,7 +2,7 @@
 
 A line: `kind` (start, update, meter, stop), `session` (the simulator's key), `station`, `version`, `evse`, `at`,
 `register_wh`, `seq` (2.x), `transaction` (as the CSMS knows it), `action`, `payload` as sent, `answer` as received,
-`duplicate` (a copy that was sent on purpose) and `acked_at` (real time).
+`message_id` (of the CALL that was answered), `duplicate` (a copy that was sent on purpose) and `acked_at` (real time).
 """
 
 from collections.abc import Iterator
@@ -41,6 +41,7 @@ class Ledger:
             "station": station.identity,
             "version": station.dialect.subprotocol,
             "transaction": transaction,
+            "message_id": said.message_id,
             "action": said.action,
             "payload": sent,
             "answer": answer,

@@ -179,7 +179,7 @@ class Link:
     def _send(self, said: Said, duplicate: bool = False) -> None:
         assert self._wire is not None
         self._number += 1
-        message_id = f"{self._prefix}-{self._number}"
+        said.message_id = message_id = f"{self._prefix}-{self._number}"
         said.sent = said.payload() if callable(said.payload) else said.payload
         if self.cut_in is not None and said.kind >= Kind.STATUS:
             self.cut_in -= 1

@@ -35,6 +35,7 @@ class Said:
         "facts",
         "failed",
         "kind",
+        "message_id",
         "payload",
         "ready",
         "role",
@@ -61,6 +62,8 @@ class Said:
         self.facts = facts
         self.then, self.failed, self.ready = then, failed, ready
         self.attempts = 0
+        #: Of the CALL that carried it last; empty before it was sent.
+        self.message_id = ""
         self.sent: Payload | None = None
         self.answer: Payload | None = None
 
