@@ -122,5 +122,5 @@ def test_power_and_state_of_charge_are_the_latest() -> None:
 def test_invented_units_do_not_fill_the_memory() -> None:
     for number in range(measure.RULE_LIMIT + 100):
         measure.rule(("SoC", f"unit{number}", 0, "L1", "EV", "Trigger"))
-    assert len(measure._rules) <= measure.RULE_LIMIT
+    assert len(measure.RULES) <= measure.RULE_LIMIT
     assert measure.rule(("Voltage", "V", 0, "L1", "EV", "Trigger"))[0] is Measurand.VOLTAGE

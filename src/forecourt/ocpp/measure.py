@@ -26,6 +26,10 @@ _EXPONENT_LIMIT = 18
 
 #: The exponents of OCPP's own units.
 _POWERS = (1.0, 10.0, 100.0, 1000.0)
+_WHOLE_POWERS = (1, 10, 100, 1000)
+
+#: Digits that can't leave 64 bits, whatever the unit.
+_SHORT = 15
 
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
 
@@ -43,6 +47,8 @@ def scaled(text: str, exponent: int) -> int | None:
     Plain decimals, with or without an exponent of their own. A comma is no decimal point: whether it parts
     thousands or decimals is the station's secret.
     """
+    if text.isdecimal() and len(text) <= _SHORT:
+        return int(text) * _WHOLE_POWERS[exponent]
     try:
         product = float(text) * _POWERS[exponent]
     except ValueError:
@@ -147,19 +153,19 @@ Word = str | UnsetType
 Key = tuple[Word, Word, int, Word, Word, Word]
 
 #: Rules by the words of a sampled value, filled as they are met. Stations use a few dozen; the bound is for the
-#: units that a 2.x station may invent.
-_rules: dict[Key, Rule] = {}
+#: units that a 2.x station may invent. Readable from outside, for the call of `rule` costs as much as the look-up.
+RULES: dict[Key, Rule] = {}
 RULE_LIMIT = 4096
 
 
 def rule(key: Key) -> Rule:
     """The rule for (measurand, unit, multiplier, phase, location, context), with the defaults of OCPP for what is
     left out: an import register in Wh, periodic, at the outlet, of all phases."""
-    known = _rules.get(key)
+    known = RULES.get(key)
     if known is None:
         known = _make_rule(key)
-        if len(_rules) < RULE_LIMIT:
-            _rules[key] = known
+        if len(RULES) < RULE_LIMIT:
+            RULES[key] = known
     return known
 
 

@@ -137,13 +137,12 @@ def _latest(values: Sequence[m.MeterValue]) -> datetime:
 def _samples(values: Sequence[m.MeterValue | m.TransactionData], notes: Notes) -> tuple[Sample, ...]:
     """Every value that can be understood; the others are noted."""
     samples: list[Sample] = []
-    scaled, rule_of = measure.scaled, measure.rule
+    scaled, known = measure.scaled, measure.RULES.get
     for value in values:
         at = measure.utc(value.timestamp)
         for sampled in value.sampled_value:
-            measurand, exponent, phase, location, context, special = rule_of(
-                (sampled.measurand, sampled.unit, 0, sampled.phase, sampled.location, sampled.context)
-            )
+            words = (sampled.measurand, sampled.unit, 0, sampled.phase, sampled.location, sampled.context)
+            measurand, exponent, phase, location, context, special = known(words) or measure.rule(words)
             text = sampled.value
             if sampled.format is _SIGNED:
                 samples.append(Sample(at, measurand, 0, phase, location, context, text))

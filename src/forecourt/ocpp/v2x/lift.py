@@ -108,7 +108,7 @@ def _token(token: v201.IdTokenType | v21.IdTokenType) -> Token:
 def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: Notes) -> tuple[Sample, ...]:
     """Every value that can be understood; the others are noted."""
     samples: list[Sample] = []
-    scaled, rule_of = measure.scaled_number, measure.rule
+    scaled, known = measure.scaled_number, measure.RULES.get
     for value in values:
         at = measure.utc(value.timestamp)
         for sampled in value.sampled_value:
@@ -117,9 +117,8 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
             measured_in = sampled.unit_of_measure
             if measured_in is not UNSET:
                 unit, multiplier = measured_in.unit, measured_in.multiplier or 0
-            measurand, exponent, phase, location, context, special = rule_of(
-                (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
-            )
+            words = (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
+            measurand, exponent, phase, location, context, special = known(words) or measure.rule(words)
             number = scaled(sampled.value, exponent)
             if number is None:
                 notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
