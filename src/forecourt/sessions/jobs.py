@@ -5,7 +5,7 @@ import structlog
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
-from forecourt.sessions.review import QUIET, closing_time, review
+from forecourt.sessions.review import closing_time, review
 
 log = structlog.get_logger(__name__)
 

@@ -91,10 +91,11 @@ class Holder(Struct, frozen=True, kw_only=True):
 class Commander:
     """Owns the way from a verb to a station and back."""
 
-    def __init__(self, pool: Pool, bus: Bus, clock: Clock) -> None:
+    def __init__(self, pool: Pool, bus: Bus, clock: Clock, deadline_s: float = CALL_DEADLINE_S) -> None:
         self._pool = pool
         self._bus = bus
         self._clock = clock
+        self._deadline_s = deadline_s
 
     async def call(
         self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True
@@ -155,7 +156,7 @@ class Commander:
             )
         request = CallRequest(
             identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
-            deadline_s=CALL_DEADLINE_S, command_id=command_id,
+            deadline_s=self._deadline_s, command_id=command_id,
         )  # fmt: skip
         answer = await self._carry(holder, request)
         await self._record(tenant_id, command_id, action, answer)
@@ -175,7 +176,7 @@ class Commander:
     async def _carry(self, holder: Holder, request: CallRequest) -> CallAnswer:
         subject = CALL_SUBJECT.format(gateway_id=holder.gateway_id)
         try:
-            data = await self._bus.request(subject, msgspec.json.encode(request), CALL_DEADLINE_S + BUS_GRACE_S)
+            data = await self._bus.request(subject, msgspec.json.encode(request), self._deadline_s + BUS_GRACE_S)
         except NoResponders:
             return CallAnswer(offline=True)
         except BusTimeout:

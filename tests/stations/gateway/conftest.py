@@ -81,7 +81,7 @@ class Rig:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What a query by the superuser returns."""
-        return self.admin.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+        return self.admin.execute(query, parameters).fetchall()
 
     def tenant(self, name: str = "Org") -> int:
         """An organisation of that name, made if it is missing."""

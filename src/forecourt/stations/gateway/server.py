@@ -97,6 +97,8 @@ class Gateway:
 
     async def drain(self) -> None:
         """Finish what is in work, close every socket, give up the lease. New messages stay with their stations."""
+        if self.draining:
+            return
         self.draining = True
         deadline = self.clock.monotonic() + DRAIN_DEADLINE_S
         while any(connection.working for connection in self.connections) and self.clock.monotonic() < deadline:
