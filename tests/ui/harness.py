@@ -259,11 +259,13 @@ class Registry:
 QUERIES = ("list_for_page", "list_sites", "find_station", "list_connectors")
 
 
-def application(fleet: Fleet, *, signed_in: bool = True, pace: Pace | None = None) -> tuple[Litestar, Hub]:
-    """The page, its assets and its socket over a fleet. The queries of `stations.store` are answered by it."""
+def application(
+    fleet: Fleet, replace: Callable[[object, str, object], None], *, signed_in: bool = True, pace: Pace | None = None
+) -> tuple[Litestar, Hub]:
+    """The page, its assets and its socket over a fleet, which `replace` lets answer the queries of `stations.store`."""
     registry = Registry(fleet)
     for name in QUERIES:
-        setattr(store, name, getattr(registry, name))
+        replace(store, name, getattr(registry, name))
     assets = Assets.load()
     shell = Shell(
         assets=assets,
@@ -293,7 +295,7 @@ def application(fleet: Fleet, *, signed_in: bool = True, pace: Pace | None = Non
 
 async def serve(size: int, port: int) -> None:
     fleet = Fleet(size)
-    app, _ = application(fleet)
+    app, _ = application(fleet, setattr)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fleet.breathe())

@@ -1,0 +1,225 @@
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright, expect
+
+from tests.ui.conftest import Serve
+from tests.ui.harness import Fleet
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DEADLINE_MS = 30_000
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+REPORT_VIOLATIONS = (
+    "addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
+)
+SPACE = "\N{NO-BREAK SPACE}"
+
+OpenPage = Callable[..., Awaitable[tuple[Page, "Complaints"]]]
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
+
+
+class Complaints:
+    """What the browser found wrong with a page: refused by its policy, thrown, or not loaded."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+
+    def heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.all.append(message.text)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=DEADLINE_MS)
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
+    """`page, complaints = await open_page(address, viewport=..., color_scheme=...)`; closed after the test."""
+    opened: list[Page] = []
+
+    async def open_one(address: str, **arguments: Any) -> tuple[Page, Complaints]:
+        page = await browser.new_page(**{"viewport": DESK, **arguments})
+        opened.append(page)
+        page.set_default_timeout(DEADLINE_MS)
+        complaints = Complaints()
+        page.on("console", complaints.heard)
+        page.on("pageerror", lambda fault: complaints.all.append(str(fault)))
+        await page.add_init_script(REPORT_VIOLATIONS)
+        await page.goto(address)
+        return page, complaints
+
+    yield open_one
+    for page in opened:
+        await page.close()
+
+
+async def live(page: Page) -> None:
+    await expect(page.locator("html")).to_have_attribute("data-connection", "live")
+
+
+def a_fleet() -> Fleet:
+    """A station of every kind that looks different."""
+    fleet = Fleet(24)
+    for number, state in enumerate(("Charging", "Faulted", "Offline", "SuspendedEV", "Unavailable", "Available")):
+        fleet.cells[f"station.CP000{number}.state"] = state
+        fleet.cells[f"station.CP000{number}.error"] = "GroundFailure" if state == "Faulted" else None
+    return fleet
+
+
+async def test_what_a_station_says_is_seen_without_a_reload(serve: Serve, open_page: OpenPage) -> None:
+    fleet = a_fleet()
+    async with serve(fleet) as address:
+        page, complaints = await open_page(f"{address}/stations")
+        await live(page)
+        row = page.locator('[data-row="CP0005"]')
+        await expect(row.locator("[data-word]")).to_have_text("Available")
+        await fleet.say(
+            {
+                "station.CP0005.state": "Charging",
+                "station.CP0005.power_w": 7_250,
+                "station.CP0005.energy_wh": 12_345,
+                "station.CP0005.soc_pct": 41,
+            }
+        )
+        await expect(row.locator("[data-word]")).to_have_text("Charging")
+        await expect(row.locator("td.power > [data-live]")).to_have_text(f"7.3{SPACE}kW")
+        await expect(row.locator("td.energy > [data-live]")).to_have_text(f"12.35{SPACE}kWh")
+        await expect(row.get_by_text("battery")).to_have_text(f"battery 41{SPACE}%")
+        await expect(page.locator('[data-live="totals.n.Charging"]')).to_have_text(
+            str(list(fleet.cells.values()).count("Charging"))
+        )
+        assert complaints.all == []
+
+
+async def test_a_lost_connection_is_said_and_heals_with_what_happened_meanwhile(
+    serve: Serve, open_page: OpenPage
+) -> None:
+    fleet = a_fleet()
+    async with serve(fleet) as address:
+        page, _ = await open_page(f"{address}/stations")
+        await live(page)
+    await expect(page.locator("#connection")).to_have_text("Live connection lost, reconnecting …")
+    fleet.cells["station.CP0005.power_w"] = 4_200
+    async with serve(fleet, port=urlsplit(address).port):
+        await live(page)
+        await expect(page.locator("#connection")).to_be_hidden()
+        await expect(page.locator('[data-row="CP0005"] td.power > [data-live]')).to_have_text(f"4.2{SPACE}kW")
+
+
+async def test_a_chosen_station_is_shown_beside_the_list_and_kept_in_the_address(
+    serve: Serve, open_page: OpenPage
+) -> None:
+    fleet = a_fleet()
+    async with serve(fleet) as address:
+        page, complaints = await open_page(f"{address}/stations")
+        await live(page)
+        await page.locator('[data-row-link="CP0001"]').click()
+        panel = page.locator("#panel")
+        await expect(panel).to_contain_text("earth leakage protection has tripped")
+        await expect(panel).to_contain_text("Send an electrician")
+        assert page.url.endswith("?station=CP0001")
+        await fleet.say({"station.CP0001.power_w": 1_500})
+        await expect(panel.locator('[data-live="station.CP0001.power_w"]')).to_have_text(f"1.5{SPACE}kW")
+        await page.reload()
+        await expect(panel).to_contain_text("earth leakage protection has tripped")
+        await page.keyboard.press("Escape")
+        await expect(panel).to_be_hidden()
+        assert "station=" not in page.url
+        assert complaints.all == []
+
+
+async def test_the_page_can_be_used_with_the_keyboard_alone(serve: Serve, open_page: OpenPage) -> None:
+    async with serve(a_fleet()) as address:
+        page, _ = await open_page(f"{address}/stations")
+        await live(page)
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        await page.keyboard.press("/")
+        await expect(page.get_by_label("Search")).to_be_focused()
+        await page.keyboard.type("CP0001")
+        await expect(page.locator("[data-row]")).to_have_count(1)
+        assert "q=CP0001" in page.url
+        await page.get_by_label("Search").fill("")
+        await expect(page.locator("[data-row]")).to_have_count(24)
+        await page.locator('[data-row-link="CP0000"]').focus()
+        await page.keyboard.press("ArrowDown")
+        await expect(page.locator('[data-row-link="CP0001"]')).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#panel h2")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator('[data-row-link="CP0001"]')).to_be_focused()
+
+
+async def test_a_theme_is_remembered_and_there_at_the_first_paint(serve: Serve, open_page: OpenPage) -> None:
+    async with serve(a_fleet()) as address:
+        page, _ = await open_page(f"{address}/stations", color_scheme="dark")
+        await page.get_by_role("button", name="Dark / light").click()
+        await expect(page.locator("html")).to_have_attribute("data-theme", "light")
+        answer = await page.reload()
+        assert answer is not None
+        assert '<html lang="en" data-theme="light">' in await answer.text()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(
+    serve: Serve, open_page: OpenPage, scheme: str, viewport: ViewportSize
+) -> None:
+    async with serve(a_fleet()) as address:
+        page, complaints = await open_page(f"{address}/stations", color_scheme=scheme, viewport=viewport)
+        await live(page)
+        await page.locator("#chart canvas").wait_for()
+        await page.locator("#map canvas").wait_for(state="attached")
+        await page.locator('[data-row-link="CP0001"]').click()
+        await expect(page.locator("#panel h2")).to_be_visible()
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate(
+            "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
+            "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
+        )
+        assert found == [], json.dumps(found, indent=1)
+        assert complaints.all == []
+
+
+async def test_nothing_sticks_out_at_the_width_of_a_phone(serve: Serve, open_page: OpenPage) -> None:
+    async with serve(a_fleet()) as address:
+        page, _ = await open_page(f"{address}/stations?station=CP0001", viewport={"width": 320, "height": 700})
+        await live(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == 320
+        await expect(page.get_by_role("button", name="Close")).to_be_in_viewport()
+
+
+async def test_a_page_of_an_organisation_without_stations_breaks_no_rule(serve: Serve, open_page: OpenPage) -> None:
+    async with serve(Fleet(0)) as address:
+        page, complaints = await open_page(f"{address}/stations")
+        await expect(page.get_by_role("heading", name="Connect your first station")).to_be_visible()
+        assert complaints.all == []
