@@ -44,6 +44,8 @@ class Stub:
         self.passwords: dict[str, str] = {}
         self.boot_status = "Accepted"
         self.interval_s = 300
+        #: Gives a new id to every StartTransaction, as a CSMS that keeps no books.
+        self.forgets = False
         self.connections: dict[str, ServerConnection] = {}
         self.handshakes: list[str] = []
         #: Asked before an answer leaves: "answer", "silence", "cut", or an OCPP error code.
@@ -51,6 +53,7 @@ class Stub:
         self._server: Server | None = None
         self._transactions: dict[tuple[Any, ...], int] = {}
         self._numbers = itertools.count(1)
+        self._ids = itertools.count(1)
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._changed = asyncio.Condition()
 
@@ -162,7 +165,9 @@ class Stub:
                     payload["meterStart"],
                     payload["timestamp"],
                 )
-                number = self._transactions.setdefault(key, len(self._transactions) + 1)
+                if self.forgets:
+                    self._transactions.pop(key, None)
+                number = self._transactions.setdefault(key, next(self._ids))
                 status = self.tokens.get(payload["idTag"], "Accepted")
                 return {"transactionId": number, "idTagInfo": {"status": status}}
             case "TransactionEvent" if "idToken" in payload:

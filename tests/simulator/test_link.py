@@ -221,3 +221,21 @@ async def test_one_call_at_a_time_is_under_way(bench: Bench, version: str) -> No
     bench.pass_time(300)
     await station.link.drained()
     assert under_way["most"] == 1
+
+
+async def test_a_csms_that_hangs_up_without_an_answer_is_not_dialled_at_once_again(bench: Bench) -> None:
+    bench.stub.mood = lambda heard: "cut"
+    station = bench.station("2.1", terms=Terms(backoff_first_s=3_600, backoff_most_s=3_600))
+    station.power_on()
+    await bench.stub.until(lambda: station.counts.connects == 1 and not bench.stub.connections)
+    await asyncio.sleep(0.05)
+    assert station.counts.connects == 1
+    assert not station.link.online
+
+
+async def test_a_copy_that_is_answered_with_another_transaction_is_noticed(bench: Bench) -> None:
+    station = await bench.booted("1.6", chances=Chances(duplicate=1.0))
+    bench.stub.forgets = True
+    begin(bench, station)
+    await station.link.drained()
+    assert station.counts.duplicates_answered_differently == 1

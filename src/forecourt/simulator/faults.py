@@ -51,14 +51,13 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chances(msgspec.Struct, frozen=True, kw_only=True):
-    """Shares 0..1 of what is hit. `cut`, `offline` and `fault` count sessions; `duplicate` counts billing messages;
-    `reorder` counts replays after an outage."""
+    """Shares 0..1 of what is hit: `cut` and `offline` of the sessions, `duplicate` of the billing messages, `reorder`
+    of the replays after an outage."""
 
     cut: float = 0.0
     offline: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
-    fault: float = 0.0
 
 
 class Counts(msgspec.Struct, kw_only=True):

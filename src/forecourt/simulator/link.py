@@ -19,6 +19,8 @@ from forecourt.simulator.wire import Payload, Refused
 
 #: The most a station stores; beyond it the oldest meter value is given up.
 QUEUE_LIMIT = 20_000
+#: Failed connections that are counted; the pause has long reached its most by then.
+MOST_FAILURES = 16
 #: After so many silent CALLs in a row the station takes the line for dead.
 TIMEOUTS_BEFORE_REDIAL = 2
 
@@ -81,7 +83,9 @@ class Link:
         self._duplicates: list[Said] = []
         self._holding = False
         self._silent = 0
+        #: Connections in a row that brought no answer; the pause before the next one grows with them.
         self._failures = 0
+        self._answered_here = False
         self._number = 0
         self._prefix = f"{rng.getrandbits(48):012x}"
         self._drained: list[asyncio.Future[None]] = []
@@ -214,7 +218,8 @@ class Link:
         if settled is None:
             return
         said, duplicate = settled
-        self._silent = 0
+        self._silent = self._failures = 0
+        self._answered_here = True
         self.counts.calls_answered += 1
         if duplicate and said.answer is not None and said.answer.get("transactionId") != answer.get("transactionId"):
             self.counts.duplicates_answered_differently += 1
@@ -322,8 +327,11 @@ class Link:
         self.pump()
 
     def up(self, connection: Connection) -> None:
+        if self._wire is not None or not self._wanted:
+            connection.end(Cut.ABORT)
+            return
         self._wire = connection
-        self._failures = 0
+        self._answered_here = False
         self.counts.connects += 1
         self._holding = True
         self._owner.on_up()
@@ -337,6 +345,8 @@ class Link:
         if self._wire is not connection:
             return
         self._wire = None
+        if not self._answered_here:
+            self._failures = min(self._failures + 1, MOST_FAILURES)
         self._put_back()
         for said in [s for s in self.queue if s.kind in (Kind.BOOT, Kind.CHATTER)]:
             self.queue.remove(said)
@@ -355,7 +365,7 @@ class Link:
                 try:
                     await dial(self.address, self)
                 except (OSError, TimeoutError, WSError) as fault:
-                    self._failures = min(self._failures + 1, 16)
+                    self._failures = min(self._failures + 1, MOST_FAILURES)
                     self.counts.connects_refused += 1
                     self.counts.last_refusal = f"connect: {fault}"[:200]
         finally:

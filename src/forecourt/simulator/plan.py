@@ -73,7 +73,7 @@ def plan(sessions: Sequence[Session], seed: int, mix: str = "mix", prefix: str =
 
 def identity(name: str) -> str:
     """A station's name as OCPP allows it in a URL, at most 48 characters."""
-    return re.sub(r"[^A-Za-z0-9_.:-]", "-", name)[:48]
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:48]
 
 
 def token_of(session: Session) -> str:

@@ -177,7 +177,7 @@ class Player:
             password=fleet.password(options.secret, part.identity) if options.secret else None,
             local=fleet.local_address(options.url, index),
             rng=Random(f"{options.seed}/{part.identity}/station"),  # noqa: S311
-            habits=self._habits(plays[0].session.start),
+            habits=self._habits(part.plays[0].session.start),
             chances=options.chances,
             counts=counts,
             terms=options.terms,
