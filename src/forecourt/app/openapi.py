@@ -1,15 +1,16 @@
 """The OpenAPI 3.1 document: made from the routes themselves, completed with what the framework doesn't know.
 
-That is who may ask, which problems a route answers with, and that unknown members of a request are refused.
+That is who may ask, which problems a route answers with, and what msgspec accepts and writes.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
-from litestar import Litestar, Router, get
+from litestar import Litestar, Response, Router, get
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -58,50 +59,95 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
         dependencies=dict(dependencies),
         openapi_config=OpenAPIConfig(title="Forecourt", version=version, summary=summary, description=DESCRIPTION),
     )
-    raw = described.openapi_schema.to_schema()
-    made: dict[str, Any] = _renamed(raw)
-    problem = msgspec.json.schema_components([Problem], ref_template=_REF + "{name}")[1]
-    components = made["components"]
-    components["schemas"].update(problem)
-    components["responses"] = {
-        "Problem": {
-            "description": "Something else went wrong.",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}}},
-        }
-    }
-    components["securitySchemes"] = {
-        SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, as `POST /api/v1/keys` gives it."}
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(described.openapi_schema.to_schema()))
+    operations = [
+        (made["paths"][route.path_format][method.lower()], handler)
+        for route in described.routes
+        if isinstance(route, HTTPRoute) and route.path_format in made["paths"]
+        for method, (handler, _) in route.route_handler_map.items()
+        if method.lower() in made["paths"][route.path_format]
+    ]
+    schema_of, schemas = _schemas([handler for _, handler in operations])
+    for operation, handler in operations:
+        _complete(operation, handler, schema_of)
+    made["components"] = {
+        "schemas": schemas,
+        "responses": {
+            "Problem": {
+                "description": "Something else went wrong.",
+                "content": {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}}},
+            }
+        },
+        "securitySchemes": {
+            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, made by `POST /api/v1/keys`."}
+        },
     }
     made["security"] = [{SECURITY: []}]
     made["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
-    for route in described.routes:
-        if isinstance(route, HTTPRoute) and route.path_format in made["paths"]:
-            for method, (handler, _) in route.route_handler_map.items():
-                operation = made["paths"][route.path_format].get(method.lower())
-                if operation is not None:
-                    _complete(operation, handler, components["schemas"])
     return made
 
 
-def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: dict[str, Any]) -> None:
+def _schemas(handlers: Sequence[HTTPRouteHandler]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """The schema of each body that goes in or out, and the components they refer to.
+
+    msgspec itself tells what it accepts and writes, so that the document can't promise anything else.
+    """
+    bodies = {body for handler in handlers for body in (_request_body(handler), *_answers(handler)) if body is not None}
+    ordered = [*sorted(bodies, key=str), Problem]
+    made, components = msgspec.json.schema_components(ordered, ref_template=_REF + "{name}")
+    text = msgspec.json.encode([list(made), components]).decode()
+    # Pages are called after what they list.
+    for name in components:
+        if match := _PAGE.match(name):
+            better = f"{match[1]}Page"
+            text = text.replace(f'"{_REF}{name}"', f'"{_REF}{better}"').replace(f'"{name}":', f'"{better}":')
+    renamed, named = msgspec.json.decode(text)
+    return dict(zip(ordered, renamed, strict=True)), named
+
+
+def _request_body(handler: HTTPRouteHandler) -> Any:
+    field = handler.parsed_fn_signature.parameters.get("data")
+    return None if field is None else field.annotation
+
+
+def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
+    """What a route may return, without the envelope that sets its status."""
+    annotation = handler.parsed_fn_signature.return_type.annotation
+    if get_origin(annotation) is Response:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, UnionType):
+        return get_args(annotation)
+    return () if annotation is type(None) else (annotation,)
+
+
+def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: Mapping[Any, Any]) -> None:
+    """Makes what the framework wrote of one route whole and true."""
     operation["operationId"] = handler.handler_name
     verb: Verb = handler.opt.get("verb", Verb.READ)
     roles = f"Needs the role {' or '.join(roles_for(verb))}."
     operation["description"] = " ".join(filter(None, (operation.get("description"), roles)))
+    for parameter in operation.get("parameters", ()):
+        field = handler.parsed_fn_signature.parameters[parameter["name"]]
+        bounds = {key: value for key, value in parameter["schema"].items() if key not in ("oneOf", "type", "enum")}
+        parameter["schema"] = bounds | msgspec.json.schema(field.raw)
     problems: list[type[ForecourtError]] = [Unauthenticated, Forbidden, *handler.opt.get("problems", ())]
+    responses = operation["responses"]
+    responses.pop("400", None)
+    for answer in responses.values():
+        for content in answer.get("content", {}).values():
+            parts = [schema_of[body] for body in _answers(handler)]
+            content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
     if operation.get("parameters") or "requestBody" in operation:
         problems.append(RequestInvalid)
-    operation["responses"].pop("400", None)
     by_status: dict[int, list[type[ForecourtError]]] = {}
     for problem in problems:
         by_status.setdefault(problem.status, []).append(problem)
     for status, group in sorted(by_status.items()):
-        operation["responses"][str(status)] = _problem_response(status, group)
+        responses[str(status)] = _problem_response(status, group)
     if "requestBody" in operation:
-        operation["responses"]["413"] = _problem_response(413, ())
-        for content in operation["requestBody"]["content"].values():
-            schemas[content["schema"]["$ref"].removeprefix(_REF)]["additionalProperties"] = False
-    operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+        responses["413"] = _problem_response(413, ())
+        operation["requestBody"]["content"] = {"application/json": {"schema": schema_of[_request_body(handler)]}}
+    responses["default"] = {"$ref": "#/components/responses/Problem"}
 
 
 def _problem_response(status: int, problems: Sequence[type[ForecourtError]]) -> dict[str, Any]:
@@ -112,13 +158,3 @@ def _problem_response(status: int, problems: Sequence[type[ForecourtError]]) -> 
             problem.code: {"value": {**problem().problem(), "request_id": "4f1c0a7be2d95630"}} for problem in problems
         }
     return {"description": "\n\n".join(texts), "content": {MEDIA_TYPE: content}}
-
-
-def _renamed(raw: dict[str, Any]) -> dict[str, Any]:
-    """Calls the pages of a list after what they list: `StationPage`, not after the module it is written in."""
-    names = {name: f"{match[1]}Page" for name in raw["components"]["schemas"] if (match := _PAGE.match(name))}
-    text = msgspec.json.encode(raw).decode()
-    for name, better in names.items():
-        text = text.replace(f'"{_REF}{name}"', f'"{_REF}{better}"').replace(f'"{name}":', f'"{better}":')
-    renamed: dict[str, Any] = msgspec.json.decode(text)
-    return renamed

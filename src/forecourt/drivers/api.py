@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
@@ -14,14 +14,24 @@ from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 
+UID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 Uid = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=MAX_UID_LENGTH,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]+$",
+        pattern=UID_PATTERN,
         description="What the station sends: the serial number of a card, an eMAID, ... Compared without case.",
         examples=["04A2B1C3D4E5F6"],
+    ),
+]
+UidInPath = Annotated[
+    str,
+    PathParameter(
+        min_length=1,
+        max_length=MAX_UID_LENGTH,
+        pattern=UID_PATTERN,
+        description="The token's uid, in whatever case.",
     ),
 ]
 TokenType = Annotated[
@@ -94,7 +104,7 @@ async def list_tokens(
 
 
 @get("/tokens/{uid:str}", opt={"problems": [TokenUnknown]}, summary="Show a token", tags=["tokens"])
-async def find_token(uid: FromPath[Uid], actor: Asker, db: Database) -> Token:
+async def find_token(uid: UidInPath, actor: Asker, db: Database) -> Token:
     async with db.tenant(actor.tenant_id) as conn:
         return await service.find_token(conn, actor.tenant_id, uid)
 
@@ -105,7 +115,7 @@ async def find_token(uid: FromPath[Uid], actor: Asker, db: Database) -> Token:
     summary="Change a token",
     tags=["tokens"],
 )
-async def change_token(uid: FromPath[Uid], data: JSONBody[TokenChange], actor: Asker, db: Database) -> Token:
+async def change_token(uid: UidInPath, data: JSONBody[TokenChange], actor: Asker, db: Database) -> Token:
     async with db.tenant(actor.tenant_id) as conn:
         return await service.change_token(conn, actor, uid, _columns(data))
 
@@ -117,7 +127,7 @@ async def change_token(uid: FromPath[Uid], data: JSONBody[TokenChange], actor: A
     description="From then on it is unknown. To keep what was decided about it, set its status to `blocked` instead.",
     tags=["tokens"],
 )
-async def delete_token(uid: FromPath[Uid], actor: Asker, db: Database) -> None:
+async def delete_token(uid: UidInPath, actor: Asker, db: Database) -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await service.delete_token(conn, actor, uid)
 

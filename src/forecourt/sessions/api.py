@@ -16,7 +16,7 @@ from forecourt.sessions import store
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import SampleRow, SessionRow
-from forecourt.stations.api.fields import Identity, StationCommander
+from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
     StationBusy,
@@ -94,7 +94,8 @@ async def list_sessions(
     actor: Asker,
     db: Database,
     station: Annotated[
-        str | None, QueryParameter(description="Only those at the station of this id.", max_length=255)
+        str | None,
+        QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
     ] = None,
     status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
     limit: Limit = 50,
@@ -156,7 +157,7 @@ async def list_samples(
     tags=["sessions"],
 )
 async def start(
-    station: FromPath[Identity],
+    station: IdentityInPath,
     data: JSONBody[Start],
     actor: Asker,
     db: Database,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from litestar.di import NamedDependency
+from litestar.params import PathParameter
 from msgspec import Meta
 
 from forecourt.stations.commands import Commander
@@ -27,6 +28,9 @@ Identity = Annotated[
         description="The identity by which the station connects: the last segment of its OCPP address.",
         examples=["CP1"],
     ),
+]
+IdentityInPath = Annotated[
+    str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN, description="The station's id.")
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.", examples=[52.52])]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import get, patch, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
@@ -13,7 +13,16 @@ from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
-from forecourt.stations.api.fields import Identity, Latitude, Longitude, SecretKey, SiteName, StationRefresher, Text
+from forecourt.stations.api.fields import (
+    Identity,
+    IdentityInPath,
+    Latitude,
+    Longitude,
+    SecretKey,
+    SiteName,
+    StationRefresher,
+    Text,
+)
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
 from forecourt.stations.model import station_state
@@ -151,7 +160,7 @@ async def create_station(
     tags=["stations"],
 )
 async def change_station(
-    station: FromPath[Identity],
+    station: IdentityInPath,
     data: JSONBody[StationChange],
     actor: Asker,
     db: Database,
@@ -182,7 +191,7 @@ async def list_stations(
     actor: Asker,
     db: Database,
     site: Annotated[
-        str | None, QueryParameter(description="Only those at the site of this slug.", max_length=63)
+        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
     ] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
@@ -198,7 +207,7 @@ async def list_stations(
 
 
 @get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])
-async def find_station(station: FromPath[Identity], actor: Asker, db: Database) -> Station:
+async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Station:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])

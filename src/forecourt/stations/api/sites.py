@@ -75,7 +75,7 @@ async def list_sites(
 
 @get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
 async def find_site(
-    site: Annotated[str, PathParameter(description="Its slug or its id.", max_length=64)],
+    site: Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")],
     actor: Asker,
     db: Database,
 ) -> Site:

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import Verb, audit
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
-from forecourt.stations.api.fields import Identity, StationCommander
+from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
     Refused,
@@ -103,10 +103,12 @@ class CommandShown(Struct, frozen=True, kw_only=True):
     tags=["stations"],
 )
 async def list_messages(
-    station: FromPath[Identity],
+    station: IdentityInPath,
     actor: Asker,
     db: Database,
-    action: FromQuery[ActionName | None] = None,
+    action: Annotated[
+        str | None, QueryParameter(description="Only of this action.", pattern="^[A-Za-z0-9]{1,64}$")
+    ] = None,
     direction: Annotated[Direction | None, QueryParameter(description="Only what came in, or went out.")] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
@@ -133,7 +135,7 @@ async def list_messages(
     tags=["stations"],
 )
 async def list_commands(
-    station: FromPath[Identity],
+    station: IdentityInPath,
     actor: Asker,
     db: Database,
     limit: Limit = 50,
@@ -162,7 +164,7 @@ async def list_commands(
     tags=["stations"],
 )
 async def call_station(
-    station: FromPath[Identity],
+    station: IdentityInPath,
     data: JSONBody[Call],
     actor: Asker,
     db: Database,

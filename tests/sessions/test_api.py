@@ -1,0 +1,275 @@
+"""Sessions and their samples over HTTP, as stations' words left them in the database."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from forecourt.access import Role
+from forecourt.ocpp.neutral import Context, Location, Measurand, Phase
+from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES
+from tests.http import House, Tenant, problem, walk
+
+SESSIONS = "/api/v1/sessions"
+BEGAN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+
+
+def code(
+    measurand: Measurand,
+    phase: Phase = Phase.NONE,
+    location: Location = Location.OUTLET,
+    context: Context = Context.PERIODIC,
+) -> int:
+    return measurand + phase * 2**8 + location * 2**16 + context * 2**24
+
+
+async def a_station(house: House, tenant: Tenant, name: str = "S") -> tuple[str, int]:
+    identity = f"{name}-{tenant.tenant_id}"
+    assert (await (await tenant.client()).post("/api/v1/stations", json={"id": identity})).status_code == 201
+    with house.admin() as connection:
+        row = connection.execute("SELECT station_id FROM stations WHERE identity = %s", (identity,)).fetchone()
+    assert row is not None
+    return identity, int(row[0])
+
+
+def say(
+    connection: psycopg.Connection[Any], tenant: Tenant, station_id: int, transaction_id: str, **columns: Any
+) -> str:
+    """A session as ingest leaves it; returns its id."""
+    values = {
+        "tenant_id": tenant.tenant_id,
+        "station_id": station_id,
+        "transaction_id": transaction_id,
+        "start_key": 1,
+        "started_at": BEGAN,
+        "last_key": 1,
+        "last_at": BEGAN,
+        **columns,
+    }
+    row = connection.execute(
+        f"INSERT INTO sessions ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))}) RETURNING session_id",
+        list(values.values()),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+async def test_a_running_session_shows_its_energy_so_far_and_no_end(house: House, tenant: Tenant) -> None:
+    identity, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        session_id = say(
+            connection,
+            tenant,
+            station_id,
+            "17",
+            evse=1,
+            connector=1,
+            token_uid="04A2",
+            token_status="Accepted",
+            meter_start_wh=1_000,
+            meter_stop_wh=4_600,
+            power_w=7_200,
+            soc_pct=64,
+            charging_state="Charging",
+            seqs="{[0,4),[6,7)}",
+        )
+    shown = (await (await tenant.client(Role.VIEWER)).get(f"{SESSIONS}/{session_id}")).json()
+    assert shown == {
+        "id": session_id,
+        "station": identity,
+        "evse": 1,
+        "connector": 1,
+        "transaction_id": "17",
+        "token": "04A2",
+        "token_status": "Accepted",
+        "started_at": "2026-03-01T08:00:00Z",
+        "ended_at": None,
+        "meter_start_wh": 1_000,
+        "meter_stop_wh": None,
+        "energy_wh": 3_600,
+        "status": "active",
+        "stop_reason": None,
+        "power_w": 7_200,
+        "soc_pct": 64,
+        "charging_state": "Charging",
+        "time_source": "station",
+        "offline": False,
+        "seq_gaps": 2,
+        "closed_from_evidence": False,
+        "notes": [],
+    }
+
+
+async def test_an_ended_session_shows_its_registers_and_no_power(house: House, tenant: Tenant) -> None:
+    _, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        say(
+            connection,
+            tenant,
+            station_id,
+            "18",
+            ended_at=BEGAN + timedelta(hours=1),
+            stop_reason="EVDisconnected",
+            meter_start_wh=1_000,
+            meter_stop_wh=9_500,
+            power_w=11_000,
+            arrival_clock=True,
+            offline=True,
+            notes=["clock was reset"],
+        )
+    (shown,) = (await (await tenant.client()).get(SESSIONS)).json()["items"]
+    assert (shown["status"], shown["stop_reason"]) == ("completed", "EVDisconnected")
+    assert (shown["meter_stop_wh"], shown["energy_wh"], shown["power_w"]) == (9_500, 8_500, None)
+    assert (shown["time_source"], shown["offline"], shown["notes"]) == ("arrival", True, ["clock was reset"])
+
+
+@pytest.mark.parametrize(("first", "last"), [(None, 5), (5, None), (10, 5)])
+async def test_energy_that_nobody_measured_is_null_and_not_zero(
+    house: House, tenant: Tenant, first: int | None, last: int | None
+) -> None:
+    _, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        say(connection, tenant, station_id, "1", meter_start_wh=first, meter_stop_wh=last)
+    (shown,) = (await (await tenant.client()).get(SESSIONS)).json()["items"]
+    assert shown["energy_wh"] is None
+
+
+async def test_sessions_are_filtered_and_walked_newest_first(house: House, tenant: Tenant) -> None:
+    one, one_id = await a_station(house, tenant, "one")
+    two, two_id = await a_station(house, tenant, "two")
+    with house.admin() as connection:
+        for number in range(210):
+            ended = {"ended_at": BEGAN} if number % 2 else {}
+            say(connection, tenant, one_id, str(number), **ended)
+        say(connection, tenant, two_id, "x")
+    client = await tenant.client()
+    everything = await walk(client, SESSIONS, limit=100)
+    assert [each["transaction_id"] for each in everything] == ["x", *(str(n) for n in range(209, -1, -1))]
+    assert len(await walk(client, SESSIONS, station=one, limit=200)) == 210
+    assert [each["id"] for each in await walk(client, SESSIONS, station=two)] == [everything[0]["id"]]
+    assert await walk(client, SESSIONS, station="unknown") == []
+    active = await walk(client, SESSIONS, station=one, status="active")
+    assert len(active) == 105
+    assert all(each["ended_at"] is None for each in active)
+    assert len(await walk(client, SESSIONS, station=one, status="completed")) == 105
+
+
+async def test_samples_are_each_shown_once_in_ocpps_words_and_units(house: House, tenant: Tenant) -> None:
+    _, station_id = await a_station(house, tenant)
+    register, current = code(Measurand.ENERGY_IMPORT_REGISTER), code(Measurand.CURRENT_IMPORT, Phase.L1_N)
+    with house.admin() as connection:
+        session_id = say(connection, tenant, station_id, "17")
+        connection.cursor().executemany(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+            " VALUES (%s, '17', %s, %s, %s, 1, %s)",
+            [
+                (station_id, BEGAN, 1, tenant.tenant_id, [register, 1000, current, 16_123]),
+                (station_id, BEGAN, 2, tenant.tenant_id, [register, 1000]),
+                (
+                    station_id,
+                    BEGAN + timedelta(seconds=60),
+                    3,
+                    tenant.tenant_id,
+                    [code(Measurand.SOC, location=Location.EV, context=Context.END), 6_450],
+                ),
+            ],
+        )
+    path = f"{SESSIONS}/{session_id}/samples"
+    items = await walk(await tenant.client(), path)
+    assert items == [
+        {
+            "at": "2026-03-01T08:00:00Z",
+            "evse": 1,
+            "measurand": "Energy.Active.Import.Register",
+            "phase": None,
+            "location": "Outlet",
+            "context": "Sample.Periodic",
+            "value": 1000,
+            "unit": "Wh",
+        },
+        {
+            "at": "2026-03-01T08:00:00Z",
+            "evse": 1,
+            "measurand": "Current.Import",
+            "phase": "L1-N",
+            "location": "Outlet",
+            "context": "Sample.Periodic",
+            "value": 16.123,
+            "unit": "A",
+        },
+        {
+            "at": "2026-03-01T08:01:00Z",
+            "evse": 1,
+            "measurand": "SoC",
+            "phase": None,
+            "location": "EV",
+            "context": "Transaction.End",
+            "value": 64.5,
+            "unit": "Percent",
+        },
+    ]
+    assert await walk(await tenant.client(), path, limit=1) == items
+
+
+async def test_a_long_curve_is_walked_to_its_end(house: House, tenant: Tenant) -> None:
+    _, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        session_id = say(connection, tenant, station_id, "17")
+        for minute in range(150):
+            readings = [code(Measurand.POWER_IMPORT), minute, code(Measurand.VOLTAGE, Phase.L1), 230_000]
+            connection.execute(
+                "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, readings)"
+                " VALUES (%s, '17', %s, 1, %s, %s)",
+                (station_id, BEGAN + timedelta(minutes=minute, microseconds=7), tenant.tenant_id, readings),
+            )
+    items = await walk(await tenant.client(), f"{SESSIONS}/{session_id}/samples", limit=77)
+    assert [each["value"] for each in items if each["unit"] == "W"] == list(range(150))
+    assert len(items) == 300
+
+
+async def test_nobody_elses_session_is_reached(house: House, tenant: Tenant, stranger: Tenant) -> None:
+    identity, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        session_id = say(connection, tenant, station_id, "17")
+        connection.execute(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, readings)"
+            " VALUES (%s, '17', now(), 1, %s, '{0,1}')",
+            (station_id, tenant.tenant_id),
+        )
+    foreign = await stranger.client()
+    for path in (f"{SESSIONS}/{session_id}", f"{SESSIONS}/{session_id}/samples", f"{SESSIONS}/{uuid4()}"):
+        problem(await foreign.get(path), 404, "session-unknown")
+    problem(await foreign.post(f"{SESSIONS}/{session_id}/stop"), 404, "session-unknown")
+    assert await walk(foreign, SESSIONS) == []
+    assert await walk(foreign, SESSIONS, station=identity) == []
+    async with house.db.tenant(stranger.tenant_id) as conn:
+        for table in ("sessions", "meter_values", "samples"):
+            assert await (await conn.execute(f"SELECT * FROM {table}".encode())).fetchall() == []
+
+
+async def test_only_a_running_session_of_a_connected_station_can_be_stopped(house: House, tenant: Tenant) -> None:
+    _, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        running = say(connection, tenant, station_id, "17")
+        ended = say(connection, tenant, station_id, "18", ended_at=BEGAN)
+    client = await tenant.client(Role.SUPPORT)
+    problem(await client.post(f"{SESSIONS}/{running}/stop"), 409, "station-offline")
+    problem(await client.post(f"{SESSIONS}/{ended}/stop"), 409, "session-ended")
+    problem(await client.post(f"{SESSIONS}/no-uuid/stop"), 404, "not-found")
+    viewer = await tenant.client(Role.VIEWER)
+    problem(await viewer.post(f"{SESSIONS}/{running}/stop"), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "query", ["status=ended", "limit=0", "cursor=AAAA", "cursor=eyJhIjoxfQ", "station=%00", f"station={'x' * 256}"]
+)
+async def test_rubbish_in_a_query_is_refused(tenant: Tenant, query: str) -> None:
+    answer = await (await tenant.client()).get(f"{SESSIONS}?{query}")
+    problem(answer, 400, "cursor-refused" if "cursor" in query else "request-invalid")
+
+
+def test_every_number_that_can_be_stored_has_a_word() -> None:
+    for numbers, words in ((Measurand, MEANINGS), (Phase, PHASES), (Location, LOCATIONS), (Context, CONTEXTS)):
+        assert set(numbers) == set(words)

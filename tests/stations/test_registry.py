@@ -1,0 +1,257 @@
+"""Sites and stations over HTTP: who may connect and how they are."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from forecourt.access import Role
+from forecourt.stations.model import password_hash
+from forecourt.stations.service import slug_of
+from tests.http import SECRET, House, Tenant, problem, walk
+
+SITES = "/api/v1/sites"
+STATIONS = "/api/v1/stations"
+
+
+def stored(house: House, identity: str) -> tuple[Any, ...]:
+    """What gateways read of a station: password hash, version, registration, profile."""
+    with house.admin() as connection:
+        row = connection.execute(
+            "SELECT password_hash, version, registration, security_profile FROM stations WHERE identity = %s",
+            (identity,),
+        ).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+async def a_station(tenant: Tenant, identity: str, **fields: Any) -> dict[str, Any]:
+    answer = await (await tenant.client()).post(STATIONS, json={"id": identity, **fields})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def test_a_station_is_registered_with_its_given_password_which_is_never_shown(
+    house: House, tenant: Tenant
+) -> None:
+    password = "a password from the factory"
+    made = await a_station(
+        tenant,
+        f"CP 1/{tenant.tenant_id}".replace("/", "-"),
+        password=password,
+        security_profile=1,
+        registration="pending",
+        name="Left of the gate",
+        latitude=52.5,
+        longitude=13.4,
+        max_power_w=22_000,
+    )
+    assert "password" not in made
+    assert made["has_password"] is True
+    assert (made["registration"], made["state"], made["connected"]) == ("pending", "Offline", False)
+    assert stored(house, made["id"])[0] == password_hash(SECRET.encode(), password)
+    client = await tenant.client()
+    assert (await client.get(f"{STATIONS}/{made['id']}")).json() == made
+    with house.admin() as connection:
+        audit = connection.execute("SELECT audit::text FROM audit").fetchall()
+    assert not any(password in text for (text,) in audit)
+
+
+@pytest.mark.parametrize("profile", [1, 2])
+async def test_a_password_is_made_where_one_is_needed_and_shown_once(
+    house: House, tenant: Tenant, profile: int
+) -> None:
+    made = await a_station(tenant, f"made-{tenant.tenant_id}", security_profile=profile)
+    assert len(made["password"]) == 40
+    assert stored(house, made["id"])[0] == password_hash(SECRET.encode(), made["password"])
+    assert "password" not in (await (await tenant.client()).get(f"{STATIONS}/{made['id']}")).json()
+
+
+@pytest.mark.parametrize("profile", [0, 3])
+async def test_no_password_is_made_where_none_is_needed(house: House, tenant: Tenant, profile: int) -> None:
+    made = await a_station(tenant, f"bare-{tenant.tenant_id}", security_profile=profile)
+    assert "password" not in made
+    assert made["has_password"] is False
+    client = await tenant.client()
+    changed = (await client.patch(f"{STATIONS}/{made['id']}", json={"security_profile": 1})).json()
+    assert stored(house, made["id"])[0] == password_hash(SECRET.encode(), changed["password"])
+
+
+async def test_an_identity_is_taken_for_the_whole_deployment(tenant: Tenant, stranger: Tenant) -> None:
+    identity = f"taken-{tenant.tenant_id}"
+    await a_station(tenant, identity)
+    for client in (await tenant.client(), await stranger.client()):
+        problem(await client.post(STATIONS, json={"id": identity}), 409, "station-exists")
+    problem(await (await stranger.client()).get(f"{STATIONS}/{identity}"), 404, "station-unknown")
+    problem(await (await stranger.client()).patch(f"{STATIONS}/{identity}", json={}), 404, "station-unknown")
+    assert await walk(await stranger.client(), STATIONS) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"id": ""},
+        {"id": "a:b"},
+        {"id": "a/b"},
+        {"id": ".."},
+        {"id": " a"},
+        {"id": "a "},
+        {"id": "a\x7f"},
+        {"id": "x" * 256},
+        {"id": "a", "security_profile": 4},
+        {"id": "a", "security_profile": "one"},
+        {"id": "a", "registration": "Accepted"},
+        {"id": "a", "password": ""},
+        {"id": "a", "password": "x" * 65},
+        {"id": "a", "password": "tab\t"},
+        {"id": "a", "latitude": 91},
+        {"id": "a", "max_power_w": 0},
+        {"id": "a", "site": True},
+        {"id": "a", "vendor": "said by the station alone"},
+    ],
+)
+async def test_what_could_never_connect_is_refused(tenant: Tenant, body: dict[str, Any]) -> None:
+    client = await tenant.client()
+    problem(await client.post(STATIONS, json=body), 400, "request-invalid")
+    assert await walk(client, STATIONS) == []
+
+
+async def test_only_a_change_of_what_gateways_know_draws_a_new_version(house: House, tenant: Tenant) -> None:
+    made = await a_station(tenant, f"v-{tenant.tenant_id}")
+    client, path = await tenant.client(), f"{STATIONS}/v-{tenant.tenant_id}"
+    version = stored(house, made["id"])[1]
+    for change, draws in [
+        ({"name": "New name"}, False),
+        ({"registration": "rejected"}, True),
+        ({"security_profile": 2}, True),
+        ({"password": "another password"}, True),
+        ({}, False),
+        ({"latitude": None, "id": made["id"]}, False),
+    ]:
+        answer = await client.patch(path, json=change)
+        assert answer.status_code == 200, answer.text
+        now = stored(house, made["id"])[1]
+        assert (now > version) is draws, change
+        version = now
+    problem(await client.patch(path, json={"id": "another"}), 409, "identity-fixed")
+    assert stored(house, made["id"])[0] == password_hash(SECRET.encode(), "another password")
+
+
+async def test_a_station_stands_at_a_site_named_by_slug_or_id(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    site = (await client.post(SITES, json={"name": "Büro Süd", "country": "DE", "time_zone": "Europe/Berlin"})).json()
+    assert site["slug"] == "buro-sud"
+    by_slug = await a_station(tenant, f"s-{tenant.tenant_id}", site="buro-sud")
+    by_id = await a_station(tenant, f"i-{tenant.tenant_id}", site=site["id"])
+    assert by_slug["site"] == by_id["site"] == "buro-sud"
+    await a_station(tenant, f"n-{tenant.tenant_id}")
+    assert [each["id"] for each in await walk(client, STATIONS, site="buro-sud")] == [by_slug["id"], by_id["id"]]
+    moved = (await client.patch(f"{STATIONS}/{by_id['id']}", json={"site": None})).json()
+    assert moved["site"] is None
+    refused = await (await stranger.client()).post(STATIONS, json={"id": "x", "site": site["id"]})
+    problem(refused, 422, "site-refused")
+
+
+async def test_sites_are_listed_shown_and_named_apart(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    made = [(await client.post(SITES, json={"name": "Yard"})).json() for _ in range(3)]
+    assert [site["slug"] for site in made] == ["yard", "yard-2", "yard-3"]
+    problem(await client.post(SITES, json={"name": "Other", "slug": "yard"}), 409, "site-exists")
+    assert await walk(client, SITES, limit=2) == made
+    assert (await client.get(f"{SITES}/yard-2")).json() == made[1]
+    assert (await client.get(f"{SITES}/{made[1]['id']}")).json() == made[1]
+    for path in (f"{SITES}/yard", f"{SITES}/{made[0]['id']}", f"{SITES}/{2**70}"):
+        problem(await (await stranger.client()).get(path), 404, "site-unknown")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 400, "request-invalid"),
+        ({"name": ""}, 400, "request-invalid"),
+        ({"name": "x", "slug": "Not A Slug"}, 400, "request-invalid"),
+        ({"name": "x", "country": "Germany"}, 400, "request-invalid"),
+        ({"name": "x", "longitude": 181}, 400, "request-invalid"),
+        ({"name": "x", "time_zone": "Mars/Olympus"}, 422, "time-zone-refused"),
+    ],
+)
+async def test_a_bad_site_is_refused(tenant: Tenant, body: dict[str, Any], status: int, code: str) -> None:
+    problem(await (await tenant.client()).post(SITES, json=body), status, code)
+
+
+async def test_a_held_station_shows_its_connectors_and_one_word_for_all(house: House, tenant: Tenant) -> None:
+    made = await a_station(tenant, f"live-{tenant.tenant_id}")
+    with house.admin() as connection:
+        gateway = f"gateway-{tenant.tenant_id}"
+        row = connection.execute("SELECT station_id, now() FROM stations WHERE identity = %s", (made["id"],)).fetchone()
+        assert row is not None
+        station_id, now = row
+        connection.execute("INSERT INTO gateways VALUES (%s, %s, %s)", (gateway, now, now + timedelta(minutes=1)))
+        connection.execute(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, %s, 'ocpp2.0.1', %s, %s)",
+            (station_id, tenant.tenant_id, gateway, now, now),
+        )
+        for evse, connector, state in [(0, 0, "Unavailable"), (1, 1, "Charging"), (2, 1, "Available")]:
+            connection.execute(
+                "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                (station_id, evse, connector, tenant.tenant_id, state, now),
+            )
+        client = await tenant.client()
+        shown = (await client.get(f"{STATIONS}/{made['id']}")).json()
+        assert (shown["connected"], shown["state"], shown["protocol"]) == (True, "Charging", "ocpp2.0.1")
+        assert [(each["evse"], each["state"]) for each in shown["connectors"]] == [
+            (0, "Unavailable"),
+            (1, "Charging"),
+            (2, "Available"),
+        ]
+        assert (await client.get(STATIONS)).json()["items"] == [shown]
+        connection.execute("UPDATE gateways SET lease_until = now() WHERE gateway_id = %s", (gateway,))
+        lost = (await client.get(f"{STATIONS}/{made['id']}")).json()
+        assert (lost["connected"], lost["state"]) == (False, "Offline")
+
+
+async def test_more_than_one_page_of_stations_is_walked_without_gap_or_double(house: House, tenant: Tenant) -> None:
+    identities = [f"{tenant.tenant_id}-{number}" for number in range(205)]
+    with house.admin() as connection:
+        connection.cursor().executemany(
+            "INSERT INTO stations (tenant_id, identity) VALUES (%s, %s)",
+            [(tenant.tenant_id, identity) for identity in identities],
+        )
+    client = await tenant.client(Role.VIEWER)
+    assert [each["id"] for each in await walk(client, STATIONS)] == identities
+    assert [each["id"] for each in await walk(client, STATIONS, limit=200)] == identities
+
+
+@pytest.mark.parametrize(
+    "path", [f"{STATIONS}/a%00b", f"{STATIONS}/{'x' * 256}", f"{SITES}/%00", f"{SITES}/A", f"{STATIONS}?site=%00"]
+)
+async def test_rubbish_in_an_address_is_refused(tenant: Tenant, path: str) -> None:
+    problem(await (await tenant.client()).get(path), 400, "request-invalid")
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER, Role.SITE_HOST])
+async def test_roles_that_dont_build_register_nothing(tenant: Tenant, role: Role) -> None:
+    client = await tenant.client(role)
+    for method, path in [("POST", SITES), ("POST", STATIONS), ("PATCH", f"{STATIONS}/x")]:
+        refused = problem(await client.request(method, path, json={"id": "x", "name": "x"}), 403, "forbidden")
+        assert "owner" in refused["needs"]
+
+
+async def test_row_level_security_alone_keeps_stations_apart(house: House, tenant: Tenant, stranger: Tenant) -> None:
+    await (await tenant.client()).post(SITES, json={"name": "Yard"})
+    await a_station(tenant, f"apart-{tenant.tenant_id}", site="yard")
+    async with house.db.tenant(stranger.tenant_id) as conn:
+        for table in ("sites", "stations"):
+            assert await (await conn.execute(f"SELECT * FROM {table}".encode())).fetchall() == []
+            assert (await conn.execute(f"UPDATE {table} SET name = 'taken over'".encode())).rowcount == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("North yard", "north-yard"), ("  --Ä/B  ", "a-b"), ("充电", "site"), ("x" * 80, "x" * 63)]
+)
+def test_a_slug_fits_an_address(name: str, slug: str) -> None:
+    assert slug_of(name) == slug
