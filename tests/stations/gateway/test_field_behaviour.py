@@ -1,0 +1,197 @@
+"""What stations in the field do that breaks simple systems, said to a real socket."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from tests.stations.gateway.conftest import Rig
+from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
+
+
+def status(state: str, when: float, connector: int = 1, **more: Any) -> dict[str, Any]:
+    return {"connectorId": connector, "errorCode": "NoError", "status": state, "timestamp": at(when)} | more
+
+
+async def test_a_16_replay_of_all_statuses_then_meter_values_then_the_stop_ends_available_and_closed(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await station.call("StatusNotification", status("Charging", -59))
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+    async with rig.station("CP1") as station:
+        for state, when in (("SuspendedEV", -40), ("Finishing", -30), ("Available", -20)):
+            await station.call("StatusNotification", status(state, when))
+        await station.call("MeterValues", meter_values(number, 6000, -45))
+        await boot(station)
+        await station.call("MeterValues", meter_values(number, 9000, -25))
+        assert rig.rows("SELECT ended_at FROM sessions") == [(None,)]
+        stop = {"transactionId": number, "meterStop": 8000, "timestamp": at(-30), "reason": "EVDisconnected"}
+        await station.call("StopTransaction", stop)
+    [row] = rig.rows("SELECT meter_stop_wh, ended_at, stop_reason FROM sessions")
+    assert row == (8000, NOW - timedelta(minutes=30), "EVDisconnected")
+    assert rig.rows("SELECT state FROM connectors") == [("Available",)]
+    history = rig.rows("SELECT state FROM connector_history ORDER BY state_at")
+    assert [state for (state,) in history] == ["Charging", "SuspendedEV", "Finishing", "Available"]
+
+
+async def test_an_old_status_that_comes_late_does_not_undo_a_newer_one(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await station.call("StatusNotification", status("Available", -1))
+        await station.call("StatusNotification", status("Faulted", -50, errorCode="GroundFailure"))
+        await station.call("StatusNotification", status("Available", -1))
+    assert rig.rows("SELECT state, error_code FROM connectors") == [("Available", None)]
+    assert rig.rows("SELECT count(*) FROM connector_history") == [(2,)]
+
+
+async def test_a_station_ahead_of_time_is_not_stuck_in_its_last_state_once_its_clock_is_right(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await station.call("StatusNotification", status("Faulted", 600))
+        await station.call("StatusNotification", status("Available", 0.5))
+    assert rig.rows("SELECT state FROM connectors") == [("Available",)]
+
+
+async def test_a_clock_ahead_of_arrival_does_not_bill(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start(when=600)))["transactionId"]
+        stop = {"transactionId": number, "meterStop": 8000, "timestamp": at(660)}
+        await station.call("StopTransaction", stop)
+        await station.call("StopTransaction", stop)
+    [(arrival, began, ended, energy)] = rig.rows(
+        "SELECT arrival_clock, started_at <= now(), ended_at <= now(), meter_stop_wh - meter_start_wh FROM sessions"
+    )
+    assert (arrival, began, ended, energy) == (True, True, True, 7000)
+
+
+async def test_boots_with_a_transaction_running_neither_end_nor_double_it(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+    for _ in range(2):
+        async with rig.station("CP1") as station:
+            await boot(station)
+            await station.call("StatusNotification", status("Available", -20))
+            await station.call("MeterValues", meter_values(number, 5000, -10))
+    assert rig.rows("SELECT ended_at, meter_stop_wh FROM sessions") == [(None, 5000)]
+
+
+async def test_blocked_expired_and_no_credit_tokens_are_told_so_and_their_sessions_kept(rig: Rig) -> None:
+    for version, words in (("ocpp1.6", ("Blocked", "Expired", "Blocked", "Invalid")),):
+        await rig.register(version)
+        for uid, state in (("B", "blocked"), ("E", "expired"), ("N", "no_credit")):
+            rig.token(uid, state)
+        async with rig.station(version, version) as station:
+            for uid, word in zip(("B", "E", "N", "unknown"), words, strict=True):
+                assert (await station.call("Authorize", {"idTag": uid}))["idTagInfo"]["status"] == word
+            late = await station.call("StartTransaction", start(tag="B"))
+            assert late["transactionId"] > 0
+            assert late["idTagInfo"]["status"] == "Blocked"
+    await rig.register("CP2")
+    async with rig.station("CP2", "ocpp2.0.1") as station:
+        for uid, word in (("B", "Blocked"), ("E", "Expired"), ("N", "NoCredit"), ("unknown", "Invalid")):
+            token = {"idToken": {"idToken": uid, "type": "ISO14443"}}
+            assert (await station.call("Authorize", token))["idTokenInfo"]["status"] == word
+    assert rig.rows("SELECT token_uid, token_status FROM sessions") == [("B", "Blocked")]
+
+
+async def test_meter_values_without_units_or_measurands_are_energy_in_wh(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start(meter=0)))["transactionId"]
+        bare = {"timestamp": at(-5), "sampledValue": [{"value": "1500"}]}
+        await station.call("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [bare]})
+    assert rig.rows("SELECT meter_start_wh, meter_stop_wh FROM sessions") == [(0, 1500)]
+
+
+async def test_many_values_of_one_second_are_all_kept_and_said_twice_kept_once(rig: Rig) -> None:
+    await rig.register("CP1")
+
+    def values(*sampled: dict[str, str]) -> dict[str, Any]:
+        return {"connectorId": 1, "meterValue": [{"timestamp": at(-5), "sampledValue": list(sampled)}]}
+
+    current = [{"value": str(n), "measurand": "Current.Import", "unit": "A", "phase": f"L{n}"} for n in (1, 2, 3)]
+    begin = {"value": "7", "context": "Transaction.Begin"}
+    async with rig.station("CP1") as station:
+        for _ in range(2):
+            await station.call("MeterValues", values(*current))
+            await station.call("MeterValues", values({"value": "7"}, begin))
+            await station.call("MeterValues", values(current[0], begin))
+    rows = rig.rows("SELECT measurand, phase, context, value FROM samples ORDER BY 1, 2, 3")
+    assert rows == [(0, 0, 0, 7), (0, 0, 1, 7), (7, 1, 0, 1000), (7, 2, 0, 2000), (7, 3, 0, 3000)]
+
+
+async def test_signed_meter_values_are_kept_byte_for_byte(rig: Rig) -> None:
+    signed = 'OCMF|{"FV":"1.0","GI":"ä"}|{"SD":"3045"}'
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        value = {"timestamp": at(-5), "sampledValue": [{"value": signed, "format": "SignedData"}]}
+        assert await station.call("MeterValues", {"connectorId": 1, "meterValue": [value]}) == {}
+    [(kept,)] = rig.rows("SELECT signed FROM meter_values")
+    assert [text for _, text in json.loads(kept)] == [signed]
+
+
+async def test_data_of_an_unknown_vendor_and_notices_are_answered_as_their_version_wants(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        assert await station.call("DataTransfer", {"vendorId": "x", "data": "1"}) == {"status": "UnknownVendorId"}
+        assert await station.call("FirmwareStatusNotification", {"status": "DownloadFailed"}) == {}
+        assert await station.call("DiagnosticsStatusNotification", {"status": "UploadFailed"}) == {}
+    await rig.register("CP2")
+    async with rig.station("CP2", "ocpp2.0.1") as station:
+        report = {"requestId": 1, "generatedAt": at(0), "seqNo": 2, "tbc": False}
+        assert await station.call("NotifyReport", report) == {}
+        assert await station.call("NotifyReport", report | {"reportData": []}) == {}
+        assert (await station.call("SignCertificate", {"csr": "x"}))["status"] == "Rejected"
+        assert (await station.call("Reset", {"type": "Immediate"}))[2] in ("NotSupported", "NotImplemented")
+        assert "currentTime" in await station.call("Heartbeat", {})
+
+
+async def test_a_deviation_that_can_be_understood_is_served_and_shown_in_the_message_log(rig: Rig) -> None:
+    await rig.register("CP1")
+    odd = start() | {"meterStart": 1000.0, "timestamp": "2026-11-01T10:00:00", "vendorField": 1}
+    async with rig.station("CP1") as station:
+        assert (await station.call("StartTransaction", odd))["transactionId"] > 0
+        await station.call("Authorize", {"idTag": "x"})
+    [(deviations,)] = rig.rows("SELECT deviations FROM messages WHERE action = 'StartTransaction' AND direction = 'i'")
+    for name in ("integer-as-decimal", "time-without-zone", "unknown-field"):
+        assert name in deviations
+
+
+async def test_events_of_a_2x_offline_gap_keep_their_own_times_and_missing_ones_are_seen(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1", "ocpp2.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, -50, 100, evse={"id": 2, "connectorId": 1}))
+        await station.call("TransactionEvent", event("Updated", 3, -30, 3100, offline=True))
+        await station.call("TransactionEvent", event("Updated", 2, -40, 2100, offline=True))
+        await station.call("TransactionEvent", event("Ended", 5, -20, info={"stoppedReason": "PowerLoss"}))
+    [row] = rig.rows("SELECT offline, seqs::text, meter_stop_wh, evse, stop_reason FROM sessions")
+    assert row == (True, "{[0,1),[2,4),[5,6)}", 3100, 2, "PowerLoss")
+
+
+async def test_a_2x_connector_shows_what_its_transaction_says_and_no_more_once_that_ended(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        occupied = {"timestamp": at(-51), "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", occupied)
+        place = {"id": 1, "connectorId": 1}
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=place, info={"chargingState": "Charging"}))
+        assert rig.rows("SELECT shown_state FROM connectors") == [("Charging",)]
+        await station.call("TransactionEvent", event("Updated", 1, -40, info={"chargingState": "SuspendedEV"}))
+        assert rig.rows("SELECT shown_state FROM connectors") == [("SuspendedEV",)]
+        await station.call("TransactionEvent", event("Ended", 2, -30, info={"stoppedReason": "Local"}))
+        assert rig.rows("SELECT shown_state FROM connectors") == [("Occupied",)]
+
+
+async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        await boot(station)
+        await station.call("StatusNotification", status("Available", -40))
+        for minute in range(-39, -30):
+            await station.call("MeterValues", meter_values(number, 4000, minute))
+        other = (await station.call("StartTransaction", start(when=-20)))["transactionId"]
+        assert other != number
+    assert rig.rows("SELECT count(*), count(ended_at) FROM sessions") == [(2, 0)]
