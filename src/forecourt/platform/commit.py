@@ -21,6 +21,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, errors
 
 from forecourt.platform.copyrow import HEADER, TRAILER
+from forecourt.platform.database import DatabaseBusy
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ _ROW_FAULTS = (
     errors.StatementTooComplex,
     errors.TooManyColumns,
 )
-_FAULTS = (psycopg.Error, OSError, TimeoutError)
+_FAULTS = (psycopg.Error, OSError, TimeoutError, DatabaseBusy)
 
 
 class Lane(Struct, frozen=True, kw_only=True):
