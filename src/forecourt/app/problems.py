@@ -84,6 +84,11 @@ def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
     return _response(request, problem, dict(fault.headers or {}))
 
 
+def of_bytes(request: AnyRequest, _fault: UnicodeDecodeError) -> Response[Any]:
+    """A request whose text is none."""
+    return of_ours(request, RequestInvalid("The request is not UTF-8. Send it as UTF-8."))
+
+
 def of_stranger(request: AnyRequest, fault: Exception) -> Response[Any]:
     """What nobody foresaw: told without its inside, written to the log with it."""
     log.error("request failed", fault=type(fault).__name__, exc_info=fault)
@@ -138,5 +143,6 @@ def _wants_page(request: AnyRequest) -> bool:
 HANDLERS: dict[int | type[Exception], Any] = {
     ForecourtError: of_ours,
     HTTPException: of_framework,
+    UnicodeDecodeError: of_bytes,
     Exception: of_stranger,
 }

@@ -1,0 +1,151 @@
+"""The first start, and every start after it."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from forecourt.access import Access, Role
+from forecourt.access.model import SignInRefused
+from forecourt.app.bootstrap import DEMO_EMAIL, ensure
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError, SettingsError
+from forecourt.platform.settings import Settings
+from tests.conftest import Database, Servers
+from tests.http import SECRET
+from tests.support import FakeClock
+
+KEY = "a-key-that-the-environment-gives"
+
+
+@pytest.fixture
+def fresh(servers: Servers) -> Iterator[Database]:
+    with servers.database() as database:
+        yield database
+
+
+@pytest.fixture
+def settings(fresh: Database, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=fresh.url, secret_key=SECRET)
+
+
+def rows(database: Database, query: str) -> list[Any]:
+    with psycopg.connect(database.admin_url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+async def whose(settings: Settings, key: str) -> Any:
+    assert settings.database_url is not None
+    async with Pool(settings.database_url, "forecourt_app", size=1) as db:
+        return await Access(db, settings.secret(), FakeClock()).of_key(key)
+
+
+async def test_an_empty_database_gets_one_organisation_however_often_it_starts(
+    fresh: Database, settings: Settings
+) -> None:
+    first = await ensure(settings, fresh.admin_url, False)
+    assert await ensure(settings, fresh.admin_url, False) == first
+    assert rows(fresh, "SELECT tenant_id, demo FROM organisations") == [(first.tenant_id, False)]
+    assert rows(fresh, "SELECT * FROM api_keys") == []
+    assert rows(fresh, "SELECT * FROM operators") == []
+    assert first.api_key is first.email is first.password is None
+
+
+async def test_the_key_of_the_environment_owns_the_first_organisation(fresh: Database, settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, bootstrap_api_key=KEY)
+    first = await ensure(settings, fresh.admin_url, False)
+    await ensure(settings, fresh.admin_url, False)
+    actor = await whose(settings, KEY)
+    assert (actor.tenant_id, actor.role) == (first.tenant_id, Role.OWNER)
+    assert len(rows(fresh, "SELECT * FROM api_keys")) == 1
+    later = msgspec.structs.replace(settings, bootstrap_api_key=f"{KEY}-2")
+    await ensure(later, fresh.admin_url, False)
+    assert (await whose(settings, f"{KEY}-2")).tenant_id == first.tenant_id
+    assert await whose(settings, KEY) is not None
+
+
+async def test_a_key_that_was_revoked_stays_revoked(fresh: Database, settings: Settings) -> None:
+    settings = msgspec.structs.replace(settings, bootstrap_api_key=KEY)
+    await ensure(settings, fresh.admin_url, False)
+    with psycopg.connect(fresh.admin_url, autocommit=True) as connection:
+        connection.execute("UPDATE api_keys SET revoked_at = now()")
+    await ensure(settings, fresh.admin_url, False)
+    assert await whose(settings, KEY) is None
+
+
+async def test_a_key_too_short_to_keep_anybody_out_is_refused(fresh: Database, settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="FORECOURT_BOOTSTRAP_API_KEY"):
+        await ensure(msgspec.structs.replace(settings, bootstrap_api_key="short"), fresh.admin_url, False)
+
+
+async def test_the_demo_is_the_only_organisation_of_an_empty_database_and_the_same_at_every_start(
+    fresh: Database, settings: Settings
+) -> None:
+    settings = msgspec.structs.replace(settings, bootstrap_api_key=KEY)
+    first = await ensure(settings, fresh.admin_url, True)
+    assert await ensure(settings, fresh.admin_url, True) == first
+    assert rows(fresh, "SELECT name, demo FROM organisations") == [("Demo", True)]
+    assert first.email == DEMO_EMAIL
+    assert first.api_key is not None
+    assert first.password is not None
+    assert (await whose(settings, first.api_key)).tenant_id == (await whose(settings, KEY)).tenant_id
+    kept = settings.data_dir / "demo.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    async with Pool(fresh.url, "forecourt_app", size=1) as db:
+        access = Access(db, settings.secret(), FakeClock())
+        signed_in = await access.sign_in(DEMO_EMAIL, first.password, "::1")
+        assert (signed_in.actor.tenant_id, signed_in.actor.role) == (first.tenant_id, Role.OWNER)
+
+
+async def test_the_demo_stands_beside_an_organisation_that_was_there_before(
+    fresh: Database, settings: Settings
+) -> None:
+    settings = msgspec.structs.replace(settings, bootstrap_api_key=KEY)
+    own = await ensure(settings, fresh.admin_url, False)
+    demo = await ensure(settings, fresh.admin_url, True)
+    assert demo.tenant_id != own.tenant_id
+    assert (await whose(settings, KEY)).tenant_id == own.tenant_id
+    assert (await whose(settings, demo.api_key or "")).tenant_id == demo.tenant_id
+
+
+async def test_a_lost_demo_file_gives_a_new_password_that_works(fresh: Database, settings: Settings) -> None:
+    first = await ensure(settings, fresh.admin_url, True)
+    (settings.data_dir / "demo.json").unlink()
+    second = await ensure(settings, fresh.admin_url, True)
+    assert second.password != first.password
+    async with Pool(fresh.url, "forecourt_app", size=1) as db:
+        access = Access(db, settings.secret(), FakeClock())
+        await access.sign_in(DEMO_EMAIL, second.password or "", "::1")
+        with pytest.raises(SignInRefused):
+            await access.sign_in(DEMO_EMAIL, first.password or "", "::1")
+
+
+async def test_a_demo_file_that_is_none_is_named(fresh: Database, settings: Settings) -> None:
+    (settings.data_dir / "demo.json").write_text("{")
+    with pytest.raises(ForecourtError, match=r"demo\.json"):
+        await ensure(settings, fresh.admin_url, True)
+
+
+async def test_an_ordinary_owner_of_the_tables_is_enough(servers: Servers, tmp_path: Path) -> None:
+    """As on a managed PostgreSQL, where nobody is a superuser and row-level security holds the owner as well."""
+    with servers.database() as database:
+        with psycopg.connect(database.admin_url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS plain_owner")
+            connection.execute("CREATE ROLE plain_owner LOGIN PASSWORD 'plain'")
+            name = connection.info.dbname
+            for table in ("organisations", "operators", "operator_sessions", "api_keys", "audit"):
+                connection.execute(f"ALTER TABLE {table} OWNER TO plain_owner".encode())
+            for table in ("organisations", "operators", "api_keys", "audit"):
+                connection.execute(f"ALTER POLICY of_owner ON {table} TO plain_owner".encode())
+        url = psycopg.conninfo.make_conninfo(database.admin_url, user="plain_owner", password="plain", dbname=name)
+        settings = Settings(data_dir=tmp_path, database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)
+        first = await ensure(settings, url, True)
+        assert (await whose(settings, KEY)).tenant_id == first.tenant_id
+        with psycopg.connect(database.admin_url, autocommit=True) as connection:
+            connection.execute("REASSIGN OWNED BY plain_owner TO CURRENT_USER")
+            connection.execute("DROP OWNED BY plain_owner")
+            connection.execute("DROP ROLE plain_owner")

@@ -1,0 +1,178 @@
+"""What every answer has in common, and what machines ask."""
+
+import jsonschema_rs
+import pytest
+import structlog
+from litestar import get
+
+from forecourt.access import Access
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from tests.conftest import Servers
+from tests.http import SECRET, House, Tenant, problem
+from tests.support import FakeClock
+
+
+async def test_the_document_is_openapi_3_1_and_open_to_everybody(house: House) -> None:
+    answer = await house.client().get("/api/v1/openapi.json")
+    document = answer.json()
+    assert document["openapi"].startswith("3.1.")
+    assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+    operations = [
+        operation
+        for path in document["paths"].values()
+        for method, operation in path.items()
+        if method in ("get", "post", "patch", "delete")
+    ]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        assert {"401", "403", "default"} <= set(operation["responses"])
+        assert any(status.startswith("2") for status in operation["responses"])
+    for name, schema in document["components"]["schemas"].items():
+        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+        assert "." not in name
+    refs = {part.split('"')[0] for part in answer.text.split('"#/components/schemas/')[1:]}
+    assert refs <= set(document["components"]["schemas"])
+
+
+async def test_requests_in_the_document_refuse_unknown_members(house: House) -> None:
+    document = (await house.document()).content
+    for path in document["paths"].values():
+        for method in ("post", "patch"):
+            if "requestBody" in path.get(method, {}):
+                reference = path[method]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+                schema = document["components"]["schemas"][reference.rpartition("/")[2]]
+                assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/api/v2", "/api/v1/stations/a/b/c", "/%00", "/sign-in/x"])
+async def test_an_address_that_is_none_is_a_problem_that_says_where_to_look(house: House, path: str) -> None:
+    assert "/api/v1/openapi.json" in problem(await house.client().get(path), 404, "not-found")["detail"]
+
+
+async def test_a_method_that_is_none_names_those_that_are(house: House, tenant: Tenant) -> None:
+    answer = await (await tenant.client()).put("/api/v1/stations", json={})
+    problem(answer, 405, "method-not-allowed")
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null", b"[]", b'"x"', b'{"name": "\xed\xa0\x80"}'])
+async def test_a_body_that_is_none_is_a_problem(tenant: Tenant, content: bytes) -> None:
+    client = await tenant.client()
+    answer = await client.post("/api/v1/sites", content=content, headers={"content-type": "application/json"})
+    problem(answer, 400, "request-invalid")
+
+
+async def test_a_body_beyond_a_mebibyte_is_refused(tenant: Tenant) -> None:
+    answer = await (await tenant.client()).post("/api/v1/sites", json={"name": "x" * 1024 * 1024})
+    problem(answer, 413, "request-entity-too-large")
+
+
+async def test_every_answer_carries_the_security_headers_and_an_id(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    for path in ("/api/v1/stations", "/api/v1/nothing", "/healthz", "/sign-in"):
+        headers = (await client.get(path)).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "no-store" in headers["cache-control"]
+        assert headers["x-request-id"]
+        assert "server" not in headers
+    kept = await client.get("/healthz", headers={"x-request-id": "from-the-proxy.1"})
+    assert kept.headers["x-request-id"] == "from-the-proxy.1"
+    forged = await client.get("/healthz", headers={"x-request-id": "a b"})
+    assert forged.headers["x-request-id"] != "a b"
+
+
+async def test_machines_learn_that_it_lives_and_what_it_measures(house: House, tenant: Tenant) -> None:
+    nobody = house.client()
+    assert (await nobody.get("/healthz")).text == "ok\n"
+    ready = await nobody.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"database": "ok", "bus": "ok"})
+    await (await tenant.client()).get("/api/v1/stations/nobodys")
+    measured = await nobody.get("/metrics")
+    assert measured.headers["content-type"].startswith("text/plain")
+    assert (
+        'forecourt_http_requests_total{method="GET",route="/api/v1/stations/{station}",status="404"}' in measured.text
+    )
+    assert "nobodys" not in measured.text
+
+
+async def test_it_is_not_ready_without_its_database_and_says_so(house: House, nats_url: str, clock: FakeClock) -> None:
+    bus = await Bus.connect(nats_url)
+    nowhere = "postgresql://forecourt@127.0.0.1:1/none"
+    settings = Settings(database_url=nowhere, nats_url=nats_url, secret_key=SECRET)
+    async with Pool(nowhere, "forecourt_app", size=1, acquire_timeout_s=0.2) as db:
+        away = House(house.database, db, create_app(settings, db, bus, clock), clock)
+        client = away.client()
+        assert (await client.get("/healthz")).status_code == 200
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"database": "away", "bus": "ok"})
+        answer = await client.get("/api/v1/stations", headers={"authorization": "Bearer fc_x"})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert "127.0.0.1" not in answer.text
+        await away.close()
+    await bus.close()
+    async with Pool(house.database.url, "forecourt_app", size=1) as db:
+        deaf = House(house.database, db, create_app(settings, db, bus, clock), clock)
+        ready = await deaf.client().get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"database": "ok", "bus": "away"})
+        await deaf.close()
+
+
+async def test_what_nobody_foresaw_is_told_without_its_inside(
+    house: House, servers: Servers, nats_url: str, clock: FakeClock
+) -> None:
+    @get("/broken", opt={"public": True})
+    async def broken() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    @get("/forgotten")
+    async def forgotten() -> None:
+        raise AssertionError("a route that names nothing is closed")
+
+    settings = Settings(database_url=house.database.url, nats_url=nats_url, secret_key=SECRET)
+    bus = await Bus.connect(nats_url)
+    app = create_app(settings, house.db, bus, clock, screens=[broken, forgotten])
+    made = House(house.database, house.db, app, clock)
+    with structlog.testing.capture_logs() as logs:
+        answer = await made.client().get("/broken")
+        problem(await made.client().get("/forgotten"), 401, "unauthenticated")
+    assert "hunter2" not in answer.text
+    problem(answer, 500, "internal")
+    assert any(event["event"] == "request failed" for event in logs)
+    await made.close()
+    await bus.close()
+
+
+async def test_a_person_who_is_not_signed_in_is_sent_to_sign_in(house: House, nats_url: str, clock: FakeClock) -> None:
+    @get("/stations")
+    async def page() -> str:
+        return "the page"
+
+    settings = Settings(database_url=house.database.url, nats_url=nats_url, secret_key=SECRET)
+    bus = await Bus.connect(nats_url)
+    access = Access(house.db, SECRET.encode(), clock)
+    made = House(
+        house.database, house.db, create_app(settings, house.db, bus, clock, access=access, screens=[page]), clock
+    )
+    answer = await made.client().get("/stations?q=a", headers={"accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fstations%3Fq%3Da")
+    await made.close()
+    await bus.close()
+
+
+async def test_the_log_line_of_a_request_names_the_asker_and_no_secret(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    with structlog.testing.capture_logs() as logs:
+        await client.get("/api/v1/stations?cursor=rubbish-in-a-query")
+        await client.get("/healthz")
+    (line,) = [event for event in logs if event["event"] == "request"]
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/stations", 400)
+    assert line["tenant_id"] == tenant.tenant_id
+    assert client.headers["authorization"].removeprefix("Bearer ") not in str(logs)
+    assert "rubbish" not in str(line)
