@@ -1,6 +1,9 @@
 """The web process: console, API and live socket on one loop, until it is told to stop."""
 
 import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
 
 import structlog
 import uvicorn
@@ -75,9 +78,21 @@ async def run(app: ASGIApp, settings: Settings) -> None:
         timeout_graceful_shutdown=SHUTDOWN_S,
         ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
     log.info("web ready", port=settings.web_port)
     await server.serve()
+    log.info("web stopped")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers, which end the process before the bus and the pool are closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def _wait_for_database(url: str) -> None:
