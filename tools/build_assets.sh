@@ -12,6 +12,14 @@ if ! node_is_new_enough; then
     PATH="$PWD/.venv/bin:$PATH"
     export PATH
 fi
+
+# Node trusts only its own list of authorities; add this machine's, as many networks have one of their own.
+for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+    if [[ -f $bundle ]]; then
+        export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-$bundle}"
+    fi
+done
+
 cd web
 npm ci --no-audit --no-fund --loglevel=error
 npm run build --silent
