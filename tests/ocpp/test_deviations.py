@@ -68,8 +68,10 @@ def test_a_listed_deviation_is_served_and_reported_by_name_and_path(
     case: tuple[Deviation, Version, str, dict[str, Any], str, str, Any],
 ) -> None:
     deviation, version, action, content, path, attribute, value = case
-    decoded = protocol(version).decode_call(action, json.dumps(content).encode())
+    spaced, compact = (json.dumps(content, separators=separators) for separators in (None, (",", ":")))
+    decoded = protocol(version).decode_call(action, compact.encode())
     assert decoded.deviations == (f"{deviation} {path}",)
+    assert protocol(version).decode_call(action, spaced.encode()) == decoded
     found: Any = decoded.request
     for name in attribute.split("."):
         found = getattr(found, name)

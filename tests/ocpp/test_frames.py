@@ -39,9 +39,11 @@ def test_send_and_result_errors_are_messages_of_2_1_alone() -> None:
     assert send.action == "NotifyPeriodicEventStream"
     refused = frames.parse(frames.result_error("9", "FormatViolation", "no"), Version.V21)
     assert isinstance(refused, frames.CallResultError)
-    for raw in (frames.send("9", "X", b"{}"), frames.result_error("9", "X", "")):
+    for raw in (frames.send("9", "X", b"{}"), frames.result_error("9", "X", ""), b'[5,"9"]', b'[6,"9"]'):
         assert fault(raw, Version.V201).code == "MessageTypeNotSupported"
         assert fault(raw, Version.V16).answerable is False
+    for raw in (b'[5,"9"]', b'[6,"9"]'):
+        assert (fault(raw, Version.V21).code, fault(raw, Version.V21).answerable) == ("FormatViolation", False)
 
 
 def test_a_description_is_cut_to_what_ocpp_allows() -> None:

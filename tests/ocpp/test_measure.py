@@ -44,6 +44,13 @@ def test_texts_are_scaled_like_decimals(number: Decimal, exponent: int) -> None:
     assert measure.scaled(str(number), exponent) == exact(number, exponent)
 
 
+def test_ties_are_decided_by_decimals_where_binary_numbers_would_miss_them() -> None:
+    for whole in range(1_000, 3_000):
+        number = Decimal(whole * 10 + 5).scaleb(-4)
+        assert measure.scaled(str(number), 3) == exact(number, 3)
+        assert measure.scaled_number(float(number), 3) == exact(number, 3)
+
+
 @given(st.integers(-(10**9), 10**9), st.integers(0, 4), st.integers(-6, 6))
 def test_numbers_are_scaled_as_the_decimals_they_were_written_as(digits: int, places: int, exponent: int) -> None:
     number = Decimal(digits).scaleb(-places)

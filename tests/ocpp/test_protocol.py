@@ -84,3 +84,11 @@ def test_a_station_s_answer_is_forgiven_as_its_calls_are() -> None:
     decoded = protocol(Version.V16).check_result("GetCompositeSchedule", payload)
     assert (decoded.request.status, decoded.request.connector_id) == ("Accepted", 1)
     assert [line.split()[0] for line in decoded.deviations] == ["letter-case", "number-as-text", "unknown-field"]
+
+
+def test_a_schedule_of_more_decimals_than_allowed_is_served_and_reported() -> None:
+    schedule = b'{"chargingRateUnit":"A","chargingSchedulePeriod":[],"minChargingRate":6.05}'
+    payload = b'{"status":"Accepted","chargingSchedule":' + schedule + b"}"
+    decoded = protocol(Version.V16).check_result("GetCompositeSchedule", payload)
+    assert decoded.request.charging_schedule.min_charging_rate == 6.05
+    assert decoded.deviations == ("finer-step $.chargingSchedule.minChargingRate",)
