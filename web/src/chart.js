@@ -10,7 +10,7 @@ echarts.use([LineChart, GridComponent, TooltipComponent, CanvasRenderer]);
 const WINDOW_MS = 15 * 60_000, SAMPLE_EVERY_MS = 1000;
 
 export function start(element, live) {
-  const chart = echarts.init(element), points = JSON.parse(element.dataset.series || "[]");
+  const chart = echarts.init(element), points = seen(element);
   const font = getComputedStyle(document.body).fontFamily;
   const draw = () => chart.setOption({ series: [{ data: points, showSymbol: points.length < 2 }] });
   const dress = () => {
@@ -34,6 +34,7 @@ export function start(element, live) {
   dress();
   addEventListener("themechange", dress);
   new ResizeObserver(() => chart.resize()).observe(element);
+  addEventListener("pagehide", () => sessionStorage.setItem(keptAs(element), JSON.stringify(points)));
   setInterval(() => {
     const w = live.cell("totals.power_w");
     if (w === undefined || w === null || document.documentElement.dataset.connection !== "live") return;
@@ -42,4 +43,13 @@ export function start(element, live) {
     while (points.length && points[0][0] < now - WINDOW_MS) points.shift();
     if (!document.hidden) draw();
   }, SAMPLE_EVERY_MS);
+}
+
+const keptAs = (element) => `load-${element.dataset.owner}`;
+
+// The server's series if it has one, else what this tab saw before it went from one page to the next.
+function seen(element) {
+  const given = JSON.parse(element.dataset.series || "[]");
+  const kept = given.length ? [] : JSON.parse(sessionStorage.getItem(keptAs(element)) ?? "[]");
+  return [...given, ...kept].filter(([at]) => at > Date.now() - WINDOW_MS);
 }
