@@ -119,6 +119,19 @@ async def test_what_a_station_says_is_seen_without_a_reload(serve: Serve, open_p
         assert complaints.all == []
 
 
+async def test_a_fault_shows_its_code_and_a_lost_station_since_when(serve: Serve, open_page: OpenPage) -> None:
+    fleet = a_fleet()
+    async with serve(fleet) as address:
+        page, _ = await open_page(f"{address}/stations")
+        await live(page)
+        faulted, offline = page.locator('[data-row="CP0001"]'), page.locator('[data-row="CP0002"]')
+        await expect(faulted.get_by_text("GroundFailure")).to_be_visible()
+        await expect(offline.get_by_text("seen")).to_be_visible()
+        await fleet.say({"station.CP0001.state": "Offline", "station.CP0001.error": None})
+        await expect(faulted.locator(".code")).to_be_hidden()
+        await expect(faulted.locator(".since")).to_have_text("seen just now")
+
+
 async def test_a_lost_connection_is_said_and_heals_with_what_happened_meanwhile(
     serve: Serve, open_page: OpenPage
 ) -> None:
