@@ -5,6 +5,7 @@ unanswered messages only, which their stations send again to the next one.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -93,7 +94,7 @@ class Gateway:
         await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
         await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
         for work in (self.commit.run, self._keep_lease, self._keep_roster, self._watch_database, self._sight):
-            self._spawn(work())
+            self._spawn(work(), self._part_ended)
 
     async def drain(self) -> None:
         """Finish what is in work, close every socket, give up the lease. New messages stay with their stations."""
@@ -116,17 +117,23 @@ class Gateway:
         except (psycopg.Error, ForecourtError, TimeoutError):
             log.warning("the lease could not be given up; it runs out by itself")
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended)
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+    @staticmethod
+    def _part_ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             log.critical("a part of the gateway ended", exc_info=task.exception())
             # Serving on without it would break a promise silently: leave at once, stations keep what is unanswered.
             raise SystemExit(1)
+
+    @staticmethod
+    def _errand_ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an errand of the bus failed", exc_info=task.exception())
 
     # -- sockets
 
@@ -150,7 +157,7 @@ class Gateway:
     def evict_elsewhere(self, gateway_id: str, station: Station, epoch: int) -> None:
         """Tell the gateway that held a station before that its socket is stale."""
         word = msgspec.json.encode(Eviction(identity=station.identity, epoch=epoch))
-        self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word))
+        self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word), self._errand_ended)
 
     def count(self, action: str, deviations: tuple[str, ...]) -> None:
         """Count a message taken into work."""
@@ -175,7 +182,7 @@ class Gateway:
 
     async def _on_call(self, _: str, data: bytes, reply: str) -> None:
         # The bus delivers one after the other: waiting here would make every station wait for the slowest.
-        self._spawn(self._serve_call(msgspec.json.decode(data, type=CallRequest), reply))
+        self._spawn(self._serve_call(msgspec.json.decode(data, type=CallRequest), reply), self._errand_ended)
 
     async def _serve_call(self, request: CallRequest, reply_to: str) -> None:
         station = self.roster.get(request.identity)
