@@ -229,10 +229,12 @@ class GroupCommit:
 
     def _tell(self, batch: list[Write], outcome: Outcome) -> None:
         for write in batch:
-            if write.done is None:
+            # Taken off, because what is told usually holds the write: a cycle that only the collector would free.
+            done, write.done = write.done, None
+            if done is None:
                 continue
             try:
-                write.done(write, outcome)
+                done(write, outcome)
             except Exception:
                 # One sender's answer must not keep the others from theirs.
                 log.exception("an answer after commit failed")

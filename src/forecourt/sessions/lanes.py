@@ -103,11 +103,13 @@ REPORTS = Lane(
     columns=(
         "tenant_id int",
         "station_id bigint",
-        "transaction_id text",
         "step smallint",
         "order_key bigint",
         "seq bigint",
         "at timestamptz",
+        "arrival_clock bool",
+        "offline bool",
+        "transaction_id text",
         "evse int",
         "connector int",
         "token_uid text",
@@ -119,8 +121,6 @@ REPORTS = Lane(
         "charging_state text",
         "stop_reason text",
         "remote_start_id int",
-        "arrival_clock bool",
-        "offline bool",
     ),
     merge=(
         # A 2.x station names its transactions itself; of 1.6 ones we know all that exist, the rest are orphans.
@@ -176,11 +176,11 @@ REPORTS = Lane(
 METER_VALUES = Lane(
     name="meter_values",
     columns=(
+        "tenant_id int",
         "station_id bigint",
-        "transaction_id text",
         "at timestamptz",
         "digest bigint",
-        "tenant_id int",
+        "transaction_id text",
         "evse int",
         "readings bigint[]",
         "signed text",

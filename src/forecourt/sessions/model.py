@@ -97,8 +97,10 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
 
     def apply(self, report: TransactionReport, arrived: datetime) -> "Session":
         """Join one report. Applying it again, or in another order, ends in the same session."""
-        key = order_key(report)
-        at, distrusted = billing_time(report.at, arrived)
+        return self.join(report, order_key(report), *billing_time(report.at, arrived))
+
+    def join(self, report: TransactionReport, key: int, at: datetime, distrusted: bool) -> "Session":
+        """`apply` for who knows the report's order key and billing time already."""
         news: dict[str, Any] = {}
         if (key, at) < (self.start_key, self.started_at or at):
             news["start_key"], news["started_at"] = key, at

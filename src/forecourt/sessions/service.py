@@ -5,6 +5,7 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 """
 
 from collections import OrderedDict
+from datetime import datetime
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
@@ -36,6 +37,7 @@ _ACTIVITY: Final = {
 }
 
 _encode = msgspec.json.Encoder().encode
+_at = attrgetter("at")
 
 
 class Sessions:
@@ -60,7 +62,9 @@ class Sessions:
             self._ask(inbound, report.token)
         if report.transaction_id is None:
             return self._start(inbound, report)
-        _add_report(inbound, report)
+        order = order_key(report)
+        at, distrusted = billing_time(report.at, inbound.arrived)
+        _add_report(inbound, report, order, at, distrusted)
         _add_samples(inbound, report.transaction_id, report.evse, report.samples)
         key = (inbound.station.station_id, report.transaction_id)
         known = self._running.get(key)
@@ -69,7 +73,7 @@ class Sessions:
         self._refine(inbound, report, known)
 
         def decide() -> neutral.Answer:
-            session = self._recalled(inbound, key) if known is None else known.apply(report, inbound.arrived)
+            session = self._recalled(inbound, key) if known is None else known.join(report, order, at, distrusted)
             if session is not None:
                 self._remember(inbound.station, session)
             token = None if report.token is None else _decided(inbound.write, report.token)
@@ -202,34 +206,37 @@ def _recall(inbound: Inbound, transaction_id: str) -> None:
     )
 
 
-def _add_report(inbound: Inbound, report: TransactionReport) -> None:
-    station, token = inbound.station, report.token
-    at, distrusted = billing_time(report.at, inbound.arrived)
-    inbound.write.add(
-        REPORTS.name,
-        copyrow.row(
-            copyrow.int4(station.tenant_id),
-            copyrow.int8(station.station_id),
-            copyrow.text(report.transaction_id),
-            copyrow.int2(report.step),
-            copyrow.int8(order_key(report)),
-            copyrow.int8(report.seq),
-            copyrow.timestamp(at),
-            copyrow.int4(report.evse),
-            copyrow.int4(report.connector),
-            copyrow.text(None if token is None else token.uid),
-            copyrow.text(None if token is None else token.type),
-            copyrow.int8(report.meter_first_wh),
-            copyrow.int8(report.meter_last_wh),
-            copyrow.int4(report.power_w),
-            copyrow.int4(report.soc_pct),
-            copyrow.text(report.charging_state),
-            copyrow.text(report.stop_reason),
-            copyrow.int4(report.remote_start_id),
-            copyrow.boolean(distrusted),
-            copyrow.boolean(report.offline),
+_REPORT_COLUMNS: Final = copyrow.count(len(REPORTS.columns))
+_place_in_order = copyrow.fields("hqqq??")
+
+
+def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: datetime, distrusted: bool) -> None:
+    token = report.token
+    parts = (
+        _REPORT_COLUMNS,
+        inbound.station.packed,
+        _place_in_order(
+            copyrow.INT2, report.step, copyrow.INT8, order, copyrow.INT8, report.seq, copyrow.INT8, copyrow.micros(at),
+            copyrow.BOOL, distrusted, copyrow.BOOL, report.offline,
         ),
-    )
+        copyrow.text(report.transaction_id),
+        copyrow.int4(report.evse),
+        copyrow.int4(report.connector),
+        copyrow.text(None if token is None else token.uid),
+        copyrow.text(None if token is None else token.type),
+        copyrow.int8(report.meter_first_wh),
+        copyrow.int8(report.meter_last_wh),
+        copyrow.int4(report.power_w),
+        copyrow.int4(report.soc_pct),
+        copyrow.text(report.charging_state),
+        copyrow.text(report.stop_reason),
+        copyrow.int4(report.remote_start_id),
+    )  # fmt: skip
+    inbound.write.add(REPORTS.name, b"".join(parts))
+
+
+_SAMPLE_COLUMNS: Final = copyrow.count(len(METER_VALUES.columns))
+_moment = copyrow.fields("qq")
 
 
 def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
@@ -237,32 +244,27 @@ def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, sample
 
     The moment is the station's own even where it can't be believed, or a replay would be new each time.
     """
-    station = inbound.station
-    for at, group in groupby(samples, key=attrgetter("at")):
-        taken = list(group)
+    for at, taken in groupby(samples, key=_at):
         readings: list[int] = []
+        signed: list[tuple[int, str]] = []
         for sample in taken:
-            readings.append(_code(sample))
-            readings.append(sample.value)
+            if sample.signed is not None:
+                signed.append((len(readings) // 2, sample.signed))
+            # Measurand, phase, location and context in one number; see the column's comment.
+            readings += (
+                sample.measurand | sample.phase << 8 | sample.location << 16 | sample.context << 24,
+                sample.value,
+            )
         packed = copyrow.int8_array(readings)
-        signed = [[index, sample.signed] for index, sample in enumerate(taken) if sample.signed is not None]
-        kept = _encode(signed) if signed else None
-        digest = int.from_bytes(blake2b(packed + (kept or b""), digest_size=8).digest(), "big", signed=True)
-        inbound.write.add(
-            METER_VALUES.name,
-            copyrow.row(
-                copyrow.int8(station.station_id),
-                copyrow.text(transaction_id),
-                copyrow.timestamp(at),
-                copyrow.int8(digest),
-                copyrow.int4(station.tenant_id),
-                copyrow.int4(evse),
-                packed,
-                copyrow.NULL if kept is None else copyrow.raw(kept),
-            ),
+        kept = _encode(signed) if signed else b""
+        digest = blake2b(packed + kept, digest_size=8).digest()
+        parts = (
+            _SAMPLE_COLUMNS,
+            inbound.station.packed,
+            _moment(copyrow.INT8, copyrow.micros(at), copyrow.INT8, int.from_bytes(digest, "big", signed=True)),
+            copyrow.text(transaction_id),
+            copyrow.int4(evse),
+            packed,
+            copyrow.raw(kept) if signed else copyrow.NULL,
         )
-
-
-def _code(sample: neutral.Sample) -> int:
-    """Measurand, phase, location and context in one number; see the column's comment."""
-    return sample.measurand | sample.phase << 8 | sample.location << 16 | sample.context << 24
+        inbound.write.add(METER_VALUES.name, b"".join(parts))

@@ -80,8 +80,8 @@ def cut(payload: bytes) -> bytes:
     return _encode({"cut": f"{len(payload)} bytes, the first are kept", "head": head})
 
 
-_IN: Final = copyrow.raw(b"i")
-_OUT: Final = copyrow.raw(b"o")
+_COLUMNS: Final = copyrow.count(len(MESSAGES.columns))
+_moment = copyrow.fields("qch")
 
 
 def enter(
@@ -97,17 +97,13 @@ def enter(
     deviations: tuple[str, ...] = (),
 ) -> None:
     """Put one message into a write."""
-    write.add(
-        MESSAGES.name,
-        copyrow.row(
-            copyrow.timestamp(at),
-            copyrow.int4(station.tenant_id),
-            copyrow.int8(station.station_id),
-            _IN if inbound else _OUT,
-            copyrow.int2(kind),
-            copyrow.text(message_id),
-            copyrow.text(action),
-            copyrow.raw(cut(redact(action, payload))),
-            copyrow.text("; ".join(deviations)) if deviations else copyrow.NULL,
-        ),
+    parts = (
+        _COLUMNS,
+        station.packed,
+        _moment(copyrow.INT8, copyrow.micros(at), copyrow.CHAR, b"i" if inbound else b"o", copyrow.INT2, kind),
+        copyrow.text(message_id),
+        copyrow.text(action),
+        copyrow.raw(cut(redact(action, payload))),
+        copyrow.text("; ".join(deviations)) if deviations else copyrow.NULL,
     )
+    write.add(MESSAGES.name, b"".join(parts))

@@ -129,9 +129,9 @@ ACTIVITIES = Lane(
 MESSAGES = Lane(
     name="messages",
     columns=(
-        "at timestamptz",
         "tenant_id int",
         "station_id bigint",
+        "at timestamptz",
         'direction "char"',
         "kind smallint",
         "message_id text",
@@ -141,7 +141,7 @@ MESSAGES = Lane(
     ),
     merge=(
         """
-        INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, action, payload, deviations)
+        INSERT INTO messages (tenant_id, station_id, at, direction, kind, message_id, action, payload, deviations)
         SELECT * FROM stage_messages
         """,
     ),

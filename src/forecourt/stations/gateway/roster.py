@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from psycopg import AsyncConnection
 
 from forecourt.ocpp.neutral import Version
+from forecourt.platform import copyrow
 from forecourt.stations.model import password_hash
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ _CHANGED = """
 
 
 class Station:
-    """One station as the gateway knows it. `connectors` maps (evse, connector) to (state, said at, activity)."""
+    """One station as the gateway knows it. `connectors` maps (evse, connector) to (state, said at, activity).
+
+    `packed` is the tenant and the station as the first two fields of a row, which is all that most rows share.
+    """
 
     __slots__ = (
         "connection",
         "connectors",
         "identity",
+        "packed",
         "password_hash",
         "registration",
         "security_profile",
@@ -54,6 +59,7 @@ class Station:
         self.station_id = station_id
         self.tenant_id = tenant_id
         self.identity = identity
+        self.packed = copyrow.int4(tenant_id) + copyrow.int8(station_id)
         self.security_profile = 1
         self.registration = "accepted"
         self.password_hash: bytes | None = None

@@ -30,6 +30,10 @@ from forecourt.stations.gateway.server import REFUSALS, Gateway
 
 log = structlog.get_logger(__name__)
 
+# A member is looked up in its enum slowly, and this is asked for every frame.
+_TEXT = WSMsgType.TEXT
+_CONTINUATION = WSMsgType.CONTINUATION
+
 #: Bytes of one message, fragments together. Firmware and certificates travel elsewhere; reports come in pages.
 MAX_MESSAGE = 1 << 20
 HANDSHAKE_DEADLINE_S = 20.0
@@ -98,20 +102,20 @@ class _PicowsSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin and self._parts is None:
+        if kind == _TEXT and frame.fin and self._parts is None:
             if self._connection is not None:
                 self._connection.received(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
-        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
+        elif kind in (_TEXT, _CONTINUATION):
             self._fragment(frame)
         elif kind == WSMsgType.BINARY:
             self.close(WSCloseCode.UNSUPPORTED_DATA.value, "OCPP-J speaks text")
 
     def _fragment(self, frame: WSFrame) -> None:
         part = frame.get_payload_as_bytes()
-        if (self._parts is None) == (frame.msg_type == WSMsgType.CONTINUATION):
+        if (self._parts is None) == (frame.msg_type == _CONTINUATION):
             self.close(WSCloseCode.PROTOCOL_ERROR.value, "fragments out of order")
             return
         if self._parts is None:
@@ -130,7 +134,7 @@ class _PicowsSocket(WSListener):
         transport = self._transport
         if transport is None or transport.is_disconnected:
             return
-        transport.send(WSMsgType.TEXT, data)
+        transport.send(_TEXT, data)
         if transport.underlying_transport.get_write_buffer_size() > MAX_UNSENT:
             transport.disconnect(graceful=False)
 
