@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from psycopg import AsyncConnection
 
 from forecourt.ocpp.faults import CallFault
 from forecourt.ocpp.neutral import Command, CommandAnswer, Version
@@ -17,6 +16,7 @@ from forecourt.platform.bus import Bus, BusTimeout, NoResponders
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.stations import store
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
 
@@ -79,15 +79,6 @@ class Refused(Struct, frozen=True, kw_only=True):
     details: Any
 
 
-class Holder(Struct, frozen=True, kw_only=True):
-    """Where a station's socket is, by the directory."""
-
-    station_id: int
-    gateway_id: str | None
-    epoch: int
-    version: Version | None
-
-
 class Commander:
     """Owns the way from a verb to a station and back."""
 
@@ -131,27 +122,29 @@ class Commander:
     async def refresh(self) -> None:
         """Tell every gateway that the roster changed and wait until those that live have read it, or the deadline."""
         async with self._pool.anyone() as connection:
-            row = await (await connection.execute("SELECT count(*) FROM gateways WHERE lease_until > now()")).fetchone()
-        expected = row[0] if row is not None else 0
+            expected = await store.count_gateways(connection)
         if expected:
             await self._bus.request_all(REFRESH_SUBJECT, b"", expected, REFRESH_DEADLINE_S)
 
     @staticmethod
-    def _held(holder: Holder) -> Version:
+    def _held(holder: store.Holder) -> Version:
         if holder.gateway_id is None or holder.version is None:
             raise StationOffline
         return holder.version
 
-    async def _find(self, tenant_id: int, identity: str) -> Holder:
+    async def _find(self, tenant_id: int, identity: str) -> store.Holder:
         async with self._pool.tenant(tenant_id) as connection:
-            return await find_holder(connection, tenant_id, identity)
+            holder = await store.find_holder(connection, tenant_id, identity)
+        if holder is None:
+            raise StationUnknown
+        return holder
 
     async def _send(
-        self, tenant_id: int, identity: str, holder: Holder, action: str, payload: bytes, asked_by: str
+        self, tenant_id: int, identity: str, holder: store.Holder, action: str, payload: bytes, asked_by: str
     ) -> Answered | Refused:
         kept = journal.redact(action, payload).decode()
         async with self._pool.tenant(tenant_id) as connection:
-            command_id = await insert_command(
+            command_id = await store.insert_command(
                 connection, tenant_id, holder.station_id, action, kept, asked_by, self._clock.now()
             )
         request = CallRequest(
@@ -173,7 +166,7 @@ class Commander:
             )
         return Answered(command_id=command_id, result=content)
 
-    async def _carry(self, holder: Holder, request: CallRequest) -> CallAnswer:
+    async def _carry(self, holder: store.Holder, request: CallRequest) -> CallAnswer:
         subject = CALL_SUBJECT.format(gateway_id=holder.gateway_id)
         try:
             data = await self._bus.request(subject, msgspec.json.encode(request), self._deadline_s + BUS_GRACE_S)
@@ -196,49 +189,4 @@ class Commander:
         elif answer.payload:
             kept = journal.redact(action, answer.payload.encode()).decode()
         async with self._pool.tenant(tenant_id) as connection:
-            await finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
-
-
-async def find_holder(connection: AsyncConnection[Any], tenant_id: int, identity: str) -> Holder:
-    """The directory's entry of a station; `gateway_id` None when no living gateway holds it. Raises StationUnknown."""
-    row = await (
-        await connection.execute(
-            "SELECT s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol FROM stations s"
-            " LEFT JOIN station_links l USING (station_id)"
-            " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
-            " WHERE s.tenant_id = %s AND s.identity = %s",
-            (tenant_id, identity),
-        )
-    ).fetchone()
-    if row is None:
-        raise StationUnknown
-    station_id, gateway_id, epoch, version = row
-    return Holder(
-        station_id=station_id, gateway_id=gateway_id, epoch=epoch, version=None if version is None else Version(version)
-    )
-
-
-async def insert_command(
-    connection: AsyncConnection[Any], tenant_id: int, station_id: int, action: str, payload: str, asked_by: str, at: Any
-) -> str:
-    """Record a command about to be sent; its id."""
-    row = await (
-        await connection.execute(
-            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
-            " VALUES (%s, %s, %s, %s, %s, %s, 'sent') RETURNING command_id::text",
-            (tenant_id, station_id, action, payload, asked_by, at),
-        )
-    ).fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-async def finish_command(
-    connection: AsyncConnection[Any], tenant_id: int, command_id: str, outcome: str, answer: str | None, at: Any
-) -> None:
-    """Record what came of a command, unless a late answer was quicker."""
-    await connection.execute(
-        "UPDATE commands SET outcome = %s, answer = %s, answered_at = %s"
-        " WHERE tenant_id = %s AND command_id = %s AND outcome = 'sent'",
-        (outcome, answer, at, tenant_id, command_id),
-    )
+            await store.finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())

@@ -1,15 +1,12 @@
-"""All SQL of the registry: sites, stations, what was last said of them, and what was said to and by them."""
+"""Sites, stations, and what connectors last said of themselves."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
-
-from forecourt.stations.model import STATE_PRIORITY
 
 Connection = AsyncConnection[Any]
 
@@ -27,25 +24,6 @@ FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
-WHERE s.tenant_id = %(tenant_id)s
-"""
-
-#: One line a station with the word for the whole of it, as `model.station_state` finds it.
-_SHOWN = """
-SELECT s.station_id, s.identity, s.name, i.name AS site_name, i.slug AS site, s.max_power_w,
-    coalesce(s.latitude, i.latitude) AS latitude, coalesce(s.longitude, i.longitude) AS longitude,
-    CASE WHEN g.lease_until > now() THEN coalesce(c.shown_state, 'Available') ELSE 'Offline' END AS state,
-    nullif(c.error_code, 'NoError') AS error_code, coalesce(l.disconnected_at, l.last_seen_at) AS last_seen_at
-FROM stations s
-LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
-LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
-LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
-LEFT JOIN LATERAL (
-    SELECT shown_state, error_code FROM connectors
-    WHERE tenant_id = s.tenant_id AND station_id = s.station_id AND shown_state = ANY(%(priority)s)
-        AND (connector > 0 OR shown_state = 'Faulted')
-    ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
-) c ON true
 WHERE s.tenant_id = %(tenant_id)s
 """
 
@@ -90,22 +68,6 @@ class StationRow(Struct, frozen=True, kw_only=True):
     last_seen_at: datetime | None
 
 
-class ShownStation(Struct, frozen=True, kw_only=True):
-    """One station as a list or a map shows it. `error_code` is the one of the connector that speaks for it."""
-
-    station_id: int
-    identity: str
-    name: str | None
-    site_name: str | None
-    site: str | None
-    max_power_w: int | None
-    latitude: float | None
-    longitude: float | None
-    state: str
-    error_code: str | None
-    last_seen_at: datetime | None
-
-
 class ConnectorRow(Struct, frozen=True, kw_only=True):
     """What a connector last said of itself."""
 
@@ -119,33 +81,6 @@ class ConnectorRow(Struct, frozen=True, kw_only=True):
     error_code: str | None
     info: str | None
     vendor_error_code: str | None
-
-
-class MessageRow(Struct, frozen=True, kw_only=True):
-    """One frame of the message log; `direction` and `kind` as in the table's comments."""
-
-    number: int
-    at: datetime
-    direction: str
-    kind: int
-    message_id: str
-    action: str | None
-    payload: str
-    deviations: str | None
-
-
-class CommandRow(Struct, frozen=True, kw_only=True):
-    """Something asked of a station, and what came of it."""
-
-    number: int
-    command_id: UUID
-    action: str
-    payload: str
-    asked_by: str
-    asked_at: datetime
-    outcome: str
-    answer: str | None
-    answered_at: datetime | None
 
 
 async def insert_site(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> SiteRow | None:
@@ -286,105 +221,3 @@ async def list_connectors(conn: Connection, tenant_id: int, station_ids: Sequenc
         (tenant_id, list(station_ids)),
     )
     return await cursor.fetchall()
-
-
-async def list_messages(
-    conn: Connection,
-    tenant_id: int,
-    station_id: int,
-    *,
-    before: int,
-    action: str | None,
-    direction: str | None,
-    limit: int,
-) -> list[MessageRow]:
-    """Frames with a number below `before`, newest first; `direction` is 'i' or 'o'."""
-    cursor = conn.cursor(row_factory=class_row(MessageRow))
-    query = (
-        "SELECT number, at, direction::text, kind, message_id, action, payload, deviations FROM messages"
-        " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND number < %(before)s"
-    )
-    if action is not None:
-        query += " AND action = %(action)s"
-    if direction is not None:
-        query += ' AND direction = %(direction)s::"char"'
-    await cursor.execute(
-        f"{query} ORDER BY number DESC LIMIT %(limit)s",
-        {
-            "tenant_id": tenant_id,
-            "station_id": station_id,
-            "before": before,
-            "action": action,
-            "direction": direction,
-            "limit": limit,
-        },
-    )
-    return await cursor.fetchall()
-
-
-async def list_commands(
-    conn: Connection, tenant_id: int, station_id: int, *, before: int, limit: int
-) -> list[CommandRow]:
-    """Commands with a number below `before`, newest first."""
-    cursor = conn.cursor(row_factory=class_row(CommandRow))
-    await cursor.execute(
-        "SELECT number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at FROM commands"
-        " WHERE tenant_id = %s AND station_id = %s AND number < %s ORDER BY number DESC LIMIT %s",
-        (tenant_id, station_id, before, limit),
-    )
-    return await cursor.fetchall()
-
-
-async def list_for_page(
-    conn: Connection,
-    tenant_id: int,
-    *,
-    search: str = "",
-    state: str | None = None,
-    site: str | None = None,
-    identities: Sequence[str] | None = None,
-    placed: bool = False,
-    offset: int = 0,
-    limit: int,
-) -> tuple[list[ShownStation], int]:
-    """Stations by name, and how many match. `search` is found anywhere in name, identity or site; `site` is a slug;
-    `placed` keeps those with a position."""
-    pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    cursor = conn.cursor(row_factory=class_row(ShownStation))
-    matching = f"""
-        FROM ({_SHOWN}) shown
-        WHERE (%(search)s = '' OR concat_ws(' ', name, identity, site_name) ILIKE %(pattern)s)
-            AND (%(state)s::text IS NULL OR state = %(state)s)
-            AND (%(site)s::text IS NULL OR site = %(site)s)
-            AND (%(identities)s::text[] IS NULL OR identity = ANY(%(identities)s))
-            AND (NOT %(placed)s OR (latitude IS NOT NULL AND longitude IS NOT NULL))
-    """
-    wanted = {
-        "tenant_id": tenant_id,
-        "priority": list(STATE_PRIORITY),
-        "search": search,
-        "pattern": pattern,
-        "state": state,
-        "site": site,
-        "identities": None if identities is None else list(identities),
-        "placed": placed,
-        "offset": offset,
-        "limit": limit,
-    }
-    await cursor.execute(
-        f"SELECT * {matching} ORDER BY coalesce(name, identity), identity LIMIT %(limit)s OFFSET %(offset)s", wanted
-    )
-    rows = await cursor.fetchall()
-    if not offset and len(rows) < limit:
-        return rows, len(rows)
-    count = await (await conn.execute(f"SELECT count(*) {matching}", wanted)).fetchone()
-    return rows, 0 if count is None else int(count[0])
-
-
-async def count_states(conn: Connection, tenant_id: int) -> dict[str, int]:
-    """How many stations are in each state; states without a station are left out."""
-    cursor = await conn.execute(
-        f"SELECT state, count(*) FROM ({_SHOWN}) shown GROUP BY state",
-        {"tenant_id": tenant_id, "priority": list(STATE_PRIORITY)},
-    )
-    return {str(state): int(count) for state, count in await cursor.fetchall()}

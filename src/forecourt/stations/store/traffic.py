@@ -1,0 +1,148 @@
+"""What was said to and by stations: the message log, commands, and the directory that says where a station is."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.ocpp.neutral import Version
+
+Connection = AsyncConnection[Any]
+
+
+class MessageRow(Struct, frozen=True, kw_only=True):
+    """One frame of the message log; `direction` and `kind` as in the table's comments."""
+
+    number: int
+    at: datetime
+    direction: str
+    kind: int
+    message_id: str
+    action: str | None
+    payload: str
+    deviations: str | None
+
+
+class CommandRow(Struct, frozen=True, kw_only=True):
+    """Something asked of a station, and what came of it."""
+
+    number: int
+    command_id: UUID
+    action: str
+    payload: str
+    asked_by: str
+    asked_at: datetime
+    outcome: str
+    answer: str | None
+    answered_at: datetime | None
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Where a station's socket is, by the directory."""
+
+    station_id: int
+    gateway_id: str | None
+    epoch: int
+    version: Version | None
+
+
+async def list_messages(
+    conn: Connection,
+    tenant_id: int,
+    station_id: int,
+    *,
+    before: int,
+    action: str | None,
+    direction: str | None,
+    limit: int,
+) -> list[MessageRow]:
+    """Frames with a number below `before`, newest first; `direction` is 'i' or 'o'."""
+    cursor = conn.cursor(row_factory=class_row(MessageRow))
+    query = (
+        "SELECT number, at, direction::text, kind, message_id, action, payload, deviations FROM messages"
+        " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND number < %(before)s"
+    )
+    if action is not None:
+        query += " AND action = %(action)s"
+    if direction is not None:
+        query += ' AND direction = %(direction)s::"char"'
+    await cursor.execute(
+        f"{query} ORDER BY number DESC LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "before": before,
+            "action": action,
+            "direction": direction,
+            "limit": limit,
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def list_commands(
+    conn: Connection, tenant_id: int, station_id: int, *, before: int, limit: int
+) -> list[CommandRow]:
+    """Commands with a number below `before`, newest first."""
+    cursor = conn.cursor(row_factory=class_row(CommandRow))
+    await cursor.execute(
+        "SELECT number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at FROM commands"
+        " WHERE tenant_id = %s AND station_id = %s AND number < %s ORDER BY number DESC LIMIT %s",
+        (tenant_id, station_id, before, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def find_holder(conn: Connection, tenant_id: int, identity: str) -> Holder | None:
+    """The directory's entry of a station; `gateway_id` None when no living gateway holds it."""
+    row = await (
+        await conn.execute(
+            "SELECT s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol FROM stations s"
+            " LEFT JOIN station_links l USING (station_id)"
+            " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
+            " WHERE s.tenant_id = %s AND s.identity = %s",
+            (tenant_id, identity),
+        )
+    ).fetchone()
+    if row is None:
+        return None
+    station_id, gateway_id, epoch, version = row
+    return Holder(
+        station_id=station_id, gateway_id=gateway_id, epoch=epoch, version=None if version is None else Version(version)
+    )
+
+
+async def insert_command(
+    conn: Connection, tenant_id: int, station_id: int, action: str, payload: str, asked_by: str, at: datetime
+) -> str:
+    """Record a command about to be sent; its id."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+            " VALUES (%s, %s, %s, %s, %s, %s, 'sent') RETURNING command_id::text",
+            (tenant_id, station_id, action, payload, asked_by, at),
+        )
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+async def finish_command(
+    conn: Connection, tenant_id: int, command_id: str, outcome: str, answer: str | None, at: datetime
+) -> None:
+    """Record what came of a command, unless a late answer was quicker."""
+    await conn.execute(
+        "UPDATE commands SET outcome = %s, answer = %s, answered_at = %s"
+        " WHERE tenant_id = %s AND command_id = %s AND outcome = 'sent'",
+        (outcome, answer, at, tenant_id, command_id),
+    )
+
+
+async def count_gateways(conn: Connection) -> int:
+    """How many gateways live."""
+    row = await (await conn.execute("SELECT count(*) FROM gateways WHERE lease_until > now()")).fetchone()
+    assert row is not None
+    return int(row[0])
