@@ -8,6 +8,7 @@ import procrastinate
 import structlog
 import uvloop
 from procrastinate import PsycopgConnector, RetryStrategy
+from procrastinate.exceptions import ConnectorException
 
 from forecourt.platform import outbox
 from forecourt.platform.clock import SystemClock
@@ -26,6 +27,12 @@ RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
 START_DEADLINE_S = 60.0
 START_RETRY_S = 0.5
 STOP_DEADLINE_S = 8.0
+#: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
+HEARTBEAT_S = 5.0
+ABANDONED_AFTER_S = 15.0
+RESCUE_EVERY_S = 5.0
+#: How long jobs rest when the database is away.
+AWAY_REST_S = 1.0
 
 
 def main(settings: Settings) -> None:
@@ -51,23 +58,46 @@ async def serve(url: str) -> None:
         app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
         async with app.open_async():
             dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
-            working = asyncio.create_task(
-                app.run_worker_async(
-                    concurrency=CONCURRENCY,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
-                    shutdown_graceful_timeout=STOP_DEADLINE_S,
-                )
-            )
+            working = asyncio.create_task(_work(app))
+            rescuing = asyncio.create_task(_rescue(app))
             log.info("worker ready")
             stop = asyncio.create_task(stopping.wait())
-            tasks: tuple[asyncio.Task[Any], ...] = (dispatching, working, stop)
+            tasks: tuple[asyncio.Task[Any], ...] = (dispatching, working, rescuing, stop)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for task in done:
                 task.result()
+
+
+async def _work(app: procrastinate.App) -> None:
+    """Do jobs until cancelled. procrastinate's worker ends with its connections: begin anew when PostgreSQL is back."""
+    while True:
+        try:
+            await app.run_worker_async(
+                concurrency=CONCURRENCY,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=STOP_DEADLINE_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=ABANDONED_AFTER_S,
+            )
+        except ConnectorException as fault:
+            log.warning("jobs wait for the database", fault=str(fault.__cause__).partition("\n")[0])
+        await asyncio.sleep(AWAY_REST_S)
+
+
+async def _rescue(app: procrastinate.App) -> None:
+    """Put back in line, until cancelled, what workers had in work when they died; every job bears being done twice."""
+    while True:
+        try:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=ABANDONED_AFTER_S):
+                log.warning("a job was abandoned by its worker and is put back", task=job.task_name, job=job.id)
+                await app.job_manager.retry_job(job)
+        except ConnectorException:
+            log.debug("abandoned jobs wait for the database")
+        await asyncio.sleep(RESCUE_EVERY_S)
 
 
 def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[procrastinate.App, outbox.Routes]:
