@@ -65,7 +65,8 @@ STARTS = Lane(
             started_at, last_key, last_at, place_key, evse, connector, token_key, token_uid, token_type, token_status,
             meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
-            n.at, n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type, d.status,
+            n.at, n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
+            CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, 'Invalid') END,
             n.order_key, n.meter_wh, n.order_key, n.meter_wh, n.reset_clock
         FROM (
             SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts
@@ -133,9 +134,9 @@ REPORTS = Lane(
             CASE WHEN n.step = 2 THEN n.order_key ELSE {_LEAST} END, CASE WHEN n.step = 2 THEN n.at END, n.stop_reason,
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
             CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
-            CASE WHEN n.token_uid IS NOT NULL THEN
-                (SELECT d.status FROM token_decisions d
-                 WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid))
+            CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
+                coalesce((SELECT d.status FROM token_decisions d
+                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid)), 'Invalid')
             END,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
             CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,
