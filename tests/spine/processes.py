@@ -104,8 +104,9 @@ class Program:
         os.kill(self.pid, signal.SIGCONT)
 
     async def kill(self) -> None:
-        """kill -9."""
-        os.kill(self.pid, signal.SIGKILL)
+        """kill -9; nothing to do where it ended already."""
+        if self.running:
+            os.kill(self.pid, signal.SIGKILL)
         await asyncio.wait_for(self._child.wait(), WAIT_S)
 
     def terminate(self) -> None:
@@ -176,7 +177,8 @@ class Deployment:
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
         env |= {f"FORECOURT_{name.upper()}": str(value) for name, value in values.items()}
         log = self._folder / "log" / f"{arguments[0]}-{len(self._programs)}.log"
-        program = Program(list(arguments), env | {"PYTHONUNBUFFERED": "1"}, log)
+        # Its connections to PostgreSQL bear its name where they have none of their own: the group commit's above all.
+        program = Program(list(arguments), env | {"PYTHONUNBUFFERED": "1", "PGAPPNAME": log.stem}, log)
         self._programs.append(program)
         return program
 

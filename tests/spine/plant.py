@@ -1,0 +1,287 @@
+"""A whole deployment under load, and kill -9 at instants that are proven to hit work in flight.
+
+A gateway is frozen first and looked at: it holds calls that it has not answered, and PostgreSQL shows its transaction
+open (or, for the kill between commit and answer, shows the calls stored). What is frozen can't move on before it dies.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+
+import structlog
+from msgspec import Struct
+
+from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
+from forecourt.platform.embedded.postgres import LOGIN
+from forecourt.platform.embedded.process import processes_in
+from forecourt.platform.migrate import migrate
+from forecourt.simulator.faults import random_cut
+from tests.spine.load import TOKENS, Load, describe
+from tests.spine.processes import WAIT_S, Deployment, Program, free_port, until
+
+log = structlog.get_logger(__name__)
+
+STATIONS = 48
+#: The whole of the statement that merges and commits is to be seen in pg_stat_activity.
+CONFIGURATION = {"shared_buffers": "64MB", "track_activity_query_size": "64kB"}
+#: Freezes that may find nothing in flight before we give up.
+TRIES = 500
+#: Random instants lie within this many seconds.
+WANDER_S = 0.3
+#: Messages of the log that are looked through for a call, newest first.
+LOOK_BACK = 5_000
+
+
+class Victim(StrEnum):
+    """Who is killed, and in the midst of what."""
+
+    GATEWAY_BEFORE_COMMIT = "a gateway with its transaction open"
+    GATEWAY_AFTER_COMMIT = "a gateway whose transaction was committed and whose answers were not sent"
+    WORKER = "the worker with a transaction open or a job in work"
+    BACKEND = "PostgreSQL's process in which a gateway has its transaction open"
+    POSTMASTER = "PostgreSQL's main process under an open transaction"
+    POSTGRES = "all of PostgreSQL's processes under an open transaction"
+    ALL = "gateways, worker, PostgreSQL and NATS under an open transaction"
+
+
+class Hit(Struct, frozen=True, kw_only=True):
+    """What a kill hit: calls that were unanswered at its instant, those of them stored already, and what PostgreSQL
+    said of the transaction (or how many jobs the worker had in work). `backend` is the process that had it open."""
+
+    victim: Victim
+    unanswered: int
+    stored: int
+    transaction: str
+    backend: int = 0
+
+
+class Plant:
+    """Two gateways on one port, a worker, PostgreSQL and NATS of its own, and stations that charge without end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        deployment: Deployment,
+        postgres: EmbeddedPostgres,
+        nats: EmbeddedNats,
+        load: Load,
+        port: int,
+    ) -> None:
+        self.deployment = deployment
+        self.load = load
+        self.gateways: list[Program] = []
+        self.worker: Program
+        #: Programs that ended without being killed.
+        self.ended_alone: list[str] = []
+        self._folder = folder
+        self._postgres = postgres
+        self._nats = nats
+        self._port = port
+
+    async def start(self) -> None:
+        self.gateways = list(await asyncio.gather(*(self.deployment.gateway(self._port) for _ in range(2))))
+        self.worker = await self._new_worker()
+        self.load.start()
+        await self._flows()
+
+    async def _new_worker(self) -> Program:
+        worker = self.deployment.program("worker")
+        await worker.start()
+        return worker
+
+    async def strike(self, victim: Victim, rng: Random) -> Hit:
+        """Kill at a random instant with work in flight, bring up again what died; returns when all stations charge."""
+        self._scatter(rng)
+        await self._flows()
+        await asyncio.sleep(rng.uniform(0, WANDER_S))
+        if victim is Victim.WORKER:
+            hit = await self._catch_worker(rng)
+            await self.worker.kill()
+        else:
+            gateway = rng.choice([gateway for gateway in self.gateways if self._held(gateway)])
+            hit = await self._catch_gateway(gateway, victim, rng)
+            await self._kill(hit, gateway)
+        log.info("killed", **{"victim": victim.name, "unanswered": hit.unanswered, "stored": hit.stored})
+        await self._repair()
+        await self._flows()
+        return hit
+
+    def _scatter(self, rng: Random) -> None:
+        """Make half of the stations connect anew, so that both gateways have some; the kernel chooses which."""
+        for station in self.load.stations:
+            if rng.random() < 0.5:
+                station.link.cut(random_cut(rng))
+
+    # -- finding work in flight
+
+    async def _catch_gateway(self, gateway: Program, victim: Victim, rng: Random) -> Hit:
+        """Freeze a gateway again and again until it stands still with work in flight; it stays frozen."""
+        for _ in range(TRIES):
+            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
+            await gateway.freeze()
+            await _read_what_was_sent()
+            if victim is Victim.GATEWAY_AFTER_COMMIT:
+                hit = await self._look_for_committed(gateway)
+            else:
+                hit = self._look_for_open(gateway, victim)
+            if hit is not None:
+                return hit
+            gateway.thaw()
+        raise AssertionError(f"{victim} could not be caught at work")
+
+    def _look_for_open(self, gateway: Program, victim: Victim) -> Hit | None:
+        transactions = self._transactions(gateway)
+        if not transactions:
+            return None
+        unanswered, stored = self._calls(gateway)
+        if not unanswered - stored:
+            return None
+        [(backend, state)] = transactions
+        return Hit(victim=victim, unanswered=len(unanswered), stored=len(stored), transaction=state, backend=backend)
+
+    async def _look_for_committed(self, gateway: Program) -> Hit | None:
+        # PostgreSQL finishes what it was given in full; a transaction that waits for more from the gateway stays open.
+        await until(lambda: all(state != "active" for _, state in self._transactions(gateway)), "the statement ends")
+        unanswered, stored = self._calls(gateway)
+        if self._transactions(gateway) or not stored:
+            return None
+        return Hit(
+            victim=Victim.GATEWAY_AFTER_COMMIT, unanswered=len(unanswered), stored=len(stored), transaction="committed"
+        )
+
+    def _transactions(self, gateway: Program) -> list[tuple[int, str]]:
+        """The gateway's open transaction, if it holds anything of a session: (process id in PostgreSQL, state)."""
+        rows = self.deployment.rows(
+            "SELECT pid, CASE WHEN wait_event_type = 'Client' THEN 'waits for the gateway' ELSE state END"
+            " FROM pg_stat_activity WHERE application_name = %s AND xact_start IS NOT NULL"
+            " AND query ~ 'stage_(starts|reports|meter_values)'",
+            gateway.name,
+        )
+        return [(pid, state) for pid, state in rows]
+
+    def _calls(self, gateway: Program) -> tuple[set[str], set[str]]:
+        """The calls that stations of a gateway have sent and that are unanswered, and those of them that are stored."""
+        held = self._held(gateway)
+        unanswered = self.load.unanswered(set(held))
+        rows = self.deployment.rows(
+            "SELECT message_id FROM messages WHERE station_id = ANY(%s) AND message_id = ANY(%s) AND kind = 2"
+            " AND number > (SELECT last_value - %s FROM message_numbers)",
+            list(held.values()),
+            list(unanswered),
+            LOOK_BACK,
+        )
+        return unanswered, {message_id for (message_id,) in rows}
+
+    def _held(self, gateway: Program) -> dict[str, int]:
+        """The stations of a gateway by the directory: identity -> number."""
+        rows = self.deployment.rows(
+            "SELECT identity, station_id FROM station_links JOIN stations USING (station_id) WHERE gateway_id = %s",
+            gateway.gateway_id,
+        )
+        return dict(rows)
+
+    async def _catch_worker(self, rng: Random) -> Hit:
+        for _ in range(TRIES):
+            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
+            await self.worker.freeze()
+            transactions = self.deployment.value(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name LIKE 'worker%%' AND xact_start IS NOT NULL"
+            )
+            jobs = self.deployment.value("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")
+            if transactions or jobs:
+                found = f"{transactions} open, {jobs} jobs in work"
+                return Hit(victim=Victim.WORKER, unanswered=len(self.load.unanswered()), stored=0, transaction=found)
+            self.worker.thaw()
+        raise AssertionError("the worker could not be caught at work")
+
+    # -- killing and repairing
+
+    async def _kill(self, hit: Hit, gateway: Program) -> None:
+        victim = hit.victim
+        if victim in (Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT):
+            await gateway.kill()
+            return
+        if victim is Victim.BACKEND:
+            os.kill(hit.backend, signal.SIGKILL)
+        else:
+            await self._kill_postgres(victim is Victim.POSTMASTER)
+        if victim is Victim.ALL:
+            os.kill(self._nats.pid, signal.SIGKILL)
+            await asyncio.gather(self._nats.wait(), *(program.kill() for program in (*self.gateways, self.worker)))
+        else:
+            gateway.thaw()
+
+    async def _kill_postgres(self, only_the_first: bool) -> None:
+        backends = [] if only_the_first else processes_in(self._folder / "postgres")
+        os.kill(self._postgres.pid, signal.SIGKILL)
+        for pid in backends:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.wait_for(self._postgres.wait(), WAIT_S)
+
+    async def _repair(self) -> None:
+        """Do what a supervisor does: start again whatever has ended."""
+        if not self._postgres.running:
+            await self._postgres.restart()
+        if not self._nats.running:
+            await self._nats.restart()
+        *self.gateways, self.worker = await asyncio.gather(*map(self._revived, (*self.gateways, self.worker)))
+
+    async def _revived(self, program: Program) -> Program:
+        """The program itself, or another in its place."""
+        if program.running:
+            return program
+        if program.returncode != -signal.SIGKILL:
+            self.ended_alone.append(f"{program.name} ({program.returncode})")
+            log.warning("ended without being killed", program=program.name, code=program.returncode)
+        return await (self._new_worker() if program is self.worker else self.deployment.gateway(self._port))
+
+    async def _flows(self) -> None:
+        """Until every station has been answered anew."""
+        before = self.load.progress()
+
+        def waiting() -> list[str]:
+            for gateway in self.gateways:
+                assert gateway.running, f"{gateway.name} ended by itself ({gateway.returncode})"
+            stations = zip(self.load.stations, self.load.progress(), before, strict=True)
+            return [describe(station) for station, now, then in stations if now <= then + 1]
+
+        with contextlib.suppress(AssertionError):
+            await until(lambda: not waiting(), "every station is served again")
+        assert not waiting(), "these stations are not served:\n" + "\n".join(waiting())
+
+
+async def _read_what_was_sent() -> None:
+    """Let the stations read every answer that had left before the freeze: it lies in their sockets by now."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def plant(folder: Path, *, seed: int) -> AsyncIterator[Plant]:
+    """A plant at work. Leaving it ends every process."""
+    port = free_port()
+    async with (
+        EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
+        EmbeddedNats(folder) as nats,
+        Deployment(
+            folder, database_url=postgres.app_url, admin_url=postgres.admin_url, nats_url=nats.url
+        ) as deployment,
+    ):
+        await asyncio.to_thread(migrate, postgres.admin_url, LOGIN)
+        load = Load(f"ws://127.0.0.1:{port}/ocpp", folder, stations=STATIONS, seed=seed)
+        deployment.register(station.identity for station in load.stations)
+        deployment.accept_tokens(TOKENS)
+        made = Plant(folder, deployment, postgres, nats, load, port)
+        try:
+            await made.start()
+            yield made
+        finally:
+            load.power_off()

@@ -1,0 +1,96 @@
+"""kill -9 of anything at any instant loses no acknowledged message and doubles no session.
+
+FORECOURT_KILL_ROUNDS sets the number of rounds, FORECOURT_KILL_SEED which instants they hit.
+"""
+
+import itertools
+import os
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+import structlog
+
+from forecourt.sessions.review import Finding
+from tests.spine import books
+from tests.spine.load import STRANGERS
+from tests.spine.plant import Plant, Victim, plant
+from tests.spine.processes import until
+
+log = structlog.get_logger(__name__)
+
+ROUNDS = int(os.environ.get("FORECOURT_KILL_ROUNDS") or 20)
+SEED = int(os.environ.get("FORECOURT_KILL_SEED") or 1)
+#: Jobs of a worker that was killed are taken up again by another once they count as abandoned.
+ABANDONED_WITHIN_S = 120.0
+
+
+@pytest.mark.kill
+async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_is_killed_at_work(
+    tmp_path: Path,
+) -> None:
+    rng = Random(SEED)
+    victims = list(itertools.islice(itertools.cycle(Victim), ROUNDS))
+    rng.shuffle(victims)
+    async with plant(tmp_path, seed=SEED) as made:
+        hits = [await made.strike(victim, rng) for victim in victims]
+        await made.load.finish()
+
+        # Every kill hit work in flight.
+        assert Counter(hit.victim for hit in hits) == Counter(victims)
+        assert all(hit.unanswered > 0 for hit in hits if hit.victim is not Victim.WORKER)
+        assert made.load.counts.resent >= ROUNDS // 2
+        assert made.ended_alone == []
+
+        told, known = _check_what_was_told(made)
+        await _check_what_followed(made, known)
+        in_flight = sum(hit.unanswered for hit in hits)
+        stored = sum(hit.stored for hit in hits)
+        log.info(
+            "kill test", rounds=len(hits), messages=told, sessions=len(known), in_flight=in_flight, stored=stored,
+            replayed=made.load.counts.resent,
+        )  # fmt: skip
+
+
+def _check_what_was_told(made: Plant) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Each acknowledged message and session against the database; the number of messages, and the sessions' names."""
+    deployment, load = made.deployment, made.load
+    acknowledged = load.acknowledged()
+    logged = {
+        message_id
+        for (message_id,) in deployment.rows("SELECT message_id FROM messages WHERE direction = 'i' AND kind = 2")
+    }
+    assert acknowledged - logged == set()
+    found = books.stored(deployment)
+    assert books.lost(load.ledger(), found) == []
+    assert books.unwanted(deployment) == {}
+    known = books.transactions(load.ledger())
+    assert set(known) == set(load.energies_wh)
+    assert set(known.values()) == set(found)
+    for key, energy_wh in load.energies_wh.items():
+        kept = found[known[key]]
+        assert (kept.meter_stop_wh - kept.meter_start_wh, kept.token_uid) == (energy_wh, load.tokens[key]), key
+    assert load.counts.call_errors == load.counts.dropped == load.counts.duplicates_answered_differently == 0
+    return len(acknowledged), known
+
+
+async def _check_what_followed(made: Plant, known: dict[str, tuple[str, str]]) -> None:
+    """What a commit asked for was done in spite of the dead workers: each session was reviewed."""
+    deployment = made.deployment
+
+    def nothing_is_left() -> bool:
+        return not deployment.value(
+            "SELECT (SELECT count(*) FROM outbox)"
+            " + (SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'sessions.review')"
+        )
+
+    await until(nothing_is_left, "every job is done", ABANDONED_WITHIN_S)
+    noted = {
+        (station, transaction_id)
+        for station, transaction_id in deployment.rows(
+            "SELECT identity, transaction_id FROM sessions JOIN stations USING (station_id) WHERE %s = ANY(notes)",
+            Finding.TOKEN_NOT_ACCEPTED,
+        )
+    }
+    assert noted == {known[key] for key, token in made.load.tokens.items() if token in STRANGERS}
