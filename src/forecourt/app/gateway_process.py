@@ -102,7 +102,7 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> 
         bus=bus,
         connect=connect,
         pool=pool,
-        roster=Roster(settings.secret()),
+        roster=Roster(settings.secret(), behind_tls_proxy=settings.ocpp_behind_tls_proxy),
         routes=routes(reports, sessions),
         reports=reports,
         lanes=(*STATION_LANES, *SESSION_LANES),

@@ -46,6 +46,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ocpp_tls_key: Path | None = None
     #: Certificate authorities whose client certificates stations may show (security profile 3).
     ocpp_tls_ca: Path | None = None
+    #: A proxy before the stations' port ends TLS and says so by X-Forwarded-Proto; only then is that header believed.
+    ocpp_behind_tls_proxy: bool = False
     #: A PostgreSQL of your own; absent, an embedded one is started.
     database_url: str | None = None
     #: As `database_url`, but as the owner of the tables; only `forecourt migrate` and `up` use it.

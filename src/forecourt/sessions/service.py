@@ -22,7 +22,7 @@ from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPOR
 from forecourt.sessions.model import Session, billing_time, order_key, plausible, start_fingerprint
 from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.reports import StationReports
-from forecourt.stations.gateway.roster import Station
+from forecourt.stations.gateway.station import Station
 
 #: Running sessions kept in memory; the one longest without a report is forgotten first, and recalled when it speaks.
 MAX_REMEMBERED = 200_000

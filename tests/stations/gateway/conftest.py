@@ -78,6 +78,7 @@ class Rig:
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
         self._stack = AsyncExitStack()
         self.gateway: Gateway
+        self.live: LiveFeed
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What a query by the superuser returns."""
@@ -128,8 +129,8 @@ class Rig:
         bus = await Bus.connect(self.nats_url)
         self._stack.push_async_callback(bus.close)
         pool = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_ingest", size=2))
-        live = LiveFeed(bus)
-        self.gateway = build(settings, bus, pool, live)
+        self.live = LiveFeed(bus)
+        self.gateway = build(settings, bus, pool, self.live)
         await self.gateway.start()
         server = carrier(self.gateway, self.transport, None)
         await server.start("127.0.0.1", self.port)

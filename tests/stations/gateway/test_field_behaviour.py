@@ -1,9 +1,11 @@
 """What stations in the field do that breaks simple systems, said to a real socket."""
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
+from forecourt.platform.bus import Bus
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
 
@@ -195,3 +197,28 @@ async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_s
         other = (await station.call("StartTransaction", start(when=-20)))["transactionId"]
         assert other != number
     assert rig.rows("SELECT count(*), count(ended_at) FROM sessions") == [(2, 0)]
+
+
+async def test_screens_hear_of_a_fault_with_its_code_and_of_a_car_that_charges(rig: Rig) -> None:
+    heard: dict[str, Any] = {}
+    bus = await Bus.connect(rig.nats_url)
+
+    async def hear(subject: str, data: bytes, reply: str) -> None:
+        heard.update(json.loads(data))
+
+    await bus.subscribe(f"live.{rig.tenant()}", hear)
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await station.call("StatusNotification", status("Faulted", -2, errorCode="GroundFailure"))
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        await station.call("MeterValues", meter_values(number, 4000, -1))
+        async with asyncio.timeout(20):
+            while heard.get("station.CP1.power_w") != 7200:
+                await rig.live.flush()
+                await asyncio.sleep(0.02)
+    assert heard["station.CP1.state"] == "Faulted"
+    assert heard["station.CP1.error"] == "GroundFailure"
+    assert heard["station.CP1.energy_wh"] == 3000
+    [(session_id,)] = rig.rows("SELECT session_id::text FROM sessions")
+    assert heard["station.CP1.session_id"] == session_id
+    await bus.close()

@@ -7,7 +7,7 @@ The life of a message is read from top to bottom here: `received` -> `_call` -> 
 import struct
 from collections import deque
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -18,15 +18,14 @@ from forecourt.ocpp.deviations import Notes
 from forecourt.ocpp.faults import CallFault, FrameFault
 from forecourt.ocpp.protocol import Protocol as Dialect
 from forecourt.platform import copyrow
-from forecourt.platform.commit import Outcome, Write
+from forecourt.platform.clock import Clock
+from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
-from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.inbound import Decide, Inbound, Routes
 from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
-from forecourt.stations.gateway.roster import Station
-
-if TYPE_CHECKING:
-    from forecourt.stations.gateway.server import Gateway
+from forecourt.stations.gateway.reports import StationReports
+from forecourt.stations.gateway.station import Station
 
 #: Frames that wait behind the one in work; past this the socket is not read until half are done.
 MAX_QUEUED = 64
@@ -61,6 +60,27 @@ class Socket(Protocol):
         """Read again."""
 
 
+class Desk(Protocol):
+    """What a connection needs of the gateway it belongs to."""
+
+    gateway_id: str
+    clock: Clock
+    commit: GroupCommit
+    routes: Routes
+    reports: StationReports
+    draining: bool
+    connections: "set[Connection]"
+
+    def evict_elsewhere(self, gateway_id: str, station: Station, epoch: int) -> None:
+        """Tell the gateway that held a station before that its socket is stale."""
+
+    def count(self, action: str, deviations: tuple[str, ...]) -> None:
+        """Count a message taken into work."""
+
+    def count_fault(self, code: str) -> None:
+        """Count a message refused."""
+
+
 class Connection:
     """Owns the order of one socket. `epoch` is 0 until PostgreSQL has given it one."""
 
@@ -80,7 +100,7 @@ class Connection:
         "working_since",
     )
 
-    def __init__(self, gateway: "Gateway", station: Station, dialect: Dialect, socket: Socket) -> None:
+    def __init__(self, gateway: Desk, station: Station, dialect: Dialect, socket: Socket) -> None:
         self._gateway = gateway
         self._socket = socket
         self._queue: deque[bytes] | None = None

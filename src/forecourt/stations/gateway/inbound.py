@@ -6,7 +6,7 @@ from typing import Any
 
 from forecourt.ocpp import neutral
 from forecourt.platform.commit import Write
-from forecourt.stations.gateway.roster import Station
+from forecourt.stations.gateway.station import Station
 
 #: Called after COMMIT: reads what the database answered from `write.answers`, advances memory, tells the screens, and
 #: returns what the station is told. It must not fail and must not wait.

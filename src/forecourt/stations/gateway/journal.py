@@ -13,7 +13,7 @@ import msgspec
 from forecourt.platform import copyrow
 from forecourt.platform.commit import Write
 from forecourt.stations.gateway.lanes import MESSAGES
-from forecourt.stations.gateway.roster import Station
+from forecourt.stations.gateway.station import Station
 
 #: Bytes of one message that are kept; a longer one is cut and says so.
 MAX_PAYLOAD = 65_536

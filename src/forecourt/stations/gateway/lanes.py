@@ -27,7 +27,7 @@ LINKS = Lane(
     # What the gateway keeps of the station's connectors comes with it.
     answer="""
         SELECT n.number, l.epoch, l.previous_gateway_id, (
-            SELECT json_agg(json_build_array(c.evse, c.connector, c.state, c.state_at, c.activity))
+            SELECT json_agg(json_build_array(c.evse, c.connector, c.state, c.state_at, c.activity, c.error_code))
             FROM connectors c WHERE c.station_id = n.station_id)
         FROM stage_links n JOIN station_links l USING (station_id)
         """,

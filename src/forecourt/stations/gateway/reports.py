@@ -1,6 +1,7 @@
 """The verbs for what a station says of itself: boot, heartbeat, connector status, and everything else."""
 
 from datetime import datetime
+from typing import Any
 
 from forecourt.ocpp import neutral
 from forecourt.platform import copyrow
@@ -8,7 +9,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.live import LiveFeed
 from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, STATES
-from forecourt.stations.gateway.roster import Station
+from forecourt.stations.gateway.station import Connector, Station
 from forecourt.stations.model import shown_state, station_state
 
 #: A station told to wait asks again after this long.
@@ -73,7 +74,7 @@ class StationReports:
         )
 
         def decide() -> neutral.Answer:
-            self._learn(station, (report.evse, report.connector), report.state, at)
+            self._learn(station, report, at)
             return neutral.Acknowledged(now=self._clock.now())
 
         return decide
@@ -89,7 +90,7 @@ class StationReports:
         """
         station = inbound.station
         places = [place for place in station.connectors if place[0] == evse]
-        changed = [place for place in places if station.connectors[place][2] != activity]
+        changed = [place for place in places if station.connectors[place].activity != activity]
         if not changed:
             return
         inbound.write.add(
@@ -97,30 +98,32 @@ class StationReports:
             copyrow.row(copyrow.int8(station.station_id), copyrow.int4(evse), copyrow.text(activity)),
         )
         for place in changed:
-            state, at, _ = station.connectors[place]
-            station.connectors[place] = (state, at, activity)
+            station.connectors[place] = station.connectors[place]._replace(activity=activity)
         self.show(station)
 
-    def linked(self, station: Station, connectors: list[tuple[int, int, str, str, str | None]] | None) -> None:
+    def linked(self, station: Station, connectors: list[list[Any]] | None) -> None:
         """A socket was accepted: take up what PostgreSQL knows of the connectors, and show the station online."""
         station.connectors = {
-            (evse, connector): (state, datetime.fromisoformat(at), activity)
-            for evse, connector, state, at, activity in connectors or ()
+            (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
+            for evse, connector, state, at, activity, error_code in connectors or ()
         }
         self.show(station)
 
     def show(self, station: Station) -> None:
-        """Tell screens the state of the whole station."""
-        states = [
-            shown_state(state, activity)
-            for (_, connector), (state, _, activity) in station.connectors.items()
-            if connector > 0 or state == "Faulted"
+        """Tell screens the state of the whole station, and the code of its fault."""
+        speaking = [
+            known for (_, number), known in station.connectors.items() if number > 0 or known.state == "Faulted"
         ]
+        states = [shown_state(known.state, known.activity) for known in speaking]
         state = station_state(station.connection is not None, states)
+        error = next((known.error_code for known in speaking if known.state == state == "Faulted"), None)
         self._live.put(station.tenant_id, f"station.{station.identity}.state", state)
+        self._live.put(station.tenant_id, f"station.{station.identity}.error", error)
 
-    def _learn(self, station: Station, place: tuple[int, int], state: str, at: datetime) -> None:
+    def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
+        place = (report.evse, report.connector)
         known = station.connectors.get(place)
-        if known is None or at >= known[1]:
-            station.connectors[place] = (state, at, None if known is None else known[2])
+        if known is None or at >= known.at:
+            activity = None if known is None else known.activity
+            station.connectors[place] = Connector(report.state, at, activity, report.error_code)
             self.show(station)

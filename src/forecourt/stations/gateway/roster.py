@@ -9,18 +9,14 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from psycopg import AsyncConnection
 
 from forecourt.ocpp.neutral import Version
-from forecourt.platform import copyrow
+from forecourt.stations.gateway.station import Station
 from forecourt.stations.model import password_hash
-
-if TYPE_CHECKING:
-    from forecourt.stations.gateway.connection import Connection
 
 #: Version numbers are drawn before their transaction commits, so each reading looks back this far.
 VERSION_OVERLAP = 1_000
@@ -34,38 +30,6 @@ _CHANGED = """
     SELECT station_id, tenant_id, identity, security_profile, registration, password_hash, version
     FROM stations WHERE version > %s
     """
-
-
-class Station:
-    """One station as the gateway knows it. `connectors` maps (evse, connector) to (state, said at, activity).
-
-    `packed` is the tenant and the station as the first two fields of a row, which is all that most rows share.
-    """
-
-    __slots__ = (
-        "connection",
-        "connectors",
-        "identity",
-        "packed",
-        "password_hash",
-        "registration",
-        "security_profile",
-        "station_id",
-        "tenant_id",
-        "version",
-    )
-
-    def __init__(self, station_id: int, tenant_id: int, identity: str) -> None:
-        self.station_id = station_id
-        self.tenant_id = tenant_id
-        self.identity = identity
-        self.packed = copyrow.int4(tenant_id) + copyrow.int8(station_id)
-        self.security_profile = 1
-        self.registration = "accepted"
-        self.password_hash: bytes | None = None
-        self.version = 0
-        self.connection: Connection | None = None
-        self.connectors: dict[tuple[int, int], tuple[str, datetime, str | None]] = {}
 
 
 class Refusal(NamedTuple):

@@ -24,7 +24,8 @@ from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.outbound import LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
-from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster, Station
+from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
+from forecourt.stations.gateway.station import Station
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
     EVICT_SUBJECT,

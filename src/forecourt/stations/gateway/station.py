@@ -1,0 +1,60 @@
+"""One station in a gateway's memory, shared by whoever works for it: roster, connection, verbs."""
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from forecourt.platform import copyrow
+from forecourt.stations.gateway.outbound import Reply
+
+
+class Connector(NamedTuple):
+    """What a connector last said, and what its transaction makes of an Occupied one."""
+
+    state: str
+    at: datetime
+    activity: str | None
+    error_code: str | None
+
+
+class Held(Protocol):
+    """The socket that holds a station. `epoch` is 0 until the directory has given it one."""
+
+    epoch: int
+
+    async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
+        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it from our side."""
+
+
+class Station:
+    """One station as the gateway knows it. `connectors` maps (evse, connector) to what it last said.
+
+    `packed` is the tenant and the station as the first two fields of a row, which is all that most rows share.
+    """
+
+    __slots__ = (
+        "connection",
+        "connectors",
+        "identity",
+        "packed",
+        "password_hash",
+        "registration",
+        "security_profile",
+        "station_id",
+        "tenant_id",
+        "version",
+    )
+
+    def __init__(self, station_id: int, tenant_id: int, identity: str) -> None:
+        self.station_id = station_id
+        self.tenant_id = tenant_id
+        self.identity = identity
+        self.packed = copyrow.int4(tenant_id) + copyrow.int8(station_id)
+        self.security_profile = 1
+        self.registration = "accepted"
+        self.password_hash: bytes | None = None
+        self.version = 0
+        self.connection: Held | None = None
+        self.connectors: dict[tuple[int, int], Connector] = {}
