@@ -48,11 +48,26 @@ async def test_an_empty_database_gets_one_organisation_however_often_it_starts(
     fresh: Database, settings: Settings
 ) -> None:
     first = await ensure(settings, fresh.admin_url, False)
-    assert await ensure(settings, fresh.admin_url, False) == first
+    assert (await ensure(settings, fresh.admin_url, False)).tenant_id == first.tenant_id
     assert rows(fresh, "SELECT tenant_id, demo FROM organisations") == [(first.tenant_id, False)]
     assert rows(fresh, "SELECT * FROM api_keys") == []
-    assert rows(fresh, "SELECT * FROM operators") == []
-    assert first.api_key is first.email is first.password is None
+    assert first.api_key is first.password is None
+
+
+async def test_the_first_owner_can_sign_in_by_the_file_and_is_made_only_once(
+    fresh: Database, settings: Settings
+) -> None:
+    first = await ensure(settings, fresh.admin_url, False)
+    assert first.password_file is not None
+    assert first.password_file.stat().st_mode & 0o777 == 0o600
+    kept = msgspec.json.decode(first.password_file.read_bytes())
+    assert settings.database_url is not None
+    async with Pool(settings.database_url, "forecourt_app", size=1) as db:
+        access = Access(db, settings.secret(), FakeClock())
+        assert await access.sign_in(kept["email"], kept["password"], "127.0.0.1") is not None
+    again = await ensure(settings, fresh.admin_url, False)
+    assert (again.email, again.password_file) == (None, None)
+    assert rows(fresh, "SELECT email, role FROM operators") == [(first.email, "owner")]
 
 
 async def test_the_key_of_the_environment_owns_the_first_organisation(fresh: Database, settings: Settings) -> None:

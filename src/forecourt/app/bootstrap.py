@@ -28,22 +28,26 @@ ORGANISATION = "My organisation"
 DEMO_ORGANISATION = "Demo"
 DEMO_EMAIL = "demo@forecourt.example"
 DEMO_FILE = "demo.json"
-DEMO_PASSWORD_BYTES = 12
+OWNER_EMAIL = "owner@forecourt.example"
+OWNER_FILE = "owner.json"
+PASSWORD_BYTES = 12
 MIN_KEY_LENGTH = 8
 
 
 class Bootstrapped(Struct, frozen=True, kw_only=True):
-    """Where to get in. The demo's e-mail address, password and owner API key are None without the demo."""
+    """Where to get in. Without the demo there is no API key, and an address only where this start made the first
+    owner: the password then stands in `password_file`."""
 
     tenant_id: int
     organisation: str
     email: str | None = None
     password: str | None = None
     api_key: str | None = None
+    password_file: Path | None = None
 
 
-class _Demo(Struct, frozen=True, kw_only=True):
-    """What the demo keeps in the data folder, so that every start prints the same."""
+class _Kept(Struct, frozen=True, kw_only=True):
+    """What is kept in the data folder of someone who was made at a first start."""
 
     email: str
     password: str
@@ -65,7 +69,7 @@ async def ensure(settings: Settings, migrate_url: str, demo: bool) -> Bootstrapp
             if settings.bootstrap_api_key is not None:
                 await _own_key(connection, first[0], "Bootstrap", settings.secret(), settings.bootstrap_api_key)
             if not demo:
-                return Bootstrapped(tenant_id=first[0], organisation=first[1])
+                return await _owner(connection, settings, *first)
             return await _demo(connection, settings)
     finally:
         await connection.close()
@@ -90,6 +94,25 @@ async def _new_organisation(connection: AsyncConnection[Any], name: str, *, demo
     return int(row[0]), name
 
 
+async def _owner(
+    connection: AsyncConnection[Any], settings: Settings, tenant_id: int, organisation: str
+) -> Bootstrapped:
+    """The first owner of an organisation that nobody can sign in to yet."""
+    row = await (
+        await connection.execute("SELECT count(*) FROM operators WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    if row is not None and row[0] > 0:
+        return Bootstrapped(tenant_id=tenant_id, organisation=organisation)
+    path = settings.data_dir / OWNER_FILE
+    kept = await asyncio.to_thread(_kept_file, path, OWNER_EMAIL)
+    hashed = await asyncio.to_thread(password_hash, kept.password)
+    await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
+    await store.insert_operator(
+        connection, tenant_id, email=kept.email, name="Owner", role=Role.OWNER.value, password_hash=hashed
+    )
+    return Bootstrapped(tenant_id=tenant_id, organisation=organisation, email=kept.email, password_file=path)
+
+
 async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstrapped:
     """The demo's organisation, its operator and its key; a database that has them already keeps them."""
     row = await (
@@ -98,7 +121,7 @@ async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstr
     tenant_id, organisation = (
         (int(row[0]), str(row[1])) if row else await _new_organisation(connection, DEMO_ORGANISATION, demo=True)
     )
-    kept = await asyncio.to_thread(_demo_file, settings.data_dir / DEMO_FILE)
+    kept = await asyncio.to_thread(_kept_file, settings.data_dir / DEMO_FILE, DEMO_EMAIL)
     await _own_key(connection, tenant_id, "Demo", settings.secret(), kept.api_key)
     # The file is the truth about the demo's password: one that was lost with its folder would lock everybody out.
     hashed = await asyncio.to_thread(password_hash, kept.password)
@@ -121,16 +144,16 @@ async def _own_key(connection: AsyncConnection[Any], tenant_id: int, name: str, 
     await store.insert_key(connection, tenant_id, name, Role.OWNER.value, key_digest(secret, key))
 
 
-def _demo_file(path: Path) -> _Demo:
-    """What the demo kept, or what it will keep from now on."""
+def _kept_file(path: Path, email: str) -> _Kept:
+    """What was kept, or what will be from now on."""
     if path.exists():
         try:
-            return msgspec.json.decode(path.read_bytes(), type=_Demo)
+            return msgspec.json.decode(path.read_bytes(), type=_Kept)
         except msgspec.MsgspecError as fault:
-            raise ForecourtError(f"{path} can't be read as the demo's secrets: {fault}. Remove it.") from None
-    made = _Demo(
-        email=DEMO_EMAIL,
-        password=secrets.token_urlsafe(DEMO_PASSWORD_BYTES),
+            raise ForecourtError(f"{path} can't be read as the secrets of a first start: {fault}. Remove it.") from None
+    made = _Kept(
+        email=email,
+        password=secrets.token_urlsafe(PASSWORD_BYTES),
         api_key=KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES),
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,9 @@ def welcome(settings: Settings, bootstrapped: "Bootstrapped | None", *, demo: bo
     rows.add_row("Console", Text(console, style=f"bold cyan link {console}"))
     if bootstrapped is not None and bootstrapped.email and bootstrapped.password:
         rows.add_row("Sign in", Text.assemble((bootstrapped.email, "bold"), "  ", (bootstrapped.password, "bold")))
+    elif bootstrapped is not None and bootstrapped.email:
+        where = f"password in {bootstrapped.password_file}"
+        rows.add_row("Sign in", Text.assemble((bootstrapped.email, "bold"), "  ", where))
     rows.add_row("Stations", f"ws://{host}:{settings.ocpp_port}/ocpp/[dim]{{station id}}[/]")
     rows.add_row("API", f"{console}/api/v1/openapi.json")
     rows.add_row("Kept in", str(settings.data_dir))
