@@ -1,0 +1,161 @@
+"""From registering a station by the API to calling it, over the real gateway, web and worker."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest_asyncio
+import websockets
+
+from forecourt.app.bootstrap import ensure
+from forecourt.platform.settings import Settings
+from tests.spine.processes import SECRET, Deployment, free_port
+from tests.stations.gateway.conftest import StationClient
+from tests.stations.gateway.test_sessions_over_sockets import at, boot, meter_values, start
+
+KEY = "fc_a-key-for-the-tests-of-the-spine"
+ANSWER_WITHIN_S = 30.0
+
+
+class House:
+    """A running deployment as those outside see it: two ports and a key."""
+
+    def __init__(self, deployment: Deployment, web_port: int, ocpp_port: int) -> None:
+        self.deployment = deployment
+        self.ocpp_port = ocpp_port
+        self.http = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{web_port}/api/v1",
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=ANSWER_WITHIN_S,
+        )
+
+    async def ask(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+        """The answer to a request of which the status is known."""
+        answer = await self.http.request(method, path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    @asynccontextmanager
+    async def station(self, identity: str, password: str, protocol: str = "ocpp1.6") -> AsyncIterator[StationClient]:
+        """A connected station."""
+        credentials = base64.b64encode(f"{identity}:{password}".encode()).decode()
+        async with websockets.connect(
+            f"ws://127.0.0.1:{self.ocpp_port}/ocpp/{quote(identity)}",
+            subprotocols=[websockets.Subprotocol(protocol)],
+            additional_headers={"Authorization": f"Basic {credentials}"},
+        ) as link:
+            yield StationClient(link)
+
+
+@pytest_asyncio.fixture
+async def house(deployment: Deployment) -> AsyncIterator[House]:
+    web_port, ocpp_port = free_port(), free_port()
+    settings = Settings(database_url=deployment.database_url, secret_key=SECRET, bootstrap_api_key=KEY)
+    await ensure(settings, deployment._admin_url, False)
+    await deployment.gateway(ocpp_port)
+    for program in (deployment.program("web", web_port=web_port), deployment.program("worker")):
+        await program.start()
+    house = House(deployment, web_port, ocpp_port)
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while not await _ready(house):
+            await asyncio.sleep(0.05)
+    yield house
+    await house.http.aclose()
+
+
+async def _ready(house: House) -> bool:
+    try:
+        answer = await house.http.get(str(house.http.base_url).removesuffix("/api/v1/") + "/readyz")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200
+
+
+async def test_a_station_registered_a_moment_ago_charges_and_is_read_and_called(house: House) -> None:
+    await house.ask("POST", "/sites", {"name": "Yard"}, status=201)
+    await house.ask("POST", "/tokens", {"uid": "TAG1", "type": "ISO14443", "status": "accepted"}, status=201)
+    made = await house.ask(
+        "POST",
+        "/stations",
+        {"id": "CP 1", "site": "yard", "security_profile": 1, "registration": "accepted"},
+        status=201,
+    )
+    async with house.station("CP 1", made["password"]) as station:
+        assert (await boot(station))["status"] == "Accepted"
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        await station.call("MeterValues", meter_values(number, 4000, -30))
+        [session] = (await house.ask("GET", "/sessions?station=CP%201"))["items"]
+        assert (session["status"], session["energy_wh"], session["token"]) == ("active", 3000, "TAG1")
+
+        stopping = asyncio.create_task(house.ask("POST", f"/sessions/{session['id']}/stop"))
+        asked = await station.next_ask()
+        assert asked[2:] == ["RemoteStopTransaction", {"transactionId": number}]
+        await station.link.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
+        assert (await stopping)["accepted"] is True
+
+        stop = {"transactionId": number, "meterStop": 9000, "timestamp": at(-1), "reason": "Remote"}
+        await station.call("StopTransaction", stop)
+        ended = await house.ask("GET", f"/sessions/{session['id']}")
+        assert (ended["status"], ended["energy_wh"], ended["meter_stop_wh"]) == ("completed", 8000, 9000)
+        assert ended["stop_reason"] == "Remote"
+
+        calling = asyncio.create_task(
+            house.ask("POST", "/stations/CP%201/calls", {"action": "GetConfiguration", "payload": {}})
+        )
+        asked = await station.next_ask()
+        await station.link.send(json.dumps([4, asked[1], "NotSupported", "not today", {}]))
+        error = (await calling)["error"]
+        assert (error["code"], error["description"]) == ("NotSupported", "not today")
+
+    samples = (await house.ask("GET", f"/sessions/{session['id']}/samples"))["items"]
+    assert [(s["measurand"], s["value"], s["unit"]) for s in samples] == [
+        ("Energy.Active.Import.Register", 4000, "Wh"),
+        ("Power.Active.Import", 7200, "W"),
+    ]
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while True:
+            messages = (await house.ask("GET", "/stations/CP%201/messages?limit=200"))["items"]
+            said = {(message["direction"], message["kind"], message["action"]) for message in messages}
+            if ("in", "error", "GetConfiguration") in said:
+                break
+            await asyncio.sleep(0.05)
+    assert {("in", "call", "StartTransaction"), ("out", "result", "StartTransaction")} <= said
+    assert {("out", "call", "RemoteStopTransaction"), ("in", "result", "RemoteStopTransaction")} <= said
+
+
+async def test_a_call_to_a_station_that_is_away_is_a_conflict_at_once(house: House) -> None:
+    made = await house.ask(
+        "POST", "/stations", {"id": "CP1", "security_profile": 1, "registration": "accepted"}, status=201
+    )
+    call = {"action": "ClearCache", "payload": {}}
+    assert (await house.ask("POST", "/stations/CP1/calls", call, status=409))["code"] == "station-offline"
+    async with house.station("CP1", made["password"]) as station:
+        await boot(station)
+        wrong = {"action": "Reset", "payload": {"type": "Sideways"}}
+        problem = await house.ask("POST", "/stations/CP1/calls", wrong, status=422)
+        assert problem["error_code"] == "PropertyConstraintViolation"
+        await house.ask("POST", "/stations/NOBODY/calls", call, status=404)
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while (await house.ask("GET", "/stations/CP1"))["connected"]:
+            await asyncio.sleep(0.05)
+    await house.ask("POST", "/stations/CP1/calls", call, status=409)
+
+
+async def test_a_pending_station_is_accepted_by_the_api_and_a_new_password_counts_at_once(house: House) -> None:
+    body = {"id": "CP1", "password": "first-password-0001", "security_profile": 1, "registration": "pending"}
+    await house.ask("POST", "/stations", body, status=201)
+    async with house.station("CP1", body["password"], "ocpp2.0.1") as station:
+        what = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
+        assert (await station.call("BootNotification", what))["status"] == "Pending"
+        assert (await station.call("Heartbeat", {}))[2] == "SecurityError"
+        await house.ask("PATCH", "/stations/CP1", {"registration": "accepted"})
+        assert (await station.call("BootNotification", what))["status"] == "Accepted"
+        await house.ask("PATCH", "/stations/CP1", {"password": "second-password-0002"})
+        await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
+    async with house.station("CP1", "second-password-0002") as station:
+        assert (await boot(station))["status"] == "Accepted"
