@@ -5,6 +5,7 @@ without reply by its deadline.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -98,7 +99,10 @@ class Bus:
             raise BusAway from fault
 
     async def request(self, subject: str, data: bytes, deadline_s: float) -> bytes:
-        """Ask one listener. Raises NoResponders at once when there is none, BusTimeout at the deadline."""
+        """Ask one listener. Raises NoResponders or BusAway at once, BusTimeout at the deadline."""
+        if not self.connected:
+            # The client would keep it and send it when the bus is back: long after the one who asked was told no.
+            raise BusAway
         try:
             message = await self._client.request(subject, data, timeout=deadline_s)
         except nats.errors.NoRespondersError as fault:
@@ -147,9 +151,10 @@ class Bus:
         return stop
 
     async def close(self) -> None:
-        """Send what is buffered, then disconnect, within DRAIN_DEADLINE_S."""
+        """Send what is buffered, then disconnect, within DRAIN_DEADLINE_S; at once where the bus is away."""
         try:
             async with asyncio.timeout(DRAIN_DEADLINE_S):
                 await self._client.drain()
         except (TimeoutError, nats.errors.Error, OSError):
-            await self._client.close()
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await self._client.close()

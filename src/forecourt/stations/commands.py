@@ -12,7 +12,7 @@ from msgspec import Struct
 from forecourt.ocpp.faults import CallFault
 from forecourt.ocpp.neutral import Command, CommandAnswer, Version
 from forecourt.ocpp.protocol import protocol
-from forecourt.platform.bus import Bus, BusTimeout, NoResponders
+from forecourt.platform.bus import Bus, BusAway, BusTimeout, NoResponders
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -93,7 +93,8 @@ class Commander:
     ) -> Answered | Refused:
         """Call a station with a payload of its version, checked against the schema.
 
-        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, StationTimeout after CALL_DEADLINE_S.
+        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, BusAway, StationTimeout after
+        CALL_DEADLINE_S.
         """
         holder = await self._find(tenant_id, identity)
         version = self._held(holder)
@@ -151,7 +152,12 @@ class Commander:
             identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
             deadline_s=self._deadline_s, command_id=command_id,
         )  # fmt: skip
-        answer = await self._carry(holder, request)
+        try:
+            answer = await self._carry(holder, request)
+        except BusAway as away:
+            answer = CallAnswer(error_code=away.code, description=away.detail)
+            await self._record(tenant_id, command_id, action, answer)
+            raise
         await self._record(tenant_id, command_id, action, answer)
         if answer.offline:
             raise StationOffline(command_id=command_id)
