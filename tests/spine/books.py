@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tests.spine.load import Load
 from tests.spine.processes import Deployment
 
 Row = dict[str, Any]
@@ -102,3 +103,31 @@ def unwanted(deployment: Deployment) -> dict[str, int]:
         "by our clock": "SELECT count(*) FROM sessions WHERE arrival_clock",
     }
     return {name: count for name, query in counts.items() if (count := deployment.value(query))}
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What was checked: acknowledged messages, and the transaction at a station that each session is known as."""
+
+    messages: int
+    sessions: dict[str, tuple[str, str]]
+
+
+def check(deployment: Deployment, load: Load) -> Told:
+    """Each message that was acknowledged and each session that was charged, against the database."""
+    acknowledged = load.acknowledged()
+    logged = {
+        message_id
+        for (message_id,) in deployment.rows("SELECT message_id FROM messages WHERE direction = 'i' AND kind = 2")
+    }
+    assert acknowledged - logged == set()
+    found = stored(deployment)
+    assert lost(load.ledger(), found) == []
+    assert unwanted(deployment) == {}
+    known = transactions(load.ledger())
+    assert set(known) == set(load.energies_wh)
+    assert set(known.values()) == set(found)
+    for key, energy_wh in load.energies_wh.items():
+        kept = found[known[key]]
+        assert (kept.meter_stop_wh - kept.meter_start_wh, kept.token_uid) == (energy_wh, load.tokens[key]), key
+    assert load.counts.call_errors == load.counts.dropped == load.counts.duplicates_answered_differently == 0
+    return Told(messages=len(acknowledged), sessions=known)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.conftest import Servers
-from tests.spine.processes import Deployment
+# What these assert is explained as in a test.
+pytest.register_assert_rewrite("tests.spine.books", "tests.spine.plant", "tests.spine.processes")
+
+from tests.conftest import Servers  # noqa: E402
+from tests.spine.processes import Deployment  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 

@@ -168,4 +168,6 @@ class Load:
 
     async def _pause(self, station: LoadStation, rng: Random) -> None:
         await asyncio.sleep(rng.uniform(0, LONGEST_PAUSE_S))
-        await station.link.drained(to=PIPELINE)
+        # Without a line it goes on charging and keeps what it has to say.
+        while station.link.online and station.link.waiting > PIPELINE:
+            await asyncio.sleep(LONGEST_PAUSE_S / 10)

@@ -80,15 +80,15 @@ class Plant:
         #: Programs that ended without being killed.
         self.ended_alone: list[str] = []
         self._folder = folder
-        self._postgres = postgres
-        self._nats = nats
+        self.postgres = postgres
+        self.nats = nats
         self._port = port
 
     async def start(self) -> None:
         self.gateways = list(await asyncio.gather(*(self.deployment.gateway(self._port) for _ in range(2))))
         self.worker = await self._new_worker()
         self.load.start()
-        await self._flows()
+        await self.flows()
 
     async def _new_worker(self) -> Program:
         worker = self.deployment.program("worker")
@@ -98,7 +98,7 @@ class Plant:
     async def strike(self, victim: Victim, rng: Random) -> Hit:
         """Kill at a random instant with work in flight, bring up again what died; returns when all stations charge."""
         self._scatter(rng)
-        await self._flows()
+        await self.flows()
         await asyncio.sleep(rng.uniform(0, WANDER_S))
         if victim is Victim.WORKER:
             hit = await self._catch_worker(rng)
@@ -109,7 +109,7 @@ class Plant:
             await self._kill(hit, gateway)
         log.info("killed", **{"victim": victim.name, "unanswered": hit.unanswered, "stored": hit.stored})
         await self._repair()
-        await self._flows()
+        await self.flows()
         return hit
 
     def _scatter(self, rng: Random) -> None:
@@ -125,7 +125,7 @@ class Plant:
         for _ in range(TRIES):
             await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
             await gateway.freeze()
-            await _read_what_was_sent()
+            await read_what_was_sent()
             if victim is Victim.GATEWAY_AFTER_COMMIT:
                 hit = await self._look_for_committed(gateway)
             else:
@@ -213,25 +213,25 @@ class Plant:
         else:
             await self._kill_postgres(victim is Victim.POSTMASTER)
         if victim is Victim.ALL:
-            os.kill(self._nats.pid, signal.SIGKILL)
-            await asyncio.gather(self._nats.wait(), *(program.kill() for program in (*self.gateways, self.worker)))
+            os.kill(self.nats.pid, signal.SIGKILL)
+            await asyncio.gather(self.nats.wait(), *(program.kill() for program in (*self.gateways, self.worker)))
         else:
             gateway.thaw()
 
     async def _kill_postgres(self, only_the_first: bool) -> None:
         backends = [] if only_the_first else processes_in(self._folder / "postgres")
-        os.kill(self._postgres.pid, signal.SIGKILL)
+        os.kill(self.postgres.pid, signal.SIGKILL)
         for pid in backends:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        await asyncio.wait_for(self._postgres.wait(), WAIT_S)
+        await asyncio.wait_for(self.postgres.wait(), WAIT_S)
 
     async def _repair(self) -> None:
         """Do what a supervisor does: start again whatever has ended."""
-        if not self._postgres.running:
-            await self._postgres.restart()
-        if not self._nats.running:
-            await self._nats.restart()
+        if not self.postgres.running:
+            await self.postgres.restart()
+        if not self.nats.running:
+            await self.nats.restart()
         *self.gateways, self.worker = await asyncio.gather(*map(self._revived, (*self.gateways, self.worker)))
 
     async def _revived(self, program: Program) -> Program:
@@ -243,7 +243,7 @@ class Plant:
             log.warning("ended without being killed", program=program.name, code=program.returncode)
         return await (self._new_worker() if program is self.worker else self.deployment.gateway(self._port))
 
-    async def _flows(self) -> None:
+    async def flows(self) -> None:
         """Until every station has been answered anew."""
         before = self.load.progress()
 
@@ -258,7 +258,7 @@ class Plant:
         assert not waiting(), "these stations are not served:\n" + "\n".join(waiting())
 
 
-async def _read_what_was_sent() -> None:
+async def read_what_was_sent() -> None:
     """Let the stations read every answer that had left before the freeze: it lies in their sockets by now."""
     for _ in range(5):
         await asyncio.sleep(0)

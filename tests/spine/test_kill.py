@@ -43,36 +43,19 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
         assert made.load.counts.resent >= ROUNDS // 2
         assert made.ended_alone == []
 
-        told, known = _check_what_was_told(made)
-        await _check_what_followed(made, known)
+        told = books.check(made.deployment, made.load)
+        await _check_what_followed(made, told.sessions)
         in_flight = sum(hit.unanswered for hit in hits)
         stored = sum(hit.stored for hit in hits)
         log.info(
-            "kill test", rounds=len(hits), messages=told, sessions=len(known), in_flight=in_flight, stored=stored,
+            "kill test",
+            rounds=len(hits),
+            in_flight=in_flight,
+            stored=stored,
+            messages=told.messages,
+            sessions=len(told.sessions),
             replayed=made.load.counts.resent,
-        )  # fmt: skip
-
-
-def _check_what_was_told(made: Plant) -> tuple[int, dict[str, tuple[str, str]]]:
-    """Each acknowledged message and session against the database; the number of messages, and the sessions' names."""
-    deployment, load = made.deployment, made.load
-    acknowledged = load.acknowledged()
-    logged = {
-        message_id
-        for (message_id,) in deployment.rows("SELECT message_id FROM messages WHERE direction = 'i' AND kind = 2")
-    }
-    assert acknowledged - logged == set()
-    found = books.stored(deployment)
-    assert books.lost(load.ledger(), found) == []
-    assert books.unwanted(deployment) == {}
-    known = books.transactions(load.ledger())
-    assert set(known) == set(load.energies_wh)
-    assert set(known.values()) == set(found)
-    for key, energy_wh in load.energies_wh.items():
-        kept = found[known[key]]
-        assert (kept.meter_stop_wh - kept.meter_start_wh, kept.token_uid) == (energy_wh, load.tokens[key]), key
-    assert load.counts.call_errors == load.counts.dropped == load.counts.duplicates_answered_differently == 0
-    return len(acknowledged), known
+        )
 
 
 async def _check_what_followed(made: Plant, known: dict[str, tuple[str, str]]) -> None:

@@ -1,0 +1,108 @@
+"""PostgreSQL or NATS away for a while, with cars charging: what waits, what goes on, what is lost (nothing)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from forecourt.platform.bus import Bus, BusAway
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.platform.embedded.process import POLL_S
+from forecourt.stations.commands import Answered, Commander, StationOffline
+from tests.spine import books
+from tests.spine.plant import plant, read_what_was_sent
+from tests.spine.processes import WAIT_S, Deployment, until
+
+#: Until every station that waits was sent away.
+AWAY_WITHIN_S = 60.0
+
+
+@pytest.mark.kill
+async def test_while_postgresql_is_away_nothing_is_acknowledged_and_stations_keep_what_they_have_to_say(
+    tmp_path: Path,
+) -> None:
+    async with plant(tmp_path, seed=3) as made:
+        load = made.load
+        await made.postgres.stop()
+        await read_what_was_sent()
+        acknowledged = load.acknowledged()
+        assert load.unanswered()
+
+        # Who waits for an answer is sent away at last, and turned away while there is nowhere to store.
+        await until(
+            lambda: not any(station.link.online for station in load.stations), "all are sent away", AWAY_WITHIN_S
+        )
+        refused = load.counts.connects_refused
+        await until(lambda: load.counts.connects_refused > refused + len(load.stations), "all are turned away")
+        assert load.acknowledged() == acknowledged
+        assert load.counts.call_errors == 0
+        queued = sum(len(station.link.queue) for station in load.stations)
+        assert queued > len(load.stations)
+
+        await made.postgres.restart()
+        await made.flows()
+        await load.finish()
+        assert all(gateway.running for gateway in made.gateways)
+        assert made.worker.running
+        assert load.counts.resent >= len(load.stations) // 2
+        told = books.check(made.deployment, load)
+        assert told.messages > len(acknowledged) + queued
+
+
+@pytest.mark.kill
+async def test_while_nats_is_away_cars_charge_and_commands_fail_clearly_and_both_go_on_after(tmp_path: Path) -> None:
+    async with plant(tmp_path, seed=4) as made, commander(made.deployment) as (command, bus):
+        tenant_id = made.deployment.tenant()
+        names = [station.identity for station in made.load.stations[:3]]
+
+        async def clear_cache(identity: str) -> Answered:
+            outcome = await command.call(tenant_id, identity, "ClearCache", b"{}", "a test")
+            assert isinstance(outcome, Answered)
+            return outcome
+
+        for name in names:
+            assert (await clear_cache(name)).result == {"status": "Accepted"}
+        await made.nats.stop()
+        await until(lambda: not bus.connected, "the bus is missed")
+        for name in names:
+            with pytest.raises(BusAway):
+                await clear_cache(name)
+        await made.flows()
+
+        await made.nats.restart()
+        await until(lambda: bus.connected, "the bus is found again")
+        for name in names:
+            await patiently(clear_cache, name)
+        # Nobody is left to believe that a command is still on its way.
+        assert made.deployment.value("SELECT count(*) FROM commands WHERE outcome = 'sent'") == 0
+        await made.load.finish()
+        assert made.load.counts.calls_received == made.deployment.value(
+            "SELECT count(*) FROM commands WHERE outcome = 'answered'"
+        )
+        books.check(made.deployment, made.load)
+
+
+async def patiently(ask: Callable[[str], Awaitable[Answered]], name: str) -> None:
+    """Ask until it is answered: gateways find their way back to the bus one after the other."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                await ask(name)
+            except (BusAway, StationOffline):
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+
+
+@asynccontextmanager
+async def commander(deployment: Deployment) -> AsyncIterator[tuple[Commander, Bus]]:
+    """The way to stations that the web process has."""
+    bus = await Bus.connect(deployment.nats_url)
+    try:
+        async with Pool(deployment.database_url, "forecourt_app", size=2) as pool:
+            yield Commander(pool, bus, SystemClock()), bus
+    finally:
+        await bus.close()
