@@ -147,7 +147,12 @@ async def test_a_call_to_a_station_that_is_away_is_a_conflict_at_once(house: Hou
 
 
 async def test_a_pending_station_is_accepted_by_the_api_and_a_new_password_counts_at_once(house: House) -> None:
-    body: dict[str, Any] = {"id": "CP1", "password": "first-password-0001", "security_profile": 1, "registration": "pending"}
+    body: dict[str, Any] = {
+        "id": "CP1",
+        "password": "first-password-0001",
+        "security_profile": 1,
+        "registration": "pending",
+    }
     await house.ask("POST", "/stations", body, status=201)
     async with house.station("CP1", body["password"], "ocpp2.0.1") as station:
         what = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}

@@ -1,20 +1,18 @@
 """PostgreSQL or NATS away for a while, with cars charging: what waits, what goes on, what is lost (nothing)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from forecourt.platform.bus import Bus, BusAway
-from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool
+from forecourt.platform.bus import BusAway
 from forecourt.platform.embedded.process import POLL_S
-from forecourt.stations.commands import Answered, Commander, StationOffline
+from forecourt.stations.commands import Answered, StationOffline
 from tests.spine import books
+from tests.spine.by_hand import web
 from tests.spine.plant import plant, read_what_was_sent
-from tests.spine.processes import WAIT_S, Deployment, until
+from tests.spine.processes import WAIT_S, until
 
 #: Until every station that waits was sent away.
 AWAY_WITHIN_S = 60.0
@@ -54,12 +52,12 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_stations_kee
 
 @pytest.mark.kill
 async def test_while_nats_is_away_cars_charge_and_commands_fail_clearly_and_both_go_on_after(tmp_path: Path) -> None:
-    async with plant(tmp_path, seed=4) as made, commander(made.deployment) as (command, bus):
+    async with plant(tmp_path, seed=4) as made, web(made.deployment) as (commander, bus, _):
         tenant_id = made.deployment.tenant()
         names = [station.identity for station in made.load.stations[:3]]
 
         async def clear_cache(identity: str) -> Answered:
-            outcome = await command.call(tenant_id, identity, "ClearCache", b"{}", "a test")
+            outcome = await commander.call(tenant_id, identity, "ClearCache", b"{}", "a test")
             assert isinstance(outcome, Answered)
             return outcome
 
@@ -95,14 +93,3 @@ async def patiently(ask: Callable[[str], Awaitable[Answered]], name: str) -> Non
                 await asyncio.sleep(POLL_S)
             else:
                 return
-
-
-@asynccontextmanager
-async def commander(deployment: Deployment) -> AsyncIterator[tuple[Commander, Bus]]:
-    """The way to stations that the web process has."""
-    bus = await Bus.connect(deployment.nats_url)
-    try:
-        async with Pool(deployment.database_url, "forecourt_app", size=2) as pool:
-            yield Commander(pool, bus, SystemClock()), bus
-    finally:
-        await bus.close()
