@@ -51,12 +51,12 @@ class Victim(StrEnum):
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """What a kill hit: calls that were unanswered at its instant, those of them stored already, and what PostgreSQL
-    said of the transaction (or how many jobs the worker had in work). `backend` is the process that had it open."""
+    """What a kill hit: the ids of calls that were unanswered at its instant, those of them stored already, and what
+    PostgreSQL said of the transaction (or how many jobs the worker had in work). `backend` had it open."""
 
     victim: Victim
-    unanswered: int
-    stored: int
+    unanswered: frozenset[str]
+    stored: frozenset[str]
     transaction: str
     backend: int = 0
 
@@ -97,20 +97,34 @@ class Plant:
 
     async def strike(self, victim: Victim, rng: Random) -> Hit:
         """Kill at a random instant with work in flight, bring up again what died; returns when all stations charge."""
+        program, hit = await self.catch(victim, rng)
+        await self._kill(hit, program)
+        log.info("killed", **{"victim": victim.name, "unanswered": len(hit.unanswered), "stored": len(hit.stored)})
+        await self.repair()
+        await self.flows()
+        return hit
+
+    async def catch(self, victim: Victim, rng: Random) -> tuple[Program, Hit]:
+        """Freeze the worker or one of the gateways at a random instant with work in flight; it stays frozen."""
         self._scatter(rng)
         await self.flows()
         await asyncio.sleep(rng.uniform(0, WANDER_S))
-        if victim is Victim.WORKER:
-            hit = await self._catch_worker(rng)
-            await self.worker.kill()
-        else:
-            gateway = rng.choice([gateway for gateway in self.gateways if self._held(gateway)])
-            hit = await self._catch_gateway(gateway, victim, rng)
-            await self._kill(hit, gateway)
-        log.info("killed", **{"victim": victim.name, "unanswered": hit.unanswered, "stored": hit.stored})
-        await self._repair()
-        await self.flows()
-        return hit
+        busy = [self.worker] if victim is Victim.WORKER else [one for one in self.gateways if self.held(one)]
+        program = rng.choice(busy)
+        for _ in range(TRIES):
+            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
+            await program.freeze()
+            await read_what_was_sent()
+            if victim is Victim.WORKER:
+                hit = self._look_for_jobs()
+            elif victim is Victim.GATEWAY_AFTER_COMMIT:
+                hit = await self._look_for_committed(program)
+            else:
+                hit = self._look_for_open(program, victim)
+            if hit is not None:
+                return program, hit
+            program.thaw()
+        raise AssertionError(f"could not be caught: {victim}")
 
     def _scatter(self, rng: Random) -> None:
         """Make half of the stations connect anew, so that both gateways have some; the kernel chooses which."""
@@ -120,21 +134,6 @@ class Plant:
 
     # -- finding work in flight
 
-    async def _catch_gateway(self, gateway: Program, victim: Victim, rng: Random) -> Hit:
-        """Freeze a gateway again and again until it stands still with work in flight; it stays frozen."""
-        for _ in range(TRIES):
-            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
-            await gateway.freeze()
-            await read_what_was_sent()
-            if victim is Victim.GATEWAY_AFTER_COMMIT:
-                hit = await self._look_for_committed(gateway)
-            else:
-                hit = self._look_for_open(gateway, victim)
-            if hit is not None:
-                return hit
-            gateway.thaw()
-        raise AssertionError(f"{victim} could not be caught at work")
-
     def _look_for_open(self, gateway: Program, victim: Victim) -> Hit | None:
         transactions = self._transactions(gateway)
         if not transactions:
@@ -143,7 +142,7 @@ class Plant:
         if not unanswered - stored:
             return None
         [(backend, state)] = transactions
-        return Hit(victim=victim, unanswered=len(unanswered), stored=len(stored), transaction=state, backend=backend)
+        return Hit(victim=victim, unanswered=unanswered, stored=stored, transaction=state, backend=backend)
 
     async def _look_for_committed(self, gateway: Program) -> Hit | None:
         # PostgreSQL finishes what it was given in full; a transaction that waits for more from the gateway stays open.
@@ -151,9 +150,7 @@ class Plant:
         unanswered, stored = self._calls(gateway)
         if self._transactions(gateway) or not stored:
             return None
-        return Hit(
-            victim=Victim.GATEWAY_AFTER_COMMIT, unanswered=len(unanswered), stored=len(stored), transaction="committed"
-        )
+        return Hit(victim=Victim.GATEWAY_AFTER_COMMIT, unanswered=unanswered, stored=stored, transaction="committed")
 
     def _transactions(self, gateway: Program) -> list[tuple[int, str]]:
         """The gateway's open transaction, if it holds anything of a session: (process id in PostgreSQL, state)."""
@@ -165,20 +162,22 @@ class Plant:
         )
         return [(pid, state) for pid, state in rows]
 
-    def _calls(self, gateway: Program) -> tuple[set[str], set[str]]:
+    def _calls(self, gateway: Program) -> tuple[frozenset[str], frozenset[str]]:
         """The calls that stations of a gateway have sent and that are unanswered, and those of them that are stored."""
-        held = self._held(gateway)
-        unanswered = self.load.unanswered(set(held))
-        rows = self.deployment.rows(
-            "SELECT message_id FROM messages WHERE station_id = ANY(%s) AND message_id = ANY(%s) AND kind = 2"
-            " AND number > (SELECT last_value - %s FROM message_numbers)",
-            list(held.values()),
-            list(unanswered),
-            LOOK_BACK,
-        )
-        return unanswered, {message_id for (message_id,) in rows}
+        unanswered = frozenset(self.load.unanswered(set(self.held(gateway))))
+        return unanswered, self.stored(unanswered)
 
-    def _held(self, gateway: Program) -> dict[str, int]:
+    def stored(self, message_ids: frozenset[str]) -> frozenset[str]:
+        """Those of these calls that are stored, if they were sent a short while ago."""
+        rows = self.deployment.rows(
+            "SELECT message_id FROM messages WHERE station_id = ANY(ARRAY(SELECT station_id FROM stations))"
+            " AND number > (SELECT last_value - %s FROM message_numbers) AND message_id = ANY(%s) AND kind = 2",
+            LOOK_BACK,
+            list(message_ids),
+        )
+        return frozenset(message_id for (message_id,) in rows)
+
+    def held(self, gateway: Program) -> dict[str, int]:
         """The stations of a gateway by the directory: identity -> number."""
         rows = self.deployment.rows(
             "SELECT identity, station_id FROM station_links JOIN stations USING (station_id) WHERE gateway_id = %s",
@@ -186,27 +185,26 @@ class Plant:
         )
         return dict(rows)
 
-    async def _catch_worker(self, rng: Random) -> Hit:
-        for _ in range(TRIES):
-            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
-            await self.worker.freeze()
-            transactions = self.deployment.value(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE application_name LIKE 'worker%%' AND xact_start IS NOT NULL"
-            )
-            jobs = self.deployment.value("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")
-            if transactions or jobs:
-                found = f"{transactions} open, {jobs} jobs in work"
-                return Hit(victim=Victim.WORKER, unanswered=len(self.load.unanswered()), stored=0, transaction=found)
-            self.worker.thaw()
-        raise AssertionError("the worker could not be caught at work")
+    def _look_for_jobs(self) -> Hit | None:
+        transactions = self.deployment.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'worker%%' AND xact_start IS NOT NULL"
+        )
+        jobs = self.deployment.value("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")
+        if not transactions and not jobs:
+            return None
+        return Hit(
+            victim=Victim.WORKER,
+            unanswered=frozenset(self.load.unanswered()),
+            stored=frozenset(),
+            transaction=f"{transactions} open, {jobs} jobs in work",
+        )
 
     # -- killing and repairing
 
-    async def _kill(self, hit: Hit, gateway: Program) -> None:
+    async def _kill(self, hit: Hit, program: Program) -> None:
         victim = hit.victim
-        if victim in (Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT):
-            await gateway.kill()
+        if victim in (Victim.WORKER, Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT):
+            await program.kill()
             return
         if victim is Victim.BACKEND:
             os.kill(hit.backend, signal.SIGKILL)
@@ -216,7 +214,7 @@ class Plant:
             os.kill(self.nats.pid, signal.SIGKILL)
             await asyncio.gather(self.nats.wait(), *(program.kill() for program in (*self.gateways, self.worker)))
         else:
-            gateway.thaw()
+            program.thaw()
 
     async def _kill_postgres(self, only_the_first: bool) -> None:
         backends = [] if only_the_first else processes_in(self._folder / "postgres")
@@ -226,7 +224,7 @@ class Plant:
                 os.kill(pid, signal.SIGKILL)
         await asyncio.wait_for(self.postgres.wait(), WAIT_S)
 
-    async def _repair(self) -> None:
+    async def repair(self) -> None:
         """Do what a supervisor does: start again whatever has ended."""
         if not self.postgres.running:
             await self.postgres.restart()
@@ -238,7 +236,7 @@ class Plant:
         """The program itself, or another in its place."""
         if program.running:
             return program
-        if program.returncode != -signal.SIGKILL:
+        if not program.asked_to_end:
             self.ended_alone.append(f"{program.name} ({program.returncode})")
             log.warning("ended without being killed", program=program.name, code=program.returncode)
         return await (self._new_worker() if program is self.worker else self.deployment.gateway(self._port))

@@ -52,6 +52,8 @@ class Program:
 
     def __init__(self, arguments: list[str], env: dict[str, str], log: Path) -> None:
         self.name = log.stem
+        #: Whether it was killed or told to end, and did not end by itself.
+        self.asked_to_end = False
         self._command = arguments[0]
         self._child = Child(
             [sys.executable, "-m", "forecourt.cli", *arguments], log=log, env=env, death_signal=signal.SIGKILL
@@ -106,11 +108,13 @@ class Program:
     async def kill(self) -> None:
         """kill -9; nothing to do where it ended already."""
         if self.running:
+            self.asked_to_end = True
             os.kill(self.pid, signal.SIGKILL)
         await asyncio.wait_for(self._child.wait(), WAIT_S)
 
     def terminate(self) -> None:
         """Asks it to end; `ended` waits for that."""
+        self.asked_to_end = True
         os.kill(self.pid, signal.SIGTERM)
 
     async def ended(self) -> int:
