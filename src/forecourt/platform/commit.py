@@ -2,7 +2,8 @@
 
 Batches form by themselves: whatever gathered while the last commit ran is the next one, so an idle system answers at
 the speed of one commit and a busy one pays for a commit once in hundreds of messages. PostgreSQL refuses COPY into
-tables under row-level security, hence staging: COPY into temporary tables, then set-based statements from there.
+tables under row-level security, so rows travel as parameters: an array of rows for each lane, which prepared set-based
+statements unnest and merge. The whole transaction is one round trip.
 
 A batch that fails for what is in it is cut in halves until the offender stands alone; that one is quarantined and
 the rest is stored. A batch that fails because the database is away waits and is tried again: every merge is
@@ -12,21 +13,26 @@ idempotent, so a commit whose outcome was never learned is repeated safely.
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import cache
 from itertools import count
 from typing import Any
 
 import psycopg
 import structlog
 from msgspec import Struct
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, AsyncRawCursor, errors
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
-from forecourt.platform.copyrow import HEADER, TRAILER
+from forecourt.platform import packrow
 from forecourt.platform.database import DatabaseBusy
 
 log = structlog.get_logger(__name__)
 
 #: Writes in one transaction at the most; more wait for the next.
 MAX_BATCH = 4_000
+#: Bytes of rows in one transaction at the most, unless one write alone has more: the server holds them in memory.
+MAX_BATCH_BYTES = 16 << 20
 #: How long a write nobody waits for may lie before it causes a commit of its own.
 PATIENT_WAIT_S = 0.2
 #: Writes nobody waits for that are kept while the database is away; beyond, new ones are dropped and counted.
@@ -52,10 +58,11 @@ _FAULTS = (psycopg.Error, OSError, TimeoutError, DatabaseBusy)
 
 
 class Lane(Struct, frozen=True, kw_only=True):
-    """One kind of row: where it is staged and which statements merge it.
+    """One kind of row: its columns and which statements merge it.
 
-    `columns` are "name type" of the temporary table `stage_<name>`. `merge` are statements over that table, sorted by
-    key so that two gateways lock in one order. `answer` is a SELECT whose first column is the write's number.
+    `columns` are "name type". `merge` are statements over the batch's rows, which they see as a table
+    `stage_<name>`; they go through it in the order of its key, so that two gateways lock in one order. `answer` is a
+    SELECT over it whose first column is the write's number; it sees what all merges of the batch have done.
     """
 
     name: str
@@ -78,7 +85,7 @@ class Write:
     quarantine keeps. `answers` holds, after STORED, the row each answering lane returned, without its number.
     """
 
-    __slots__ = ("answers", "done", "key", "number", "raw", "rows", "subject")
+    __slots__ = ("answers", "done", "key", "number", "raw", "rows", "size", "subject")
 
     def __init__(self, key: int | None = None, raw: bytes = b"", subject: Any = None) -> None:
         self.number = next(_numbers)
@@ -86,12 +93,39 @@ class Write:
         self.raw = raw
         self.subject = subject
         self.rows: list[tuple[str, bytes]] = []
+        self.size = 0
         self.answers: dict[str, tuple[Any, ...]] = {}
         self.done: Callable[[Write, Outcome], None] | None = None
 
     def add(self, lane: str, row: bytes) -> None:
         """Put one packed row on a lane."""
         self.rows.append((lane, row))
+        self.size += len(row)
+
+
+class _Rows:
+    """All rows of one lane in a batch, as one parameter. Each lane has a subclass, by which its dumper is found."""
+
+    __slots__ = ("packed",)
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+
+
+class _RowsDumper(Dumper):
+    """Hands the rows over as they are. Each lane has a subclass with the number of its array type."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: _Rows) -> bytes:
+        return obj.packed
+
+
+class _LaneType(Struct, frozen=True):
+    """What a connection calls the rows of a lane: the number of their type and the class of the parameter."""
+
+    number: int
+    parameter: type[_Rows]
 
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
@@ -110,7 +144,7 @@ class GroupCommit:
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._connection: AsyncConnection[Any] | None = None
-        self._statements: dict[tuple[str, ...], str] = {}
+        self._types: dict[str, _LaneType] = {}
         self._busy = False
         #: Writes dropped because nobody waited for them and the database was away too long.
         self.dropped = 0
@@ -162,11 +196,13 @@ class GroupCommit:
         """The next batch: in order of arrival, one write a key."""
         waiting = self._waiting
         keys: set[int] = set()
+        size = 0
         batch: list[Write] = []
         rest: list[Write] = []
         for write in waiting:
             key = write.key
-            if len(batch) >= MAX_BATCH or (key is not None and key in keys):
+            full = len(batch) >= MAX_BATCH or (size + write.size > MAX_BATCH_BYTES and len(batch) > 0)
+            if full or (key is not None and key in keys):
                 rest.append(write)
                 # Later writes of the same key must not overtake it.
                 if key is not None:
@@ -175,6 +211,7 @@ class GroupCommit:
             if key is not None:
                 keys.add(key)
             batch.append(write)
+            size += write.size
         self._waiting = rest
         self._patient = 0 if not rest else min(self._patient, len(rest))
         return batch
@@ -241,59 +278,69 @@ class GroupCommit:
 
     async def _ready(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
-            connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
-            for lane in self._lanes.values():
-                columns = ", ".join(lane.columns)
-                await connection.execute(f"CREATE TEMP TABLE stage_{lane.name} ({columns}) ON COMMIT DELETE ROWS")
-            self._connection = connection
+            self._connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
+            # A plan made for the rows of one batch would be planned anew for the next.
+            await self._connection.execute("SET plan_cache_mode = force_generic_plan")
+            self._types = {name: await _make_type(self._connection, lane) for name, lane in self._lanes.items()}
         return self._connection
 
     async def _transact(self, batch: list[Write]) -> None:
         connection = await self._ready()
         try:
-            await self._copy_and_merge(connection, batch)
+            await self._merge(connection, batch)
         except _ROW_FAULTS:
             await connection.execute("ROLLBACK")
             raise
 
-    async def _copy_and_merge(self, connection: AsyncConnection[Any], batch: list[Write]) -> None:
+    async def _merge(self, connection: AsyncConnection[Any], batch: list[Write]) -> None:
+        """One transaction in one round trip: the merges of all lanes used, then what they answer, then COMMIT."""
         rows: dict[str, list[bytes]] = {}
         for write in batch:
-            for lane, row in write.rows:
-                if lane in rows:
-                    rows[lane].append(row)
+            for name, row in write.rows:
+                if name in rows:
+                    rows[name].append(row)
                 else:
-                    rows[lane] = [row]
-        used = tuple(name for name in self._lanes if name in rows)
+                    rows[name] = [row]
+        used = [lane for lane in self._lanes.values() if lane.name in rows]
         if not used:
             return
-        cursor = connection.cursor()
-        await cursor.execute("BEGIN")
-        for name in used:
-            statement = f"COPY stage_{name} FROM STDIN (FORMAT binary)"
-            async with cursor.copy(statement) as copy:
-                await copy.write(HEADER + b"".join(rows[name]) + TRAILER)
-        await cursor.execute(self._statement(used))
-        answers: dict[str, list[tuple[Any, ...]]] = {}
-        answering = [name for name in used if self._lanes[name].answer is not None]
-        found = iter(answering)
-        while True:
-            if cursor.description is not None:
-                answers[next(found)] = await cursor.fetchall()
-            if not cursor.nextset():
-                break
+        parameters = {lane.name: (self._pack(lane.name, rows[lane.name]),) for lane in used}
+        answers: dict[str, AsyncRawCursor[Any]] = {}
+        async with connection.pipeline():
+            cursor = AsyncRawCursor(connection)
+            await cursor.execute("BEGIN", prepare=True)
+            for lane in used:
+                for statement in lane.merge:
+                    await cursor.execute(_over_rows(lane, statement), parameters[lane.name], prepare=True)
+            for lane in used:
+                if lane.answer is not None:
+                    answers[lane.name] = answering = AsyncRawCursor(connection)
+                    await answering.execute(_over_rows(lane, lane.answer), parameters[lane.name], prepare=True)
+            await cursor.execute("COMMIT", prepare=True)
         if answers:
             by_number = {write.number: write for write in batch}
-            for name, answered in answers.items():
-                for number, *values in answered:
+            for name, answering in answers.items():
+                for number, *values in await answering.fetchall():
                     by_number[number].answers[name] = tuple(values)
 
-    def _statement(self, used: tuple[str, ...]) -> str:
-        """Merges of all used lanes, then their answers, then COMMIT, as one round trip."""
-        known = self._statements.get(used)
-        if known is None:
-            parts = [statement for name in used for statement in self._lanes[name].merge]
-            parts += [answer for name in used if (answer := self._lanes[name].answer) is not None]
-            known = ";\n".join([*parts, "COMMIT"])
-            self._statements[used] = known
-        return known
+    def _pack(self, lane: str, rows: list[bytes]) -> _Rows:
+        kind = self._types[lane]
+        return kind.parameter(packrow.array(kind.number, rows))
+
+
+@cache
+def _over_rows(lane: Lane, statement: str) -> bytes:
+    """A statement that sees its first parameter as the lane's table of rows."""
+    return f"WITH stage_{lane.name} AS (SELECT * FROM unnest($1)) {statement}".encode()  # noqa: S608  lanes are constants
+
+
+async def _make_type(connection: AsyncConnection[Any], lane: Lane) -> _LaneType:
+    """Tell this connection, and only this one, what a row of the lane is."""
+    name = f"pg_temp.row_{lane.name}"
+    await connection.execute(f"CREATE TYPE {name} AS ({', '.join(lane.columns)})".encode())
+    found = await connection.execute(f"SELECT '{name}'::regtype::oid::int8, '{name}[]'::regtype::oid::int8".encode())
+    [(number, array_number)] = await found.fetchall()
+    parameter = type(f"_RowsOf_{lane.name}", (_Rows,), {"__slots__": ()})
+    dumper = type(f"_DumperOf_{lane.name}", (_RowsDumper,), {"oid": array_number})
+    connection.adapters.register_dumper(parameter, dumper)
+    return _LaneType(number, parameter)

@@ -15,7 +15,7 @@ import msgspec
 
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
-from forecourt.platform import copyrow
+from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
@@ -95,18 +95,18 @@ class Sessions:
         token = report.token
         write.add(
             STARTS.name,
-            copyrow.row(
-                copyrow.int8(write.number),
-                copyrow.int4(station.tenant_id),
-                copyrow.int8(station.station_id),
-                copyrow.text(start_fingerprint(report)),
-                copyrow.boolean(not plausible(report.at, inbound.arrived)),
-                copyrow.int8(order_key(report)),
-                copyrow.timestamp(at),
-                copyrow.int4(report.evse),
-                copyrow.text(token.uid if token is not None else None),
-                copyrow.text(token.type if token is not None else None),
-                copyrow.int8(report.meter_first_wh),
+            packrow.row(
+                packrow.int8(write.number),
+                packrow.int4(station.tenant_id),
+                packrow.int8(station.station_id),
+                packrow.text(start_fingerprint(report)),
+                packrow.boolean(not plausible(report.at, inbound.arrived)),
+                packrow.int8(order_key(report)),
+                packrow.timestamp(at),
+                packrow.int4(report.evse),
+                packrow.text(token.uid if token is not None else None),
+                packrow.text(token.type if token is not None else None),
+                packrow.int8(report.meter_first_wh),
             ),
         )
 
@@ -127,10 +127,10 @@ class Sessions:
         write = inbound.write
         write.add(
             AUTHORIZATIONS.name,
-            copyrow.row(
-                copyrow.int8(write.number),
-                copyrow.int4(inbound.station.tenant_id),
-                copyrow.text(token.uid.lower()),
+            packrow.row(
+                packrow.int8(write.number),
+                packrow.int4(inbound.station.tenant_id),
+                packrow.text(token.uid.lower()),
             ),
         )
 
@@ -202,41 +202,37 @@ def _recall(inbound: Inbound, transaction_id: str) -> None:
     write = inbound.write
     write.add(
         RECALL.name,
-        copyrow.row(copyrow.int8(write.number), copyrow.int8(inbound.station.station_id), copyrow.text(transaction_id)),
+        packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id), packrow.text(transaction_id)),
     )
 
 
-_REPORT_COLUMNS: Final = copyrow.count(len(REPORTS.columns))
-_place_in_order = copyrow.fields("hqqq??")
+_REPORT_COLUMNS: Final = len(REPORTS.columns)
+_place_in_order = packrow.fields("hqqt??")
 
 
 def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: datetime, distrusted: bool) -> None:
     token = report.token
     parts = (
-        _REPORT_COLUMNS,
         inbound.station.packed,
-        _place_in_order(
-            copyrow.INT2, report.step, copyrow.INT8, order, copyrow.INT8, report.seq, copyrow.INT8, copyrow.micros(at),
-            copyrow.BOOL, distrusted, copyrow.BOOL, report.offline,
-        ),
-        copyrow.text(report.transaction_id),
-        copyrow.int4(report.evse),
-        copyrow.int4(report.connector),
-        copyrow.text(None if token is None else token.uid),
-        copyrow.text(None if token is None else token.type),
-        copyrow.int8(report.meter_first_wh),
-        copyrow.int8(report.meter_last_wh),
-        copyrow.int4(report.power_w),
-        copyrow.int4(report.soc_pct),
-        copyrow.text(report.charging_state),
-        copyrow.text(report.stop_reason),
-        copyrow.int4(report.remote_start_id),
-    )  # fmt: skip
-    inbound.write.add(REPORTS.name, b"".join(parts))
+        _place_in_order(report.step, order, report.seq, packrow.micros(at), distrusted, report.offline),
+        packrow.text(report.transaction_id),
+        packrow.int4(report.evse),
+        packrow.int4(report.connector),
+        packrow.text(None if token is None else token.uid),
+        packrow.text(None if token is None else token.type),
+        packrow.int8(report.meter_first_wh),
+        packrow.int8(report.meter_last_wh),
+        packrow.int4(report.power_w),
+        packrow.int4(report.soc_pct),
+        packrow.text(report.charging_state),
+        packrow.text(report.stop_reason),
+        packrow.int4(report.remote_start_id),
+    )
+    inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
 
 
-_SAMPLE_COLUMNS: Final = copyrow.count(len(METER_VALUES.columns))
-_moment = copyrow.fields("qq")
+_SAMPLE_COLUMNS: Final = len(METER_VALUES.columns)
+_moment = packrow.fields("tq")
 
 
 def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
@@ -255,16 +251,15 @@ def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, sample
                 sample.measurand | sample.phase << 8 | sample.location << 16 | sample.context << 24,
                 sample.value,
             )
-        packed = copyrow.int8_array(readings)
+        packed = packrow.int8_array(readings)
         kept = _encode(signed) if signed else b""
         digest = blake2b(packed + kept, digest_size=8).digest()
         parts = (
-            _SAMPLE_COLUMNS,
             inbound.station.packed,
-            _moment(copyrow.INT8, copyrow.micros(at), copyrow.INT8, int.from_bytes(digest, "big", signed=True)),
-            copyrow.text(transaction_id),
-            copyrow.int4(evse),
+            _moment(packrow.micros(at), int.from_bytes(digest, "big", signed=True)),
+            packrow.text(transaction_id),
+            packrow.int4(evse),
             packed,
-            copyrow.raw(kept) if signed else copyrow.NULL,
+            packrow.raw(kept) if signed else packrow.NULL_TEXT,
         )
-        inbound.write.add(METER_VALUES.name, b"".join(parts))
+        inbound.write.add(METER_VALUES.name, packrow.joined(_SAMPLE_COLUMNS, parts))

@@ -17,7 +17,7 @@ from forecourt.ocpp.decode import Decoded
 from forecourt.ocpp.deviations import Notes
 from forecourt.ocpp.faults import CallFault, FrameFault
 from forecourt.ocpp.protocol import Protocol as Dialect
-from forecourt.platform import copyrow
+from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
@@ -123,14 +123,14 @@ class Connection:
         write = Write(key=station.station_id)
         write.add(
             LINKS.name,
-            copyrow.row(
-                copyrow.int8(write.number),
-                copyrow.int8(station.station_id),
-                copyrow.int4(station.tenant_id),
-                copyrow.text(gateway.gateway_id),
-                copyrow.text(self.dialect.version),
-                copyrow.text(remote_address),
-                copyrow.timestamp(gateway.clock.now()),
+            packrow.row(
+                packrow.int8(write.number),
+                packrow.int8(station.station_id),
+                packrow.int4(station.tenant_id),
+                packrow.text(gateway.gateway_id),
+                packrow.text(self.dialect.version),
+                packrow.text(remote_address),
+                packrow.timestamp(gateway.clock.now()),
             ),
         )
         write.done = self._linked
@@ -188,7 +188,7 @@ class Connection:
     def _stamp(self, write: Write, lane: str, at: datetime | None = None) -> None:
         at = self._gateway.clock.now() if at is None else at
         write.add(
-            lane, copyrow.row(copyrow.int8(self.station.station_id), copyrow.int8(self.epoch), copyrow.timestamp(at))
+            lane, packrow.row(packrow.int8(self.station.station_id), packrow.int8(self.epoch), packrow.timestamp(at))
         )
 
     # -- what the station says
@@ -388,8 +388,8 @@ class Connection:
         write = Write()
         at = self._gateway.clock.now()
         kept = journal.redact(ask.action, answer)
-        identity = copyrow.raw(UUID(ask.command_id).bytes)
-        write.add(LATE_ANSWERS.name, copyrow.row(identity, copyrow.raw(kept), copyrow.timestamp(at)))
+        row = packrow.row(packrow.uuid(UUID(ask.command_id)), packrow.raw(kept), packrow.timestamp(at))
+        write.add(LATE_ANSWERS.name, row)
         self._gateway.commit.submit_patiently(write)
 
     def _log(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from forecourt.platform import copyrow
+from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.stations.gateway.lanes import MESSAGES
 from forecourt.stations.gateway.station import Station
@@ -80,8 +80,8 @@ def cut(payload: bytes) -> bytes:
     return _encode({"cut": f"{len(payload)} bytes, the first are kept", "head": head})
 
 
-_COLUMNS: Final = copyrow.count(len(MESSAGES.columns))
-_moment = copyrow.fields("qch")
+_COLUMNS: Final = len(MESSAGES.columns)
+_moment = packrow.fields("tch")
 
 
 def enter(
@@ -98,12 +98,11 @@ def enter(
 ) -> None:
     """Put one message into a write."""
     parts = (
-        _COLUMNS,
         station.packed,
-        _moment(copyrow.INT8, copyrow.micros(at), copyrow.CHAR, b"i" if inbound else b"o", copyrow.INT2, kind),
-        copyrow.text(message_id),
-        copyrow.text(action),
-        copyrow.raw(cut(redact(action, payload))),
-        copyrow.text("; ".join(deviations)) if deviations else copyrow.NULL,
+        _moment(packrow.micros(at), b"i" if inbound else b"o", kind),
+        packrow.text(message_id),
+        packrow.text(action),
+        packrow.raw(cut(redact(action, payload))),
+        packrow.text("; ".join(deviations)) if deviations else packrow.NULL_TEXT,
     )
-    write.add(MESSAGES.name, b"".join(parts))
+    write.add(MESSAGES.name, packrow.joined(_COLUMNS, parts))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from forecourt.ocpp import neutral
-from forecourt.platform import copyrow
+from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.live import LiveFeed
 from forecourt.stations.gateway.inbound import Decide, Inbound
@@ -29,14 +29,14 @@ class StationReports:
         station = inbound.station
         inbound.write.add(
             BOOTS.name,
-            copyrow.row(
-                copyrow.int8(station.station_id),
-                copyrow.text(report.vendor),
-                copyrow.text(report.model),
-                copyrow.text(report.serial),
-                copyrow.text(report.firmware),
-                copyrow.text(report.reason),
-                copyrow.timestamp(inbound.arrived),
+            packrow.row(
+                packrow.int8(station.station_id),
+                packrow.text(report.vendor),
+                packrow.text(report.model),
+                packrow.text(report.serial),
+                packrow.text(report.firmware),
+                packrow.text(report.reason),
+                packrow.timestamp(inbound.arrived),
             ),
         )
 
@@ -59,17 +59,17 @@ class StationReports:
         at = arrived if report.at is None else min(report.at, arrived)
         inbound.write.add(
             STATES.name,
-            copyrow.row(
-                copyrow.int8(station.station_id),
-                copyrow.int4(report.evse),
-                copyrow.int4(report.connector),
-                copyrow.int4(station.tenant_id),
-                copyrow.text(report.state),
-                copyrow.timestamp(at),
-                copyrow.text(report.error_code),
-                copyrow.text(report.info),
-                copyrow.text(report.vendor_error_code),
-                copyrow.timestamp(arrived),
+            packrow.row(
+                packrow.int8(station.station_id),
+                packrow.int4(report.evse),
+                packrow.int4(report.connector),
+                packrow.int4(station.tenant_id),
+                packrow.text(report.state),
+                packrow.timestamp(at),
+                packrow.text(report.error_code),
+                packrow.text(report.info),
+                packrow.text(report.vendor_error_code),
+                packrow.timestamp(arrived),
             ),
         )
 
@@ -95,7 +95,7 @@ class StationReports:
             return
         inbound.write.add(
             ACTIVITIES.name,
-            copyrow.row(copyrow.int8(station.station_id), copyrow.int4(evse), copyrow.text(activity)),
+            packrow.row(packrow.int8(station.station_id), packrow.int4(evse), packrow.text(activity)),
         )
         for place in changed:
             station.connectors[place] = station.connectors[place]._replace(activity=activity)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from forecourt.platform import copyrow
+from forecourt.platform import packrow
 from forecourt.stations.gateway.outbound import Reply
 
 
@@ -51,7 +51,7 @@ class Station:
         self.station_id = station_id
         self.tenant_id = tenant_id
         self.identity = identity
-        self.packed = copyrow.int4(tenant_id) + copyrow.int8(station_id)
+        self.packed = packrow.int4(tenant_id) + packrow.int8(station_id)
         self.security_profile = 1
         self.registration = "accepted"
         self.password_hash: bytes | None = None
