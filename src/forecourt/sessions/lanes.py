@@ -5,6 +5,7 @@ fills by COPY, in the order given here: a start gives its session an id before a
 """
 
 from forecourt.platform.commit import Lane
+from forecourt.sessions.model import Session
 
 #: (key column, value columns, winner). Row comparison of (key, first value) decides, as in the model.
 _FACTS = (
@@ -42,6 +43,11 @@ def _join() -> str:
 
 
 _LEAST = "9223372036854775807"
+
+#: All that `model.Session` holds behind its station and transaction, in the order of its fields.
+_FACTS_KNOWN = ", ".join(
+    "s.session_id::text" if field == "session_id" else f"s.{field}" for field in Session.__struct_fields__[2:]
+)
 
 STARTS = Lane(
     name="starts",
@@ -92,8 +98,9 @@ STARTS = Lane(
         ON CONFLICT DO NOTHING
         """,
     ),
-    answer="""
-        SELECT DISTINCT ON (n.number) n.number, s.transaction_id, s.session_id::text
+    # All that is known of it: a start may be said again when other gateways have heard more, its end even.
+    answer=f"""
+        SELECT DISTINCT ON (n.number) n.number, s.transaction_id, {_FACTS_KNOWN}
         FROM stage_starts n JOIN sessions s ON s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
         ORDER BY n.number, s.generation DESC
         """,
@@ -196,15 +203,12 @@ METER_VALUES = Lane(
     ),
 )
 
-#: Asked where memory does not know a session: all that `model.Session` holds, after this batch's merges.
+#: Asked where memory does not know a session: what is known of it after this batch's merges.
 RECALL = Lane(
     name="recalls",
     columns=("number bigint", "station_id bigint", "transaction_id text"),
-    answer="""
-        SELECT n.number, s.session_id::text, s.start_key, s.started_at, s.last_key, s.last_at, s.end_key, s.ended_at,
-            s.stop_reason, s.place_key, s.evse, s.connector, s.token_key, s.token_uid, s.token_type, s.meter_start_key,
-            s.meter_start_wh, s.meter_stop_key, s.meter_stop_wh, s.power_key, s.power_w, s.soc_key, s.soc_pct,
-            s.state_key, s.charging_state, s.arrival_clock, s.offline
+    answer=f"""
+        SELECT n.number, {_FACTS_KNOWN}
         FROM stage_recalls n JOIN sessions s USING (station_id, transaction_id)
         """,
 )

@@ -5,11 +5,12 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -111,11 +112,8 @@ class Sessions:
         )
 
         def decide() -> neutral.Answer:
-            transaction_id, session_id = write.answers[STARTS.name]
-            key = (station.station_id, transaction_id)
-            if key not in self._running:
-                empty = Session(station_id=station.station_id, transaction_id=transaction_id, session_id=session_id)
-                self._remember(station, empty.apply(report, inbound.arrived))
+            transaction_id, *facts = write.answers[STARTS.name]
+            self._remember(station, _session(station.station_id, transaction_id, facts))
             status = None if token is None else _decided(write, token)
             return neutral.TransactionAnswer(transaction_id=transaction_id, token=status)
 
@@ -147,10 +145,7 @@ class Sessions:
     def _recalled(self, inbound: Inbound, key: tuple[int, str]) -> Session | None:
         """The session as PostgreSQL has it, this report included; None when it is no session of ours (1.6)."""
         row = inbound.write.answers.get(RECALL.name)
-        if row is None:
-            return None
-        facts = dict(zip(Session.__struct_fields__[2:], row, strict=True))
-        return Session(station_id=key[0], transaction_id=key[1], **facts)
+        return None if row is None else _session(*key, row)
 
     def _remember(self, station: Station, session: Session) -> None:
         key = (session.station_id, session.transaction_id)
@@ -186,6 +181,12 @@ class Sessions:
         put(tenant_id, prefix + "energy_wh", energy)
         put(tenant_id, prefix + "soc_pct", session.soc_pct)
         put(tenant_id, prefix + "session_id", session.session_id)
+
+
+def _session(station_id: int, transaction_id: str, facts: Iterable[Any]) -> Session:
+    """A session from what a lane answered."""
+    known = dict(zip(Session.__struct_fields__[2:], facts, strict=True))
+    return Session(station_id=station_id, transaction_id=transaction_id, **known)
 
 
 def _decided(write: Write, token: neutral.Token) -> TokenStatus:
