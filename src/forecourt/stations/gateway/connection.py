@@ -1,10 +1,9 @@
-"""One socket of one station: frames in, one call in work at a time, answers out after their commit.
+"""One socket of one station: frames in, one call in work at a time, answers out, and the calls to the station.
 
-The life of a message is read from top to bottom here: `received` -> `_call` -> a verb -> the group commit ->
-`_stored` -> the answer. A socket that closes drops its answers, never its writes.
+What a station says is worked on in `turn`, with what others say at the same time. A socket that closes drops its
+answers, never its writes.
 """
 
-import struct
 from collections import deque
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,15 +12,12 @@ from uuid import UUID
 import msgspec
 
 from forecourt.ocpp import frames, neutral
-from forecourt.ocpp.decode import Decoded
-from forecourt.ocpp.deviations import Notes
 from forecourt.ocpp.faults import CallFault, FrameFault
 from forecourt.ocpp.protocol import Protocol as Dialect
 from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
-from forecourt.stations.gateway.inbound import Decide, Inbound, Routes
 from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
 from forecourt.stations.gateway.reports import StationReports
@@ -66,7 +62,6 @@ class Desk(Protocol):
     gateway_id: str
     clock: Clock
     commit: GroupCommit
-    routes: Routes
     reports: StationReports
     draining: bool
     connections: "set[Connection]"
@@ -74,8 +69,8 @@ class Desk(Protocol):
     def evict_elsewhere(self, gateway_id: str, station: Station, epoch: int) -> None:
         """Tell the gateway that held a station before that its socket is stale."""
 
-    def count(self, action: str, deviations: tuple[str, ...]) -> None:
-        """Count a message taken into work."""
+    def take(self, connection: "Connection", raw: bytes) -> None:
+        """Work on a frame; the connection is told when that is `done`."""
 
     def count_fault(self, code: str) -> None:
         """Count a message refused."""
@@ -148,7 +143,7 @@ class Connection:
         if previous is not None and previous != self._gateway.gateway_id:
             self._gateway.evict_elsewhere(previous, self.station, epoch)
         self._gateway.reports.linked(self.station, connectors)
-        self._done()
+        self.done()
 
     def close(self, code: int, reason: str) -> None:
         """Close from our side; what is in work is still stored, its answer is not sent."""
@@ -200,13 +195,16 @@ class Connection:
 
     def received(self, raw: bytes) -> None:
         """One whole text message from the socket."""
-        # An answer must not wait behind a call of the station that waits for its commit.
-        if raw[:2] in (b"[3", b"[4") and not self.closed:
-            self._frame(raw)
+        if self.closed or self._gateway.draining:
+            return
+        if raw[:2] in (b"[3", b"[4"):
+            # An answer must not wait behind a call of the station that waits for its commit.
+            self.read(raw)
         elif self._working:
             self._enqueue(raw)
         else:
-            self._frame(raw)
+            self._working = True
+            self._gateway.take(self, raw)
 
     def _enqueue(self, raw: bytes) -> None:
         if self._queue is None:
@@ -216,85 +214,46 @@ class Connection:
             self._paused = True
             self._socket.pause()
 
-    def _done(self) -> None:
-        """The call in work is answered: take up what waits behind it."""
-        self._working = False
+    def done(self) -> None:
+        """What was in work is answered: take up what waits behind it."""
         queue = self._queue
-        while queue and not self._working and not self.closed:
-            self._frame(queue.popleft())
-            if self._paused and len(queue) <= MAX_QUEUED // 2:
-                self._paused = False
-                self._socket.resume()
-
-    def _frame(self, raw: bytes) -> None:
-        if self.closed or self._gateway.draining:
+        if not queue or self.closed or self._gateway.draining:
+            self._working = False
             return
+        self._gateway.take(self, queue.popleft())
+        if self._paused and len(queue) <= MAX_QUEUED // 2:
+            self._paused = False
+            self._socket.resume()
+
+    def read(self, raw: bytes) -> frames.Call | frames.Send | None:
+        """The call in a frame. Anything else is dealt with at once and gives None."""
         try:
             frame = frames.parse(raw, self.dialect.version)
         except FrameFault as fault:
             self._broken(raw, fault)
-            return
-        if isinstance(frame, frames.Call):
-            self._call(frame, raw, answer=True)
-        elif isinstance(frame, frames.Send):
-            self._call(frame, raw, answer=False)
-        elif isinstance(frame, frames.CallResult):
+            return None
+        if isinstance(frame, frames.Call | frames.Send):
+            return frame
+        if isinstance(frame, frames.CallResult):
             self._answered(frame.id, Reply(payload=bytes(frame.payload)), 3)
         elif isinstance(frame, frames.CallError):
             reply = Reply(payload=bytes(frame.details), error_code=frame.code, description=frame.description or "")
             self._answered(frame.id, reply, 4)
         else:
             details = _encode({"code": frame.code, "description": frame.description})
-            self._log(5, frame.id, None, details, inbound=True)
+            self.log(5, frame.id, None, details, inbound=True)
+        return None
 
     def _broken(self, raw: bytes, fault: FrameFault) -> None:
         """A frame that is no message: answered where the protocol allows it, kept in the log in any case."""
         kept = _encode({"unreadable": raw[: journal.MAX_PAYLOAD].decode(errors="replace").replace("\0", "\ufffd")})
-        self._log(0, fault.id or frames.NO_ID, None, kept, inbound=True, deviations=(str(fault),))
+        self.log(0, fault.id or frames.NO_ID, None, kept, inbound=True, deviations=(str(fault),))
         answer = frames.refusal(fault, self.dialect.version)
         if answer is not None:
             self._socket.send(answer)
 
-    def _call(self, call: frames.Call | frames.Send, raw: bytes, *, answer: bool) -> None:
-        gateway, dialect, station = self._gateway, self.dialect, self.station
-        arrived = gateway.clock.now()
-        self.last_seen = arrived
-        action, payload = call.action, bytes(call.payload)
-        try:
-            self._may_say(action)
-            decoded = dialect.decode_call(action, call.payload)
-            notes = Notes()
-            report = dialect.lift(action, decoded.request, notes)
-            deviations = decoded.deviations + notes.lines()
-            write = Write(key=station.station_id, raw=raw, subject=station)
-            decide = gateway.routes[type(report)](Inbound(station, arrived, write), report)
-            journal.enter(
-                write, station, arrived, inbound=True, kind=2 if answer else 6, message_id=call.id, action=action,
-                payload=payload, deviations=deviations,
-            )  # fmt: skip
-        except CallFault as fault:
-            self._refuse(call, payload, fault, answer=answer)
-            return
-        except (struct.error, OverflowError):
-            beyond = CallFault("PropertyConstraintViolation", "A number is beyond the range that can be kept.")
-            self._refuse(call, payload, beyond, answer=answer)
-            return
-        gateway.count(action, deviations)
-        if type(report) is neutral.Heartbeat:
-            # Nothing in it is to be kept but that it came.
-            gateway.commit.submit_patiently(write)
-            self._answer(call, decoded, decide)
-            return
-        self._working = True
-        self.working_since = gateway.clock.monotonic()
-
-        def stored(_: Write, outcome: Outcome) -> None:
-            self._stored(call, decoded, decide, outcome, answer)
-
-        write.done = stored
-        gateway.commit.submit(write)
-
-    def _may_say(self, action: str) -> None:
+    def admit(self, action: str) -> None:
+        """Let an action pass. Raises CallFault for what a station may not say yet."""
         if self.station.registration == "accepted" or action in _ALWAYS:
             return
         if self.station.registration == "pending" and self._triggered is not None and action in self._triggered:
@@ -303,45 +262,32 @@ class Connection:
             "SecurityError", "This station is not accepted yet: only BootNotification is answered. Boot again later."
         )
 
-    def _stored(
-        self, call: frames.Call | frames.Send, decoded: Decoded, decide: Decide, outcome: Outcome, answer: bool
-    ) -> None:
-        if outcome is Outcome.STORED and answer:
-            self._answer(call, decoded, decide)
-        elif outcome is Outcome.STORED:
-            decide()
-        elif answer and not self.closed:
-            # It is kept whole in quarantine, so the station must not send it for ever; 1.6 StartTransaction alone
-            # can't be confirmed without an id of ours.
-            self._quarantined(call, decoded)
+    def send(self, data: bytes) -> None:
+        """Send one frame, if the socket is still there."""
         if not self.closed:
-            self._done()
+            self._socket.send(data)
 
-    def _quarantined(self, call: frames.Call | frames.Send, decoded: Decoded) -> None:
+    def refuse(self, call: frames.Call | frames.Send, fault: CallFault, *, answer: bool) -> None:
+        """Answer a call that can't be served with a CALLERROR; a SEND is kept in the log only."""
+        self._gateway.count_fault(fault.code)
+        action = call.action.replace("\0", "\ufffd")
+        why = (f"{fault.code}: {fault.description}",)
+        self.log(2, call.id, action, bytes(call.payload), inbound=True, deviations=why)
+        if answer:
+            self.send(frames.error(call.id, fault.code, fault.description, _encode(fault.details)))
+            told = _encode({"code": fault.code, "description": fault.description})
+            self.log(4, call.id, action, told, inbound=False)
+
+    def answer_quarantined(self, call: frames.Call | frames.Send, request: Any) -> None:
+        """Answer a call that could not be stored. It is kept whole in quarantine, so the station must not send it for
+        ever; 1.6 StartTransaction alone can't be confirmed without an id of ours."""
         now = self._gateway.clock.now()
         try:
-            payload = self.dialect.answer(call.action, decoded.request, neutral.Acknowledged(now=now))
+            payload = self.dialect.answer(call.action, request, neutral.Acknowledged(now=now))
             data = frames.result(call.id, payload)
         except (CallFault, TypeError, ValueError):
             data = frames.error(call.id, "InternalError", "The message could not be stored; it is kept for review.")
-        self._socket.send(data)
-
-    def _answer(self, call: frames.Call | frames.Send, decoded: Decoded, decide: Decide) -> None:
-        payload = self.dialect.answer(call.action, decoded.request, decide())
-        if not self.closed:
-            self._socket.send(frames.result(call.id, payload))
-            self._log(3, call.id, call.action, payload, inbound=False)
-
-    def _refuse(self, call: frames.Call | frames.Send, payload: bytes, fault: CallFault, *, answer: bool) -> None:
-        self._gateway.count_fault(fault.code)
-        action = call.action.replace("\0", "\ufffd")
-        self._log(2, call.id, action, payload, inbound=True, deviations=(f"{fault.code}: {fault.description}",))
-        if answer:
-            details = _encode(fault.details)
-            self._socket.send(frames.error(call.id, fault.code, fault.description, details))
-            self._log(
-                4, call.id, action, _encode({"code": fault.code, "description": fault.description}), inbound=False
-            )
+        self.send(data)
 
     # -- what the station is asked
 
@@ -357,7 +303,7 @@ class Connection:
         if "Trigger" in ask.action:
             self._expect(ask.payload)
         self._socket.send(frame_of(ask))
-        self._log(2, ask.message_id, ask.action, ask.payload, inbound=False)
+        self.log(2, ask.message_id, ask.action, ask.payload, inbound=False)
 
     def _expect(self, trigger: bytes) -> None:
         """A pending station may send what it was triggered to send."""
@@ -373,7 +319,7 @@ class Connection:
         if reply.error_code is not None:
             kept = _encode({"code": reply.error_code, "description": reply.description})
         note = () if ask is not None and not late else ("late" if late else "answers no call",)
-        self._log(kind, message_id, action, kept, inbound=True, deviations=note)
+        self.log(kind, message_id, action, kept, inbound=True, deviations=note)
         if ask is None or self._asks is None:
             return
         if late:
@@ -392,7 +338,7 @@ class Connection:
         write.add(LATE_ANSWERS.name, row)
         self._gateway.commit.submit_patiently(write)
 
-    def _log(
+    def log(
         self, kind: int, message_id: str, action: str | None, payload: bytes, *, inbound: bool, deviations: Any = ()
     ) -> None:
         write = Write()

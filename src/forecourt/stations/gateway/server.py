@@ -5,6 +5,7 @@ unanswered messages only, which their stations send again to the next one.
 """
 
 import asyncio
+import collections
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,6 +27,7 @@ from forecourt.stations.gateway.outbound import LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
 from forecourt.stations.gateway.station import Station
+from forecourt.stations.gateway.turn import Turns
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
     EVICT_SUBJECT,
@@ -73,12 +75,12 @@ class Gateway:
     ) -> None:
         self.gateway_id = gateway_id
         self.clock = clock
-        self.routes = routes
         self.reports = reports
         self.roster = roster
         self.commit = GroupCommit(connect, lanes, quarantine)
         self.connections: set[Connection] = set()
         self.draining = False
+        self.take = Turns(clock, self.commit, routes, self._count).take
         self._bus = bus
         self._pool = pool
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,14 +162,14 @@ class Gateway:
         word = msgspec.json.encode(Eviction(identity=station.identity, epoch=epoch))
         self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word), self._errand_ended)
 
-    def count(self, action: str, deviations: tuple[str, ...]) -> None:
-        """Count a message taken into work."""
-        counter = self._counters.get(action)
-        if counter is None:
-            counter = self._counters[action] = MESSAGES.labels(action)
-        counter.inc()
-        if deviations:
-            DEVIATIONS.inc()
+    def _count(self, actions: collections.Counter[str], deviating: int) -> None:
+        for action, number in actions.items():
+            counter = self._counters.get(action)
+            if counter is None:
+                counter = self._counters[action] = MESSAGES.labels(action)
+            counter.inc(number)
+        if deviating:
+            DEVIATIONS.inc(deviating)
 
     def count_fault(self, code: str) -> None:
         """Count a message refused."""
