@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from forecourt.platform.bus import Bus
@@ -49,7 +49,8 @@ async def test_a_station_ahead_of_time_is_not_stuck_in_its_last_state_once_its_c
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await station.call("StatusNotification", status("Faulted", 600))
-        await station.call("StatusNotification", status("Available", 0.5))
+        since_now = (datetime.now(UTC) - NOW) / timedelta(minutes=1)
+        await station.call("StatusNotification", status("Available", since_now + 0.5))
     assert rig.rows("SELECT state FROM connectors") == [("Available",)]
 
 
