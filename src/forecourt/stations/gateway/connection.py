@@ -37,6 +37,9 @@ _TRIGGERED = {
     "TransactionEvent": "TransactionEvent",
 }
 
+#: Calls whose answer decides something: it can't be made up when the decision was never stored.
+_DECIDED = frozenset(("Authorize", "BootNotification", "StartTransaction"))
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -280,14 +283,13 @@ class Connection:
 
     def answer_quarantined(self, call: frames.Call | frames.Send, request: Any) -> None:
         """Answer a call that could not be stored. It is kept whole in quarantine, so the station must not send it for
-        ever; 1.6 StartTransaction alone can't be confirmed without an id of ours."""
-        now = self._gateway.clock.now()
-        try:
-            payload = self.dialect.answer(call.action, request, neutral.Acknowledged(now=now))
-            data = frames.result(call.id, payload)
-        except (CallFault, TypeError, ValueError):
-            data = frames.error(call.id, "InternalError", "The message could not be stored; it is kept for review.")
-        self.send(data)
+        ever; but what asks for a decision gets none."""
+        if call.action in _DECIDED:
+            why = "The message could not be stored; it is kept for review."
+            self.send(frames.error(call.id, "InternalError", why))
+            return
+        acknowledged = neutral.Acknowledged(now=self._gateway.clock.now())
+        self.send(frames.result(call.id, self.dialect.answer(call.action, request, acknowledged)))
 
     # -- what the station is asked
 
