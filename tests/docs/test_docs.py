@@ -1,0 +1,226 @@
+"""The documentation says what is: links lead somewhere, and what is listed is what there is."""
+
+import ast
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+import pytest
+import typer.main
+from litestar import Router
+from litestar.di import Provide
+
+import forecourt.access.api
+import forecourt.drivers.api
+import forecourt.sessions.api
+import forecourt.stations.api
+from forecourt.app.openapi import document
+from forecourt.cli import app as cli
+from forecourt.ocpp.deviations import Deviation
+from forecourt.ocpp.neutral import Version
+from forecourt.ocpp.protocol import protocol
+from forecourt.platform.settings import OTHER_VARIABLES, PREFIX, RENAMED, Settings
+from forecourt.simulator.command import app as simulator
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+HEADINGS = ["## Context", "## Decision", "## Consequences", "## Enforced by"]
+
+CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
+VARIABLE = re.compile(r"\bFORECOURT_[A-Z0-9_]+\b")
+ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
+ROUTE = re.compile(r"^\| `([A-Z]+) (/api/v1/[^`]*)` \|[^|]*\| ([^|]*) \|$", re.MULTILINE)
+OUR_PATH = re.compile(r"`((?:src|tests|tools|web|bench)/[\w./-]+)`")
+TEST_NAME = re.compile(r"`(test_\w+)`")
+UNITS = {
+    "": 1, "s": 1, "ms": 1, "min": 60, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+}  # fmt: skip
+
+
+def each(pages: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def prose(page: Path) -> str:
+    return CODE.sub("", page.read_text(encoding="utf-8"))
+
+
+def reference(name: str) -> str:
+    return (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments of a page's headings, as the usual hosts make them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each(PAGES)
+def test_every_link_and_picture_leads_to_something_that_is_there(page: Path) -> None:
+    for groups in LINK.findall(prose(page)):
+        target = next(filter(None, groups))
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, fragment = unquote(target).partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{target} leads nowhere"
+        assert there.is_relative_to(ROOT), f"{target} leads out of the tree"
+        if fragment:
+            assert fragment in anchors(there), f"{target}: no such heading"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        targets = (next(filter(None, groups)).partition("#")[0] for groups in LINK.findall(prose(page)))
+        waiting += [(page.parent / target).resolve() for target in targets if target and ":" not in target]
+    assert reached == set(PAGES)
+
+
+@each(PAGES)
+def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path in OUR_PATH.findall(text):
+        assert (ROOT / path).exists(), f"there is no {path}"
+    assert set(TEST_NAME.findall(text)) <= known_tests()
+
+
+@cache
+def known_tests() -> frozenset[str]:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return frozenset(name for source in sources for name in re.findall(r"def (test_\w+)", source))
+
+
+def variable_of(field: str) -> str:
+    names = {field: name for name, field in RENAMED.items()}
+    return f"{PREFIX}{names.get(field, field).upper()}"
+
+
+@each(PAGES)
+def test_every_variable_that_is_named_is_one(page: Path) -> None:
+    known = {variable_of(field) for field in Settings.__struct_fields__} | set(OTHER_VARIABLES)
+    assert set(VARIABLE.findall(page.read_text(encoding="utf-8"))) <= known
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    listed = {name: cells.split(" | ")[0].strip("`") for name, cells in ROW.findall(reference("settings"))}
+    defaults = Settings()
+    assert listed == {variable_of(field): shown(getattr(defaults, field)) for field in Settings.__struct_fields__}
+
+
+def shown(value: object) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_every_route_is_listed_with_its_roles_and_no_other() -> None:
+    listed = {(method, path): roles for method, path, roles in ROUTE.findall(reference("api"))}
+    assert listed == routes()
+
+
+def routes() -> dict[tuple[str, str], str]:
+    rooms = (forecourt.access.api, forecourt.drivers.api, forecourt.stations.api, forecourt.sessions.api)
+    api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key")
+    dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
+    found = {}
+    for path, operations in document(api, dependencies, "0")["paths"].items():
+        for method, operation in operations.items():
+            needs = re.search(r"Needs the role (.*)\.$", operation["description"])
+            assert needs is not None
+            roles = needs[1].split(" or ")
+            whole = roles == ["owner", "operator", "technician", "support", "viewer"]
+            found[method.upper(), path] = "all but site_host" if whole else ", ".join(roles)
+    return found
+
+
+def test_every_command_and_option_is_listed() -> None:
+    text = reference("cli")
+    named = set(re.findall(r"`forecourt ([a-z]+)", text))
+    assert named == {
+        command.name or command.callback.__name__ for command in cli.registered_commands if command.callback
+    }
+    options = {option for parameter in typer.main.get_command(simulator).params for option in parameter.opts}
+    part = text[text.index("## forecourt simulate") : text.index("## make")]
+    assert set(re.findall(r"`(--[a-z-]+)", part)) == options
+
+
+def test_every_target_of_make_is_listed() -> None:
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z]+)`", reference("cli"))) == set(targets)
+
+
+@pytest.mark.parametrize(("name", "cells"), ROW.findall(reference("limits")))
+def test_every_limit_has_the_value_that_is_written(name: str, cells: str) -> None:
+    module, _, constant = name.rpartition(".")
+    value = getattr(importlib.import_module(f"forecourt.{module}"), constant)
+    written = re.match(r"([\d,.]+) ?(\w*) \|", cells)
+    assert written is not None
+    number = float(written[1].replace(",", "")) * UNITS[written[2]]
+    assert number == (value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def test_every_table_and_view_is_listed_under_its_room() -> None:
+    parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", reference("database"), re.DOTALL | re.MULTILINE))
+    for room, made in made_by_rooms():
+        listed = set(re.findall(r"^\| `(\w+)` \|", parts[room], re.MULTILINE))
+        listed |= set(re.findall(r"the view `(\w+)`", parts[room]))
+        assert listed == made
+
+
+def made_by_rooms() -> Iterator[tuple[str, set[str]]]:
+    for folder in sorted((ROOT / "src" / "forecourt").glob("*/migrations")):
+        source = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
+        tables = re.findall(r"^CREATE TABLE (\w+) \(", source, re.MULTILINE)
+        yield folder.parent.name, {*tables, *re.findall(r"^CREATE VIEW (\w+)", source, re.MULTILINE)}
+
+
+def test_every_action_of_every_version_is_listed() -> None:
+    text = reference("ocpp")
+    rows = re.findall(r"^\| (\w+) \| ([\d., ]+) \| ", text, re.MULTILINE)
+    for version in Version:
+        number = version.value.removeprefix("ocpp")
+        told = protocol(version)
+        assert {action for action, versions in rows if number in versions.split(", ")} == set(told.station_actions)
+        asked = re.search(rf"^\*\*{re.escape(number)}\*\* \((\d+)\): ([^.]*)\.", text, re.MULTILINE)
+        assert asked is not None
+        assert int(asked[1]) == len(told.csms_actions)
+        assert set(re.split(r",\s+", asked[2])) == set(told.csms_actions)
+    assert {name for name, _ in ROW.findall(text)} == {deviation.value for deviation in Deviation}
+
+
+@each(DECISIONS)
+def test_every_decision_has_the_four_headings_and_fits_a_screen(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"^## .*$", text, re.MULTILINE) == HEADINGS
+    assert text.startswith(f"# {int(page.name[:4])}. ")
+    assert len(text.splitlines()) <= 60
+    assert f"]({page.name})" in (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_dependency_is_in_the_decision_about_them() -> None:
+    text = DECISIONS[0].read_text(encoding="utf-8").lower()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in wanted}
+    package = msgspec.json.decode((ROOT / "web" / "package.json").read_bytes())
+    names |= package["dependencies"].keys() | package.get("devDependencies", {}).keys()
+    assert {name for name in names if not re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", text)} == set()
+
+
+@each(PAGES)
+def test_python_in_the_pages_can_be_parsed(page: Path) -> None:
+    for source in re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        ast.parse(source)
