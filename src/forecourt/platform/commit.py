@@ -261,6 +261,7 @@ class GroupCommit:
                 await self._lost(away)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_MOST_S)
+        self.away_since = None
         self.quarantined += 1
         self._tell(batch, Outcome.QUARANTINED)
 
