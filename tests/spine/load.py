@@ -4,7 +4,7 @@ Simulated time leaps from message to message, so that a car's hour passes as fas
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -26,9 +26,9 @@ TERMS = Terms(backoff_first_s=0.05, backoff_most_s=0.5, retry_interval_s=0.1)
 #: Long enough ago for every session to lie in the past when it is told of.
 BEGINNING = timedelta(days=60)
 CHARGING = timedelta(hours=1)
-SAMPLE_EVERY = timedelta(minutes=10)
+SAMPLE_EVERY = timedelta(minutes=4)
 #: Real seconds between two things a station does, at the most.
-LONGEST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 0.25
 #: Messages that a station may run ahead of the answers while it is online.
 PIPELINE = 3
 MAKES = ("wallbox 11", "post 22", "plain 22", "fast 50")
@@ -124,6 +124,16 @@ class Load:
             message_id
             for station in self.stations
             if (message_id := station.unanswered) is not None and (identities is None or station.identity in identities)
+        }
+
+    def ports(self, calls: Iterable[str]) -> dict[str, int]:
+        """The near end of the connection that each of these calls went over, as far as it is still open."""
+        wanted = set(calls)
+        under_way = {station.unanswered: station.link._wire for station in self.stations}
+        return {
+            call: int(wire._transport.underlying_transport.get_extra_info("sockname")[1])
+            for call, wire in under_way.items()
+            if call in wanted and call is not None and wire is not None and wire._transport is not None
         }
 
     def acknowledged(self) -> set[str]:

@@ -1,14 +1,15 @@
 """A whole deployment under load, and kill -9 at instants that are proven to hit work in flight.
 
-A gateway is frozen first and looked at: it holds calls that it has not answered, and PostgreSQL shows its transaction
-open (or, for the kill between commit and answer, shows the calls stored). What is frozen can't move on before it dies.
+A gateway is frozen first and looked at: it has read calls from their sockets that are not stored (before its commit),
+or not answered calls that are (after it), or PostgreSQL shows its transaction open. What is frozen can't move on before
+it dies.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -41,7 +42,7 @@ LOOK_BACK = 5_000
 class Victim(StrEnum):
     """Who is killed, and in the midst of what."""
 
-    GATEWAY_BEFORE_COMMIT = "a gateway with its transaction open"
+    GATEWAY_BEFORE_COMMIT = "a gateway that has read calls and did not store them"
     GATEWAY_AFTER_COMMIT = "a gateway whose transaction was committed and whose answers were not sent"
     WORKER = "the worker with a transaction open or a job in work"
     BACKEND = "PostgreSQL's process in which a gateway has its transaction open"
@@ -112,13 +113,13 @@ class Plant:
         busy = [self.worker] if victim is Victim.WORKER else [one for one in self.gateways if self.held(one)]
         program = rng.choice(busy)
         for _ in range(TRIES):
-            await asyncio.sleep(rng.uniform(0, WANDER_S / 10))
+            await asyncio.sleep(rng.uniform(0, WANDER_S / 20))
             await program.freeze()
             await read_what_was_sent()
             if victim is Victim.WORKER:
                 hit = self._look_for_jobs()
-            elif victim is Victim.GATEWAY_AFTER_COMMIT:
-                hit = await self._look_for_committed(program)
+            elif victim in (Victim.GATEWAY_BEFORE_COMMIT, Victim.GATEWAY_AFTER_COMMIT):
+                hit = await self._look_in_gateway(program, victim)
             else:
                 hit = self._look_for_open(program, victim)
             if hit is not None:
@@ -144,13 +145,22 @@ class Plant:
         [(backend, state)] = transactions
         return Hit(victim=victim, unanswered=unanswered, stored=stored, transaction=state, backend=backend)
 
-    async def _look_for_committed(self, gateway: Program) -> Hit | None:
+    async def _look_in_gateway(self, gateway: Program, victim: Victim) -> Hit | None:
         # PostgreSQL finishes what it was given in full; a transaction that waits for more from the gateway stays open.
         await until(lambda: all(state != "active" for _, state in self._transactions(gateway)), "the statement ends")
         unanswered, stored = self._calls(gateway)
-        if self._transactions(gateway) or not stored:
+        if victim is Victim.GATEWAY_AFTER_COMMIT:
+            found = stored
+        else:
+            waiting = unread(self.load.ports(unanswered - stored).values())
+            found = frozenset(
+                call for call, port in self.load.ports(unanswered - stored).items() if port not in waiting
+            )
+        if not found:
             return None
-        return Hit(victim=Victim.GATEWAY_AFTER_COMMIT, unanswered=unanswered, stored=stored, transaction="committed")
+        return Hit(
+            victim=victim, unanswered=unanswered, stored=stored, transaction=f"{len(found)} calls in the gateway"
+        )
 
     def _transactions(self, gateway: Program) -> list[tuple[int, str]]:
         """The gateway's open transaction, if it holds anything of a session: (process id in PostgreSQL, state)."""
@@ -241,6 +251,11 @@ class Plant:
             log.warning("ended without being killed", program=program.name, code=program.returncode)
         return await (self._new_worker() if program is self.worker else self.deployment.gateway(self._port))
 
+    def complaints(self) -> list[str]:
+        """What any gateway, dead or alive, logged as an error: outages are no errors of theirs."""
+        gateways = [program for program in self.deployment.programs if program.name.startswith("gateway")]
+        return [f"{gateway.name}: {line}" for gateway in gateways for line in gateway.complaints()]
+
     async def flows(self) -> None:
         """Until every station has been answered anew."""
         before = self.load.progress()
@@ -254,6 +269,18 @@ class Plant:
         with contextlib.suppress(AssertionError):
             await until(lambda: not waiting(), "every station is served again")
         assert not waiting(), "these stations are not served:\n" + "\n".join(waiting())
+
+
+def unread(ports: Iterable[int]) -> set[int]:
+    """Those of these near ends of connections whose far end has not read all that was sent to it."""
+    wanted = set(ports)
+    behind = set()
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, _, remote, _, queues, *_ = line.split()
+        port = int(remote.partition(":")[2], 16)
+        if port in wanted and int(queues.partition(":")[2], 16) > 0:
+            behind.add(port)
+    return behind
 
 
 async def read_what_was_sent() -> None:

@@ -156,13 +156,14 @@ class Deployment:
         self._admin_url = admin_url
         self._folder = folder
         self._admin: psycopg.Connection[Any] | None = None
-        self._programs: list[Program] = []
+        #: Every program there ever was.
+        self.programs: list[Program] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await asyncio.gather(*(program.stop() for program in self._programs))
+        await asyncio.gather(*(program.stop() for program in self.programs))
         if self._admin is not None:
             self._admin.close()
 
@@ -180,10 +181,10 @@ class Deployment:
         }
         env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
         env |= {f"FORECOURT_{name.upper()}": str(value) for name, value in values.items()}
-        log = self._folder / "log" / f"{arguments[0]}-{len(self._programs)}.log"
+        log = self._folder / "log" / f"{arguments[0]}-{len(self.programs)}.log"
         # Its connections to PostgreSQL bear its name where they have none of their own: the group commit's above all.
         program = Program(list(arguments), env | {"PYTHONUNBUFFERED": "1", "PGAPPNAME": log.stem}, log)
-        self._programs.append(program)
+        self.programs.append(program)
         return program
 
     async def gateway(self, port: int) -> Program:

@@ -42,6 +42,7 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
         assert all(hit.unanswered for hit in hits if hit.victim is not Victim.WORKER)
         assert made.load.counts.resent >= ROUNDS // 2
         assert made.ended_alone == []
+        assert made.complaints() == []
 
         told = books.check(made.deployment, made.load)
         await _check_what_followed(made, told.sessions)

@@ -45,6 +45,7 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_stations_kee
         await load.finish()
         assert all(gateway.running for gateway in made.gateways)
         assert made.worker.running
+        assert made.complaints() == []
         assert load.counts.resent >= len(load.stations) // 2
         told = books.check(made.deployment, load)
         assert told.messages > len(acknowledged) + queued
