@@ -51,7 +51,7 @@ class _Kept(Struct, frozen=True, kw_only=True):
 
     email: str
     password: str
-    api_key: str
+    api_key: str | None = None
 
 
 async def ensure(settings: Settings, migrate_url: str, demo: bool) -> Bootstrapped:
@@ -104,7 +104,7 @@ async def _owner(
     if row is not None and row[0] > 0:
         return Bootstrapped(tenant_id=tenant_id, organisation=organisation)
     path = settings.data_dir / OWNER_FILE
-    kept = await asyncio.to_thread(_kept_file, path, OWNER_EMAIL)
+    kept = await asyncio.to_thread(_kept_file, path, OWNER_EMAIL, None)
     hashed = await asyncio.to_thread(password_hash, kept.password)
     await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
     await store.insert_operator(
@@ -121,8 +121,10 @@ async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstr
     tenant_id, organisation = (
         (int(row[0]), str(row[1])) if row else await _new_organisation(connection, DEMO_ORGANISATION, demo=True)
     )
-    kept = await asyncio.to_thread(_kept_file, settings.data_dir / DEMO_FILE, DEMO_EMAIL)
-    await _own_key(connection, tenant_id, "Demo", settings.secret(), kept.api_key)
+    fresh_key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+    kept = await asyncio.to_thread(_kept_file, settings.data_dir / DEMO_FILE, DEMO_EMAIL, fresh_key)
+    if kept.api_key is not None:
+        await _own_key(connection, tenant_id, "Demo", settings.secret(), kept.api_key)
     # The file is the truth about the demo's password: one that was lost with its folder would lock everybody out.
     hashed = await asyncio.to_thread(password_hash, kept.password)
     operator_id = await store.insert_operator(
@@ -144,8 +146,8 @@ async def _own_key(connection: AsyncConnection[Any], tenant_id: int, name: str, 
     await store.insert_key(connection, tenant_id, name, Role.OWNER.value, key_digest(secret, key))
 
 
-def _kept_file(path: Path, email: str) -> _Kept:
-    """What was kept, or what will be from now on."""
+def _kept_file(path: Path, email: str, api_key: str | None) -> _Kept:
+    """What was kept, or, where nothing was, what will be from now on: a new password beside these."""
     if path.exists():
         try:
             return msgspec.json.decode(path.read_bytes(), type=_Kept)
@@ -154,7 +156,7 @@ def _kept_file(path: Path, email: str) -> _Kept:
     made = _Kept(
         email=email,
         password=secrets.token_urlsafe(PASSWORD_BYTES),
-        api_key=KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES),
+        api_key=api_key,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -35,8 +35,6 @@ MAX_FILES = 65_536
 #: Station state is long-lived: a full collection over it would stop the loop, so generations are collected rarely.
 GC_THRESHOLDS = (50_000, 20, 100)
 FREEZE_EVERY_S = 60.0
-START_DEADLINE_S = 60.0
-START_RETRY_S = 0.5
 COMMIT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 
@@ -59,8 +57,8 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(name, stopping.set)
     assert settings.database_url is not None
     assert settings.nats_url is not None
-    await _wait_for_database(settings.database_url)
-    bus = await Bus.connect(settings.nats_url)
+    await database.wait_until_safe(settings.database_url, "forecourt_ingest")
+    bus = await Bus.wait(settings.nats_url, database.START_PATIENCE_S)
     async with database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool:
         live = LiveFeed(bus)
         gateway = build(settings, bus, pool, live)
@@ -120,23 +118,6 @@ async def _listen(settings: Settings, gateway: Gateway) -> list[Any]:
         await secure.start(settings.host, settings.ocpp_tls_port)
         servers.append(secure)
     return servers
-
-
-async def _wait_for_database(url: str) -> None:
-    """Wait until PostgreSQL answers, then refuse to serve on one that may lose a commit or shows all tenants."""
-    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
-    while True:
-        try:
-            connection = await database.connect(url, "forecourt_ingest")
-            break
-        except database.DatabaseBusy:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(START_RETRY_S)
-    try:
-        await database.check_safe(connection)
-    finally:
-        await connection.close()
 
 
 async def _keep_frozen() -> None:

@@ -57,6 +57,8 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
     described = Litestar(
         route_handlers=[api],
         dependencies=dict(dependencies),
+        # Or it would set up logging of its own, for the whole process.
+        logging_config=None,
         openapi_config=OpenAPIConfig(title="Forecourt", version=version, summary=summary, description=DESCRIPTION),
     )
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(described.openapi_schema.to_schema()))

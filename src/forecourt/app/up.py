@@ -55,22 +55,31 @@ def main(settings: Settings, *, demo: bool) -> None:
 
 
 def migrate_only(settings: Settings) -> list[str]:
-    """Brings the database to this version and returns what was applied; starts the embedded one for it if need be."""
+    """Brings the database to this version and makes the first way in; returns what was applied.
+
+    Starts the embedded server for it if need be.
+    """
     if settings.database_url is None:
         return asyncio.run(_migrate_embedded(settings))
     if settings.migrate_url is None:
         raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
+    from forecourt.app.bootstrap import ensure
     from forecourt.platform.migrate import migrate
 
-    return migrate(settings.migrate_url, login_of(settings.database_url))
+    applied = migrate(settings.migrate_url, login_of(settings.database_url))
+    asyncio.run(ensure(settings, settings.migrate_url, False))
+    return applied
 
 
 async def _migrate_embedded(settings: Settings) -> list[str]:
+    from forecourt.app.bootstrap import ensure
     from forecourt.platform.migrate import migrate
 
     with FolderLock(settings.data_dir.absolute() / "up.lock"):
         async with EmbeddedPostgres(settings.data_dir) as postgres:
-            return await asyncio.to_thread(migrate, postgres.admin_url, login_of(postgres.app_url))
+            applied = await asyncio.to_thread(migrate, postgres.admin_url, login_of(postgres.app_url))
+            await ensure(settings, postgres.admin_url, False)
+            return applied
 
 
 async def _main(settings: Settings, console: Console, *, demo: bool) -> None:
@@ -220,6 +229,7 @@ async def start_processes(
         (listening, supervisor.failed), timeout=LISTEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
     )
     listening.cancel()
+    await asyncio.wait((listening,))
     for outcome in done:
         outcome.result()
     if not done:

@@ -13,16 +13,14 @@ from litestar.types import ASGIApp
 from forecourt.access import Access
 from forecourt.app.screens import screens
 from forecourt.app.web import create_app
-from forecourt.platform.bus import Bus, BusAway
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import DatabaseBusy, Pool, check_safe, connect
+from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-START_DEADLINE_S = 60.0
-START_RETRY_S = 0.5
 #: How long open requests may take to end after the process was told to stop.
 SHUTDOWN_S = 8
 #: How long an idle connection of a browser is kept.
@@ -45,8 +43,8 @@ async def serve(settings: Settings) -> None:
     """Start, serve, stop."""
     assert settings.database_url is not None
     assert settings.nats_url is not None
-    await _wait_for_database(settings.database_url)
-    bus = await _wait_for_bus(settings.nats_url)
+    await wait_until_safe(settings.database_url, "forecourt_app")
+    bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     pool = Pool(settings.database_url, "forecourt_app", size=settings.database_pool_size, application="web")
     try:
         async with pool:
@@ -93,32 +91,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-async def _wait_for_database(url: str) -> None:
-    """Returns once the database answers and is safe to use. Raises DatabaseBusy at the deadline, DatabaseUnsafe."""
-    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
-    while True:
-        try:
-            connection = await connect(url, "forecourt_app")
-        except DatabaseBusy:
-            if asyncio.get_running_loop().time() >= deadline:
-                raise
-            await asyncio.sleep(START_RETRY_S)
-            continue
-        try:
-            await check_safe(connection)
-        finally:
-            await connection.close()
-        return
-
-
-async def _wait_for_bus(url: str) -> Bus:
-    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
-    while True:
-        try:
-            return await Bus.connect(url)
-        except BusAway:
-            if asyncio.get_running_loop().time() >= deadline:
-                raise
-            await asyncio.sleep(START_RETRY_S)

@@ -12,8 +12,8 @@ from procrastinate.exceptions import ConnectorException
 
 from forecourt.platform import outbox
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool, check_safe
-from forecourt.platform.errors import ForecourtError, SettingsError
+from forecourt.platform.database import Pool, wait_until_safe
+from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.jobs import StationJobs
@@ -24,8 +24,6 @@ CONCURRENCY = 4
 JOB_POOL = 3
 #: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
 RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
-START_DEADLINE_S = 60.0
-START_RETRY_S = 0.5
 STOP_DEADLINE_S = 8.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
@@ -48,11 +46,11 @@ async def serve(url: str) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    await wait_until_safe(url, "forecourt_worker")
     async with (
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=2, application="worker-tenants") as tenants,
     ):
-        await _wait_until_safe(pool)
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
         app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
@@ -117,16 +115,3 @@ def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[pro
     app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
     app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
     return app, {"session.started": review, "session.ended": review}
-
-
-async def _wait_until_safe(pool: Pool) -> None:
-    deadline = asyncio.get_running_loop().time() + START_DEADLINE_S
-    while True:
-        try:
-            async with pool.anyone() as connection:
-                await check_safe(connection)
-            return
-        except ForecourtError as fault:
-            if fault.status != 503 or asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(START_RETRY_S)

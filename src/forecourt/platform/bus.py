@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import nats
 import nats.errors
 import structlog
 from nats.aio.client import Client
@@ -21,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 CONNECT_DEADLINE_S = 5
 RECONNECT_WAIT_S = 0.5
+RETRY_S = 0.5
 #: Bytes kept for sending while the bus is away; live deltas beyond it are dropped.
 MAX_PENDING_BYTES = 2 * 1024 * 1024
 DRAIN_DEADLINE_S = 3
@@ -67,24 +67,41 @@ class Bus:
             log.info("bus reconnected")
 
         async def gone() -> None:
-            log.warning("bus away")
+            if not client.is_closed and not client.is_draining:
+                log.warning("bus away")
+
+        client = Client()
 
         try:
-            client = await nats.connect(
-                url,
-                connect_timeout=CONNECT_DEADLINE_S,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RECONNECT_WAIT_S,
-                pending_size=MAX_PENDING_BYTES,
-                drain_timeout=DRAIN_DEADLINE_S,
-                error_cb=quiet,
-                reconnected_cb=back,
-                disconnected_cb=gone,
-            )
+            # The client itself would try the first time for ever.
+            async with asyncio.timeout(CONNECT_DEADLINE_S):
+                await client.connect(
+                    url,
+                    connect_timeout=CONNECT_DEADLINE_S,
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]
+                    pending_size=MAX_PENDING_BYTES,
+                    drain_timeout=DRAIN_DEADLINE_S,
+                    error_cb=quiet,
+                    reconnected_cb=back,
+                    disconnected_cb=gone,
+                )
         except (OSError, nats.errors.Error, TimeoutError) as fault:
             raise BusAway from fault
         return cls(client)
+
+    @classmethod
+    async def wait(cls, url: str, patience_s: float) -> "Bus":
+        """Connect to a bus that may still be starting. Raises BusAway when patience ends."""
+        deadline = asyncio.get_running_loop().time() + patience_s
+        while True:
+            try:
+                return await cls.connect(url)
+            except BusAway:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+                await asyncio.sleep(RETRY_S)
 
     @property
     def connected(self) -> bool:

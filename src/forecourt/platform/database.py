@@ -27,6 +27,9 @@ PREPARE_THRESHOLD = 5
 #: Connections kept open while idle.
 MIN_SIZE = 1
 STATEMENT_TIMEOUT_MS = 30_000
+#: How long a process that starts waits for a database that starts too.
+START_PATIENCE_S = 60.0
+START_RETRY_S = 0.5
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
 #: An unused connection beyond MIN_SIZE is closed after this long.
 MAX_IDLE_S = 300.0
@@ -184,6 +187,26 @@ async def check_safe(connection: AsyncConnection[Any]) -> None:
             f"The database role {row[0]} passes row-level security by: tenants would see each other."
             " Let FORECOURT_DATABASE_URL name an ordinary role, and FORECOURT_MIGRATE_URL the owner of the tables."
         )
+
+
+async def wait_until_safe(url: str, role: Role) -> None:
+    """Returns once the database answers and is safe to use in this role.
+
+    Raises DatabaseBusy when it does not answer within START_PATIENCE_S, DatabaseUnsafe at once.
+    """
+    deadline = asyncio.get_running_loop().time() + START_PATIENCE_S
+    while True:
+        try:
+            connection = await connect(url, role)
+            break
+        except DatabaseBusy:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            await asyncio.sleep(START_RETRY_S)
+    try:
+        await check_safe(connection)
+    finally:
+        await connection.close()
 
 
 def _first_line(fault: Exception) -> str:

@@ -82,7 +82,7 @@ STARTS = Lane(
             WHERE n.reset_clock AND s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
               AND s.ended_at IS NOT NULL
         ) g
-        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid)
+        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")
         WHERE n.copy = 1 AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
             AND s.generation = g.generation)
@@ -143,7 +143,7 @@ REPORTS = Lane(
             CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
             CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
                 coalesce((SELECT d.status FROM token_decisions d
-                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid)), 'Invalid')
+                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")), 'Invalid')
             END,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
             CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,

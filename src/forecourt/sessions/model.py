@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.drivers.model import uid_key
 from forecourt.ocpp.neutral import Step, TransactionReport
 
 #: Order keys of the facts not yet known, for smallest-wins and largest-wins.
@@ -140,5 +141,5 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
 def start_fingerprint(report: TransactionReport) -> str:
     """What makes two 1.6 StartTransactions the same one, for want of an id: connector, tag, meterStart and the
     station's own timestamp (OCPP 1.6 edition 2, 4.8: a station resends until it is answered)."""
-    tag = report.token.uid.lower() if report.token is not None else ""
+    tag = uid_key(report.token.uid) if report.token is not None else ""
     return f"{report.evse}|{report.meter_first_wh}|{(report.at - _EPOCH) // _MILLISECOND}|{tag}"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
@@ -128,7 +129,7 @@ class Sessions:
             packrow.row(
                 packrow.int8(write.number),
                 packrow.int4(inbound.station.tenant_id),
-                packrow.text(token.uid.lower()),
+                packrow.text(uid_key(token.uid)),
             ),
         )
 

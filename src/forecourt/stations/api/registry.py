@@ -217,7 +217,7 @@ async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> S
 def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | None = None) -> Station:
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
-    speaking = [each.state for each in connectors if each.evse > 0 or each.state == "Faulted"]
+    speaking = [each.shown_state for each in connectors if each.evse > 0 or each.state == "Faulted"]
     return Station(
         **{
             **values,

@@ -27,8 +27,9 @@ from forecourt.stations.store import CommandRow, MessageRow
 
 NEWEST = 2**63 - 1
 Direction = Literal["in", "out"]
-Kind = Literal["call", "result", "error", "result_error", "send"]
-_KINDS: dict[int, Kind] = {2: "call", 3: "result", 4: "error", 5: "result_error", 6: "send"}
+Kind = Literal["call", "result", "error", "result_error", "send", "unreadable"]
+#: By OCPP-J message type; 0 stands for a frame that is no message.
+_KINDS: dict[int, Kind] = {0: "unreadable", 2: "call", 3: "result", 4: "error", 5: "result_error", 6: "send"}
 _LETTERS = {"in": "i", "out": "o"}
 
 ActionName = Annotated[

@@ -115,7 +115,7 @@ CREATE TABLE messages (
 CREATE TABLE messages_default PARTITION OF messages DEFAULT;
 CREATE INDEX messages_of_station ON messages (station_id, number);
 COMMENT ON COLUMN messages.direction IS 'i: from the station, o: to the station';
-COMMENT ON COLUMN messages.kind IS 'OCPP-J message type: 2 CALL, 3 CALLRESULT, 4 CALLERROR, 5 CALLRESULTERROR, 6 SEND';
+COMMENT ON COLUMN messages.kind IS 'OCPP-J message type: 2 CALL, 3 CALLRESULT, 4 CALLERROR, 5 CALLRESULTERROR, 6 SEND; 0: no message';
 
 -- What could not be written with its batch: kept whole for a person to look at.
 CREATE TABLE quarantine (
