@@ -15,7 +15,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.embedded import EmbeddedNats
 from forecourt.platform.embedded.process import POLL_S
-from forecourt.stations.commands import Answered, Commander, StationOffline
+from forecourt.stations.commands import Answered, Commander, StationLost, StationOffline
 from forecourt.stations.gateway.words import CALL_SUBJECT, CallAnswer, CallRequest
 from forecourt.stations.live import LiveStations
 from tests.conftest import Servers
@@ -193,7 +193,7 @@ async def test_a_command_under_way_fails_at_once_when_its_station_turns_up_elsew
         asking = pair.ask()
         await first.next_ask()
         async with connected(pair.ports[1], STATION, "ocpp2.0.1") as second:
-            with pytest.raises(StationOffline):
+            with pytest.raises(StationLost):
                 await asking
             await has_closed(first)
             await pair.is_reached_at(second)

@@ -53,7 +53,10 @@ _ROW_FAULTS = (
     errors.ProgramLimitExceeded,
     errors.StatementTooComplex,
     errors.TooManyColumns,
+    errors.CardinalityViolation,
 )
+#: Another transaction stood in the way: this one is repeated at once, the database being well.
+_CONTENTION = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 _FAULTS = (psycopg.Error, OSError, TimeoutError, DatabaseBusy)
 
 
@@ -225,6 +228,9 @@ class GroupCommit:
             except _ROW_FAULTS as fault:
                 await self._isolate(batch, fault)
                 return
+            except _CONTENTION as fault:
+                log.info("a batch met another transaction and is repeated", fault=type(fault).__name__)
+                await asyncio.sleep(delay)
             except _FAULTS as fault:
                 await self._lost(fault)
                 await asyncio.sleep(delay)
@@ -289,7 +295,7 @@ class GroupCommit:
         connection = await self._ready()
         try:
             await self._merge(connection, batch)
-        except _ROW_FAULTS:
+        except (*_ROW_FAULTS, *_CONTENTION):
             await connection.execute("ROLLBACK")
             raise
 

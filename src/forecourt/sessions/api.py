@@ -20,6 +20,7 @@ from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, Stat
 from forecourt.stations.commands import (
     CallInvalid,
     StationBusy,
+    StationLost,
     StationOffline,
     StationTimeout,
     StationUnknown,
@@ -150,7 +151,7 @@ async def list_samples(
     "/stations/{station:str}/start",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [StationUnknown, StationOffline, StationTimeout, StationBusy, CallInvalid],
+        "problems": [StationUnknown, StationOffline, StationTimeout, StationLost, StationBusy, CallInvalid],
     },
     status_code=200,
     summary="Ask a station to start charging",
@@ -170,7 +171,15 @@ async def start(
     "/sessions/{session_id:uuid}/stop",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [SessionUnknown, SessionEnded, StationOffline, StationTimeout, StationBusy, CallInvalid],
+        "problems": [
+            SessionUnknown,
+            SessionEnded,
+            StationOffline,
+            StationTimeout,
+            StationLost,
+            StationBusy,
+            CallInvalid,
+        ],
     },
     status_code=200,
     summary="Ask the station to stop a session",

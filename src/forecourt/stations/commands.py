@@ -49,6 +49,13 @@ class StationTimeout(ForecourtError):
     code = "station-timeout"
 
 
+class StationLost(ForecourtError):
+    """The station's connection closed before it answered. Whether it obeyed is unknown: look before you try again."""
+
+    status = 504
+    code = "station-lost"
+
+
 class StationBusy(ForecourtError):
     """Too many calls wait for this station already. Try again when it has answered some."""
 
@@ -93,8 +100,8 @@ class Commander:
     ) -> Answered | Refused:
         """Call a station with a payload of its version, checked against the schema.
 
-        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, BusAway, StationTimeout after
-        CALL_DEADLINE_S.
+        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, BusAway, StationLost, StationTimeout
+        after CALL_DEADLINE_S.
         """
         holder = await self._find(tenant_id, identity)
         version = self._held(holder)
@@ -165,6 +172,8 @@ class Commander:
             raise StationBusy(command_id=command_id)
         if answer.timeout:
             raise StationTimeout(command_id=command_id)
+        if answer.lost:
+            raise StationLost(command_id=command_id)
         content = msgspec.json.decode(answer.payload or "{}")
         if answer.error_code is not None:
             return Refused(
@@ -185,8 +194,8 @@ class Commander:
     async def _record(self, tenant_id: int, command_id: str, action: str, answer: CallAnswer) -> None:
         if answer.offline:
             outcome = "offline"
-        elif answer.timeout or answer.busy:
-            outcome = "timeout" if answer.timeout else "error"
+        elif answer.timeout or answer.busy or answer.lost:
+            outcome = "error" if answer.busy else "timeout"
         else:
             outcome = "answered" if answer.error_code is None else "error"
         kept: str | None = None

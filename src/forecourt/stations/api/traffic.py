@@ -18,6 +18,7 @@ from forecourt.stations.commands import (
     CallInvalid,
     Refused,
     StationBusy,
+    StationLost,
     StationOffline,
     StationTimeout,
     StationUnknown,
@@ -153,7 +154,7 @@ async def list_commands(
     "/stations/{station:str}/calls",
     opt={
         "verb": Verb.CALL,
-        "problems": [StationUnknown, StationOffline, StationTimeout, StationBusy, CallInvalid],
+        "problems": [StationUnknown, StationOffline, StationTimeout, StationLost, StationBusy, CallInvalid],
     },
     status_code=200,
     summary="Send a station any OCPP call",

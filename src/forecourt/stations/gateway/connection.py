@@ -25,6 +25,9 @@ from forecourt.stations.gateway.station import Station
 
 #: Frames that wait behind the one in work; past this the socket is not read until half are done.
 MAX_QUEUED = 64
+MAX_QUEUED_BYTES = 1 << 20
+#: Characters of an action's name that the log keeps; those of the protocol are shorter.
+MAX_ACTION = 64
 #: What a station may send before it is accepted (2.0.1 B02.FR.09): its boot, and what it was asked for.
 _ALWAYS = frozenset(("BootNotification", "NotifyReport"))
 #: Trigger names of 2.x and 1.6 that differ from the action they ask for.
@@ -87,6 +90,7 @@ class Connection:
         "_gateway",
         "_paused",
         "_queue",
+        "_queued",
         "_socket",
         "_triggered",
         "_working",
@@ -104,9 +108,11 @@ class Connection:
         self._queue: deque[bytes] | None = None
         self._asks: CallLine | None = None
         self._triggered: set[str] | None = None
+        self._queued = 0
         self._paused = False
         self._working = True
-        self.working_since = 0.0
+        #: Linking is work too: a socket whose link never comes is given up like any that waits too long.
+        self.working_since = gateway.clock.monotonic()
         self.station = station
         self.dialect = dialect
         self.epoch = 0
@@ -154,6 +160,13 @@ class Connection:
             self._socket.close(code, reason)
             self.lost()
 
+    def supersede(self) -> None:
+        """Close because the station is connected elsewhere: it is not offline, so nobody is told that it is."""
+        if not self.closed:
+            if self.station.connection is self:
+                self.station.connection = None
+            self.close(1000, "replaced by a newer connection")
+
     def lost(self) -> None:
         """The socket is gone, from whichever side. Safe to call twice."""
         if self.closed:
@@ -162,6 +175,8 @@ class Connection:
         self._queue = None
         if self._asks is not None:
             self._asks.close()
+            # They hold each other: a cycle that only the collector would free.
+            self._asks = None
         station = self.station
         if station.connection is self:
             station.connection = None
@@ -173,7 +188,7 @@ class Connection:
     def _unlink(self) -> None:
         write = Write()
         self._stamp(write, UNLINKS.name)
-        self._gateway.commit.submit_patiently(write)
+        self._gateway.commit.submit(write)
 
     def sight(self) -> None:
         """Write when the station was last heard, if it was since the last time this was asked."""
@@ -213,7 +228,8 @@ class Connection:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(raw)
-        if len(self._queue) >= MAX_QUEUED and not self._paused:
+        self._queued += len(raw)
+        if (len(self._queue) >= MAX_QUEUED or self._queued >= MAX_QUEUED_BYTES) and not self._paused:
             self._paused = True
             self._socket.pause()
 
@@ -223,8 +239,10 @@ class Connection:
         if not queue or self.closed or self._gateway.draining:
             self._working = False
             return
-        self._gateway.take(self, queue.popleft())
-        if self._paused and len(queue) <= MAX_QUEUED // 2:
+        raw = queue.popleft()
+        self._queued -= len(raw)
+        self._gateway.take(self, raw)
+        if self._paused and len(queue) <= MAX_QUEUED // 2 and self._queued <= MAX_QUEUED_BYTES // 2:
             self._paused = False
             self._socket.resume()
 
@@ -273,7 +291,7 @@ class Connection:
     def refuse(self, call: frames.Call | frames.Send, fault: CallFault, *, answer: bool) -> None:
         """Answer a call that can't be served with a CALLERROR; a SEND is kept in the log only."""
         self._gateway.count_fault(fault.code)
-        action = call.action.replace("\0", "\ufffd")
+        action = call.action[:MAX_ACTION].replace("\0", "\ufffd")
         why = (f"{fault.code}: {fault.description}",)
         self.log(2, call.id, action, bytes(call.payload), inbound=True, deviations=why)
         if answer:
@@ -294,7 +312,7 @@ class Connection:
     # -- what the station is asked
 
     async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
-        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed."""
+        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed, AnswerLost."""
         if self.closed:
             raise LineClosed
         if self._asks is None:

@@ -42,7 +42,11 @@ class LineFull(Exception):
 
 
 class LineClosed(Exception):
-    """The station's socket closed before it answered."""
+    """The station's socket closed before the call was sent."""
+
+
+class AnswerLost(Exception):
+    """The station's socket closed after the call was sent: whether the station obeyed is unknown."""
 
 
 class CallLine:
@@ -57,7 +61,8 @@ class CallLine:
         self._late: OrderedDict[str, Ask] = OrderedDict()
 
     def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None) -> Ask:
-        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, or LineClosed.
+        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, LineClosed, or
+        AnswerLost.
 
         Raises LineFull. The deadline counts from now, so that waiting in line is part of it.
         """
@@ -86,14 +91,19 @@ class CallLine:
 
     def close(self) -> None:
         """The socket is gone: everyone who waits is told at once."""
-        asks = [*self._line, *([self._flying] if self._flying is not None else [])]
+        flying, self._flying = self._flying, None
+        if flying is not None:
+            self._drop(flying, AnswerLost())
+        for ask in self._line:
+            self._drop(ask, LineClosed())
         self._line.clear()
-        self._flying = None
-        for ask in asks:
-            if ask.alarm is not None:
-                ask.alarm.cancel()
-            if not ask.future.done():
-                ask.future.set_exception(LineClosed())
+
+    @staticmethod
+    def _drop(ask: Ask, why: Exception) -> None:
+        if ask.alarm is not None:
+            ask.alarm.cancel()
+        if not ask.future.done():
+            ask.future.set_exception(why)
 
     def _next(self) -> None:
         if self._flying is None and self._line:

@@ -23,7 +23,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
-from forecourt.stations.gateway.outbound import LineClosed, LineFull
+from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
 from forecourt.stations.gateway.station import Station
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 #: A gateway that has not renewed its lease for this long holds nobody.
 LEASE_S = 10.0
 RENEW_S = 3.0
-#: With PostgreSQL away this long, stations that wait for an answer are closed so that they keep and replay.
+#: Stations that wait this long for an answer, PostgreSQL being away or slow, are closed so that they keep and replay.
 AWAY_LIMIT_S = 8.0
 WATCH_S = 1.0
 #: How often the directory learns when its stations were last heard.
@@ -96,7 +96,7 @@ class Gateway:
         await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._on_call)
         await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
         await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
-        for work in (self.commit.run, self._keep_lease, self._keep_roster, self._watch_database, self._sight):
+        for work in (self.commit.run, self._keep_lease, self._keep_roster, self._watch_waits, self._sight):
             self._spawn(work(), self._part_ended)
 
     async def drain(self) -> None:
@@ -146,7 +146,7 @@ class Gateway:
         connection = Connection(self, station, protocol(admission.version), socket)
         former, station.connection = station.connection, connection
         if former is not None:
-            former.close(1000, "replaced by a newer connection")
+            former.supersede()
         self.connections.add(connection)
         CONNECTED.set(len(self.connections))
         connection.link(remote_address)
@@ -192,7 +192,7 @@ class Gateway:
         connection = station.connection if station is not None else None
         if connection is None or (request.epoch and connection.epoch != request.epoch):
             if connection is not None and request.epoch > connection.epoch > 0:
-                connection.close(1000, "replaced by a newer connection")
+                connection.supersede()
             answer = CallAnswer(offline=True)
         else:
             try:
@@ -206,6 +206,8 @@ class Gateway:
                 answer = CallAnswer(busy=True)
             except LineClosed:
                 answer = CallAnswer(offline=True)
+            except AnswerLost:
+                answer = CallAnswer(lost=True)
             except TimeoutError:
                 answer = CallAnswer(timeout=True)
         await self._publish(reply_to, msgspec.json.encode(answer))
@@ -215,7 +217,7 @@ class Gateway:
         station = self.roster.get(eviction.identity)
         connection = station.connection if station is not None else None
         if connection is not None and 0 < connection.epoch < eviction.epoch:
-            connection.close(1000, "replaced by a newer connection")
+            connection.supersede()
 
     async def _on_refresh(self, _: str, data: bytes, reply: str) -> None:
         await self._refresh()
@@ -266,12 +268,11 @@ class Gateway:
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the lease could not be renewed", fault=type(fault).__name__)
 
-    async def _watch_database(self) -> None:
+    async def _watch_waits(self) -> None:
+        """Close the stations that wait too long for an answer, whatever keeps it: they keep their messages."""
         while True:
             await asyncio.sleep(WATCH_S)
             CONNECTED.set(len(self.connections))
-            if self.commit.away_since is None:
-                continue
             before = self.clock.monotonic() - AWAY_LIMIT_S
             for connection in list(self.connections):
                 if connection.working and connection.working_since < before:

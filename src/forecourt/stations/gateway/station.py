@@ -22,7 +22,10 @@ class Held(Protocol):
     epoch: int
 
     async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
-        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed."""
+        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed, AnswerLost."""
+
+    def supersede(self) -> None:
+        """Close it because the station is connected elsewhere."""
 
     def close(self, code: int, reason: str) -> None:
         """Close it from our side."""

@@ -48,7 +48,7 @@ class Work(Inbound):
     decoded: Decoded
     deviations: tuple[str, ...]
     report: neutral.Report
-    decide: Decide
+    decide: Decide | None
     outcome: Outcome
     answer: neutral.Answer
     payload: bytes
@@ -58,7 +58,7 @@ class Work(Inbound):
         tell: Callable[["Work"], None],
     ) -> None:  # fmt: skip
         station = connection.station
-        super().__init__(station, arrived, Write(key=station.station_id, raw=raw, subject=station))
+        super().__init__(station, arrived, Write(station.station_id, raw, station))
         self.connection = connection
         self.call = call
         #: A SEND (2.1) gets no answer.
@@ -104,9 +104,7 @@ class Turns:
         deviating = [work for work in works if work.deviations]
         self._count(Counter([work.call.action for work in works]), len(deviating))
         if len(works) < len(begun):
-            for work in begun:
-                if work.refused:
-                    work.connection.done()
+            _each(_proceed, [work for work in begun if work.refused])
 
     def _read(self, connection: Connection, raw: bytes, now: datetime) -> Work | None:
         """The call in a frame; anything else is the connection's own business and done with here."""
@@ -131,7 +129,8 @@ class Turns:
         since = self._clock.monotonic()
         for work in works:
             if type(work.report) is neutral.Heartbeat:
-                # Nothing in it is to be kept but that it came.
+                # Nothing in it is to be kept but that it came, so its order matters to nobody.
+                work.write.key = None
                 self._commit.submit_patiently(work.write)
                 work.outcome = Outcome.STORED
                 at_once.append(work)
@@ -156,13 +155,19 @@ class Turns:
     def _answer(self, works: list[Work]) -> None:
         kept = [work for work in works if work.outcome is Outcome.STORED]
         decided = _each(_decide, kept)
-        due = [work for work in decided if work.answerable and not work.connection.closed]
-        for step in (_word, _send, _enter_answer):
-            due = _each(step, due)
-        for work in works:
-            if work.outcome is not Outcome.STORED and work.answerable:
-                work.connection.answer_quarantined(work.call, work.decoded.request)
-            work.connection.done()
+        due = _each(_word, [work for work in decided if work.answerable and not work.connection.closed])
+        due = _each(_send, due)
+        now = self._clock.now()
+        for work in due:
+            write = Write()
+            call = work.call
+            journal.enter(
+                write, work.station, now, inbound=False, kind=3, message_id=call.id, action=call.action,
+                payload=work.payload,
+            )  # fmt: skip
+            self._commit.submit_patiently(write)
+        _each(_answer_quarantined, [work for work in works if work.outcome is not Outcome.STORED and work.answerable])
+        _each(_proceed, works)
 
 
 def _understand(work: Work) -> None:
@@ -185,6 +190,7 @@ def _enter(work: Work) -> None:
 
 
 def _decide(work: Work) -> None:
+    assert work.decide is not None
     work.answer = work.decide()
 
 
@@ -196,26 +202,34 @@ def _send(work: Work) -> None:
     work.connection.send(frames.result(work.call.id, work.payload))
 
 
-def _enter_answer(work: Work) -> None:
-    work.connection.log(3, work.call.id, work.call.action, work.payload, inbound=False)
+def _answer_quarantined(work: Work) -> None:
+    work.connection.answer_quarantined(work.call, work.decoded.request)
+
+
+def _proceed(work: Work) -> None:
+    """Let the connection take up what waits behind this call."""
+    # It holds the work that holds it: a cycle that only the collector would free.
+    work.decide = None
+    work.connection.done()
 
 
 def _each(step: Callable[[Work], None], works: list[Work]) -> list[Work]:
-    """Do a step for all; returns those for which it went well. A call at fault is refused; a failure of ours costs its
-    station the connection, and no other station anything."""
+    """Do a step for all; returns those for which it went well. A call at fault is refused; a failure of ours, even in
+    refusing, costs its station the connection, and no other station anything."""
     well: list[Work] = []
     for work in works:
         try:
-            step(work)
-        except CallFault as fault:
-            _refuse(work, fault)
-        except (struct.error, OverflowError):
-            _refuse(work, CallFault("PropertyConstraintViolation", "A number is beyond the range that can be kept."))
+            try:
+                step(work)
+            except CallFault as fault:
+                _refuse(work, fault)
+            except (struct.error, OverflowError):
+                _refuse(work, CallFault("PropertyConstraintViolation", "A number is beyond the range that is kept."))
+            else:
+                well.append(work)
         except Exception:
             log.exception("a call could not be worked on", action=work.call.action[:64], station=work.station.identity)
             work.connection.close(1011, "a fault of ours, connect again")
-        else:
-            well.append(work)
     return well
 
 

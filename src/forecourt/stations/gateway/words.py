@@ -22,7 +22,8 @@ class CallRequest(Struct, frozen=True, kw_only=True):
 
 
 class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of it: a payload, a CALLERROR with its code, or one of the three ways of getting none."""
+    """What came of it: a payload, a CALLERROR with its code, or one of the ways of getting none. `lost`: it was sent,
+    and the socket closed before the answer."""
 
     payload: str = ""
     error_code: str | None = None
@@ -30,6 +31,7 @@ class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     offline: bool = False
     timeout: bool = False
     busy: bool = False
+    lost: bool = False
 
 
 class Eviction(Struct, frozen=True, kw_only=True):
