@@ -12,7 +12,7 @@ import pytest_asyncio
 from psycopg import AsyncConnection, sql
 
 from forecourt.platform import packrow
-from forecourt.platform.commit import MAX_BATCH, MAX_PATIENT, GroupCommit, Lane, Outcome, Write
+from forecourt.platform.commit import MAX_BATCH, MAX_BATCH_BYTES, MAX_PATIENT, GroupCommit, Lane, Outcome, Write
 from forecourt.platform.database import connect
 from tests.conftest import Database, Servers
 
@@ -161,6 +161,18 @@ async def test_a_batch_has_a_bound(bench: Bench) -> None:
     await bench.until_told(MAX_BATCH + 2)
     sizes = bench.rows("SELECT count(*) FROM kept GROUP BY transaction ORDER BY transaction")
     assert sizes == [(1,), (MAX_BATCH,), (1,)]
+
+
+async def test_a_write_too_large_for_a_batch_is_not_overtaken_by_later_ones_of_its_key(bench: Bench) -> None:
+    large = "x" * (MAX_BATCH_BYTES * 2 // 3)
+    with bench.held_up():
+        bench.submit("first")
+        await bench.until_held_up()
+        bench.submit("a" + large)
+        bench.submit("b" + large, "small", key=1)
+    await bench.until_told(4)
+    stored = bench.rows("SELECT left(word, 1), length(word) FROM kept ORDER BY transaction")
+    assert stored == [("f", 5), ("a", 1 + len(large)), ("b", 1 + len(large)), ("s", 5)]
 
 
 @pytest.mark.parametrize("raw", [b"poison", b"not \xff UTF-8", b"zero \0 byte"], ids=["check", "encoding", "zero"])
