@@ -34,11 +34,15 @@ class LiveFeed:
 
     def put(self, tenant_id: int, key: str, value: LiveValue) -> None:
         """Say a new value; the last one of a key within MERGE_S is the one that goes out."""
+        self.put_all(tenant_id, {key: value})
+
+    def put_all(self, tenant_id: int, values: dict[str, LiveValue]) -> None:
+        """Say several new values."""
         pending = self._pending.get(tenant_id)
         if pending is None:
             pending = self._pending[tenant_id] = {}
         if len(pending) < MAX_KEYS:
-            pending[key] = value
+            pending.update(values)
 
     async def run(self) -> None:
         """Publish until cancelled."""

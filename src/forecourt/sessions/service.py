@@ -72,7 +72,8 @@ class Sessions:
         known = self._running.get(key)
         if known is None:
             _recall(inbound, report.transaction_id)
-        self._refine(inbound, report, known)
+        if report.seq >= 0:
+            self._refine(inbound, report, known)
 
         def decide() -> neutral.Answer:
             session = self._recalled(inbound, key) if known is None else known.join(report, order, at, distrusted)
@@ -109,6 +110,7 @@ class Sessions:
                 packrow.text(token.uid if token is not None else None),
                 packrow.text(token.type if token is not None else None),
                 packrow.int8(report.meter_first_wh),
+                packrow.timestamp(inbound.arrived),
             ),
         )
 
@@ -134,9 +136,9 @@ class Sessions:
         )
 
     def _refine(self, inbound: Inbound, report: TransactionReport, known: Session | None) -> None:
-        """Tell the stations room what the transaction says of an Occupied connector."""
+        """Tell the stations room what a 2.x transaction says of an Occupied connector."""
         evse = report.evse if report.evse is not None else (known.evse if known is not None else None)
-        if report.seq < 0 or evse is None:
+        if evse is None:
             return
         if report.step is Step.ENDED:
             self._stations.activity(inbound, evse, None)
@@ -166,22 +168,21 @@ class Sessions:
             del self._at_station[station.station_id]
 
     def _show(self, station: Station, here: dict[str, Session]) -> None:
-        prefix = f"station.{station.identity}."
-        put, tenant_id = self._live.put, station.tenant_id
-        if not here:
-            put(tenant_id, prefix + "power_w", 0)
-            put(tenant_id, prefix + "energy_wh", None)
-            put(tenant_id, prefix + "soc_pct", None)
-            put(tenant_id, prefix + "session_id", None)
-            return
+        name = station.identity
         power = energy = 0
+        session: Session | None = None
         for session in here.values():
             power += session.power_w or 0
             energy += session.energy_wh or 0
-        put(tenant_id, prefix + "power_w", power)
-        put(tenant_id, prefix + "energy_wh", energy)
-        put(tenant_id, prefix + "soc_pct", session.soc_pct)
-        put(tenant_id, prefix + "session_id", session.session_id)
+        self._live.put_all(
+            station.tenant_id,
+            {
+                f"station.{name}.power_w": power,
+                f"station.{name}.energy_wh": energy if here else None,
+                f"station.{name}.soc_pct": None if session is None else session.soc_pct,
+                f"station.{name}.session_id": None if session is None else session.session_id,
+            },
+        )
 
 
 def _session(station_id: int, transaction_id: str, facts: Iterable[Any]) -> Session:
@@ -209,26 +210,29 @@ def _recall(inbound: Inbound, transaction_id: str) -> None:
 
 
 _REPORT_COLUMNS: Final = len(REPORTS.columns)
-_place_in_order = packrow.fields("hqqt??")
+_place_in_order = packrow.fields("hqqtt??")
+#: What most reports leave out, by neighbours.
+_NO_TOKEN: Final = packrow.NULL_TEXT * 2
+_NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
 
 
 def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: datetime, distrusted: bool) -> None:
     token = report.token
+    state, reason, remote = report.charging_state, report.stop_reason, report.remote_start_id
+    arrived = packrow.micros(inbound.arrived)
+    plain = state is None and reason is None and remote is None
     parts = (
         inbound.station.packed,
-        _place_in_order(report.step, order, report.seq, packrow.micros(at), distrusted, report.offline),
+        _place_in_order(report.step, order, report.seq, packrow.micros(at), arrived, distrusted, report.offline),
         packrow.text(report.transaction_id),
         packrow.int4(report.evse),
         packrow.int4(report.connector),
-        packrow.text(None if token is None else token.uid),
-        packrow.text(None if token is None else token.type),
+        _NO_TOKEN if token is None else packrow.text(token.uid) + packrow.text(token.type),
         packrow.int8(report.meter_first_wh),
         packrow.int8(report.meter_last_wh),
         packrow.int4(report.power_w),
         packrow.int4(report.soc_pct),
-        packrow.text(report.charging_state),
-        packrow.text(report.stop_reason),
-        packrow.int4(report.remote_start_id),
+        _NOTHING_MORE if plain else packrow.text(state) + packrow.text(reason) + packrow.int4(remote),
     )
     inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
 

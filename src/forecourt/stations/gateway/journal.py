@@ -6,6 +6,7 @@ addresses), so the frequent ones are not searched. What can't be parsed and look
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -81,7 +82,14 @@ def cut(payload: bytes) -> bytes:
 
 
 _COLUMNS: Final = len(MESSAGES.columns)
-_moment = packrow.fields("tch")
+_moment_of = packrow.fields("tch")
+_HARMLESS_PACKED: Final = {action: packrow.text(action) for action in _HARMLESS}
+
+
+@lru_cache(maxsize=16)
+def _moment(at: datetime, inbound: bool, kind: int) -> bytes:
+    """All messages of one turn of the event loop have one moment."""
+    return _moment_of(packrow.micros(at), b"i" if inbound else b"o", kind)
 
 
 def enter(
@@ -97,12 +105,15 @@ def enter(
     deviations: tuple[str, ...] = (),
 ) -> None:
     """Put one message into a write."""
+    packed_action = _HARMLESS_PACKED.get(action or "")
+    if packed_action is None:
+        packed_action, payload = packrow.text(action), redact(action, payload)
     parts = (
         station.packed,
-        _moment(packrow.micros(at), b"i" if inbound else b"o", kind),
+        _moment(at, inbound, kind),
         packrow.text(message_id),
-        packrow.text(action),
-        packrow.raw(cut(redact(action, payload))),
+        packed_action,
+        packrow.raw(payload if len(payload) <= MAX_PAYLOAD else cut(payload)),
         packrow.text("; ".join(deviations)) if deviations else packrow.NULL_TEXT,
     )
     write.add(MESSAGES.name, packrow.joined(_COLUMNS, parts))
