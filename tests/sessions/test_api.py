@@ -46,6 +46,7 @@ def say(
         "started_at": BEGAN,
         "last_key": 1,
         "last_at": BEGAN,
+        "heard_at": BEGAN,
         **columns,
     }
     row = connection.execute(

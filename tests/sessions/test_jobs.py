@@ -1,16 +1,20 @@
 """What follows a session, from its outbox row to its notes, with the real job queue."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 import pytest_asyncio
 
 from forecourt.app.worker_process import compose
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
+from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.review import QUIET
 from forecourt.stations.jobs import DAYS_AHEAD, StationJobs
 from tests.conftest import Database
 from tests.support import FakeClock
@@ -20,6 +24,7 @@ class Bench:
     """The worker's parts over one database, driven by hand."""
 
     def __init__(self, database: Database, pool: Pool, tenants: Pool, clock: FakeClock) -> None:
+        self.admin_url = database.admin_url
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
         self.pool = pool
         self.clock = clock
@@ -40,11 +45,43 @@ class Bench:
             "started_at": self.clock.now(),
             "last_key": 0,
             "last_at": self.clock.now(),
+            "heard_at": self.clock.now(),
             "evse": 1,
         } | facts
         query = f"INSERT INTO sessions ({', '.join(known)}) VALUES ({', '.join(['%s'] * len(known))})"
         [(session_id,)] = self.rows(query + " RETURNING session_id::text", *known.values())
         return str(session_id)
+
+    def link(self, tenant_id: int, station_id: int, connected_at: datetime, *, connected: bool = True) -> None:
+        """A station's link as a gateway would have written it, just now."""
+        gateway = f"g{station_id}" if connected else None
+        if connected:
+            self.rows(
+                "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES (%s, now(), now() + '1 hour')"
+                " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until RETURNING 1",
+                gateway,
+            )
+        self.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, %s, 'ocpp1.6', %s, %s) ON CONFLICT (station_id) DO UPDATE"
+            " SET gateway_id = excluded.gateway_id, connected_at = excluded.connected_at RETURNING 1",
+            station_id,
+            tenant_id,
+            gateway,
+            connected_at,
+            connected_at,
+        )
+
+    def connector(self, tenant_id: int, station_id: int, state: str, state_at: datetime) -> None:
+        """What a station's only connector last said."""
+        self.rows(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " VALUES (%s, 1, 1, %s, %s, %s) RETURNING 1",
+            station_id,
+            tenant_id,
+            state,
+            state_at,
+        )
 
     async def work(self) -> None:
         """Dispatch and run every job there is."""
@@ -84,18 +121,12 @@ async def test_a_review_of_another_tenants_session_finds_nothing(bench: Bench) -
 
 async def test_a_session_whose_end_never_came_is_closed_from_evidence_and_reviewed(bench: Bench) -> None:
     began = bench.clock.now() - timedelta(hours=2)
-    ghost = bench.session(1, "ghost", started_at=began, last_at=began, meter_start_wh=10, meter_stop_wh=500)
-    running = bench.session(2, "running", station_id=2, started_at=began, last_at=began)
-    freed = began + timedelta(minutes=1)
+    past = {"started_at": began, "last_at": began, "heard_at": began}
+    ghost = bench.session(1, "ghost", **past, meter_start_wh=10, meter_stop_wh=500)
+    running = bench.session(2, "running", station_id=2, **past)
     for station, tenant, state in ((1, 1, "Available"), (2, 2, "Charging")):
-        bench.rows(
-            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
-            " VALUES (%s, 1, 1, %s, %s, %s) RETURNING 1",
-            station,
-            tenant,
-            state,
-            freed,
-        )
+        bench.link(tenant, station, began)
+        bench.connector(tenant, station, state, began + timedelta(minutes=1))
     assert await bench.sessions.close_silent() == 1
     assert await bench.sessions.close_silent() == 0
     await bench.work()
@@ -103,6 +134,58 @@ async def test_a_session_whose_end_never_came_is_closed_from_evidence_and_review
     assert "end-missing" in found[ghost]
     assert bench.rows("SELECT ended_at, closed_at FROM sessions WHERE session_id = %s", ghost) == [(None, began)]
     assert bench.rows("SELECT closed_at FROM sessions WHERE session_id = %s", running) == [(None,)]
+
+
+async def test_a_session_is_not_closed_while_its_station_is_away_or_may_still_replay_its_end(bench: Bench) -> None:
+    began = bench.clock.now() - timedelta(hours=2)
+    bench.session(1, "ghost", started_at=began, last_at=began, heard_at=began)
+    bench.connector(1, 1, "Available", began + timedelta(minutes=1))
+    assert await bench.sessions.close_silent() == 0
+    bench.link(1, 1, began, connected=False)
+    assert await bench.sessions.close_silent() == 0
+    bench.link(1, 1, bench.clock.now())
+    assert await bench.sessions.close_silent() == 0
+    bench.clock.advance(QUIET.total_seconds())
+    assert await bench.sessions.close_silent() == 1
+
+
+async def test_a_replay_that_is_still_arriving_keeps_its_session_open_however_old_its_times(bench: Bench) -> None:
+    began = bench.clock.now() - timedelta(hours=2)
+    bench.session(1, "replayed", started_at=began, last_at=began, heard_at=bench.clock.now() - timedelta(minutes=9))
+    bench.connector(1, 1, "Available", began + timedelta(minutes=1))
+    bench.link(1, 1, began)
+    assert await bench.sessions.close_silent() == 0
+
+
+async def test_sessions_that_can_not_be_closed_hide_none_that_can(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_SILENT", 2)
+    began = bench.clock.now() - timedelta(hours=2)
+    for number in range(1, 8):
+        bench.session(1, "t", station_id=number, started_at=began, last_at=began, heard_at=began)
+        bench.link(1, number, began)
+        bench.connector(1, number, "Charging" if number < 6 else "Available", began + timedelta(minutes=1))
+    assert await bench.sessions.close_silent() == 2
+
+
+async def test_one_session_that_ingest_holds_keeps_no_other_row_locked(bench: Bench) -> None:
+    began = bench.clock.now() - timedelta(hours=2)
+    for number in (1, 2):
+        bench.session(1, "t", station_id=number, started_at=began, last_at=began, heard_at=began)
+        bench.link(1, number, began)
+        bench.connector(1, number, "Available", began + timedelta(minutes=1))
+    with psycopg.connect(bench.admin_url) as ingest, psycopg.connect(bench.admin_url) as other:
+        ingest.execute("SELECT FROM sessions WHERE station_id = 2 FOR UPDATE")
+        closing = asyncio.create_task(bench.sessions.close_silent())
+        while not bench.rows("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
+            await asyncio.sleep(0.01)
+        assert other.execute("SELECT closed_at FROM sessions WHERE station_id = 1 FOR UPDATE NOWAIT").fetchall() == [
+            (began,)
+        ]
+        ingest.execute("UPDATE sessions SET heard_at = now() WHERE station_id = 2")
+        ingest.commit()
+        assert await closing == 1
 
 
 async def test_message_partitions_are_made_ahead_and_dropped_by_age(bench: Bench) -> None:

@@ -32,7 +32,7 @@ from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.server import quarantine
 from forecourt.stations.gateway.station import Station
 from tests.conftest import Database
-from tests.sessions.histories import Said, histories_2x, histories_16, starts_16
+from tests.sessions.histories import Said, arrivals, histories_2x, histories_16, starts_16
 from tests.support import FakeClock
 
 TENANT = 1
@@ -185,12 +185,14 @@ def test_the_sql_merge_of_16_reports_is_the_join_of_the_model(
     assert answer.transaction_id is not None
     history = data.draw(histories_16(answer.transaction_id))
     # Its start may be said again at any time, as long as the station's clock tells it from other starts.
-    again = [start] * data.draw(st.integers(0, 2)) if plausible(*times(start)) else []
+    first, arrived = start
+    arrivals_again = data.draw(st.lists(arrivals, max_size=2))
+    again = [(first, at) for at in arrivals_again if plausible(first.at, at) and plausible(first.at, arrived)]
     told = chance.sample([*history, *again], len(history) + len(again))
     runner.run(tell(made.writers[:writers], [(station, told)], chance))
     expected = fold(station, answer.transaction_id, [start, *history])
     assert made.stored(station) == {answer.transaction_id: facts(expected)}
-    check_extras(made, station, [start, *history])
+    check_extras(made, station, [start, *history, *again])
     if writers == 1:
         check_memory(made, station, answer.transaction_id, expected)
 
@@ -210,11 +212,6 @@ def test_a_batch_of_many_stations_is_stored_as_if_each_had_been_alone(
         assert made.stored(one) == made.stored(other)
 
 
-def times(said: Said) -> tuple[Any, Any]:
-    report, arrived = said
-    return report.at, arrived
-
-
 def check_extras(made: Bench, station: Station, history: list[Said]) -> None:
     """What the model does not hold: seqNos, the token's decision, each set of meter values once, what must follow."""
     reports: list[TransactionReport] = [report for report, _ in history]
@@ -226,6 +223,8 @@ def check_extras(made: Bench, station: Station, history: list[Said]) -> None:
     assert seqs == sorted({report.seq for report in reports if report.seq >= 0})
     status = made.value("SELECT token_status FROM sessions WHERE station_id = %s", station.station_id)
     assert status == ("Invalid" if any(report.token is not None for report in reports) else None)
+    heard_at = made.value("SELECT heard_at FROM sessions WHERE station_id = %s", station.station_id)
+    assert heard_at == max(arrived for _, arrived in history)
     sets = {
         (sample.at, tuple(other.value for other in report.samples)) for report in reports for sample in report.samples
     }

@@ -20,7 +20,15 @@ CLEAN = Evidence(
 )
 LATER = EPOCH + QUIET
 AFTER = EPOCH + timedelta(seconds=1)
-SILENT = Silence(last_at=EPOCH, states=(("Available", AFTER),), successor_at=None)
+#: Its station was there all the time, and silent of it for just long enough.
+SILENT = Silence(
+    last_at=EPOCH,
+    heard_at=EPOCH,
+    linked_at=EPOCH - QUIET,
+    heard_until=LATER,
+    states=(("Available", AFTER),),
+    successor_at=None,
+)
 
 
 def test_a_clean_session_has_no_notes() -> None:
@@ -47,18 +55,30 @@ def test_what_is_still_to_come_is_not_missed_while_a_session_runs() -> None:
 
 
 def test_a_silent_session_is_over_when_its_connector_said_later_that_it_is_free() -> None:
-    assert closing_time(SILENT, LATER) == EPOCH
+    assert closing_time(SILENT) == EPOCH
 
 
 def test_a_session_is_not_closed_while_it_may_still_run() -> None:
-    assert closing_time(SILENT, LATER - timedelta(seconds=1)) is None
-    assert closing_time(replace(SILENT, states=()), LATER) is None
-    assert closing_time(replace(SILENT, states=(("Charging", AFTER),)), LATER) is None
-    assert closing_time(replace(SILENT, states=(("Available", AFTER), ("Occupied", AFTER))), LATER) is None
-    assert closing_time(replace(SILENT, states=(("Available", EPOCH),)), LATER) is None
+    assert closing_time(replace(SILENT, heard_at=AFTER)) is None
+    assert closing_time(replace(SILENT, states=())) is None
+    assert closing_time(replace(SILENT, states=(("Charging", AFTER),))) is None
+    assert closing_time(replace(SILENT, states=(("Available", AFTER), ("Occupied", AFTER)))) is None
+    assert closing_time(replace(SILENT, states=(("Available", EPOCH),))) is None
+
+
+def test_a_station_that_is_away_proves_nothing() -> None:
+    assert closing_time(replace(SILENT, linked_at=None, heard_until=None)) is None
+    assert closing_time(replace(SILENT, heard_until=LATER - timedelta(seconds=1))) is None
+
+
+def test_a_station_that_is_back_gets_as_long_again_to_replay_the_end() -> None:
+    back = EPOCH + timedelta(hours=2)
+    returned = replace(SILENT, linked_at=back, heard_until=back + QUIET - timedelta(seconds=1))
+    assert closing_time(returned) is None
+    assert closing_time(replace(returned, heard_until=back + QUIET)) == EPOCH
 
 
 def test_a_silent_session_is_over_when_another_began_at_its_evse() -> None:
     busy = replace(SILENT, states=(("Charging", AFTER),))
-    assert closing_time(replace(busy, successor_at=AFTER), LATER) == EPOCH
-    assert closing_time(replace(busy, successor_at=EPOCH), LATER) is None
+    assert closing_time(replace(busy, successor_at=AFTER)) == EPOCH
+    assert closing_time(replace(busy, successor_at=EPOCH)) is None

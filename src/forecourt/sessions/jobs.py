@@ -31,11 +31,24 @@ class SessionJobs:
             tenants = await store.list_tenants_with_silence(connection)
         closed = 0
         for tenant_id in tenants:
-            async with self._tenants.tenant(tenant_id) as connection:
-                for session_id, silence in await store.list_silent(connection, tenant_id, self._clock.now()):
-                    at = closing_time(silence, self._clock.now())
-                    if at is not None:
-                        closed += await store.close(connection, tenant_id, session_id, silence.last_at, at)
+            closed += await self._close_silent_of(tenant_id)
         if closed:
             log.info("sessions without an end were closed from evidence", sessions=closed)
         return closed
+
+    async def _close_silent_of(self, tenant_id: int) -> int:
+        """Page through a tenant's silent sessions, and close each in a transaction of its own: ingest writes the same
+        rows, and must never wait for more than one of them."""
+        closed = 0
+        page: list[store.Silent] = []
+        while True:
+            after = page[-1].place if page else store.FIRST_PLACE
+            async with self._tenants.tenant(tenant_id) as connection:
+                page = await store.list_silent(connection, tenant_id, self._clock.now(), after)
+            for silent in page:
+                at = closing_time(silent.silence)
+                if at is not None:
+                    async with self._tenants.tenant(tenant_id) as connection:
+                        closed += await store.close(connection, tenant_id, silent, at)
+            if len(page) < store.MAX_SILENT:
+                return closed

@@ -1,7 +1,8 @@
 """The SQL of ingest: how reports, meter values and questions about tokens are merged in the group commit.
 
-The merge of `sessions` is `model.Session.apply` in SQL. Statements read from temporary tables that the group commit
-fills by COPY, in the order given here: a start gives its session an id before a report or an answer looks for it.
+The merge of `sessions` is `model.Session.apply` in SQL. Statements read a batch's rows as `stage_<lane>`, arrays of rows
+that each unnests (see `platform.commit`), in the order given here: a start gives its session an id before a report or an
+answer looks for it.
 """
 
 from forecourt.platform.commit import Lane
@@ -36,6 +37,7 @@ def _join() -> str:
         "seqs = s.seqs + excluded.seqs",
         "arrival_clock = s.arrival_clock OR excluded.arrival_clock",
         "offline = s.offline OR excluded.offline",
+        "heard_at = greatest(s.heard_at, excluded.heard_at)",
         # A session that was closed from evidence and that its station goes on with was never over.
         "closed_at = CASE WHEN excluded.last_key > s.last_key THEN NULL ELSE s.closed_at END",
     ]
@@ -63,15 +65,16 @@ STARTS = Lane(
         "token_uid text",
         "token_type text",
         "meter_wh bigint",
+        "arrived_at timestamptz",
     ),
     merge=(
         # A station whose clock was reset repeats old fingerprints for new sessions: after an end, count on.
         """
         INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key,
-            started_at, last_key, last_at, place_key, evse, connector, token_key, token_uid, token_type, token_status,
-            meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
+            started_at, last_key, last_at, heard_at, place_key, evse, connector, token_key, token_uid, token_type,
+            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
-            n.at, n.order_key, n.at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
+            n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
             CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, 'Invalid') END,
             n.order_key, n.meter_wh, n.order_key, n.meter_wh, n.reset_clock
         FROM (
@@ -88,6 +91,17 @@ STARTS = Lane(
             AND s.generation = g.generation)
         ORDER BY n.station_id, n.fingerprint
         ON CONFLICT (station_id, start_fingerprint, generation) WHERE start_fingerprint IS NOT NULL DO NOTHING
+        """,
+        # A start said again tells nothing new but that its station still speaks of it.
+        """
+        UPDATE sessions s SET heard_at = n.arrived_at
+        FROM (
+            SELECT k.station_id, k.transaction_id, r.arrived_at
+            FROM stage_starts r JOIN sessions k ON k.station_id = r.station_id AND k.start_fingerprint = r.fingerprint
+            WHERE k.heard_at < r.arrived_at
+            ORDER BY 1, 2 FOR UPDATE OF k
+        ) n
+        WHERE s.station_id = n.station_id AND s.transaction_id = n.transaction_id AND s.heard_at < n.arrived_at
         """,
         """
         INSERT INTO outbox (event, subject, tenant_id)
@@ -115,6 +129,7 @@ REPORTS = Lane(
         "order_key bigint",
         "seq bigint",
         "at timestamptz",
+        "arrived_at timestamptz",
         "arrival_clock bool",
         "offline bool",
         "transaction_id text",
@@ -134,10 +149,10 @@ REPORTS = Lane(
         # A 2.x station names its transactions itself; of 1.6 ones we know all that exist, the rest are orphans.
         f"""
         INSERT INTO sessions AS s (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,
-            end_key, ended_at, stop_reason, place_key, evse, connector, token_key, token_uid, token_type, token_status,
-            meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, power_key, power_w, soc_key, soc_pct,
-            state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
-        SELECT n.tenant_id, n.station_id, n.transaction_id, n.order_key, n.at, n.order_key, n.at,
+            heard_at, end_key, ended_at, stop_reason, place_key, evse, connector, token_key, token_uid, token_type,
+            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, power_key, power_w, soc_key,
+            soc_pct, state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
+        SELECT n.tenant_id, n.station_id, n.transaction_id, n.order_key, n.at, n.order_key, n.at, n.arrived_at,
             CASE WHEN n.step = 2 THEN n.order_key ELSE {_LEAST} END, CASE WHEN n.step = 2 THEN n.at END, n.stop_reason,
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
             CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-#: A session whose station is silent about it for this long may be over.
+#: A session whose station is there and silent about it for this long may be over.
 QUIET = timedelta(minutes=10)
 
 
@@ -63,20 +63,31 @@ def review(evidence: Evidence) -> list[Finding]:
 
 class Silence(Struct, frozen=True, kw_only=True):
     """An open session nobody has spoken of for a while, and what else is known. `states` are those of its EVSE's
-    connectors with the time they were said; `successor_at` is the start of a later session at the same EVSE."""
+    connectors with the time they were said; `successor_at` is the start of a later session at the same EVSE.
+
+    `last_at` and these are the station's times. Ours are `heard_at`, when the last report of the session arrived,
+    `linked_at`, since when the station has its latest connection, and `heard_until`, when it was last there: now, if it
+    still is. Both are None for a station that never connected.
+    """
 
     last_at: datetime
+    heard_at: datetime
+    linked_at: datetime | None
+    heard_until: datetime | None
     states: tuple[tuple[str, datetime], ...]
     successor_at: datetime | None
 
 
-def closing_time(silence: Silence, now: datetime) -> datetime | None:
+def closing_time(silence: Silence) -> datetime | None:
     """When a silent session ended, or None while it may still run.
 
-    The rule: nothing was said of it for QUIET, and since then either its connector said that it is free or another
-    session began there. A station that is merely away proves nothing. The end is the last thing known of it.
+    The rule: its station was connected for QUIET without a word of it, and since the last word either its connector
+    said that it is free or another session began there. A station that is away proves nothing, and one that is back
+    gets as long to replay what it kept. The end is the last thing known of it.
     """
-    if now - silence.last_at < QUIET:
+    if silence.linked_at is None or silence.heard_until is None:
+        return None
+    if silence.heard_until - max(silence.heard_at, silence.linked_at) < QUIET:
         return None
     free = [at for state, at in silence.states if state in ("Available", "Reserved", "Unavailable")]
     all_free = bool(silence.states) and len(free) == len(silence.states) and min(free) > silence.last_at

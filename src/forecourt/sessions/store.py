@@ -7,15 +7,17 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from forecourt.ocpp.neutral import Location, Measurand, Phase
 from forecourt.sessions.review import QUIET, Evidence, Silence
 
 Connection = AsyncConnection[Any]
 
-#: Silent sessions looked at in one run, by tenant.
+#: Silent sessions read at once.
 MAX_SILENT = 1_000
+#: Before the place of every session.
+FIRST_PLACE = (-1, "")
 
 _REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Location.OUTLET << 16
 
@@ -81,6 +83,14 @@ class SampleRow(Struct, frozen=True, kw_only=True):
     context: int
     code: int
     value: int
+
+
+class Silent(Struct, frozen=True, kw_only=True):
+    """An open session of which nothing was heard for QUIET; `place` is its station and transaction."""
+
+    session_id: str
+    place: tuple[int, str]
+    silence: Silence
 
 
 async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> SessionRow | None:
@@ -149,7 +159,7 @@ async def next_remote_start_id(conn: Connection) -> int:
 
 
 async def list_tenants_with_silence(conn: Connection) -> list[int]:
-    """Tenants with an open session of which nothing was said for QUIET."""
+    """Tenants with an open session of which nothing was heard for QUIET."""
     rows = await (await conn.execute("SELECT sessions_tenants_with_silence(%s)", (QUIET,))).fetchall()
     return [tenant_id for (tenant_id,) in rows]
 
@@ -161,7 +171,7 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
         """
         SELECT s.over_at IS NOT NULL AS over, s.ended_at IS NOT NULL AS ended, s.meter_start_wh, s.meter_stop_wh,
             (SELECT max(value) FROM samples m WHERE m.station_id = s.station_id AND m.transaction_id = s.transaction_id
-                AND (m.measurand | m.phase << 8 | m.location << 16) = %s) AS highest_sample_wh,
+                AND (m.measurand | (m.phase << 8) | (m.location << 16)) = %s) AS highest_sample_wh,
             s.token_status, lower(s.seqs)::int AS first_seq,
             (SELECT coalesce(sum(lower(gap) - previous), 0)::int FROM (
                 SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
@@ -183,40 +193,64 @@ async def note(conn: Connection, tenant_id: int, session_id: str, notes: Sequenc
     )
 
 
-async def list_silent(conn: Connection, tenant_id: int, now: datetime) -> list[tuple[str, Silence]]:
-    """Open sessions of which nothing was said for QUIET, the longest silent first, MAX_SILENT at most."""
-    cursor = await conn.execute(
+async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tuple[int, str]) -> list[Silent]:
+    """Open sessions of which nothing was heard for QUIET, in the order of their place behind `after`; a page holds
+    MAX_SILENT."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
         """
-        SELECT s.session_id::text, s.last_at,
-            (SELECT array_agg(c.state) FROM connectors c WHERE c.station_id = s.station_id AND c.evse = s.evse),
-            (SELECT array_agg(c.state_at) FROM connectors c WHERE c.station_id = s.station_id AND c.evse = s.evse),
+        SELECT s.session_id::text, s.station_id, s.transaction_id, s.last_at, s.heard_at, l.connected_at,
+            CASE WHEN g.lease_until > now() THEN %(now)s ELSE l.last_seen_at END AS heard_until,
+            (SELECT array_agg(c.state) FROM connectors c
+                WHERE c.station_id = s.station_id AND c.evse = s.evse) AS states,
+            (SELECT array_agg(c.state_at) FROM connectors c
+                WHERE c.station_id = s.station_id AND c.evse = s.evse) AS state_times,
             (SELECT min(n.started_at) FROM sessions n WHERE n.station_id = s.station_id AND n.evse = s.evse
-                AND n.started_at > s.last_at)
-        FROM sessions s WHERE s.tenant_id = %s AND s.over_at IS NULL AND s.last_at < %s
-        ORDER BY s.last_at LIMIT %s
+                AND n.started_at > s.last_at) AS successor_at
+        FROM sessions s
+        LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
+        LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
+        WHERE s.tenant_id = %(tenant_id)s AND s.over_at IS NULL AND s.heard_at < %(silent_since)s
+          AND (s.station_id, s.transaction_id) > (%(station_id)s, %(transaction_id)s)
+        ORDER BY s.station_id, s.transaction_id LIMIT %(limit)s
         """,
-        (tenant_id, now - QUIET, MAX_SILENT),
+        {
+            "tenant_id": tenant_id,
+            "now": now,
+            "silent_since": now - QUIET,
+            "station_id": after[0],
+            "transaction_id": after[1],
+            "limit": MAX_SILENT,
+        },
     )
     return [
-        (
-            session_id,
-            Silence(last_at=last_at, states=tuple(zip(states or (), ats or (), strict=True)), successor_at=next_at),
+        Silent(
+            session_id=row["session_id"],
+            place=(row["station_id"], row["transaction_id"]),
+            silence=Silence(
+                last_at=row["last_at"],
+                heard_at=row["heard_at"],
+                linked_at=row["connected_at"],
+                heard_until=row["heard_until"],
+                states=tuple(zip(row["states"] or (), row["state_times"] or (), strict=True)),
+                successor_at=row["successor_at"],
+            ),
         )
-        for session_id, last_at, states, ats, next_at in await cursor.fetchall()
+        for row in await cursor.fetchall()
     ]
 
 
-async def close(conn: Connection, tenant_id: int, session_id: str, last_at: datetime, at: datetime) -> int:
-    """Close a session unless something was said of it meanwhile, and have it reviewed."""
+async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) -> int:
+    """Close a session unless something was heard of it meanwhile, and have it reviewed."""
     cursor = await conn.execute(
         "UPDATE sessions SET closed_at = %s"
-        " WHERE tenant_id = %s AND session_id = %s AND over_at IS NULL AND last_at = %s",
-        (at, tenant_id, session_id, last_at),
+        " WHERE tenant_id = %s AND session_id = %s AND over_at IS NULL AND heard_at = %s",
+        (at, tenant_id, silent.session_id, silent.silence.heard_at),
     )
     if cursor.rowcount:
         await conn.execute(
             "INSERT INTO outbox (event, subject, tenant_id) VALUES ('session.ended', %s, %s) ON CONFLICT DO NOTHING",
-            (session_id, tenant_id),
+            (silent.session_id, tenant_id),
         )
     return cursor.rowcount
 

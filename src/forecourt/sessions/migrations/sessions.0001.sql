@@ -18,6 +18,7 @@ CREATE TABLE sessions (
     started_at timestamptz NOT NULL,
     last_key bigint NOT NULL,
     last_at timestamptz NOT NULL,
+    heard_at timestamptz NOT NULL,
     end_key bigint NOT NULL DEFAULT 9223372036854775807,
     ended_at timestamptz,
     stop_reason text COLLATE "C",
@@ -51,7 +52,9 @@ CREATE UNIQUE INDEX sessions_by_start ON sessions (station_id, start_fingerprint
     WHERE start_fingerprint IS NOT NULL;
 CREATE INDEX sessions_in_order ON sessions (tenant_id, number);
 CREATE INDEX sessions_of_station ON sessions (station_id, number);
-CREATE INDEX sessions_open ON sessions (tenant_id, station_id) WHERE over_at IS NULL;
+CREATE INDEX sessions_open ON sessions (tenant_id, station_id, transaction_id) WHERE over_at IS NULL;
+COMMENT ON COLUMN sessions.last_at IS 'the time of the latest report by its order key, as the station said it';
+COMMENT ON COLUMN sessions.heard_at IS 'when a report of it last arrived, by our clock';
 COMMENT ON COLUMN sessions.ended_at IS 'the end as the station said it';
 COMMENT ON COLUMN sessions.closed_at IS 'closed from evidence because no end was said; undone when the session goes on';
 COMMENT ON COLUMN sessions.notes IS 'what the review found, see forecourt.sessions.review';
@@ -109,10 +112,10 @@ GRANT USAGE ON SEQUENCE transaction_ids TO forecourt_ingest;
 CREATE FUNCTION sessions_tenants_with_silence(quiet interval) RETURNS SETOF int
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
-    SELECT DISTINCT tenant_id FROM sessions WHERE over_at IS NULL AND last_at < now() - quiet
+    SELECT DISTINCT tenant_id FROM sessions WHERE over_at IS NULL AND heard_at < now() - quiet
 $body$;
 CREATE POLICY of_lookup ON sessions FOR SELECT TO forecourt_lookup USING (true);
-GRANT SELECT (tenant_id, over_at, last_at) ON sessions TO forecourt_lookup;
+GRANT SELECT (tenant_id, over_at, heard_at) ON sessions TO forecourt_lookup;
 GRANT CREATE ON SCHEMA public TO forecourt_lookup;
 ALTER FUNCTION sessions_tenants_with_silence(interval) OWNER TO forecourt_lookup;
 REVOKE CREATE ON SCHEMA public FROM forecourt_lookup;
