@@ -93,7 +93,39 @@ def test_a_broken_call_with_an_id_is_answered_under_that_id(raw: bytes) -> None:
         assert refusal.startswith(b'[4,"7","' + code.encode())
 
 
-@pytest.mark.parametrize("raw", [b'[3,"7"]', b'[3,"7",{},1]', b'[4,"7"]', b'[4,"7",1,"",{}]', b'[4,"7","X",5,{}]'])
+#: No UTF-8, where no decoder reads it: in a payload that stays raw. The last is UTF-8's spelling of half a character.
+SPOILED = [b'{"a":"\xff"}', b'{"\xc3":1}', b'{"customData":{"vendorId":"x","y":["\xe9t\xe9"]}}', b'"\xed\xa0\x80"']
+
+
+@pytest.mark.parametrize("version", ALL)
+@pytest.mark.parametrize("payload", SPOILED)
+def test_bytes_that_are_no_utf_8_are_refused_wherever_they_stand(version: Version, payload: bytes) -> None:
+    format_code = "FormationViolation" if version is Version.V16 else "FormatViolation"
+    broken = fault(frames.call("7", "DataTransfer", payload), version)
+    assert (broken.id, broken.code, broken.answerable) == ("7", format_code, True)
+    assert broken.description == "the frame is not valid UTF-8"
+    errors = frames.error("7", "GenericError", "", payload), frames.result_error("7", "GenericError", "", payload)
+    for raw in (frames.result("7", payload), frames.send("7", "NotifyPeriodicEventStream", payload), *errors):
+        broken = fault(raw, version)
+        assert broken.id == "7"
+        if version is Version.V21 or raw[1:2] in b"34":
+            assert (broken.code, broken.answerable) == (format_code, False)
+        else:
+            assert broken.code == fault(b'[9,"7"]', version).code
+
+
+@pytest.mark.parametrize("version", ALL)
+def test_a_payload_in_any_script_is_kept(version: Version) -> None:
+    payload = '{"a":"Ünïcödé 充电 🔌"}'.encode()
+    frame = frames.parse(frames.call("7", "DataTransfer", payload), version)
+    assert isinstance(frame, frames.Call)
+    assert bytes(frame.payload) == payload
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'[3,"7",{"a":}]', b'[3,"7",', b'[3,"7"]', b'[3,"7",{},1]', b'[4,"7"]', b'[4,"7",1,"",{}]', b'[4,"7","X",5,{}]'],
+)
 def test_a_broken_answer_names_the_call_that_waits_and_is_not_answered(raw: bytes) -> None:
     for version in ALL:
         broken = fault(raw, version)

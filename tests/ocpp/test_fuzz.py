@@ -42,8 +42,20 @@ def served(version: Version, action: str, payload: bytes) -> bool:
 def test_any_bytes_are_a_frame_or_a_frame_fault(raw: bytes, version: Version) -> None:
     try:
         frames.parse(raw, version)
+        raw.decode()
     except FrameFault as fault:
         frames.refusal(fault, version)
+
+
+@given(st.binary(min_size=1, max_size=40), VERSIONS)
+@settings(max_examples=200, deadline=None)
+def test_no_payload_that_text_columns_refuse_comes_through(content: bytes, version: Version) -> None:
+    try:
+        frame = frames.parse(frames.call("1", "DataTransfer", b'{"a":"' + content + b'"}'), version)
+    except FrameFault:
+        return
+    assert isinstance(frame, frames.Call)
+    assert "\0" not in bytes(frame.payload).decode()
 
 
 @given(st.lists(JSON, max_size=7), st.sampled_from([2, 3, 4, 5, 6]), VERSIONS)

@@ -1,7 +1,8 @@
 """The outer shape of every OCPP-J message: one JSON array. Bytes in, bytes out.
 
 Owns which arrays are messages and how a broken one is answered. It does not look into payloads: they stay the raw
-bytes that came, so that each is decoded once, into its own type, and can be stored as it was.
+bytes that came, so that each is decoded once, into its own type, and can be stored as it was. That they are UTF-8 it
+does see to, for nobody above does: what skips a field does not read it.
 """
 
 import re
@@ -68,7 +69,7 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _decode_frame = msgspec.json.Decoder(Frame).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_SALVAGED_ID = re.compile(rb'\s*\[\s*2\s*,\s*"([ !#-\[\]-~]{1,36})"\s*,')
+_SALVAGED = re.compile(rb'\s*\[\s*([2-6])\s*,\s*"([ !#-\[\]-~]{1,255})"\s*,')
 #: How many elements a message of each type may have.
 _LENGTHS = {2: range(4, 5), 3: range(3, 4), 4: range(3, 6), 5: range(3, 6), 6: range(4, 5)}
 
@@ -80,6 +81,9 @@ def parse(raw: bytes, version: Version) -> Frame:
     """
     try:
         frame: Frame = _decode_frame(raw)
+        # What nobody read yet would reach text columns: raw payloads, and in them the fields that are skipped.
+        if not raw.isascii():
+            raw.decode()
     except UNREADABLE:
         raise _explain(raw, version) from None
     if len(frame.id) > ID_LIMIT or "\0" in frame.id:
@@ -132,12 +136,8 @@ def _explain(raw: bytes, version: Version) -> FrameFault:
     """Why the frame is no message; the slow way, taken only for what is broken."""
     try:
         frame = _decode_any(raw)
-    except UNREADABLE:
-        salvaged = _SALVAGED_ID.match(raw)
-        if salvaged is None:
-            return _unusable(None, ErrorCode.RPC_FRAMEWORK, "the frame is not valid JSON", version)
-        message_id = salvaged[1].decode("ascii")
-        return _unusable(message_id, ErrorCode.FORMAT, "the frame is not valid JSON", version)
+    except UNREADABLE as error:
+        return _undecodable(raw, "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON", version)
     if not isinstance(frame, list) or not frame:
         return _unusable(None, ErrorCode.RPC_FRAMEWORK, "a frame must be a JSON array with elements", version)
     message_id = _usable_id(frame)
@@ -157,6 +157,18 @@ def _explain(raw: bytes, version: Version) -> FrameFault:
     else:
         description = "the error code and its description must be strings"
     return _unusable(message_id, ErrorCode.FORMAT, description, version, answerable)
+
+
+def _undecodable(raw: bytes, encoding: str, version: Version) -> FrameFault:
+    """The type and the id are read from the bytes, for most stations write them plainly."""
+    description = f"the frame is not valid {encoding}"
+    salvaged = _SALVAGED.match(raw)
+    if salvaged is None:
+        return _unusable(None, ErrorCode.RPC_FRAMEWORK, description, version)
+    kind, message_id = int(salvaged[1]), salvaged[2].decode("ascii")
+    if kind in (5, 6) and version is not Version.V21:
+        return _unknown_type(message_id, version)
+    return _unusable(message_id, ErrorCode.FORMAT, description, version, kind == 2)
 
 
 def _usable_id(frame: list[object]) -> str | None:
