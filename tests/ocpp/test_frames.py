@@ -63,7 +63,8 @@ def test_an_error_without_description_or_details_is_still_an_error(raw: bytes) -
 @pytest.mark.parametrize(
     "raw",
     [b"", b"nonsense", b"\xff\xfe", b"{}", b"[]", b"2", b"[2]", b'[2,"a', b"[" * 100_000, b'\xef\xbb\xbf[3,"a",{}]',
-     b'[2,7,"Heartbeat",{}]', b'[2,null,"Heartbeat",{}]', b'[2,"' + b"x" * 37 + b'","Heartbeat",{}]',
+     b'[2,7,"Heartbeat",{}]', b'[2,null,"Heartbeat",{}]', b'[2,"' + b"x" * 256 + b'","Heartbeat",{}]',
+     b'[2,"' + b"x" * 256 + b'","Heartbeat"]', b'[2,"' + b"x" * 256 + b'","Heartbeat",{"a":}]',
      b'[2,"\xff","Heartbeat",{}]',
      b'[2,"a\\u0000","Heartbeat",{}]'],
 )  # fmt: skip
@@ -142,9 +143,15 @@ def test_an_unknown_message_type_is_refused_by_2x_and_ignored_by_1_6(kind: bytes
     assert frames.refusal(fault(raw, Version.V16), Version.V16) is None
 
 
-def test_an_id_of_36_characters_is_counted_in_characters() -> None:
-    frame = frames.parse('[2,"{}","Heartbeat",{{}}]'.format("é" * 36).encode(), Version.V16)
-    assert frame.id == "é" * 36
+@pytest.mark.parametrize("version", ALL)
+def test_an_id_beyond_what_ocpp_allows_is_answered_under_that_id_up_to_a_bound(version: Version) -> None:
+    for message_id in ("x" * (frames.ID_LIMIT + 1), "x" * frames.SERVED_ID_LIMIT, "é" * frames.SERVED_ID_LIMIT):
+        assert frames.parse(frames.call(message_id, "Heartbeat", b"{}"), version).id == message_id
+    longest = b"x" * frames.SERVED_ID_LIMIT
+    for broken in (b'[2,"' + longest + b'","Heartbeat"]', b'[2,"' + longest + b'","Heartbeat",{"a":}]'):
+        refusal = frames.refusal(fault(broken, version), version)
+        assert refusal is not None
+        assert refusal.startswith(b'[4,"' + longest + b'"')
 
 
 def test_of_a_name_held_twice_the_last_counts() -> None:

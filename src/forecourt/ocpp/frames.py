@@ -16,6 +16,10 @@ from forecourt.ocpp.neutral import Version
 #: OCPP-J 1.6 §4.1.4, OCPP 2.0.1 Part 4 §4.1.4: a message id has at most 36 characters.
 ID_LIMIT = 36
 
+#: How long an id is answered nevertheless. A call that gets no answer under its id is repeated for ever, and holds up
+#: all that the station has to say after it. Whoever wants to know compares `len(frame.id)` with ID_LIMIT.
+SERVED_ID_LIMIT = 255
+
 #: The id of a CALLERROR that answers a call whose id can't be read (OCPP 2.0.1 Part 4, §4.2.3).
 NO_ID = "-1"
 
@@ -70,6 +74,7 @@ _decode_frame = msgspec.json.Decoder(Frame).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _SALVAGED = re.compile(rb'\s*\[\s*([2-6])\s*,\s*"([ !#-\[\]-~]{1,255})"\s*,')
+_WRONG_ID = f"element 2 must be the message id, a string of at most {ID_LIMIT} characters, none of them NUL"
 #: How many elements a message of each type may have.
 _LENGTHS = {2: range(4, 5), 3: range(3, 4), 4: range(3, 6), 5: range(3, 6), 6: range(4, 5)}
 
@@ -77,7 +82,8 @@ _LENGTHS = {2: range(4, 5), 3: range(3, 4), 4: range(3, 6), 5: range(3, 6), 6: r
 def parse(raw: bytes, version: Version) -> Frame:
     """The message in a frame. Of a name that an object holds twice the last counts, as everywhere in JSON.
 
-    Raises FrameFault, whatever the bytes are, and nothing else.
+    Its id may be longer than OCPP allows, see SERVED_ID_LIMIT. Raises FrameFault, whatever the bytes are, and
+    nothing else.
     """
     try:
         frame: Frame = _decode_frame(raw)
@@ -86,9 +92,8 @@ def parse(raw: bytes, version: Version) -> Frame:
             raw.decode()
     except UNREADABLE:
         raise _explain(raw, version) from None
-    if len(frame.id) > ID_LIMIT or "\0" in frame.id:
-        answerable = isinstance(frame, Call)
-        raise _unusable(None, ErrorCode.RPC_FRAMEWORK, "the message id is over 36 characters", version, answerable)
+    if len(frame.id) > SERVED_ID_LIMIT or "\0" in frame.id:
+        raise _unusable(None, ErrorCode.RPC_FRAMEWORK, _WRONG_ID, version, isinstance(frame, Call))
     if isinstance(frame, CallResultError | Send) and version is not Version.V21:
         raise _unknown_type(frame.id, version)
     return frame
@@ -146,8 +151,7 @@ def _explain(raw: bytes, version: Version) -> FrameFault:
         return _unknown_type(message_id, version)
     answerable = kind == 2
     if message_id is None:
-        description = f"element 2 must be the message id, a string of at most {ID_LIMIT} characters"
-        return _unusable(None, ErrorCode.RPC_FRAMEWORK, description, version, answerable)
+        return _unusable(None, ErrorCode.RPC_FRAMEWORK, _WRONG_ID, version, answerable)
     lengths = _LENGTHS[kind]
     if len(frame) not in lengths:
         wanted = f"{lengths[0]} to {lengths[-1]}" if len(lengths) > 1 else f"{lengths[0]}"
@@ -175,7 +179,7 @@ def _usable_id(frame: list[object]) -> str | None:
     if len(frame) < 2:
         return None
     message_id = frame[1]
-    if not isinstance(message_id, str) or len(message_id) > ID_LIMIT or "\0" in message_id:
+    if not isinstance(message_id, str) or len(message_id) > SERVED_ID_LIMIT or "\0" in message_id:
         return None
     return message_id
 
