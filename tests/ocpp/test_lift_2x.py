@@ -148,8 +148,25 @@ def test_the_multiplier_is_a_power_of_ten(version: Version, value: float, unit: 
 def test_a_signed_value_is_kept_beside_its_record(version: Version) -> None:
     signed = {"signedMeterData": "T0NNRg==", "signingMethod": "ECDSA", "encodingMethod": "OCMF", "publicKey": "k"}
     report = sampled(version, {"value": 42, "signedMeterValue": signed})
-    assert report.samples == (Sample(NOON, Measurand.ENERGY_IMPORT_REGISTER, 42, signed="T0NNRg=="),)
+    (sample,) = report.samples
+    assert (sample.measurand, sample.value) == (Measurand.ENERGY_IMPORT_REGISTER, 42)
+    assert sample.signed is not None
+    assert json.loads(sample.signed) == signed
     assert report.meter_last_wh == 42
+
+
+def test_every_text_of_a_signed_value_is_kept_as_it_was_sent(version: Version) -> None:
+    signed = {
+        "signedMeterData": ' OCMF|{"FV":"1.0","GI":"ä"}|{"SD":"3045\\/+="}\r\n\t',
+        "signingMethod": "ECDSA-secp256r1-SHA256",
+        "encodingMethod": "",
+        "publicKey": "b2NhOmJhc2UxNjphc24xOg==\n",
+    }
+    (sample,) = sampled(version, {"value": 0, "signedMeterValue": signed}).samples
+    assert sample.signed is not None
+    assert json.loads(sample.signed) == signed
+    (bare,) = sampled(version, {"value": 0}).samples
+    assert bare.signed is None
 
 
 def test_power_of_three_phases_is_their_sum(version: Version) -> None:

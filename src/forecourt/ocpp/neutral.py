@@ -86,8 +86,13 @@ class Context(IntEnum):
 
 
 class Sample(Struct, frozen=True, gc=False):
-    """One measured value. `value` is in the unit named at its `Measurand`; `signed` is the station's signed
-    record exactly as sent (OCMF and friends), for which `value` may be 0 when it can't be read from outside."""
+    """One measured value, an int of 64 bits in the unit named at its `Measurand`.
+
+    `signed` is the station's signed record (OCMF and friends), for which `value` may be 0 when it can't be read from
+    outside. In 1.6 it is the text exactly as sent; in 2.x the whole SignedMeterValueType as a JSON object, for its
+    encodingMethod, signingMethod and publicKey tell how to verify it; every text in it is exactly as sent (of
+    customData the vendorId is kept).
+    """
 
     at: datetime
     measurand: Measurand

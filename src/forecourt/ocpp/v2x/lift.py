@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from forecourt.ocpp import measure
@@ -22,6 +23,8 @@ from forecourt.ocpp.neutral import (
 )
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
+
+_encode = msgspec.json.Encoder().encode
 
 _STATES = {state.value: state for state in ConnectorState}
 _STEPS = {"Started": Step.STARTED, "Updated": Step.UPDATED, "Ended": Step.ENDED}
@@ -127,7 +130,7 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
                 path = "$.meterValue.sampledValue.unitOfMeasure.unit"
                 number = measure.finished(number, special, notes, path)
             signed = sampled.signed_meter_value
-            record = None if signed is UNSET else signed.signed_meter_data
+            record = None if signed is UNSET else _encode(signed).decode()
             samples.append(Sample(at, measurand, number, phase, location, context, record))
     return tuple(samples)
 
