@@ -108,7 +108,7 @@ async def test_a_replay_stopped_by_ctrl_c_goes_on_later_and_no_session_is_told_t
     file = sessions_csv(tmp_path / "s.csv", 60)
     async with Stub() as stub:
         shared = ("--url", stub.url, "--replay", file, "--columns", COLUMNS, "--state", tmp_path / "state")
-        process = await simulate(*shared, "--speed", "3000")
+        process = await simulate(*shared, "--speed", "1000")
         await stub.until(lambda: len(stub.books()) >= 6)
         process.send_signal(signal.SIGINT)
         await process.communicate()

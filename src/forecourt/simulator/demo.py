@@ -27,8 +27,10 @@ CARDS = 150
 #: Stay of a car in seconds: AC drivers park, DC drivers wait.
 STAY_S = {False: (420, 2_400), True: (300, 1_200)}
 #: A free bay waits about so long for the next car.
-IDLE_MEAN_S = 600
+IDLE_MEAN_S = 900
 CHARGING_SHARE = 0.5
+#: Cars that come this soon after the start have stood there for a while, as it were.
+OPENING_S = 15.0
 BROKEN_BAYS, LOST_STATIONS = 2, 2
 ERRORS = ("GroundFailure", "ConnectorLockFailure", "OverCurrentFailure", "HighTemperature")
 
@@ -89,7 +91,7 @@ class Demo:
         #: When something happens next at a bay: a car comes or goes, or a fault ends.
         self._due: dict[tuple[str, int], tuple[datetime, Callable[[Bay], None]]] = {}
         self._away: dict[str, datetime] = {}
-        self._opened = False
+        self._opened_at: datetime | None = None
 
     @property
     def sites(self) -> list[Site]:
@@ -131,7 +133,7 @@ class Demo:
     def beat(self) -> None:
         """Lets everything happen that is due."""
         now = self._clock.now()
-        if not self._opened:
+        if self._opened_at is None:
             self._open(now)
         for station in self.stations:
             for bay in station.bays:
@@ -150,12 +152,12 @@ class Demo:
                     bay.unplug(now)
 
     def _open(self, now: datetime) -> None:
-        """The first moments: half of the bays get a car within seconds, the others within minutes."""
-        self._opened = True
+        """The first moments: half of the bays get a car within seconds, the others as they do later."""
+        self._opened_at = now
         for station in self.stations:
             for bay in station.bays:
-                soon = self._rng.random() < CHARGING_SHARE + 0.1
-                self._later(bay, self._rng.uniform(0, 12) if soon else self._rng.uniform(20, IDLE_MEAN_S), self._arrive)
+                soon = self._rng.random() < CHARGING_SHARE
+                self._later(bay, self._rng.uniform(0, 12) if soon else self._idle_s(), self._arrive)
 
     def _arrive(self, bay: Bay) -> None:
         now = self._clock.now()
@@ -166,7 +168,13 @@ class Demo:
         if bay.tx is None:
             card = self._rng.choice(list(self._cards))
             bay.present(card, now)
-        self._later(bay, self._rng.uniform(*STAY_S[bay.outlet.dc]), self._depart)
+        stay_s = self._rng.uniform(*STAY_S[bay.outlet.dc])
+        if self._opened_at is not None and now - self._opened_at < timedelta(seconds=OPENING_S):
+            stay_s *= self._rng.uniform(0.1, 1)
+        self._later(bay, stay_s, self._depart)
+
+    def _idle_s(self) -> float:
+        return 20 + self._rng.expovariate(1 / IDLE_MEAN_S)
 
     def _car(self, bay: Bay) -> Car:
         models = [model for model in MODELS if model.dc_curve or not bay.outlet.dc]
@@ -182,7 +190,7 @@ class Demo:
             self._later(bay, self._rng.uniform(5, 40), self._depart)
             return
         bay.unplug(now)
-        self._later(bay, 20 + self._rng.expovariate(1 / IDLE_MEAN_S), self._arrive)
+        self._later(bay, self._idle_s(), self._arrive)
 
     def _awaited(self, bay: Bay) -> None:
         """Someone started from afar and walks to the car."""
@@ -207,7 +215,7 @@ class Demo:
 
     def _repair(self, bay: Bay) -> None:
         bay.repair(self._clock.now())
-        self._later(bay, self._rng.uniform(20, IDLE_MEAN_S), self._arrive)
+        self._later(bay, self._idle_s(), self._arrive)
 
     def _later(self, bay: Bay, seconds: float, act: Callable[[Bay], None]) -> None:
         at = self._clock.now() + timedelta(seconds=seconds)
