@@ -26,6 +26,9 @@ POLL_S = 10.0
 MAX_AGE_S = 300.0
 MAX_IDENTITY = 255
 
+# An enum is iterated slowly, and this is asked for every upgrade. Newest first.
+_VERSIONS = tuple((version.value, version) for version in Version)
+
 _CHANGED = """
     SELECT station_id, tenant_id, identity, security_profile, registration, password_hash, version
     FROM stations WHERE version > %s
@@ -154,4 +157,4 @@ def basic_password(authorization: str | None, identity: str) -> bytes | None:
 def choose_version(offered: str) -> Version | None:
     """The newest version both sides speak, whatever order the station offers them in."""
     names = {name.strip() for name in offered.split(",")}
-    return next((version for version in Version if version.value in names), None)
+    return next((version for name, version in _VERSIONS if name in names), None)
