@@ -97,12 +97,11 @@ class Plant:
         return worker
 
     async def strike(self, victim: Victim, rng: Random) -> Hit:
-        """Kill at a random instant with work in flight, bring up again what died; returns when all stations charge."""
+        """Kill at a random instant with work in flight, and bring up again what died."""
         program, hit = await self.catch(victim, rng)
         await self._kill(hit, program)
         log.info("killed", **{"victim": victim.name, "unanswered": len(hit.unanswered), "stored": len(hit.stored)})
         await self.repair()
-        await self.flows()
         return hit
 
     async def catch(self, victim: Victim, rng: Random) -> tuple[Program, Hit]:

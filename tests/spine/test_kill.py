@@ -35,6 +35,7 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
     rng.shuffle(victims)
     async with plant(tmp_path, seed=SEED) as made:
         hits = [await made.strike(victim, rng) for victim in victims]
+        await made.flows()
         await made.load.finish()
 
         # Every kill hit work in flight.
