@@ -213,3 +213,23 @@ def test_what_has_no_neutral_word_is_a_notice_with_the_typed_request() -> None:
     report = lifted("DiagnosticsStatusNotification", {"status": "UploadFailed"})
     assert isinstance(report, Notice)
     assert (report.action, report.request.status) == ("DiagnosticsStatusNotification", "UploadFailed")
+
+
+def test_a_nonsense_sample_or_register_does_not_spoil_the_stop() -> None:
+    nonsense = [
+        {"value": "4294967295", "measurand": "Power.Active.Import", "unit": "W"},
+        {"value": "250", "measurand": "SoC", "unit": "Percent"},
+        {"value": "1200"},
+    ]
+    spoken, notes = protocol(Version.V16), Notes()
+    stop = {"transactionId": 7, "meterStop": -1, "timestamp": "2026-11-22T05:40:00Z"}
+    data = [{"timestamp": "2026-11-22T05:40:00Z", "sampledValue": nonsense}]
+    payload = json.dumps({**stop, "transactionData": data}).encode()
+    report = spoken.lift("StopTransaction", spoken.decode_call("StopTransaction", payload).request, notes)
+    assert isinstance(report, TransactionReport)
+    assert (report.meter_first_wh, report.meter_last_wh, report.power_w, report.soc_pct) == (1200, 1200, None, None)
+    assert len(report.samples) == 3
+    assert sorted(notes.lines()) == [
+        "value-beyond-range $.meterStop",
+        *["value-beyond-range $.meterValue.sampledValue.value"] * 2,
+    ]

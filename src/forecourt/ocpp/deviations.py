@@ -73,6 +73,10 @@ class Deviation(StrEnum):
     """A measured value that can't be understood, in a word that OCPP does not have or a number that is none or
     beyond all measure; the other values of the message are served."""
 
+    VALUE_BEYOND_RANGE = "value-beyond-range"
+    """A register below 0, a power beyond 32 bits or a state of charge outside 0 to 100 %, which mean that there is no
+    value; kept as a sample, not taken for the session's."""
+
     UNIT_MISMATCH = "unit-mismatch"
     """A unit that does not fit its measurand, as energy in A; kept as a value of an unknown kind."""
 
@@ -98,6 +102,7 @@ STRICT_CODES = {
     Deviation.NUL_CHARACTER: ErrorCode.PROPERTY,
     Deviation.REPEATED_FIELD: ErrorCode.FORMAT,
     Deviation.SAMPLE_SKIPPED: ErrorCode.PROPERTY,
+    Deviation.VALUE_BEYOND_RANGE: ErrorCode.PROPERTY,
     Deviation.UNIT_MISMATCH: ErrorCode.PROPERTY,
 }
 

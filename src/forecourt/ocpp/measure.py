@@ -17,6 +17,12 @@ from forecourt.ocpp.neutral import Context, Location, Measurand, Phase, Sample
 #: What fits the columns and the arithmetic of everyone above: a signed 64 bit integer.
 VALUE_LIMIT = 2**63 - 1
 
+#: Power that is believed, in W: what fits 32 bits, as does the column. More is a sign for "no value".
+POWER_LIMIT_W = 2**31 - 1
+
+#: A state of charge that is believed, in percent, rounded.
+SOC_LIMIT_PCT = 100
+
 #: Below this a product of two doubles is exact to far less than the distance to a tie that is asked for.
 _EXACT_LIMIT = 1e9
 _NO_TIE = 0.5 - 1e-6
@@ -194,10 +200,11 @@ def _make_rule(key: Key) -> Rule:
     )
 
 
-def finished(value: int, special: str, notes: Notes, path: str) -> int:
-    """What a rule's special word asks for: hundredths of a degree Celsius from those of its unit, or a note."""
+def finished(value: int, special: str, notes: Notes, path: str) -> int | None:
+    """What a rule's special word asks for: hundredths of a degree Celsius from those of its unit, or a note. None for
+    less than 0 K."""
     if special == "K":
-        return value - 27315
+        return value - 27315 if value >= 0 else None
     if special == "Fahrenheit":
         return _divided(value - 32_000, 18)
     notes.add(Deviation.UNIT_MISMATCH, path)
@@ -218,17 +225,33 @@ def utc(at: datetime) -> datetime:
 #: charge in percent; None where it does not say.
 Readings = tuple[int | None, int | None, int | None, int | None]
 
+#: A value and when it was taken.
+Reading = tuple[datetime, int]
 
-def readings(samples: Iterable[Sample]) -> Readings:
+#: Where a note on a sample says that it is; which sample it was is plain from its value.
+SAMPLE_PATH = "$.meterValue.sampledValue.value"
+
+
+def register(value: int, notes: Notes, path: str) -> int | None:
+    """A register that a message names by itself; None, and a note, for one that no meter can show."""
+    if value >= 0:
+        return value
+    notes.add(Deviation.VALUE_BEYOND_RANGE, path)
+    return None
+
+
+def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
     """The register, power and state of charge among samples.
 
     Register and power are those at the outlet, of all phases, else the sum of the phases, else the same at the
     inlet; those of the cable, the vehicle, the body or upstream measure something else. A signed value of 0 is one
-    that can't be read from outside.
+    that can't be read from outside. What nothing real can measure, as a negative register, 4294967295 W or 250 %, is
+    passed over and noted: it must not reach a bill nor spoil what is said with it.
     """
     registers: list[Sample] = []
     powers: list[Sample] = []
-    soc: Sample | None = None
+    soc: int | None = None
+    soc_at: datetime | None = None
     for sample in samples:
         measurand = sample.measurand
         if measurand is _REGISTER:
@@ -236,34 +259,46 @@ def readings(samples: Iterable[Sample]) -> Readings:
                 registers.append(sample)
         elif measurand is _POWER_IMPORT:
             powers.append(sample)
-        elif measurand is _SOC and (soc is None or sample.at >= soc.at):
-            soc = sample
-    first, last = _ends(registers) if registers else (None, None)
-    power = _ends(powers)[1] if powers else None
-    return first, last, power, None if soc is None else _divided(soc.value, 100)
+        elif measurand is _SOC and (soc_at is None or sample.at >= soc_at):
+            percent = _divided(sample.value, 100)
+            if 0 <= percent <= SOC_LIMIT_PCT:
+                soc, soc_at = percent, sample.at
+            else:
+                notes.add(Deviation.VALUE_BEYOND_RANGE, SAMPLE_PATH)
+    first, last = _ends(registers, 0, VALUE_LIMIT, notes) if registers else (None, None)
+    power = _ends(powers, -POWER_LIMIT_W, POWER_LIMIT_W, notes)[1] if powers else None
+    return first, last, power, soc
 
 
-def _ends(samples: list[Sample]) -> tuple[int | None, int | None]:
+def _ends(samples: list[Sample], low: int, high: int, notes: Notes) -> tuple[int | None, int | None]:
     """The earliest and the latest value of one measurand; of those of one instant the first and the last sent."""
     if len(samples) == 1:
         only = samples[0]
-        if only.phase is _TOTAL and only.location is _OUTLET:
+        if only.phase is _TOTAL and only.location is _OUTLET and low <= only.value <= high:
             return only.value, only.value
     for location in (Location.OUTLET, Location.INLET):
         there = [sample for sample in samples if sample.location is location]
-        series = [(sample.at, sample.value) for sample in there if sample.phase is _TOTAL] or _sums(there)
+        totals = [(sample.at, sample.value) for sample in there if sample.phase is _TOTAL]
+        series = _within(totals, low, high, notes) or _within(_sums(there, low, high), low, high, notes)
         if series:
             series.sort(key=lambda reading: reading[0])
             return series[0][1], series[-1][1]
     return None, None
 
 
+def _within(series: list[Reading], low: int, high: int, notes: Notes) -> list[Reading]:
+    believed = [reading for reading in series if low <= reading[1] <= high]
+    if len(believed) < len(series):
+        notes.add(Deviation.VALUE_BEYOND_RANGE, SAMPLE_PATH)
+    return believed
+
+
 _CONDUCTORS = ({Phase.L1, Phase.L2, Phase.L3}, {Phase.L1_N, Phase.L2_N, Phase.L3_N})
 
 
-def _sums(samples: list[Sample]) -> list[tuple[datetime, int]]:
+def _sums(samples: list[Sample], low: int, high: int) -> list[Reading]:
     """Sums over the phases. An instant counts if it has every phase that the report has anywhere: a lost phase
-    must not look like a meter that went back."""
+    must not look like a meter that went back. With a phase beyond the bounds the sum is that phase's value."""
     for conductors in _CONDUCTORS:
         used = {sample.phase for sample in samples} & conductors
         by_instant: dict[datetime, dict[Phase, int]] = {}
@@ -271,5 +306,9 @@ def _sums(samples: list[Sample]) -> list[tuple[datetime, int]]:
             if sample.phase in used:
                 by_instant.setdefault(sample.at, {})[sample.phase] = sample.value
         if used:
-            return [(at, sum(values.values())) for at, values in by_instant.items() if len(values) == len(used)]
+            return [
+                (at, next((value for value in values.values() if not low <= value <= high), sum(values.values())))
+                for at, values in by_instant.items()
+                if len(values) == len(used)
+            ]
     return []

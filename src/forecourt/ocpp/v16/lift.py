@@ -74,14 +74,15 @@ def status(request: m.StatusNotificationRequest, notes: Notes) -> Report:
 def start(request: m.StartTransactionRequest, notes: Notes) -> Report:
     """The transaction has no id yet: the answer gives it."""
     reservation = request.reservation_id
+    register = measure.register(request.meter_start, notes, "$.meterStart")
     return TransactionReport(
         step=Step.STARTED,
         at=measure.utc(request.timestamp),
         evse=request.connector_id,
         connector=1,
         token=Token(request.id_tag),
-        meter_first_wh=request.meter_start,
-        meter_last_wh=request.meter_start,
+        meter_first_wh=register,
+        meter_last_wh=register,
         reservation_id=None if reservation is UNSET else reservation,
     )
 
@@ -90,14 +91,15 @@ def stop(request: m.StopTransactionRequest, notes: Notes) -> Report:
     """meterStop is the register's last word; the samples of transactionData may know the first."""
     data, tag, reason = request.transaction_data, request.id_tag, request.reason
     samples = () if data is UNSET else _samples(data, notes)
-    first, _, power_w, soc_pct = measure.readings(samples)
+    first, last, power_w, soc_pct = measure.readings(samples, notes)
+    register = measure.register(request.meter_stop, notes, "$.meterStop")
     return TransactionReport(
         step=Step.ENDED,
         at=measure.utc(request.timestamp),
         transaction_id=str(request.transaction_id),
         token=None if tag is UNSET else Token(tag),
-        meter_first_wh=request.meter_stop if first is None else first,
-        meter_last_wh=request.meter_stop,
+        meter_first_wh=register if first is None else first,
+        meter_last_wh=last if register is None else register,
         power_w=power_w,
         soc_pct=soc_pct,
         samples=samples,
@@ -113,7 +115,7 @@ def meter_values(request: m.MeterValuesRequest, notes: Notes) -> Report:
     connector = request.connector_id
     if transaction is UNSET or transaction <= 0:
         return MeterReport(evse=connector, samples=samples)
-    first, last, power_w, soc_pct = measure.readings(samples)
+    first, last, power_w, soc_pct = measure.readings(samples, notes)
     return TransactionReport(
         step=_UPDATED,
         at=_latest(values),
@@ -148,11 +150,11 @@ def _samples(values: Sequence[m.MeterValue | m.TransactionData], notes: Notes) -
                 samples.append(Sample(at, measurand, 0, phase, location, context, text))
                 continue
             number = scaled(text, exponent)
-            if number is None:
-                notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
-                continue
-            if special:
+            if special and number is not None:
                 number = measure.finished(number, special, notes, "$.meterValue.sampledValue.unit")
+            if number is None:
+                notes.add(Deviation.SAMPLE_SKIPPED, measure.SAMPLE_PATH)
+                continue
             samples.append(Sample(at, measurand, number, phase, location, context))
     return tuple(samples)
 

@@ -76,7 +76,7 @@ def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequ
     remote_start, reservation, offline = of.remote_start_id, request.reservation_id, request.offline
     step = _STEPS[request.event_type]
     samples = () if values is UNSET else _samples(values, notes)
-    first, last, power_w, soc_pct = measure.readings(samples)
+    first, last, power_w, soc_pct = measure.readings(samples, notes)
     connector = UNSET if evse is UNSET else evse.connector_id
     return TransactionReport(
         step=step,
@@ -123,12 +123,12 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
             words = (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
             measurand, exponent, phase, location, context, special = known(words) or measure.rule(words)
             number = scaled(sampled.value, exponent)
-            if number is None:
-                notes.add(Deviation.SAMPLE_SKIPPED, "$.meterValue.sampledValue.value")
-                continue
-            if special:
+            if special and number is not None:
                 path = "$.meterValue.sampledValue.unitOfMeasure.unit"
                 number = measure.finished(number, special, notes, path)
+            if number is None:
+                notes.add(Deviation.SAMPLE_SKIPPED, measure.SAMPLE_PATH)
+                continue
             signed = sampled.signed_meter_value
             record = None if signed is UNSET else _encode(signed).decode()
             samples.append(Sample(at, measurand, number, phase, location, context, record))
