@@ -53,6 +53,7 @@ TENANT_TABLES = (
     "commands",
     "sessions",
     "meter_values",
+    "orphan_reports",
 )
 
 
@@ -139,6 +140,14 @@ async def test_for_another_tenant_the_database_shows_and_takes_nothing(
             )
         with pytest.raises(InsufficientPrivilege, match="row-level security"):
             connection.execute("UPDATE stations SET tenant_id = %s", (tenant.tenant_id,))
+
+
+async def test_what_a_station_said_of_a_session_can_not_be_rewritten(house: House, tenant: Tenant) -> None:
+    with as_app(house, tenant.tenant_id) as connection:
+        connection.execute("UPDATE sessions SET notes = '{}', closed_at = NULL")
+        for column in ("meter_stop_wh", "ended_at", "token_uid", "tenant_id"):
+            with pytest.raises(InsufficientPrivilege, match="permission denied"):
+                connection.execute(f"UPDATE sessions SET {column} = NULL".encode())
 
 
 async def test_the_audit_can_be_added_to_and_never_changed(house: House, tenant: Tenant) -> None:

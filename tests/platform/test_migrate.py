@@ -155,13 +155,17 @@ def test_of_two_that_migrate_at_once_one_does_the_work(tmp_path: Path, empty: Da
     assert sorted(done) == [[], ["platform.0001"]]
 
 
-def test_the_rooms_own_migrations_apply_and_the_job_queue_is_open_to_its_roles(database: Database) -> None:
+def test_the_rooms_own_migrations_apply_and_the_job_queue_is_open_to_the_worker_alone(database: Database) -> None:
     with psycopg.connect(database.url) as connection:
         connection.execute("SET ROLE forecourt_worker")
         connection.execute("SELECT count(*) FROM procrastinate_jobs")
-        connection.execute("SET ROLE forecourt_app")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("DELETE FROM procrastinate_jobs")
+        connection.commit()
+        for role in ("forecourt_app", "forecourt_ingest"):
+            for right in ("SELECT count(*) FROM procrastinate_jobs", "INSERT INTO procrastinate_events DEFAULT VALUES"):
+                connection.execute(f"SET ROLE {role}".encode())
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(right.encode())
+                connection.rollback()
 
 
 def until(happened: Callable[[], bool]) -> None:

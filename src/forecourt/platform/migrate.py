@@ -169,11 +169,8 @@ def _install_jobs(connection: psycopg.Connection[Any]) -> None:
         connection.execute(SchemaManager.get_schema().encode())
 
 
-#: Web defers jobs and never reads those of others; workers do everything.
+#: The queue has no row-level security and names what all tenants do: it is the worker's alone. Others write the outbox.
 JOB_GRANTS = (
-    ("forecourt_app", "SELECT, INSERT ON procrastinate_jobs"),
-    ("forecourt_app", "INSERT ON procrastinate_events"),
-    ("forecourt_app", "USAGE ON SEQUENCE procrastinate_jobs_id_seq, procrastinate_events_id_seq"),
     (
         "forecourt_worker",
         "SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events,"

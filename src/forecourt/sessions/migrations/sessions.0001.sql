@@ -101,7 +101,7 @@ BEGIN
     END LOOP;
 END
 $policies$;
-GRANT SELECT, UPDATE ON sessions TO forecourt_app;
+GRANT SELECT, UPDATE (notes, closed_at) ON sessions TO forecourt_app;
 GRANT SELECT ON meter_values, orphan_reports TO forecourt_app;
 GRANT UPDATE (reviewed_at) ON orphan_reports TO forecourt_app;
 GRANT SELECT, INSERT, UPDATE ON sessions TO forecourt_ingest;
