@@ -94,6 +94,7 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> 
     clock = SystemClock()
     reports = StationReports(clock, live, settings.heartbeat_interval_s)
     sessions = Sessions(live, reports)
+    reports.on_linked.append(sessions.forget)
     return Gateway(
         str(uuid4()),
         clock=clock,

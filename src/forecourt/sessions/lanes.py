@@ -1,7 +1,7 @@
 """The SQL of ingest: how reports, meter values and questions about tokens are merged in the group commit.
 
-The merge of `sessions` is `model.Session.apply` in SQL. Statements read a batch's rows as `stage_<lane>`, arrays of rows
-that each unnests (see `platform.commit`), in the order given here: a start gives its session an id before a report or an
+The merge of `sessions` is `model.Session.apply` in SQL. Statements read a batch's rows as `stage_<lane>`, an array that
+each unnests (see `platform.commit`), in the order given here: a start gives its session an id before a report or an
 answer looks for it.
 """
 
@@ -46,8 +46,9 @@ def _join() -> str:
 
 _LEAST = "9223372036854775807"
 
-#: All that `model.Session` holds behind its station and transaction, in the order of its fields.
-_FACTS_KNOWN = ", ".join(
+#: Whether it is over, by its end or by evidence, then all that `model.Session` holds behind its station and
+#: transaction, in the order of its fields.
+_FACTS_KNOWN = "s.over_at IS NOT NULL, " + ", ".join(
     "s.session_id::text" if field == "session_id" else f"s.{field}" for field in Session.__struct_fields__[2:]
 )
 
@@ -185,11 +186,14 @@ REPORTS = Lane(
         ORDER BY n.station_id, n.transaction_id, n.order_key
         ON CONFLICT DO NOTHING
         """,
+        # What is said between start and end asks for a review only if it comes after one: behind the end, or of a
+        # session that was closed from evidence and goes on.
         """
         INSERT INTO outbox (event, subject, tenant_id)
-        SELECT CASE n.step WHEN 0 THEN 'session.started' ELSE 'session.ended' END, s.session_id::text, s.tenant_id
+        SELECT CASE WHEN n.step = 0 OR s.over_at IS NULL THEN 'session.started' ELSE 'session.ended' END,
+            s.session_id::text, s.tenant_id
         FROM stage_reports n JOIN sessions s USING (station_id, transaction_id)
-        WHERE n.step <> 1
+        WHERE n.step <> 1 OR s.over_at IS NOT NULL OR 'end-missing' = ANY (s.notes)
         ORDER BY 1, 2
         ON CONFLICT DO NOTHING
         """,

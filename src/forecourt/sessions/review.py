@@ -7,6 +7,8 @@ from msgspec import Struct
 
 #: A session whose station is there and silent about it for this long may be over.
 QUIET = timedelta(minutes=10)
+#: States of a connector at which no car can be charging.
+FREE = frozenset(("Available", "Reserved", "Unavailable"))
 
 
 class Finding(StrEnum):
@@ -89,7 +91,7 @@ def closing_time(silence: Silence) -> datetime | None:
         return None
     if silence.heard_until - max(silence.heard_at, silence.linked_at) < QUIET:
         return None
-    free = [at for state, at in silence.states if state in ("Available", "Reserved", "Unavailable")]
+    free = [at for state, at in silence.states if state in FREE]
     all_free = bool(silence.states) and len(free) == len(silence.states) and min(free) > silence.last_at
     succeeded = silence.successor_at is not None and silence.successor_at > silence.last_at
     return silence.last_at if all_free or succeeded else None

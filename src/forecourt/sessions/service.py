@@ -5,7 +5,7 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from itertools import groupby
@@ -22,6 +22,7 @@ from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
 from forecourt.sessions.model import Session, billing_time, order_key, plausible, start_fingerprint
+from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.station import Station
@@ -76,9 +77,10 @@ class Sessions:
             self._refine(inbound, report, known)
 
         def decide() -> neutral.Answer:
-            session = self._recalled(inbound, key) if known is None else known.join(report, order, at, distrusted)
-            if session is not None:
-                self._remember(inbound.station, session)
+            if known is not None:
+                self._remember(inbound, known.join(report, order, at, distrusted))
+            elif (row := inbound.write.answers.get(RECALL.name)) is not None:
+                self._take_up(inbound, report.transaction_id or "", row)
             token = None if report.token is None else _decided(inbound.write, report.token)
             return neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token)
 
@@ -88,6 +90,12 @@ class Sessions:
         """Store values that belong to no transaction; they are never billed (2.0.1 J01)."""
         _add_samples(inbound, "", report.evse, report.samples)
         return lambda: neutral.Acknowledged(now=inbound.arrived)
+
+    def forget(self, station: Station) -> None:
+        """A station connected: what it said elsewhere meanwhile is not known here, so its next report is joined by
+        PostgreSQL and read back. Screens keep what they show until then."""
+        for transaction_id in self._at_station.pop(station.station_id, ()):
+            self._running.pop((station.station_id, transaction_id), None)
 
     # -- 1.6 StartTransaction
 
@@ -115,8 +123,8 @@ class Sessions:
         )
 
         def decide() -> neutral.Answer:
-            transaction_id, *facts = write.answers[STARTS.name]
-            self._remember(station, _session(station.station_id, transaction_id, facts))
+            transaction_id, *row = write.answers[STARTS.name]
+            self._take_up(inbound, transaction_id, row)
             status = None if token is None else _decided(write, token)
             return neutral.TransactionAnswer(transaction_id=transaction_id, token=status)
 
@@ -145,15 +153,17 @@ class Sessions:
         elif report.charging_state is not None and (known is None or order_key(report) >= known.state_key):
             self._stations.activity(inbound, evse, _ACTIVITY.get(report.charging_state))
 
-    def _recalled(self, inbound: Inbound, key: tuple[int, str]) -> Session | None:
-        """The session as PostgreSQL has it, this report included; None when it is no session of ours (1.6)."""
-        row = inbound.write.answers.get(RECALL.name)
-        return None if row is None else _session(*key, row)
+    def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
+        """Remember a session as PostgreSQL has it, this report included."""
+        over, *facts = row
+        self._remember(inbound, _session(inbound.station.station_id, transaction_id, facts), over=over)
 
-    def _remember(self, station: Station, session: Session) -> None:
+    def _remember(self, inbound: Inbound, session: Session, *, over: bool = False) -> None:
+        """`over` is what memory can't know: that it was closed from evidence."""
+        station = inbound.station
         key = (session.station_id, session.transaction_id)
         here = self._at_station.setdefault(station.station_id, {})
-        if session.active:
+        if session.active and not over:
             self._running[key] = session
             self._running.move_to_end(key)
             here[session.transaction_id] = session
@@ -163,9 +173,22 @@ class Sessions:
         else:
             self._running.pop(key, None)
             here.pop(session.transaction_id, None)
+        if len(here) > 1:
+            self._drop_silent(inbound, here, session)
         self._show(station, here)
         if not here:
             del self._at_station[station.station_id]
+
+    def _drop_silent(self, inbound: Inbound, here: dict[str, Session], speaking: Session) -> None:
+        """Forget others at this station that the worker closes from evidence about now (see `review.closing_time`);
+        one that is not over is read back when it speaks."""
+        for transaction_id, other in list(here.items()):
+            if other is speaking or other.last_at is None or inbound.arrived - other.last_at < QUIET:
+                continue
+            states = [known.state for (evse, _), known in inbound.station.connectors.items() if evse == other.evse]
+            if other.evse == speaking.evse or (states and FREE.issuperset(states)):
+                del here[transaction_id]
+                self._running.pop((other.station_id, transaction_id), None)
 
     def _show(self, station: Station, here: dict[str, Session]) -> None:
         name = station.identity

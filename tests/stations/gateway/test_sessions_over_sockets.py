@@ -161,6 +161,23 @@ async def test_a_2x_session_is_the_same_in_any_order_of_arrival_and_however_ofte
     assert rig.rows(facts, "C") == [row]
 
 
+async def test_a_session_that_ended_elsewhere_is_not_counted_once_its_station_connects_again(rig: Rig) -> None:
+    await rig.register("CP1")
+    one = event("Started", 0, -50, evse={"id": 1, "connectorId": 1})
+    other = event("Started", 0, -40, evse={"id": 2, "connectorId": 1}) | {"transactionInfo": {"transactionId": "tx-2"}}
+    for started in (one, other):
+        sampled = [{"value": 7000, "measurand": "Power.Active.Import"}]
+        started["meterValue"] = [{"timestamp": started["timestamp"], "sampledValue": sampled}]
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", one)
+        await station.call("TransactionEvent", other)
+    assert rig.live._pending[rig.tenant()]["station.CP1.power_w"] == 14_000
+    rig.admin.execute("UPDATE sessions SET end_key = last_key + 1, ended_at = now() WHERE transaction_id = 'tx-1'")
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", other)
+    assert rig.live._pending[rig.tenant()]["station.CP1.power_w"] == 7_000
+
+
 async def test_a_hundred_stations_start_at_once_and_all_are_answered(rig: Rig) -> None:
     stations = 100
     for number in range(stations):

@@ -1,5 +1,6 @@
 """The verbs for what a station says of itself: boot, heartbeat, connector status, and everything else."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ class StationReports:
         self._clock = clock
         self._live = live
         self._interval_s = heartbeat_interval_s
+        #: Other rooms that want to hear of every accepted socket.
+        self.on_linked: list[Callable[[Station], None]] = []
 
     def boot(self, inbound: Inbound, report: neutral.Boot) -> Decide:
         """Keep what the station is. A boot never touches sessions: stations boot with cars charging (2.0.1 B01)."""
@@ -107,6 +110,8 @@ class StationReports:
             (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
             for evse, connector, state, at, activity, error_code in connectors or ()
         }
+        for hear in self.on_linked:
+            hear(station)
         self.show(station)
 
     def show(self, station: Station) -> None:
