@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from forecourt.ocpp.frames import UNREADABLE
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.stations.gateway.lanes import MESSAGES
@@ -25,9 +26,20 @@ _HARMLESS: Final = frozenset(
     ("MeterValues", "Heartbeat", "StatusNotification", "StartTransaction", "StopTransaction", "TransactionEvent",
      "BootNotification", "Authorize")
 )  # fmt: skip
-_SUSPECT = re.compile(rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|pin\b|://[^/\"\s]*@")
-_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|^pin$|simpin")
-_USERINFO = re.compile(r"(://)[^/\s@]*@")
+#: What makes a payload worth decoding: a secret's name, a user in an address, or an escape that could hide either.
+_SUSPECT = re.compile(
+    rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|vpn|pin\b|:(?:\\*/){2}[^/\"\s]*@|\\u00"
+)
+_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|simpin")
+#: Up to the last @ before the path: a password may hold one itself.
+_USERINFO = re.compile(r"(://)[^/\s]*@")
+#: A secret in a text that is no JSON: password=..., "password": "...
+_SPOKEN = re.compile(
+    r"(?i)((?:password|passwd|passphrase|authorizationkey|secret|private.?key|\bpin)[\"']?\s*[:=]\s*)"
+    r"(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)"
+)
+#: Members that are secrets by where they stand: the pre-shared key of a VPN.
+_SECRET_MEMBERS: Final = {"vpn": ("key", "password")}
 #: Where a key and its value stand beside each other: 1.6 configuration, 2.x variables.
 _VALUE_FIELDS = ("value", "attributeValue")
 
@@ -36,29 +48,57 @@ _encode = msgspec.json.Encoder().encode
 
 
 def redact(action: str | None, payload: bytes) -> bytes:
-    """The payload without its secrets; the same object where there are none."""
+    """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
     if action in _HARMLESS or _SUSPECT.search(payload) is None:
         return payload
+    return _without_secrets(payload)
+
+
+def safe(raw: bytes) -> bytes:
+    """A whole frame, or what was meant to be one, without its secrets; the same object where there are none."""
+    # A text in UTF-16, say, has its letters apart.
+    return raw if _SUSPECT.search(raw.replace(b"\0", b"")) is None else _without_secrets(raw)
+
+
+def _without_secrets(text: bytes) -> bytes:
     try:
-        return _encode(_masked(_decode(payload)))
-    except (msgspec.DecodeError, RecursionError):
+        return _encode(_masked(_decode(text)))
+    except UNREADABLE:
         return _encode("[withheld: not readable and may hold a secret]")
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
-        return _USERINFO.sub(rf"\1{MASK}@", value)
+        return _masked_text(value)
     if isinstance(value, list):
         return [_masked(item) for item in value]
     if not isinstance(value, dict):
         return value
-    names_a_secret = _names_a_secret(value)
+    named = _value_fields(value) if _names_a_secret(value) else ()
     return {
-        key: MASK
-        if (names_a_secret and key in _value_fields(value)) or (isinstance(item, str) and _SECRET_NAME.search(key))
-        else _masked(item)
+        key: MASK if item is not None and (key in named or _SECRET_NAME.search(key)) else _masked_member(key, item)
         for key, item in value.items()
     }
+
+
+def _masked_member(key: str, value: Any) -> Any:
+    secret = _SECRET_MEMBERS.get(key)
+    if secret is not None and isinstance(value, dict):
+        value = {name: MASK if name in secret and item is not None else item for name, item in value.items()}
+    return _masked(value)
+
+
+def _masked_text(text: str) -> str:
+    """A text without addresses' users and spoken secrets. JSON in a text, as in DataTransfer, is looked into."""
+    if text.lstrip()[:1] in ("{", "[", '"'):
+        try:
+            inner = _decode(text)
+        except UNREADABLE:
+            pass
+        else:
+            masked = _masked(inner)
+            return text if masked == inner else _encode(masked).decode()
+    return _SPOKEN.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", text))
 
 
 def _names_a_secret(value: dict[str, Any]) -> bool:

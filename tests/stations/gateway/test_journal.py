@@ -1,0 +1,74 @@
+"""No secret is kept, wherever in a message it stands; what holds none is kept as it came."""
+
+import json
+from typing import Any
+
+import pytest
+
+from forecourt.stations.gateway.journal import MASK, redact, safe
+
+SECRET = "hunter2-hunter2"
+
+
+def network_profile() -> dict[str, Any]:
+    vpn = {"server": "10.0.0.1", "user": "u", "password": SECRET, "key": SECRET, "type": "IPSec"}
+    apn = {"apn": "internet", "apnAuthentication": "PAP", "apnPassword": SECRET, "simPin": 123_456}
+    return {"configurationSlot": 1, "connectionData": {"ocppCsmsUrl": f"wss://u:{SECRET}@h/", "vpn": vpn, "apn": apn}}
+
+
+def told_as_text(inner: Any) -> dict[str, Any]:
+    return {"vendorId": "V", "data": json.dumps(inner)}
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("SetNetworkProfile", network_profile()),
+        ("ChangeConfiguration", {"key": "AuthorizationKey", "value": SECRET}),
+        ("SetVariables", {"setVariableData": [{"variable": {"name": "VpnKey"}, "attributeValue": SECRET}]}),
+        ("DataTransfer", told_as_text({"password": SECRET})),
+        ("DataTransfer", told_as_text([{"key": "AuthorizationKey", "value": SECRET}])),
+        ("DataTransfer", told_as_text(told_as_text({"vpn": {"key": SECRET}}))),
+        ("DataTransfer", {"vendorId": "V", "data": '{"password": "' + SECRET}),
+        ("DataTransfer", {"vendorId": "V", "data": f"user=me;password={SECRET};"}),
+        ("DataTransfer", {"vendorId": "V", "data": {"password": [SECRET], "secret": {"value": SECRET}}}),
+        ("GetDiagnostics", {"location": f"ftp://u:p@ss{SECRET}@host/logs"}),
+        ("GetLog", {"log": {"remoteLocation": f"sftp://u@x:{SECRET}@host"}}),
+    ],
+)
+def test_a_secret_is_not_kept_and_the_rest_is(action: str, payload: dict[str, Any]) -> None:
+    plain = json.dumps(payload).encode()
+    hidden = "".join(f"\\u{ord(letter):04x}" if letter in "pPsSkKvV" else letter for letter in json.dumps(payload))
+    escaped = json.dumps(payload).replace("/", "\\/").encode()
+    frame = json.dumps([2, "id", action, payload]).encode()
+    for text in (redact(action, plain), redact(action, escaped), redact(action, hidden.encode()), safe(frame)):
+        assert b"hunter2" not in text.replace(b"\\", b"")
+        assert b"123456" not in text
+        assert MASK.encode() in text
+    assert json.loads(redact(action, plain)).keys() == payload.keys()
+
+
+def test_what_holds_no_secret_is_kept_as_it_came() -> None:
+    for payload in (b'{"key":  "HeartbeatInterval","value":"300"}', b'{"location":"ftp://host/a@b"}', b"", b"\xff{"):
+        assert redact("ChangeConfiguration", payload) is payload
+        assert safe(payload) is payload
+    text = rb'{"vendorId":"V","data":"{\"apn\": [1, 2.50]}"}'
+    assert json.loads(redact("DataTransfer", text)) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'[2,"id","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2',
+        b'{"password":"hunter2\xff"}',
+        b'{"password":"hunter2\\ud800"}',
+        b'"\xc3password hunter2',
+        "password hunter2".encode("utf-16"),
+        b'{"password":"hunter2","deep":' + b"[" * 100_000,
+        b"\x00password hunter2",
+    ],
+)
+def test_what_can_not_be_read_and_may_hold_a_secret_is_withheld_whole_and_never_raises(broken: bytes) -> None:
+    for text in (redact("DataTransfer", broken.replace(b"\0", b"")), safe(broken)):
+        assert b"hunter2" not in text.replace(b"\0", b"")
+        json.loads(text)
