@@ -11,21 +11,19 @@ idempotent, so a commit whose outcome was never learned is repeated safely.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
-from functools import cache
 from itertools import count
 from typing import Any
 
 import psycopg
 import structlog
 from msgspec import Struct
-from psycopg import AsyncConnection, AsyncRawCursor, errors
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import AsyncConnection, errors
 
 from forecourt.platform import packrow
 from forecourt.platform.database import DatabaseBusy
+from forecourt.platform.pipeline import Pipeline, Statement
 
 log = structlog.get_logger(__name__)
 
@@ -106,30 +104,16 @@ class Write:
         self.size += len(row)
 
 
-class _Rows:
-    """All rows of one lane in a batch, as one parameter. Each lane has a subclass, by which its dumper is found."""
+class _Prepared(Struct, frozen=True, kw_only=True):
+    """What a connection knows of a lane: the number of the type of its rows, and its statements."""
 
-    __slots__ = ("packed",)
-
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed
-
-
-class _RowsDumper(Dumper):
-    """Hands the rows over as they are. Each lane has a subclass with the number of its array type."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: _Rows) -> bytes:
-        return obj.packed
+    row_type: int
+    merge: tuple[Statement, ...]
+    answer: Statement | None
 
 
-class _LaneType(Struct, frozen=True):
-    """What a connection calls the rows of a lane: the number of their type and the class of the parameter."""
-
-    number: int
-    parameter: type[_Rows]
-
+_BEGIN = Statement(name=b"begin", query=b"BEGIN")
+_COMMIT = Statement(name=b"commit", query=b"COMMIT")
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 Quarantine = Callable[[AsyncConnection[Any], Write, str], Awaitable[None]]
@@ -147,7 +131,8 @@ class GroupCommit:
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._connection: AsyncConnection[Any] | None = None
-        self._types: dict[str, _LaneType] = {}
+        self._pipeline: Pipeline | None = None
+        self._prepared: dict[str, _Prepared] = {}
         self._busy = False
         #: Writes dropped because nobody waited for them and the database was away too long.
         self.dropped = 0
@@ -286,20 +271,22 @@ class GroupCommit:
     async def _ready(self) -> AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = await asyncio.wait_for(self._connect(), CONNECT_DEADLINE_S)
+            self._pipeline = Pipeline(self._connection)
             # A plan made for the rows of one batch would be planned anew for the next.
             await self._connection.execute("SET plan_cache_mode = force_generic_plan")
-            self._types = {name: await _make_type(self._connection, lane) for name, lane in self._lanes.items()}
+            self._prepared = {name: await _prepared(self._connection, lane) for name, lane in self._lanes.items()}
+            await self._pipeline.prepare([_BEGIN, *_statements(self._prepared.values()), _COMMIT])
         return self._connection
 
     async def _transact(self, batch: list[Write]) -> None:
         connection = await self._ready()
         try:
-            await self._merge(connection, batch)
+            await self._merge(batch)
         except (*_ROW_FAULTS, *_CONTENTION):
             await connection.execute("ROLLBACK")
             raise
 
-    async def _merge(self, connection: AsyncConnection[Any], batch: list[Write]) -> None:
+    async def _merge(self, batch: list[Write]) -> None:
         """One transaction in one round trip: the merges of all lanes used, then what they answer, then COMMIT."""
         rows: dict[str, list[bytes]] = {}
         for write in batch:
@@ -308,46 +295,40 @@ class GroupCommit:
                     rows[name].append(row)
                 else:
                     rows[name] = [row]
-        used = [lane for lane in self._lanes.values() if lane.name in rows]
+        used = {name: prepared for name, prepared in self._prepared.items() if name in rows}
         if not used:
             return
-        parameters = {lane.name: (self._pack(lane.name, rows[lane.name]),) for lane in used}
-        answers: dict[str, AsyncRawCursor[Any]] = {}
-        async with connection.pipeline():
-            cursor = AsyncRawCursor(connection)
-            await cursor.execute("BEGIN", prepare=True)
-            for lane in used:
-                for statement in lane.merge:
-                    await cursor.execute(_over_rows(lane, statement), parameters[lane.name], prepare=True)
-            for lane in used:
-                if lane.answer is not None:
-                    answers[lane.name] = answering = AsyncRawCursor(connection)
-                    await answering.execute(_over_rows(lane, lane.answer), parameters[lane.name], prepare=True)
-            await cursor.execute("COMMIT", prepare=True)
+        packed = {name: packrow.array(prepared.row_type, rows[name]) for name, prepared in used.items()}
+        merges = [(statement, packed[name]) for name, prepared in used.items() for statement in prepared.merge]
+        answers = [(name, prepared.answer) for name, prepared in used.items() if prepared.answer is not None]
+        questions = [(statement, packed[name]) for name, statement in answers]
+        assert self._pipeline is not None
+        results = await self._pipeline.run([(_BEGIN, None), *merges, *questions, (_COMMIT, None)])
         if answers:
             by_number = {write.number: write for write in batch}
-            for name, answering in answers.items():
-                for number, *values in await answering.fetchall():
+            for (name, _), answered in zip(answers, results[1 + len(merges) : -1], strict=True):
+                for number, *values in answered:
                     by_number[number].answers[name] = tuple(values)
 
-    def _pack(self, lane: str, rows: list[bytes]) -> _Rows:
-        kind = self._types[lane]
-        return kind.parameter(packrow.array(kind.number, rows))
+
+async def _prepared(connection: AsyncConnection[Any], lane: Lane) -> _Prepared:
+    """Tell this connection, and only this one, what a row of the lane is; the statements are yet to be prepared."""
+    row_type = f"pg_temp.row_{lane.name}"
+    await connection.execute(f"CREATE TYPE {row_type} AS ({', '.join(lane.columns)})".encode())
+    numbers = f"SELECT '{row_type}'::regtype::oid::int8, '{row_type}[]'::regtype::oid::int8"
+    [(number, array_number)] = await (await connection.execute(numbers.encode())).fetchall()
+
+    def over_rows(statement: str, part: str) -> Statement:
+        query = f"WITH stage_{lane.name} AS (SELECT * FROM unnest($1)) {statement}"  # noqa: S608  lanes are constants
+        return Statement(name=f"{lane.name} {part}".encode(), query=query.encode(), parameter_type=array_number)
+
+    return _Prepared(
+        row_type=number,
+        merge=tuple(over_rows(statement, f"merge {part}") for part, statement in enumerate(lane.merge)),
+        answer=None if lane.answer is None else over_rows(lane.answer, "answer"),
+    )
 
 
-@cache
-def _over_rows(lane: Lane, statement: str) -> bytes:
-    """A statement that sees its first parameter as the lane's table of rows."""
-    return f"WITH stage_{lane.name} AS (SELECT * FROM unnest($1)) {statement}".encode()  # noqa: S608  lanes are constants
-
-
-async def _make_type(connection: AsyncConnection[Any], lane: Lane) -> _LaneType:
-    """Tell this connection, and only this one, what a row of the lane is."""
-    name = f"pg_temp.row_{lane.name}"
-    await connection.execute(f"CREATE TYPE {name} AS ({', '.join(lane.columns)})".encode())
-    found = await connection.execute(f"SELECT '{name}'::regtype::oid::int8, '{name}[]'::regtype::oid::int8".encode())
-    [(number, array_number)] = await found.fetchall()
-    parameter = type(f"_RowsOf_{lane.name}", (_Rows,), {"__slots__": ()})
-    dumper = type(f"_DumperOf_{lane.name}", (_RowsDumper,), {"oid": array_number})
-    connection.adapters.register_dumper(parameter, dumper)
-    return _LaneType(number, parameter)
+def _statements(prepared: Collection[_Prepared]) -> list[Statement]:
+    answers = [lane.answer for lane in prepared if lane.answer is not None]
+    return [statement for lane in prepared for statement in lane.merge] + answers
