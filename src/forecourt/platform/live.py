@@ -4,8 +4,10 @@ Screens start from a snapshot of PostgreSQL, so a delta lost on the bus is only 
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
+import structlog
 
 from forecourt.platform.bus import Bus
 from forecourt.platform.errors import ForecourtError
@@ -14,8 +16,12 @@ from forecourt.platform.errors import ForecourtError
 MERGE_S = 0.1
 #: Keys kept for one tenant while the bus is away; beyond, they are dropped and screens heal by their next snapshot.
 MAX_KEYS = 50_000
+#: Bytes of one message on the bus, which refuses more than 1 MiB: tens of thousands of values are several.
+MAX_MESSAGE_BYTES = 256 << 10
 
 LiveValue = str | int | float | None
+
+log = structlog.get_logger(__name__)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,10 +57,23 @@ class LiveFeed:
             await self.flush()
 
     async def flush(self) -> None:
-        """Publish what gathered; while the bus is away it is dropped."""
+        """Publish what gathered; what the bus does not take is dropped, for its own tenant alone."""
         pending, self._pending = self._pending, {}
         for tenant_id, deltas in pending.items():
             try:
-                await self._bus.publish(subject(tenant_id), _encode(deltas))
-            except ForecourtError:
-                return
+                for message in _messages(deltas):
+                    await self._bus.publish(subject(tenant_id), message)
+            except ForecourtError as fault:
+                log.debug("live values were dropped", tenant=tenant_id, fault=type(fault).__name__)
+
+
+def _messages(deltas: dict[str, LiveValue]) -> Iterator[bytes]:
+    """The deltas as JSON objects of MAX_MESSAGE_BYTES at most; a value that alone is longer goes by itself."""
+    message = _encode(deltas)
+    if len(message) <= MAX_MESSAGE_BYTES or len(deltas) == 1:
+        yield message
+        return
+    items = list(deltas.items())
+    middle = len(items) // 2
+    yield from _messages(dict(items[:middle]))
+    yield from _messages(dict(items[middle:]))
