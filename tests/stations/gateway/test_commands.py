@@ -183,6 +183,8 @@ async def test_secrets_are_kept_neither_in_the_message_log_nor_with_the_command(
                 commander.call(rig.tenant(), identity, action, data, "test"), obey(station, result)
             )
             assert asked[1] == payload
+        await old.link.send('[3,"x",{"configurationKey":[{"key":"AuthorizationKey","value":"' + secret + '"}]')
+        await old.call("Heartbeat", {})
         await rig.gateway.drain()
     kept = rig.rows(
         "SELECT payload FROM messages UNION ALL SELECT payload FROM commands UNION ALL SELECT answer FROM commands"

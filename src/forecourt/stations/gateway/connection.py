@@ -267,11 +267,18 @@ class Connection:
 
     def _broken(self, raw: bytes, fault: FrameFault) -> None:
         """A frame that is no message: answered where the protocol allows it, kept in the log in any case."""
-        kept = _encode({"unreadable": raw[: journal.MAX_PAYLOAD].decode(errors="replace").replace("\0", "\ufffd")})
+        text = journal.safe(raw)[: journal.MAX_PAYLOAD].decode(errors="replace").replace("\0", "\ufffd")
+        kept = _encode({"unreadable": text})
         self.log(0, fault.id or frames.NO_ID, None, kept, inbound=True, deviations=(str(fault),))
         answer = frames.refusal(fault, self.dialect.version)
         if answer is not None:
             self._socket.send(answer)
+        elif fault.id is not None and self._asks is not None:
+            # An unreadable answer to a call of ours: whoever waits is told now, not at the deadline.
+            ask, late = self._asks.answered(fault.id)
+            if ask is not None and not late and not ask.future.done():
+                ask.future.set_result(Reply(payload=b"{}", error_code=fault.code, description=fault.description))
+            self._asks.proceed()
 
     def admit(self, action: str) -> None:
         """Let an action pass. Raises CallFault for what a station may not say yet."""

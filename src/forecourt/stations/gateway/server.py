@@ -21,6 +21,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.commit import Connect, GroupCommit, Lane, Write
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
@@ -291,7 +292,8 @@ async def quarantine(connection: AsyncConnection[Any], write: Write, error: str)
     if station is None:
         log.error("a row of the log or the directory could not be stored and is dropped", error=error)
         return
+    raw = journal.safe(write.raw).decode(errors="replace").replace("\0", "\ufffd")
     await connection.execute(
         "INSERT INTO quarantine (at, tenant_id, station_id, raw, error) VALUES (now(), %s, %s, %s, %s)",
-        (station.tenant_id, station.station_id, write.raw.decode(errors="replace").replace("\0", "\ufffd"), error),
+        (station.tenant_id, station.station_id, raw, error),
     )
