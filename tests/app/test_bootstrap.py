@@ -12,9 +12,11 @@ import pytest
 from forecourt.access import Access, Role
 from forecourt.access.model import SignInRefused
 from forecourt.app.bootstrap import DEMO_EMAIL, ensure
+from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.settings import Settings
+from forecourt.stations.jobs import DAYS_AHEAD
 from tests.conftest import Database, Servers
 from tests.http import SECRET
 from tests.support import FakeClock
@@ -52,6 +54,18 @@ async def test_an_empty_database_gets_one_organisation_however_often_it_starts(
     assert rows(fresh, "SELECT tenant_id, demo FROM organisations") == [(first.tenant_id, False)]
     assert rows(fresh, "SELECT * FROM api_keys") == []
     assert first.api_key is first.password is None
+
+
+async def test_what_stations_say_today_has_a_partition_before_the_first_connects(
+    fresh: Database, settings: Settings
+) -> None:
+    await ensure(settings, fresh.admin_url, False)
+    [(where,)] = rows(
+        fresh,
+        "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
+        " VALUES (now(), 1, 1, 'i', 2, 'm', '') RETURNING tableoid::regclass::text",
+    )
+    assert where == f"messages_{SystemClock().now():%Y%m%d}"
 
 
 async def test_the_first_owner_can_sign_in_by_the_file_and_is_made_only_once(
@@ -152,15 +166,27 @@ async def test_an_ordinary_owner_of_the_tables_is_enough(servers: Servers, tmp_p
             connection.execute("DROP ROLE IF EXISTS plain_owner")
             connection.execute("CREATE ROLE plain_owner LOGIN PASSWORD 'plain'")
             name = connection.info.dbname
-            for table in ("organisations", "operators", "operator_sessions", "api_keys", "audit"):
+            connection.execute("GRANT CREATE ON SCHEMA public TO plain_owner")
+            owned = ("organisations", "operators", "operator_sessions", "api_keys", "audit", "messages")
+            for table in (*owned, "messages_default"):
                 connection.execute(f"ALTER TABLE {table} OWNER TO plain_owner".encode())
-            for table in ("organisations", "operators", "api_keys", "audit"):
+            for function in ("make_message_partition", "drop_stray_messages"):
+                connection.execute(f"ALTER FUNCTION stations_{function} OWNER TO plain_owner".encode())
+            for table in ("organisations", "operators", "api_keys", "audit", "messages_default"):
                 connection.execute(f"ALTER POLICY of_owner ON {table} TO plain_owner".encode())
         url = psycopg.conninfo.make_conninfo(database.admin_url, user="plain_owner", password="plain", dbname=name)
         settings = Settings(data_dir=tmp_path, database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)
         first = await ensure(settings, url, True)
         assert (await whose(settings, KEY)).tenant_id == first.tenant_id
         with psycopg.connect(database.admin_url, autocommit=True) as connection:
+            made = connection.execute("SELECT count(*) FROM stations_message_partitions()").fetchone()
+            assert made == (1 + DAYS_AHEAD,)
+            connection.execute(
+                "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
+                " VALUES ('2026-01-01Z', 1, 1, 'i', 2, 'm', '')"
+            )
+            dropped = connection.execute("SELECT stations_drop_stray_messages('2026-01-02Z', 9)").fetchone()
+            assert dropped == (1,)
             connection.execute("REASSIGN OWNED BY plain_owner TO CURRENT_USER")
             connection.execute("DROP OWNED BY plain_owner")
             connection.execute("DROP ROLE plain_owner")

@@ -15,7 +15,8 @@ from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.review import QUIET
-from forecourt.stations.jobs import DAYS_AHEAD, StationJobs
+from forecourt.stations import jobs as station_jobs
+from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
 from tests.conftest import Database
 from tests.support import FakeClock
 
@@ -82,6 +83,19 @@ class Bench:
             state,
             state_at,
         )
+
+    def message(self, at: datetime, size: int = 1) -> None:
+        """A message as the gateway logs it; `size` is about what it takes."""
+        self.rows(
+            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload) VALUES (%s, 1, 1,"
+            " 'i', 2, 'm', (SELECT string_agg(gen_random_uuid()::text, '') FROM generate_series(1, %s / 36 + 1)))"
+            " RETURNING 1",
+            at,
+            size,
+        )
+
+    def partitions(self) -> list[str]:
+        return [name for (name,) in self.rows("SELECT name FROM stations_message_partitions()")]
 
     async def work(self) -> None:
         """Dispatch and run every job there is."""
@@ -198,3 +212,56 @@ async def test_message_partitions_are_made_ahead_and_dropped_by_age(bench: Bench
     assert dropped == names[:2]
     left = [name for (name,) in bench.rows("SELECT name FROM stations_message_partitions()")]
     assert left[:2] == names[2:]
+
+
+async def test_the_oldest_days_go_first_when_the_volume_is_spent_and_today_never(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+    for _ in range(4):
+        await bench.stations.tend_message_log()
+        bench.message(bench.clock.now(), 1_000_000)
+        names.append(f"messages_{bench.clock.now():%Y%m%d}")
+        bench.clock.advance(timedelta(days=1).total_seconds())
+    today = names.pop()
+    bench.clock.set(bench.clock.now() - timedelta(days=1))
+    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 2_500_000)
+    assert await bench.stations.tend_message_log() == names[:2]
+    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 0)
+    assert await bench.stations.tend_message_log() == names[2:]
+    assert bench.partitions()[0] == today
+    assert bench.rows("SELECT count(*) FROM messages") == [(1,)]
+
+
+async def test_messages_without_a_partition_are_bounded_by_age_and_count_in_the_volume(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station_jobs, "STRAYS_AT_ONCE", 2)
+    midnight = bench.clock.now().replace(hour=0)
+    for _ in range(5):
+        bench.message(midnight - timedelta(days=KEEP_DAYS, seconds=1))
+    bench.message(midnight - timedelta(days=KEEP_DAYS), 1_000_000)
+    await bench.stations.tend_message_log()
+    assert bench.rows("SELECT at FROM messages_default") == [(midnight - timedelta(days=KEEP_DAYS),)]
+    bench.clock.advance(timedelta(days=1).total_seconds())
+    bench.message(bench.clock.now(), 1_000_000)
+    bench.message(bench.clock.now() - timedelta(days=1), 1)
+    bench.message(midnight - timedelta(days=20), 1_000_000)
+    # Half the volume is in the way of yesterday's partition, and goes when dropping that one was not enough.
+    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 1_500_000)
+    assert await bench.stations.tend_message_log() == [f"messages_{midnight:%Y%m%d}"]
+    assert bench.rows("SELECT count(*) FROM messages_default") == [(0,)]
+    assert bench.rows("SELECT stations_stray_message_bytes() < 100000") == [(True,)]
+    assert bench.rows("SELECT at FROM messages") == [(bench.clock.now(),)]
+
+
+async def test_a_slow_reader_puts_housekeeping_off_and_does_not_stall_those_who_write(bench: Bench) -> None:
+    await bench.stations.tend_message_log()
+    first = bench.partitions()[0]
+    bench.clock.advance(timedelta(days=KEEP_DAYS + 1).total_seconds())
+    with psycopg.connect(bench.admin_url) as reader:
+        reader.execute(f"SELECT count(*) FROM {first}".encode())
+        assert await bench.stations.tend_message_log() == []
+        assert first in bench.partitions()
+        bench.message(bench.clock.now())
+    assert await bench.stations.tend_message_log() == [first]

@@ -1,12 +1,15 @@
-"""The first start: makes sure that there is an organisation and that somebody can get in.
+"""What every start makes sure of: that there is an organisation, that somebody can get in, and that what stations say
+today has a partition of the message log before the first one connects.
 
-Runs as the owner of the tables, in one transaction, and changes nothing that is there already but the password of the
-demo, which is the one that the demo's file holds. A key that was revoked stays revoked.
+Runs as the owner of the tables; people and keys in one transaction. It changes nothing that is there already but the
+password of the demo, which is the one that the demo's file holds. A key that was revoked stays revoked.
 """
 
 import asyncio
 import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ from forecourt.access import store
 from forecourt.access.model import Role
 from forecourt.access.passwords import password_hash
 from forecourt.access.service import KEY_BYTES, KEY_PREFIX, key_digest
+from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import connect
 from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.settings import Settings
+from forecourt.stations.jobs import make_message_partitions
 
 #: Held for the transaction, so that two first starts at once make one organisation.
 LOCK_ID = 0x466F7265626F6F74
@@ -55,14 +60,22 @@ class _Kept(Struct, frozen=True, kw_only=True):
 
 
 async def ensure(settings: Settings, migrate_url: str, demo: bool) -> Bootstrapped:
-    """Makes what is missing: an organisation, the key of FORECOURT_BOOTSTRAP_API_KEY, the demo's people and key.
+    """Makes what is missing: the message log's next partitions, an organisation, the key of
+    FORECOURT_BOOTSTRAP_API_KEY, the demo's people and key.
 
     Safe to run at every start and by several processes at once. `migrate_url` names the owner of the tables.
     """
     if settings.bootstrap_api_key is not None and len(settings.bootstrap_api_key) < MIN_KEY_LENGTH:
         raise SettingsError(f"FORECOURT_BOOTSTRAP_API_KEY needs at least {MIN_KEY_LENGTH} characters.")
     connection = await connect(migrate_url)
+
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[AsyncConnection[Any]]:
+        async with connection.transaction():
+            yield connection
+
     try:
+        await make_message_partitions(transaction, SystemClock().now().date())
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_ID,))
             first = await _first_organisation(connection, demo=demo)

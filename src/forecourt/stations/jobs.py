@@ -1,8 +1,17 @@
-"""Housekeeping of the message log and the directory."""
+"""Housekeeping of the message log.
 
-from datetime import timedelta
+Making and dropping a partition locks the log against its writers, and a lock that waits for one slow reader holds up
+all who come after it. So each is a transaction of its own, which gives up soon and is tried again at the next run.
+"""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, LiteralString
+
+import psycopg
 import structlog
+from psycopg import AsyncConnection
 
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -14,6 +23,33 @@ DAYS_AHEAD = 3
 #: The message log keeps this many days, and no more than this volume: the oldest day goes first.
 KEEP_DAYS = 30
 KEEP_BYTES = 20 * 1024**3
+#: Writers of the log wait this long at the most for housekeeping that waits for a reader.
+LOCK_TIMEOUT_MS = 1_000
+#: Messages without a partition of their own that are deleted in one transaction.
+STRAYS_AT_ONCE = 20_000
+
+
+#: How to begin a transaction that commits on leaving.
+Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection[Any]]]
+
+
+async def make_message_partitions(transaction: Transaction, today: date) -> None:
+    """Make the partitions of today and the next days, each in a transaction of its own. One that can't be made now is
+    logged: its messages go to the default partition meanwhile."""
+    for ahead in range(DAYS_AHEAD + 1):
+        await _alone(transaction, "SELECT stations_make_message_partition(%s)", (today + timedelta(days=ahead),))
+
+
+async def _alone(transaction: Transaction, statement: LiteralString, parameters: Sequence[Any]) -> Any:
+    """What one statement of housekeeping returned; None, and a line in the log, where it met others at work."""
+    try:
+        async with transaction() as connection:
+            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            row = await (await connection.execute(statement, parameters)).fetchone()
+            return None if row is None else row[0]
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.QueryCanceled) as fault:
+        log.warning("housekeeping of the message log is put off", fault=type(fault).__name__, statement=statement)
+        return None
 
 
 class StationJobs:
@@ -24,22 +60,36 @@ class StationJobs:
         self._clock = clock
 
     async def tend_message_log(self) -> list[str]:
-        """Make the partitions of the next days and drop those beyond the budget; the names dropped."""
+        """Make the partitions of the next days and drop what is beyond the budget; the names dropped."""
         today = self._clock.now().date()
-        dropped = []
-        async with self._pool.anyone() as connection:
-            for ahead in range(DAYS_AHEAD + 1):
-                await connection.execute("SELECT stations_make_message_partition(%s)", (today + timedelta(days=ahead),))
-            rows = await (
-                await connection.execute("SELECT name, day, bytes FROM stations_message_partitions()")
-            ).fetchall()
-            volume = sum(size for _, _, size in rows)
-            for name, day, size in rows:
-                if day >= today or (today - day <= timedelta(days=KEEP_DAYS) and volume <= KEEP_BYTES):
-                    continue
-                await connection.execute("SELECT stations_drop_message_partition(%s)", (name,))
-                dropped.append(name)
-                volume -= size
+        await make_message_partitions(self._pool.anyone, today)
+        dropped = await self._drop_beyond_budget(today)
         if dropped:
             log.info("days of the message log were dropped", partitions=dropped)
         return dropped
+
+    async def _drop_beyond_budget(self, today: date) -> list[str]:
+        """Drop days that are too old, then the oldest until the volume fits; never today."""
+        async with self._pool.anyone() as connection:
+            rows = await (
+                await connection.execute("SELECT name, day, bytes FROM stations_message_partitions()")
+            ).fetchall()
+            strays = await (await connection.execute("SELECT stations_stray_message_bytes()")).fetchone()
+        assert strays is not None
+        volume = int(strays[0]) + sum(size for _, _, size in rows)
+        dropped = []
+        for name, day, size in rows:
+            if day >= today or (today - day <= timedelta(days=KEEP_DAYS) and volume <= KEEP_BYTES):
+                continue
+            if await _alone(self._pool.anyone, "SELECT stations_drop_message_partition(%s)", (name,)) is not None:
+                dropped.append(name)
+                volume -= size
+        kept_from = today if volume > KEEP_BYTES else today - timedelta(days=KEEP_DAYS)
+        await self._drop_strays(datetime.combine(kept_from, time(), UTC))
+        return dropped
+
+    async def _drop_strays(self, before: datetime) -> None:
+        """Delete messages that came before their partition was made, a bounded number in each transaction."""
+        statement: LiteralString = "SELECT stations_drop_stray_messages(%s, %s)"
+        while await _alone(self._pool.anyone, statement, (before, STRAYS_AT_ONCE)) == STRAYS_AT_ONCE:
+            pass

@@ -160,6 +160,8 @@ END
 $policies$;
 ALTER TABLE messages_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE messages_default FORCE ROW LEVEL SECURITY;
+-- Its owner, as whom the functions below run, looks into it and empties it.
+CREATE POLICY of_owner ON messages_default TO CURRENT_USER USING (true);
 
 GRANT SELECT, INSERT, UPDATE ON sites, stations, commands TO forecourt_app;
 GRANT SELECT ON station_links, gateways, connectors, connector_history, messages, quarantine TO forecourt_app;
@@ -176,7 +178,7 @@ GRANT SELECT ON commands TO forecourt_ingest;
 GRANT UPDATE (outcome, answer, answered_at) ON commands TO forecourt_ingest;
 GRANT SELECT ON gateways TO forecourt_worker;
 
--- Message partitions are made and dropped by the worker, which owns nothing: two functions with fixed shapes do it.
+-- Message partitions are made and dropped by the worker, which owns nothing: functions with fixed shapes do it.
 CREATE FUNCTION stations_make_message_partition(day date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
@@ -213,7 +215,27 @@ BEGIN
     EXECUTE format('DROP TABLE IF EXISTS %I', name);
 END
 $body$;
+-- Bytes of the messages that came before their partition was made.
+CREATE FUNCTION stations_stray_message_bytes() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp
+AS $body$ SELECT pg_total_relation_size('messages_default'::regclass) $body$;
+-- Deletes such messages of before a time, so many at most; how many. An emptied table gives its space back.
+CREATE FUNCTION stations_drop_stray_messages(before timestamptz, most int) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $body$
+DECLARE dropped int;
+BEGIN
+    DELETE FROM messages_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM messages_default WHERE at < before LIMIT most));
+    GET DIAGNOSTICS dropped = ROW_COUNT;
+    IF dropped > 0 AND NOT EXISTS (SELECT FROM messages_default) THEN
+        TRUNCATE messages_default;
+    END IF;
+    RETURN dropped;
+END
+$body$;
 REVOKE ALL ON FUNCTION stations_make_message_partition(date), stations_message_partitions(),
-    stations_drop_message_partition(text) FROM PUBLIC;
+    stations_drop_message_partition(text), stations_stray_message_bytes(),
+    stations_drop_stray_messages(timestamptz, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION stations_make_message_partition(date), stations_message_partitions(),
-    stations_drop_message_partition(text) TO forecourt_worker;
+    stations_drop_message_partition(text), stations_stray_message_bytes(),
+    stations_drop_stray_messages(timestamptz, int) TO forecourt_worker;
