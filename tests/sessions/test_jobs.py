@@ -127,6 +127,26 @@ async def test_an_ended_session_is_reviewed_once_its_event_was_committed(bench: 
     assert bench.rows("SELECT count(*) FROM outbox") == [(0,)]
 
 
+async def test_two_sessions_at_one_evse_at_the_same_time_are_both_noted_even_if_one_never_ends(bench: Bench) -> None:
+    now = bench.clock.now()
+
+    def ago(minutes: int) -> datetime:
+        return now - timedelta(minutes=minutes)
+
+    ghost = bench.session(1, "ghost", started_at=ago(60), last_at=ago(1))
+    told = bench.session(1, "told", started_at=ago(30), last_at=ago(20), ended_at=ago(20))
+    bench.session(1, "before", started_at=ago(90), last_at=ago(60), ended_at=ago(60))
+    bench.session(1, "beside", started_at=ago(30), last_at=ago(20), ended_at=ago(20), evse=2)
+    bench.session(1, "elsewhere", started_at=ago(30), last_at=ago(20), ended_at=ago(20), station_id=2)
+    for (session_id,) in bench.rows("SELECT session_id::text FROM sessions WHERE ended_at IS NOT NULL"):
+        await bench.sessions.review(tenant_id=1, subject=session_id)
+    shared = {
+        session_id
+        for (session_id,) in bench.rows("SELECT session_id::text FROM sessions WHERE 'evse-shared' = ANY (notes)")
+    }
+    assert shared == {ghost, told}
+
+
 async def test_a_review_of_another_tenants_session_finds_nothing(bench: Bench) -> None:
     other = bench.session(2, "t1", ended_at=bench.clock.now())
     await bench.sessions.review(tenant_id=1, subject=other)

@@ -17,6 +17,7 @@ CLEAN = Evidence(
     first_seq=0,
     gaps=0,
     arrival_clock=False,
+    shared=False,
 )
 LATER = EPOCH + QUIET
 AFTER = EPOCH + timedelta(seconds=1)
@@ -45,6 +46,7 @@ def test_each_oddity_is_noted_by_itself() -> None:
         (replace(CLEAN, highest_sample_wh=901), Finding.SAMPLE_ABOVE_END),
         (replace(CLEAN, token_status="Blocked"), Finding.TOKEN_NOT_ACCEPTED),
         (replace(CLEAN, arrival_clock=True), Finding.ARRIVAL_CLOCK),
+        (replace(CLEAN, shared=True), Finding.EVSE_SHARED),
     ]
     for evidence, finding in cases:
         assert review(evidence) == [finding]

@@ -19,6 +19,7 @@ from forecourt.sessions.store import SampleRow, SessionRow
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
+    StationAnswerInvalid,
     StationBusy,
     StationLost,
     StationOffline,
@@ -151,7 +152,15 @@ async def list_samples(
     "/stations/{station:str}/start",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [StationUnknown, StationOffline, StationTimeout, StationLost, StationBusy, CallInvalid],
+        "problems": [
+            StationUnknown,
+            StationOffline,
+            StationTimeout,
+            StationLost,
+            StationAnswerInvalid,
+            StationBusy,
+            CallInvalid,
+        ],
     },
     status_code=200,
     summary="Ask a station to start charging",
@@ -176,6 +185,7 @@ async def start(
             SessionEnded,
             StationOffline,
             StationTimeout,
+            StationAnswerInvalid,
             StationLost,
             StationBusy,
             CallInvalid,

@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 class SessionJobs:
-    """Durable follow-up work, each piece idempotent and in one transaction of its tenant."""
+    """Durable follow-up work, each piece idempotent, and each session in a transaction of its tenant."""
 
     def __init__(self, pool: Pool, tenants: Pool, clock: Clock) -> None:
         self._worker = pool
@@ -19,11 +19,17 @@ class SessionJobs:
         self._clock = clock
 
     async def review(self, *, tenant_id: int, subject: str) -> None:
-        """Note what is odd about a session; noted anew each time something was said of its start or end."""
+        """Note what is odd about a session; noted anew each time something was said of its start or end.
+
+        Those that share its EVSE are looked at again as well: the one that never ends has no review of its own.
+        """
         async with self._tenants.tenant(tenant_id) as connection:
-            evidence = await store.find_evidence(connection, tenant_id, subject)
-            if evidence is not None:
-                await store.note(connection, tenant_id, subject, review(evidence))
+            sharing = await store.list_sharing(connection, tenant_id, subject)
+        for session_id in (subject, *sharing):
+            async with self._tenants.tenant(tenant_id) as connection:
+                evidence = await store.find_evidence(connection, tenant_id, session_id)
+                if evidence is not None:
+                    await store.note(connection, tenant_id, session_id, review(evidence))
 
     async def close_silent(self) -> int:
         """Close the sessions that evidence says are over; how many."""

@@ -30,11 +30,14 @@ class Finding(StrEnum):
     """It ran on a token that may not charge."""
     ARRIVAL_CLOCK = "arrival-clock"
     """The station's clock could not be believed: some times are those of arrival."""
+    EVSE_SHARED = "evse-shared"
+    """Another session was at its EVSE at the same time. An EVSE serves one car: one of them is a ghost."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that a review looks at. `gaps` counts missing seqNos between the first and the last; `first_seq` is None in
-    1.6; `highest_sample_wh` is the highest import register sample at the outlet."""
+    1.6; `highest_sample_wh` is the highest import register sample at the outlet; `shared`: another session of its EVSE
+    overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it."""
 
     over: bool
     ended: bool
@@ -45,6 +48,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     first_seq: int | None
     gaps: int
     arrival_clock: bool
+    shared: bool
 
 
 def review(evidence: Evidence) -> list[Finding]:
@@ -59,6 +63,7 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.SAMPLE_ABOVE_END: evidence.ended and highest is not None and stop is not None and highest > stop,
         Finding.TOKEN_NOT_ACCEPTED: evidence.token_status not in (None, "Accepted"),
         Finding.ARRIVAL_CLOCK: evidence.arrival_clock,
+        Finding.EVSE_SHARED: evidence.shared,
     }
     return [finding for finding, holds in found.items() if holds]
 

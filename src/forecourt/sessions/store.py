@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ Connection = AsyncConnection[Any]
 
 #: Silent sessions read at once.
 MAX_SILENT = 1_000
+#: Sessions looked at again because they share an EVSE with a reviewed one.
+MAX_SHARING = 100
 #: Before the place of every session.
 FIRST_PLACE = (-1, "")
 
@@ -33,6 +35,10 @@ SELECT n.number, n.session_id, t.identity AS station, n.evse, n.connector, n.tra
 FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
 WHERE n.tenant_id = %(tenant_id)s
 """
+#: Session o was at the EVSE of session s while s was.
+_SHARES: LiteralString = """o.tenant_id = s.tenant_id AND o.station_id = s.station_id AND o.evse = s.evse
+    AND o.transaction_id <> s.transaction_id
+    AND o.started_at < coalesce(s.over_at, s.last_at) AND s.started_at < coalesce(o.over_at, o.last_at)"""
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
@@ -168,7 +174,7 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
     """All that a review looks at."""
     cursor = conn.cursor(row_factory=class_row(Evidence))
     await cursor.execute(
-        """
+        f"""
         SELECT s.over_at IS NOT NULL AS over, s.ended_at IS NOT NULL AS ended, s.meter_start_wh, s.meter_stop_wh,
             (SELECT max(value) FROM samples m WHERE m.station_id = s.station_id AND m.transaction_id = s.transaction_id
                 AND (m.measurand | (m.phase << 8) | (m.location << 16)) = %s) AS highest_sample_wh,
@@ -176,12 +182,26 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
             (SELECT coalesce(sum(lower(gap) - previous), 0)::int FROM (
                 SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
              WHERE previous IS NOT NULL) AS gaps,
-            s.arrival_clock
+            s.arrival_clock,
+            EXISTS (SELECT FROM sessions o WHERE {_SHARES}) AS shared
         FROM sessions s WHERE s.tenant_id = %s AND s.session_id = %s
         """,
         (_REGISTER_AT_OUTLET, tenant_id, session_id),
     )
     return await cursor.fetchone()
+
+
+async def list_sharing(conn: Connection, tenant_id: int, session_id: str) -> list[str]:
+    """Sessions that were at the EVSE of this one at the same time, the latest MAX_SHARING of them."""
+    cursor = await conn.execute(
+        f"""
+        SELECT o.session_id::text FROM sessions s JOIN sessions o ON {_SHARES}
+        WHERE s.tenant_id = %s AND s.session_id = %s
+        ORDER BY o.number DESC LIMIT %s
+        """,
+        (tenant_id, session_id, MAX_SHARING),
+    )
+    return [other for (other,) in await cursor.fetchall()]
 
 
 async def note(conn: Connection, tenant_id: int, session_id: str, notes: Sequence[str]) -> None:

@@ -52,6 +52,7 @@ CREATE UNIQUE INDEX sessions_by_start ON sessions (station_id, start_fingerprint
     WHERE start_fingerprint IS NOT NULL;
 CREATE INDEX sessions_in_order ON sessions (tenant_id, number);
 CREATE INDEX sessions_of_station ON sessions (station_id, number);
+CREATE INDEX sessions_of_evse ON sessions (station_id, evse, started_at);
 CREATE INDEX sessions_open ON sessions (tenant_id, station_id, transaction_id) WHERE over_at IS NULL;
 COMMENT ON COLUMN sessions.last_at IS 'the time of the latest report by its order key, as the station said it';
 COMMENT ON COLUMN sessions.heard_at IS 'when a report of it last arrived, by our clock';
