@@ -2,7 +2,8 @@
 
 A gateway is frozen first and looked at: it has read calls from their sockets that are not stored (before its commit),
 or not answered calls that are (after it), or PostgreSQL shows its transaction open. What is frozen can't move on before
-it dies.
+it dies. A transaction takes a few milliseconds and no word from its gateway, so one that is to die open is held up at
+a random table until it has.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import psycopg
 import structlog
 from msgspec import Struct
 
@@ -33,6 +36,8 @@ STATIONS = 48
 CONFIGURATION = {"shared_buffers": "64MB", "track_activity_query_size": "64kB"}
 #: Freezes that may find nothing in flight before we give up.
 TRIES = 500
+#: Where a transaction is held up: at its sessions, at what follows from them, or at its last rows before the commit.
+TABLES = ("sessions", "outbox", "meter_values")
 #: Random instants lie within this many seconds.
 WANDER_S = 0.3
 #: Messages of the log that are looked through for a call, newest first.
@@ -49,6 +54,9 @@ class Victim(StrEnum):
     POSTMASTER = "PostgreSQL's main process under an open transaction"
     POSTGRES = "all of PostgreSQL's processes under an open transaction"
     ALL = "gateways, worker, PostgreSQL and NATS under an open transaction"
+
+
+UNDER_A_TRANSACTION = (Victim.BACKEND, Victim.POSTMASTER, Victim.POSTGRES, Victim.ALL)
 
 
 class Hit(Struct, frozen=True, kw_only=True):
@@ -80,6 +88,7 @@ class Plant:
         self.worker: Program
         #: Programs that ended without being killed.
         self.ended_alone: list[str] = []
+        self._brake: psycopg.Connection[Any] | None = None
         self._folder = folder
         self.postgres = postgres
         self.nats = nats
@@ -100,6 +109,7 @@ class Plant:
         """Kill at a random instant with work in flight, and bring up again what died."""
         program, hit = await self.catch(victim, rng)
         await self._kill(hit, program)
+        self._let_go()
         log.info("killed", **{"victim": victim.name, "unanswered": len(hit.unanswered), "stored": len(hit.stored)})
         await self.repair()
         return hit
@@ -113,6 +123,8 @@ class Plant:
         program = rng.choice(busy)
         for _ in range(TRIES):
             await asyncio.sleep(rng.uniform(0, WANDER_S / 20))
+            if victim in UNDER_A_TRANSACTION:
+                await self._hold_up(program, rng)
             await program.freeze()
             await read_what_was_sent()
             if victim is Victim.WORKER:
@@ -124,6 +136,7 @@ class Plant:
             if hit is not None:
                 return program, hit
             program.thaw()
+            self._let_go()
         raise AssertionError(f"could not be caught: {victim}")
 
     def _scatter(self, rng: Random) -> None:
@@ -133,6 +146,18 @@ class Plant:
                 station.link.cut(random_cut(rng))
 
     # -- finding work in flight
+
+    async def _hold_up(self, gateway: Program, rng: Random) -> None:
+        """Keep the gateway's next transaction from going past a table until it is let go."""
+        self._brake = self.deployment.lock(rng.choice(TABLES))
+        with contextlib.suppress(AssertionError):
+            await until(lambda: self._transactions(gateway), "a transaction is held up", WANDER_S)
+
+    def _let_go(self) -> None:
+        if self._brake is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._brake.close()
+            self._brake = None
 
     def _look_for_open(self, gateway: Program, victim: Victim) -> Hit | None:
         transactions = self._transactions(gateway)

@@ -234,6 +234,12 @@ class Deployment:
             self._admin.execute(f"SET statement_timeout = {PROBE_TIMEOUT_MS}".encode())
         return self._admin
 
+    def lock(self, table: str) -> psycopg.Connection[Any]:
+        """A connection that lets nobody write to a table until it is closed."""
+        connection = psycopg.connect(self._admin_url, connect_timeout=CONNECT_TIMEOUT_S)
+        connection.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
+        return connection
+
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What a query returns; tried a second time when the connection turns out to be dead."""
         try:
