@@ -59,7 +59,9 @@ async def test_a_method_that_is_none_names_those_that_are(house: House, tenant: 
     assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"null", b"[]", b'"x"', b'{"name": "\xed\xa0\x80"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"null", b"[]", b'"x"', b'{"name": "\xed\xa0\x80"}', b"[" * 100_000]
+)
 async def test_a_body_that_is_none_is_a_problem(tenant: Tenant, content: bytes) -> None:
     client = await tenant.client()
     answer = await client.post("/api/v1/sites", content=content, headers={"content-type": "application/json"})

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import resource
-import signal
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ import uvloop
 from psycopg import AsyncConnection
 
 from forecourt.app.routing import routes
+from forecourt.app.signals import stop_event
 from forecourt.platform import database
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -51,10 +51,7 @@ def main(settings: Settings) -> None:
 
 async def serve(settings: Settings) -> None:
     """Start, say so, wait for the signal, drain."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
+    stopping = stop_event()
     assert settings.database_url is not None
     assert settings.nats_url is not None
     await database.wait_until_safe(settings.database_url, "forecourt_ingest")

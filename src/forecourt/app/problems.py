@@ -84,6 +84,11 @@ def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
     return _response(request, problem, dict(fault.headers or {}))
 
 
+def of_depth(request: AnyRequest, fault: RecursionError) -> Response[Any]:
+    """A body of thousands of brackets is the caller's mistake."""
+    return of_ours(request, RequestInvalid("The body is nested too deeply to be read."))
+
+
 def of_bytes(request: AnyRequest, _fault: UnicodeDecodeError) -> Response[Any]:
     """A request whose text is none."""
     return of_ours(request, RequestInvalid("The request is not UTF-8. Send it as UTF-8."))
@@ -144,5 +149,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ForecourtError: of_ours,
     HTTPException: of_framework,
     UnicodeDecodeError: of_bytes,
+    RecursionError: of_depth,
     Exception: of_stranger,
 }

@@ -1,7 +1,6 @@
 """The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
 
 import asyncio
-import signal
 from typing import Any
 
 import procrastinate
@@ -10,6 +9,7 @@ import uvloop
 from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
+from forecourt.app.signals import stop_event
 from forecourt.platform import outbox
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool, wait_until_safe
@@ -42,10 +42,7 @@ def main(settings: Settings) -> None:
 
 async def serve(url: str) -> None:
     """Start, work, stop."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
+    stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
     async with (
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,

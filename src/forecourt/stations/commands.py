@@ -56,8 +56,15 @@ class StationLost(ForecourtError):
     code = "station-lost"
 
 
+class StationAnswerInvalid(ForecourtError):
+    """The station answered in a way that can't be understood. It may have obeyed: look before you try again."""
+
+    status = 502
+    code = "station-answer-invalid"
+
+
 class StationBusy(ForecourtError):
-    """Too many calls wait for this station already. Try again when it has answered some."""
+    """Too many calls wait for this station already; this one was not sent. Try again when it has answered some."""
 
     status = 503
     code = "station-busy"
@@ -124,7 +131,10 @@ class Commander:
         outcome = await self._send(tenant_id, identity, holder, action, payload, asked_by)
         if isinstance(outcome, Refused):
             return CommandAnswer(accepted=False, status=outcome.code), outcome.command_id
-        answer = dialect.lift_result(command, msgspec.json.encode(outcome.result))
+        try:
+            answer = dialect.lift_result(command, msgspec.json.encode(outcome.result))
+        except CallFault as fault:
+            raise StationAnswerInvalid(command_id=outcome.command_id, error_code=fault.code) from None
         return answer, outcome.command_id
 
     async def refresh(self) -> None:

@@ -17,6 +17,7 @@ from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
     Refused,
+    StationAnswerInvalid,
     StationBusy,
     StationLost,
     StationOffline,
@@ -154,7 +155,15 @@ async def list_commands(
     "/stations/{station:str}/calls",
     opt={
         "verb": Verb.CALL,
-        "problems": [StationUnknown, StationOffline, StationTimeout, StationLost, StationBusy, CallInvalid],
+        "problems": [
+            StationUnknown,
+            StationOffline,
+            StationTimeout,
+            StationLost,
+            StationAnswerInvalid,
+            StationBusy,
+            CallInvalid,
+        ],
     },
     status_code=200,
     summary="Send a station any OCPP call",

@@ -13,6 +13,8 @@ from forecourt.ocpp import frames
 MAX_IN_LINE = 32
 #: Ids of calls given up that are remembered, so that a late answer finds its command.
 MAX_LATE = 16
+#: A call with less time than this left is not sent any more: its answer would come too late for whoever waits.
+LEAST_TIME_S = 1.0
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -26,19 +28,21 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Ask:
     """One call: what is asked, until when, and who waits. `command_id` is None where nobody keeps record."""
 
-    __slots__ = ("action", "alarm", "command_id", "future", "message_id", "payload")
+    __slots__ = ("action", "alarm", "command_id", "due", "future", "message_id", "payload")
 
-    def __init__(self, action: str, payload: bytes, command_id: str | None) -> None:
+    def __init__(self, action: str, payload: bytes, command_id: str | None, due: float) -> None:
         self.action = action
         self.payload = payload
         self.command_id = command_id
+        #: Loop time at which whoever waits gives up.
+        self.due = due
         self.message_id = str(uuid4())
         self.future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.alarm: asyncio.TimerHandle | None = None
 
 
 class LineFull(Exception):
-    """MAX_IN_LINE calls wait for this station already."""
+    """Too many calls wait for this station: the call was not sent."""
 
 
 class LineClosed(Exception):
@@ -68,10 +72,11 @@ class CallLine:
         """
         if len(self._line) >= MAX_IN_LINE:
             raise LineFull
-        ask = Ask(action, payload, command_id)
-        ask.alarm = asyncio.get_running_loop().call_later(deadline_s, self._give_up, ask)
+        loop = asyncio.get_running_loop()
+        ask = Ask(action, payload, command_id, loop.time() + deadline_s)
+        ask.alarm = loop.call_later(deadline_s, self._give_up, ask)
         self._line.append(ask)
-        self._next()
+        self._next(waited=False)
         return ask
 
     def answered(self, message_id: str) -> tuple[Ask | None, bool]:
@@ -105,10 +110,15 @@ class CallLine:
         if not ask.future.done():
             ask.future.set_exception(why)
 
-    def _next(self) -> None:
-        if self._flying is None and self._line:
-            self._flying = self._line.popleft()
-            self._transmit(self._flying)
+    def _next(self, *, waited: bool = True) -> None:
+        latest = asyncio.get_running_loop().time() + LEAST_TIME_S
+        while self._flying is None and self._line:
+            ask = self._line.popleft()
+            if waited and ask.due < latest:
+                self._drop(ask, LineFull())
+                continue
+            self._flying = ask
+            self._transmit(ask)
 
     def _give_up(self, ask: Ask) -> None:
         if ask is self._flying:
@@ -116,10 +126,10 @@ class CallLine:
             self._late[ask.message_id] = ask
             if len(self._late) > MAX_LATE:
                 self._late.popitem(last=False)
+            self._drop(ask, TimeoutError())
         elif ask in self._line:
             self._line.remove(ask)
-        if not ask.future.done():
-            ask.future.set_exception(TimeoutError())
+            self._drop(ask, LineFull())
         self._next()
 
 
