@@ -100,7 +100,9 @@ class Program:
     async def freeze(self) -> None:
         """Stops it in the middle of whatever it does; returns when every thread stands still."""
         os.kill(self.pid, signal.SIGSTOP)
-        await until(lambda: _frozen(self.pid), f"{self.name} stands still")
+        async with asyncio.timeout(WAIT_S):
+            while not _frozen(self.pid):
+                await asyncio.sleep(0)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -134,17 +136,6 @@ def _frozen(pid: int) -> bool:
         for task in Path(f"/proc/{pid}/task").iterdir()
     ]
     return all(state == "T" for state in states)
-
-
-def freeze(pid: int) -> bool:
-    """Stops a process that is not ours to await; False when it is gone."""
-    try:
-        os.kill(pid, signal.SIGSTOP)
-        while not _frozen(pid):
-            pass
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return True
 
 
 class Deployment:
