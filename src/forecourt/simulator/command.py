@@ -92,6 +92,8 @@ def simulate(
     if sum((demo, replay_file is not None, stations > 0)) != 1:
         raise typer.BadParameter("choose one of --demo, --replay FILE and --stations N")
     run = _where(url, api, key_env, demo, seed, version)
+    # A shell that starts it in the background has it ignore Ctrl-C, by which it is stopped and can go on later.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if demo:
             uvloop.run(_demo(run))
