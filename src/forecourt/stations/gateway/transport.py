@@ -5,6 +5,7 @@ messages to a `Connection`. Pings find peers that are gone without saying so.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -37,9 +38,11 @@ _CONTINUATION = WSMsgType.CONTINUATION
 #: Bytes of one message, fragments together. Firmware and certificates travel elsewhere; reports come in pages.
 MAX_MESSAGE = 1 << 20
 HANDSHAKE_DEADLINE_S = 20.0
-#: A silent socket is pinged after this long, and given up when no pong comes within the second figure.
-PING_AFTER_S = 60.0
-PONG_WITHIN_S = 30.0
+#: Every socket is looked at this often: one that was silent since the last look is pinged, one that was silent since
+#: its ping is given up.
+LOOK_EVERY_S = 30.0
+#: A look at all sockets is spread over so many steps, so that thousands of pings don't hold up what is in work.
+LOOK_STEPS = 30
 BACKLOG = 4096
 READ_BUFFER = 1024
 #: Bytes that may wait to be sent to one station before its socket is given up as dead.
@@ -77,11 +80,24 @@ def common_name(certificate: Mapping[str, Any] | None) -> str | None:
 
 
 class _PicowsSocket(WSListener):
-    __slots__ = ("_admission", "_connection", "_gateway", "_parts", "_size", "_transport", "_unsent")
+    __slots__ = (
+        "_admission",
+        "_connection",
+        "_gateway",
+        "_heard",
+        "_parts",
+        "_pinged",
+        "_size",
+        "_sockets",
+        "_transport",
+    )
 
-    def __init__(self, gateway: Gateway, admission: Admission) -> None:
+    def __init__(self, gateway: Gateway, admission: Admission, sockets: "set[_PicowsSocket]") -> None:
         super().__init__()
         self._gateway = gateway
+        self._sockets = sockets
+        self._heard = True
+        self._pinged = False
         self._admission: Admission | None = admission
         self._connection: Connection | None = None
         self._transport: WSTransport | None = None
@@ -90,6 +106,7 @@ class _PicowsSocket(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._sockets.add(self)
         admission, self._admission = self._admission, None
         if admission is not None:
             peer = transport.underlying_transport.get_extra_info("peername")
@@ -98,9 +115,24 @@ class _PicowsSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self._connection is not None:
             self._connection.lost()
+        self._sockets.discard(self)
         self._connection = self._transport = None
 
+    def look(self) -> None:
+        """Ping a peer that was silent since the last look; give up one that was silent since its ping."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        if self._heard:
+            self._heard = self._pinged = False
+        elif self._pinged:
+            transport.disconnect(graceful=False)
+        else:
+            self._pinged = True
+            transport.send_ping()
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self._heard = True
         kind = frame.msg_type
         if kind == _TEXT and frame.fin and self._parts is None:
             if self._connection is not None:
@@ -160,6 +192,10 @@ class PicowsServer:
         self._gateway = gateway
         self._tls = tls
         self._server: asyncio.Server | None = None
+        self._sockets: set[_PicowsSocket] = set()
+        self._looking: asyncio.Task[None] | None = None
+        # Given an adapter, the library makes no logger of its own for each socket.
+        self._log = logging.LoggerAdapter(logging.getLogger("picows"))
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Several processes may share the port (SO_REUSEPORT). Raises OSError when it is taken."""
@@ -174,15 +210,27 @@ class PicowsServer:
             websocket_handshake_timeout=HANDSHAKE_DEADLINE_S,
             max_frame_size=MAX_MESSAGE,
             use_aiofastnet=False,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=PING_AFTER_S,
-            auto_ping_reply_timeout=PONG_WITHIN_S,
+            logger_name=self._log,
+            # Its own pings cost a task for each socket.
+            enable_auto_ping=False,
         )
+        self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
         """Accept no more."""
         if self._server is not None:
             self._server.close()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        """Find peers that are gone without saying so."""
+        while True:
+            sockets = list(self._sockets)
+            for step in range(LOOK_STEPS):
+                for socket in sockets[step::LOOK_STEPS]:
+                    socket.look()
+                await asyncio.sleep(LOOK_EVERY_S / LOOK_STEPS)
 
     def _upgrade(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         # Its upgrade does not show client certificates: `carrier` gives sockets that ask for them to the twin.
@@ -195,7 +243,7 @@ class PicowsServer:
             response = WSUpgradeResponse.create_error_response(answer.status, answer.reason.encode(), extra)
             return WSUpgradeResponseWithListener(response, None)
         response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": answer.version.value})
-        return WSUpgradeResponseWithListener(response, _PicowsSocket(self._gateway, answer))
+        return WSUpgradeResponseWithListener(response, _PicowsSocket(self._gateway, answer, self._sockets))
 
 
 class _AiohttpSocket:
@@ -276,7 +324,7 @@ class AiohttpServer:
             headers = {"WWW-Authenticate": 'Basic realm="OCPP"'} if answer.status == 401 else None
             return web.Response(status=answer.status, text=answer.reason, headers=headers)
         socket = web.WebSocketResponse(
-            protocols=(answer.version.value,), max_msg_size=MAX_MESSAGE, heartbeat=PING_AFTER_S, compress=False
+            protocols=(answer.version.value,), max_msg_size=MAX_MESSAGE, heartbeat=LOOK_EVERY_S, compress=False
         )
         await socket.prepare(request)
         carrier = _AiohttpSocket(socket)

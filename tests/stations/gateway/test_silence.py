@@ -1,0 +1,46 @@
+"""Peers that are gone without saying so, and peers that have nothing to say."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from forecourt.stations.gateway import transport as carriers
+from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, Rig
+from tests.stations.gateway.test_sessions_over_sockets import boot
+
+
+@pytest_asyncio.fixture
+async def impatient(servers: Any, transport: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    """A gateway that looks at its sockets every second."""
+    monkeypatch.setattr(carriers, "LOOK_EVERY_S", 1.0)
+    monkeypatch.setattr(carriers, "LOOK_STEPS", 3)
+    with servers.database() as database:
+        rig = Rig(database, servers.nats.url, transport)
+        await rig.start()
+        try:
+            yield rig
+        finally:
+            await rig.stop()
+
+
+async def test_a_peer_that_answers_no_ping_is_given_up_and_one_that_does_is_kept(impatient: Rig) -> None:
+    await impatient.register("GONE")
+    await impatient.register("QUIET")
+    credentials = base64.b64encode(f"GONE:{PASSWORD}".encode()).decode()
+    async with impatient.station("QUIET") as quiet:
+        reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+        writer.write(
+            f"GET /ocpp/GONE HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
+        )
+        assert b" 101 " in await asyncio.wait_for(reader.readline(), ANSWER_WITHIN_S)
+        # It reads pings, which is more than a dead peer does, and never answers.
+        await asyncio.wait_for(reader.read(), ANSWER_WITHIN_S)
+        writer.close()
+        assert (await boot(quiet))["status"] == "Accepted"
+        assert [connection.station.identity for connection in impatient.gateway.connections] == ["QUIET"]
