@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench import connections, kills, meter_values, remote, stack
 from bench.figures import Figure, show, write
@@ -22,6 +23,8 @@ PARTS = {
     "remote commands": remote.measure,
 }
 RESULTS = Path("bench/results/latest.json")
+#: Of the table where it goes to a file.
+WIDTH = 120
 
 
 def main(
@@ -31,6 +34,8 @@ def main(
 ) -> None:
     """Measure Forecourt. Ctrl-C stops it and everything it started."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
     try:
         figures = asyncio.run(_measure(console, quick=quick))
     except KeyboardInterrupt:
@@ -50,13 +55,17 @@ def main(
 
 async def _measure(console: Console, *, quick: bool) -> list[Figure]:
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="forecourt-bench-") as folder:
-        status = console.status("Starting PostgreSQL and NATS")
-        with status:
-            async with stage(Path(folder), quick=quick) as made:
-                for name, measure in PARTS.items():
-                    status.update(f"Measuring {name}")
-                    figures += await measure(made)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="forecourt-bench-") as folder,
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        task = progress.add_task("Starting PostgreSQL and NATS", total=len(PARTS))
+        async with stage(Path(folder), quick=quick) as made:
+            for name, measure in PARTS.items():
+                progress.update(task, description=f"Measuring {name}")
+                figures += await measure(made)
+                progress.advance(task)
     return figures
 
 

@@ -1,4 +1,7 @@
-"""Connecting and booting, and what a station costs in memory that does nothing but be connected."""
+"""Connecting and booting, and what a station costs in memory that does nothing but be connected.
+
+The memory is all that a station adds to the process: its socket, its connection, and its entry in the roster.
+"""
 
 import asyncio
 
@@ -19,11 +22,10 @@ QUIET_S = 2.0
 async def measure(stage: Stage) -> list[Figure]:
     """Boots a CPU second and KiB a station, both ways."""
     count = QUICK if stage.quick else FULL
-    first = await stage.register(WARM_UP + count)
     async with stage.gateway() as server:
-        boots, kib = await _crowded(stage, server, first, count)
+        boots, kib = await _crowded(stage, server, count)
     async with stage.ordinary() as server:
-        other_boots, other_kib = await _crowded(stage, server, first, min(count, MOST_ORDINARY))
+        other_boots, other_kib = await _crowded(stage, server, min(count, MOST_ORDINARY))
     return [
         Figure(
             what="Connect and boot: stations", unit="a CPU second of the server", ours=boots, ordinary=other_boots,
@@ -33,13 +35,15 @@ async def measure(stage: Stage) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def _crowded(stage: Stage, server: Server, first: int, count: int) -> tuple[float, float]:
+async def _crowded(stage: Stage, server: Server, count: int) -> tuple[float, float]:
     """Boots a CPU second, and KiB a station once all are there."""
     async with stage.crowd(server) as crowd:
-        await crowd.order(words.Connect(first=first, count=WARM_UP, at_once=50))
+        await crowd.order(words.Connect(first=await stage.register(WARM_UP), count=WARM_UP, at_once=50))
         await asyncio.sleep(QUIET_S)
-        memory, before = server.memory(), stage.spent(server)
-        await crowd.order(words.Connect(first=first + WARM_UP, count=count, at_once=100))
+        memory = server.memory()
+        first = await stage.register(count)
+        before = stage.spent(server)
+        await crowd.order(words.Connect(first=first, count=count, at_once=100))
         spent = stage.spent(server).since(before)
         await asyncio.sleep(QUIET_S)
         return count / spent.server, (server.memory() - memory) / count / 1024

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -17,18 +17,23 @@ from psycopg import AsyncConnection
 
 from bench import ordinary, words
 from bench.crowd import PASSWORD, TAG
+from forecourt.platform.bus import Bus
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.embedded.process import Child
 from forecourt.platform.migrate import migrate
+from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from forecourt.stations.model import password_hash
 
 SECRET = "a secret for the bench, which guards nothing"
 ORDINARY_DATABASE = "ordinary"
 START_DEADLINE_S = 60.0
+REFRESH_DEADLINE_S = 10.0
 ORDER_DEADLINE_S = 120.0
 STOP_STEPS = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 5.0))
 TENANT = "Bench"
+#: The first is left to the server under measurement; everything else shares the others.
+ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 #: A crowd's line of JSON is short; a traceback is not.
 LINE_LIMIT = 1 << 20
 
@@ -99,6 +104,7 @@ class Stage:
         self._postgres = psutil.Process(postgres.pid)
         self._nats = psutil.Process(nats.pid)
         self._registered = 0
+        self._gateways = 0
 
     async def prepare(self) -> None:
         """Make the tables of both, an organisation and a token."""
@@ -118,7 +124,7 @@ class Stage:
             await connection.execute(ordinary.TABLE)
 
     async def register(self, count: int) -> int:
-        """Put so many new stations into the registry; the number of the first."""
+        """Put so many new stations into the registry, known to the gateway that runs; the number of the first."""
         first, self._registered = self._registered, self._registered + count
         async with await self._admin() as connection:
             await connection.execute(
@@ -126,6 +132,10 @@ class Stage:
                 " SELECT %s, 'CP' || lpad(n::text, 6, '0'), %s FROM generate_series(%s::int, %s::int) n",
                 (self.tenant_id, password_hash(SECRET.encode(), PASSWORD), first, self._registered - 1),
             )
+        if self._gateways:
+            bus = await Bus.connect(self.nats.url)
+            await bus.request_all(REFRESH_SUBJECT, b"", self._gateways, REFRESH_DEADLINE_S)
+            await bus.close()
         return first
 
     async def settle(self) -> None:
@@ -156,7 +166,11 @@ class Stage:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
         command = [sys.executable, "-m", "forecourt.cli", "gateway"]
         async with self._server("gateway", port, command, kept | variables) as server:
-            yield server
+            self._gateways += 1
+            try:
+                yield server
+            finally:
+                self._gateways -= 1
 
     @asynccontextmanager
     async def ordinary(self) -> AsyncIterator[Server]:
@@ -170,7 +184,7 @@ class Stage:
     @asynccontextmanager
     async def _server(self, name: str, port: int, command: list[str], env: dict[str, str]) -> AsyncIterator[Server]:
         child = Child(command, log=self.folder / "log" / f"{name}-{next(self._names)}.log", env=env)
-        with on_core_of_servers():
+        with on_cores(ALL_CORES[:1]):
             await child.start()
         try:
             await _until_listening(child, port)
@@ -205,11 +219,11 @@ class Stage:
 @asynccontextmanager
 async def stage(folder: Path, *, quick: bool) -> AsyncIterator[Stage]:
     """PostgreSQL and NATS with Forecourt's own settings, away from the core of what is measured."""
-    os.sched_setaffinity(0, other_cores())
-    async with EmbeddedPostgres(folder) as postgres, EmbeddedNats(folder) as nats:
-        made = Stage(folder, postgres, nats, quick=quick)
-        await made.prepare()
-        yield made
+    with on_cores(ALL_CORES[1:]):
+        async with EmbeddedPostgres(folder) as postgres, EmbeddedNats(folder) as nats:
+            made = Stage(folder, postgres, nats, quick=quick)
+            await made.prepare()
+            yield made
 
 
 def _tree(process: psutil.Process) -> float:
@@ -242,19 +256,15 @@ async def _until_listening(child: Child, port: int) -> None:
             return
 
 
-ALL_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-
-def other_cores() -> set[int]:
-    """Where everything but the server under measurement runs; the same core where there is only one."""
-    return set(ALL_CORES[1:] or ALL_CORES)
-
-
 @contextmanager
-def on_core_of_servers() -> Iterator[None]:
-    """Processes started inside get the first core for themselves."""
-    os.sched_setaffinity(0, set(ALL_CORES[:1]))
+def on_cores(cores: Sequence[int]) -> Iterator[None]:
+    """Processes started inside stay on these cores; on any where there is but one, or the system can't do it."""
+    if len(ALL_CORES) < 2:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(cores))
     try:
         yield
     finally:
-        os.sched_setaffinity(0, other_cores())
+        os.sched_setaffinity(0, before)
