@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 from msgspec import UNSET, UnsetType
 
+from forecourt.ocpp import neutral
 from forecourt.ocpp.deviations import Deviation, Notes
-from forecourt.ocpp.neutral import Context, Location, Measurand, Phase, Sample
+from forecourt.ocpp.neutral import MEASURAND_BITS, PLACE_BITS, Context, Location, Measurand, Phase, Sample
 
 #: What fits the columns and the arithmetic of everyone above: a signed 64 bit integer.
 VALUE_LIMIT = 2**63 - 1
@@ -39,12 +41,12 @@ _SHORT = 15
 
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?\s*")
 
-# Looking a member up in its enum costs more than all the rest that is done with it.
-_REGISTER = Measurand.ENERGY_IMPORT_REGISTER
-_POWER_IMPORT = Measurand.POWER_IMPORT
-_SOC = Measurand.SOC
-_TOTAL = Phase.NONE
-_OUTLET = Location.OUTLET
+# Plain numbers, for a sample's code is compared with them.
+_REGISTER = int(Measurand.ENERGY_IMPORT_REGISTER)
+_POWER_IMPORT = int(Measurand.POWER_IMPORT)
+_SOC = int(Measurand.SOC)
+#: Set in the code of a value of one phase, or of another place than the outlet.
+_ELSEWHERE = PLACE_BITS & ~MEASURAND_BITS
 
 
 def scaled(text: str, exponent: int) -> int | None:
@@ -55,6 +57,12 @@ def scaled(text: str, exponent: int) -> int | None:
     """
     if text.isdecimal() and len(text) <= _SHORT:
         return int(text) * _WHOLE_POWERS[exponent]
+    return _scaled_decimal(text, exponent)
+
+
+@lru_cache(maxsize=16_384)
+def _scaled_decimal(text: str, exponent: int) -> int | None:
+    """Remembered, because volts and amperes come in few shapes: 230.4, 16.01."""
     try:
         product = float(text) * _POWERS[exponent]
     except ValueError:
@@ -90,9 +98,9 @@ def _divided(number: int, divisor: int) -> int:
     return quotient + (twice > divisor or (twice == divisor and quotient & 1 == 1))
 
 
-#: How a value is read: what it is, its decimal exponent to the stored unit, where and why it was taken, and what else
-#: must be done with it: NO_FIT, a temperature's unit, or mostly nothing. A bare tuple, for it is unpacked per value.
-Rule = tuple[Measurand, int, Phase, Location, Context, str]
+#: How a value is read: the code of its sample, its decimal exponent to the stored unit, and what else must be done with
+#: it: NO_FIT, a temperature's unit, or mostly nothing. A bare tuple, for it is unpacked per value.
+Rule = tuple[int, int, str]
 
 #: The unit is none of the measurand's, which makes it a value of an unknown kind.
 NO_FIT = "no fit"
@@ -190,14 +198,13 @@ def _make_rule(key: Key) -> Rule:
             (kind, units), special = _OTHER, NO_FIT
     if spelled in ("K", "Fahrenheit"):
         special = spelled
-    return (
+    code = neutral.code(
         kind,
-        units[spelled] + multiplier,
         Phase.NONE if phase is UNSET else _PHASES[phase],
         Location.OUTLET if location is UNSET else _LOCATIONS[location],
         Context.PERIODIC if context is UNSET else _CONTEXTS[context],
-        special,
     )
+    return code, units[spelled] + multiplier, special
 
 
 def finished(value: int, special: str, notes: Notes, path: str) -> int | None:
@@ -253,13 +260,13 @@ def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
     soc: int | None = None
     soc_at: datetime | None = None
     for sample in samples:
-        measurand = sample.measurand
-        if measurand is _REGISTER:
+        measurand = sample.code & MEASURAND_BITS
+        if measurand == _REGISTER:
             if sample.signed is None or sample.value:
                 registers.append(sample)
-        elif measurand is _POWER_IMPORT:
+        elif measurand == _POWER_IMPORT:
             powers.append(sample)
-        elif measurand is _SOC and (soc_at is None or sample.at >= soc_at):
+        elif measurand == _SOC and (soc_at is None or sample.at >= soc_at):
             percent = _divided(sample.value, 100)
             if 0 <= percent <= SOC_LIMIT_PCT:
                 soc, soc_at = percent, sample.at
@@ -274,11 +281,12 @@ def _ends(samples: list[Sample], low: int, high: int, notes: Notes) -> tuple[int
     """The earliest and the latest value of one measurand; of those of one instant the first and the last sent."""
     if len(samples) == 1:
         only = samples[0]
-        if only.phase is _TOTAL and only.location is _OUTLET and low <= only.value <= high:
+        # Of all phases and at the outlet: nothing above the measurand is set.
+        if not only.code & _ELSEWHERE and low <= only.value <= high:
             return only.value, only.value
     for location in (Location.OUTLET, Location.INLET):
         there = [sample for sample in samples if sample.location is location]
-        totals = [(sample.at, sample.value) for sample in there if sample.phase is _TOTAL]
+        totals = [(sample.at, sample.value) for sample in there if sample.phase is Phase.NONE]
         series = _within(totals, low, high, notes) or _within(_sums(there, low, high), low, high, notes)
         if series:
             series.sort(key=lambda reading: reading[0])

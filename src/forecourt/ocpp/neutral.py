@@ -85,8 +85,24 @@ class Context(IntEnum):
     OTHER = 7
 
 
+#: The bits of a sample's code that say what was measured, and those that say what, at which phase and where.
+MEASURAND_BITS = 0xFF
+PLACE_BITS = 0xFF_FFFF
+
+
+def code(
+    measurand: Measurand,
+    phase: Phase = Phase.NONE,
+    location: Location = Location.OUTLET,
+    context: Context = Context.PERIODIC,
+) -> int:
+    """What, where and why was measured as one number, 8 bits each from the lowest: thousands of values a second are
+    compared and stored by it. A measurand is its own code where the rest is as usual."""
+    return measurand | phase << 8 | location << 16 | context << 24
+
+
 class Sample(Struct, frozen=True, gc=False):
-    """One measured value, an int of 64 bits in the unit named at its `Measurand`.
+    """One measured value, an int of 64 bits in the unit named at its `Measurand`, which is in its `code`.
 
     `signed` is the station's signed record (OCMF and friends), for which `value` may be 0 when it can't be read from
     outside. In 1.6 it is the text exactly as sent; in 2.x the whole SignedMeterValueType as a JSON object, for its
@@ -95,12 +111,29 @@ class Sample(Struct, frozen=True, gc=False):
     """
 
     at: datetime
-    measurand: Measurand
+    code: int
     value: int
-    phase: Phase = Phase.NONE
-    location: Location = Location.OUTLET
-    context: Context = Context.PERIODIC
     signed: str | None = None
+
+    @property
+    def measurand(self) -> Measurand:
+        """What was measured."""
+        return Measurand(self.code & MEASURAND_BITS)
+
+    @property
+    def phase(self) -> Phase:
+        """Where between the conductors."""
+        return Phase(self.code >> 8 & 0xFF)
+
+    @property
+    def location(self) -> Location:
+        """At which side of the station."""
+        return Location(self.code >> 16 & 0xFF)
+
+    @property
+    def context(self) -> Context:
+        """Why."""
+        return Context(self.code >> 24 & 0xFF)
 
 
 class Token(Struct, frozen=True):

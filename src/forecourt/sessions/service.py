@@ -7,9 +7,11 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +31,8 @@ from forecourt.stations.gateway.station import Station
 
 #: Running sessions kept in memory; the one longest without a report is forgotten first, and recalled when it speaks.
 MAX_REMEMBERED = 200_000
+#: Stations whose names on screens are kept ready, those first that spoke last.
+MAX_LIVE_KEYS = 20_000
 
 #: What a 2.x transaction's charging state says of its connector, in the words screens use.
 _ACTIVITY: Final = {
@@ -191,21 +195,28 @@ class Sessions:
                 self._running.pop((other.station_id, transaction_id), None)
 
     def _show(self, station: Station, here: dict[str, Session]) -> None:
-        name = station.identity
         power = energy = 0
         session: Session | None = None
         for session in here.values():
             power += session.power_w or 0
             energy += session.energy_wh or 0
+        power_key, energy_key, soc_key, session_key = _live_keys(station.identity)
         self._live.put_all(
             station.tenant_id,
             {
-                f"station.{name}.power_w": power,
-                f"station.{name}.energy_wh": energy if here else None,
-                f"station.{name}.soc_pct": None if session is None else session.soc_pct,
-                f"station.{name}.session_id": None if session is None else session.session_id,
+                power_key: power,
+                energy_key: energy if here else None,
+                soc_key: None if session is None else session.soc_pct,
+                session_key: None if session is None else session.session_id,
             },
         )
+
+
+@lru_cache(maxsize=MAX_LIVE_KEYS)
+def _live_keys(identity: str) -> tuple[str, str, str, str]:
+    """What screens call a station's power, its car's energy and state of charge, and its session."""
+    station = f"station.{identity}."
+    return f"{station}power_w", f"{station}energy_wh", f"{station}soc_pct", f"{station}session_id"
 
 
 def _session(station_id: int, transaction_id: str, facts: Iterable[Any]) -> Session:
@@ -262,6 +273,7 @@ def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: dat
 
 _SAMPLE_COLUMNS: Final = len(METER_VALUES.columns)
 _moment = packrow.fields("tq")
+_signed_number = Struct(">q").unpack
 
 
 def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
@@ -269,23 +281,23 @@ def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, sample
 
     The moment is the station's own even where it can't be believed, or a replay would be new each time.
     """
-    for at, taken in groupby(samples, key=_at):
+    if not samples:
+        return
+    # Mostly there is one moment, and its samples share the object that says it.
+    one = samples[0].at is samples[-1].at
+    for at, taken in ((samples[0].at, samples),) if one else groupby(samples, key=_at):
         readings: list[int] = []
         signed: list[tuple[int, str]] = []
         for sample in taken:
             if sample.signed is not None:
                 signed.append((len(readings) // 2, sample.signed))
-            # Measurand, phase, location and context in one number; see the column's comment.
-            readings += (
-                sample.measurand | sample.phase << 8 | sample.location << 16 | sample.context << 24,
-                sample.value,
-            )
+            readings += (sample.code, sample.value)
         packed = packrow.int8_array(readings)
         kept = _encode(signed) if signed else b""
-        digest = blake2b(packed + kept, digest_size=8).digest()
+        [digest] = _signed_number(blake2b(packed + kept, digest_size=8).digest())
         parts = (
             inbound.station.packed,
-            _moment(packrow.micros(at), int.from_bytes(digest, "big", signed=True)),
+            _moment(packrow.micros(at), digest),
             packrow.text(transaction_id),
             packrow.int4(evse),
             packed,

@@ -144,10 +144,10 @@ def _samples(values: Sequence[m.MeterValue | m.TransactionData], notes: Notes) -
         at = measure.utc(value.timestamp)
         for sampled in value.sampled_value:
             words = (sampled.measurand, sampled.unit, 0, sampled.phase, sampled.location, sampled.context)
-            measurand, exponent, phase, location, context, special = known(words) or measure.rule(words)
+            code, exponent, special = known(words) or measure.rule(words)
             text = sampled.value
             if sampled.format is _SIGNED:
-                samples.append(Sample(at, measurand, 0, phase, location, context, text))
+                samples.append(Sample(at, code, 0, text))
                 continue
             number = scaled(text, exponent)
             if special and number is not None:
@@ -155,7 +155,7 @@ def _samples(values: Sequence[m.MeterValue | m.TransactionData], notes: Notes) -
             if number is None:
                 notes.add(Deviation.SAMPLE_SKIPPED, measure.SAMPLE_PATH)
                 continue
-            samples.append(Sample(at, measurand, number, phase, location, context))
+            samples.append(Sample(at, code, number))
     return tuple(samples)
 
 

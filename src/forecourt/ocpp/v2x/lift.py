@@ -121,7 +121,7 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
             if measured_in is not UNSET:
                 unit, multiplier = measured_in.unit, measured_in.multiplier or 0
             words = (sampled.measurand, unit, multiplier, sampled.phase, sampled.location, sampled.context)
-            measurand, exponent, phase, location, context, special = known(words) or measure.rule(words)
+            code, exponent, special = known(words) or measure.rule(words)
             number = scaled(sampled.value, exponent)
             if special and number is not None:
                 path = "$.meterValue.sampledValue.unitOfMeasure.unit"
@@ -131,7 +131,7 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
                 continue
             signed = sampled.signed_meter_value
             record = None if signed is UNSET else _encode(signed).decode()
-            samples.append(Sample(at, measurand, number, phase, location, context, record))
+            samples.append(Sample(at, code, number, record))
     return tuple(samples)
 
 

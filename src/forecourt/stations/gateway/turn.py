@@ -157,17 +157,22 @@ class Turns:
         decided = _each(_decide, kept)
         due = _each(_word, [work for work in decided if work.answerable and not work.connection.closed])
         due = _each(_send, due)
+        if due:
+            self._log_answers(due)
+        _each(_answer_quarantined, [work for work in works if work.outcome is not Outcome.STORED and work.answerable])
+        _each(_proceed, works)
+
+    def _log_answers(self, works: list[Work]) -> None:
+        """All in one write: nothing in it comes from a station but ids that were checked, so none can spoil it."""
         now = self._clock.now()
-        for work in due:
-            write = Write()
+        write = Write()
+        for work in works:
             call = work.call
             journal.enter(
                 write, work.station, now, inbound=False, kind=3, message_id=call.id, action=call.action,
                 payload=work.payload,
             )  # fmt: skip
-            self._commit.submit_patiently(write)
-        _each(_answer_quarantined, [work for work in works if work.outcome is not Outcome.STORED and work.answerable])
-        _each(_proceed, works)
+        self._commit.submit_patiently(write)
 
 
 def _understand(work: Work) -> None:
