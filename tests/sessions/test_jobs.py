@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest_asyncio
 
 from forecourt.app.worker_process import compose
 from forecourt.platform.database import Pool
+from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
@@ -31,7 +33,8 @@ class Bench:
         self.clock = clock
         self.sessions = SessionJobs(pool, tenants, clock)
         self.stations = StationJobs(pool, clock)
-        self.app, self.routes = compose(database.url, self.sessions, self.stations)
+        mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
+        self.app, self.routes = compose(database.url, self.sessions, self.stations, mail)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()

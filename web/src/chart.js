@@ -26,7 +26,7 @@ export function start(element, live) {
       xAxis: { type: "time", axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitNumber: 4,
         axisLabel: { ...text, hideOverlap: true, formatter: { hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" } } },
       yAxis: { type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: line } },
-        axisLabel: { ...text, formatter: (w) => `${(w / 1000).toLocaleString("en")} kW` } },
+        axisLabel: { ...text, formatter: (w) => `${(w / 1000).toLocaleString(document.documentElement.lang)} kW` } },
       series: [{ type: "line", showSymbol: points.length < 2, symbolSize: 5, sampling: "lttb", lineStyle: { width: 2, color: colour }, itemStyle: { color: colour },
         areaStyle: { color: colour, opacity: 0.12 }, data: points }],
     });

@@ -13,6 +13,10 @@ document.getElementById("theme")?.addEventListener("click", () => {
   document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_S}; samesite=lax`;
   dispatchEvent(new Event("themechange"));
 });
+document.getElementById("language")?.addEventListener("change", ({ target }) => {
+  document.cookie = `language=${target.value}; path=/; max-age=${YEAR_S}; samesite=lax`;
+  location.reload();
+});
 preference.addEventListener("change", () => dispatchEvent(new Event("themechange")));
 
 document.addEventListener("click", async ({ target }) => {

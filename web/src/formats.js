@@ -1,6 +1,7 @@
 // The same words and rounding as forecourt/ui/formats.py: a number never changes when the live value equals the page's.
 const NOTHING = "–";
-const fixed = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const language = document.documentElement?.lang || "en";
+const fixed = (digits) => new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const one = fixed(1), two = fixed(2), whole = fixed(0);
 
 export const kw = (powerW) => one.format(Math.round(powerW / 100) / 10 + 0);
@@ -12,15 +13,16 @@ const formats = {
   count: (v) => whole.format(v),
 };
 
-const words = JSON.parse(document.querySelector('meta[name="state-words"]')?.content || "{}");
+const words = JSON.parse(document.querySelector('meta[name="words"]')?.content || "{}");
 export const stateWord = (state) => words[state] ?? state;
 
 export const show = (format, value) => (value === null || value === undefined ? NOTHING : (formats[format]?.(value) ?? String(value)));
 
 export function ago(at) {
   const ageS = Math.floor((Date.now() - at) / 1000), days = Math.floor(ageS / 86_400);
-  if (ageS < 60) return "just now";
-  if (ageS < 3600) return `${Math.floor(ageS / 60)}\u00a0min ago`;
-  if (ageS < 86_400) return `${Math.floor(ageS / 3600)}\u00a0h ago`;
-  return `${days}\u00a0day${days > 1 ? "s" : ""} ago`;
+  const say = (word, n) => (words[word] ?? "").replace("%(n)s", n);
+  if (ageS < 60) return say("now");
+  if (ageS < 3600) return say("minutes", Math.floor(ageS / 60));
+  if (ageS < 86_400) return say("hours", Math.floor(ageS / 3600));
+  return say(days > 1 ? "days" : "day", days);
 }

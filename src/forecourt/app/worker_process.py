@@ -14,6 +14,7 @@ from forecourt.platform import outbox
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
+from forecourt.platform.mail import WRITTEN, MailJobs, post_of
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.jobs import StationJobs
@@ -37,11 +38,13 @@ def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
     if settings.database_url is None:
         raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
-    uvloop.run(serve(settings.database_url))
+    uvloop.run(serve(settings))
 
 
-async def serve(url: str) -> None:
+async def serve(settings: Settings) -> None:
     """Start, work, stop."""
+    url = settings.database_url
+    assert url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
     async with (
@@ -50,7 +53,8 @@ async def serve(url: str) -> None:
     ):
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
-        app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
+        mail = MailJobs(pool, post_of(settings, SystemClock()))
+        app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations, mail)
         async with app.open_async():
             dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
             working = asyncio.create_task(_work(app))
@@ -95,7 +99,9 @@ async def _rescue(app: procrastinate.App) -> None:
         await asyncio.sleep(RESCUE_EVERY_S)
 
 
-def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[procrastinate.App, outbox.Routes]:
+def compose(
+    url: str, sessions: SessionJobs, stations: StationJobs, mail: MailJobs
+) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
         conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
@@ -111,4 +117,5 @@ def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[pro
     review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
     app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
     app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
-    return app, {"session.started": review, "session.ended": review}
+    send: Any = app.task(name="mail.send", retry=RETRY)(mail.send)
+    return app, {"session.started": review, "session.ended": review, WRITTEN: send}

@@ -58,6 +58,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bootstrap_api_key: str | None = None
     #: Signs browser sessions; absent, one is made and kept in the data folder.
     secret_key: str | None = None
+    #: Where people reach the console, for links in letters and for sign-in by others; absent, this machine's web port.
+    public_url: str | None = None
+    #: An SMTP server for letters, smtp://user:password@host:587 or smtps://; absent, they go to `mail` in `data_dir`.
+    mail_url: str | None = None
+    mail_from: str = "Forecourt <forecourt@localhost>"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1
@@ -78,6 +83,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             for field in self.__struct_fields__
             if (value := getattr(self, field)) is not None
         }
+
+    @property
+    def console_url(self) -> str:
+        """Where people reach the console, without a slash at the end."""
+        return (self.public_url or f"http://localhost:{self.web_port}").rstrip("/")
 
     def secret(self) -> bytes:
         """The key that signs what browsers keep: `secret_key`, or the file in the data folder, made on first use.

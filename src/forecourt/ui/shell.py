@@ -1,9 +1,11 @@
 """The page shell: one Jinja2 environment over the templates of all rooms, and how a page becomes a response.
 
-A template is named `<room>/<file>`. The theme a person chose comes as a cookie, so that the first paint has it.
+A template is named `<room>/<file>`. The theme and the language that a person chose come as cookies, so that the first
+paint has them; who chose no language gets the one the browser asks for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote
@@ -15,11 +17,12 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from forecourt.platform.clock import Clock
-from forecourt.ui import formats
+from forecourt.ui import formats, i18n
 from forecourt.ui.assets import Assets
 
 TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
 THEME_COOKIE: Final = "theme"
+LANGUAGE_COOKIE: Final = "language"
 THEMES: Final = frozenset({"light", "dark"})
 SIGN_IN_PATH: Final = "/sign-in"
 
@@ -50,7 +53,7 @@ class Authenticate(Protocol):
 
 
 class NavItem(Struct, frozen=True, kw_only=True):
-    """One entry of the main navigation; `key` is what a page says to be the current one."""
+    """One entry of the main navigation; `key` is what a page says to be the current one, `label` is marked."""
 
     key: str
     label: str
@@ -71,10 +74,16 @@ class Shell:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
         )
+        # Which language they speak is bound to the request, not to the environment.
+        environment: Any = self._environment
+        environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
+        self._languages = i18n.Languages([folder.parent for folder in folders.values()])
         self._environment.globals.update(
-            asset=assets.address, navigation=tuple(navigation), state_words=formats.STATE_WORDS
-        )
+            asset=assets.address, navigation=tuple(navigation), browser_words=formats.browser_words,
+            languages=tuple(self._languages),
+        )  # fmt: skip
         self._environment.filters.update(
             kw=formats.kw,
             kwh=formats.kwh,
@@ -98,12 +107,21 @@ class Shell:
     ) -> Response[str]:
         """A whole page or a fragment as a response. Never stored by the browser: it holds one tenant's rows."""
         theme = connection.cookies.get(THEME_COOKIE, "")
-        content = self._environment.get_template(template).render(
-            context, theme=theme if theme in THEMES else "", viewer=viewer, current=current
-        )
+        with self.speaking(connection) as language:
+            content = self._environment.get_template(template).render(
+                context, theme=theme if theme in THEMES else "", viewer=viewer, current=current, language=language
+            )
         return Response(
             content, media_type=MediaType.HTML, status_code=status, headers={"cache-control": "private, no-store"}
         )
+
+    @contextmanager
+    def speaking(self, connection: Connection) -> Iterator[str]:
+        """What is said inside is said in the language of that connection; gives its code."""
+        chosen = connection.cookies.get(LANGUAGE_COOKIE)
+        catalogue = self._languages.choose(chosen, connection.headers.get("accept-language", ""))
+        with i18n.speaking(catalogue):
+            yield catalogue.language
 
 
 def to_sign_in(connection: Connection) -> Redirect:
