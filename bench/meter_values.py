@@ -1,7 +1,8 @@
 """CPU of the server for one durable MeterValues of a running transaction, with one value and with eight.
 
 Closed loop: 300 stations, each sends the next one when the last is answered, after the commit. Ours merges the session,
-keeps the samples, logs both directions and tells the screens; the ordinary way makes one INSERT.
+keeps the samples, logs both directions and tells the screens; the ordinary way makes one INSERT. The least that any
+gateway on our libraries can do (see `bare`) is measured beside them.
 """
 
 import asyncio
@@ -23,12 +24,15 @@ async def measure(stage: Stage) -> list[Figure]:
         ours = await _both(stage, server, crowd, first)
     async with stage.ordinary() as server, stage.crowd(server) as crowd:
         theirs = await _both(stage, server, crowd, first)
+    async with stage.bare() as server, stage.crowd(server) as crowd:
+        floor = await _both(stage, server, crowd, first)
     figures = []
     for values in VALUES:
         mine, other = ours[values], theirs[values]
         name = f"MeterValues of {values}"
         figures += [
             Figure(what=f"{name}: server CPU", unit="µs each", ours=mine[0], ordinary=other[0], goal_ratio=GOAL_RATIO),
+            Figure(what=f"{name}: the least server CPU", unit="µs each", ours=floor[values][0], ordinary=other[0]),
             Figure(what=f"{name}: PostgreSQL CPU", unit="µs each", ours=mine[1], ordinary=other[1]),
             Figure(what=f"{name}: throughput", unit="messages/s", ours=mine[2], ordinary=other[2], more_is_better=True),
         ]  # fmt: skip

@@ -175,10 +175,20 @@ class Stage:
     @asynccontextmanager
     async def ordinary(self) -> AsyncIterator[Server]:
         """The ordinary way."""
+        async with self._other("ordinary") as server:
+            yield server
+
+    @asynccontextmanager
+    async def bare(self) -> AsyncIterator[Server]:
+        """The least that our parts can do."""
+        async with self._other("bare") as server:
+            yield server
+
+    @asynccontextmanager
+    async def _other(self, name: str) -> AsyncIterator[Server]:
         port = _free_port()
-        url = self.postgres.url(ADMIN, ORDINARY_DATABASE)
-        command = [sys.executable, "-m", "bench.ordinary", str(port), url]
-        async with self._server("ordinary", port, command, dict(os.environ)) as server:
+        command = [sys.executable, "-m", f"bench.{name}", str(port), self.postgres.url(ADMIN, ORDINARY_DATABASE)]
+        async with self._server(name, port, command, dict(os.environ)) as server:
             yield server
 
     @asynccontextmanager
