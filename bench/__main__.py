@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import connections, kills, meter_values, remote, stack
+from bench import connections, kills, meter_values, pages, remote, stack
 from bench.figures import Figure, show, write
 from bench.servers import stage
 
@@ -21,6 +21,7 @@ PARTS = {
     "whole sessions": stack.measure,
     "connections": connections.measure,
     "remote commands": remote.measure,
+    "pages": pages.measure,
 }
 RESULTS = Path("bench/results/latest.json")
 #: Of the table where it goes to a file.

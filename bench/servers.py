@@ -109,7 +109,7 @@ class Stage:
     async def prepare(self) -> None:
         """Make the tables of both, an organisation and a token."""
         await asyncio.to_thread(migrate, self.postgres.admin_url, LOGIN)
-        async with await self._admin() as connection:
+        async with await self.admin() as connection:
             await connection.execute(f"CREATE DATABASE {ORDINARY_DATABASE}")
             row = await (
                 await connection.execute("INSERT INTO organisations (name) VALUES (%s) RETURNING tenant_id", (TENANT,))
@@ -120,30 +120,34 @@ class Stage:
                 "INSERT INTO tokens (tenant_id, uid_key, uid, type, status) VALUES (%s, lower(%s), %s, %s, 'accepted')",
                 (self.tenant_id, TAG, TAG, "ISO14443"),
             )
-        async with await self._admin(ORDINARY_DATABASE) as connection:
+        async with await self.admin(ORDINARY_DATABASE) as connection:
             await connection.execute(ordinary.TABLE)
 
     async def register(self, count: int) -> int:
         """Put so many new stations into the registry, known to the gateway that runs; the number of the first."""
         first, self._registered = self._registered, self._registered + count
-        async with await self._admin() as connection:
+        async with await self.admin() as connection:
             await connection.execute(
                 "INSERT INTO stations (tenant_id, identity, password_hash)"
                 " SELECT %s, 'CP' || lpad(n::text, 6, '0'), %s FROM generate_series(%s::int, %s::int) n",
                 (self.tenant_id, password_hash(SECRET.encode(), PASSWORD), first, self._registered - 1),
             )
+        await self.refresh()
+        return first
+
+    async def refresh(self) -> None:
+        """Have the gateways that run read the registry."""
         if self._gateways:
             bus = await Bus.connect(self.nats.url)
             await bus.request_all(REFRESH_SUBJECT, b"", self._gateways, REFRESH_DEADLINE_S)
             await bus.close()
-        return first
 
     async def settle(self) -> None:
         """Leave no work of before to what is measured next."""
         for database in ("forecourt", ORDINARY_DATABASE):
-            async with await self._admin(database) as connection:
+            async with await self.admin(database) as connection:
                 await connection.execute("VACUUM ANALYZE")
-        async with await self._admin() as connection:
+        async with await self.admin() as connection:
             await connection.execute("CHECKPOINT")
 
     def spent(self, server: Server) -> Spent:
@@ -153,24 +157,35 @@ class Stage:
     @asynccontextmanager
     async def gateway(self) -> AsyncIterator[Server]:
         """Ours, as it is run anywhere."""
+        async with self._ours("gateway", "FORECOURT_OCPP_PORT") as server:
+            self._gateways += 1
+            try:
+                yield server
+            finally:
+                self._gateways -= 1
+
+    @asynccontextmanager
+    async def web(self) -> AsyncIterator[Server]:
+        """Our pages and API."""
+        async with self._ours("web", "FORECOURT_WEB_PORT") as server:
+            yield server
+
+    @asynccontextmanager
+    async def _ours(self, name: str, port_variable: str) -> AsyncIterator[Server]:
         port = _free_port()
         variables = {
             "FORECOURT_DATA_DIR": str(self.folder),
             "FORECOURT_HOST": "127.0.0.1",
-            "FORECOURT_OCPP_PORT": str(port),
+            port_variable: str(port),
             "FORECOURT_DATABASE_URL": self.postgres.app_url,
             "FORECOURT_NATS_URL": self.nats.url,
             "FORECOURT_SECRET_KEY": SECRET,
             "FORECOURT_LOG_LEVEL": "warning",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
-        command = [sys.executable, "-m", "forecourt.cli", "gateway"]
-        async with self._server("gateway", port, command, kept | variables) as server:
-            self._gateways += 1
-            try:
-                yield server
-            finally:
-                self._gateways -= 1
+        command = [sys.executable, "-m", "forecourt.cli", name]
+        async with self._server(name, port, command, kept | variables) as server:
+            yield server
 
     @asynccontextmanager
     async def ordinary(self) -> AsyncIterator[Server]:
@@ -222,7 +237,8 @@ class Stage:
                 process.kill()
             await process.wait()
 
-    async def _admin(self, database: str = "forecourt") -> AsyncConnection[tuple[int, ...]]:
+    async def admin(self, database: str = "forecourt") -> AsyncConnection[tuple[int, ...]]:
+        """A connection past row-level security, each statement committed by itself."""
         return await AsyncConnection.connect(self.postgres.url(ADMIN, database), autocommit=True, connect_timeout=10)
 
 
