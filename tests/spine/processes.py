@@ -240,6 +240,22 @@ class Deployment:
                 raise
             return self.admin().execute(query.encode(), parameters).fetchall()
 
+    def places_of(self, text: str) -> set[str]:
+        """Every table with a row that has a text in any of its columns, and every log that has it in a line."""
+        tables = [
+            name
+            for (name,) in self.rows(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            )
+        ]
+        found = {
+            name
+            for name in tables
+            if self.value(f'SELECT EXISTS (SELECT FROM "{name}" t WHERE strpos(t::text, %s) > 0)', text)
+        }
+        logs = (self._folder / "log").glob("*.log*")
+        return found | {log.name for log in logs if text in log.read_text(encoding="utf-8", errors="replace")}
+
     def value(self, query: str, *parameters: Any) -> Any:
         """The one value that a query returns."""
         [[value]] = self.rows(query, *parameters)

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from forecourt.ocpp.protocol import protocol
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
-from forecourt.platform.commit import Connect, GroupCommit, Lane, Write
+from forecourt.platform.commit import Connect, GroupCommit, Lane, Outcome, Write
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway import journal
@@ -27,7 +27,7 @@ from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
-from forecourt.stations.gateway.station import Station
+from forecourt.stations.gateway.station import Held, Station
 from forecourt.stations.gateway.turn import Turns
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
@@ -37,6 +37,7 @@ from forecourt.stations.gateway.words import (
     CallRequest,
     Eviction,
 )
+from forecourt.stations.model import passwords_set_by
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,8 @@ WATCH_S = 1.0
 SIGHT_S = 30.0
 #: A drain waits this long for what is in work.
 DRAIN_DEADLINE_S = 10.0
+
+_AWAY = (psycopg.Error, ForecourtError, OSError)
 
 MESSAGES = Counter("forecourt_messages_total", "Messages of stations taken into work", ["action"])
 DEVIATIONS = Counter("forecourt_deviations_total", "Messages understood in spite of a deviation from the schema")
@@ -150,7 +153,7 @@ class Gateway:
             former.supersede()
         self.connections.add(connection)
         CONNECTED.set(len(self.connections))
-        connection.link(remote_address)
+        connection.link(remote_address, admission.proves)
         return connection
 
     @property
@@ -162,6 +165,15 @@ class Gateway:
         """Tell the gateway that held a station before that its socket is stale."""
         word = msgspec.json.encode(Eviction(identity=station.identity, epoch=epoch))
         self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word), self._errand_ended)
+
+    def passwords_changed(self, write: Write, outcome: Outcome) -> None:
+        """A write settled which password a station has: every gateway shall read it."""
+        if outcome is Outcome.STORED:
+            self._spawn(self._tell_of_passwords(), self._errand_ended)
+
+    async def _tell_of_passwords(self) -> None:
+        await self._refresh()
+        await self._publish(REFRESH_SUBJECT, b"")
 
     def _count(self, actions: collections.Counter[str], deviating: int) -> None:
         for action, number in actions.items():
@@ -196,22 +208,28 @@ class Gateway:
                 connection.supersede()
             answer = CallAnswer(offline=True)
         else:
-            try:
-                reply = await connection.ask(
-                    request.action, request.payload.encode(), request.deadline_s, request.command_id
-                )
-                answer = CallAnswer(
-                    payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description
-                )
-            except LineFull:
-                answer = CallAnswer(busy=True)
-            except LineClosed:
-                answer = CallAnswer(offline=True)
-            except AnswerLost:
-                answer = CallAnswer(lost=True)
-            except TimeoutError:
-                answer = CallAnswer(timeout=True)
+            answer = await self._ask(connection, request)
         await self._publish(reply_to, msgspec.json.encode(answer))
+
+    async def _ask(self, connection: Held, request: CallRequest) -> CallAnswer:
+        payload = request.payload.encode()
+        # A password must be known here before its station is: it may come back with it at once, and stay if it took it.
+        if passwords_set_by(request.action, payload) and not await self._refresh():
+            return CallAnswer(busy=True)
+        try:
+            reply = await connection.ask(request.action, payload, request.deadline_s, request.command_id)
+        except LineFull:
+            return CallAnswer(busy=True)
+        except LineClosed:
+            return CallAnswer(offline=True)
+        except AnswerLost:
+            return CallAnswer(lost=True)
+        except TimeoutError:
+            return CallAnswer(timeout=True)
+        return CallAnswer(
+            payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description,
+            unreadable=reply.unreadable,
+        )  # fmt: skip
 
     async def _on_evict(self, _: str, data: bytes, reply: str) -> None:
         eviction = msgspec.json.decode(data, type=Eviction)
@@ -231,11 +249,13 @@ class Gateway:
         async with self._pool.anyone() as connection:
             await connection.execute(query, parameters)
 
-    async def _refresh(self, *, everything: bool = False) -> None:
+    async def _refresh(self, *, everything: bool = False) -> bool:
         try:
             await self._read_roster(everything=everything)
-        except (psycopg.Error, ForecourtError, OSError) as fault:
+        except _AWAY as fault:
             log.warning("the roster could not be read", fault=type(fault).__name__)
+            return False
+        return True
 
     async def _read_roster(self, *, everything: bool) -> None:
         async with self._reading, self._pool.anyone() as connection:
@@ -266,7 +286,7 @@ class Gateway:
             await asyncio.sleep(RENEW_S)
             try:
                 await self._renew()
-            except (psycopg.Error, ForecourtError, OSError) as fault:
+            except _AWAY as fault:
                 log.warning("the lease could not be renewed", fault=type(fault).__name__)
 
     async def _watch_waits(self) -> None:

@@ -1,5 +1,6 @@
 """All SQL of the registry, the directory and the message log; what ingest writes is in `gateway.lanes`."""
 
+from forecourt.stations.store.passwords import forget_open_passwords, open_password, settle_password
 from forecourt.stations.store.registry import (
     Connection,
     ConnectorRow,
@@ -45,6 +46,7 @@ __all__ = [
     "find_station",
     "find_station_id",
     "finish_command",
+    "forget_open_passwords",
     "insert_command",
     "insert_site",
     "insert_station",
@@ -55,5 +57,7 @@ __all__ = [
     "list_sites",
     "list_stations",
     "lock_station",
+    "open_password",
+    "settle_password",
     "update_station",
 ]
