@@ -49,10 +49,21 @@ AWAY_LIMIT_S = 8.0
 WATCH_S = 1.0
 #: How often the directory learns when its stations were last heard.
 SIGHT_S = 30.0
+#: Sockets that are compared with the directory between two readings of the roster.
+MAX_LOOKED_AT = 5_000
+#: A former holder is told at once, by the bus. Only where it holds its socket for so long after is that word lost.
+EVICTION_GRACE_S = 10.0
 #: A drain waits this long for what is in work.
 DRAIN_DEADLINE_S = 10.0
 
 _AWAY = (psycopg.Error, ForecourtError, OSError)
+#: Of sockets held here, those whose station is linked by another one since, or by none; and which of the two it is.
+_STALE = """
+    SELECT h.station_id, l.epoch > h.epoch
+    FROM unnest(%s::bigint[], %s::bigint[]) AS h (station_id, epoch) JOIN station_links l USING (station_id)
+    WHERE CASE WHEN l.epoch > h.epoch THEN l.connected_at < now() - make_interval(secs => %s)
+        ELSE l.gateway_id IS DISTINCT FROM %s END
+    """
 
 MESSAGES = Counter("forecourt_messages_total", "Messages of stations taken into work", ["action"])
 DEVIATIONS = Counter("forecourt_deviations_total", "Messages understood in spite of a deviation from the schema")
@@ -90,6 +101,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Lock()
         self._counters: dict[str, Any] = {}
+        self._looked_at = 0
 
     # -- life
 
@@ -272,6 +284,29 @@ class Gateway:
             if everything:
                 read_at = self.clock.monotonic()
             await self._refresh(everything=everything)
+            try:
+                await self._look_for_stale()
+            except _AWAY as fault:
+                log.warning("the directory could not be read", fault=type(fault).__name__)
+
+    async def _look_for_stale(self) -> None:
+        """Close sockets that the directory gives to others, the word of it being lost, or to nobody, this gateway
+        having counted as dead: their stations connect anew. Each time it is the turn of MAX_LOOKED_AT of them."""
+        held = {each.station.station_id: each for each in self.connections if each.epoch}
+        later = sorted(number for number in held if number > self._looked_at)
+        turn = (later or sorted(held))[:MAX_LOOKED_AT]
+        if not turn:
+            return
+        self._looked_at = turn[-1]
+        async with self._pool.anyone() as connection:
+            epochs = [held[number].epoch for number in turn]
+            cursor = await connection.execute(_STALE, (turn, epochs, EVICTION_GRACE_S, self.gateway_id))
+            rows = await cursor.fetchall()
+        for station_id, elsewhere in rows:
+            if elsewhere:
+                held[station_id].supersede()
+            else:
+                held[station_id].close(1001, "lost from the directory, connect again")
 
     async def _renew(self) -> None:
         await self._once(
