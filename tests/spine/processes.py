@@ -101,7 +101,7 @@ class Program:
         """Stops it in the middle of whatever it does; returns when every thread stands still."""
         os.kill(self.pid, signal.SIGSTOP)
         async with asyncio.timeout(WAIT_S):
-            while not _frozen(self.pid):
+            while not stands_still(self.pid):
                 await asyncio.sleep(0)
 
     def thaw(self) -> None:
@@ -130,7 +130,8 @@ class Program:
         await self._child.stop(STOP_STEPS)
 
 
-def _frozen(pid: int) -> bool:
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped."""
     states = [
         (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
         for task in Path(f"/proc/{pid}/task").iterdir()
