@@ -69,7 +69,7 @@ def password_hash(secret_key: bytes, password: str | bytes) -> bytes:
     A key in hex digits is the same in either case of its letters.
     """
     raw = password.encode() if isinstance(password, str) else password
-    return keyed_digest(secret_key, "station", raw.lower() if _HEX_KEY.fullmatch(raw) else raw)
+    return keyed_digest(secret_key, "station", _canonical(raw))
 
 
 def find_password(secret_key: bytes, given: bytes, kept: Sequence[bytes]) -> int | None:
@@ -78,14 +78,19 @@ def find_password(secret_key: bytes, given: bytes, kept: Sequence[bytes]) -> int
     A station that was given its key in hex digits sends the digits, or the bytes they stand for (OCTT 1.6 TC_085). Both
     are equally hard to guess. Digests made of digits as they were typed are known as well.
     """
-    forms = [password_hash(secret_key, given), keyed_digest(secret_key, "station", given)]
+    forms = {given, _canonical(given)}
     if len(given) in KEY_BYTES:
-        digits = given.hex()
-        forms += [keyed_digest(secret_key, "station", form) for form in (digits, digits.upper())]
-    for place, digest in enumerate(kept):
-        if any(hmac.compare_digest(form, digest) for form in forms):
+        digits = given.hex().encode()
+        forms |= {digits, digits.upper()}
+    digests = [keyed_digest(secret_key, "station", form) for form in forms]
+    for place, wanted in enumerate(kept):
+        if any(hmac.compare_digest(digest, wanted) for digest in digests):
             return place
     return None
+
+
+def _canonical(password: bytes) -> bytes:
+    return password.lower() if _HEX_KEY.fullmatch(password) else password
 
 
 def passwords_set_by(action: str, payload: bytes) -> list[str]:
