@@ -202,3 +202,35 @@ async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(ho
     assert secret not in str(answers)
     assert house.deployment.places_of("[redacted]") >= {"messages", "commands", "audit"}
     assert house.deployment.places_of(secret) == set()
+
+
+async def test_a_station_that_took_a_password_from_a_web_process_that_was_killed_is_not_locked_out(
+    house: House,
+) -> None:
+    made = await house.ask("POST", "/stations", {"id": "CP1", "security_profile": 1}, status=201)
+    given = "given-by-one-that-died"
+    call = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": given}}
+    [web] = [program for program in house.deployment.programs if program.name.startswith("web")]
+    async with house.station("CP1", made["password"]) as station:
+        await station.call("Heartbeat", {})
+        calling = asyncio.create_task(house.ask("POST", "/stations/CP1/calls", call))
+        asked = await station.next_ask()
+        await web.kill()
+        await station.link.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
+        with pytest.raises(httpx.TransportError):
+            await calling
+        assert "currentTime" in await station.call("Heartbeat", {})
+    async with house.station("CP1", given) as station:
+        assert "currentTime" in await station.call("Heartbeat", {})
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while await is_let_in(house, "CP1", made["password"]):
+            await asyncio.sleep(0.05)
+    assert await is_let_in(house, "CP1", given)
+
+
+async def is_let_in(house: House, identity: str, password: str) -> bool:
+    try:
+        async with house.station(identity, password):
+            return True
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code != 401
