@@ -5,7 +5,7 @@ from time import perf_counter
 
 from bench import words
 from bench.figures import Figure
-from bench.servers import Stage
+from bench.servers import SECRET, Stage
 from forecourt.ocpp.neutral import StopCharging
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -47,7 +47,7 @@ async def _ask(stage: Stage, first: int, count: int) -> list[float]:
     waits: list[float] = []
     bus = await Bus.connect(stage.nats.url)
     async with Pool(stage.postgres.app_url, "forecourt_app", size=4) as pool:
-        commander = Commander(pool, bus, SystemClock())
+        commander = Commander(pool, bus, SystemClock(), secret_key=SECRET.encode())
 
         async def one(number: int) -> None:
             began = perf_counter()

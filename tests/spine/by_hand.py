@@ -13,7 +13,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.simulator.fleet import password
 from forecourt.stations.commands import Commander
-from tests.spine.processes import STATIONS_SECRET, WAIT_S, Deployment
+from tests.spine.processes import SECRET, STATIONS_SECRET, WAIT_S, Deployment
 from tests.stations.gateway.conftest import StationClient
 
 
@@ -40,7 +40,7 @@ async def web(deployment: Deployment) -> AsyncIterator[tuple[Commander, Bus, Poo
     bus = await Bus.connect(deployment.nats_url)
     try:
         async with Pool(deployment.database_url, "forecourt_app", size=2) as pool:
-            yield Commander(pool, bus, SystemClock()), bus, pool
+            yield Commander(pool, bus, SystemClock(), secret_key=SECRET.encode()), bus, pool
     finally:
         await bus.close()
 

@@ -27,7 +27,7 @@ from forecourt.platform.embedded.process import processes_in
 from forecourt.platform.migrate import migrate
 from forecourt.simulator.faults import random_cut
 from tests.spine.load import TOKENS, Load, describe
-from tests.spine.processes import WAIT_S, Deployment, Program, free_port, until
+from tests.spine.processes import WAIT_S, Deployment, Program, free_port, stands_still, until
 
 log = structlog.get_logger(__name__)
 
@@ -258,6 +258,23 @@ class Plant:
                 os.kill(pid, signal.SIGKILL)
         await asyncio.wait_for(self.postgres.wait(), WAIT_S)
 
+    @asynccontextmanager
+    async def frozen_postgres(self) -> AsyncIterator[None]:
+        """PostgreSQL with all its processes standing still: it is there, takes connections, and never says a word."""
+        folder = self._folder / "postgres"
+        try:
+            # The first of them before the others, so that it makes no more.
+            os.kill(self.postgres.pid, signal.SIGSTOP)
+            await until(lambda: _all_stand_still([self.postgres.pid]), "PostgreSQL stands still")
+            for pid in processes_in(folder):
+                os.kill(pid, signal.SIGSTOP)
+            await until(lambda: _all_stand_still(processes_in(folder)), "all of PostgreSQL stands still")
+            yield
+        finally:
+            for pid in processes_in(folder):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     async def repair(self) -> None:
         """Do what a supervisor does: start again whatever has ended."""
         if not self.postgres.running:
@@ -293,6 +310,10 @@ class Plant:
         with contextlib.suppress(AssertionError):
             await until(lambda: not waiting(), "every station is served again")
         assert not waiting(), "these stations are not served:\n" + "\n".join(waiting())
+
+
+def _all_stand_still(pids: Iterable[int]) -> bool:
+    return all(stands_still(pid) for pid in pids)
 
 
 def unread(ports: Iterable[int]) -> set[int]:

@@ -101,7 +101,7 @@ class Program:
         """Stops it in the middle of whatever it does; returns when every thread stands still."""
         os.kill(self.pid, signal.SIGSTOP)
         async with asyncio.timeout(WAIT_S):
-            while not _frozen(self.pid):
+            while not stands_still(self.pid):
                 await asyncio.sleep(0)
 
     def thaw(self) -> None:
@@ -130,7 +130,8 @@ class Program:
         await self._child.stop(STOP_STEPS)
 
 
-def _frozen(pid: int) -> bool:
+def stands_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped."""
     states = [
         (task / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
         for task in Path(f"/proc/{pid}/task").iterdir()
@@ -239,6 +240,22 @@ class Deployment:
             if self._admin is not None and not self._admin.broken:
                 raise
             return self.admin().execute(query.encode(), parameters).fetchall()
+
+    def places_of(self, text: str) -> set[str]:
+        """Every table with a row that has a text in any of its columns, and every log that has it in a line."""
+        tables = [
+            name
+            for (name,) in self.rows(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            )
+        ]
+        found = {
+            name
+            for name in tables
+            if self.value(f'SELECT EXISTS (SELECT FROM "{name}" t WHERE strpos(t::text, %s) > 0)', text)
+        }
+        logs = (self._folder / "log").glob("*.log*")
+        return found | {log.name for log in logs if text in log.read_text(encoding="utf-8", errors="replace")}
 
     def value(self, query: str, *parameters: Any) -> Any:
         """The one value that a query returns."""

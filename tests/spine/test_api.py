@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 import pytest_asyncio
 import websockets
 
@@ -164,3 +165,72 @@ async def test_a_pending_station_is_accepted_by_the_api_and_a_new_password_count
         await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
     async with house.station("CP1", "second-password-0002") as station:
         assert (await boot(station))["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(house: House, protocol: str) -> None:
+    secret = "5ecre7" * 6
+    made = await house.ask("POST", "/stations", {"id": "CP1", "security_profile": 1}, status=201)
+    call: dict[str, Any] = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": secret}}
+    result: dict[str, Any] = {"status": "Accepted"}
+    if protocol != "ocpp1.6":
+        variable = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+        call = {"action": "SetVariables", "payload": {"setVariableData": [variable | {"attributeValue": secret}]}}
+        result = {"setVariableResult": [variable | {"attributeStatus": "Accepted"}]}
+    answers = []
+    async with house.station("CP1", made["password"], protocol) as station:
+        await station.call("Heartbeat", {})
+        calling = asyncio.create_task(house.ask("POST", "/stations/CP1/calls", call))
+        asked = await station.next_ask()
+        assert secret in json.dumps(asked)
+        await station.link.send(json.dumps([3, asked[1], result]))
+        answers.append(await calling)
+        assert answers[0]["result"] == result
+        assert "currentTime" in await station.call("Heartbeat", {})
+        wrong = call | {"payload": call["payload"] | {"surplus": secret}}
+        answers.append(await house.ask("POST", "/stations/CP1/calls", wrong, status=422))
+        with pytest.raises(websockets.InvalidStatus):
+            async with house.station("CP1", made["password"], protocol):
+                pass
+    async with house.station("CP1", secret, protocol) as station:
+        assert "currentTime" in await station.call("Heartbeat", {})
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while len(messages := (await house.ask("GET", "/stations/CP1/messages"))["items"]) < 5:
+            await asyncio.sleep(0.05)
+    answers += [messages, await house.ask("GET", "/stations/CP1/commands"), await house.ask("GET", "/stations/CP1")]
+    assert "[redacted]" in str(answers)
+    assert secret not in str(answers)
+    assert house.deployment.places_of("[redacted]") >= {"messages", "commands", "audit"}
+    assert house.deployment.places_of(secret) == set()
+
+
+async def test_a_station_that_took_a_password_from_a_web_process_that_was_killed_is_not_locked_out(
+    house: House,
+) -> None:
+    made = await house.ask("POST", "/stations", {"id": "CP1", "security_profile": 1}, status=201)
+    given = "given-by-one-that-died"
+    call = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": given}}
+    [web] = [program for program in house.deployment.programs if program.name.startswith("web")]
+    async with house.station("CP1", made["password"]) as station:
+        await station.call("Heartbeat", {})
+        calling = asyncio.create_task(house.ask("POST", "/stations/CP1/calls", call))
+        asked = await station.next_ask()
+        await web.kill()
+        await station.link.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
+        with pytest.raises(httpx.TransportError):
+            await calling
+        assert "currentTime" in await station.call("Heartbeat", {})
+    async with house.station("CP1", given) as station:
+        assert "currentTime" in await station.call("Heartbeat", {})
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        while await is_let_in(house, "CP1", made["password"]):
+            await asyncio.sleep(0.05)
+    assert await is_let_in(house, "CP1", given)
+
+
+async def is_let_in(house: House, identity: str, password: str) -> bool:
+    try:
+        async with house.station(identity, password):
+            return True
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code != 401

@@ -52,6 +52,45 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_stations_kee
 
 
 @pytest.mark.kill
+async def test_while_postgresql_stands_still_stations_are_sent_away_with_what_they_have_to_say_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    async with plant(tmp_path, seed=5) as made:
+        load = made.load
+        async with made.frozen_postgres():
+            # It refuses nobody and answers nobody, so each station is let in, waits and is sent away.
+            waiting = {station.identity for station in load.stations}
+
+            def sent_away() -> bool:
+                waiting.difference_update(station.identity for station in load.stations if not station.link.online)
+                return not waiting
+
+            await until(sent_away, "each is sent away", AWAY_WITHIN_S)
+            # All that was on its way to a station when PostgreSQL stopped has arrived: its socket is closed since.
+            acknowledged = load.acknowledged()
+            assert load.counts.call_errors == 0
+
+            # At last the gateways give it up, and turn everybody away.
+            await until(
+                lambda: not any(station.link.online for station in load.stations), "nobody is let in", AWAY_WITHIN_S
+            )
+            refused = load.counts.connects_refused
+            await until(lambda: load.counts.connects_refused > refused + len(load.stations), "all are turned away")
+            assert load.acknowledged() == acknowledged
+            assert load.counts.call_errors == 0
+            queued = sum(len(station.link.queue) for station in load.stations)
+            assert queued > len(load.stations)
+
+        await made.flows()
+        await load.finish()
+        assert all(gateway.running for gateway in made.gateways)
+        assert made.worker.running
+        assert made.complaints() == []
+        told = books.check(made.deployment, load)
+        assert told.messages > len(acknowledged) + queued
+
+
+@pytest.mark.kill
 async def test_while_nats_is_away_cars_charge_and_commands_fail_clearly_and_both_go_on_after(tmp_path: Path) -> None:
     async with plant(tmp_path, seed=4) as made, web(made.deployment) as (commander, bus, _):
         tenant_id = made.deployment.tenant()

@@ -188,6 +188,23 @@ async def ask_directly(pair: Pair) -> CallAnswer:
     return msgspec.json.decode(data, type=CallAnswer)
 
 
+async def test_with_the_bus_away_a_stale_socket_is_found_by_the_directory(servers: Servers, tmp_path: Path) -> None:
+    with servers.database() as database:
+        async with (
+            EmbeddedNats(tmp_path) as nats,
+            Deployment(
+                tmp_path, database_url=database.url, admin_url=database.admin_url, nats_url=nats.url
+            ) as deployment,
+            two_gateways(deployment) as pair,
+            connected(pair.ports[0], STATION, "ocpp1.6") as first,
+        ):
+            await nats.stop()
+            async with connected(pair.ports[1], STATION, "ocpp1.6") as second:
+                await has_closed(first)
+                assert pair.holder() == (pair.gateways[1].gateway_id, 2)
+                assert "currentTime" in await second.call("Heartbeat", {})
+
+
 async def test_a_command_under_way_fails_at_once_when_its_station_turns_up_elsewhere(deployment: Deployment) -> None:
     async with two_gateways(deployment) as pair, connected(pair.ports[0], STATION, "ocpp2.0.1") as first:
         asking = pair.ask()

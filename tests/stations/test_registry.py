@@ -1,6 +1,6 @@
 """Sites and stations over HTTP: who may connect and how they are."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -212,6 +212,33 @@ async def test_a_held_station_shows_its_connectors_and_one_word_for_all(house: H
         connection.execute("UPDATE gateways SET lease_until = now() WHERE gateway_id = %s", (gateway,))
         lost = (await client.get(f"{STATIONS}/{made['id']}")).json()
         assert (lost["connected"], lost["state"]) == (False, "Offline")
+        assert shown["disconnected_at"] is None
+        row = connection.execute("SELECT lease_until FROM gateways WHERE gateway_id = %s", (gateway,)).fetchone()
+        assert row == (datetime.fromisoformat(lost["disconnected_at"]),)
+
+
+async def test_a_password_that_a_call_left_open_counts_as_one_until_another_is_given(
+    house: House, tenant: Tenant
+) -> None:
+    made = await a_station(tenant, f"open-{tenant.tenant_id}", security_profile=0)
+    assert made["has_password"] is False
+    with house.admin() as connection:
+        connection.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome, password_hash)"
+            " SELECT tenant_id, station_id, 'ChangeConfiguration', '{}', 'test', now(), 'timeout', %s FROM stations"
+            " WHERE identity = %s",
+            (password_hash(SECRET.encode(), "given by a call"), made["id"]),
+        )
+        client, path = await tenant.client(), f"{STATIONS}/{made['id']}"
+        # Were one made now, the station that took the other would be locked out.
+        changed = (await client.patch(path, json={"security_profile": 1})).json()
+        assert changed["has_password"] is True
+        assert "password" not in changed
+        query = "SELECT count(*) FROM commands WHERE tenant_id = %s AND password_hash IS NOT NULL"
+        assert connection.execute(query, (tenant.tenant_id,)).fetchone() == (1,)
+        await client.patch(path, json={"password": "given by hand"})
+        assert connection.execute(query, (tenant.tenant_id,)).fetchone() == (0,)
+        assert stored(house, made["id"])[0] == password_hash(SECRET.encode(), "given by hand")
 
 
 async def test_more_than_one_page_of_stations_is_walked_without_gap_or_double(house: House, tenant: Tenant) -> None:

@@ -233,6 +233,7 @@ class Registry:
             connected=self.fleet.cells[f"station.{identity}.state"] != "Offline",
             protocol="ocpp2.0.1",
             connected_at=self.fleet.now - timedelta(hours=7),
+            disconnected_at=None,
             last_seen_at=row.last_seen_at,
         )
 

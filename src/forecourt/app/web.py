@@ -46,7 +46,7 @@ def create_app(
     `db` is a pool of role forecourt_app; `access` is made unless screens already share one.
     """
     secret = settings.secret()
-    commander = Commander(db, bus, clock)
+    commander = Commander(db, bus, clock, secret_key=secret)
     access = access or Access(db, secret, clock)
 
     async def refresher() -> None:

@@ -114,8 +114,16 @@ def compose(
     async def tend_message_log(timestamp: int) -> None:
         await stations.tend_message_log()
 
+    async def tend_directory(timestamp: int) -> None:
+        await stations.tend_directory()
+
+    async def end_abandoned_commands(timestamp: int) -> None:
+        await stations.end_abandoned_commands()
+
     review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
     app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
+    app.periodic(cron="* * * * *")(app.task(name="stations.tend_directory")(tend_directory))
+    app.periodic(cron="* * * * *")(app.task(name="stations.end_abandoned_commands")(end_abandoned_commands))
     app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
     send: Any = app.task(name="mail.send", retry=RETRY)(mail.send)
     return app, {"session.started": review, "session.ended": review, WRITTEN: send}

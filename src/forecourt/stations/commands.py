@@ -2,11 +2,16 @@
 
 Every call is recorded before it is sent and its outcome after; one that gets no answer in time has an unknown outcome,
 which is recorded when the answer comes late.
+
+A password that a call gives to a station is let in from before the call is sent, because the station may use it before
+we learn that it took it. Which one holds is settled by the answer, by a connection with the new one, or by hand.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from forecourt.ocpp.faults import CallFault
@@ -19,6 +24,9 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.stations import store
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
+from forecourt.stations.model import password_hash, password_taken, passwords_set_by
+
+log = structlog.get_logger(__name__)
 
 #: How long a station has to answer.
 CALL_DEADLINE_S = 30.0
@@ -26,6 +34,8 @@ CALL_DEADLINE_S = 30.0
 BUS_GRACE_S = 2.0
 #: How long a change of the roster waits for every gateway to have read it.
 REFRESH_DEADLINE_S = 2.0
+#: Passwords of one station that may be open: given by calls of which nobody knows whether the station obeyed.
+MAX_OPEN_PASSWORDS = 4
 
 
 class StationUnknown(ForecourtError):
@@ -70,6 +80,14 @@ class StationBusy(ForecourtError):
     code = "station-busy"
 
 
+class PasswordOpen(ForecourtError):
+    """A change of this station's password is under way, or several have an unknown outcome; this one was not sent. Wait
+    for the answer, or settle it by giving the registry the password that the station has."""
+
+    status = 409
+    code = "password-open"
+
+
 class CallInvalid(ForecourtError):
     """The payload does not fit the message's schema in the station's version. Correct what is named."""
 
@@ -96,19 +114,23 @@ class Refused(Struct, frozen=True, kw_only=True):
 class Commander:
     """Owns the way from a verb to a station and back."""
 
-    def __init__(self, pool: Pool, bus: Bus, clock: Clock, deadline_s: float = CALL_DEADLINE_S) -> None:
+    def __init__(
+        self, pool: Pool, bus: Bus, clock: Clock, deadline_s: float = CALL_DEADLINE_S, *, secret_key: bytes
+    ) -> None:
         self._pool = pool
         self._bus = bus
         self._clock = clock
         self._deadline_s = deadline_s
+        self._secret_key = secret_key
 
     async def call(
         self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True
     ) -> Answered | Refused:
         """Call a station with a payload of its version, checked against the schema.
 
-        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, BusAway, StationLost, StationTimeout
-        after CALL_DEADLINE_S.
+        One that sets the station's password changes the registry as well (2.0.1 A01, and its like for 1.6).
+        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, PasswordOpen, BusAway, StationLost,
+        StationTimeout after CALL_DEADLINE_S.
         """
         holder = await self._find(tenant_id, identity)
         version = self._held(holder)
@@ -160,22 +182,26 @@ class Commander:
     async def _send(
         self, tenant_id: int, identity: str, holder: store.Holder, action: str, payload: bytes, asked_by: str
     ) -> Answered | Refused:
-        kept = journal.redact(action, payload).decode()
-        async with self._pool.tenant(tenant_id) as connection:
-            command_id = await store.insert_command(
-                connection, tenant_id, holder.station_id, action, kept, asked_by, self._clock.now()
-            )
+        passwords = passwords_set_by(action, payload)
+        if len(passwords) > 1:
+            raise CallInvalid("The call sets the station's password twice: which one it would have can't be told.")
+        command_id = await self._enter(tenant_id, holder.station_id, action, payload, asked_by, passwords)
         request = CallRequest(
             identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
             deadline_s=self._deadline_s, command_id=command_id,
         )  # fmt: skip
         try:
+            if passwords:
+                await self.refresh()
             answer = await self._carry(holder, request)
         except BusAway as away:
             answer = CallAnswer(error_code=away.code, description=away.detail)
-            await self._record(tenant_id, command_id, action, answer)
+            await self._record(tenant_id, command_id, action, answer, None)
             raise
-        await self._record(tenant_id, command_id, action, answer)
+        taken = _taken(action, answer) if passwords else None
+        await self._record(tenant_id, command_id, action, answer, taken)
+        if taken is not None:
+            await self._tell_gateways()
         if answer.offline:
             raise StationOffline(command_id=command_id)
         if answer.busy:
@@ -191,6 +217,35 @@ class Commander:
             )
         return Answered(command_id=command_id, result=content)
 
+    async def _enter(
+        self, tenant_id: int, station_id: int, action: str, payload: bytes, asked_by: str, passwords: list[str]
+    ) -> str:
+        """Record a call about to be sent, and let in the password that it sets; the id of the record."""
+        kept = journal.redact(action, payload).decode()
+        now = self._clock.now()
+        async with self._pool.tenant(tenant_id) as connection:
+            command_id = await store.insert_command(connection, tenant_id, station_id, action, kept, asked_by, now)
+            for password in passwords:
+                under_way_s = REFRESH_DEADLINE_S + self._deadline_s + BUS_GRACE_S
+                if not await store.open_password(
+                    connection,
+                    tenant_id,
+                    station_id,
+                    command_id,
+                    password_hash(self._secret_key, password),
+                    sent_since=now - timedelta(seconds=under_way_s),
+                    most=MAX_OPEN_PASSWORDS,
+                ):
+                    raise PasswordOpen
+        return command_id
+
+    async def _tell_gateways(self) -> None:
+        try:
+            await self.refresh()
+        except ForecourtError as fault:
+            # What was stored stands; gateways that were not told read it at their next poll.
+            log.warning("gateways could not be told of a password", code=fault.code)
+
     async def _carry(self, holder: store.Holder, request: CallRequest) -> CallAnswer:
         subject = CALL_SUBJECT.format(gateway_id=holder.gateway_id)
         try:
@@ -201,7 +256,9 @@ class Commander:
             return CallAnswer(timeout=True)
         return msgspec.json.decode(data, type=CallAnswer)
 
-    async def _record(self, tenant_id: int, command_id: str, action: str, answer: CallAnswer) -> None:
+    async def _record(
+        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None
+    ) -> None:
         if answer.offline:
             outcome = "offline"
         elif answer.timeout or answer.busy or answer.lost:
@@ -215,3 +272,14 @@ class Commander:
             kept = journal.redact(action, answer.payload.encode()).decode()
         async with self._pool.tenant(tenant_id) as connection:
             await store.finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
+            if taken is not None:
+                await store.settle_password(connection, command_id, taken=taken)
+
+
+def _taken(action: str, answer: CallAnswer) -> bool | None:
+    """Whether the station has the password it was sent; None where it may have it or not."""
+    if answer.offline or answer.busy:
+        return False
+    if answer.timeout or answer.lost or answer.unreadable:
+        return None
+    return False if answer.error_code is not None else password_taken(action, answer.payload.encode())

@@ -1,10 +1,10 @@
-"""Housekeeping of the message log.
+"""Housekeeping: the message log, and what gateways and web processes that died left behind.
 
 Making and dropping a partition locks the log against its writers, and a lock that waits for one slow reader holds up
 all who come after it. So each is a transaction of its own, which gives up soon and is tried again at the next run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, LiteralString
@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.stations import store
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,13 @@ KEEP_BYTES = 20 * 1024**3
 LOCK_TIMEOUT_MS = 1_000
 #: Messages without a partition of their own that are deleted in one transaction.
 STRAYS_AT_ONCE = 20_000
+#: A gateway whose lease ran out this long ago is dead: its stations are unlinked from it, and it is forgotten. One that
+#: was only frozen finds out by itself and lets its stations connect anew.
+GATEWAY_GONE_S = 60.0
+#: A command that is this old and still counts as sent was asked by a process that died: nobody waits for so long.
+COMMAND_ABANDONED_S = 300.0
+#: Rows that such housekeeping changes in one transaction.
+ROWS_AT_ONCE = 1_000
 
 
 #: How to begin a transaction that commits on leaving.
@@ -67,6 +75,33 @@ class StationJobs:
         if dropped:
             log.info("days of the message log were dropped", partitions=dropped)
         return dropped
+
+    async def tend_directory(self) -> int:
+        """Clean the directory of gateways that died; how many stations were unlinked."""
+        unlinked = await self._all(lambda conn: store.unlink_from_the_dead(conn, GATEWAY_GONE_S, ROWS_AT_ONCE))
+        removed = await self._all(lambda conn: store.remove_dead_gateways(conn, GATEWAY_GONE_S, ROWS_AT_ONCE))
+        if unlinked or removed:
+            log.info("the directory was cleaned of dead gateways", gateways=removed, stations=unlinked)
+        return unlinked
+
+    async def end_abandoned_commands(self) -> int:
+        """End the commands of processes that died while they waited, as of unknown outcome; how many."""
+        now = self._clock.now()
+        before = now - timedelta(seconds=COMMAND_ABANDONED_S)
+        ended = await self._all(lambda conn: store.end_abandoned_commands(conn, before, now, ROWS_AT_ONCE))
+        if ended:
+            log.info("commands that nobody waits for were ended", commands=ended)
+        return ended
+
+    async def _all(self, step: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
+        """Repeat a step that changes ROWS_AT_ONCE rows at the most, each time in a transaction of its own."""
+        changed = 0
+        while True:
+            async with self._pool.anyone() as connection:
+                done = await step(connection)
+            changed += done
+            if done < ROWS_AT_ONCE:
+                return changed
 
     async def _drop_beyond_budget(self, today: date) -> list[str]:
         """Drop days that are too old, then the oldest until the volume fits; never today."""

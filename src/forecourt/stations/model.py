@@ -1,7 +1,11 @@
 """What a station is, in words and rules without I/O."""
 
+import hmac
+import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from forecourt.platform.digest import keyed_digest
 
@@ -44,6 +48,97 @@ def station_state(connected: bool, connector_states: Sequence[str]) -> str:
     return min(known, key=_RANK.__getitem__, default="Available")
 
 
+#: Bytes of the key that an AuthorizationKey writes in hex digits (OCPP 1.6 security white paper, A00.FR.205).
+KEY_BYTES: Final = range(16, 21)
+_HEX_KEY: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,20}")
+#: What a station says of a password that it was given: 1.6 ConfigurationStatus and 2.x SetVariableStatus. It has the
+#: new one, or still the old one; whatever else it says (RebootRequired), either may come.
+_TAKEN: Final = {
+    "Accepted": True,
+    "Rejected": False,
+    "NotSupported": False,
+    "UnknownComponent": False,
+    "UnknownVariable": False,
+    "NotSupportedAttributeType": False,
+}
+
+
 def password_hash(secret_key: bytes, password: str | bytes) -> bytes:
-    """What the database and the gateways keep of a station's password: 32 bytes, keyed with the deployment's secret."""
-    return keyed_digest(secret_key, "station", password)
+    """What the database and the gateways keep of a station's password: 32 bytes, keyed with the deployment's secret.
+
+    A key in hex digits is the same in either case of its letters.
+    """
+    raw = password.encode() if isinstance(password, str) else password
+    return keyed_digest(secret_key, "station", _canonical(raw))
+
+
+def find_password(secret_key: bytes, given: bytes, kept: Sequence[bytes]) -> int | None:
+    """Which of the digests `kept` the password of a Basic header fits; None if it fits none.
+
+    A station that was given its key in hex digits sends the digits, or the bytes they stand for (OCTT 1.6 TC_085). Both
+    are equally hard to guess. Digests made of digits as they were typed are known as well.
+    """
+    forms = {given, _canonical(given)}
+    if len(given) in KEY_BYTES:
+        digits = given.hex().encode()
+        forms |= {digits, digits.upper()}
+    digests = [keyed_digest(secret_key, "station", form) for form in forms]
+    for place, wanted in enumerate(kept):
+        if any(hmac.compare_digest(digest, wanted) for digest in digests):
+            return place
+    return None
+
+
+def _canonical(password: bytes) -> bytes:
+    return password.lower() if _HEX_KEY.fullmatch(password) else password
+
+
+def passwords_set_by(action: str, payload: bytes) -> list[str]:
+    """The station passwords that a call sets: AuthorizationKey of 1.6, SecurityCtrlr.BasicAuthPassword of 2.x (A01).
+
+    Names are compared without case, as stations do. Empty for every other call, and for a payload that is no such one.
+    """
+    if action == "ChangeConfiguration":
+        asked = _decoded(payload)
+        named = _text(asked, "key") == "authorizationkey"
+        return [asked["value"]] if named and isinstance(asked.get("value"), str) else []
+    if action != "SetVariables":
+        return []
+    values = [each.get("attributeValue") for each in _password_items(payload, "setVariableData")]
+    return [value for value in values if isinstance(value, str)]
+
+
+def password_taken(action: str, answer: bytes) -> bool | None:
+    """Whether a station has the password that such a call gave it, by its CALLRESULT. None: it may have it or not."""
+    if action == "ChangeConfiguration":
+        statuses = [_decoded(answer).get("status")]
+    else:
+        statuses = [each.get("attributeStatus") for each in _password_items(answer, "setVariableResult")]
+    return _TAKEN.get(statuses[0]) if len(statuses) == 1 and isinstance(statuses[0], str) else None
+
+
+def _password_items(payload: bytes, name: str) -> list[dict[str, Any]]:
+    """Those items of a SetVariables request or response that are about the password."""
+    items = _decoded(payload).get(name)
+    return [
+        item
+        for item in (items if isinstance(items, list) else ())
+        if isinstance(item, dict)
+        and _text(item.get("component"), "name") == "securityctrlr"
+        and _text(item.get("variable"), "name") == "basicauthpassword"
+        and item.get("attributeType", "Actual") == "Actual"
+    ]
+
+
+def _decoded(payload: bytes) -> dict[str, Any]:
+    try:
+        decoded = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _text(of: Any, name: str) -> str:
+    """A text of an object in lower case; empty where there is none."""
+    value = of.get(name) if isinstance(of, dict) else None
+    return value.lower() if isinstance(value, str) else ""

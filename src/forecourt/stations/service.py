@@ -104,7 +104,8 @@ async def create_station(
 async def change_station(
     conn: Connection, actor: Actor, secret_key: bytes, identity: str, changes: Mapping[str, Any]
 ) -> tuple[StationRow, str | None]:
-    """Changes what is named: columns of the registry, `site`, `password`.
+    """Changes what is named: columns of the registry, `site`, `password`. A password given here is the only one let in:
+    whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
     Raises StationUnknown, SiteRefused.
@@ -121,6 +122,7 @@ async def change_station(
         password = made = secrets.token_hex(PASSWORD_BYTES)
     if password is not None:
         columns["password_hash"] = password_hash(secret_key, password)
+        await store.forget_open_passwords(conn, actor.tenant_id, identity)
     if columns:
         await store.update_station(conn, actor.tenant_id, identity, columns)
         detail = {name: value for name, value in changes.items() if name != "password"}

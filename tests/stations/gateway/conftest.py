@@ -110,10 +110,16 @@ class Rig:
 
     @asynccontextmanager
     async def station(
-        self, identity: str, *protocols: str, password: str = PASSWORD, user: str | None = None, path: str = "/ocpp/"
+        self,
+        identity: str,
+        *protocols: str,
+        password: str | bytes = PASSWORD,
+        user: str | None = None,
+        path: str = "/ocpp/",
     ) -> AsyncIterator[StationClient]:
         """A connected station."""
-        credentials = base64.b64encode(f"{user or identity}:{password}".encode()).decode()
+        secret = password.encode() if isinstance(password, str) else password
+        credentials = base64.b64encode((user or identity).encode() + b":" + secret).decode()
         async with websockets.connect(
             f"ws://127.0.0.1:{self.port}{path}{identity}",
             subprotocols=[websockets.Subprotocol(name) for name in protocols or ("ocpp1.6",)],

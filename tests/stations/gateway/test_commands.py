@@ -20,7 +20,7 @@ from forecourt.stations.commands import (
     StationTimeout,
     StationUnknown,
 )
-from tests.stations.gateway.conftest import Rig, StationClient
+from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
 DEADLINE_S = 20.0
@@ -49,7 +49,7 @@ async def obey(station: StationClient, result: object) -> list[object]:
 async def test_remote_start_and_stop_are_lowered_to_each_version_and_their_answers_lifted(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S)
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
     start = StartCharging(token=Token(uid="TAG1"), remote_start_id=77, evse=1)
     stop = StopCharging(transaction_id="42")
     for version, action, other in (
@@ -80,7 +80,7 @@ async def test_remote_start_and_stop_are_lowered_to_each_version_and_their_answe
 async def test_an_offline_station_is_told_at_once_and_an_unknown_one_is_not_there(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S)
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     with pytest.raises(StationOffline):
         await commander.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test")
@@ -100,7 +100,7 @@ async def test_an_offline_station_is_told_at_once_and_an_unknown_one_is_not_ther
 
 
 async def test_a_payload_beside_the_schema_is_refused_before_anything_is_sent(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S)
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -115,7 +115,7 @@ async def test_a_payload_beside_the_schema_is_refused_before_anything_is_sent(ri
 async def test_calls_to_one_station_go_one_after_the_other_and_errors_come_back_as_such(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S)
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -141,7 +141,7 @@ async def test_calls_to_one_station_go_one_after_the_other_and_errors_come_back_
 
 
 async def test_an_answer_after_the_deadline_is_recorded_with_its_command(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), 0.2)
+    commander = Commander(pool, bus, SystemClock(), 0.2, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -155,7 +155,7 @@ async def test_an_answer_after_the_deadline_is_recorded_with_its_command(rig: Ri
 
 
 async def test_secrets_are_kept_neither_in_the_message_log_nor_with_the_command(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S)
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
     secret = "hunter2hunter2hunter2"
     await rig.register("CP1")
     await rig.register("CP2")

@@ -5,6 +5,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from forecourt.platform.bus import Bus
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
@@ -223,3 +225,16 @@ async def test_screens_hear_of_a_fault_with_its_code_and_of_a_car_that_charges(r
     [(session_id,)] = rig.rows("SELECT session_id::text FROM sessions")
     assert heard["station.CP1.session_id"] == session_id
     await bus.close()
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+async def test_a_certificate_that_nobody_can_sign_is_refused_each_time_and_nothing_follows(
+    rig: Rig, version: str
+) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1", version) as station:
+        for _ in range(3):
+            assert (await station.call("SignCertificate", {"csr": "a request"}))["status"] == "Rejected"
+        assert "currentTime" in await station.call("Heartbeat", {})
+        assert station.asked == []
+    assert rig.rows("SELECT count(*) FROM commands") == [(0,)]

@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,9 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from forecourt.stations.gateway.roster import Admission, Refusal
 from forecourt.stations.gateway.transport import AiohttpServer, PicowsServer, carrier, server_tls
-from tests.stations.gateway.conftest import PASSWORD, Rig, StationClient, free_port
+from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, Rig, StationClient, free_port
 from tests.stations.gateway.test_sessions_over_sockets import boot
+
+LOCALHOST = (x509.DNSName("localhost"),)
 
 
 class Authority:
@@ -29,17 +34,25 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = self._write(f"{name}.pem", self._sign(self._name, self._key.public_key(), ca=True))
 
-    def issue(self, common_name: str, *, days: int = 1) -> tuple[str, str]:
-        """Certificate and key files for a name, valid until `days` from now."""
+    def issue(self, common_name: str, *names: x509.GeneralName, days: int = 1) -> tuple[str, str]:
+        """Certificate and key files for a name and alternative ones, valid until `days` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-        certificate = self._write(f"{common_name}-{days}.crt", self._sign(subject, key.public_key(), days=days))
+        signed = self._sign(subject, key.public_key(), *(names or LOCALHOST), days=days)
+        certificate = self._write(f"{common_name}-{days}.crt", signed)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return certificate, self._write(f"{common_name}-{days}.key", private)
 
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, ca: bool = False, days: int = 1) -> bytes:
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *names: x509.GeneralName,
+        ca: bool = False,
+        days: int = 1,
+    ) -> bytes:
         end = datetime.now(UTC) + timedelta(days=days)
         builder = (
             x509.CertificateBuilder()
@@ -50,8 +63,9 @@ class Authority:
             .not_valid_before(end - timedelta(days=10))
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     def _write(self, name: str, content: bytes) -> str:
@@ -138,10 +152,74 @@ async def test_profile_3_needs_a_certificate_of_our_authority_in_the_stations_na
             async with secure.dial(port, "CP1", certificate=certificate):
                 pass
         assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_an_expired_certificate_and_one_of_a_foreign_authority_get_no_word_of_http(
+    secure: Secure, newest: ssl.TLSVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await secure.rig.register("CP1", profile=3)
+    roster, asked = secure.rig.gateway.roster, []
+    decide = roster.admit
+
+    def admit(path: str, *arguments: Any, **more: Any) -> Admission | Refusal:
+        asked.append(path)
+        return decide(path, *arguments, **more)
+
+    monkeypatch.setattr(roster, "admit", admit)
+    port = await secure.listen(client_certificates=True)
+    good = secure.authority.issue("CP1")
+    assert b" 101 " in await knock_by_hand(secure, port, good, newest)
+    assert len(asked) == 1
     for certificate in (secure.stranger.issue("CP1"), secure.authority.issue("CP1", days=-1)):
-        with pytest.raises((ssl.SSLError, ConnectionError, websockets.InvalidHandshake, EOFError)):
-            async with secure.dial(port, "CP1", certificate=certificate):
+        assert await knock_by_hand(secure, port, certificate, newest) == b""
+    assert len(asked) == 1, "it was let through the handshake"
+
+
+async def knock_by_hand(secure: Secure, port: int, certificate: tuple[str, str], newest: ssl.TLSVersion) -> bytes:
+    """The first line that a server says to an upgrade, empty where the handshake fails. In TLS 1.3 a client hears of
+    that when it reads, and the server may be gone before its alert is read."""
+    context = ssl.create_default_context(cafile=secure.authority.file)
+    context.maximum_version = newest
+    context.load_cert_chain(*certificate)
+    try:
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+    try:
+        writer.write(
+            b"GET /ocpp/CP1 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Protocol: ocpp2.0.1\r\n\r\n"
+        )
+        return await asyncio.wait_for(reader.readline(), ANSWER_WITHIN_S)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_profile_3_finds_the_identity_in_an_alternative_name_as_well_and_only_whole(secure: Secure) -> None:
+    port = await secure.listen(client_certificates=True)
+    for identity, name in (
+        ("CP1.stations.example", x509.DNSName("CP1.stations.example")),
+        ("urn:station:CP1", x509.UniformResourceIdentifier("urn:station:CP1")),
+        ("cp1@stations.example", x509.RFC822Name("cp1@stations.example")),
+    ):
+        await secure.rig.register(identity, profile=3)
+        certificate = secure.authority.issue("SERIAL-1", x509.DNSName("other"), name)
+        async with secure.dial(port, identity, certificate=certificate) as link:
+            assert await boot_2x(StationClient(link)) == "Accepted"
+    await secure.rig.register("CP1", profile=3)
+    await secure.rig.register("10.0.0.1", profile=3)
+    for identity, names in (
+        ("CP1", (x509.DNSName("cp1"), x509.DNSName("CP1.stations.example"), x509.DNSName("*"))),
+        ("10.0.0.1", (x509.IPAddress(ipaddress.ip_address("10.0.0.1")),)),
+    ):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with secure.dial(port, identity, certificate=secure.authority.issue("CP11", *names)):
                 pass
+        assert refused.value.response.status_code == 401
 
 
 async def test_a_station_of_profile_1_may_use_the_tls_port_as_well(secure: Secure) -> None:

@@ -114,6 +114,10 @@ class Station(Struct, frozen=True, kw_only=True):
     state: Annotated[str, Meta(description="One word for the whole station.", examples=["Offline", "Charging"])]
     protocol: Annotated[str | None, Meta(description="Of its last connection.", examples=["ocpp1.6"])]
     connected_at: datetime | None
+    disconnected_at: Annotated[
+        datetime | None,
+        Meta(description="Since when it is not connected; of a gateway that died, when its lease ended."),
+    ]
     last_seen_at: datetime | None
     connectors: list[Connector]
     password: Annotated[

@@ -16,6 +16,7 @@ from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
+    PasswordOpen,
     Refused,
     StationAnswerInvalid,
     StationBusy,
@@ -162,6 +163,7 @@ async def list_commands(
             StationLost,
             StationAnswerInvalid,
             StationBusy,
+            PasswordOpen,
             CallInvalid,
         ],
     },

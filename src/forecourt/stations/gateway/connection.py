@@ -18,10 +18,11 @@ from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
-from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, SIGHTINGS, UNLINKS
+from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, PASSWORDS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.station import Station
+from forecourt.stations.model import password_taken, passwords_set_by
 
 #: Frames that wait behind the one in work; past this the socket is not read until half are done.
 MAX_QUEUED = 64
@@ -75,6 +76,9 @@ class Desk(Protocol):
     def evict_elsewhere(self, gateway_id: str, station: Station, epoch: int) -> None:
         """Tell the gateway that held a station before that its socket is stale."""
 
+    def passwords_changed(self, write: Write, outcome: Outcome) -> None:
+        """A write settled which password a station has: every gateway shall read it."""
+
     def take(self, connection: "Connection", raw: bytes) -> None:
         """Work on a frame; the connection is told when that is `done`."""
 
@@ -121,8 +125,11 @@ class Connection:
 
     # -- coming and going
 
-    def link(self, remote_address: str) -> None:
-        """Enter the directory. Nothing that the station says is worked on before its epoch is known."""
+    def link(self, remote_address: str, proves: UUID | None) -> None:
+        """Enter the directory. Nothing that the station says is worked on before its epoch is known.
+
+        `proves` is the command whose password the station just used: it has that one, and no other, from now on.
+        """
         gateway, station = self._gateway, self.station
         write = Write(key=station.station_id)
         write.add(
@@ -138,12 +145,16 @@ class Connection:
             ),
         )
         write.done = self._linked
+        if proves is not None:
+            self._settle(write, proves, taken=True)
         gateway.commit.submit(write)
 
     def _linked(self, write: Write, outcome: Outcome) -> None:
         if outcome is not Outcome.STORED:
             self.close(1011, "try again")
             return
+        if any(lane == PASSWORDS.name for lane, _ in write.rows):
+            self._gateway.passwords_changed(write, outcome)
         epoch, previous, connectors = write.answers[LINKS.name]
         self.epoch = epoch
         if self.closed:
@@ -277,7 +288,9 @@ class Connection:
             # An unreadable answer to a call of ours: whoever waits is told now, not at the deadline.
             ask, late = self._asks.answered(fault.id)
             if ask is not None and not late and not ask.future.done():
-                ask.future.set_result(Reply(payload=b"{}", error_code=fault.code, description=fault.description))
+                ask.future.set_result(
+                    Reply(payload=b"{}", error_code=fault.code, description=fault.description, unreadable=True)
+                )
             self._asks.proceed()
 
     def admit(self, action: str) -> None:
@@ -342,6 +355,8 @@ class Connection:
     def _answered(self, message_id: str, reply: Reply, kind: int) -> None:
         ask, late = self._asks.answered(message_id) if self._asks is not None else (None, False)
         action = ask.action if ask is not None else None
+        if ask is not None:
+            reply = journal.without_password(ask, reply)
         kept = reply.payload
         if reply.error_code is not None:
             kept = _encode({"code": reply.error_code, "description": reply.description})
@@ -350,20 +365,28 @@ class Connection:
         if ask is None or self._asks is None:
             return
         if late:
-            self._keep_late(ask, kept)
+            self._keep_late(ask, kept, reply)
         elif not ask.future.done():
             ask.future.set_result(reply)
         self._asks.proceed()
 
-    def _keep_late(self, ask: Ask, answer: bytes) -> None:
+    def _keep_late(self, ask: Ask, kept: bytes, reply: Reply) -> None:
         if ask.command_id is None:
             return
         write = Write()
-        at = self._gateway.clock.now()
-        kept = journal.redact(ask.action, answer)
-        row = packrow.row(packrow.uuid(UUID(ask.command_id)), packrow.raw(kept), packrow.timestamp(at))
-        write.add(LATE_ANSWERS.name, row)
+        command_id, at = UUID(ask.command_id), self._gateway.clock.now()
+        kept = journal.redact(ask.action, kept)
+        write.add(LATE_ANSWERS.name, packrow.row(packrow.uuid(command_id), packrow.raw(kept), packrow.timestamp(at)))
+        if passwords_set_by(ask.action, ask.payload):
+            taken = False if reply.error_code is not None else password_taken(ask.action, reply.payload)
+            if taken is not None:
+                self._settle(write, command_id, taken=taken)
+                write.done = self._gateway.passwords_changed
         self._gateway.commit.submit_patiently(write)
+
+    @staticmethod
+    def _settle(write: Write, command_id: UUID, *, taken: bool) -> None:
+        write.add(PASSWORDS.name, packrow.row(packrow.uuid(command_id), packrow.boolean(taken)))
 
     def log(
         self, kind: int, message_id: str, action: str | None, payload: bytes, *, inbound: bool, deviations: Any = ()

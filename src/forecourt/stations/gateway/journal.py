@@ -10,16 +10,21 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from forecourt.ocpp.frames import UNREADABLE
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.stations.gateway.lanes import MESSAGES
+from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Station
+from forecourt.stations.model import passwords_set_by
 
 #: Bytes of one message that are kept; a longer one is cut and says so.
 MAX_PAYLOAD = 65_536
 MASK = "[redacted]"
+#: Characters of the shortest secret that is looked for wherever it may stand: a shorter one is found in any word.
+LEAST_SECRET = 8
 
 #: Frequent messages whose schemas have no place for a secret.
 _HARMLESS: Final = frozenset(
@@ -51,6 +56,8 @@ def redact(action: str | None, payload: bytes) -> bytes:
     """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
     if action in _HARMLESS or _SUSPECT.search(payload) is None:
         return payload
+    for password in passwords_set_by(action or "", payload):
+        payload = _without(password, payload)
     return _without_secrets(payload)
 
 
@@ -58,6 +65,37 @@ def safe(raw: bytes) -> bytes:
     """A whole frame, or what was meant to be one, without its secrets; the same object where there are none."""
     # A text in UTF-16, say, has its letters apart.
     return raw if _SUSPECT.search(raw.replace(b"\0", b"")) is None else _without_secrets(raw)
+
+
+def without_password(ask: Ask, reply: Reply) -> Reply:
+    """What a station answers without the password that it was given: it may repeat it in a reason for refusing it."""
+    for password in passwords_set_by(ask.action, ask.payload):
+        description = reply.description
+        if len(password) >= LEAST_SECRET:
+            description = description.replace(password, MASK)
+        reply = replace(reply, payload=_without(password, reply.payload), description=description)
+    return reply
+
+
+def _without(secret: str, payload: bytes) -> bytes:
+    if len(secret) < LEAST_SECRET:
+        return payload
+    try:
+        decoded = _decode(payload)
+        cleared = _cleared(secret, decoded)
+    except UNREADABLE:
+        return _encode("[withheld: not readable and may hold a secret]")
+    return payload if cleared == decoded else _encode(cleared)
+
+
+def _cleared(secret: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, MASK)
+    if isinstance(value, list):
+        return [_cleared(secret, item) for item in value]
+    if isinstance(value, dict):
+        return {_cleared(secret, key): _cleared(secret, item) for key, item in value.items()}
+    return value
 
 
 def _without_secrets(text: bytes) -> bytes:

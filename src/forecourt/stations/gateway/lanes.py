@@ -159,4 +159,11 @@ LATE_ANSWERS = Lane(
     ),
 )
 
-LANES = (LINKS, UNLINKS, SIGHTINGS, BOOTS, STATES, ACTIVITIES, MESSAGES, LATE_ANSWERS)
+#: What a late answer, or a connection, tells of a password that a call gave to a station.
+PASSWORDS = Lane(
+    name="passwords",
+    columns=("command_id uuid", "taken boolean"),
+    merge=("SELECT stations_settle_password(command_id, taken) FROM stage_passwords ORDER BY command_id",),
+)
+
+LANES = (LINKS, UNLINKS, SIGHTINGS, BOOTS, STATES, ACTIVITIES, MESSAGES, LATE_ANSWERS, PASSWORDS)

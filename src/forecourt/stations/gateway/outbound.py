@@ -18,11 +18,13 @@ LEAST_TIME_S = 1.0
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """What a station answered: a result's payload, or the code of a CALLERROR with what came with it."""
+    """What a station answered: a result's payload, or the code of a CALLERROR with what came with it. An answer that
+    could not be read is an `unreadable` one, with the error that says why."""
 
     payload: bytes
     error_code: str | None = None
     description: str = ""
+    unreadable: bool = False
 
 
 class Ask:

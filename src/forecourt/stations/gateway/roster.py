@@ -1,22 +1,22 @@
 """Every station of the deployment in memory: who may connect, and who is connected here.
 
-A WebSocket upgrade is decided without a query, so what decides it is kept: identity, profile, password hash,
+A WebSocket upgrade is decided without a query, so what decides it is kept: identity, profile, digests of passwords,
 registration. Changes are read when the bus says so and, should that be lost, by polling; everything is read anew
 after MAX_AGE_S, so that no lost word lasts.
 """
 
 import base64
 import binascii
-import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
 from forecourt.ocpp.neutral import Version
 from forecourt.stations.gateway.station import Station
-from forecourt.stations.model import password_hash
+from forecourt.stations.model import find_password
 
 #: Version numbers are drawn before their transaction commits, so each reading looks back this far.
 VERSION_OVERLAP = 1_000
@@ -30,9 +30,28 @@ MAX_IDENTITY = 255
 _VERSIONS = tuple((version.value, version) for version in Version)
 
 _CHANGED = """
-    SELECT station_id, tenant_id, identity, security_profile, registration, password_hash, version
-    FROM stations WHERE version > %s
+    SELECT s.station_id, s.tenant_id, s.identity, s.security_profile, s.registration, s.password_hash, s.version,
+        o.command_ids, o.hashes
+    FROM stations s
+    LEFT JOIN (
+        SELECT station_id, array_agg(command_id ORDER BY number DESC) AS command_ids,
+            array_agg(password_hash ORDER BY number DESC) AS hashes
+        FROM commands WHERE password_hash IS NOT NULL GROUP BY station_id
+    ) o USING (station_id)
+    WHERE s.version > %s
     """
+
+
+class _Row(NamedTuple):
+    station_id: int
+    tenant_id: int
+    identity: str
+    security_profile: int
+    registration: str
+    password_hash: bytes | None
+    version: int
+    open_commands: list[UUID] | None
+    open_hashes: list[bytes] | None
 
 
 class Refusal(NamedTuple):
@@ -43,10 +62,12 @@ class Refusal(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """An upgrade that is granted."""
+    """An upgrade that is granted. `proves` is the command by which the station got the password that it just used, and
+    of which nobody knew whether it took it."""
 
     station: Station
     version: Version
+    proves: UUID | None = None
 
 
 class Roster:
@@ -68,79 +89,79 @@ class Roster:
     async def read(self, connection: AsyncConnection[Any], *, everything: bool = False) -> list[Station]:
         """Read what changed (or everything) and return the connected stations whose right to be here may be gone."""
         since = 0 if everything else max(0, self._version - VERSION_OVERLAP)
-        rows = await (await connection.execute(_CHANGED, (since,))).fetchall()
-        changed = [station for row in rows if (station := self._take(*row)) is not None]
+        rows = [_Row(*row) for row in await (await connection.execute(_CHANGED, (since,))).fetchall()]
+        changed = [station for row in rows if (station := self._take(row)) is not None]
         if everything:
-            known = {row[2] for row in rows}
+            known = {row.identity for row in rows}
             gone = [station for identity, station in self._stations.items() if identity not in known]
             for station in gone:
                 del self._stations[station.identity]
             changed += gone
         return [station for station in changed if station.connection is not None]
 
-    def _take(
-        self,
-        station_id: int,
-        tenant_id: int,
-        identity: str,
-        security_profile: int,
-        registration: str,
-        password_hash: bytes | None,
-        version: int,
-    ) -> Station | None:
-        """Learn one row; returns the station if what lets it connect has changed since it was last read."""
-        station = self._stations.get(identity)
+    def _take(self, row: _Row) -> Station | None:
+        """Learn one row; returns the station if what lets it connect has changed since it was last read.
+
+        A password that a call gave to the station itself is no such change: who answered the call holds the socket.
+        """
+        station = self._stations.get(row.identity)
         if station is None:
-            station = self._stations[identity] = Station(station_id, tenant_id, identity)
-        elif version <= station.version:
+            station = self._stations[row.identity] = Station(row.station_id, row.tenant_id, row.identity)
+        elif row.version <= station.version:
             return None
-        rights = (station.security_profile, station.password_hash)
-        station.registration = registration
-        station.security_profile = security_profile
-        station.password_hash = password_hash
+        given = row.password_hash in (station.password_hash, *(digest for _, digest in station.open_passwords))
+        kept = given and row.security_profile == station.security_profile
+        station.registration = row.registration
+        station.security_profile = row.security_profile
+        station.password_hash = row.password_hash
+        station.open_passwords = tuple(zip(row.open_commands or (), row.open_hashes or (), strict=True))
         known = station.version != 0
-        station.version = version
-        self._version = max(self._version, version)
-        return station if known and rights != (security_profile, password_hash) else None
+        station.version = row.version
+        self._version = max(self._version, row.version)
+        return station if known and not kept else None
 
     def admit(
-        self, path: str, headers: Mapping[str, str], *, tls: bool, certificate_name: str | None
+        self, path: str, headers: Mapping[str, str], *, tls: bool, certificate_names: Collection[str] = ()
     ) -> Admission | Refusal:
         """Decide an upgrade (OCPP-J 1.6 3.1 and 6.2; 2.0.1 part 4, 3.1; security profiles: 2.0.1 A00).
 
-        `headers` is looked up without case. `certificate_name` is the common name of a verified client certificate.
+        `headers` is looked up without case. `certificate_names` are those that a verified client certificate bears.
         """
         identity = unquote(path.partition("?")[0].rsplit("/", 1)[-1])
         station = self._stations.get(identity) if 0 < len(identity) <= MAX_IDENTITY else None
         if station is None:
             return Refusal(404, "This station is not known here: register its identity first.")
         tls = tls or (self._behind_tls_proxy and headers.get("X-Forwarded-Proto", "").lower() in ("https", "wss"))
-        refusal = self._refuse(station, headers.get("Authorization"), tls, certificate_name)
-        if refusal is not None:
-            return refusal
+        proves = self._authenticate(station, headers.get("Authorization"), tls, certificate_names)
+        if isinstance(proves, Refusal):
+            return proves
         version = choose_version(headers.get("Sec-WebSocket-Protocol", ""))
         if version is None:
             spoken = ", ".join(Version)
             return Refusal(400, f"None of the offered WebSocket subprotocols is spoken here; offer one of {spoken}.")
-        return Admission(station, version)
+        return Admission(station, version, proves)
 
-    def _refuse(self, station: Station, authorization: str | None, tls: bool, name: str | None) -> Refusal | None:
+    def _authenticate(
+        self, station: Station, authorization: str | None, tls: bool, names: Collection[str]
+    ) -> Refusal | UUID | None:
+        """None for who may come in, or the command that gave it the open password by which it proved itself."""
         profile = station.security_profile
         if profile == 0:
             return None
         if profile >= 2 and not tls:
             return Refusal(403, f"Security profile {profile} needs TLS: connect with wss://.")
         if profile == 3:
-            if name == station.identity:
+            if station.identity in names:
                 return None
-            return Refusal(401, "Security profile 3 needs a client certificate whose common name is the identity.")
+            return Refusal(401, "Security profile 3 needs a client certificate that names the identity (CN or SAN).")
         given = basic_password(authorization, station.identity)
         if given is None:
             return Refusal(401, "Basic authentication with the station's identity as user name is needed.")
-        expected = station.password_hash
-        if expected is None or not hmac.compare_digest(password_hash(self._secret_key, given), expected):
+        own = [] if station.password_hash is None else [station.password_hash]
+        place = find_password(self._secret_key, given, [*own, *(digest for _, digest in station.open_passwords)])
+        if place is None:
             return Refusal(401, "The password is wrong.")
-        return None
+        return None if place < len(own) else station.open_passwords[place - len(own)][0]
 
 
 def basic_password(authorization: str | None, identity: str) -> bytes | None:

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from forecourt.ocpp.protocol import protocol
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
-from forecourt.platform.commit import Connect, GroupCommit, Lane, Write
+from forecourt.platform.commit import Connect, GroupCommit, Lane, Outcome, Write
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway import journal
@@ -27,7 +27,7 @@ from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
-from forecourt.stations.gateway.station import Station
+from forecourt.stations.gateway.station import Held, Station
 from forecourt.stations.gateway.turn import Turns
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
@@ -37,6 +37,7 @@ from forecourt.stations.gateway.words import (
     CallRequest,
     Eviction,
 )
+from forecourt.stations.model import passwords_set_by
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +49,21 @@ AWAY_LIMIT_S = 8.0
 WATCH_S = 1.0
 #: How often the directory learns when its stations were last heard.
 SIGHT_S = 30.0
+#: Sockets that are compared with the directory between two readings of the roster.
+MAX_LOOKED_AT = 5_000
+#: A former holder is told at once, by the bus. Only where it holds its socket for so long after is that word lost.
+EVICTION_GRACE_S = 10.0
 #: A drain waits this long for what is in work.
 DRAIN_DEADLINE_S = 10.0
+
+_AWAY = (psycopg.Error, ForecourtError, OSError)
+#: Of sockets held here, those whose station is linked by another one since, or by none; and which of the two it is.
+_STALE = """
+    SELECT h.station_id, l.epoch > h.epoch
+    FROM unnest(%s::bigint[], %s::bigint[]) AS h (station_id, epoch) JOIN station_links l USING (station_id)
+    WHERE CASE WHEN l.epoch > h.epoch THEN l.connected_at < now() - make_interval(secs => %s)
+        ELSE l.gateway_id IS DISTINCT FROM %s END
+    """
 
 MESSAGES = Counter("forecourt_messages_total", "Messages of stations taken into work", ["action"])
 DEVIATIONS = Counter("forecourt_deviations_total", "Messages understood in spite of a deviation from the schema")
@@ -87,6 +101,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Lock()
         self._counters: dict[str, Any] = {}
+        self._looked_at = 0
 
     # -- life
 
@@ -150,7 +165,7 @@ class Gateway:
             former.supersede()
         self.connections.add(connection)
         CONNECTED.set(len(self.connections))
-        connection.link(remote_address)
+        connection.link(remote_address, admission.proves)
         return connection
 
     @property
@@ -162,6 +177,15 @@ class Gateway:
         """Tell the gateway that held a station before that its socket is stale."""
         word = msgspec.json.encode(Eviction(identity=station.identity, epoch=epoch))
         self._spawn(self._publish(EVICT_SUBJECT.format(gateway_id=gateway_id), word), self._errand_ended)
+
+    def passwords_changed(self, write: Write, outcome: Outcome) -> None:
+        """A write settled which password a station has: every gateway shall read it."""
+        if outcome is Outcome.STORED:
+            self._spawn(self._tell_of_passwords(), self._errand_ended)
+
+    async def _tell_of_passwords(self) -> None:
+        await self._refresh()
+        await self._publish(REFRESH_SUBJECT, b"")
 
     def _count(self, actions: collections.Counter[str], deviating: int) -> None:
         for action, number in actions.items():
@@ -196,22 +220,28 @@ class Gateway:
                 connection.supersede()
             answer = CallAnswer(offline=True)
         else:
-            try:
-                reply = await connection.ask(
-                    request.action, request.payload.encode(), request.deadline_s, request.command_id
-                )
-                answer = CallAnswer(
-                    payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description
-                )
-            except LineFull:
-                answer = CallAnswer(busy=True)
-            except LineClosed:
-                answer = CallAnswer(offline=True)
-            except AnswerLost:
-                answer = CallAnswer(lost=True)
-            except TimeoutError:
-                answer = CallAnswer(timeout=True)
+            answer = await self._ask(connection, request)
         await self._publish(reply_to, msgspec.json.encode(answer))
+
+    async def _ask(self, connection: Held, request: CallRequest) -> CallAnswer:
+        payload = request.payload.encode()
+        # A password must be known here before its station is: it may come back with it at once, and stay if it took it.
+        if passwords_set_by(request.action, payload) and not await self._refresh():
+            return CallAnswer(busy=True)
+        try:
+            reply = await connection.ask(request.action, payload, request.deadline_s, request.command_id)
+        except LineFull:
+            return CallAnswer(busy=True)
+        except LineClosed:
+            return CallAnswer(offline=True)
+        except AnswerLost:
+            return CallAnswer(lost=True)
+        except TimeoutError:
+            return CallAnswer(timeout=True)
+        return CallAnswer(
+            payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description,
+            unreadable=reply.unreadable,
+        )  # fmt: skip
 
     async def _on_evict(self, _: str, data: bytes, reply: str) -> None:
         eviction = msgspec.json.decode(data, type=Eviction)
@@ -231,11 +261,13 @@ class Gateway:
         async with self._pool.anyone() as connection:
             await connection.execute(query, parameters)
 
-    async def _refresh(self, *, everything: bool = False) -> None:
+    async def _refresh(self, *, everything: bool = False) -> bool:
         try:
             await self._read_roster(everything=everything)
-        except (psycopg.Error, ForecourtError, OSError) as fault:
+        except _AWAY as fault:
             log.warning("the roster could not be read", fault=type(fault).__name__)
+            return False
+        return True
 
     async def _read_roster(self, *, everything: bool) -> None:
         async with self._reading, self._pool.anyone() as connection:
@@ -252,6 +284,29 @@ class Gateway:
             if everything:
                 read_at = self.clock.monotonic()
             await self._refresh(everything=everything)
+            try:
+                await self._look_for_stale()
+            except _AWAY as fault:
+                log.warning("the directory could not be read", fault=type(fault).__name__)
+
+    async def _look_for_stale(self) -> None:
+        """Close sockets that the directory gives to others, the word of it being lost, or to nobody, this gateway
+        having counted as dead: their stations connect anew. Each time it is the turn of MAX_LOOKED_AT of them."""
+        held = {each.station.station_id: each for each in self.connections if each.epoch}
+        later = sorted(number for number in held if number > self._looked_at)
+        turn = (later or sorted(held))[:MAX_LOOKED_AT]
+        if not turn:
+            return
+        self._looked_at = turn[-1]
+        async with self._pool.anyone() as connection:
+            epochs = [held[number].epoch for number in turn]
+            cursor = await connection.execute(_STALE, (turn, epochs, EVICTION_GRACE_S, self.gateway_id))
+            rows = await cursor.fetchall()
+        for station_id, elsewhere in rows:
+            if elsewhere:
+                held[station_id].supersede()
+            else:
+                held[station_id].close(1001, "lost from the directory, connect again")
 
     async def _renew(self) -> None:
         await self._once(
@@ -266,7 +321,7 @@ class Gateway:
             await asyncio.sleep(RENEW_S)
             try:
                 await self._renew()
-            except (psycopg.Error, ForecourtError, OSError) as fault:
+            except _AWAY as fault:
                 log.warning("the lease could not be renewed", fault=type(fault).__name__)
 
     async def _watch_waits(self) -> None:

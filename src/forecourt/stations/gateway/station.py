@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from forecourt.platform import packrow
 from forecourt.stations.gateway.outbound import Reply
@@ -35,12 +36,14 @@ class Station:
     """One station as the gateway knows it. `connectors` maps (evse, connector) to what it last said.
 
     `packed` is the tenant and the station as the first two fields of a row, which is all that most rows share.
+    `open_passwords` are those that calls gave to the station and that it may or may not have taken: command and digest.
     """
 
     __slots__ = (
         "connection",
         "connectors",
         "identity",
+        "open_passwords",
         "packed",
         "password_hash",
         "registration",
@@ -58,6 +61,7 @@ class Station:
         self.security_profile = 1
         self.registration = "accepted"
         self.password_hash: bytes | None = None
+        self.open_passwords: tuple[tuple[UUID, bytes], ...] = ()
         self.version = 0
         self.connection: Held | None = None
         self.connectors: dict[tuple[int, int], Connector] = {}

@@ -7,7 +7,7 @@ messages to a `Connection`. Pings find peers that are gone without saying so.
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import aiohttp
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 # A member is looked up in its enum slowly, and this is asked for every frame.
 _TEXT = WSMsgType.TEXT
 _CONTINUATION = WSMsgType.CONTINUATION
+#: Kinds of alternative names by which a certificate may name a station. An address is none: it says where one is.
+_NAMING = frozenset(("DNS", "URI", "email"))
 
 #: Bytes of one message, fragments together. Firmware and certificates travel elsewhere; reports come in pages.
 MAX_MESSAGE = 1 << 20
@@ -58,25 +60,29 @@ class Server(Protocol):
 
 
 def knock(
-    gateway: Gateway, path: str, headers: Mapping[str, str], *, tls: bool, certificate_name: str | None
+    gateway: Gateway, path: str, headers: Mapping[str, str], *, tls: bool, certificate_names: Collection[str] = ()
 ) -> Admission | Refusal:
     """Decide an upgrade."""
     if not gateway.accepting:
         return Refusal(503, "Not taking connections at the moment: try again shortly.")
-    answer = gateway.roster.admit(path, headers, tls=tls, certificate_name=certificate_name)
+    answer = gateway.roster.admit(path, headers, tls=tls, certificate_names=certificate_names)
     if isinstance(answer, Refusal):
         REFUSALS.labels(str(answer.status)).inc()
         log.info("upgrade refused", path=path.partition("?")[0][-80:], status=answer.status, reason=answer.reason)
     return answer
 
 
-def common_name(certificate: Mapping[str, Any] | None) -> str | None:
-    """The subject's common name of a verified certificate as `ssl` gives it."""
-    for part in (certificate or {}).get("subject", ()):
-        for name, value in part:
-            if name == "commonName":
-                return str(value)
-    return None
+def names_in(certificate: Mapping[str, Any] | None) -> frozenset[str]:
+    """What a verified certificate, as `ssl` gives it, names: common names of its subject, and alternative names of it.
+
+    2.0.1 A00.FR.405 puts the station's own number into the common name; authorities that follow RFC 6125 put names into
+    the extension. Alternative names that are more than a text (a directory's) are left out.
+    """
+    certificate = certificate or {}
+    subject = (pair for part in certificate.get("subject", ()) for pair in part)
+    common = (value for name, value in subject if name == "commonName")
+    alternative = (value for kind, value in certificate.get("subjectAltName", ()) if kind in _NAMING)
+    return frozenset(value for value in (*common, *alternative) if isinstance(value, str))
 
 
 class _PicowsSocket(WSListener):
@@ -235,7 +241,7 @@ class PicowsServer:
     def _upgrade(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         # Its upgrade does not show client certificates: `carrier` gives sockets that ask for them to the twin.
         path = request.path.decode(errors="replace")
-        answer = knock(self._gateway, path, request.headers, tls=self._tls is not None, certificate_name=None)
+        answer = knock(self._gateway, path, request.headers, tls=self._tls is not None)
         if isinstance(answer, Refusal):
             extra = {"Content-Type": "text/plain; charset=utf-8"}
             if answer.status == 401:
@@ -318,7 +324,7 @@ class AiohttpServer:
             request.rel_url.raw_path,
             request.headers,
             tls=self._tls is not None,
-            certificate_name=common_name(certificate),
+            certificate_names=names_in(certificate),
         )
         if isinstance(answer, Refusal):
             headers = {"WWW-Authenticate": 'Basic realm="OCPP"'} if answer.status == 401 else None

@@ -23,7 +23,7 @@ class CallRequest(Struct, frozen=True, kw_only=True):
 
 class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of it: a payload, a CALLERROR with its code, or one of the ways of getting none. `lost`: it was sent,
-    and the socket closed before the answer."""
+    and the socket closed before the answer. `unreadable`: the error is ours about an answer that was none."""
 
     payload: str = ""
     error_code: str | None = None
@@ -32,6 +32,7 @@ class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout: bool = False
     busy: bool = False
     lost: bool = False
+    unreadable: bool = False
 
 
 class Eviction(Struct, frozen=True, kw_only=True):

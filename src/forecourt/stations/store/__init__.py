@@ -1,5 +1,11 @@
 """All SQL of the registry, the directory and the message log; what ingest writes is in `gateway.lanes`."""
 
+from forecourt.stations.store.housekeeping import (
+    end_abandoned_commands,
+    remove_dead_gateways,
+    unlink_from_the_dead,
+)
+from forecourt.stations.store.passwords import forget_open_passwords, open_password, settle_password
 from forecourt.stations.store.registry import (
     Connection,
     ConnectorRow,
@@ -40,11 +46,13 @@ __all__ = [
     "StationRow",
     "count_gateways",
     "count_states",
+    "end_abandoned_commands",
     "find_holder",
     "find_site",
     "find_station",
     "find_station_id",
     "finish_command",
+    "forget_open_passwords",
     "insert_command",
     "insert_site",
     "insert_station",
@@ -55,5 +63,9 @@ __all__ = [
     "list_sites",
     "list_stations",
     "lock_station",
+    "open_password",
+    "remove_dead_gateways",
+    "settle_password",
+    "unlink_from_the_dead",
     "update_station",
 ]

@@ -15,11 +15,18 @@ _SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "lati
 #: What a gateway must know: a change of one of these draws the next version.
 _CREDENTIALS = frozenset({"security_profile", "registration", "password_hash"})
 _CHANGEABLE = _CREDENTIALS | {"name", "site_id", "latitude", "longitude", "max_power_w"}
-_STATION = """
+#: A station that was given a password by a call has one, whatever came of it.
+_HAS_PASSWORD = """(s.password_hash IS NOT NULL OR EXISTS (
+        SELECT FROM commands c
+        WHERE c.tenant_id = s.tenant_id AND c.station_id = s.station_id AND c.password_hash IS NOT NULL))"""
+#: A gateway that died could not write when its stations were cut off: the end of its lease tells.
+_STATION = f"""
 SELECT s.station_id, s.identity, s.name, i.slug AS site, s.security_profile, s.registration,
-    s.password_hash IS NOT NULL AS has_password, s.latitude, s.longitude, s.max_power_w,
+    {_HAS_PASSWORD} AS has_password, s.latitude, s.longitude, s.max_power_w,
     s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at,
-    coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at, l.last_seen_at
+    coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at,
+    CASE WHEN g.lease_until > now() THEN NULL
+        ELSE coalesce(l.disconnected_at, g.lease_until, l.last_seen_at) END AS disconnected_at, l.last_seen_at
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
@@ -65,6 +72,7 @@ class StationRow(Struct, frozen=True, kw_only=True):
     connected: bool
     protocol: str | None
     connected_at: datetime | None
+    disconnected_at: datetime | None
     last_seen_at: datetime | None
 
 
@@ -181,10 +189,9 @@ async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> in
 
 
 async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple[int, bool] | None:
-    """Holds a station until the transaction ends; its security profile and whether a password is stored."""
+    """Holds a station until the transaction ends; its security profile and whether it has a password."""
     cursor = await conn.execute(
-        "SELECT security_profile, password_hash IS NOT NULL FROM stations WHERE tenant_id = %s AND identity = %s"
-        " FOR UPDATE",
+        f"SELECT security_profile, {_HAS_PASSWORD} FROM stations s WHERE tenant_id = %s AND identity = %s FOR UPDATE",
         (tenant_id, identity),
     )
     row = await cursor.fetchone()

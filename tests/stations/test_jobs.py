@@ -1,0 +1,111 @@
+"""What the worker puts in order after gateways and web processes that died."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from forecourt.platform.database import Pool
+from forecourt.stations import jobs
+from forecourt.stations.jobs import COMMAND_ABANDONED_S, GATEWAY_GONE_S, StationJobs
+from tests.conftest import Database
+from tests.support import FakeClock
+
+
+@pytest.fixture
+def admin(database: Database) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE gateways, station_links, commands")
+        yield connection
+
+
+@pytest_asyncio.fixture
+async def worker(database: Database, clock: FakeClock) -> AsyncIterator[StationJobs]:
+    async with Pool(database.url, "forecourt_worker", size=1) as pool:
+        yield StationJobs(pool, clock)
+
+
+def gateway(admin: psycopg.Connection[Any], name: str, ended_s: float) -> None:
+    """A gateway whose lease ended so long ago."""
+    admin.execute(
+        "INSERT INTO gateways VALUES (%s, now() - interval '1 day', now() - make_interval(secs => %s))", (name, ended_s)
+    )
+
+
+def link(admin: psycopg.Connection[Any], station_id: int, holder: str | None) -> None:
+    admin.execute(
+        "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+        " VALUES (%s, 1, 3, %s, 'ocpp1.6', now() - interval '1 day', now() - interval '1 hour')",
+        (station_id, holder),
+    )
+
+
+async def test_dead_gateways_are_forgotten_and_their_stations_disconnected_since_the_lease_ended(
+    admin: psycopg.Connection[Any], worker: StationJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROWS_AT_ONCE", 2)
+    gateway(admin, "dead", GATEWAY_GONE_S + 1)
+    gateway(admin, "dead and empty", GATEWAY_GONE_S + 1)
+    gateway(admin, "late", 1)
+    gateway(admin, "alive", -10)
+    holders = {1: "dead", 2: "dead", 3: "dead", 4: "late", 5: "alive", 6: "given up", 7: None}
+    for station_id, holder in holders.items():
+        link(admin, station_id, holder)
+    [(ended,)] = admin.execute("SELECT lease_until FROM gateways WHERE gateway_id = 'dead'").fetchall()
+
+    assert await worker.tend_directory() == 4
+    assert set(admin.execute("SELECT gateway_id FROM gateways").fetchall()) == {("late",), ("alive",)}
+    kept = admin.execute(
+        "SELECT station_id, gateway_id, disconnected_at, epoch FROM station_links ORDER BY station_id"
+    ).fetchall()
+    assert kept[:3] == [(number, None, ended, 3) for number in (1, 2, 3)]
+    assert [(row[1], row[2]) for row in kept[3:5]] == [("late", None), ("alive", None)]
+    # Of a gateway that is not known any more nobody knows when it ended: the station's last word tells.
+    [seen] = admin.execute("SELECT NULL, last_seen_at FROM station_links WHERE station_id = 6").fetchall()
+    assert kept[5][1:3] == seen
+    assert await worker.tend_directory() == 0
+
+
+async def test_commands_of_a_process_that_died_end_without_an_answer_and_no_others_do(
+    admin: psycopg.Connection[Any], worker: StationJobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROWS_AT_ONCE", 2)
+    row = admin.execute("INSERT INTO organisations (name) VALUES ('Org') RETURNING tenant_id").fetchone()
+    assert row is not None
+    old = clock.now() - timedelta(seconds=COMMAND_ABANDONED_S + 1)
+    for action, asked_at, outcome in (
+        *((f"old {number}", old, "sent") for number in range(5)),
+        ("young", old + timedelta(seconds=2), "sent"),
+        ("answered", old, "answered"),
+        ("late", old, "late"),
+    ):
+        admin.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+            " VALUES (%s, 1, %s, '{}', 'test', %s, %s)",
+            (row[0], action, asked_at, outcome),
+        )
+    assert await worker.end_abandoned_commands() == 5
+    kept = dict(admin.execute("SELECT action, outcome FROM commands").fetchall())
+    assert kept == {f"old {number}": "timeout" for number in range(5)} | {
+        "young": "sent",
+        "answered": "answered",
+        "late": "late",
+    }
+    assert set(admin.execute("SELECT answered_at FROM commands WHERE action LIKE 'old%'").fetchall()) == {
+        (clock.now(),)
+    }
+
+
+async def test_the_worker_reads_nothing_that_was_said(database: Database, worker: StationJobs) -> None:
+    async with Pool(database.url, "forecourt_worker", size=1) as pool:
+        for column, table in (
+            ("payload", "commands"),
+            ("password_hash", "commands"),
+            ("remote_address", "station_links"),
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                async with pool.anyone() as connection:
+                    await connection.execute(f"SELECT {column} FROM {table}".encode())
