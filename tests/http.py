@@ -35,7 +35,7 @@ PASSWORD = "correct horse battery staple"
 
 _numbers = itertools.count(1)
 #: As cheap as argon2 can be made: the tests check many passwords, and the cost is part of the stored hash.
-_password_hash = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 _documents: list["Document"] = []
 
 
@@ -96,11 +96,11 @@ class Tenant:
         return self._house.client(headers={"authorization": f"Bearer {self._keys[role]}"})
 
     async def operator(self, role: Role = Role.OWNER) -> str:
-        """Adds an operator with PASSWORD; returns their e-mail address."""
+        """Adds a person with PASSWORD; returns their e-mail address."""
         email = f"someone{next(_numbers)}@example.org"
         async with self._house.db.tenant(self.tenant_id) as conn:
-            await store.insert_operator(
-                conn, self.tenant_id, email=email, name="Someone", role=role.value, password_hash=_password_hash
+            await store.insert_member(
+                conn, self.tenant_id, email=email, name="Someone", role=role.value, password_hash=PASSWORD_HASH
             )
         return email
 

@@ -41,10 +41,10 @@ async def test_the_database_holds_no_session_token_and_no_password(house: House,
     await browser.post("/sign-in", data={"email": await tenant.operator(), "password": PASSWORD})
     token = browser.cookies["forecourt_session"]
     with house.admin() as connection:
-        sessions = connection.execute("SELECT operator_sessions::text FROM operator_sessions").fetchall()
-        operators = connection.execute("SELECT password_hash FROM operators").fetchall()
+        sessions = connection.execute("SELECT person_sessions::text FROM person_sessions").fetchall()
+        people = connection.execute("SELECT password_hash FROM people").fetchall()
     assert not any(token in text for (text,) in sessions)
-    assert all(text.startswith("$argon2id$") for (text,) in operators)
+    assert all(text.startswith("$argon2id$") for (text,) in people)
 
 
 async def test_a_wrong_password_and_an_unknown_address_read_the_same(house: House, tenant: Tenant) -> None:
@@ -121,13 +121,13 @@ async def test_another_site_cant_sign_somebody_in(house: House, tenant: Tenant) 
     assert "forecourt_session" not in browser.cookies
 
 
-async def test_a_disabled_operator_is_out_at_once(house: House, tenant: Tenant) -> None:
+async def test_a_disabled_person_is_out_at_once(house: House, tenant: Tenant) -> None:
     browser = house.client()
     email = await tenant.operator()
     form = {"email": email, "password": PASSWORD}
     await browser.post("/sign-in", data=form)
     with house.admin() as connection:
-        connection.execute("UPDATE operators SET disabled_at = now() WHERE email = %s", (email,))
+        connection.execute("UPDATE people SET disabled_at = now() WHERE email = %s", (email,))
     problem(await browser.get("/api/v1/stations"), 401, "unauthenticated")
     assert (await browser.post("/sign-in", data=form)).status_code == 401
 

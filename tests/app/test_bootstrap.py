@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 import pytest
 
-from forecourt.access import Access, Role
+from forecourt.access import Access, Origin, Role
 from forecourt.access.model import SignInRefused
 from forecourt.app.bootstrap import DEMO_EMAIL, ensure
 from forecourt.platform.clock import SystemClock
@@ -78,10 +78,10 @@ async def test_the_first_owner_can_sign_in_by_the_file_and_is_made_only_once(
     assert settings.database_url is not None
     async with Pool(settings.database_url, "forecourt_app", size=1) as db:
         access = Access(db, settings.secret(), FakeClock())
-        assert await access.sign_in(kept["email"], kept["password"], "127.0.0.1") is not None
+        assert await access.sign_in(kept["email"], kept["password"], Origin(address="127.0.0.1")) is not None
     again = await ensure(settings, fresh.admin_url, False)
     assert (again.email, again.password_file) == (None, None)
-    assert rows(fresh, "SELECT email, role FROM operators") == [(first.email, "owner")]
+    assert rows(fresh, "SELECT email, role FROM people JOIN memberships USING (person_id)") == [(first.email, "owner")]
 
 
 async def test_the_key_of_the_environment_owns_the_first_organisation(fresh: Database, settings: Settings) -> None:
@@ -126,7 +126,7 @@ async def test_the_demo_is_the_only_organisation_of_an_empty_database_and_the_sa
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     async with Pool(fresh.url, "forecourt_app", size=1) as db:
         access = Access(db, settings.secret(), FakeClock())
-        signed_in = await access.sign_in(DEMO_EMAIL, first.password, "::1")
+        signed_in = await access.sign_in(DEMO_EMAIL, first.password, Origin(address="::1"))
         assert (signed_in.actor.tenant_id, signed_in.actor.role) == (first.tenant_id, Role.OWNER)
 
 
@@ -148,9 +148,9 @@ async def test_a_lost_demo_file_gives_a_new_password_that_works(fresh: Database,
     assert second.password != first.password
     async with Pool(fresh.url, "forecourt_app", size=1) as db:
         access = Access(db, settings.secret(), FakeClock())
-        await access.sign_in(DEMO_EMAIL, second.password or "", "::1")
+        await access.sign_in(DEMO_EMAIL, second.password or "", Origin(address="::1"))
         with pytest.raises(SignInRefused):
-            await access.sign_in(DEMO_EMAIL, first.password or "", "::1")
+            await access.sign_in(DEMO_EMAIL, first.password or "", Origin(address="::1"))
 
 
 async def test_a_demo_file_that_is_none_is_named(fresh: Database, settings: Settings) -> None:
@@ -167,12 +167,12 @@ async def test_an_ordinary_owner_of_the_tables_is_enough(servers: Servers, tmp_p
             connection.execute("CREATE ROLE plain_owner LOGIN PASSWORD 'plain'")
             name = connection.info.dbname
             connection.execute("GRANT CREATE ON SCHEMA public TO plain_owner")
-            owned = ("organisations", "operators", "operator_sessions", "api_keys", "audit", "messages")
+            owned = ("organisations", "people", "memberships", "person_sessions", "api_keys", "audit", "messages")
             for table in (*owned, "messages_default"):
                 connection.execute(f"ALTER TABLE {table} OWNER TO plain_owner".encode())
             for function in ("make_message_partition", "drop_stray_messages"):
                 connection.execute(f"ALTER FUNCTION stations_{function} OWNER TO plain_owner".encode())
-            for table in ("organisations", "operators", "api_keys", "audit", "messages_default"):
+            for table in ("organisations", "people", "memberships", "api_keys", "audit", "messages_default"):
                 connection.execute(f"ALTER POLICY of_owner ON {table} TO plain_owner".encode())
         url = psycopg.conninfo.make_conninfo(database.admin_url, user="plain_owner", password="plain", dbname=name)
         settings = Settings(data_dir=tmp_path, database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)

@@ -38,8 +38,9 @@ NEEDS = {
 }
 TENANT_TABLES = (
     "organisations",
-    "operators",
-    "operator_sessions",
+    "memberships",
+    "person_sessions",
+    "invitations",
     "api_keys",
     "audit",
     "tokens",
@@ -172,17 +173,18 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             "SELECT proname FROM pg_proc WHERE proowner = 'forecourt_lookup'::regrole ORDER BY 1"
         ).fetchall()
         assert owned == [
+            ("access_invitation",),
             ("access_key",),
-            ("access_operator",),
+            ("access_person",),
             ("access_session",),
             ("sessions_tenants_with_silence",),
         ]
         for role in ("forecourt_ingest", "forecourt_worker"):
             connection.execute(f"SET ROLE {role}".encode())
             with pytest.raises(InsufficientPrivilege):
-                connection.execute("SELECT * FROM access_operator(%s)", (email,))
+                connection.execute("SELECT * FROM access_person(%s)", (email,))
             connection.execute("RESET ROLE")
     with as_app(house, None) as connection:
-        found = connection.execute("SELECT tenant_id FROM access_operator(%s)", (email,)).fetchall()
-        assert found == [(tenant.tenant_id,)]
-        assert connection.execute("SELECT * FROM access_operator('%')").fetchall() == []
+        found = connection.execute("SELECT name FROM access_person(%s)", (email,)).fetchall()
+        assert found == [("Someone",)]
+        assert connection.execute("SELECT * FROM access_person('%')").fetchall() == []

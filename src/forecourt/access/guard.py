@@ -15,12 +15,25 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from forecourt.access.model import Actor, CrossSite, Forbidden, Unauthenticated, Verb, may, roles_for
+from forecourt.access.model import (
+    Actor,
+    CrossSite,
+    Forbidden,
+    ForbiddenHere,
+    Origin,
+    ScopeMissing,
+    Unauthenticated,
+    Verb,
+    may,
+    roles_for,
+)
 from forecourt.access.service import Access
-from forecourt.platform.database import Pool
+from forecourt.platform.database import Pool, limited_to
 
 SESSION_COOKIE = "forecourt_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Of what a program says of itself, so much is kept.
+MAX_USER_AGENT = 300
 
 Asking = ASGIConnection[Any, Any, Any, Any]
 
@@ -31,7 +44,10 @@ Doorkeeper = NamedDependency[Access]
 
 
 class Identify(ASGIMiddleware):
-    """Sets the user of each request to its Actor or None, before anything of its body is read."""
+    """Sets the user of each request to its Actor or None, before anything of its body is read.
+
+    Whatever answers it sees no more of the database than the sites that the actor is limited to.
+    """
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET)
 
@@ -41,25 +57,38 @@ class Identify(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         scope["user"] = None
         scope["auth"] = None
+        actor: Actor | None = None
         if not scope["route_handler"].opt.get("public"):
-            scope["user"] = await self._actor(ASGIConnection(scope))
-        await next_app(scope, receive, send)
+            actor = scope["user"] = await self._actor(ASGIConnection(scope))
+        with limited_to(None if actor is None else actor.sites):
+            await next_app(scope, receive, send)
 
     async def _actor(self, connection: Asking) -> Actor | None:
+        origin = origin_of(connection)
         authorization = connection.headers.get("authorization")
         if authorization is not None:
             scheme, _, key = authorization.partition(" ")
-            return await self._access.of_key(key.strip()) if scheme.lower() == "bearer" else None
+            return await self._access.of_key(key.strip(), origin) if scheme.lower() == "bearer" else None
         token = connection.cookies.get(SESSION_COOKIE)
         if token is None:
             return None
         if connection.scope["type"] == ScopeType.WEBSOCKET or connection.scope["method"] not in SAFE_METHODS:
             check_same_site(connection)
-        return await self._access.of_session(token)
+        return await self._access.of_session(token, origin)
+
+
+def origin_of(connection: Asking) -> Origin:
+    """Where a request came from."""
+    state: Any = connection.scope.get("state", {})
+    return Origin(
+        address=connection.client.host if connection.client is not None else "",
+        user_agent=connection.headers.get("user-agent", "")[:MAX_USER_AGENT].replace("\x00", ""),
+        request_id=str(state.get("request_id", "")),
+    )
 
 
 def guard(connection: Asking, handler: BaseRouteHandler) -> None:
-    """Lets the request through to its route, or raises Unauthenticated or Forbidden."""
+    """Lets the request through to its route, or raises Unauthenticated, Forbidden, ForbiddenHere, ScopeMissing."""
     if handler.opt.get("public"):
         return
     actor = connection.scope["user"]
@@ -71,6 +100,12 @@ def guard(connection: Asking, handler: BaseRouteHandler) -> None:
         raise Forbidden(
             f"To {verb.value} needs the role {' or '.join(roles)}; you are {actor.role.value}.", needs=roles
         )
+    if not actor.may(verb):
+        if actor.scopes is not None and verb not in actor.scopes:
+            raise ScopeMissing(
+                f"To {verb.value} needs the scope {verb.scope}, which this key has not.", needs=verb.scope
+            )
+        raise ForbiddenHere
 
 
 def check_same_site(connection: Asking) -> None:

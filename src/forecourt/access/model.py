@@ -29,8 +29,19 @@ class Verb(StrEnum):
     CHANGE_TOKENS = "change tokens"
     CONTROL = "start and stop charging"
     CALL = "send any OCPP call"
+    AUDIT = "read the audit"
     KEYS = "make and revoke API keys"
+    PEOPLE = "invite and remove people"
+    ORGANISATION = "change the organisation"
 
+    @property
+    def scope(self) -> str:
+        """How a key's scopes name it: `change_stations`."""
+        return self.name.lower()
+
+
+#: What belongs to no site: who is limited to some may not do it, whatever their role.
+OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION})
 
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
@@ -43,21 +54,45 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
 }
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a request came from, for the audit: the network address, the program, the id in our own log."""
+
+    address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+
+
 class Actor(Struct, frozen=True, kw_only=True):
     """Who asks: a person or a key, acting for one organisation."""
 
     tenant_id: int
     #: The organisation's name, as shown.
     organisation: str
-    #: `operator_id` or `key_id`, by `kind`.
+    #: `person_id` or `key_id`, by `kind`.
     id: int
-    kind: Literal["operator", "key"]
+    kind: Literal["person", "key"]
     name: str
     role: Role
+    #: Limited to these sites and all below them; None: not limited.
+    sites: tuple[int, ...] | None = None
+    #: Of what the role allows, only this; None: all of it.
+    scopes: frozenset[Verb] | None = None
+    origin: Origin = Origin()
 
     def __str__(self) -> str:
-        """How the audit names them: `operator:3 Ada` or `key:7 Grid app`."""
+        """How the audit names them: `person:3 Ada` or `key:7 Grid app`."""
         return f"{self.kind}:{self.id} {self.name}"
+
+    @property
+    def person_id(self) -> int | None:
+        """The person who asks; None for a key."""
+        return self.id if self.kind == "person" else None
+
+    def may(self, verb: Verb) -> bool:
+        """Whether they may do this: by their role, their scopes, and the whole organisation being theirs."""
+        if self.sites is not None and verb in OF_THE_WHOLE:
+            return False
+        return may(self.role, verb) and (self.scopes is None or verb in self.scopes)
 
 
 def may(role: Role, verb: Verb) -> bool:
@@ -89,6 +124,34 @@ class CrossSite(ForecourtError):
 
     status = 403
     code = "cross-site"
+
+
+class ForbiddenHere(ForecourtError):
+    """You are limited to some sites, and this concerns the whole organisation. Ask an owner of it."""
+
+    status = 403
+    code = "forbidden-by-sites"
+
+
+class ScopeMissing(ForecourtError):
+    """The API key was not given the scope for this. Make one that has it, or ask an owner of the organisation."""
+
+    status = 403
+    code = "scope-missing"
+
+
+class NoOrganisation(ForecourtError):
+    """You belong to no organisation any more. Ask one of its owners to invite you."""
+
+    status = 403
+    code = "no-organisation"
+
+
+class NotAMember(ForecourtError):
+    """You are not a member of this organisation. Ask one of its owners to invite you."""
+
+    status = 404
+    code = "not-a-member"
 
 
 class SignInRefused(ForecourtError):

@@ -10,8 +10,8 @@ from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Meta, Struct
 
-from forecourt.access.guard import SESSION_COOKIE, Asking, check_same_site
-from forecourt.access.model import Actor, CrossSite, SignInRefused, TooManyAttempts
+from forecourt.access.guard import SESSION_COOKIE, Asking, check_same_site, origin_of
+from forecourt.access.model import Actor, CrossSite, NoOrganisation, SignInRefused, TooManyAttempts
 from forecourt.access.service import SESSION_LIFE, Access
 from forecourt.ui.shell import SIGN_IN_PATH, Authenticate, Shell
 
@@ -46,9 +46,8 @@ def sign_in_routes(shell: Shell, access: Access) -> list[HTTPRouteHandler]:
     async def sign_in(request: AnyRequest, data: URLEncodedBody[SignInForm]) -> Response[Any]:
         try:
             _check_form(request)
-            address = request.client.host if request.client is not None else ""
-            signed_in = await access.sign_in(data.email, data.password, address)
-        except (SignInRefused, TooManyAttempts, CrossSite) as fault:
+            signed_in = await access.sign_in(data.email, data.password, origin_of(request))
+        except (SignInRefused, TooManyAttempts, NoOrganisation, CrossSite) as fault:
             return form(request, wanted=data.next, email=data.email, fault=fault.detail, status=fault.status)
         cookie = _cookie(request, signed_in.token, int(SESSION_LIFE.total_seconds()))
         return Redirect(own_path(data.next), status_code=303, cookies=[cookie])
@@ -58,7 +57,7 @@ def sign_in_routes(shell: Shell, access: Access) -> list[HTTPRouteHandler]:
         token = request.cookies.get(SESSION_COOKIE)
         if token is not None:
             check_same_site(request)
-            actor = await access.of_session(token)
+            actor = await access.of_session(token, origin_of(request))
             if actor is not None:
                 await access.sign_out(actor, token)
         return Redirect(SIGN_IN_PATH, status_code=303, cookies=[_cookie(request, "", 0)])
@@ -71,7 +70,7 @@ def authenticate_by(access: Access) -> Authenticate:
 
     async def authenticate(connection: Asking, /) -> Actor | None:
         token = connection.cookies.get(SESSION_COOKIE)
-        return None if token is None else await access.of_session(token)
+        return None if token is None else await access.of_session(token, origin_of(connection))
 
     return authenticate
 

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,15 +10,27 @@ from msgspec import Struct
 
 from forecourt.access import store
 from forecourt.access.attempts import Attempts
-from forecourt.access.model import Actor, KeyUnknown, Role, SignInRefused, TooManyAttempts
+from forecourt.access.model import (
+    Actor,
+    KeyUnknown,
+    NoOrganisation,
+    NotAMember,
+    Origin,
+    Role,
+    SignInRefused,
+    TooManyAttempts,
+    Verb,
+)
 from forecourt.access.passwords import PasswordChecks
-from forecourt.access.store import Connection, KeyRow, OperatorRow, SessionHolder
+from forecourt.access.store import Connection, KeyRow, Membership, SessionHolder
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
 
 KEY_PREFIX = "fc_"
 KEY_BYTES = 32
+#: How much of a key is kept and shown, so that its owner recognises it.
+SHOWN_LENGTH = len(KEY_PREFIX) + 6
 SESSION_BYTES = 32
 SESSION_LIFE = timedelta(hours=12)
 #: The longest secret that is looked up at all.
@@ -26,6 +39,8 @@ MAX_SECRET_LENGTH = 512
 TOUCH_EVERY_S = 60.0
 #: Keys whose last use is remembered; beyond it the oldest is forgotten, and written again at its next use.
 MAX_TOUCHED = 10_000
+#: Of what no request asked for.
+NOWHERE = Origin()
 
 
 class SignedIn(Struct, frozen=True, kw_only=True):
@@ -47,15 +62,15 @@ class Access:
         self._passwords = PasswordChecks()
         self._touched: OrderedDict[int, float] = OrderedDict()
 
-    async def of_key(self, key: str) -> Actor | None:
-        """The actor that an API key stands for; None if it is unknown or was revoked."""
+    async def of_key(self, key: str, origin: Origin = NOWHERE) -> Actor | None:
+        """The actor that an API key stands for; None if it is unknown, was revoked or has expired."""
         if not 0 < len(key) <= MAX_SECRET_LENGTH:
             return None
         async with self._db.anyone() as conn:
-            holder = await store.find_key(conn, key_digest(self._secret, key))
+            holder = await store.find_key(conn, key_digest(self._secret, key), self._clock.now())
         if holder is None:
             return None
-        await self._touch(holder.tenant_id, holder.key_id)
+        await self._touch(holder.tenant_id, holder.key_id, origin.address)
         return Actor(
             tenant_id=holder.tenant_id,
             organisation=holder.organisation,
@@ -63,53 +78,85 @@ class Access:
             kind="key",
             name=holder.name,
             role=Role(holder.role),
+            sites=limit_of(holder.site_ids),
+            scopes=None if holder.scopes is None else verbs_of(holder.scopes),
+            origin=origin,
         )
 
-    async def of_session(self, token: str) -> Actor | None:
+    async def of_session(self, token: str, origin: Origin = NOWHERE) -> Actor | None:
         """The actor whose browser session this is; None if it is unknown or has ended."""
         if not 0 < len(token) <= MAX_SECRET_LENGTH:
             return None
         async with self._db.anyone() as conn:
             holder = await store.find_session(conn, self._session_digest(token), self._clock.now())
-        if holder is None:
-            return None
-        return _person(holder)
+        return None if holder is None else _person(holder, origin)
 
-    async def sign_in(self, email: str, password: str, address: str) -> SignedIn:
+    async def sign_in(self, email: str, password: str, origin: Origin) -> SignedIn:
         """Begins a browser session for the right password; takes as long for an unknown e-mail address.
 
-        `address` is where the attempt comes from on the network. Raises SignInRefused or TooManyAttempts.
+        Raises SignInRefused, TooManyAttempts, NoOrganisation.
         """
         email = email.strip().lower()
-        if not self._attempts.begin(address, email):
+        if not self._attempts.begin(origin.address, email):
             raise TooManyAttempts
         async with self._db.anyone() as conn:
-            operator = await store.find_operator(conn, email)
-        right = await self._passwords.right(operator.password_hash if operator else None, password)
-        if operator is None or not right:
+            person = await store.find_person(conn, email)
+        right = await self._passwords.right(person.password_hash if person else None, password)
+        if person is None or not right:
             raise SignInRefused
-        self._attempts.succeeded(address, email)
-        actor = _person(operator)
+        self._attempts.succeeded(origin.address, email)
+        return await self.begin_session(person.person_id, person.name, origin, how="password")
+
+    async def begin_session(self, person_id: int, name: str, origin: Origin, *, how: str) -> SignedIn:
+        """Begins a browser session of somebody who has proven who they are, in the organisation they were in last.
+
+        `how` tells the audit what proved it. Raises NoOrganisation.
+        """
+        async with self._db.person(person_id) as conn:
+            memberships = await store.list_memberships(conn, person_id)
+        if not memberships:
+            raise NoOrganisation
+        chosen = next((each for each in memberships if each.chosen), memberships[0])
+        actor = _member(person_id, name, chosen, origin)
         token = secrets.token_urlsafe(SESSION_BYTES)
         now = self._clock.now()
         expires_at = now + SESSION_LIFE
-        async with self._db.tenant(actor.tenant_id) as conn:
-            digest = self._session_digest(token)
-            await store.insert_session(conn, actor.tenant_id, actor.id, digest, now, expires_at)
-            await audit(conn, actor, "sign in", str(actor), {"from": address})
+        async with self._db.tenant(chosen.tenant_id, person_id=person_id) as conn:
+            await store.insert_session(conn, chosen.tenant_id, person_id, self._session_digest(token), now, expires_at)
+            await audit(conn, actor, "sign in", str(actor), {"by": how})
         return SignedIn(token=token, actor=actor, expires_at=expires_at)
 
     async def sign_out(self, actor: Actor, token: str) -> None:
         """Ends a browser session."""
-        async with self._db.tenant(actor.tenant_id) as conn:
-            await store.delete_session(conn, actor.tenant_id, self._session_digest(token))
+        async with self._db.tenant(actor.tenant_id, person_id=actor.id) as conn:
+            await store.delete_session(conn, actor.id, self._session_digest(token))
             await audit(conn, actor, "sign out", str(actor))
+
+    async def choose_organisation(self, actor: Actor, token: str, tenant_id: int) -> None:
+        """Moves a browser session to another organisation of its person. Raises NotAMember."""
+        async with self._db.person(actor.id) as conn:
+            memberships = await store.list_memberships(conn, actor.id)
+        chosen = next((each for each in memberships if each.tenant_id == tenant_id), None)
+        if chosen is None:
+            raise NotAMember
+        there = _member(actor.id, actor.name, chosen, actor.origin)
+        async with self._db.tenant(tenant_id, person_id=actor.id) as conn:
+            await store.choose_organisation(conn, tenant_id, actor.id, self._session_digest(token))
+            await audit(conn, there, "enter organisation", f"organisation:{tenant_id}")
 
     async def create_key(self, actor: Actor, name: str, role: Role) -> tuple[KeyRow, str]:
         """Makes an API key for the actor's organisation; returns it with its secret, which is never shown again."""
         key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
         async with self._db.tenant(actor.tenant_id) as conn:
-            row = await store.insert_key(conn, actor.tenant_id, name, role.value, key_digest(self._secret, key))
+            row = await store.insert_key(
+                conn,
+                actor.tenant_id,
+                name,
+                role.value,
+                key_digest(self._secret, key),
+                prefix=key[:SHOWN_LENGTH],
+                created_by=str(actor),
+            )
             if row is None:
                 raise RuntimeError("256 random bits came twice")
             await audit(conn, actor, "create key", f"key:{row.key_id}", {"name": name, "role": role.value})
@@ -118,7 +165,7 @@ class Access:
     def _session_digest(self, token: str) -> bytes:
         return keyed_digest(self._secret, "session", token)
 
-    async def _touch(self, tenant_id: int, key_id: int) -> None:
+    async def _touch(self, tenant_id: int, key_id: int, address: str) -> None:
         now = self._clock.monotonic()
         if now - self._touched.get(key_id, -TOUCH_EVERY_S) < TOUCH_EVERY_S:
             return
@@ -127,18 +174,43 @@ class Access:
         if len(self._touched) > MAX_TOUCHED:
             self._touched.popitem(last=False)
         async with self._db.tenant(tenant_id) as conn:
-            await store.touch_key(conn, tenant_id, key_id, self._clock.now())
+            await store.touch_key(conn, tenant_id, key_id, self._clock.now(), address)
 
 
-def _person(row: OperatorRow | SessionHolder) -> Actor:
+def _person(row: SessionHolder, origin: Origin) -> Actor:
     return Actor(
         tenant_id=row.tenant_id,
         organisation=row.organisation,
-        id=row.operator_id,
-        kind="operator",
+        id=row.person_id,
+        kind="person",
         name=row.name,
         role=Role(row.role),
+        sites=limit_of(row.site_ids),
+        origin=origin,
     )
+
+
+def _member(person_id: int, name: str, membership: Membership, origin: Origin) -> Actor:
+    return Actor(
+        tenant_id=membership.tenant_id,
+        organisation=membership.organisation,
+        id=person_id,
+        kind="person",
+        name=name,
+        role=Role(membership.role),
+        sites=limit_of(membership.site_ids),
+        origin=origin,
+    )
+
+
+def limit_of(site_ids: list[int] | None) -> tuple[int, ...] | None:
+    """The limit that stored sites stand for, always written alike."""
+    return None if site_ids is None else tuple(sorted(set(site_ids)))
+
+
+def verbs_of(scopes: Iterable[str]) -> frozenset[Verb]:
+    """What the names of scopes stand for; one that this version doesn't know allows nothing."""
+    return frozenset(verb for verb in Verb if verb.scope in set(scopes))
 
 
 def key_digest(secret: bytes, key: str) -> bytes:
@@ -156,9 +228,27 @@ async def revoke_key(conn: Connection, actor: Actor, key_id: int) -> KeyRow:
 
 
 async def audit(
-    conn: Connection, actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None
+    conn: Connection,
+    actor: Actor,
+    action: str,
+    subject: str,
+    detail: Mapping[str, Any] | None = None,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes down who did what to what, in the transaction that does it. `detail` must hold no secret."""
+    """Writes down who did what to what, from where, in the transaction that does it.
+
+    `before` and `after` hold what was changed, as it was and is. None of the three may hold a secret.
+    """
     await store.insert_audit(
-        conn, actor.tenant_id, actor=str(actor), action=action, subject=subject, detail=detail or {}
+        conn,
+        actor.tenant_id,
+        actor=str(actor),
+        action=action,
+        subject=subject,
+        detail=detail or {},
+        before=before,
+        after=after,
+        origin=actor.origin,
     )

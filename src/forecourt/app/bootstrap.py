@@ -111,23 +111,23 @@ async def _owner(
     connection: AsyncConnection[Any], settings: Settings, tenant_id: int, organisation: str
 ) -> Bootstrapped:
     """The first owner of an organisation that nobody can sign in to yet."""
+    await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
     row = await (
-        await connection.execute("SELECT count(*) FROM operators WHERE tenant_id = %s", (tenant_id,))
+        await connection.execute("SELECT count(*) FROM memberships WHERE tenant_id = %s", (tenant_id,))
     ).fetchone()
     if row is not None and row[0] > 0:
         return Bootstrapped(tenant_id=tenant_id, organisation=organisation)
     path = settings.data_dir / OWNER_FILE
     kept = await asyncio.to_thread(_kept_file, path, OWNER_EMAIL, None)
     hashed = await asyncio.to_thread(password_hash, kept.password)
-    await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
-    await store.insert_operator(
+    await store.insert_member(
         connection, tenant_id, email=kept.email, name="Owner", role=Role.OWNER.value, password_hash=hashed
     )
     return Bootstrapped(tenant_id=tenant_id, organisation=organisation, email=kept.email, password_file=path)
 
 
 async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstrapped:
-    """The demo's organisation, its operator and its key; a database that has them already keeps them."""
+    """The demo's organisation, its owner and its key; a database that has them already keeps them."""
     row = await (
         await connection.execute("SELECT tenant_id, name FROM organisations WHERE demo ORDER BY tenant_id LIMIT 1")
     ).fetchone()
@@ -140,11 +140,11 @@ async def _demo(connection: AsyncConnection[Any], settings: Settings) -> Bootstr
         await _own_key(connection, tenant_id, "Demo", settings.secret(), kept.api_key)
     # The file is the truth about the demo's password: one that was lost with its folder would lock everybody out.
     hashed = await asyncio.to_thread(password_hash, kept.password)
-    operator_id = await store.insert_operator(
+    person_id = await store.insert_member(
         connection, tenant_id, email=kept.email, name="Demo owner", role=Role.OWNER.value, password_hash=hashed
     )
-    if operator_id is None:
-        await store.set_password(connection, tenant_id, kept.email, hashed)
+    if person_id is None:
+        await store.set_password(connection, kept.email, hashed)
     return Bootstrapped(
         tenant_id=tenant_id,
         organisation=organisation,

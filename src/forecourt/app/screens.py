@@ -9,7 +9,7 @@ from msgspec import Struct
 import forecourt.access.pages
 import forecourt.stations.pages
 from forecourt.access import Access, Actor
-from forecourt.access.model import Verb, may
+from forecourt.access.model import Verb
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -51,7 +51,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     async def of_cookie(connection: Connection, /) -> Actor | None:
         """Who may look, by the cookie: the live socket answers for itself, since it must say that somebody left."""
         actor = await by_cookie(connection)
-        return actor if isinstance(actor, Actor) and may(actor.role, Verb.READ) else None
+        return actor if isinstance(actor, Actor) and actor.may(Verb.READ) else None
 
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),

@@ -2,11 +2,15 @@
 
 The application logs in as a member of several roles that can't see past row-level security; each process takes the one
 role that its work needs. The tenant is set for one transaction only, so that a connection given back knows nobody.
+
+Who may see some sites of a tenant only is limited for as long as their request runs (`limited_to`), so that no query of
+any room has to remember it: each transaction begun inside tells PostgreSQL, whose policies hold the rows back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal, Self
 
 import psycopg
@@ -37,6 +41,22 @@ MAX_IDLE_S = 300.0
 RECONNECT_TIMEOUT_S = 30.0
 #: A server that acknowledges a commit it may lose breaks the promise made to stations.
 REQUIRED_ON = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+_sites: ContextVar[tuple[int, ...] | None] = ContextVar("sites", default=None)
+
+
+@contextmanager
+def limited_to(sites: tuple[int, ...] | None) -> Iterator[None]:
+    """Transactions begun inside, by this task and those it starts, see these sites and all below them only.
+
+    None: not limited. An empty limit sees no site at all.
+    """
+    token = _sites.set(sites)
+    try:
+        yield
+    finally:
+        _sites.reset(token)
 
 
 class DatabaseBusy(ForecourtError):
@@ -139,10 +159,20 @@ class Pool:
             await self._pool.putconn(connection)
 
     @asynccontextmanager
-    async def tenant(self, tenant_id: int) -> AsyncIterator[AsyncConnection[Any]]:
-        """One connection, one transaction, one tenant's rows; commits on leaving, rolls back on an error."""
+    async def tenant(self, tenant_id: int, *, person_id: int | None = None) -> AsyncIterator[AsyncConnection[Any]]:
+        """One connection, one transaction, one tenant's rows; commits on leaving, rolls back on an error.
+
+        With a person, also what is that person's own. Held by the limit of `limited_to`.
+        """
         async with self.connection() as connection, self._transaction(connection):
-            await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
+            await _wear(connection, tenant_id, person_id)
+            yield connection
+
+    @asynccontextmanager
+    async def person(self, person_id: int) -> AsyncIterator[AsyncConnection[Any]]:
+        """As `tenant`, before an organisation is chosen: what is a person's own, in whichever organisation."""
+        async with self.connection() as connection, self._transaction(connection):
+            await _wear(connection, None, person_id)
             yield connection
 
     @asynccontextmanager
@@ -166,6 +196,20 @@ class Pool:
             if self._inspection is None or self._inspection.done():
                 self._inspection = asyncio.create_task(self._pool.check())
             raise DatabaseBusy from fault
+
+
+async def _wear(connection: AsyncConnection[Any], tenant_id: int | None, person_id: int | None) -> None:
+    """Says whose rows the transaction in work may see; PostgreSQL forgets it when the transaction ends."""
+    sites = _sites.get()
+    await connection.execute(
+        "SELECT set_config('forecourt.tenant', %s, true), set_config('forecourt.person', %s, true),"
+        " set_config('forecourt.sites', %s, true)",
+        (
+            "" if tenant_id is None else str(tenant_id),
+            "" if person_id is None else str(person_id),
+            "" if sites is None else "{" + ",".join(map(str, sites)) + "}",
+        ),
+    )
 
 
 async def check_safe(connection: AsyncConnection[Any]) -> None:

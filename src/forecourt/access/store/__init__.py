@@ -1,0 +1,57 @@
+"""All SQL of the room access: people and their sessions, API keys, the audit."""
+
+from forecourt.access.store.audit import insert_audit
+from forecourt.access.store.keys import (
+    Connection,
+    KeyHolder,
+    KeyRow,
+    find_key,
+    insert_key,
+    list_keys,
+    revoke_key,
+    touch_key,
+)
+from forecourt.access.store.people import (
+    MAX_SESSIONS,
+    Membership,
+    PersonRow,
+    SessionHolder,
+    act_as,
+    choose_organisation,
+    delete_session,
+    find_person,
+    find_session,
+    insert_member,
+    insert_person,
+    insert_session,
+    list_memberships,
+    set_password,
+    upsert_membership,
+)
+
+__all__ = [
+    "MAX_SESSIONS",
+    "Connection",
+    "KeyHolder",
+    "KeyRow",
+    "Membership",
+    "PersonRow",
+    "SessionHolder",
+    "act_as",
+    "choose_organisation",
+    "delete_session",
+    "find_key",
+    "find_person",
+    "find_session",
+    "insert_audit",
+    "insert_key",
+    "insert_member",
+    "insert_person",
+    "insert_session",
+    "list_keys",
+    "list_memberships",
+    "revoke_key",
+    "set_password",
+    "touch_key",
+    "upsert_membership",
+]

@@ -1,0 +1,109 @@
+"""A database of the version before, brought to this one: who could get in still can, as what they were."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from forecourt.access import Access, Origin, Role
+from forecourt.access.service import key_digest
+from forecourt.platform.database import Pool
+from forecourt.platform.digest import keyed_digest
+from forecourt.platform.embedded.postgres import LOGIN
+from forecourt.platform.migrate import migrate, room_folders
+from tests.conftest import Database, Servers
+from tests.http import PASSWORD, PASSWORD_HASH, SECRET
+from tests.support import FakeClock
+
+OWNER = "plain_migrator"
+ROLES = ("forecourt_app", "forecourt_ingest", "forecourt_worker", "forecourt_lookup")
+BEFORE = """
+INSERT INTO organisations (name) VALUES ('Yard'), ('Harbour');
+INSERT INTO operators (tenant_id, email, name, role, password_hash, disabled_at) VALUES
+    (1, 'ada@example.org', 'Ada', 'owner', %(hash)s, NULL),
+    (2, 'bob@example.org', 'Bob', 'technician', %(hash)s, NULL),
+    (1, 'gone@example.org', 'Gone', 'viewer', %(hash)s, now()),
+    (2, 'host@example.org', 'Host', 'site_host', %(hash)s, NULL);
+INSERT INTO operator_sessions (token_hash, operator_id, tenant_id, expires_at) VALUES (%(token)s, 2, 2, '2027-01-01Z');
+INSERT INTO api_keys (tenant_id, name, key_hash, role) VALUES (2, 'Old', %(key)s, 'site_host');
+INSERT INTO audit (tenant_id, actor, action, object) VALUES (1, 'operator:1 Ada', 'sign in', 'operator:1 Ada');
+"""
+
+
+@pytest.fixture
+def owned(servers: Servers) -> Iterator[tuple[Database, str]]:
+    """An empty database whose owner is nobody special, as on a managed PostgreSQL; and the owner's address."""
+    with servers.database(), servers.empty_database() as database:  # the first one makes the roles
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD 'plain'".encode())
+            admin.execute(f"GRANT {', '.join(ROLES)} TO {OWNER} WITH ADMIN OPTION".encode())
+            name = sql.Identifier(admin.info.dbname)
+            admin.execute(sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(name, sql.Identifier(OWNER)))
+            admin.execute(f"ALTER SCHEMA public OWNER TO {OWNER}".encode())
+        yield database, make_conninfo(database.admin_url, user=OWNER, password="plain")
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute(f"DROP OWNED BY {OWNER} CASCADE".encode())
+            admin.execute(f"DROP ROLE {OWNER}".encode())
+
+
+def as_they_were_before(tmp_path: Path, later: str) -> list[Path]:
+    """The rooms' migrations without a later one and all that build on it."""
+    files = {path.stem: path for folder in room_folders() for path in folder.glob("*.sql")}
+    missing = {later}
+    while True:
+        more = {name for name, path in files.items() if missing & depends(path)} - missing
+        if not more:
+            break
+        missing |= more
+    for name in files.keys() - missing:
+        folder = tmp_path / name.partition(".")[0] / "migrations"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.sql").write_bytes(files[name].read_bytes())
+    return sorted(tmp_path.glob("*/migrations"))
+
+
+def depends(path: Path) -> set[str]:
+    found = re.search(r"^-- depends: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return set() if found is None else set(found[1].split())
+
+
+async def test_operators_become_people_with_their_passwords_sessions_and_roles(
+    owned: tuple[Database, str], tmp_path: Path
+) -> None:
+    database, owner = owned
+    migrate(owner, LOGIN, folders=as_they_were_before(tmp_path, "access.0003"))
+    secret = SECRET.encode()
+    values = {
+        "hash": PASSWORD_HASH,
+        "token": keyed_digest(secret, "session", "a token"),
+        "key": key_digest(secret, "fc_old"),
+    }
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        for statement in BEFORE.split(";\n")[:-1]:
+            admin.execute(statement.encode(), values if "%(" in statement else None)
+    assert "access.0003" in migrate(owner, LOGIN)
+    async with Pool(database.url, "forecourt_app", size=1) as db:
+        access = Access(db, secret, FakeClock())
+        ada = (await access.sign_in("ada@example.org", PASSWORD, Origin())).actor
+        assert (ada.tenant_id, ada.id, ada.role, ada.organisation) == (1, 1, Role.OWNER, "Yard")
+        host = (await access.sign_in("host@example.org", PASSWORD, Origin())).actor
+        assert host.sites == ()
+        bob = await access.of_session("a token")
+        assert bob is not None
+        assert (bob.tenant_id, bob.name, bob.role) == (2, "Bob", Role.TECHNICIAN)
+        key = await access.of_key("fc_old")
+        assert key is not None
+        assert (key.role, key.sites) == (Role.SITE_HOST, ())
+        with pytest.raises(Exception, match="no organisation any more"):
+            await access.sign_in("gone@example.org", PASSWORD, Origin())
+        async with db.tenant(1) as conn:
+            rows = await (await conn.execute("SELECT actor FROM audit ORDER BY audit_id")).fetchall()
+        assert rows[0] == ("operator:1 Ada",)
+        assert rows[1] == ("person:1 Ada",)
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        new = admin.execute("INSERT INTO people (email, name) VALUES ('new@example.org', 'New') RETURNING person_id")
+        assert new.fetchone() == (5,)
