@@ -11,8 +11,9 @@ from forecourt.access import service, store
 from forecourt.access.guard import Asker, Database, Doorkeeper
 from forecourt.access.model import KeyUnknown, Role, Verb
 from forecourt.access.store import KeyRow
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 
+CURSORS = Cursors("keys")
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Grid app"])]
 
 
@@ -61,10 +62,10 @@ async def list_keys(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Key]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.key_id,), _shown)
+    return CURSORS.page(rows, limit, lambda row: (row.key_id,), _shown)
 
 
 @delete(

@@ -19,6 +19,7 @@ from litestar.routes import HTTPRoute
 from forecourt import __doc__ as summary
 from forecourt.access import Forbidden, Unauthenticated, Verb
 from forecourt.access.model import roles_for
+from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid
 from forecourt.platform.errors import ForecourtError
 
@@ -128,11 +129,20 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     verb: Verb = handler.opt.get("verb", Verb.READ)
     roles = f"Needs the role {' or '.join(roles_for(verb))}."
     operation["description"] = " ".join(filter(None, (operation.get("description"), roles)))
+    fields = {
+        getattr(field.kwarg_definition, "name", None) or name: field
+        for name, field in handler.parsed_fn_signature.parameters.items()
+    }
     for parameter in operation.get("parameters", ()):
-        field = handler.parsed_fn_signature.parameters[parameter["name"]]
+        field = fields[parameter["name"]]
         bounds = {key: value for key, value in parameter["schema"].items() if key not in ("oneOf", "type", "enum")}
         parameter["schema"] = bounds | msgspec.json.schema(field.raw)
-    problems: list[type[ForecourtError]] = [Unauthenticated, Forbidden, *handler.opt.get("problems", ())]
+    problems: list[type[ForecourtError]] = [
+        Unauthenticated,
+        Forbidden,
+        ParameterUnknown,
+        *handler.opt.get("problems", ()),
+    ]
     responses = operation["responses"]
     responses.pop("400", None)
     for answer in responses.values():

@@ -18,6 +18,7 @@ from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
 from forecourt.app.openapi import document_route
+from forecourt.app.parameters import known_parameters_only
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -73,6 +74,7 @@ def create_app(
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
         ],
+        guards=[known_parameters_only],
     )
     routes: list[ControllerRouterHandler] = [
         api,

@@ -12,8 +12,9 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 
+CURSORS = Cursors("tokens")
 UID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 Uid = Annotated[
     str,
@@ -97,10 +98,10 @@ async def list_tokens(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Token]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_tokens(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.number,), service.shown)
+    return CURSORS.page(rows, limit, lambda row: (row.number,), service.shown)
 
 
 @get("/tokens/{uid:str}", opt={"problems": [TokenUnknown]}, summary="Show a token", tags=["tokens"])

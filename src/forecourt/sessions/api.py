@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import Uid
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.sessions import store
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
@@ -28,6 +28,8 @@ from forecourt.stations.commands import (
 )
 
 NEWEST = 2**63 - 1
+CURSORS = Cursors("sessions")
+SAMPLE_CURSORS = Cursors("samples", length=2)
 Status = Literal["active", "completed"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,13 +105,13 @@ async def list_sessions(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
-    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
     active = None if status is None else status == "active"
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sessions(
             conn, actor.tenant_id, station=station, active=active, before=before, limit=limit + 1
         )
-    return page_of(rows, limit, lambda row: (row.number,), _session)
+    return CURSORS.page(rows, limit, lambda row: (row.number,), _session)
 
 
 @get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])
@@ -134,7 +136,7 @@ async def list_samples(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Sample]:
-    place = decode_cursor(cursor, length=2)
+    place = SAMPLE_CURSORS.decode(cursor)
     if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not 0 <= place[1] < 2**31):
         raise CursorRefused
     after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1])
@@ -145,7 +147,7 @@ async def list_samples(
         rows = await store.list_samples(
             conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
         )
-    return page_of(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+    return SAMPLE_CURSORS.page(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
 
 
 @post(

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
     Identity,
@@ -28,6 +28,7 @@ from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
 from forecourt.stations.model import station_state
 from forecourt.stations.store import ConnectorRow, StationRow
 
+CURSORS = Cursors("stations")
 SecurityProfile = Annotated[
     int,
     Meta(
@@ -196,14 +197,14 @@ async def list_stations(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_stations(conn, actor.tenant_id, site=site, after=after, limit=limit + 1)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
     of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
     for connector in connectors:
         of_station[connector.station_id].append(connector)
-    return page_of(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
+    return CURSORS.page(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
 
 
 @get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])

@@ -9,12 +9,13 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
 from forecourt.stations.errors import SiteExists, SiteUnknown, TimeZoneRefused
 from forecourt.stations.store import SiteRow
 
+CURSORS = Cursors("sites")
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["north-yard"])]
 
 
@@ -67,10 +68,10 @@ async def list_sites(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Site]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sites(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.site_id,), _shown)
+    return CURSORS.page(rows, limit, lambda row: (row.site_id,), _shown)
 
 
 @get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
