@@ -274,3 +274,18 @@ async def test_rubbish_in_a_query_is_refused(tenant: Tenant, query: str) -> None
 def test_every_number_that_can_be_stored_has_a_word() -> None:
     for numbers, words in ((Measurand, MEANINGS), (Phase, PHASES), (Location, LOCATIONS), (Context, CONTEXTS)):
         assert set(numbers) == set(words)
+
+
+async def test_the_sessions_of_a_retired_station_are_read_by_its_id_as_before(house: House, tenant: Tenant) -> None:
+    identity, station_id = await a_station(house, tenant, "R")
+    client = await tenant.client()
+    with house.admin() as connection:
+        first = say(connection, tenant, station_id, "1")
+    before = (await client.get(f"{SESSIONS}/{first}")).json()
+    await client.delete(f"/api/v1/stations/{identity}")
+    assert (await client.get(f"{SESSIONS}/{first}")).json() == before
+    assert await walk(client, SESSIONS, station=identity) == [before]
+    _, again = await a_station(house, tenant, "R")
+    with house.admin() as connection:
+        second = say(connection, tenant, again, "1")
+    assert [each["id"] for each in await walk(client, SESSIONS, station=identity)] == [second, first]

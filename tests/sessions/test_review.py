@@ -29,6 +29,7 @@ SILENT = Silence(
     heard_until=LATER,
     states=(("Available", AFTER),),
     successor_at=None,
+    retired=False,
 )
 
 
@@ -84,3 +85,8 @@ def test_a_silent_session_is_over_when_another_began_at_its_evse() -> None:
     busy = replace(SILENT, states=(("Charging", AFTER),))
     assert closing_time(replace(busy, successor_at=AFTER)) == EPOCH
     assert closing_time(replace(busy, successor_at=EPOCH)) is None
+
+
+def test_a_silent_session_of_a_retired_station_is_over_because_nobody_will_say_so() -> None:
+    away = replace(SILENT, linked_at=None, heard_until=None, states=(), retired=True)
+    assert closing_time(away) == EPOCH

@@ -255,3 +255,83 @@ async def test_row_level_security_alone_keeps_stations_apart(house: House, tenan
 )
 def test_a_slug_fits_an_address(name: str, slug: str) -> None:
     assert slug_of(name) == slug
+
+
+async def test_a_site_is_changed_and_what_is_not_named_stays(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    made = (await client.post(SITES, json={"name": "Yard", "city": "Berlin", "time_zone": "Europe/Berlin"})).json()
+    changed = (await client.patch(f"{SITES}/yard", json={"name": "South yard", "latitude": 52.5, "city": None})).json()
+    assert changed == {**made, "name": "South yard", "latitude": 52.5, "city": None}
+    assert (await client.patch(f"{SITES}/{made['id']}", json={})).json() == changed
+    await client.post(SITES, json={"name": "Other"})
+    problem(await client.patch(f"{SITES}/yard", json={"slug": "other"}), 409, "site-exists")
+    problem(await client.patch(f"{SITES}/yard", json={"time_zone": "Mars/Olympus"}), 422, "time-zone-refused")
+    problem(await client.patch(f"{SITES}/yard", json={"name": None}), 400, "request-invalid")
+    problem(await (await stranger.client()).patch(f"{SITES}/{made['id']}", json={"name": "x"}), 404, "site-unknown")
+    assert (await client.patch(f"{SITES}/yard", json={"slug": "south"})).json()["slug"] == "south"
+    assert (await client.get(f"{SITES}/south")).json() == {**changed, "slug": "south"}
+
+
+async def test_a_site_goes_only_when_no_station_stands_there(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    await client.post(SITES, json={"name": "Yard"})
+    stations = [await a_station(tenant, f"{number}-at-{tenant.tenant_id}", site="yard") for number in range(2)]
+    refused = problem(await client.delete(f"{SITES}/yard"), 409, "site-in-use")
+    assert refused["stations"] == 2
+    assert "2 stations" in refused["detail"]
+    problem(await (await stranger.client()).delete(f"{SITES}/yard"), 404, "site-unknown")
+    await client.patch(f"{STATIONS}/{stations[0]['id']}", json={"site": None})
+    assert problem(await client.delete(f"{SITES}/yard"), 409, "site-in-use")["stations"] == 1
+    await client.delete(f"{STATIONS}/{stations[1]['id']}")
+    assert (await client.delete(f"{SITES}/yard")).status_code == 204
+    problem(await client.get(f"{SITES}/yard"), 404, "site-unknown")
+    assert (await client.get(f"{STATIONS}/{stations[1]['id']}")).json()["site"] is None
+
+
+async def test_a_retired_station_leaves_the_lists_and_frees_its_identity_for_anybody(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client, other = await tenant.client(), await stranger.client()
+    identity = f"retired-{tenant.tenant_id}"
+    path = f"{STATIONS}/{identity}"
+    await a_station(tenant, identity, name="First")
+    with house.admin() as connection:
+        connection.execute(
+            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
+            " SELECT now(), tenant_id, station_id, 'i', 2, 'm1', '{}' FROM stations WHERE identity = %s",
+            (identity,),
+        )
+    problem(await other.delete(path), 404, "station-unknown")
+    retired = (await client.delete(path)).json()
+    assert (retired["id"], retired["state"], retired["has_password"]) == (identity, "Offline", False)
+    assert retired["retired_at"] is not None
+    assert (await client.delete(path)).json() == retired == (await client.get(path)).json()
+    assert await walk(client, STATIONS) == []
+    assert await walk(client, STATIONS, retired=True) == [retired]
+    assert [each["message_id"] for each in await walk(client, f"{path}/messages")] == ["m1"]
+    problem(await client.patch(path, json={"name": "x"}), 409, "station-retired")
+    problem(await client.post(f"{path}/calls", json={"action": "Reset"}), 409, "station-retired")
+    problem(await client.post(f"{path}/start", json={"token": "A"}), 404, "station-unknown")
+
+    await a_station(stranger, identity, name="Another's")
+    assert (await client.get(path)).json() == retired
+    problem(await client.post(STATIONS, json={"id": identity}), 409, "station-exists")
+    await other.delete(path)
+    await a_station(tenant, identity, name="Second")
+    assert (await client.get(path)).json()["name"] == "Second"
+    assert await walk(client, f"{path}/messages") == []
+    assert [each["name"] for each in await walk(client, STATIONS, retired=True)] == ["First", "Second"]
+    with house.admin() as connection:
+        audits = connection.execute(
+            "SELECT count(*) FROM audit WHERE action = 'retire station' AND object = %s", (f"station:{identity}",)
+        ).fetchone()
+    assert audits == (2,)
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+async def test_roles_that_dont_build_take_nothing_down(tenant: Tenant, role: Role) -> None:
+    await a_station(tenant, f"stays-{tenant.tenant_id}-{role}")
+    await (await tenant.client()).post(SITES, json={"name": "Yard"})
+    client = await tenant.client(role)
+    for path in (f"{SITES}/yard", f"{STATIONS}/stays-{tenant.tenant_id}-{role}"):
+        problem(await client.delete(path), 403, "forbidden")

@@ -83,6 +83,7 @@ class Silence(Struct, frozen=True, kw_only=True):
     heard_until: datetime | None
     states: tuple[tuple[str, datetime], ...]
     successor_at: datetime | None
+    retired: bool
 
 
 def closing_time(silence: Silence) -> datetime | None:
@@ -90,8 +91,10 @@ def closing_time(silence: Silence) -> datetime | None:
 
     The rule: its station was connected for QUIET without a word of it, and since the last word either its connector
     said that it is free or another session began there. A station that is away proves nothing, and one that is back
-    gets as long to replay what it kept. The end is the last thing known of it.
+    gets as long to replay what it kept. A retired one never comes back. The end is the last thing known of it.
     """
+    if silence.retired:
+        return silence.last_at
     if silence.linked_at is None or silence.heard_until is None:
         return None
     if silence.heard_until - max(silence.heard_at, silence.linked_at) < QUIET:

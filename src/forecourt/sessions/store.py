@@ -25,8 +25,9 @@ _REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Locat
 
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
-SELECT n.number, n.session_id, t.identity AS station, n.evse, n.connector, n.transaction_id, n.token_uid,
-    n.token_status, n.started_at, n.over_at AS ended_at, n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
+SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.connector,
+    n.transaction_id, n.token_uid, n.token_status, n.started_at, n.over_at AS ended_at,
+    n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
     n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.station_id,
     n.ended_at IS NULL AND n.closed_at IS NOT NULL AS closed_from_evidence,
     CASE WHEN isempty(n.seqs) THEN 0 ELSE
@@ -116,8 +117,8 @@ async def list_sessions(
     query = f"{_SESSION} AND n.number < %(before)s"
     if station is not None:
         query += (
-            " AND n.station_id ="
-            " (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s)"
+            " AND n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
+            " AND (identity = %(station)s OR retired_identity = %(station)s))"
         )
     if active is not None:
         query += " AND n.over_at IS NULL" if active else " AND n.over_at IS NOT NULL"
@@ -226,8 +227,10 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
             (SELECT array_agg(c.state_at) FROM connectors c
                 WHERE c.station_id = s.station_id AND c.evse = s.evse) AS state_times,
             (SELECT min(n.started_at) FROM sessions n WHERE n.station_id = s.station_id AND n.evse = s.evse
-                AND n.started_at > s.last_at) AS successor_at
+                AND n.started_at > s.last_at) AS successor_at,
+            t.retired_at IS NOT NULL AS retired
         FROM sessions s
+        LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
         LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
         WHERE s.tenant_id = %(tenant_id)s AND s.over_at IS NULL AND s.heard_at < %(silent_since)s
@@ -254,6 +257,7 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
                 heard_until=row["heard_until"],
                 states=tuple(zip(row["states"] or (), row["state_times"] or (), strict=True)),
                 successor_at=row["successor_at"],
+                retired=row["retired"],
             ),
         )
         for row in await cursor.fetchall()

@@ -10,6 +10,13 @@ class StationExists(ForecourtError):
     code = "station-exists"
 
 
+class StationRetired(ForecourtError):
+    """This station is retired. Register its id anew to take it into service again."""
+
+    status = 409
+    code = "station-retired"
+
+
 class IdentityFixed(ForecourtError):
     """The id of a station can't change, because it is how the station names itself. Register the new id instead."""
 
@@ -22,6 +29,13 @@ class SiteUnknown(ForecourtError):
 
     status = 404
     code = "site-unknown"
+
+
+class SiteInUse(ForecourtError):
+    """Stations stand at this site. Move them to another site or retire them first."""
+
+    status = 409
+    code = "site-in-use"
 
 
 class SiteRefused(ForecourtError):

@@ -12,9 +12,11 @@ from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
     SiteExists,
+    SiteInUse,
     SiteRefused,
     SiteUnknown,
     StationExists,
+    StationRetired,
     TimeZoneRefused,
 )
 from forecourt.stations.model import password_hash
@@ -52,6 +54,31 @@ async def create_site(conn: Connection, actor: Actor, *, slug: str | None, value
             await audit(conn, actor, "create site", f"site:{row.slug}", {"name": row.name})
             return row
     raise SiteExists
+
+
+async def change_site(conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any]) -> SiteRow:
+    """Changes the named columns of a site. Raises SiteUnknown, SiteExists, TimeZoneRefused."""
+    held = await find_site(conn, actor.tenant_id, site)
+    if changes.get("time_zone", held.time_zone) not in available_timezones():
+        raise TimeZoneRefused
+    if not changes:
+        return held
+    row = await store.update_site(conn, actor.tenant_id, held.site_id, changes)
+    if row is None:
+        raise SiteExists
+    await audit(conn, actor, "change site", f"site:{row.slug}", dict(changes))
+    return row
+
+
+async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
+    """Deletes a site where no station stands; retired ones don't count. Raises SiteUnknown, SiteInUse."""
+    held = await find_site(conn, actor.tenant_id, site)
+    stations = await store.count_stations_at(conn, actor.tenant_id, held.site_id)
+    if stations:
+        there = "1 station stands" if stations == 1 else f"{stations} stations stand"
+        raise SiteInUse(f"{there} at this site. Move to another site or retire what is there first.", stations=stations)
+    await store.delete_site(conn, actor.tenant_id, held.site_id)
+    await audit(conn, actor, "delete site", f"site:{held.slug}", {"name": held.name})
 
 
 async def find_site(conn: Connection, tenant_id: int, site: str | int) -> SiteRow:
@@ -107,11 +134,11 @@ async def change_station(
     """Changes what is named: columns of the registry, `site`, `password`.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, SiteRefused.
+    Raises StationUnknown, StationRetired, SiteRefused.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
-        raise StationUnknown
+        raise await _refused(conn, actor.tenant_id, identity)
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -130,8 +157,19 @@ async def change_station(
     return await find_station(conn, actor.tenant_id, identity), made
 
 
+async def retire_station(conn: Connection, actor: Actor, identity: str) -> StationRow:
+    """Takes a station out of service for good, twice or once alike; what it did stays. Raises StationUnknown.
+
+    Once gateways have read it, the station is refused; its identity may be registered anew at once, by anybody.
+    """
+    if await store.lock_station(conn, actor.tenant_id, identity) is not None:
+        await store.retire_station(conn, actor.tenant_id, identity)
+        await audit(conn, actor, "retire station", f"station:{identity}")
+    return await find_station(conn, actor.tenant_id, identity)
+
+
 async def find_station(conn: Connection, tenant_id: int, identity: str) -> StationRow:
-    """The station of this identity. Raises StationUnknown."""
+    """The station of this identity, in service or else the one retired last. Raises StationUnknown."""
     row = await store.find_station(conn, tenant_id, identity)
     if row is None:
         raise StationUnknown
@@ -139,11 +177,23 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
 
 
 async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> int:
-    """The number of the station of this identity. Raises StationUnknown."""
+    """The number of the station that `find_station` finds. Raises StationUnknown."""
     station_id = await store.find_station_id(conn, tenant_id, identity)
     if station_id is None:
         raise StationUnknown
     return station_id
+
+
+async def check_in_service(conn: Connection, tenant_id: int, identity: str) -> None:
+    """Raises StationUnknown, or StationRetired, unless a station of this identity is in service."""
+    if (await find_station(conn, tenant_id, identity)).retired_at is not None:
+        raise StationRetired
+
+
+async def _refused(conn: Connection, tenant_id: int, identity: str) -> StationUnknown | StationRetired:
+    """Why a station that is not in service can't be changed."""
+    known = await store.find_station_id(conn, tenant_id, identity) is not None
+    return StationRetired() if known else StationUnknown()
 
 
 def _lacks_password(security_profile: int, password: str | None) -> bool:

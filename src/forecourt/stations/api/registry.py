@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import get, patch, post
+from litestar import delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -24,7 +24,7 @@ from forecourt.stations.api.fields import (
     Text,
 )
 from forecourt.stations.commands import StationUnknown
-from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
+from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
 from forecourt.stations.model import station_state
 from forecourt.stations.store import ConnectorRow, StationRow
 
@@ -106,6 +106,7 @@ class Station(Struct, frozen=True, kw_only=True):
     longitude: float | None
     max_power_w: int | None
     created_at: datetime
+    retired_at: Annotated[datetime | None, Meta(description="Out of service since then, and refused when it connects.")]
     vendor: str | None
     model: str | None
     serial: str | None
@@ -152,7 +153,7 @@ async def create_station(
 
 @patch(
     "/stations/{station:str}",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown, IdentityFixed, SiteRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown, StationRetired, IdentityFixed, SiteRefused]},
     summary="Change a station",
     description=(
         "A station whose profile or password changed is disconnected and may come back with the new one. When the"
@@ -182,6 +183,25 @@ async def change_station(
     return _shown(row, connectors, made)
 
 
+@delete(
+    "/stations/{station:str}",
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown]},
+    status_code=200,
+    summary="Retire a station",
+    description=(
+        "It is disconnected and refused from then on, and its id may be registered anew, by any organisation. Nothing"
+        " of what it did is lost: its sessions and messages can be read as before. Twice is as good as once."
+    ),
+    tags=["stations"],
+)
+async def retire_station(station: IdentityInPath, actor: Asker, db: Database, refresher: StationRefresher) -> Station:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.retire_station(conn, actor, station)
+        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+    await refresher()
+    return _shown(row, connectors)
+
+
 @get(
     "/stations",
     opt={"problems": [CursorRefused]},
@@ -194,12 +214,15 @@ async def list_stations(
     site: Annotated[
         str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
     ] = None,
+    retired: Annotated[bool, QueryParameter(description="Those taken out of service as well.")] = False,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
     after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_stations(conn, actor.tenant_id, site=site, after=after, limit=limit + 1)
+        rows = await store.list_stations(
+            conn, actor.tenant_id, site=site, retired=retired, after=after, limit=limit + 1
+        )
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
     of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
     for connector in connectors:
@@ -207,7 +230,13 @@ async def list_stations(
     return CURSORS.page(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
 
 
-@get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])
+@get(
+    "/stations/{station:str}",
+    opt={"problems": [StationUnknown]},
+    summary="Show a station",
+    description="The one in service; where there is none, the one of this id that was retired last.",
+    tags=["stations"],
+)
 async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Station:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)

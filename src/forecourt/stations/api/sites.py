@@ -3,20 +3,24 @@
 from datetime import datetime
 from typing import Annotated
 
-from litestar import get, post
+from litestar import delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
-from forecourt.stations.errors import SiteExists, SiteUnknown, TimeZoneRefused
+from forecourt.stations.errors import SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
 from forecourt.stations.store import SiteRow
 
 CURSORS = Cursors("sites")
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["north-yard"])]
+
+
+Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+SiteInPath = Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")]
 
 
 class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,12 +30,23 @@ class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slug: Annotated[Slug | None, Meta(description="Its name in addresses; made from the name if left out.")] = None
     address: Text | None = None
     city: Annotated[Text | None, Meta(examples=["Berlin"])] = None
-    country: Annotated[
-        Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None, Meta(description="ISO 3166 code.", examples=["DE"])
-    ] = None
+    country: Annotated[Country | None, Meta(description="ISO 3166 code.", examples=["DE"])] = None
     time_zone: Annotated[Text, Meta(description="IANA name.", examples=["Europe/Berlin"])] = "UTC"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+
+
+class SiteChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a site; what is absent stays as it is."""
+
+    name: Text | UnsetType = UNSET
+    slug: Annotated[Slug | UnsetType, Meta(description="Addresses that hold the old one lead nowhere then.")] = UNSET
+    address: Text | UnsetType | None = UNSET
+    city: Text | UnsetType | None = UNSET
+    country: Country | UnsetType | None = UNSET
+    time_zone: Text | UnsetType = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -75,13 +90,33 @@ async def list_sites(
 
 
 @get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
-async def find_site(
-    site: Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")],
-    actor: Asker,
-    db: Database,
-) -> Site:
+async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Site:
     async with db.tenant(actor.tenant_id) as conn:
         return _shown(await service.find_site(conn, actor.tenant_id, site))
+
+
+@patch(
+    "/sites/{site:str}",
+    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteUnknown, SiteExists, TimeZoneRefused]},
+    summary="Change a site",
+    tags=["sites"],
+)
+async def change_site(site: SiteInPath, data: JSONBody[SiteChange], actor: Asker, db: Database) -> Site:
+    changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
+    async with db.tenant(actor.tenant_id) as conn:
+        return _shown(await service.change_site(conn, actor, site, changes))
+
+
+@delete(
+    "/sites/{site:str}",
+    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteUnknown, SiteInUse]},
+    summary="Delete a site",
+    description="Refused while stations stand there: `stations` says how many.",
+    tags=["sites"],
+)
+async def delete_site(site: SiteInPath, actor: Asker, db: Database) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.delete_site(conn, actor, site)
 
 
 def _shown(row: SiteRow) -> Site:

@@ -24,6 +24,7 @@ from forecourt.stations.commands import (
     StationTimeout,
     StationUnknown,
 )
+from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
 
@@ -159,6 +160,7 @@ async def list_commands(
         "verb": Verb.CALL,
         "problems": [
             StationUnknown,
+            StationRetired,
             StationOffline,
             StationTimeout,
             StationLost,
@@ -185,7 +187,7 @@ async def call_station(
 ) -> Result | Refusal:
     payload = msgspec.json.encode(data.payload)
     async with db.tenant(actor.tenant_id) as conn:
-        await service.find_station_id(conn, actor.tenant_id, station)
+        await service.check_in_service(conn, actor.tenant_id, station)
         kept = msgspec.json.decode(redact(data.action, payload))
         await audit(conn, actor, "call station", f"station:{station}", {"action": data.action, "payload": kept})
     outcome = await commander.call(actor.tenant_id, station, data.action, payload, str(actor))

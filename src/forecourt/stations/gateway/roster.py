@@ -30,9 +30,11 @@ MAX_IDENTITY = 255
 _VERSIONS = tuple((version.value, version) for version in Version)
 
 _CHANGED = """
-    SELECT station_id, tenant_id, identity, security_profile, registration, password_hash, version
+    SELECT station_id, tenant_id, coalesce(identity, retired_identity), retired_at IS NOT NULL, security_profile,
+        registration, password_hash, version
     FROM stations WHERE version > %s
     """
+_EVERYTHING = f"{_CHANGED} AND retired_at IS NULL"
 
 
 class Refusal(NamedTuple):
@@ -68,11 +70,11 @@ class Roster:
     async def read(self, connection: AsyncConnection[Any], *, everything: bool = False) -> list[Station]:
         """Read what changed (or everything) and return the connected stations whose right to be here may be gone."""
         since = 0 if everything else max(0, self._version - VERSION_OVERLAP)
-        rows = await (await connection.execute(_CHANGED, (since,))).fetchall()
+        rows = await (await connection.execute(_EVERYTHING if everything else _CHANGED, (since,))).fetchall()
         changed = [station for row in rows if (station := self._take(*row)) is not None]
         if everything:
-            known = {row[2] for row in rows}
-            gone = [station for identity, station in self._stations.items() if identity not in known]
+            known = {row[0] for row in rows}
+            gone = [station for station in self._stations.values() if station.station_id not in known]
             for station in gone:
                 del self._stations[station.identity]
             changed += gone
@@ -83,15 +85,25 @@ class Roster:
         station_id: int,
         tenant_id: int,
         identity: str,
+        retired: bool,
         security_profile: int,
         registration: str,
         password_hash: bytes | None,
         version: int,
     ) -> Station | None:
-        """Learn one row; returns the station if what lets it connect has changed since it was last read."""
-        station = self._stations.get(identity)
-        if station is None:
-            station = self._stations[identity] = Station(station_id, tenant_id, identity)
+        """Learn one row; returns the station if what let it connect has changed since it was last read, or is gone.
+
+        A retired station and the next one of its identity come in any order: the one that was registered last counts.
+        """
+        station, former = self._stations.get(identity), None
+        if station is not None and station.station_id > station_id:
+            return None
+        if retired:
+            self._version = max(self._version, version)
+            return self._stations.pop(identity) if station is not None and station.station_id == station_id else None
+        if station is None or station.station_id != station_id:
+            former, station = station, Station(station_id, tenant_id, identity)
+            self._stations[identity] = station
         elif version <= station.version:
             return None
         rights = (station.security_profile, station.password_hash)
@@ -101,7 +113,7 @@ class Roster:
         known = station.version != 0
         station.version = version
         self._version = max(self._version, version)
-        return station if known and rights != (security_profile, password_hash) else None
+        return station if known and rights != (security_profile, password_hash) else former
 
     def admit(
         self, path: str, headers: Mapping[str, str], *, tls: bool, certificate_name: str | None

@@ -5,6 +5,8 @@ from forecourt.stations.store.registry import (
     ConnectorRow,
     SiteRow,
     StationRow,
+    count_stations_at,
+    delete_site,
     find_site,
     find_station,
     find_station_id,
@@ -14,6 +16,8 @@ from forecourt.stations.store.registry import (
     list_sites,
     list_stations,
     lock_station,
+    retire_station,
+    update_site,
     update_station,
 )
 from forecourt.stations.store.shown import ShownStation, count_states, list_for_page
@@ -40,6 +44,8 @@ __all__ = [
     "StationRow",
     "count_gateways",
     "count_states",
+    "count_stations_at",
+    "delete_site",
     "find_holder",
     "find_site",
     "find_station",
@@ -55,5 +61,7 @@ __all__ = [
     "list_sites",
     "list_stations",
     "lock_station",
+    "retire_station",
+    "update_site",
     "update_station",
 ]

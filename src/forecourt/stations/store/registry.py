@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import class_row
 
 Connection = AsyncConnection[Any]
@@ -16,9 +16,9 @@ _SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "lati
 _CREDENTIALS = frozenset({"security_profile", "registration", "password_hash"})
 _CHANGEABLE = _CREDENTIALS | {"name", "site_id", "latitude", "longitude", "max_power_w"}
 _STATION = """
-SELECT s.station_id, s.identity, s.name, i.slug AS site, s.security_profile, s.registration,
-    s.password_hash IS NOT NULL AS has_password, s.latitude, s.longitude, s.max_power_w,
-    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at,
+SELECT s.station_id, coalesce(s.identity, s.retired_identity) AS identity, s.name, i.slug AS site, s.security_profile,
+    s.registration, s.password_hash IS NOT NULL AS has_password, s.latitude, s.longitude, s.max_power_w,
+    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at, s.retired_at,
     coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at, l.last_seen_at
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
@@ -26,6 +26,10 @@ LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.ten
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
 WHERE s.tenant_id = %(tenant_id)s
 """
+#: The station in service of an identity, or else the one of that identity that was retired last.
+_OF_IDENTITY = (
+    "(s.identity = %(identity)s OR s.retired_identity = %(identity)s) ORDER BY s.retired_at DESC NULLS FIRST LIMIT 1"
+)
 
 
 class SiteRow(Struct, frozen=True, kw_only=True):
@@ -62,6 +66,7 @@ class StationRow(Struct, frozen=True, kw_only=True):
     firmware: str | None
     booted_at: datetime | None
     created_at: datetime
+    retired_at: datetime | None
     connected: bool
     protocol: str | None
     connected_at: datetime | None
@@ -120,6 +125,47 @@ async def list_sites(conn: Connection, tenant_id: int, after: int, limit: int) -
     return await cursor.fetchall()
 
 
+async def update_site(conn: Connection, tenant_id: int, site_id: int, changes: Mapping[str, Any]) -> SiteRow | None:
+    """Changes the named columns of a site; None if another site has the slug."""
+    assert changes.keys() <= set(_SITE_VALUES)
+    query = sql.SQL(
+        "UPDATE sites SET {sets} WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s RETURNING {returned}"
+    ).format(
+        sets=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes
+        ),
+        returned=sql.SQL(_SITE),
+    )
+    cursor = conn.cursor(row_factory=class_row(SiteRow))
+    try:
+        await cursor.execute(query, {**changes, "tenant_id": tenant_id, "site_id": site_id})
+    except errors.UniqueViolation:
+        return None
+    return await cursor.fetchone()
+
+
+async def count_stations_at(conn: Connection, tenant_id: int, site_id: int) -> int:
+    """How many stations in service stand at a site; none can be put there until the transaction ends."""
+    await conn.execute("SELECT FROM sites WHERE tenant_id = %s AND site_id = %s FOR UPDATE", (tenant_id, site_id))
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM stations WHERE tenant_id = %s AND site_id = %s AND retired_at IS NULL",
+            (tenant_id, site_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
+    """Deletes a site at which no station in service stands; retired ones forget where they stood."""
+    await conn.execute(
+        "UPDATE stations SET site_id = NULL WHERE tenant_id = %s AND site_id = %s AND retired_at IS NOT NULL",
+        (tenant_id, site_id),
+    )
+    await conn.execute("DELETE FROM sites WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
+
+
 async def insert_station(
     conn: Connection,
     tenant_id: int,
@@ -172,16 +218,26 @@ async def update_station(conn: Connection, tenant_id: int, identity: str, change
 
 
 async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> int | None:
-    """The id of the station of this identity."""
+    """The id of the station of this identity: of the one in service, or else of the one retired last."""
     cursor = await conn.execute(
-        "SELECT station_id FROM stations WHERE tenant_id = %s AND identity = %s", (tenant_id, identity)
+        f"SELECT s.station_id FROM stations s WHERE s.tenant_id = %(tenant_id)s AND {_OF_IDENTITY}",
+        {"tenant_id": tenant_id, "identity": identity},
     )
     row = await cursor.fetchone()
     return None if row is None else int(row[0])
 
 
+async def retire_station(conn: Connection, tenant_id: int, identity: str) -> None:
+    """Takes a station out of service: its identity becomes free, its password is forgotten, gateways are told."""
+    await conn.execute(
+        "UPDATE stations SET retired_at = now(), retired_identity = identity, identity = NULL, password_hash = NULL,"
+        " version = nextval('station_versions') WHERE tenant_id = %s AND identity = %s",
+        (tenant_id, identity),
+    )
+
+
 async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple[int, bool] | None:
-    """Holds a station until the transaction ends; its security profile and whether a password is stored."""
+    """Holds a station in service until the transaction ends; its security profile and whether a password is stored."""
     cursor = await conn.execute(
         "SELECT security_profile, password_hash IS NOT NULL FROM stations WHERE tenant_id = %s AND identity = %s"
         " FOR UPDATE",
@@ -192,18 +248,20 @@ async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple
 
 
 async def find_station(conn: Connection, tenant_id: int, identity: str) -> StationRow | None:
-    """The station of this identity."""
+    """The station of this identity: the one in service, or else the one retired last."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
-    await cursor.execute(f"{_STATION} AND s.identity = %(identity)s", {"tenant_id": tenant_id, "identity": identity})
+    await cursor.execute(f"{_STATION} AND {_OF_IDENTITY}", {"tenant_id": tenant_id, "identity": identity})
     return await cursor.fetchone()
 
 
 async def list_stations(
-    conn: Connection, tenant_id: int, *, site: str | None, after: int, limit: int
+    conn: Connection, tenant_id: int, *, site: str | None, retired: bool, after: int, limit: int
 ) -> list[StationRow]:
-    """Stations, of one site if it is named by its slug, in the order of their registration."""
+    """Stations, of one site if it is named by its slug, in the order of their registration; with `retired`, those that
+    were taken out of service as well."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
     of_site = "" if site is None else " AND i.slug = %(site)s"
+    of_site += "" if retired else " AND s.retired_at IS NULL"
     await cursor.execute(
         f"{_STATION} AND s.station_id > %(after)s{of_site} ORDER BY s.station_id LIMIT %(limit)s",
         {"tenant_id": tenant_id, "after": after, "site": site, "limit": limit},

@@ -28,7 +28,7 @@ LEFT JOIN LATERAL (
         AND (connector > 0 OR shown_state = 'Faulted')
     ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
 ) c ON true
-WHERE s.tenant_id = %(tenant_id)s
+WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
 """
 
 
