@@ -289,3 +289,30 @@ async def test_the_sessions_of_a_retired_station_are_read_by_its_id_as_before(ho
     with house.admin() as connection:
         second = say(connection, tenant, again, "1")
     assert [each["id"] for each in await walk(client, SESSIONS, station=identity)] == [second, first]
+
+
+async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    identity, station_id = await a_station(house, tenant, "O")
+    with house.admin() as connection:
+        for number in range(3):
+            connection.execute(
+                "INSERT INTO orphan_reports (station_id, transaction_id, order_key, tenant_id, at, meter_wh)"
+                " VALUES (%s, %s, 1, %s, %s, 4200)",
+                (station_id, str(number), tenant.tenant_id, BEGAN),
+            )
+    client, path = await tenant.client(Role.OPERATOR), "/api/v1/orphan-reports"
+    listed = await walk(client, path, limit=2)
+    assert [each["transaction_id"] for each in listed] == ["2", "1", "0"]
+    assert (listed[0]["station"], listed[0]["meter_wh"], listed[0]["reviewed_at"]) == (identity, 4200, None)
+    reviewed = (await client.post(f"{path}/{listed[1]['id']}/review")).json()
+    assert reviewed["reviewed_at"] is not None
+    assert (await client.post(f"{path}/{listed[1]['id']}/review")).json() == reviewed
+    assert await walk(client, path, reviewed=False) == [listed[0], listed[2]]
+    assert await walk(client, path, reviewed=True) == [reviewed]
+    foreign = await stranger.client()
+    assert await walk(foreign, path) == []
+    problem(await foreign.post(f"{path}/{listed[0]['id']}/review"), 404, "orphan-unknown")
+    problem(await (await tenant.client(Role.VIEWER)).post(f"{path}/{listed[0]['id']}/review"), 403, "forbidden")
+    assert len(await walk(client, path, reviewed=False)) == 2

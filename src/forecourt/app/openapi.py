@@ -34,6 +34,7 @@ TAGS = {
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
     "keys": "API keys.",
+    "audit": "Who did what to what.",
 }
 SECURITY = "apiKey"
 _PAGE = re.compile(r"^Page_(?:.*\.)?(\w+)_$")

@@ -8,6 +8,8 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -25,6 +27,24 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many 
 NextCursor = Annotated[
     str | None,
     QueryParameter(description="`next` of the page before, for the one that follows; absent: the first page."),
+]
+
+#: Above every number by which a list is ordered: where one that shows the newest first begins.
+NEWEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class MomentParameter(QueryParameter):
+    """A time in the query, which must say its zone."""
+
+    #: Handed on to msgspec by its name.
+    tz: bool = True
+
+
+From = Annotated[datetime | None, MomentParameter(name="from", description="Only from this time on, with its zone.")]
+To = Annotated[datetime | None, MomentParameter(name="to", description="Only before this time, with its zone.")]
+Reviewed = Annotated[
+    bool | None, QueryParameter(description="Only what somebody has looked at (true), or nobody yet (false).")
 ]
 
 Item = TypeVar("Item")

@@ -5,17 +5,18 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import Uid
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, Reviewed
 from forecourt.sessions import store
+from forecourt.sessions.orphans import OrphanUnknown, review_orphan
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
-from forecourt.sessions.store import SampleRow, SessionRow
+from forecourt.sessions.store import OrphanRow, SampleRow, SessionRow
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
@@ -27,8 +28,8 @@ from forecourt.stations.commands import (
     StationUnknown,
 )
 
-NEWEST = 2**63 - 1
 CURSORS = Cursors("sessions")
+ORPHAN_CURSORS = Cursors("orphan reports")
 SAMPLE_CURSORS = Cursors("samples", length=2)
 Status = Literal["active", "completed"]
 
@@ -79,6 +80,19 @@ class Sample(Struct, frozen=True, kw_only=True):
     context: Annotated[str, Meta(examples=["Sample.Periodic"])]
     value: int | float
     unit: Annotated[str, Meta(examples=["Wh"])]
+
+
+class OrphanReport(Struct, frozen=True, kw_only=True):
+    """A stop of a transaction that was never given out (OCPP 1.6)."""
+
+    id: int
+    station: str
+    transaction_id: Annotated[str, Meta(description="As the station named it.")]
+    at: datetime
+    token: str | None
+    meter_wh: Annotated[int | None, Meta(description="The register as it was said.")]
+    stop_reason: str | None
+    reviewed_at: datetime | None
 
 
 class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +162,38 @@ async def list_samples(
             conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
         )
     return SAMPLE_CURSORS.page(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+
+
+@get(
+    "/orphan-reports",
+    opt={"problems": [CursorRefused]},
+    summary="List stops of transactions that were never given out, newest first",
+    description="OCPP 1.6. They are confirmed to the station, kept here, and bill nobody.",
+    tags=["sessions"],
+)
+async def list_orphans(
+    actor: Asker, db: Database, reviewed: Reviewed = None, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[OrphanReport]:
+    before = (ORPHAN_CURSORS.decode(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_orphans(conn, actor.tenant_id, reviewed=reviewed, before=before, limit=limit + 1)
+    return ORPHAN_CURSORS.page(rows, limit, lambda row: (row.number,), _orphan)
+
+
+@post(
+    "/orphan-reports/{number:int}/review",
+    opt={"verb": Verb.REVIEW, "problems": [OrphanUnknown]},
+    status_code=200,
+    summary="Mark a stop of an unknown transaction as looked at",
+    tags=["sessions"],
+)
+async def review_orphan_report(
+    number: Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The report's id.")],
+    actor: Asker,
+    db: Database,
+) -> OrphanReport:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _orphan(await review_orphan(conn, actor, number))
 
 
 @post(
@@ -237,6 +283,19 @@ def _session(row: SessionRow) -> Session:
     )
 
 
+def _orphan(row: OrphanRow) -> OrphanReport:
+    return OrphanReport(
+        id=row.number,
+        station=row.station,
+        transaction_id=row.transaction_id,
+        at=row.at,
+        token=row.token_uid,
+        meter_wh=row.meter_wh,
+        stop_reason=row.stop_reason,
+        reviewed_at=row.reviewed_at,
+    )
+
+
 def _sample(row: SampleRow) -> Sample:
     meaning = MEANINGS[row.measurand]
     return Sample(
@@ -251,4 +310,6 @@ def _sample(row: SampleRow) -> Sample:
     )
 
 
-routes = Router("/", route_handlers=[list_sessions, find_session, list_samples, start, stop])
+routes = Router(
+    "/", route_handlers=[list_sessions, find_session, list_samples, list_orphans, review_orphan_report, start, stop]
+)

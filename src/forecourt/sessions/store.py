@@ -92,6 +92,19 @@ class SampleRow(Struct, frozen=True, kw_only=True):
     value: int
 
 
+class OrphanRow(Struct, frozen=True, kw_only=True):
+    """A 1.6 stop of a transaction that was never given out."""
+
+    number: int
+    station: str
+    transaction_id: str
+    at: datetime
+    token_uid: str | None
+    meter_wh: int | None
+    stop_reason: str | None
+    reviewed_at: datetime | None
+
+
 class Silent(Struct, frozen=True, kw_only=True):
     """An open session of which nothing was heard for QUIET; `place` is its station and transaction."""
 
@@ -156,6 +169,44 @@ async def list_samples(
         },
     )
     return await cursor.fetchall()
+
+
+_ORPHAN = """
+SELECT o.number, coalesce(s.identity, s.retired_identity) AS station, o.transaction_id, o.at, o.token_uid, o.meter_wh,
+    o.stop_reason, o.reviewed_at
+FROM orphan_reports o JOIN stations s ON s.station_id = o.station_id AND s.tenant_id = o.tenant_id
+WHERE o.tenant_id = %(tenant_id)s
+"""
+
+
+async def list_orphans(
+    conn: Connection, tenant_id: int, *, reviewed: bool | None, before: int, limit: int
+) -> list[OrphanRow]:
+    """Orphan reports with a number below `before`, newest first."""
+    cursor = conn.cursor(row_factory=class_row(OrphanRow))
+    await cursor.execute(
+        f"{_ORPHAN} AND o.number < %(before)s"
+        " AND (%(reviewed)s::bool IS NULL OR (o.reviewed_at IS NOT NULL) = %(reviewed)s)"
+        " ORDER BY o.number DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "before": before, "reviewed": reviewed, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def find_orphan(conn: Connection, tenant_id: int, number: int) -> OrphanRow | None:
+    """The orphan report of this number."""
+    cursor = conn.cursor(row_factory=class_row(OrphanRow))
+    await cursor.execute(f"{_ORPHAN} AND o.number = %(number)s", {"tenant_id": tenant_id, "number": number})
+    return await cursor.fetchone()
+
+
+async def review_orphan(conn: Connection, tenant_id: int, number: int) -> bool:
+    """Marks an orphan report as looked at; whether it was not yet."""
+    cursor = await conn.execute(
+        "UPDATE orphan_reports SET reviewed_at = now() WHERE tenant_id = %s AND number = %s AND reviewed_at IS NULL",
+        (tenant_id, number),
+    )
+    return cursor.rowcount == 1
 
 
 async def next_remote_start_id(conn: Connection) -> int:

@@ -3,6 +3,13 @@
 from forecourt.platform.errors import ForecourtError
 
 
+class QuarantinedUnknown(ForecourtError):
+    """There is no such message in the quarantine. `GET /api/v1/quarantine` lists those that exist."""
+
+    status = 404
+    code = "quarantined-unknown"
+
+
 class StationExists(ForecourtError):
     """A station with this id exists already. Ids are unique in the whole deployment: choose another."""
 

@@ -11,6 +11,7 @@ from forecourt.access import Actor, audit
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
+    QuarantinedUnknown,
     SiteExists,
     SiteInUse,
     SiteRefused,
@@ -20,7 +21,7 @@ from forecourt.stations.errors import (
     TimeZoneRefused,
 )
 from forecourt.stations.model import password_hash
-from forecourt.stations.store import Connection, SiteRow, StationRow
+from forecourt.stations.store import Connection, QuarantineRow, SiteRow, StationRow
 
 #: Random bytes of a generated password: as hex it has the 40 characters that OCPP 1.6's AuthorizationKey holds at most.
 PASSWORD_BYTES = 20
@@ -194,6 +195,21 @@ async def _refused(conn: Connection, tenant_id: int, identity: str) -> StationUn
     """Why a station that is not in service can't be changed."""
     known = await store.find_station_id(conn, tenant_id, identity) is not None
     return StationRetired() if known else StationUnknown()
+
+
+async def find_quarantined(conn: Connection, tenant_id: int, number: int) -> QuarantineRow:
+    """A message that could not be stored, whole. Raises QuarantinedUnknown."""
+    row = await store.find_quarantined(conn, tenant_id, number)
+    if row is None:
+        raise QuarantinedUnknown
+    return row
+
+
+async def review_quarantined(conn: Connection, actor: Actor, number: int) -> QuarantineRow:
+    """Marks it as looked at, twice or once alike: the first time counts. Raises QuarantinedUnknown."""
+    if await store.review_quarantined(conn, actor.tenant_id, number):
+        await audit(conn, actor, "review quarantined message", f"quarantine:{number}")
+    return await find_quarantined(conn, actor.tenant_id, number)
 
 
 def _lacks_password(security_profile: int, password: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from litestar import Router
 
+from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations, retire_station
 from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
 from forecourt.stations.api.traffic import call_station, list_commands, list_messages
@@ -22,6 +23,9 @@ routes = Router(
         list_messages,
         call_station,
         list_commands,
+        list_quarantine,
+        find_quarantined,
+        review_quarantined,
     ],
 )
 

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb, audit
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import (
@@ -28,7 +28,6 @@ from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
 
-NEWEST = 2**63 - 1
 MESSAGE_CURSORS = Cursors("messages")
 COMMAND_CURSORS = Cursors("commands")
 Direction = Literal["in", "out"]
