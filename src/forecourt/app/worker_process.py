@@ -1,6 +1,8 @@
 """The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import procrastinate
@@ -8,9 +10,10 @@ import structlog
 import uvloop
 from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from prometheus_client import Counter
 
 from forecourt.app.signals import stop_event
-from forecourt.platform import outbox
+from forecourt.platform import metrics, outbox
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
@@ -32,16 +35,22 @@ RESCUE_EVERY_S = 5.0
 #: How long jobs rest when the database is away.
 AWAY_REST_S = 1.0
 
+JOBS = Counter(
+    "forecourt_jobs_total", "Tries of jobs by how they ended; one that failed is tried again", ["job", "end"]
+)
+
 
 def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
     if settings.database_url is None:
         raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
-    uvloop.run(serve(settings.database_url))
+    uvloop.run(serve(settings))
 
 
-async def serve(url: str) -> None:
+async def serve(settings: Settings) -> None:
     """Start, work, stop."""
+    url = settings.database_url
+    assert url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
     async with (
@@ -51,19 +60,28 @@ async def serve(url: str) -> None:
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
         app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
-        async with app.open_async():
-            dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
-            working = asyncio.create_task(_work(app))
-            rescuing = asyncio.create_task(_rescue(app))
-            log.info("worker ready")
-            stop = asyncio.create_task(stopping.wait())
-            tasks: tuple[asyncio.Task[Any], ...] = (dispatching, working, rescuing, stop)
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for task in done:
-                task.result()
+        with metrics.served(settings):
+            await _until(stopping, app, pool, routes)
+
+
+async def _until(stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes) -> None:
+    """Do all that a worker does until it is told to stop, or until a part of it ends."""
+    async with app.open_async():
+        works: tuple[Coroutine[Any, Any, Any], ...] = (
+            outbox.dispatch(pool, routes),
+            outbox.measure(pool, routes),
+            _work(app),
+            _rescue(app),
+            stopping.wait(),
+        )
+        tasks = [asyncio.create_task(work) for work in works]
+        log.info("worker ready")
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
 
 
 async def _work(app: procrastinate.App) -> None:
@@ -95,6 +113,22 @@ async def _rescue(app: procrastinate.App) -> None:
         await asyncio.sleep(RESCUE_EVERY_S)
 
 
+def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The job, counted in JOBS at the end of every try."""
+    done, failed = JOBS.labels(name, "done"), JOBS.labels(name, "failed")
+
+    @functools.wraps(job)
+    async def counted(*arguments: Any, **named: Any) -> None:
+        try:
+            await job(*arguments, **named)
+        except Exception:
+            failed.inc()
+            raise
+        done.inc()
+
+    return counted
+
+
 def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -108,7 +142,11 @@ def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[pro
     async def tend_message_log(timestamp: int) -> None:
         await stations.tend_message_log()
 
-    review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
-    app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
-    app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
+    def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
+        made: Any = app.task(name=name, **how)
+        return made(_counted(name, job))
+
+    review = task("sessions.review", sessions.review, retry=RETRY)
+    app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
+    app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
     return app, {"session.started": review, "session.ended": review}

@@ -33,6 +33,9 @@ NextCursor = Annotated[
 NEWEST = 2**63 - 1
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
 @dataclass(frozen=True)
 class MomentParameter(QueryParameter):
     """A time in the query, which must say its zone."""
@@ -41,8 +44,8 @@ class MomentParameter(QueryParameter):
     tz: bool = True
 
 
-From = Annotated[datetime | None, MomentParameter(name="from", description="Only from this time on, with its zone.")]
-To = Annotated[datetime | None, MomentParameter(name="to", description="Only before this time, with its zone.")]
+From = Annotated[Moment | None, MomentParameter(name="from", description="Only from this time on, with its zone.")]
+To = Annotated[Moment | None, MomentParameter(name="to", description="Only before this time, with its zone.")]
 Reviewed = Annotated[
     bool | None, QueryParameter(description="Only what somebody has looked at (true), or nobody yet (false).")
 ]
