@@ -19,6 +19,7 @@ from forecourt.app import health, problems
 from forecourt.app.edge import Edge
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
+from forecourt.app.slashes import Slashes
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -88,7 +89,7 @@ def create_app(
     app = Litestar(
         route_handlers=routes,
         dependencies=dependencies,
-        middleware=[guard.Identify(access)],
+        middleware=[Slashes(), guard.Identify(access)],
         guards=[guard.guard],
         exception_handlers=problems.HANDLERS,
         openapi_config=None,

@@ -32,7 +32,7 @@ UidInPath = Annotated[
         min_length=1,
         max_length=MAX_UID_LENGTH,
         pattern=UID_PATTERN,
-        description="The token's uid, in whatever case.",
+        description="The token's uid, in whatever case; a slash in it as %2F.",
     ),
 ]
 TokenType = Annotated[
