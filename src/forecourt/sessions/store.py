@@ -234,9 +234,10 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
             (SELECT coalesce(sum(lower(gap) - previous), 0)::int FROM (
                 SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
              WHERE previous IS NOT NULL) AS gaps,
-            s.arrival_clock,
+            s.arrival_clock, s.started_at, coalesce(s.over_at, s.last_at) AS last_at, t.max_power_w,
             EXISTS (SELECT FROM sessions o WHERE {_SHARES}) AS shared
-        FROM sessions s WHERE s.tenant_id = %s AND s.session_id = %s
+        FROM sessions s LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
+        WHERE s.tenant_id = %s AND s.session_id = %s
         """,
         (_REGISTER_AT_OUTLET, tenant_id, session_id),
     )
