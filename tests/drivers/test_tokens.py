@@ -204,3 +204,37 @@ async def test_an_encoded_slash_parts_no_address_and_is_no_name_of_a_station(ten
         problem(await client.get(f"/api/v1/stations/{path}"), 400, "request-invalid")
     problem(await client.get("/api/v1%2Fstations"), 404, "not-found")
     problem(await client.get("/api/v1/tokens/a%1Fb"), 400, "request-invalid")
+
+
+async def test_tokens_are_listed_by_what_an_operator_looks_for(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for body in (
+        {**CARD, "uid": "A1", "group": "Fleet"},
+        {**CARD, "uid": "A2", "status": "blocked", "group": "fleet"},
+        {**CARD, "uid": "DE_8AA", "type": "eMAID"},
+    ):
+        await client.post(TOKENS, json=body)
+    for filters, expected in [
+        ({"status": "blocked"}, ["A2"]),
+        ({"type": "eMAID"}, ["DE_8AA"]),
+        ({"group": "FLEET"}, ["A1", "A2"]),
+        ({"group": "FLEET", "status": "accepted"}, ["A1"]),
+        ({"search": "flee"}, ["A1", "A2"]),
+        ({"search": "e_8a"}, ["DE_8AA"]),
+        ({"search": "_1"}, []),
+    ]:
+        assert [each["uid"] for each in await walk(client, TOKENS, limit=1, **filters)] == expected, filters
+    for bad in ("status=Accepted", "type=a%20b", "group=", "search=%00"):
+        problem(await client.get(f"{TOKENS}?{bad}"), 400, "request-invalid")
+
+
+async def test_a_change_made_from_an_old_reading_of_a_token_is_refused(tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{TOKENS}/{CARD['uid']}"
+    first = (await client.post(TOKENS, json=CARD)).headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    second = (await client.patch(path, json={"status": "blocked"}, headers={"if-match": first})).headers["etag"]
+    assert second != first
+    refused = await client.patch(path, json={"status": "accepted"}, headers={"if-match": first})
+    problem(refused, 412, "changed-meanwhile")
+    assert (await client.get(path)).json()["status"] == "blocked"
+    problem(await client.patch(path + "x", json={}, headers={"if-match": first}), 404, "token-unknown")

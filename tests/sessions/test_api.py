@@ -316,3 +316,36 @@ async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(
     problem(await foreign.post(f"{path}/{listed[0]['id']}/review"), 404, "orphan-unknown")
     problem(await (await tenant.client(Role.VIEWER)).post(f"{path}/{listed[0]['id']}/review"), 403, "forbidden")
     assert len(await walk(client, path, reviewed=False)) == 2
+
+
+async def test_sessions_are_listed_by_what_an_operator_looks_for(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/sites", json={"name": "Yard"})
+    first, first_id = await a_station(house, tenant, "FA")
+    await client.patch(f"/api/v1/stations/{first}", json={"site": "yard"})
+    _, second_id = await a_station(house, tenant, "FB")
+    hour = timedelta(hours=1)
+    with house.admin() as connection:
+        say(connection, tenant, first_id, "a", started_at=BEGAN, ended_at=BEGAN + hour, token_uid="04Ab")
+        say(connection, tenant, first_id, "b", started_at=BEGAN + hour, token_uid="DE/8AA/1")
+        say(connection, tenant, second_id, "c", started_at=BEGAN + 2 * hour, token_uid="04AB")
+    for filters, expected in [
+        ({}, "cba"),
+        ({"site": "yard"}, "ba"),
+        ({"site": "nowhere"}, ""),
+        ({"token": "04aB"}, "ca"),
+        ({"token": "DE/8AA/1"}, "b"),
+        ({"from": (BEGAN + hour).isoformat()}, "cb"),
+        ({"to": (BEGAN + hour).isoformat()}, "a"),
+        ({"from": BEGAN.isoformat(), "to": (BEGAN + 2 * hour).isoformat()}, "ba"),
+        ({"status": "active", "token": "04AB"}, "c"),
+        ({"status": "completed"}, "a"),
+        ({"station": first, "status": "active"}, "b"),
+    ]:
+        found = [each["transaction_id"] for each in await walk(client, SESSIONS, limit=1, **filters)]
+        assert "".join(found) == expected, filters
+    assert await walk(await stranger.client(), SESSIONS, site="yard") == []
+    for bad in ("from=2026-03-01", "to=2026-03-01T00:00:00", "token=%00", "site=A", "status=ended"):
+        problem(await client.get(f"{SESSIONS}?{bad}"), 400, "request-invalid")

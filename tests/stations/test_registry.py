@@ -1,5 +1,6 @@
 """Sites and stations over HTTP: who may connect and how they are."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -335,3 +336,81 @@ async def test_roles_that_dont_build_take_nothing_down(tenant: Tenant, role: Rol
     client = await tenant.client(role)
     for path in (f"{SITES}/yard", f"{STATIONS}/stays-{tenant.tenant_id}-{role}"):
         problem(await client.delete(path), 403, "forbidden")
+
+
+async def test_stations_are_listed_by_what_an_operator_looks_for(house: House, tenant: Tenant) -> None:
+    client, number = await tenant.client(Role.VIEWER), tenant.tenant_id
+    for name in ("North yard", "South yard"):
+        await (await tenant.client()).post(SITES, json={"name": name})
+    await a_station(tenant, f"f1-{number}", site="north-yard", name="50% left")
+    await a_station(tenant, f"f2-{number}", site="south-yard", registration="pending", name="right_hand")
+    await a_station(tenant, f"f3-{number}", registration="rejected")
+    with house.admin() as connection:
+        gateway = f"gateway-of-filters-{number}"
+        connection.execute("INSERT INTO gateways VALUES (%s, now(), now() + interval '1 minute')", (gateway,))
+        for identity, state in ((f"f1-{number}", "Charging"), (f"f2-{number}", "Faulted")):
+            connection.execute(
+                "INSERT INTO station_links"
+                " (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+                " SELECT station_id, tenant_id, 1, %s, 'ocpp1.6', now(), now() FROM stations WHERE identity = %s",
+                (gateway, identity),
+            )
+            connection.execute(
+                "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+                " SELECT station_id, 1, 1, tenant_id, %s, now() FROM stations WHERE identity = %s",
+                (state, identity),
+            )
+    for filters, expected in [
+        ({"state": "Charging"}, ["f1"]),
+        ({"state": "Faulted"}, ["f2"]),
+        ({"state": "Offline"}, ["f3"]),
+        ({"registration": "pending"}, ["f2"]),
+        ({"connected": "true"}, ["f1", "f2"]),
+        ({"connected": "false"}, ["f3"]),
+        ({"search": "YARD"}, ["f1", "f2"]),
+        ({"search": "50%"}, ["f1"]),
+        ({"search": "t_h"}, ["f2"]),
+        ({"search": "t%h"}, []),
+        ({"search": "F3-"}, ["f3"]),
+        ({"connected": "true", "site": "north-yard"}, ["f1"]),
+        ({"connected": "true", "registration": "rejected"}, []),
+    ]:
+        found = [each["id"].split("-")[0] for each in await walk(client, STATIONS, limit=1, **filters)]
+        assert found == expected, filters
+    for bad in ("state=Happy", "registration=Accepted", "connected=perhaps", "search=%00", f"search={'x' * 201}"):
+        problem(await client.get(f"{STATIONS}?{bad}"), 400, "request-invalid")
+
+
+async def test_a_change_made_from_an_old_reading_of_a_station_is_refused(house: House, tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{STATIONS}/etag-{tenant.tenant_id}"
+    made = await client.post(STATIONS, json={"id": f"etag-{tenant.tenant_id}"})
+    first = made.headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    with house.admin() as connection:
+        connection.execute(
+            "UPDATE stations SET vendor = 'V', booted_at = now() WHERE tenant_id = %s", (tenant.tenant_id,)
+        )
+    assert (await client.get(path)).headers["etag"] == first
+    changed = await client.patch(path, json={"name": "A"}, headers={"if-match": first})
+    second = changed.headers["etag"]
+    assert second != first
+    problem(await client.patch(path, json={"name": "B"}, headers={"if-match": first}), 412, "changed-meanwhile")
+    problem(await client.patch(path, json={"name": "B"}, headers={"if-match": f"W/{second}"}), 412, "changed-meanwhile")
+    assert (await client.get(path)).json()["name"] == "A"
+    answer = await client.patch(path, json={"password": "another password"}, headers={"if-match": f'"x", {second}'})
+    assert answer.status_code == 200
+    assert answer.headers["etag"] not in (first, second)
+    assert (await client.patch(path, json={"name": "C"}, headers={"if-match": "*"})).json()["name"] == "C"
+    assert (await client.patch(path, json={"name": "D"})).json()["name"] == "D"
+
+
+async def test_a_change_made_from_an_old_reading_of_a_site_is_refused(tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{SITES}/yard"
+    first = (await client.post(SITES, json={"name": "Yard"})).headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    changes = [client.patch(path, json={"city": city}, headers={"if-match": first}) for city in ("Berlin", "Bonn")]
+    answers = await asyncio.gather(*changes)
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    (winner,) = [answer for answer in answers if answer.status_code == 200]
+    now = await client.get(path)
+    assert (now.json(), now.headers["etag"]) == (winner.json(), winner.headers["etag"])

@@ -37,6 +37,7 @@ TAGS = {
     "audit": "Who did what to what.",
 }
 SECURITY = "apiKey"
+_ETAG = {"schema": {"type": "string"}, "description": "For `If-Match`: changes when somebody changes it."}
 _PAGE = re.compile(r"^Page_(?:.*\.)?(\w+)_$")
 _REF = "#/components/schemas/"
 
@@ -150,6 +151,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         for content in answer.get("content", {}).values():
             parts = [schema_of[body] for body in _answers(handler)]
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
+    if handler.opt.get("etag"):
+        for status in responses:
+            responses[status]["headers"] = {**responses[status].get("headers", {}), "ETag": _ETAG}
     if operation.get("parameters") or "requestBody" in operation:
         problems.append(RequestInvalid)
     by_status: dict[int, list[type[ForecourtError]]] = {}

@@ -10,13 +10,14 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.drivers.api import Uid
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, Reviewed
+from forecourt.drivers.api import UID_PATTERN, Uid
+from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, Reviewed, To
 from forecourt.sessions import store
 from forecourt.sessions.orphans import OrphanUnknown, review_orphan
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
-from forecourt.sessions.store import OrphanRow, SampleRow, SessionRow
+from forecourt.sessions.store import OrphanRow, SampleRow, SessionFilter, SessionRow
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
@@ -106,6 +107,7 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     "/sessions",
     opt={"problems": [CursorRefused]},
     summary="List sessions, newest first",
+    description="`from` and `to` are about when they started.",
     tags=["sessions"],
 )
 async def list_sessions(
@@ -116,15 +118,33 @@ async def list_sessions(
         QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
     ] = None,
     status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
+    site: Annotated[
+        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
+    ] = None,
+    token: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only those started with the token of this uid, in whatever case.",
+            max_length=MAX_UID_LENGTH,
+            pattern=UID_PATTERN,
+        ),
+    ] = None,
+    since: From = None,
+    until: To = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
     before = (CURSORS.decode(cursor) or (NEWEST,))[0]
-    active = None if status is None else status == "active"
+    wanted = SessionFilter(
+        station=station,
+        site=site,
+        token_key=None if token is None else uid_key(token),
+        active=None if status is None else status == "active",
+        since=since,
+        until=until,
+    )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_sessions(
-            conn, actor.tenant_id, station=station, active=active, before=before, limit=limit + 1
-        )
+        rows = await store.list_sessions(conn, actor.tenant_id, wanted, before=before, limit=limit + 1)
     return CURSORS.page(rows, limit, lambda row: (row.number,), _session)
 
 

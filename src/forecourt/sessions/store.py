@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
@@ -69,6 +69,29 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     seq_gaps: int
 
 
+class SessionFilter(Struct, frozen=True, kw_only=True):
+    """Which sessions a list shows; None: whatever it is. `site` is a slug, `token_key` a uid in the form by which uids
+    are compared; `since` and `until` are about the start."""
+
+    station: str | None = None
+    site: str | None = None
+    token_key: str | None = None
+    active: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_WANTED = {
+    "station": "n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
+    " AND (identity = %(station)s OR retired_identity = %(station)s))",
+    "site": "t.site_id = (SELECT site_id FROM sites WHERE tenant_id = %(tenant_id)s AND slug = %(site)s)",
+    "token_key": 'lower(n.token_uid COLLATE "C") = %(token_key)s',
+    "active": "(n.over_at IS NULL) = %(active)s",
+    "since": "n.started_at >= %(since)s",
+    "until": "n.started_at < %(until)s",
+}
+
+
 class RunningRow(Struct, frozen=True, kw_only=True):
     """What runs at one station: power and energy of all its sessions, the rest of the newest."""
 
@@ -123,21 +146,14 @@ async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> Se
 
 
 async def list_sessions(
-    conn: Connection, tenant_id: int, *, station: str | None, active: bool | None, before: int, limit: int
+    conn: Connection, tenant_id: int, wanted: SessionFilter, *, before: int, limit: int
 ) -> list[SessionRow]:
-    """Sessions with a number below `before`, newest first; `active` None means running and ended ones alike."""
+    """The wanted sessions with a number below `before`, newest first."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
-    query = f"{_SESSION} AND n.number < %(before)s"
-    if station is not None:
-        query += (
-            " AND n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
-            " AND (identity = %(station)s OR retired_identity = %(station)s))"
-        )
-    if active is not None:
-        query += " AND n.over_at IS NULL" if active else " AND n.over_at IS NOT NULL"
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     await cursor.execute(
-        f"{query} ORDER BY n.number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "station": station, "limit": limit},
+        f"{_SESSION} AND {' AND '.join(['n.number < %(before)s', *conditions])} ORDER BY n.number DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "before": before, "limit": limit, **structs.asdict(wanted)},
     )
     return await cursor.fetchall()
 

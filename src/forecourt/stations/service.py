@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from forecourt.access import Actor, audit
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
@@ -31,6 +32,10 @@ MAX_SLUG_LENGTH = 63
 #: How many numbers are tried behind a slug made from a name before a random one ends the search.
 SLUG_TRIES = 20
 MAX_SITE_ID = 2**31 - 1
+_TAGGED = (
+    "station_id", "name", "site", "security_profile", "registration", "latitude", "longitude", "max_power_w",
+    "retired_at", "version",
+)  # fmt: skip
 
 
 def slug_of(name: str) -> str:
@@ -57,9 +62,12 @@ async def create_site(conn: Connection, actor: Actor, *, slug: str | None, value
     raise SiteExists
 
 
-async def change_site(conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any]) -> SiteRow:
-    """Changes the named columns of a site. Raises SiteUnknown, SiteExists, TimeZoneRefused."""
-    held = await find_site(conn, actor.tenant_id, site)
+async def change_site(
+    conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any], if_match: str | None
+) -> SiteRow:
+    """Changes the named columns of a site. Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused."""
+    held = await find_site(conn, actor.tenant_id, site, lock=True)
+    check_match(if_match, etag(held))
     if changes.get("time_zone", held.time_zone) not in available_timezones():
         raise TimeZoneRefused
     if not changes:
@@ -73,7 +81,7 @@ async def change_site(conn: Connection, actor: Actor, site: str, changes: Mappin
 
 async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
     """Deletes a site where no station stands; retired ones don't count. Raises SiteUnknown, SiteInUse."""
-    held = await find_site(conn, actor.tenant_id, site)
+    held = await find_site(conn, actor.tenant_id, site, lock=True)
     stations = await store.count_stations_at(conn, actor.tenant_id, held.site_id)
     if stations:
         there = "1 station stands" if stations == 1 else f"{stations} stations stand"
@@ -82,12 +90,13 @@ async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
     await audit(conn, actor, "delete site", f"site:{held.slug}", {"name": held.name})
 
 
-async def find_site(conn: Connection, tenant_id: int, site: str | int) -> SiteRow:
-    """The site of this slug, or of this id. Raises SiteUnknown."""
+async def find_site(conn: Connection, tenant_id: int, site: str | int, *, lock: bool = False) -> SiteRow:
+    """The site of this slug, or of this id, held until the transaction ends if asked for. Raises SiteUnknown."""
     by_id = site if isinstance(site, int) else int(site) if site.isdecimal() and site.isascii() else None
     if by_id is not None and not 0 < by_id <= MAX_SITE_ID:
         by_id = None
-    row = await store.find_site(conn, tenant_id, slug=site if isinstance(site, str) else None, site_id=by_id)
+    slug = site if isinstance(site, str) else None
+    row = await store.find_site(conn, tenant_id, slug=slug, site_id=by_id, lock=lock)
     if row is None:
         raise SiteUnknown
     return row
@@ -130,16 +139,22 @@ async def create_station(
 
 
 async def change_station(
-    conn: Connection, actor: Actor, secret_key: bytes, identity: str, changes: Mapping[str, Any]
+    conn: Connection,
+    actor: Actor,
+    secret_key: bytes,
+    identity: str,
+    changes: Mapping[str, Any],
+    if_match: str | None,
 ) -> tuple[StationRow, str | None]:
     """Changes what is named: columns of the registry, `site`, `password`.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, StationRetired, SiteRefused.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
         raise await _refused(conn, actor.tenant_id, identity)
+    check_match(if_match, station_tag(await find_station(conn, actor.tenant_id, identity)))
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -156,6 +171,11 @@ async def change_station(
             conn, actor, "change station", f"station:{identity}", {**detail, "new_password": password is not None}
         )
     return await find_station(conn, actor.tenant_id, identity), made
+
+
+def station_tag(row: StationRow) -> str:
+    """The ETag of what can be changed of a station; `version` stands for its password."""
+    return etag([getattr(row, name) for name in _TAGGED])
 
 
 async def retire_station(conn: Connection, actor: Actor, identity: str) -> StationRow:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -12,6 +12,8 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.search import Search
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
     Identity,
@@ -25,10 +27,11 @@ from forecourt.stations.api.fields import (
 )
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
-from forecourt.stations.model import station_state
-from forecourt.stations.store import ConnectorRow, StationRow
+from forecourt.stations.model import STATION_STATES, station_state
+from forecourt.stations.store import ConnectorRow, StationFilter, StationRow
 
 CURSORS = Cursors("stations")
+STATE_PATTERN = f"^({'|'.join(STATION_STATES)})$"
 SecurityProfile = Annotated[
     int,
     Meta(
@@ -125,7 +128,7 @@ class Station(Struct, frozen=True, kw_only=True):
 
 @post(
     "/stations",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationExists, SiteRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "etag": True, "problems": [StationExists, SiteRefused]},
     summary="Register a station",
     description=(
         "It can connect as soon as the answer is there. With security profile 1 or 2 and no password, one is made and"
@@ -139,7 +142,7 @@ async def create_station(
     db: Database,
     secret_key: SecretKey,
     refresher: StationRefresher,
-) -> Station:
+) -> Response[Station]:
     apart = ("id", "site", "password")
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name not in apart}
     values["registration"] = data.registration.value
@@ -148,12 +151,16 @@ async def create_station(
             conn, actor, secret_key, identity=data.id, site=data.site, password=data.password, values=values
         )
     await refresher()
-    return _shown(row, [], made)
+    return tagged(_shown(row, [], made), service.station_tag(row))
 
 
 @patch(
     "/stations/{station:str}",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown, StationRetired, IdentityFixed, SiteRefused]},
+    opt={
+        "verb": Verb.CHANGE_STATIONS,
+        "etag": True,
+        "problems": [StationUnknown, StationRetired, ChangedMeanwhile, IdentityFixed, SiteRefused],
+    },
     summary="Change a station",
     description=(
         "A station whose profile or password changed is disconnected and may come back with the new one. When the"
@@ -168,7 +175,8 @@ async def change_station(
     db: Database,
     secret_key: SecretKey,
     refresher: StationRefresher,
-) -> Station:
+    if_match: IfMatch = None,
+) -> Response[Station]:
     if data.id is not UNSET and data.id != station:
         raise IdentityFixed
     changes: dict[str, Any] = {
@@ -177,10 +185,10 @@ async def change_station(
     if isinstance(data.registration, Registration):
         changes["registration"] = data.registration.value
     async with db.tenant(actor.tenant_id) as conn:
-        row, made = await service.change_station(conn, actor, secret_key, station, changes)
+        row, made = await service.change_station(conn, actor, secret_key, station, changes, if_match)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
     await refresher()
-    return _shown(row, connectors, made)
+    return tagged(_shown(row, connectors, made), service.station_tag(row))
 
 
 @delete(
@@ -214,15 +222,32 @@ async def list_stations(
     site: Annotated[
         str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
     ] = None,
+    word: Annotated[
+        str | None,
+        QueryParameter(name="state", pattern=STATE_PATTERN, description="Only those in this state as a whole."),
+    ] = None,
+    registration: Annotated[
+        Registration | None, QueryParameter(description="Only those that are told this when they boot.")
+    ] = None,
+    connected: Annotated[
+        bool | None, QueryParameter(description="Only those that are connected, or that are not.")
+    ] = None,
+    search: Search = None,
     retired: Annotated[bool, QueryParameter(description="Those taken out of service as well.")] = False,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
     after = (CURSORS.decode(cursor) or (0,))[0]
+    wanted = StationFilter(
+        site=site,
+        state=word,
+        registration=None if registration is None else registration.value,
+        connected=connected,
+        search=search,
+        retired=retired,
+    )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_stations(
-            conn, actor.tenant_id, site=site, retired=retired, after=after, limit=limit + 1
-        )
+        rows = await store.list_stations(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
     of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
     for connector in connectors:
@@ -232,16 +257,16 @@ async def list_stations(
 
 @get(
     "/stations/{station:str}",
-    opt={"problems": [StationUnknown]},
+    opt={"etag": True, "problems": [StationUnknown]},
     summary="Show a station",
     description="The one in service; where there is none, the one of this id that was retired last.",
     tags=["stations"],
 )
-async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Station:
+async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Response[Station]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
-    return _shown(row, connectors)
+    return tagged(_shown(row, connectors), service.station_tag(row))
 
 
 def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | None = None) -> Station:

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from litestar import delete, get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
 from forecourt.stations.errors import SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
@@ -66,14 +67,14 @@ class Site(Struct, frozen=True, kw_only=True):
 
 @post(
     "/sites",
-    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteExists, TimeZoneRefused]},
+    opt={"verb": Verb.CHANGE_SITES, "etag": True, "problems": [SiteExists, TimeZoneRefused]},
     summary="Create a site",
     tags=["sites"],
 )
-async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Site:
+async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Response[Site]:
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "slug"}
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.create_site(conn, actor, slug=data.slug, values=values))
+        return _tagged(await service.create_site(conn, actor, slug=data.slug, values=values))
 
 
 @get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
@@ -89,22 +90,28 @@ async def list_sites(
     return CURSORS.page(rows, limit, lambda row: (row.site_id,), _shown)
 
 
-@get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
-async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Site:
+@get("/sites/{site:str}", opt={"etag": True, "problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
+async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Response[Site]:
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.find_site(conn, actor.tenant_id, site))
+        return _tagged(await service.find_site(conn, actor.tenant_id, site))
 
 
 @patch(
     "/sites/{site:str}",
-    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteUnknown, SiteExists, TimeZoneRefused]},
+    opt={
+        "verb": Verb.CHANGE_SITES,
+        "etag": True,
+        "problems": [SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused],
+    },
     summary="Change a site",
     tags=["sites"],
 )
-async def change_site(site: SiteInPath, data: JSONBody[SiteChange], actor: Asker, db: Database) -> Site:
+async def change_site(
+    site: SiteInPath, data: JSONBody[SiteChange], actor: Asker, db: Database, if_match: IfMatch = None
+) -> Response[Site]:
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.change_site(conn, actor, site, changes))
+        return _tagged(await service.change_site(conn, actor, site, changes, if_match))
 
 
 @delete(
@@ -117,6 +124,10 @@ async def change_site(site: SiteInPath, data: JSONBody[SiteChange], actor: Asker
 async def delete_site(site: SiteInPath, actor: Asker, db: Database) -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await service.delete_site(conn, actor, site)
+
+
+def _tagged(row: SiteRow) -> Response[Site]:
+    return tagged(_shown(row), etag(row))
 
 
 def _shown(row: SiteRow) -> Site:

@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import class_row
+
+from forecourt.platform.search import anywhere
+from forecourt.stations.model import STATE_PRIORITY
+from forecourt.stations.store.shown import SHOWN
 
 Connection = AsyncConnection[Any]
 
@@ -18,7 +22,7 @@ _CHANGEABLE = _CREDENTIALS | {"name", "site_id", "latitude", "longitude", "max_p
 _STATION = """
 SELECT s.station_id, coalesce(s.identity, s.retired_identity) AS identity, s.name, i.slug AS site, s.security_profile,
     s.registration, s.password_hash IS NOT NULL AS has_password, s.latitude, s.longitude, s.max_power_w,
-    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at, s.retired_at,
+    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at, s.retired_at, s.version,
     coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at, l.last_seen_at
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
@@ -67,10 +71,32 @@ class StationRow(Struct, frozen=True, kw_only=True):
     booted_at: datetime | None
     created_at: datetime
     retired_at: datetime | None
+    version: int
     connected: bool
     protocol: str | None
     connected_at: datetime | None
     last_seen_at: datetime | None
+
+
+class StationFilter(Struct, frozen=True, kw_only=True):
+    """Which stations a list shows; None: whatever it is. `site` is a slug, `state` the word for the whole station,
+    `search` is found in name, identity or site; with `retired`, those out of service are shown as well."""
+
+    site: str | None = None
+    state: str | None = None
+    registration: str | None = None
+    connected: bool | None = None
+    search: str | None = None
+    retired: bool = False
+
+
+_WANTED = {
+    "site": "i.slug = %(site)s",
+    "state": f"s.station_id IN (SELECT station_id FROM ({SHOWN}) shown WHERE state = %(state)s)",
+    "registration": "s.registration = %(registration)s",
+    "connected": "coalesce(g.lease_until > now(), false) = %(connected)s",
+    "search": "concat_ws(' ', s.name, s.identity, s.retired_identity, i.name) ILIKE %(pattern)s",
+}
 
 
 class ConnectorRow(Struct, frozen=True, kw_only=True):
@@ -104,12 +130,14 @@ async def insert_site(conn: Connection, tenant_id: int, values: Mapping[str, Any
     return await cursor.fetchone()
 
 
-async def find_site(conn: Connection, tenant_id: int, *, slug: str | None, site_id: int | None) -> SiteRow | None:
-    """The site of this slug or of this id; the slug wins."""
+async def find_site(
+    conn: Connection, tenant_id: int, *, slug: str | None, site_id: int | None, lock: bool = False
+) -> SiteRow | None:
+    """The site of this slug or of this id; the slug wins. With `lock` it is held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(SiteRow))
     await cursor.execute(
         f"SELECT {_SITE} FROM sites WHERE tenant_id = %s AND (slug = %s OR site_id = %s)"
-        " ORDER BY slug = %s DESC NULLS LAST LIMIT 1",
+        f" ORDER BY slug = %s DESC NULLS LAST LIMIT 1 {'FOR UPDATE' if lock else ''}",
         (tenant_id, slug, site_id, slug),
     )
     return await cursor.fetchone()
@@ -145,8 +173,7 @@ async def update_site(conn: Connection, tenant_id: int, site_id: int, changes: M
 
 
 async def count_stations_at(conn: Connection, tenant_id: int, site_id: int) -> int:
-    """How many stations in service stand at a site; none can be put there until the transaction ends."""
-    await conn.execute("SELECT FROM sites WHERE tenant_id = %s AND site_id = %s FOR UPDATE", (tenant_id, site_id))
+    """How many stations in service stand at a site; no more can come while it is locked."""
     row = await (
         await conn.execute(
             "SELECT count(*) FROM stations WHERE tenant_id = %s AND site_id = %s AND retired_at IS NULL",
@@ -255,16 +282,24 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
 
 
 async def list_stations(
-    conn: Connection, tenant_id: int, *, site: str | None, retired: bool, after: int, limit: int
+    conn: Connection, tenant_id: int, wanted: StationFilter, *, after: int, limit: int
 ) -> list[StationRow]:
-    """Stations, of one site if it is named by its slug, in the order of their registration; with `retired`, those that
-    were taken out of service as well."""
+    """The wanted stations, in the order of their registration."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
-    of_site = "" if site is None else " AND i.slug = %(site)s"
-    of_site += "" if retired else " AND s.retired_at IS NULL"
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    if not wanted.retired:
+        conditions.append("s.retired_at IS NULL")
     await cursor.execute(
-        f"{_STATION} AND s.station_id > %(after)s{of_site} ORDER BY s.station_id LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "after": after, "site": site, "limit": limit},
+        f"{_STATION} AND {' AND '.join(['s.station_id > %(after)s', *conditions])}"
+        " ORDER BY s.station_id LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "after": after,
+            "limit": limit,
+            "priority": list(STATE_PRIORITY),
+            "pattern": anywhere(wanted.search or ""),
+            **structs.asdict(wanted),
+        },
     )
     return await cursor.fetchall()
 
