@@ -51,6 +51,7 @@ TENANT_TABLES = (
     "operator_sessions",
     "api_keys",
     "audit",
+    "idempotent_requests",
     "tokens",
     "sites",
     "stations",

@@ -215,3 +215,18 @@ async def test_a_cursor_is_taken_by_the_list_that_gave_it_out_alone(tenant: Tena
     for path in ("stations", "tokens", "sessions", "keys"):
         problem(await client.get(f"/api/v1/{path}", params={"cursor": cursor}), 400, "cursor-refused")
     problem(await client.get("/api/v1/sites", params={"cursor": cursor[:-1]}), 400, "cursor-refused")
+
+
+async def test_the_document_tells_of_idempotency_keys_and_etags(house: House) -> None:
+    paths = (await house.document()).content["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            headers = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"}
+            tagged = any(
+                "ETag" in each.get("headers", {}) for status, each in operation["responses"].items() if status[0] == "2"
+            )
+            thing = path in ("/api/v1/sites/{site}", "/api/v1/stations/{station}", "/api/v1/tokens/{uid}")
+            expected = {"post": {"Idempotency-Key"}, "patch": {"If-Match"}}.get(method, set())
+            assert headers == expected, (method, path)
+            assert tagged or not thing or method == "delete", (method, path)
+            assert ("412" in operation["responses"]) is (method == "patch"), (method, path)

@@ -18,6 +18,13 @@ from litestar.routes import HTTPRoute
 
 from forecourt import __doc__ as summary
 from forecourt.access import Forbidden, Unauthenticated, Verb
+from forecourt.access.idempotency import (
+    HEADER,
+    MAX_KEY_LENGTH,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    RequestInFlight,
+)
 from forecourt.access.model import roles_for
 from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid
@@ -38,6 +45,14 @@ TAGS = {
 }
 SECURITY = "apiKey"
 _ETAG = {"schema": {"type": "string"}, "description": "For `If-Match`: changes when somebody changes it."}
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    "description": "A new key for each thing you want done. Asked again with it, nothing is done again: the answer of"
+    " the first time comes once more, for 24 hours, with `Idempotency-Replayed: true`.",
+}
 _PAGE = re.compile(r"^Page_(?:.*\.)?(\w+)_$")
 _REF = "#/components/schemas/"
 
@@ -145,6 +160,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         ParameterUnknown,
         *handler.opt.get("problems", ()),
     ]
+    if "POST" in handler.http_methods:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        problems += [IdempotencyKeyInvalid, RequestInFlight, IdempotencyKeyReused]
     responses = operation["responses"]
     responses.pop("400", None)
     for answer in responses.values():

@@ -14,6 +14,7 @@ import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
 from forecourt.access import Access, guard
+from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
@@ -89,7 +90,11 @@ def create_app(
     app = Litestar(
         route_handlers=routes,
         dependencies=dependencies,
-        middleware=[Slashes(), guard.Identify(access)],
+        middleware=[
+            Slashes(),
+            guard.Identify(access),
+            Idempotent(db, secret, clock, under=problems.API_PREFIX, max_body_bytes=MAX_BODY_BYTES),
+        ],
         guards=[guard.guard],
         exception_handlers=problems.HANDLERS,
         openapi_config=None,
