@@ -342,6 +342,8 @@ async def test_sessions_are_listed_by_what_an_operator_looks_for(
         ({"from": BEGAN.isoformat(), "to": (BEGAN + 2 * hour).isoformat()}, "ba"),
         ({"status": "active", "token": "04AB"}, "c"),
         ({"status": "completed"}, "a"),
+        ({"sort": "oldest"}, "abc"),
+        ({"sort": "oldest", "site": "yard", "status": "active"}, "b"),
         ({"station": first, "status": "active"}, "b"),
     ]:
         found = [each["transaction_id"] for each in await walk(client, SESSIONS, limit=1, **filters)]

@@ -414,3 +414,17 @@ async def test_a_change_made_from_an_old_reading_of_a_site_is_refused(tenant: Te
     (winner,) = [answer for answer in answers if answer.status_code == 200]
     now = await client.get(path)
     assert (now.json(), now.headers["etag"]) == (winner.json(), winner.headers["etag"])
+
+
+async def test_stations_are_sorted_by_name_page_by_page(tenant: Tenant) -> None:
+    client, number = await tenant.client(), tenant.tenant_id
+    for identity, name in (("z", "Beta"), ("y", "Alpha"), ("x", "Beta"), ("Gamma", None), ("w", "Delta")):
+        await a_station(tenant, f"{identity}-{number}", name=name)
+    await client.delete(f"{STATIONS}/w-{number}")
+    by_name = [each["id"].split("-")[0] for each in await walk(client, STATIONS, sort="name", limit=1)]
+    assert by_name == ["y", "z", "x", "Gamma"]
+    everyone = [each["id"].split("-")[0] for each in await walk(client, STATIONS, sort="name", limit=2, retired=True)]
+    assert everyone == ["y", "z", "x", "w", "Gamma"]
+    cursor = (await client.get(STATIONS, params={"limit": 1})).json()["next"]
+    problem(await client.get(STATIONS, params={"cursor": cursor, "sort": "name"}), 400, "cursor-refused")
+    problem(await client.get(STATIONS, params={"sort": "colour"}), 400, "request-invalid")

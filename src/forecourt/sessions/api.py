@@ -1,5 +1,6 @@
 """Routes of sessions: what was charged, what was measured, and starting and stopping from afar."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
@@ -29,7 +30,8 @@ from forecourt.stations.commands import (
     StationUnknown,
 )
 
-CURSORS = Cursors("sessions")
+Order = Literal["newest", "oldest"]
+CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
 ORPHAN_CURSORS = Cursors("orphan reports")
 SAMPLE_CURSORS = Cursors("samples", length=2)
 Status = Literal["active", "completed"]
@@ -106,7 +108,7 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 @get(
     "/sessions",
     opt={"problems": [CursorRefused]},
-    summary="List sessions, newest first",
+    summary="List sessions",
     description="`from` and `to` are about when they started.",
     tags=["sessions"],
 )
@@ -131,10 +133,11 @@ async def list_sessions(
     ] = None,
     since: From = None,
     until: To = None,
+    sort: Annotated[Order, QueryParameter(description="Which come first.")] = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = CURSORS[sort].decode(cursor)
     wanted = SessionFilter(
         station=station,
         site=site,
@@ -144,8 +147,15 @@ async def list_sessions(
         until=until,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_sessions(conn, actor.tenant_id, wanted, before=before, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.number,), _session)
+        rows = await store.list_sessions(
+            conn,
+            actor.tenant_id,
+            wanted,
+            oldest_first=sort == "oldest",
+            place=None if place is None else place[0],
+            limit=limit + 1,
+        )
+    return CURSORS[sort].page(rows, limit, lambda row: (row.number,), _session)
 
 
 @get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])

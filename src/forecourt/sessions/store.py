@@ -146,14 +146,17 @@ async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> Se
 
 
 async def list_sessions(
-    conn: Connection, tenant_id: int, wanted: SessionFilter, *, before: int, limit: int
+    conn: Connection, tenant_id: int, wanted: SessionFilter, *, oldest_first: bool, place: int | None, limit: int
 ) -> list[SessionRow]:
-    """The wanted sessions with a number below `before`, newest first."""
+    """The wanted sessions behind the number `place`, newest or oldest first."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    if place is not None:
+        conditions.append(f"n.number {'>' if oldest_first else '<'} %(place)s")
     await cursor.execute(
-        f"{_SESSION} AND {' AND '.join(['n.number < %(before)s', *conditions])} ORDER BY n.number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "limit": limit, **structs.asdict(wanted)},
+        f"{_SESSION} {' '.join(f'AND {condition}' for condition in conditions)}"
+        f" ORDER BY n.number {'ASC' if oldest_first else 'DESC'} LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "place": place, "limit": limit, **structs.asdict(wanted)},
     )
     return await cursor.fetchall()
 

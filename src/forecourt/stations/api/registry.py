@@ -1,8 +1,8 @@
 """Routes of the registry: which stations there are, who may connect, and how each is doing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
@@ -30,7 +30,8 @@ from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists,
 from forecourt.stations.model import STATION_STATES, station_state
 from forecourt.stations.store import ConnectorRow, StationFilter, StationRow
 
-CURSORS = Cursors("stations")
+Order = Literal["registered", "name"]
+CURSORS: Mapping[Order, Cursors] = {"registered": Cursors("stations"), "name": Cursors("stations by name")}
 STATE_PATTERN = f"^({'|'.join(STATION_STATES)})$"
 SecurityProfile = Annotated[
     int,
@@ -213,7 +214,7 @@ async def retire_station(station: IdentityInPath, actor: Asker, db: Database, re
 @get(
     "/stations",
     opt={"problems": [CursorRefused]},
-    summary="List stations, in the order of registration",
+    summary="List stations",
     tags=["stations"],
 )
 async def list_stations(
@@ -234,10 +235,13 @@ async def list_stations(
     ] = None,
     search: Search = None,
     retired: Annotated[bool, QueryParameter(description="Those taken out of service as well.")] = False,
+    sort: Annotated[
+        Order, QueryParameter(description="In the order of registration, or by name (by id where there is none).")
+    ] = "registered",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+    place = CURSORS[sort].decode(cursor)
     wanted = StationFilter(
         site=site,
         state=word,
@@ -247,12 +251,21 @@ async def list_stations(
         retired=retired,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_stations(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
+        rows = await store.list_stations(
+            conn,
+            actor.tenant_id,
+            wanted,
+            by_name=sort == "name",
+            after=None if place is None else place[0],
+            limit=limit + 1,
+        )
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
     of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
     for connector in connectors:
         of_station[connector.station_id].append(connector)
-    return CURSORS.page(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
+    return CURSORS[sort].page(
+        rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id])
+    )
 
 
 @get(

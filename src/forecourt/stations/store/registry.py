@@ -90,6 +90,12 @@ class StationFilter(Struct, frozen=True, kw_only=True):
     retired: bool = False
 
 
+#: Whole rows are compared, since names may be the same. A retired station has a name to be listed by as well.
+_NAME_KEY = "coalesce(s.name, s.identity, s.retired_identity), s.station_id"
+_BEHIND_NAME = (
+    f"({_NAME_KEY}) > (SELECT coalesce(o.name, o.identity, o.retired_identity), o.station_id FROM stations o"
+    " WHERE o.tenant_id = %(tenant_id)s AND o.station_id = %(after)s)"
+)
 _WANTED = {
     "site": "i.slug = %(site)s",
     "state": f"s.station_id IN (SELECT station_id FROM ({SHOWN}) shown WHERE state = %(state)s)",
@@ -282,16 +288,18 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
 
 
 async def list_stations(
-    conn: Connection, tenant_id: int, wanted: StationFilter, *, after: int, limit: int
+    conn: Connection, tenant_id: int, wanted: StationFilter, *, by_name: bool, after: int | None, limit: int
 ) -> list[StationRow]:
-    """The wanted stations, in the order of their registration."""
+    """The wanted stations behind the one with the id `after`, in the order of their registration or of their names."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     if not wanted.retired:
         conditions.append("s.retired_at IS NULL")
+    key = _NAME_KEY if by_name else "s.station_id"
+    if after is not None:
+        conditions.append(_BEHIND_NAME if by_name else "s.station_id > %(after)s")
     await cursor.execute(
-        f"{_STATION} AND {' AND '.join(['s.station_id > %(after)s', *conditions])}"
-        " ORDER BY s.station_id LIMIT %(limit)s",
+        f"{_STATION} {' '.join(f'AND {condition}' for condition in conditions)} ORDER BY {key} LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "after": after,
