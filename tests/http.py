@@ -52,7 +52,8 @@ class Document:
 
     def check(self, response: Response, body: bytes) -> None:
         """Fails unless the document says that this answer may come."""
-        operations = next((operations for path, operations in self._paths if path.match(response.url.path)), None)
+        raw_path = response.url.raw_path.decode().partition("?")[0]
+        operations = next((operations for path, operations in self._paths if path.match(raw_path)), None)
         operation = (operations or {}).get(response.request.method.lower())
         if operation is None:
             assert response.status_code in (401, 404, 405), response.status_code

@@ -15,6 +15,7 @@ NEEDS = {
     ("POST", "/api/v1/keys"): Verb.KEYS,
     ("GET", "/api/v1/keys"): Verb.KEYS,
     ("DELETE", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("GET", "/api/v1/audit"): Verb.AUDIT,
     ("POST", "/api/v1/tokens"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/tokens"): Verb.READ,
     ("GET", "/api/v1/tokens/{uid}"): Verb.READ,
@@ -23,10 +24,18 @@ NEEDS = {
     ("POST", "/api/v1/sites"): Verb.CHANGE_SITES,
     ("GET", "/api/v1/sites"): Verb.READ,
     ("GET", "/api/v1/sites/{site}"): Verb.READ,
+    ("PATCH", "/api/v1/sites/{site}"): Verb.CHANGE_SITES,
+    ("DELETE", "/api/v1/sites/{site}"): Verb.CHANGE_SITES,
     ("POST", "/api/v1/stations"): Verb.CHANGE_STATIONS,
     ("GET", "/api/v1/stations"): Verb.READ,
     ("GET", "/api/v1/stations/{station}"): Verb.READ,
     ("PATCH", "/api/v1/stations/{station}"): Verb.CHANGE_STATIONS,
+    ("DELETE", "/api/v1/stations/{station}"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/quarantine"): Verb.READ,
+    ("GET", "/api/v1/quarantine/{number}"): Verb.READ,
+    ("POST", "/api/v1/quarantine/{number}/review"): Verb.REVIEW,
+    ("GET", "/api/v1/orphan-reports"): Verb.READ,
+    ("POST", "/api/v1/orphan-reports/{number}/review"): Verb.REVIEW,
     ("GET", "/api/v1/stations/{station}/messages"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/commands"): Verb.READ,
     ("POST", "/api/v1/stations/{station}/calls"): Verb.CALL,
@@ -43,6 +52,7 @@ TENANT_TABLES = (
     "invitations",
     "api_keys",
     "audit",
+    "idempotent_requests",
     "tokens",
     "sites",
     "stations",
@@ -59,7 +69,7 @@ TENANT_TABLES = (
 
 
 def filled(path: str) -> str:
-    values = {"key_id": str(2**31 - 1), "uid": "x", "site": "x", "station": "x"}
+    values = {"key_id": str(2**31 - 1), "uid": "x", "site": "x", "station": "x", "number": str(2**31 - 1)}
     return path.format(**values, session_id="7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de")
 
 

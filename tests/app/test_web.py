@@ -178,3 +178,55 @@ async def test_the_log_line_of_a_request_names_the_asker_and_no_secret(house: Ho
     assert line["tenant_id"] == tenant.tenant_id
     assert client.headers["authorization"].removeprefix("Bearer ") not in str(logs)
     assert "rubbish" not in str(line)
+
+
+async def test_a_query_parameter_that_is_none_is_refused_and_those_that_are_are_named(tenant: Tenant) -> None:
+    client = await tenant.client()
+    answer = problem(await client.get("/api/v1/stations?limit=3&sit=north"), 400, "parameter-unknown")
+    assert answer["parameter"] == "sit"
+    assert {"site", "limit", "cursor"} <= set(answer["parameters"])
+    assert "'sit'" in answer["detail"]
+    for path in ("/api/v1/sites/x?site=", "/api/v1/keys?%00", "/api/v1/sessions?Limit=1", "/api/v1/tokens?data=1"):
+        problem(await client.get(path), 400, "parameter-unknown")
+    problem(await client.post("/api/v1/sites?dry_run=true", json={"name": "Yard"}), 400, "parameter-unknown")
+    assert (await client.get("/api/v1/sites")).json()["items"] == []
+
+
+async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_know(
+    house: House, tenant: Tenant
+) -> None:
+    client = await tenant.client()
+    for path, operations in (await house.document()).content["paths"].items():
+        address = path.replace("{session_id}", "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
+        address = address.replace("{key_id}", "1").replace("{number}", "1").replace("{", "").replace("}", "")
+        for method in set(operations) & {"get", "post", "patch", "delete"}:
+            answer = await client.request(method, f"{address}?nobody-has-this=1")
+            told = problem(answer, 400, "parameter-unknown")["parameters"]
+            declared = [each["name"] for each in operations[method].get("parameters", ()) if each["in"] == "query"]
+            assert told == sorted(declared), (method, path)
+
+
+async def test_a_cursor_is_taken_by_the_list_that_gave_it_out_alone(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for _ in range(2):
+        await client.post("/api/v1/sites", json={"name": "Yard"})
+    cursor = (await client.get("/api/v1/sites?limit=1")).json()["next"]
+    assert len((await client.get("/api/v1/sites", params={"cursor": cursor})).json()["items"]) == 1
+    for path in ("stations", "tokens", "sessions", "keys"):
+        problem(await client.get(f"/api/v1/{path}", params={"cursor": cursor}), 400, "cursor-refused")
+    problem(await client.get("/api/v1/sites", params={"cursor": cursor[:-1]}), 400, "cursor-refused")
+
+
+async def test_the_document_tells_of_idempotency_keys_and_etags(house: House) -> None:
+    paths = (await house.document()).content["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            headers = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"}
+            tagged = any(
+                "ETag" in each.get("headers", {}) for status, each in operation["responses"].items() if status[0] == "2"
+            )
+            thing = path in ("/api/v1/sites/{site}", "/api/v1/stations/{station}", "/api/v1/tokens/{uid}")
+            expected = {"post": {"Idempotency-Key"}, "patch": {"If-Match"}}.get(method, set())
+            assert headers == expected, (method, path)
+            assert tagged or not thing or method == "delete", (method, path)
+            assert ("412" in operation["responses"]) is (method == "patch"), (method, path)

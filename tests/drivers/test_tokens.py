@@ -1,9 +1,16 @@
 """Tokens over HTTP, and the decision that gateways read."""
 
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
+import uvicorn
 from psycopg.errors import InsufficientPrivilege
 
 from forecourt.access import Role
@@ -150,3 +157,84 @@ async def test_row_level_security_alone_keeps_tokens_apart(house: House, tenant:
 
 def test_uids_compare_as_the_database_compares_them() -> None:
     assert uid_key("DE*ABC-é-Ä") == "de*abc-é-Ä"
+
+
+@asynccontextmanager
+async def over_tcp(house: House) -> AsyncIterator[str]:
+    """The application behind its real server; where it listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            house._app, http="httptools", lifespan="off", log_config=None, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.mark.parametrize("uid", ["DE/8AA/CA2B3C4D5", "/", "a//b/", "50%2F50", "ä/ö", "messages/", "..", "a/../b"])
+async def test_a_uid_with_slashes_is_addressed_by_its_encoding_over_real_http(
+    house: House, tenant: Tenant, stranger: Tenant, uid: str
+) -> None:
+    headers = (await tenant.client()).headers
+    path = f"/api/v1/tokens/{quote(uid, safe='').replace('.', '%2E')}"
+    async with (
+        over_tcp(house) as base,
+        httpx.AsyncClient(base_url=base, headers={"authorization": headers["authorization"]}) as client,
+    ):
+        body = {"uid": uid, "type": "eMAID", "status": "accepted"}
+        made = await client.post("/api/v1/tokens", json=body)
+        assert made.status_code == 201
+        assert (await client.get(path)).json() == made.json()
+        assert (await client.get(path.replace("%2F", "%2f"))).json() == made.json()
+        assert (await client.patch(path, json={"status": "blocked"})).json()["status"] == "blocked"
+        problem(await client.get(path + "x"), 404, "token-unknown")
+        assert (await client.delete(path)).status_code == 204
+        problem(await client.get(path), 404, "token-unknown")
+
+
+async def test_an_encoded_slash_parts_no_address_and_is_no_name_of_a_station(tenant: Tenant) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/stations", json={"id": f"slash-{tenant.tenant_id}"})
+    for path in (f"slash-{tenant.tenant_id}%2Fmessages", f"%2Fslash-{tenant.tenant_id}", "a%1Fb", "a%1F%2Fb"):
+        problem(await client.get(f"/api/v1/stations/{path}"), 400, "request-invalid")
+    problem(await client.get("/api/v1%2Fstations"), 404, "not-found")
+    problem(await client.get("/api/v1/tokens/a%1Fb"), 400, "request-invalid")
+
+
+async def test_tokens_are_listed_by_what_an_operator_looks_for(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for body in (
+        {**CARD, "uid": "A1", "group": "Fleet"},
+        {**CARD, "uid": "A2", "status": "blocked", "group": "fleet"},
+        {**CARD, "uid": "DE_8AA", "type": "eMAID"},
+    ):
+        await client.post(TOKENS, json=body)
+    for filters, expected in [
+        ({"status": "blocked"}, ["A2"]),
+        ({"type": "eMAID"}, ["DE_8AA"]),
+        ({"group": "FLEET"}, ["A1", "A2"]),
+        ({"group": "FLEET", "status": "accepted"}, ["A1"]),
+        ({"search": "flee"}, ["A1", "A2"]),
+        ({"search": "e_8a"}, ["DE_8AA"]),
+        ({"search": "_1"}, []),
+    ]:
+        assert [each["uid"] for each in await walk(client, TOKENS, limit=1, **filters)] == expected, filters
+    for bad in ("status=Accepted", "type=a%20b", "group=", "search=%00"):
+        problem(await client.get(f"{TOKENS}?{bad}"), 400, "request-invalid")
+
+
+async def test_a_change_made_from_an_old_reading_of_a_token_is_refused(tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{TOKENS}/{CARD['uid']}"
+    first = (await client.post(TOKENS, json=CARD)).headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    second = (await client.patch(path, json={"status": "blocked"}, headers={"if-match": first})).headers["etag"]
+    assert second != first
+    refused = await client.patch(path, json={"status": "accepted"}, headers={"if-match": first})
+    problem(refused, 412, "changed-meanwhile")
+    assert (await client.get(path)).json()["status"] == "blocked"
+    problem(await client.patch(path + "x", json={}, headers={"if-match": first}), 404, "token-unknown")

@@ -5,48 +5,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecourt.platform.digest import keyed_digest
-from forecourt.platform.paging import MAX_CURSOR_LENGTH, CursorRefused, decode_cursor, encode_cursor, page_of
+from forecourt.platform.paging import MAX_CURSOR_LENGTH, CursorRefused, Cursors
 
+CURSORS = Cursors("stations")
 PLACES = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 
 
 @given(st.lists(PLACES, min_size=1, max_size=3))
 def test_a_cursor_comes_back_as_the_place_it_stands_for(place: list[int]) -> None:
-    cursor = encode_cursor(*place)
+    cursors = Cursors("stations", length=len(place))
+    cursor = cursors.encode(*place)
     assert len(cursor) <= MAX_CURSOR_LENGTH
-    assert decode_cursor(cursor, length=len(place)) == tuple(place)
+    assert cursors.decode(cursor) == tuple(place)
 
 
 @given(st.text(max_size=300))
 def test_rubbish_is_no_cursor(text: str) -> None:
     with pytest.raises(CursorRefused):
-        decode_cursor(text)
+        CURSORS.decode(text)
 
 
 @given(PLACES, st.data())
 def test_a_cursor_that_was_changed_is_none(place: int, data: st.DataObject) -> None:
-    cursor = encode_cursor(place)
+    cursor = CURSORS.encode(place)
     at = data.draw(st.integers(min_value=0, max_value=len(cursor) - 2))
     letter = data.draw(st.sampled_from("ABCDEFGHabcdefgh0123456789-_"))
     changed = cursor[:at] + letter + cursor[at + 1 :]
     if changed != cursor:
         with pytest.raises(CursorRefused):
-            decode_cursor(changed)
+            CURSORS.decode(changed)
 
 
 def test_a_cursor_of_another_kind_of_list_is_none() -> None:
     with pytest.raises(CursorRefused):
-        decode_cursor(encode_cursor(1, 2), length=1)
-    assert decode_cursor(None) is None
+        CURSORS.decode(Cursors("stations", length=2).encode(1, 2))
+    assert CURSORS.decode(None) is None
+
+
+@given(PLACES)
+def test_a_cursor_of_another_list_is_none(place: int) -> None:
+    with pytest.raises(CursorRefused):
+        CURSORS.decode(Cursors("sites").encode(place))
 
 
 @pytest.mark.parametrize(("count", "limit", "shown", "more"), [(0, 3, 0, False), (3, 3, 3, False), (4, 3, 3, True)])
 def test_the_last_page_says_that_it_is_the_last(count: int, limit: int, shown: int, more: bool) -> None:
-    page = page_of(list(range(count)), limit, lambda row: (row,), str)
+    page = CURSORS.page(list(range(count)), limit, lambda row: (row,), str)
     assert len(page.items) == shown
     assert (page.next is not None) is more
     if page.next is not None:
-        assert decode_cursor(page.next) == (limit - 1,)
+        assert CURSORS.decode(page.next) == (limit - 1,)
 
 
 def test_a_digest_depends_on_the_key_the_use_and_the_secret() -> None:

@@ -274,3 +274,80 @@ async def test_rubbish_in_a_query_is_refused(tenant: Tenant, query: str) -> None
 def test_every_number_that_can_be_stored_has_a_word() -> None:
     for numbers, words in ((Measurand, MEANINGS), (Phase, PHASES), (Location, LOCATIONS), (Context, CONTEXTS)):
         assert set(numbers) == set(words)
+
+
+async def test_the_sessions_of_a_retired_station_are_read_by_its_id_as_before(house: House, tenant: Tenant) -> None:
+    identity, station_id = await a_station(house, tenant, "R")
+    client = await tenant.client()
+    with house.admin() as connection:
+        first = say(connection, tenant, station_id, "1")
+    before = (await client.get(f"{SESSIONS}/{first}")).json()
+    await client.delete(f"/api/v1/stations/{identity}")
+    assert (await client.get(f"{SESSIONS}/{first}")).json() == before
+    assert await walk(client, SESSIONS, station=identity) == [before]
+    _, again = await a_station(house, tenant, "R")
+    with house.admin() as connection:
+        second = say(connection, tenant, again, "1")
+    assert [each["id"] for each in await walk(client, SESSIONS, station=identity)] == [second, first]
+
+
+async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    identity, station_id = await a_station(house, tenant, "O")
+    with house.admin() as connection:
+        for number in range(3):
+            connection.execute(
+                "INSERT INTO orphan_reports (station_id, transaction_id, order_key, tenant_id, at, meter_wh)"
+                " VALUES (%s, %s, 1, %s, %s, 4200)",
+                (station_id, str(number), tenant.tenant_id, BEGAN),
+            )
+    client, path = await tenant.client(Role.OPERATOR), "/api/v1/orphan-reports"
+    listed = await walk(client, path, limit=2)
+    assert [each["transaction_id"] for each in listed] == ["2", "1", "0"]
+    assert (listed[0]["station"], listed[0]["meter_wh"], listed[0]["reviewed_at"]) == (identity, 4200, None)
+    reviewed = (await client.post(f"{path}/{listed[1]['id']}/review")).json()
+    assert reviewed["reviewed_at"] is not None
+    assert (await client.post(f"{path}/{listed[1]['id']}/review")).json() == reviewed
+    assert await walk(client, path, reviewed=False) == [listed[0], listed[2]]
+    assert await walk(client, path, reviewed=True) == [reviewed]
+    foreign = await stranger.client()
+    assert await walk(foreign, path) == []
+    problem(await foreign.post(f"{path}/{listed[0]['id']}/review"), 404, "orphan-unknown")
+    problem(await (await tenant.client(Role.VIEWER)).post(f"{path}/{listed[0]['id']}/review"), 403, "forbidden")
+    assert len(await walk(client, path, reviewed=False)) == 2
+
+
+async def test_sessions_are_listed_by_what_an_operator_looks_for(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/sites", json={"name": "Yard"})
+    first, first_id = await a_station(house, tenant, "FA")
+    await client.patch(f"/api/v1/stations/{first}", json={"site": "yard"})
+    _, second_id = await a_station(house, tenant, "FB")
+    hour = timedelta(hours=1)
+    with house.admin() as connection:
+        say(connection, tenant, first_id, "a", started_at=BEGAN, ended_at=BEGAN + hour, token_uid="04Ab")
+        say(connection, tenant, first_id, "b", started_at=BEGAN + hour, token_uid="DE/8AA/1")
+        say(connection, tenant, second_id, "c", started_at=BEGAN + 2 * hour, token_uid="04AB")
+    for filters, expected in [
+        ({}, "cba"),
+        ({"site": "yard"}, "ba"),
+        ({"site": "nowhere"}, ""),
+        ({"token": "04aB"}, "ca"),
+        ({"token": "DE/8AA/1"}, "b"),
+        ({"from": (BEGAN + hour).isoformat()}, "cb"),
+        ({"to": (BEGAN + hour).isoformat()}, "a"),
+        ({"from": BEGAN.isoformat(), "to": (BEGAN + 2 * hour).isoformat()}, "ba"),
+        ({"status": "active", "token": "04AB"}, "c"),
+        ({"status": "completed"}, "a"),
+        ({"sort": "oldest"}, "abc"),
+        ({"sort": "oldest", "site": "yard", "status": "active"}, "b"),
+        ({"station": first, "status": "active"}, "b"),
+    ]:
+        found = [each["transaction_id"] for each in await walk(client, SESSIONS, limit=1, **filters)]
+        assert "".join(found) == expected, filters
+    assert await walk(await stranger.client(), SESSIONS, site="yard") == []
+    for bad in ("from=2026-03-01", "to=2026-03-01T00:00:00", "token=%00", "site=A", "status=ended"):
+        problem(await client.get(f"{SESSIONS}?{bad}"), 400, "request-invalid")

@@ -150,6 +150,19 @@ async def test_two_sessions_at_one_evse_at_the_same_time_are_both_noted_even_if_
     assert shared == {ghost, told}
 
 
+async def test_more_energy_than_the_station_can_deliver_is_noted(bench: Bench) -> None:
+    bench.rows("INSERT INTO stations (tenant_id, identity, max_power_w) VALUES (1, 'CP1', 11000) RETURNING 1")
+    began = bench.clock.now() - timedelta(hours=2)
+    facts = {"started_at": began, "last_at": began, "ended_at": bench.clock.now(), "meter_start_wh": 0}
+    for energy_wh in (25_000, 26_000):
+        session_id = bench.session(1, f"t{energy_wh}", **facts, meter_stop_wh=energy_wh, evse=energy_wh)
+        await bench.sessions.review(tenant_id=1, subject=session_id)
+    assert bench.rows("SELECT transaction_id, notes FROM sessions ORDER BY 1") == [
+        ("t25000", []),
+        ("t26000", ["energy-implausible"]),
+    ]
+
+
 async def test_a_review_of_another_tenants_session_finds_nothing(bench: Bench) -> None:
     other = bench.session(2, "t1", ended_at=bench.clock.now())
     await bench.sessions.review(tenant_id=1, subject=other)

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
-from forecourt.sessions.review import QUIET, Evidence, Finding, Silence, closing_time, review
+from forecourt.sessions.review import QUIET, REGISTER_STEP_WH, Evidence, Finding, Silence, closing_time, review
 from tests.support import EPOCH
 
 CLEAN = Evidence(
@@ -17,6 +18,9 @@ CLEAN = Evidence(
     first_seq=0,
     gaps=0,
     arrival_clock=False,
+    started_at=EPOCH,
+    last_at=EPOCH + timedelta(hours=1),
+    max_power_w=22_000,
     shared=False,
 )
 LATER = EPOCH + QUIET
@@ -29,6 +33,7 @@ SILENT = Silence(
     heard_until=LATER,
     states=(("Available", AFTER),),
     successor_at=None,
+    retired=False,
 )
 
 
@@ -46,6 +51,7 @@ def test_each_oddity_is_noted_by_itself() -> None:
         (replace(CLEAN, highest_sample_wh=901), Finding.SAMPLE_ABOVE_END),
         (replace(CLEAN, token_status="Blocked"), Finding.TOKEN_NOT_ACCEPTED),
         (replace(CLEAN, arrival_clock=True), Finding.ARRIVAL_CLOCK),
+        (replace(CLEAN, meter_stop_wh=100 + 26_000), Finding.ENERGY_IMPLAUSIBLE),
         (replace(CLEAN, shared=True), Finding.EVSE_SHARED),
     ]
     for evidence, finding in cases:
@@ -84,3 +90,40 @@ def test_a_silent_session_is_over_when_another_began_at_its_evse() -> None:
     busy = replace(SILENT, states=(("Charging", AFTER),))
     assert closing_time(replace(busy, successor_at=AFTER)) == EPOCH
     assert closing_time(replace(busy, successor_at=EPOCH)) is None
+
+
+def test_a_silent_session_of_a_retired_station_is_over_because_nobody_will_say_so() -> None:
+    away = replace(SILENT, linked_at=None, heard_until=None, states=(), retired=True)
+    assert closing_time(away) == EPOCH
+
+
+@pytest.mark.parametrize(
+    ("energy_wh", "duration_s", "max_power_w", "believed"),
+    [
+        (24_200 + REGISTER_STEP_WH, 3_600, 22_000, True),
+        (24_201 + REGISTER_STEP_WH, 3_600, 22_000, False),
+        (24_201 + REGISTER_STEP_WH, 3_600, None, True),
+        (1_100_000 + REGISTER_STEP_WH, 3_600, None, True),
+        (1_100_001 + REGISTER_STEP_WH, 3_600, None, False),
+        (REGISTER_STEP_WH, 0, 22_000, True),
+        (REGISTER_STEP_WH + 1, 0, 22_000, False),
+        (REGISTER_STEP_WH + 1, -60, 22_000, False),
+        (0, -60, 22_000, True),
+    ],
+)
+def test_energy_is_believed_up_to_a_tenth_above_full_power_for_the_whole_time(
+    energy_wh: int, duration_s: int, max_power_w: int | None, believed: bool
+) -> None:
+    evidence = replace(
+        CLEAN,
+        meter_stop_wh=100 + energy_wh,
+        highest_sample_wh=None,
+        last_at=EPOCH + timedelta(seconds=duration_s),
+        max_power_w=max_power_w,
+    )
+    assert review(evidence) == ([] if believed else [Finding.ENERGY_IMPLAUSIBLE])
+
+
+def test_absurd_energy_is_noted_while_the_session_still_runs() -> None:
+    running = replace(CLEAN, over=False, ended=False, meter_stop_wh=90_000, highest_sample_wh=90_000)
+    assert review(running) == [Finding.ENERGY_IMPLAUSIBLE]

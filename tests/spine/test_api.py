@@ -234,3 +234,23 @@ async def is_let_in(house: House, identity: str, password: str) -> bool:
             return True
     except websockets.InvalidStatus as refused:
         return refused.response.status_code != 401
+
+
+async def test_a_station_retired_by_the_api_is_gone_at_once_and_its_id_serves_the_next(house: House) -> None:
+    made = await house.ask("POST", "/stations", {"id": "CP9"}, status=201)
+    async with house.station("CP9", made["password"]) as station:
+        await boot(station)
+        await station.call("StartTransaction", start())
+        await house.ask("DELETE", "/stations/CP9")
+        await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with house.station("CP9", made["password"]):
+            pass
+    assert refused.value.response.status_code == 404
+    [session] = (await house.ask("GET", "/sessions?station=CP9"))["items"]
+    assert session["station"] == "CP9"
+    again = await house.ask("POST", "/stations", {"id": "CP9"}, status=201)
+    async with house.station("CP9", again["password"]) as station:
+        assert (await boot(station))["status"] == "Accepted"
+        shown = await house.ask("GET", "/stations/CP9")
+        assert (shown["connected"], shown["retired_at"]) == (True, None)

@@ -1,5 +1,6 @@
 """Sites and stations over HTTP: who may connect and how they are."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -282,3 +283,175 @@ async def test_row_level_security_alone_keeps_stations_apart(house: House, tenan
 )
 def test_a_slug_fits_an_address(name: str, slug: str) -> None:
     assert slug_of(name) == slug
+
+
+async def test_a_site_is_changed_and_what_is_not_named_stays(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    made = (await client.post(SITES, json={"name": "Yard", "city": "Berlin", "time_zone": "Europe/Berlin"})).json()
+    changed = (await client.patch(f"{SITES}/yard", json={"name": "South yard", "latitude": 52.5, "city": None})).json()
+    assert changed == {**made, "name": "South yard", "latitude": 52.5, "city": None}
+    assert (await client.patch(f"{SITES}/{made['id']}", json={})).json() == changed
+    await client.post(SITES, json={"name": "Other"})
+    problem(await client.patch(f"{SITES}/yard", json={"slug": "other"}), 409, "site-exists")
+    problem(await client.patch(f"{SITES}/yard", json={"time_zone": "Mars/Olympus"}), 422, "time-zone-refused")
+    problem(await client.patch(f"{SITES}/yard", json={"name": None}), 400, "request-invalid")
+    problem(await (await stranger.client()).patch(f"{SITES}/{made['id']}", json={"name": "x"}), 404, "site-unknown")
+    assert (await client.patch(f"{SITES}/yard", json={"slug": "south"})).json()["slug"] == "south"
+    assert (await client.get(f"{SITES}/south")).json() == {**changed, "slug": "south"}
+
+
+async def test_a_site_goes_only_when_no_station_stands_there(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    await client.post(SITES, json={"name": "Yard"})
+    stations = [await a_station(tenant, f"{number}-at-{tenant.tenant_id}", site="yard") for number in range(2)]
+    refused = problem(await client.delete(f"{SITES}/yard"), 409, "site-in-use")
+    assert refused["stations"] == 2
+    assert "2 stations" in refused["detail"]
+    problem(await (await stranger.client()).delete(f"{SITES}/yard"), 404, "site-unknown")
+    await client.patch(f"{STATIONS}/{stations[0]['id']}", json={"site": None})
+    assert problem(await client.delete(f"{SITES}/yard"), 409, "site-in-use")["stations"] == 1
+    await client.delete(f"{STATIONS}/{stations[1]['id']}")
+    assert (await client.delete(f"{SITES}/yard")).status_code == 204
+    problem(await client.get(f"{SITES}/yard"), 404, "site-unknown")
+    assert (await client.get(f"{STATIONS}/{stations[1]['id']}")).json()["site"] is None
+
+
+async def test_a_retired_station_leaves_the_lists_and_frees_its_identity_for_anybody(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client, other = await tenant.client(), await stranger.client()
+    identity = f"retired-{tenant.tenant_id}"
+    path = f"{STATIONS}/{identity}"
+    await a_station(tenant, identity, name="First")
+    with house.admin() as connection:
+        connection.execute(
+            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
+            " SELECT now(), tenant_id, station_id, 'i', 2, 'm1', '{}' FROM stations WHERE identity = %s",
+            (identity,),
+        )
+    problem(await other.delete(path), 404, "station-unknown")
+    retired = (await client.delete(path)).json()
+    assert (retired["id"], retired["state"], retired["has_password"]) == (identity, "Offline", False)
+    assert retired["retired_at"] is not None
+    assert (await client.delete(path)).json() == retired == (await client.get(path)).json()
+    assert await walk(client, STATIONS) == []
+    assert await walk(client, STATIONS, retired=True) == [retired]
+    assert [each["message_id"] for each in await walk(client, f"{path}/messages")] == ["m1"]
+    problem(await client.patch(path, json={"name": "x"}), 409, "station-retired")
+    problem(await client.post(f"{path}/calls", json={"action": "Reset"}), 409, "station-retired")
+    problem(await client.post(f"{path}/start", json={"token": "A"}), 404, "station-unknown")
+
+    await a_station(stranger, identity, name="Another's")
+    assert (await client.get(path)).json() == retired
+    problem(await client.post(STATIONS, json={"id": identity}), 409, "station-exists")
+    await other.delete(path)
+    await a_station(tenant, identity, name="Second")
+    assert (await client.get(path)).json()["name"] == "Second"
+    assert await walk(client, f"{path}/messages") == []
+    assert [each["name"] for each in await walk(client, STATIONS, retired=True)] == ["First", "Second"]
+    with house.admin() as connection:
+        audits = connection.execute(
+            "SELECT count(*) FROM audit WHERE action = 'retire station' AND object = %s", (f"station:{identity}",)
+        ).fetchone()
+    assert audits == (2,)
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])
+async def test_roles_that_dont_build_take_nothing_down(tenant: Tenant, role: Role) -> None:
+    await a_station(tenant, f"stays-{tenant.tenant_id}-{role}")
+    await (await tenant.client()).post(SITES, json={"name": "Yard"})
+    client = await tenant.client(role)
+    for path in (f"{SITES}/yard", f"{STATIONS}/stays-{tenant.tenant_id}-{role}"):
+        problem(await client.delete(path), 403, "forbidden")
+
+
+async def test_stations_are_listed_by_what_an_operator_looks_for(house: House, tenant: Tenant) -> None:
+    client, number = await tenant.client(Role.VIEWER), tenant.tenant_id
+    for name in ("North yard", "South yard"):
+        await (await tenant.client()).post(SITES, json={"name": name})
+    await a_station(tenant, f"f1-{number}", site="north-yard", name="50% left")
+    await a_station(tenant, f"f2-{number}", site="south-yard", registration="pending", name="right_hand")
+    await a_station(tenant, f"f3-{number}", registration="rejected")
+    with house.admin() as connection:
+        gateway = f"gateway-of-filters-{number}"
+        connection.execute("INSERT INTO gateways VALUES (%s, now(), now() + interval '1 minute')", (gateway,))
+        for identity, state in ((f"f1-{number}", "Charging"), (f"f2-{number}", "Faulted")):
+            connection.execute(
+                "INSERT INTO station_links"
+                " (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+                " SELECT station_id, tenant_id, 1, %s, 'ocpp1.6', now(), now() FROM stations WHERE identity = %s",
+                (gateway, identity),
+            )
+            connection.execute(
+                "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+                " SELECT station_id, 1, 1, tenant_id, %s, now() FROM stations WHERE identity = %s",
+                (state, identity),
+            )
+    for filters, expected in [
+        ({"state": "Charging"}, ["f1"]),
+        ({"state": "Faulted"}, ["f2"]),
+        ({"state": "Offline"}, ["f3"]),
+        ({"registration": "pending"}, ["f2"]),
+        ({"connected": "true"}, ["f1", "f2"]),
+        ({"connected": "false"}, ["f3"]),
+        ({"search": "YARD"}, ["f1", "f2"]),
+        ({"search": "50%"}, ["f1"]),
+        ({"search": "t_h"}, ["f2"]),
+        ({"search": "t%h"}, []),
+        ({"search": "F3-"}, ["f3"]),
+        ({"connected": "true", "site": "north-yard"}, ["f1"]),
+        ({"connected": "true", "registration": "rejected"}, []),
+    ]:
+        found = [each["id"].split("-")[0] for each in await walk(client, STATIONS, limit=1, **filters)]
+        assert found == expected, filters
+    for bad in ("state=Happy", "registration=Accepted", "connected=perhaps", "search=%00", f"search={'x' * 201}"):
+        problem(await client.get(f"{STATIONS}?{bad}"), 400, "request-invalid")
+
+
+async def test_a_change_made_from_an_old_reading_of_a_station_is_refused(house: House, tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{STATIONS}/etag-{tenant.tenant_id}"
+    made = await client.post(STATIONS, json={"id": f"etag-{tenant.tenant_id}"})
+    first = made.headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    with house.admin() as connection:
+        connection.execute(
+            "UPDATE stations SET vendor = 'V', booted_at = now() WHERE tenant_id = %s", (tenant.tenant_id,)
+        )
+    assert (await client.get(path)).headers["etag"] == first
+    changed = await client.patch(path, json={"name": "A"}, headers={"if-match": first})
+    second = changed.headers["etag"]
+    assert second != first
+    problem(await client.patch(path, json={"name": "B"}, headers={"if-match": first}), 412, "changed-meanwhile")
+    problem(await client.patch(path, json={"name": "B"}, headers={"if-match": f"W/{second}"}), 412, "changed-meanwhile")
+    assert (await client.get(path)).json()["name"] == "A"
+    answer = await client.patch(path, json={"password": "another password"}, headers={"if-match": f'"x", {second}'})
+    assert answer.status_code == 200
+    assert answer.headers["etag"] not in (first, second)
+    assert (await client.patch(path, json={"name": "C"}, headers={"if-match": "*"})).json()["name"] == "C"
+    assert (await client.patch(path, json={"name": "D"})).json()["name"] == "D"
+
+
+async def test_a_change_made_from_an_old_reading_of_a_site_is_refused(tenant: Tenant) -> None:
+    client, path = await tenant.client(), f"{SITES}/yard"
+    first = (await client.post(SITES, json={"name": "Yard"})).headers["etag"]
+    assert (await client.get(path)).headers["etag"] == first
+    changes = [client.patch(path, json={"city": city}, headers={"if-match": first}) for city in ("Berlin", "Bonn")]
+    answers = await asyncio.gather(*changes)
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    (winner,) = [answer for answer in answers if answer.status_code == 200]
+    now = await client.get(path)
+    assert (now.json(), now.headers["etag"]) == (winner.json(), winner.headers["etag"])
+
+
+async def test_stations_are_sorted_by_name_page_by_page(tenant: Tenant) -> None:
+    client, number = await tenant.client(), tenant.tenant_id
+    for identity, name in (("z", "Beta"), ("y", "Alpha"), ("x", "Beta"), ("Gamma", None), ("w", "Delta")):
+        await a_station(tenant, f"{identity}-{number}", name=name)
+    await client.delete(f"{STATIONS}/w-{number}")
+    by_name = [each["id"].split("-")[0] for each in await walk(client, STATIONS, sort="name", limit=1)]
+    assert by_name == ["y", "z", "x", "Gamma"]
+    everyone = [each["id"].split("-")[0] for each in await walk(client, STATIONS, sort="name", limit=2, retired=True)]
+    assert everyone == ["y", "z", "x", "w", "Gamma"]
+    cursor = (await client.get(STATIONS, params={"limit": 1})).json()["next"]
+    problem(await client.get(STATIONS, params={"cursor": cursor, "sort": "name"}), 400, "cursor-refused")
+    problem(await client.get(STATIONS, params={"sort": "colour"}), 400, "request-invalid")

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from forecourt.access import Role
+from forecourt.stations.store.traffic import RAW_SHOWN
 from tests.http import House, Tenant, problem, walk
 
 NO_SECRET = "hunter2-hunter2-hunter2"
@@ -192,3 +193,43 @@ async def test_a_call_that_is_none_is_refused(tenant: Tenant, body: dict[str, An
     identity = await a_station(tenant)
     answer = await (await tenant.client()).post(f"/api/v1/stations/{identity}/calls", json=body)
     problem(answer, 400, "request-invalid")
+
+
+def quarantine(connection: psycopg.Connection[Any], tenant: Tenant, identity: str, raw: str) -> int:
+    """Keeps a message as the gateway does that could not store it; its number."""
+    row = connection.execute(
+        "INSERT INTO quarantine (at, tenant_id, station_id, raw, error) VALUES (now(), %s, %s, %s, 'DataError: no')"
+        " RETURNING quarantine_id",
+        (tenant.tenant_id, number_of(connection, identity), raw),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_the_quarantine_is_listed_shown_whole_and_reviewed_once(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client, path = await tenant.client(Role.SUPPORT), "/api/v1/quarantine"
+    identity = await a_station(tenant, "quarantined")
+    with house.admin() as connection:
+        first, second = (quarantine(connection, tenant, identity, text * 9_000) for text in "ab")
+    listed = await walk(client, path, limit=1)
+    assert [(each["id"], each["station"], each["raw_length"]) for each in listed] == [
+        (second, identity, 9_000),
+        (first, identity, 9_000),
+    ]
+    assert listed[0]["raw"] == "b" * RAW_SHOWN
+    assert (await client.get(f"{path}/{first}")).json() == {**listed[1], "raw": "a" * 9_000}
+    reviewed = (await client.post(f"{path}/{first}/review")).json()
+    assert reviewed["reviewed_at"] is not None
+    assert (await client.post(f"{path}/{first}/review")).json() == reviewed
+    assert [each["id"] for each in await walk(client, path, reviewed=True)] == [first]
+    assert [each["id"] for each in await walk(client, path, reviewed=False)] == [second]
+    entries = await walk(await tenant.client(), "/api/v1/audit", object=f"quarantine:{first}")
+    assert [each["action"] for each in entries] == ["review quarantined message"]
+    foreign = await stranger.client()
+    assert await walk(foreign, path) == []
+    for answer in (await foreign.get(f"{path}/{first}"), await foreign.post(f"{path}/{second}/review")):
+        problem(answer, 404, "quarantined-unknown")
+    problem(await (await tenant.client(Role.VIEWER)).post(f"{path}/{second}/review"), 403, "forbidden")
+    assert [each["id"] for each in await walk(client, path, reviewed=False)] == [second]

@@ -229,6 +229,8 @@ class Registry:
             serial=f"VW-{row.station_id:06d}",
             firmware="2.14.3",
             booted_at=self.fleet.now - timedelta(days=3),
+            retired_at=None,
+            version=1,
             created_at=self.fleet.now - timedelta(days=90),
             connected=self.fleet.cells[f"station.{identity}.state"] != "Offline",
             protocol="ocpp2.0.1",

@@ -1,18 +1,22 @@
-"""Routes of API keys."""
+"""Routes of API keys and of the audit."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Router, delete, get, post
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import service, store
 from forecourt.access.guard import Asker, Database, Doorkeeper
 from forecourt.access.model import KeyUnknown, Role, Verb
-from forecourt.access.store import KeyRow
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.access.store import AuditRow, KeyRow
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, To
 
+CURSORS = Cursors("keys")
+AUDIT_CURSORS = Cursors("audit")
+#: The longest text that the audit is searched for.
+MAX_SOUGHT = 300
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Grid app"])]
 
 
@@ -46,6 +50,17 @@ class KeyMade(Struct, frozen=True, kw_only=True):
     ]
 
 
+class Entry(Struct, frozen=True, kw_only=True):
+    """What somebody did."""
+
+    id: int
+    at: datetime
+    actor: Annotated[str, Meta(description="Who did it.", examples=["operator:3 Ada", "key:7 Grid app"])]
+    action: Annotated[str, Meta(examples=["change station"])]
+    object: Annotated[str, Meta(description="What it was done to.", examples=["station:CP1"])]
+    detail: dict[str, Any]
+
+
 @post("/keys", opt={"verb": Verb.KEYS}, summary="Make an API key", tags=["keys"])
 async def create_key(data: JSONBody[NewKey], actor: Asker, access: Doorkeeper) -> KeyMade:
     row, key = await access.create_key(actor, data.name, data.role)
@@ -61,10 +76,10 @@ async def list_keys(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Key]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.key_id,), _shown)
+    return CURSORS.page(rows, limit, lambda row: (row.key_id,), _shown)
 
 
 @delete(
@@ -83,6 +98,50 @@ async def revoke_key(
         return _shown(await service.revoke_key(conn, actor, key_id))
 
 
+@get(
+    "/audit",
+    opt={"verb": Verb.AUDIT, "problems": [CursorRefused]},
+    summary="Read who did what to what, newest first",
+    description="It is only ever added to: nobody can change or delete what stands there.",
+    tags=["audit"],
+)
+async def list_audit(
+    actor: Asker,
+    db: Database,
+    by: Annotated[
+        str | None,
+        QueryParameter(name="actor", max_length=MAX_SOUGHT, description="Only what they did: `key:7`, or the whole."),
+    ] = None,
+    action: Annotated[str | None, QueryParameter(max_length=MAX_SOUGHT, description="Only this action.")] = None,
+    subject: Annotated[
+        str | None,
+        QueryParameter(name="object", max_length=MAX_SOUGHT, description="Only what was done to it: `station:CP1`."),
+    ] = None,
+    since: From = None,
+    until: To = None,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Entry]:
+    before = (AUDIT_CURSORS.decode(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_audit(
+            conn,
+            actor.tenant_id,
+            actor=by,
+            action=action,
+            subject=subject,
+            since=since,
+            until=until,
+            before=before,
+            limit=limit + 1,
+        )
+    return AUDIT_CURSORS.page(rows, limit, lambda row: (row.audit_id,), _entry)
+
+
+def _entry(row: AuditRow) -> Entry:
+    return Entry(id=row.audit_id, at=row.at, actor=row.actor, action=row.action, object=row.subject, detail=row.detail)
+
+
 def _shown(row: KeyRow) -> Key:
     return Key(
         id=row.key_id,
@@ -94,4 +153,4 @@ def _shown(row: KeyRow) -> Key:
     )
 
 
-routes = Router("/", route_handlers=[create_key, list_keys, revoke_key])
+routes = Router("/", route_handlers=[create_key, list_keys, revoke_key, list_audit])

@@ -29,6 +29,7 @@ class Verb(StrEnum):
     CHANGE_TOKENS = "change tokens"
     CONTROL = "start and stop charging"
     CALL = "send any OCPP call"
+    REVIEW = "review what went wrong"
     AUDIT = "read the audit"
     KEYS = "make and revoke API keys"
     PEOPLE = "invite and remove people"
@@ -46,9 +47,11 @@ OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset(Verb),
-    Role.OPERATOR: frozenset({Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL}),
-    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.CALL}),
-    Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL}),
+    Role.OPERATOR: frozenset(
+        {Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}
+    ),
+    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.CALL, Verb.REVIEW}),
+    Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
     Role.SITE_HOST: frozenset(),
 }

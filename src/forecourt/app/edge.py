@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
 from forecourt.access import Actor
+from forecourt.app import slashes
 from forecourt.ui.security import SECURITY_HEADERS
 
 log = structlog.get_logger("forecourt.access_log")
@@ -45,6 +46,7 @@ class Edge:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        slashes.hide(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began, status = time.perf_counter(), 500
@@ -87,5 +89,10 @@ def _note(scope: Any, status: int, duration_s: float) -> None:
     actor = scope.get("user")
     who = {"actor": str(actor), "tenant_id": actor.tenant_id} if isinstance(actor, Actor) else {}
     log.info(
-        "request", method=method, path=scope["path"], status=status, duration_ms=round(duration_s * 1000, 1), **who
+        "request",
+        method=method,
+        path=slashes.shown(scope["path"]),
+        status=status,
+        duration_ms=round(duration_s * 1000, 1),
+        **who,
     )

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from forecourt.app.routing import routes
 from forecourt.app.signals import stop_event
-from forecourt.platform import database
+from forecourt.platform import database, metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.errors import SettingsError
@@ -59,20 +59,21 @@ async def serve(settings: Settings) -> None:
     async with database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool:
         live = LiveFeed(bus)
         gateway = build(settings, bus, pool, live)
-        await gateway.start()
-        publishing = asyncio.create_task(live.run())
-        freezing = asyncio.create_task(_keep_frozen())
-        servers = await _listen(settings, gateway)
-        log.info("gateway ready", port=settings.ocpp_port, gateway=gateway.gateway_id, stations=len(gateway.roster))
-        await stopping.wait()
-        log.info("gateway drains", connected=len(gateway.connections))
-        for server in servers:
-            await server.stop()
-        await gateway.drain()
-        await live.flush()
-        publishing.cancel()
-        freezing.cancel()
-        await bus.close()
+        with metrics.served(settings, metrics.CommitMeasures(gateway.commit)):
+            await gateway.start()
+            publishing = asyncio.create_task(live.run())
+            freezing = asyncio.create_task(_keep_frozen())
+            servers = await _listen(settings, gateway)
+            log.info("gateway ready", port=settings.ocpp_port, gateway=gateway.gateway_id, stations=len(gateway.roster))
+            await stopping.wait()
+            log.info("gateway drains", connected=len(gateway.connections))
+            for server in servers:
+                await server.stop()
+            await gateway.drain()
+            await live.flush()
+            publishing.cancel()
+            freezing.cancel()
+            await bus.close()
 
 
 def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> Gateway:

@@ -18,7 +18,15 @@ from litestar.routes import HTTPRoute
 
 from forecourt import __doc__ as summary
 from forecourt.access import Forbidden, Unauthenticated, Verb
+from forecourt.access.idempotency import (
+    HEADER,
+    MAX_KEY_LENGTH,
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    RequestInFlight,
+)
 from forecourt.access.model import roles_for
+from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid
 from forecourt.platform.errors import ForecourtError
 
@@ -33,8 +41,18 @@ TAGS = {
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
     "keys": "API keys.",
+    "audit": "Who did what to what.",
 }
 SECURITY = "apiKey"
+_ETAG = {"schema": {"type": "string"}, "description": "For `If-Match`: changes when somebody changes it."}
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    "description": "A new key for each thing you want done. Asked again with it, nothing is done again: the answer of"
+    " the first time comes once more, for 24 hours, with `Idempotency-Replayed: true`.",
+}
 _PAGE = re.compile(r"^Page_(?:.*\.)?(\w+)_$")
 _REF = "#/components/schemas/"
 
@@ -128,17 +146,32 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     verb: Verb = handler.opt.get("verb", Verb.READ)
     roles = f"Needs the role {' or '.join(roles_for(verb))}."
     operation["description"] = " ".join(filter(None, (operation.get("description"), roles)))
+    fields = {
+        getattr(field.kwarg_definition, "name", None) or name: field
+        for name, field in handler.parsed_fn_signature.parameters.items()
+    }
     for parameter in operation.get("parameters", ()):
-        field = handler.parsed_fn_signature.parameters[parameter["name"]]
+        field = fields[parameter["name"]]
         bounds = {key: value for key, value in parameter["schema"].items() if key not in ("oneOf", "type", "enum")}
         parameter["schema"] = bounds | msgspec.json.schema(field.raw)
-    problems: list[type[ForecourtError]] = [Unauthenticated, Forbidden, *handler.opt.get("problems", ())]
+    problems: list[type[ForecourtError]] = [
+        Unauthenticated,
+        Forbidden,
+        ParameterUnknown,
+        *handler.opt.get("problems", ()),
+    ]
+    if "POST" in handler.http_methods:
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+        problems += [IdempotencyKeyInvalid, RequestInFlight, IdempotencyKeyReused]
     responses = operation["responses"]
     responses.pop("400", None)
     for answer in responses.values():
         for content in answer.get("content", {}).values():
             parts = [schema_of[body] for body in _answers(handler)]
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
+    if handler.opt.get("etag"):
+        for status in responses:
+            responses[status]["headers"] = {**responses[status].get("headers", {}), "ETag": _ETAG}
     if operation.get("parameters") or "requestBody" in operation:
         problems.append(RequestInvalid)
     by_status: dict[int, list[type[ForecourtError]]] = {}

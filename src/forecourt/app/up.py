@@ -155,23 +155,41 @@ async def stop_processes(supervisor: Supervisor, stop: asyncio.Event) -> None:
 
 def check_ports(settings: Settings) -> None:
     """Raises PortTaken, naming the variable, before anything is started."""
-    ports = {"WEB_PORT": settings.web_port, "OCPP_PORT": settings.ocpp_port, "OCPP_TLS_PORT": settings.ocpp_tls_port}
-    for name, port in ports.items():
+    ports = [
+        ("WEB_PORT", "HOST", settings.web_port),
+        ("OCPP_PORT", "HOST", settings.ocpp_port),
+        ("OCPP_TLS_PORT", "HOST", settings.ocpp_tls_port),
+        *(("METRICS_PORT", "METRICS_HOST", port) for port in metrics_ports(settings).values()),
+    ]
+    for name, host_name, port in ports:
         if port is None:
             continue
-        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        host = settings.host if host_name == "HOST" else settings.metrics_host
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((settings.host, port))
+                probe.bind((host, port))
             except OSError as fault:
                 if fault.errno == errno.EADDRINUSE:
                     raise PortTaken(
                         f"Port {port} is taken by another program. Stop it, or set {PREFIX}{name} to another port."
                     ) from None
                 raise SettingsError(
-                    f"Nothing can listen on {settings.host} port {port}: {fault.strerror}."
-                    f" Check {PREFIX}HOST and {PREFIX}{name}."
+                    f"Nothing can listen on {host} port {port}: {fault.strerror}."
+                    f" Check {PREFIX}{host_name} and {PREFIX}{name}."
                 ) from None
+
+
+def gateway_names(settings: Settings) -> list[str]:
+    """The gateways that are started: `gateway`, `gateway-2` and so on."""
+    return ["gateway", *(f"gateway-{number}" for number in range(2, settings.gateway_workers + 1))]
+
+
+def metrics_ports(settings: Settings) -> dict[str, int]:
+    """Where each process serves what it measures: FORECOURT_METRICS_PORT the worker, the next ones the gateways."""
+    if settings.metrics_port is None:
+        return {}
+    return {name: settings.metrics_port + n for n, name in enumerate(["worker", *gateway_names(settings)])}
 
 
 async def start_servers(
@@ -220,10 +238,11 @@ async def start_processes(
     """Starts every process and waits until the gateway and the web listen; raises ProcessFailed if one ends."""
     env = child_environment(settings)
     host = reachable(settings.host)
-    names = ["gateway", *(f"gateway-{n}" for n in range(2, settings.gateway_workers + 1)), "web", "worker"]
-    for name in names:
+    measured = metrics_ports(settings)
+    for name in [*gateway_names(settings), "web", "worker"]:
         entry = ["-m", "forecourt.app.entry", name.partition("-")[0]]
-        await supervisor.start(service(settings, env, name, entry))
+        own = {f"{PREFIX}METRICS_PORT": str(measured[name])} if name in measured else {}
+        await supervisor.start(service(settings, env | own, name, entry))
     listening = asyncio.gather(*(until_listening(host, port) for port in (settings.web_port, settings.ocpp_port)))
     done, _ = await asyncio.wait(
         (listening, supervisor.failed), timeout=LISTEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED

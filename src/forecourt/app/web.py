@@ -14,10 +14,13 @@ import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
 from forecourt.access import Access, guard
+from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
 from forecourt.app.openapi import document_route
+from forecourt.app.parameters import known_parameters_only
+from forecourt.app.slashes import Slashes
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -73,6 +76,7 @@ def create_app(
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
         ],
+        guards=[known_parameters_only],
     )
     routes: list[ControllerRouterHandler] = [
         api,
@@ -86,7 +90,11 @@ def create_app(
     app = Litestar(
         route_handlers=routes,
         dependencies=dependencies,
-        middleware=[guard.Identify(access)],
+        middleware=[
+            Slashes(),
+            guard.Identify(access),
+            Idempotent(db, secret, clock, under=problems.API_PREFIX, max_body_bytes=MAX_BODY_BYTES),
+        ],
         guards=[guard.guard],
         exception_handlers=problems.HANDLERS,
         openapi_config=None,

@@ -1,6 +1,8 @@
 """The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import procrastinate
@@ -8,9 +10,10 @@ import structlog
 import uvloop
 from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from prometheus_client import Counter
 
 from forecourt.app.signals import stop_event
-from forecourt.platform import outbox
+from forecourt.platform import metrics, outbox
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
@@ -32,6 +35,10 @@ ABANDONED_AFTER_S = 15.0
 RESCUE_EVERY_S = 5.0
 #: How long jobs rest when the database is away.
 AWAY_REST_S = 1.0
+
+JOBS = Counter(
+    "forecourt_jobs_total", "Tries of jobs by how they ended; one that failed is tried again", ["job", "end"]
+)
 
 
 def main(settings: Settings) -> None:
@@ -55,19 +62,28 @@ async def serve(settings: Settings) -> None:
         await stations.tend_message_log()
         mail = MailJobs(pool, post_of(settings, SystemClock()))
         app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations, mail)
-        async with app.open_async():
-            dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
-            working = asyncio.create_task(_work(app))
-            rescuing = asyncio.create_task(_rescue(app))
-            log.info("worker ready")
-            stop = asyncio.create_task(stopping.wait())
-            tasks: tuple[asyncio.Task[Any], ...] = (dispatching, working, rescuing, stop)
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for task in done:
-                task.result()
+        with metrics.served(settings):
+            await _until(stopping, app, pool, routes)
+
+
+async def _until(stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes) -> None:
+    """Do all that a worker does until it is told to stop, or until a part of it ends."""
+    async with app.open_async():
+        works: tuple[Coroutine[Any, Any, Any], ...] = (
+            outbox.dispatch(pool, routes),
+            outbox.measure(pool, routes),
+            _work(app),
+            _rescue(app),
+            stopping.wait(),
+        )
+        tasks = [asyncio.create_task(work) for work in works]
+        log.info("worker ready")
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
 
 
 async def _work(app: procrastinate.App) -> None:
@@ -99,6 +115,22 @@ async def _rescue(app: procrastinate.App) -> None:
         await asyncio.sleep(RESCUE_EVERY_S)
 
 
+def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The job, counted in JOBS at the end of every try."""
+    done, failed = JOBS.labels(name, "done"), JOBS.labels(name, "failed")
+
+    @functools.wraps(job)
+    async def counted(*arguments: Any, **named: Any) -> None:
+        try:
+            await job(*arguments, **named)
+        except Exception:
+            failed.inc()
+            raise
+        done.inc()
+
+    return counted
+
+
 def compose(
     url: str, sessions: SessionJobs, stations: StationJobs, mail: MailJobs
 ) -> tuple[procrastinate.App, outbox.Routes]:
@@ -120,10 +152,14 @@ def compose(
     async def end_abandoned_commands(timestamp: int) -> None:
         await stations.end_abandoned_commands()
 
-    review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
-    app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
-    app.periodic(cron="* * * * *")(app.task(name="stations.tend_directory")(tend_directory))
-    app.periodic(cron="* * * * *")(app.task(name="stations.end_abandoned_commands")(end_abandoned_commands))
-    app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
-    send: Any = app.task(name="mail.send", retry=RETRY)(mail.send)
+    def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
+        made: Any = app.task(name=name, **how)
+        return made(_counted(name, job))
+
+    review = task("sessions.review", sessions.review, retry=RETRY)
+    send = task("mail.send", mail.send, retry=RETRY)
+    app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
+    app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
+    app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))
+    app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
     return app, {"session.started": review, "session.ended": review, WRITTEN: send}

@@ -5,15 +5,20 @@ from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers import service, store
-from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown, uid_key
+from forecourt.drivers.store import TokenFilter
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.search import Search
 
+CURSORS = Cursors("tokens")
+TYPE_PATTERN = r"^[A-Za-z0-9_-]+$"
 UID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 Uid = Annotated[
     str,
@@ -31,7 +36,7 @@ UidInPath = Annotated[
         min_length=1,
         max_length=MAX_UID_LENGTH,
         pattern=UID_PATTERN,
-        description="The token's uid, in whatever case.",
+        description="The token's uid, in whatever case; a slash in it as %2F.",
     ),
 ]
 TokenType = Annotated[
@@ -39,7 +44,7 @@ TokenType = Annotated[
     Meta(
         min_length=1,
         max_length=20,
-        pattern=r"^[A-Za-z0-9_-]+$",
+        pattern=TYPE_PATTERN,
         description="OCPP's IdTokenEnumType. OCPP 1.6 stations say nothing of it.",
         examples=["ISO14443", "ISO15693", "eMAID", "MacAddress", "Central"],
     ),
@@ -70,7 +75,7 @@ class TokenChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @post(
     "/tokens",
-    opt={"verb": Verb.CHANGE_TOKENS},
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True},
     summary="Store a token",
     description="Answers 201 for a new token. One whose uid exists already, in whatever case, is replaced: 200.",
     responses={200: ResponseSpec(Token, description="The token existed and was replaced.", generate_examples=False)},
@@ -87,37 +92,64 @@ async def put_token(data: JSONBody[NewToken], actor: Asker, db: Database) -> Res
             group=data.group,
             expires_at=data.expires_at,
         )
-    return Response(token, status_code=201 if new else 200)
+    return Response(token, status_code=201 if new else 200, headers={"etag": etag(token)})
 
 
 @get("/tokens", opt={"problems": [CursorRefused]}, summary="List tokens, oldest first", tags=["tokens"])
 async def list_tokens(
     actor: Asker,
     db: Database,
+    status: Annotated[TokenState | None, QueryParameter(description="Only those with this status.")] = None,
+    kind: Annotated[
+        str | None,
+        QueryParameter(name="type", max_length=20, pattern=TYPE_PATTERN, description="Only those of this type."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=MAX_UID_LENGTH, pattern=UID_PATTERN, description="Only those of this group, in whatever case."
+        ),
+    ] = None,
+    search: Search = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Token]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
+    wanted = TokenFilter(
+        status=None if status is None else status.value,
+        type=kind,
+        group_key=None if group is None else uid_key(group),
+        search=search,
+    )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_tokens(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.number,), service.shown)
+        rows = await store.list_tokens(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
+    return CURSORS.page(rows, limit, lambda row: (row.number,), service.shown)
 
 
-@get("/tokens/{uid:str}", opt={"problems": [TokenUnknown]}, summary="Show a token", tags=["tokens"])
-async def find_token(uid: UidInPath, actor: Asker, db: Database) -> Token:
+@get(
+    "/tokens/{uid:str}",
+    opt={"etag": True, "problems": [TokenUnknown]},
+    summary="Show a token",
+    tags=["tokens"],
+)
+async def find_token(uid: UidInPath, actor: Asker, db: Database) -> Response[Token]:
     async with db.tenant(actor.tenant_id) as conn:
-        return await service.find_token(conn, actor.tenant_id, uid)
+        token = await service.find_token(conn, actor.tenant_id, uid)
+    return tagged(token, etag(token))
 
 
 @patch(
     "/tokens/{uid:str}",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [TokenUnknown]},
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True, "problems": [TokenUnknown, ChangedMeanwhile]},
     summary="Change a token",
     tags=["tokens"],
 )
-async def change_token(uid: UidInPath, data: JSONBody[TokenChange], actor: Asker, db: Database) -> Token:
+async def change_token(
+    uid: UidInPath, data: JSONBody[TokenChange], actor: Asker, db: Database, if_match: IfMatch = None
+) -> Response[Token]:
     async with db.tenant(actor.tenant_id) as conn:
-        return await service.change_token(conn, actor, uid, _columns(data))
+        token = await service.change_token(conn, actor, uid, _columns(data), if_match)
+    return tagged(token, etag(token))
 
 
 @delete(

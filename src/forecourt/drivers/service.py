@@ -8,6 +8,7 @@ from forecourt.access import Actor, audit
 from forecourt.drivers import store
 from forecourt.drivers.model import Token, TokenState, TokenUnknown, uid_key
 from forecourt.drivers.store import Connection, TokenRow
+from forecourt.platform.preconditions import check_match, etag
 
 
 async def put_token(
@@ -28,8 +29,13 @@ async def put_token(
     return shown(row), new
 
 
-async def change_token(conn: Connection, actor: Actor, uid: str, changes: Mapping[str, Any]) -> Token:
-    """Changes the named columns (`store.CHANGEABLE`) of a token. Raises TokenUnknown."""
+async def change_token(
+    conn: Connection, actor: Actor, uid: str, changes: Mapping[str, Any], if_match: str | None
+) -> Token:
+    """Changes the named columns (`store.CHANGEABLE`) of a token. Raises TokenUnknown, ChangedMeanwhile."""
+    held = await store.find_token(conn, actor.tenant_id, uid_key(uid), lock=True)
+    if held is not None:
+        check_match(if_match, etag(shown(held)))
     row = await store.update_token(conn, actor.tenant_id, uid_key(uid), changes)
     if row is None:
         raise TokenUnknown

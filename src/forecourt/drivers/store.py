@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
+
+from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
 
@@ -26,6 +28,24 @@ class TokenRow(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class TokenFilter(Struct, frozen=True, kw_only=True):
+    """Which tokens a list shows; None: whatever it is. `group_key` is a uid in the form by which uids are compared,
+    `search` is found anywhere in the uid or the group."""
+
+    status: str | None = None
+    type: str | None = None
+    group_key: str | None = None
+    search: str | None = None
+
+
+_WANTED = {
+    "status": "status = %(status)s",
+    "type": "type = %(type)s",
+    "group_key": 'lower(group_uid COLLATE "C") = %(group_key)s',
+    "search": "concat_ws(' ', uid, group_uid) ILIKE %(pattern)s",
+}
 
 
 async def upsert_token(
@@ -60,19 +80,32 @@ async def upsert_token(
     return TokenRow(**dict(zip(TokenRow.__struct_fields__, row[1:], strict=True))), bool(row[0])
 
 
-async def find_token(conn: Connection, tenant_id: int, key: str) -> TokenRow | None:
-    """The token with this `uid_key`."""
+async def find_token(conn: Connection, tenant_id: int, key: str, *, lock: bool = False) -> TokenRow | None:
+    """The token with this `uid_key`, held until the transaction ends if asked for."""
     cursor = conn.cursor(row_factory=class_row(TokenRow))
-    await cursor.execute(f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %s AND uid_key = %s", (tenant_id, key))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %s AND uid_key = %s {'FOR UPDATE' if lock else ''}",
+        (tenant_id, key),
+    )
     return await cursor.fetchone()
 
 
-async def list_tokens(conn: Connection, tenant_id: int, after: int, limit: int) -> list[TokenRow]:
-    """Tokens in the order they were first stored."""
+async def list_tokens(
+    conn: Connection, tenant_id: int, wanted: TokenFilter, *, after: int, limit: int
+) -> list[TokenRow]:
+    """The wanted tokens in the order they were first stored."""
     cursor = conn.cursor(row_factory=class_row(TokenRow))
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %s AND number > %s ORDER BY number LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s"
+        f" AND {' AND '.join(['number > %(after)s', *conditions])} ORDER BY number LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "after": after,
+            "limit": limit,
+            "pattern": anywhere(wanted.search or ""),
+            **structs.asdict(wanted),
+        },
     )
     return await cursor.fetchall()
 

@@ -148,6 +148,11 @@ class GroupCommit:
         """Nothing waits and nothing is being written."""
         return not self._busy and not self._waiting
 
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the next batch."""
+        return len(self._waiting)
+
     def submit(self, write: Write) -> None:
         """Store soon; `write.done` is called after COMMIT (or quarantine), never before, from the event loop."""
         self._waiting.append(write)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import structlog
 from procrastinate.tasks import Task
+from prometheus_client import Gauge
 
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -32,6 +33,33 @@ _TAKE = """
 
 #: What follows an event; the task is given `tenant_id` and `subject`.
 Routes = Mapping[str, Task[Any, Any, Any]]
+
+#: How often the worker looks at how far it is behind.
+MEASURE_EVERY_S = 10.0
+
+_WAITING = "SELECT count(*), coalesce(extract(epoch FROM now() - min(written_at)), 0) FROM outbox WHERE event = ANY(%s)"
+
+ROWS = Gauge("forecourt_outbox_rows", "Outbox rows that wait to be made into jobs")
+LAG_S = Gauge("forecourt_outbox_lag_seconds", "Age of the oldest of them; 0 while there is none")
+
+
+async def measure_once(pool: Pool, routes: Routes) -> None:
+    """Sets ROWS and LAG_S from what waits now."""
+    async with pool.anyone() as connection:
+        row = await (await connection.execute(_WAITING, (list(routes),))).fetchone()
+    assert row is not None
+    ROWS.set(row[0])
+    LAG_S.set(float(row[1]))
+
+
+async def measure(pool: Pool, routes: Routes) -> None:
+    """Measure until cancelled. What was measured last stands while the database is away."""
+    while True:
+        try:
+            await measure_once(pool, routes)
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.debug("the outbox can't be measured", fault=type(fault).__name__)
+        await asyncio.sleep(MEASURE_EVERY_S)
 
 
 async def dispatch_once(pool: Pool, routes: Routes) -> int:

@@ -8,6 +8,8 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -25,6 +27,27 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many 
 NextCursor = Annotated[
     str | None,
     QueryParameter(description="`next` of the page before, for the one that follows; absent: the first page."),
+]
+
+#: Above every number by which a list is ordered: where one that shows the newest first begins.
+NEWEST = 2**63 - 1
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+@dataclass(frozen=True)
+class MomentParameter(QueryParameter):
+    """A time in the query, which must say its zone."""
+
+    #: Handed on to msgspec by its name.
+    tz: bool = True
+
+
+From = Annotated[Moment | None, MomentParameter(name="from", description="Only from this time on, with its zone.")]
+To = Annotated[Moment | None, MomentParameter(name="to", description="Only before this time, with its zone.")]
+Reviewed = Annotated[
+    bool | None, QueryParameter(description="Only what somebody has looked at (true), or nobody yet (false).")
 ]
 
 Item = TypeVar("Item")
@@ -47,32 +70,42 @@ class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     next: Annotated[str | None, Meta(description="The cursor of the next page; null at the end.")]
 
 
-def encode_cursor(*place: int) -> str:
-    """The place of an item, as text that fits a query string."""
-    body = msgspec.json.encode(place)
-    return base64.urlsafe_b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode().rstrip("=")
+class Cursors:
+    """The cursors of one list: it takes those only that it gave out itself, whatever its filters were."""
 
+    def __init__(self, of: str, length: int = 1) -> None:
+        """`of` names the list in the whole API; a place in it is `length` ints of 64 bits."""
+        self._seed = zlib.crc32(of.encode())
+        self._length = length
 
-def decode_cursor(cursor: str | None, length: int = 1) -> tuple[int, ...] | None:
-    """The place that a cursor stands for, `length` ints of 64 bits; None for no cursor. Raises CursorRefused."""
-    if cursor is None:
-        return None
-    if len(cursor) > MAX_CURSOR_LENGTH:
-        raise CursorRefused
-    try:
-        raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place = _places.decode(raw[4:])
-    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as fault:
-        raise CursorRefused from fault
-    if raw[:4] != zlib.crc32(raw[4:]).to_bytes(4, "big") or len(place) != length:
-        raise CursorRefused
-    return place
+    def encode(self, *place: int) -> str:
+        """The place of an item, as text that fits a query string."""
+        assert len(place) == self._length
+        body = msgspec.json.encode(place)
+        return base64.urlsafe_b64encode(self._mark(body) + body).decode().rstrip("=")
 
+    def decode(self, cursor: str | None) -> tuple[int, ...] | None:
+        """The place that a cursor stands for; None for no cursor. Raises CursorRefused."""
+        if cursor is None:
+            return None
+        if len(cursor) > MAX_CURSOR_LENGTH:
+            raise CursorRefused
+        try:
+            raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            place = _places.decode(raw[4:])
+        except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as fault:
+            raise CursorRefused from fault
+        if raw[:4] != self._mark(raw[4:]) or len(place) != self._length:
+            raise CursorRefused
+        return place
 
-def page_of(
-    rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[int, ...]], show: Callable[[Row], Item]
-) -> Page[Item]:
-    """The page made of up to `limit` of the rows, which were read with `limit + 1` to learn whether there are more."""
-    more = len(rows) > limit
-    shown = rows[:limit]
-    return Page(items=[show(row) for row in shown], next=encode_cursor(*place(shown[-1])) if more else None)
+    def page(
+        self, rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[int, ...]], show: Callable[[Row], Item]
+    ) -> Page[Item]:
+        """The page made of up to `limit` of the rows, read with `limit + 1` to learn whether there are more."""
+        more = len(rows) > limit
+        shown = rows[:limit]
+        return Page(items=[show(row) for row in shown], next=self.encode(*place(shown[-1])) if more else None)
+
+    def _mark(self, body: bytes) -> bytes:
+        return zlib.crc32(body, self._seed).to_bytes(4, "big")

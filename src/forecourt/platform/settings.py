@@ -27,7 +27,8 @@ RENAMED = {"database_pool": "database_pool_size"}
 SECRET_KEY_BYTES = 32
 SECRET_KEY_FILE = "secret.key"
 
-Port = Annotated[int, Meta(ge=1, le=65535)]
+MAX_PORT = 65_535
+Port = Annotated[int, Meta(ge=1, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 
@@ -63,6 +64,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: An SMTP server for letters, smtp://user:password@host:587 or smtps://; absent, they go to `mail` in `data_dir`.
     mail_url: str | None = None
     mail_from: str = "Forecourt <forecourt@localhost>"
+    #: Where a gateway and a worker serve what they measure, for Prometheus; absent, they don't. `forecourt up` gives
+    #: the port to the worker and those that follow to the gateways.
+    metrics_port: Port | None = None
+    metrics_host: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1
@@ -178,5 +183,7 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(
             "FORECOURT_OCPP_TLS_PORT, FORECOURT_OCPP_TLS_CERT and FORECOURT_OCPP_TLS_KEY go together: set all or none."
         )
+    if settings.metrics_port is not None and settings.metrics_port + settings.gateway_workers > MAX_PORT:
+        raise SettingsError("FORECOURT_METRICS_PORT leaves no ports behind it for the gateways: choose a smaller one.")
     if settings.migrate_url is not None and settings.database_url is None:
         raise SettingsError("FORECOURT_MIGRATE_URL is set without FORECOURT_DATABASE_URL: set both or none.")

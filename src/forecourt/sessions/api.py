@@ -1,21 +1,24 @@
 """Routes of sessions: what was charged, what was measured, and starting and stopping from afar."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.drivers.api import Uid
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.drivers.api import UID_PATTERN, Uid
+from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, Reviewed, To
 from forecourt.sessions import store
+from forecourt.sessions.orphans import OrphanUnknown, review_orphan
 from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
-from forecourt.sessions.store import SampleRow, SessionRow
+from forecourt.sessions.store import OrphanRow, SampleRow, SessionFilter, SessionRow
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
@@ -27,7 +30,10 @@ from forecourt.stations.commands import (
     StationUnknown,
 )
 
-NEWEST = 2**63 - 1
+Order = Literal["newest", "oldest"]
+CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
+ORPHAN_CURSORS = Cursors("orphan reports")
+SAMPLE_CURSORS = Cursors("samples", length=2)
 Status = Literal["active", "completed"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,6 +85,19 @@ class Sample(Struct, frozen=True, kw_only=True):
     unit: Annotated[str, Meta(examples=["Wh"])]
 
 
+class OrphanReport(Struct, frozen=True, kw_only=True):
+    """A stop of a transaction that was never given out (OCPP 1.6)."""
+
+    id: int
+    station: str
+    transaction_id: Annotated[str, Meta(description="As the station named it.")]
+    at: datetime
+    token: str | None
+    meter_wh: Annotated[int | None, Meta(description="The register as it was said.")]
+    stop_reason: str | None
+    reviewed_at: datetime | None
+
+
 class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For whom to start, and where."""
 
@@ -89,7 +108,8 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 @get(
     "/sessions",
     opt={"problems": [CursorRefused]},
-    summary="List sessions, newest first",
+    summary="List sessions",
+    description="`from` and `to` are about when they started.",
     tags=["sessions"],
 )
 async def list_sessions(
@@ -100,16 +120,42 @@ async def list_sessions(
         QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
     ] = None,
     status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
+    site: Annotated[
+        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
+    ] = None,
+    token: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only those started with the token of this uid, in whatever case.",
+            max_length=MAX_UID_LENGTH,
+            pattern=UID_PATTERN,
+        ),
+    ] = None,
+    since: From = None,
+    until: To = None,
+    sort: Annotated[Order, QueryParameter(description="Which come first.")] = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
-    before = (decode_cursor(cursor) or (NEWEST,))[0]
-    active = None if status is None else status == "active"
+    place = CURSORS[sort].decode(cursor)
+    wanted = SessionFilter(
+        station=station,
+        site=site,
+        token_key=None if token is None else uid_key(token),
+        active=None if status is None else status == "active",
+        since=since,
+        until=until,
+    )
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sessions(
-            conn, actor.tenant_id, station=station, active=active, before=before, limit=limit + 1
+            conn,
+            actor.tenant_id,
+            wanted,
+            oldest_first=sort == "oldest",
+            place=None if place is None else place[0],
+            limit=limit + 1,
         )
-    return page_of(rows, limit, lambda row: (row.number,), _session)
+    return CURSORS[sort].page(rows, limit, lambda row: (row.number,), _session)
 
 
 @get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])
@@ -134,7 +180,7 @@ async def list_samples(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Sample]:
-    place = decode_cursor(cursor, length=2)
+    place = SAMPLE_CURSORS.decode(cursor)
     if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not 0 <= place[1] < 2**31):
         raise CursorRefused
     after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1])
@@ -145,7 +191,39 @@ async def list_samples(
         rows = await store.list_samples(
             conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
         )
-    return page_of(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+    return SAMPLE_CURSORS.page(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+
+
+@get(
+    "/orphan-reports",
+    opt={"problems": [CursorRefused]},
+    summary="List stops of transactions that were never given out, newest first",
+    description="OCPP 1.6. They are confirmed to the station, kept here, and bill nobody.",
+    tags=["sessions"],
+)
+async def list_orphans(
+    actor: Asker, db: Database, reviewed: Reviewed = None, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[OrphanReport]:
+    before = (ORPHAN_CURSORS.decode(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_orphans(conn, actor.tenant_id, reviewed=reviewed, before=before, limit=limit + 1)
+    return ORPHAN_CURSORS.page(rows, limit, lambda row: (row.number,), _orphan)
+
+
+@post(
+    "/orphan-reports/{number:int}/review",
+    opt={"verb": Verb.REVIEW, "problems": [OrphanUnknown]},
+    status_code=200,
+    summary="Mark a stop of an unknown transaction as looked at",
+    tags=["sessions"],
+)
+async def review_orphan_report(
+    number: Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The report's id.")],
+    actor: Asker,
+    db: Database,
+) -> OrphanReport:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _orphan(await review_orphan(conn, actor, number))
 
 
 @post(
@@ -235,6 +313,19 @@ def _session(row: SessionRow) -> Session:
     )
 
 
+def _orphan(row: OrphanRow) -> OrphanReport:
+    return OrphanReport(
+        id=row.number,
+        station=row.station,
+        transaction_id=row.transaction_id,
+        at=row.at,
+        token=row.token_uid,
+        meter_wh=row.meter_wh,
+        stop_reason=row.stop_reason,
+        reviewed_at=row.reviewed_at,
+    )
+
+
 def _sample(row: SampleRow) -> Sample:
     meaning = MEANINGS[row.measurand]
     return Sample(
@@ -249,4 +340,6 @@ def _sample(row: SampleRow) -> Sample:
     )
 
 
-routes = Router("/", route_handlers=[list_sessions, find_session, list_samples, start, stop])
+routes = Router(
+    "/", route_handlers=[list_sessions, find_session, list_samples, list_orphans, review_orphan_report, start, stop]
+)

@@ -7,6 +7,10 @@ from msgspec import Struct
 
 #: A session whose station is there and silent about it for this long may be over.
 QUIET = timedelta(minutes=10)
+#: What no station delivers and no car takes (MCS reaches it): the limit of a station whose own is not known.
+POWER_LIMIT_W = 1_000_000
+#: Registers count in steps of up to a kilowatt-hour: a short session may seem to have taken a whole one.
+REGISTER_STEP_WH = 1_000
 #: States of a connector at which no car can be charging.
 FREE = frozenset(("Available", "Reserved", "Unavailable"))
 
@@ -30,14 +34,17 @@ class Finding(StrEnum):
     """It ran on a token that may not charge."""
     ARRIVAL_CLOCK = "arrival-clock"
     """The station's clock could not be believed: some times are those of arrival."""
+    ENERGY_IMPLAUSIBLE = "energy-implausible"
+    """More energy than its station could have delivered, or any car taken, in the time: a register may have jumped."""
     EVSE_SHARED = "evse-shared"
     """Another session was at its EVSE at the same time. An EVSE serves one car: one of them is a ghost."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that a review looks at. `gaps` counts missing seqNos between the first and the last; `first_seq` is None in
-    1.6; `highest_sample_wh` is the highest import register sample at the outlet; `shared`: another session of its EVSE
-    overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it."""
+    1.6; `highest_sample_wh` is the highest import register sample at the outlet; `last_at` is its end or the last that
+    is known of it; `max_power_w` is what its station can deliver, where that was told; `shared`: another session of its
+    EVSE overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it."""
 
     over: bool
     ended: bool
@@ -48,6 +55,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     first_seq: int | None
     gaps: int
     arrival_clock: bool
+    started_at: datetime
+    last_at: datetime
+    max_power_w: int | None
     shared: bool
 
 
@@ -63,9 +73,17 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.SAMPLE_ABOVE_END: evidence.ended and highest is not None and stop is not None and highest > stop,
         Finding.TOKEN_NOT_ACCEPTED: evidence.token_status not in (None, "Accepted"),
         Finding.ARRIVAL_CLOCK: evidence.arrival_clock,
+        Finding.ENERGY_IMPLAUSIBLE: start is not None and stop is not None and _implausible(evidence, stop - start),
         Finding.EVSE_SHARED: evidence.shared,
     }
     return [finding for finding, holds in found.items() if holds]
+
+
+def _implausible(evidence: Evidence, energy_wh: int) -> bool:
+    """Whether it is more than full power for the whole time, with a tenth and a coarse register's step to spare."""
+    power_w = evidence.max_power_w or POWER_LIMIT_W
+    duration_s = max(0, int((evidence.last_at - evidence.started_at).total_seconds()))
+    return (energy_wh - REGISTER_STEP_WH) * 3_600 * 10 > power_w * duration_s * 11
 
 
 class Silence(Struct, frozen=True, kw_only=True):
@@ -83,6 +101,7 @@ class Silence(Struct, frozen=True, kw_only=True):
     heard_until: datetime | None
     states: tuple[tuple[str, datetime], ...]
     successor_at: datetime | None
+    retired: bool
 
 
 def closing_time(silence: Silence) -> datetime | None:
@@ -90,8 +109,10 @@ def closing_time(silence: Silence) -> datetime | None:
 
     The rule: its station was connected for QUIET without a word of it, and since the last word either its connector
     said that it is free or another session began there. A station that is away proves nothing, and one that is back
-    gets as long to replay what it kept. The end is the last thing known of it.
+    gets as long to replay what it kept. A retired one never comes back. The end is the last thing known of it.
     """
+    if silence.retired:
+        return silence.last_at
     if silence.linked_at is None or silence.heard_until is None:
         return None
     if silence.heard_until - max(silence.heard_at, silence.linked_at) < QUIET:

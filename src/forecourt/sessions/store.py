@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
@@ -25,8 +25,9 @@ _REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Locat
 
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
-SELECT n.number, n.session_id, t.identity AS station, n.evse, n.connector, n.transaction_id, n.token_uid,
-    n.token_status, n.started_at, n.over_at AS ended_at, n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
+SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.connector,
+    n.transaction_id, n.token_uid, n.token_status, n.started_at, n.over_at AS ended_at,
+    n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
     n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.station_id,
     n.ended_at IS NULL AND n.closed_at IS NOT NULL AS closed_from_evidence,
     CASE WHEN isempty(n.seqs) THEN 0 ELSE
@@ -68,6 +69,29 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     seq_gaps: int
 
 
+class SessionFilter(Struct, frozen=True, kw_only=True):
+    """Which sessions a list shows; None: whatever it is. `site` is a slug, `token_key` a uid in the form by which uids
+    are compared; `since` and `until` are about the start."""
+
+    station: str | None = None
+    site: str | None = None
+    token_key: str | None = None
+    active: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_WANTED = {
+    "station": "n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
+    " AND (identity = %(station)s OR retired_identity = %(station)s))",
+    "site": "t.site_id = (SELECT site_id FROM sites WHERE tenant_id = %(tenant_id)s AND slug = %(site)s)",
+    "token_key": 'lower(n.token_uid COLLATE "C") = %(token_key)s',
+    "active": "(n.over_at IS NULL) = %(active)s",
+    "since": "n.started_at >= %(since)s",
+    "until": "n.started_at < %(until)s",
+}
+
+
 class RunningRow(Struct, frozen=True, kw_only=True):
     """What runs at one station: power and energy of all its sessions, the rest of the newest."""
 
@@ -91,6 +115,19 @@ class SampleRow(Struct, frozen=True, kw_only=True):
     value: int
 
 
+class OrphanRow(Struct, frozen=True, kw_only=True):
+    """A 1.6 stop of a transaction that was never given out."""
+
+    number: int
+    station: str
+    transaction_id: str
+    at: datetime
+    token_uid: str | None
+    meter_wh: int | None
+    stop_reason: str | None
+    reviewed_at: datetime | None
+
+
 class Silent(Struct, frozen=True, kw_only=True):
     """An open session of which nothing was heard for QUIET; `place` is its station and transaction."""
 
@@ -109,21 +146,17 @@ async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> Se
 
 
 async def list_sessions(
-    conn: Connection, tenant_id: int, *, station: str | None, active: bool | None, before: int, limit: int
+    conn: Connection, tenant_id: int, wanted: SessionFilter, *, oldest_first: bool, place: int | None, limit: int
 ) -> list[SessionRow]:
-    """Sessions with a number below `before`, newest first; `active` None means running and ended ones alike."""
+    """The wanted sessions behind the number `place`, newest or oldest first."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
-    query = f"{_SESSION} AND n.number < %(before)s"
-    if station is not None:
-        query += (
-            " AND n.station_id ="
-            " (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s)"
-        )
-    if active is not None:
-        query += " AND n.over_at IS NULL" if active else " AND n.over_at IS NOT NULL"
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    if place is not None:
+        conditions.append(f"n.number {'>' if oldest_first else '<'} %(place)s")
     await cursor.execute(
-        f"{query} ORDER BY n.number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "station": station, "limit": limit},
+        f"{_SESSION} {' '.join(f'AND {condition}' for condition in conditions)}"
+        f" ORDER BY n.number {'ASC' if oldest_first else 'DESC'} LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "place": place, "limit": limit, **structs.asdict(wanted)},
     )
     return await cursor.fetchall()
 
@@ -157,6 +190,44 @@ async def list_samples(
     return await cursor.fetchall()
 
 
+_ORPHAN = """
+SELECT o.number, coalesce(s.identity, s.retired_identity) AS station, o.transaction_id, o.at, o.token_uid, o.meter_wh,
+    o.stop_reason, o.reviewed_at
+FROM orphan_reports o JOIN stations s ON s.station_id = o.station_id AND s.tenant_id = o.tenant_id
+WHERE o.tenant_id = %(tenant_id)s
+"""
+
+
+async def list_orphans(
+    conn: Connection, tenant_id: int, *, reviewed: bool | None, before: int, limit: int
+) -> list[OrphanRow]:
+    """Orphan reports with a number below `before`, newest first."""
+    cursor = conn.cursor(row_factory=class_row(OrphanRow))
+    await cursor.execute(
+        f"{_ORPHAN} AND o.number < %(before)s"
+        " AND (%(reviewed)s::bool IS NULL OR (o.reviewed_at IS NOT NULL) = %(reviewed)s)"
+        " ORDER BY o.number DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "before": before, "reviewed": reviewed, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def find_orphan(conn: Connection, tenant_id: int, number: int) -> OrphanRow | None:
+    """The orphan report of this number."""
+    cursor = conn.cursor(row_factory=class_row(OrphanRow))
+    await cursor.execute(f"{_ORPHAN} AND o.number = %(number)s", {"tenant_id": tenant_id, "number": number})
+    return await cursor.fetchone()
+
+
+async def review_orphan(conn: Connection, tenant_id: int, number: int) -> bool:
+    """Marks an orphan report as looked at; whether it was not yet."""
+    cursor = await conn.execute(
+        "UPDATE orphan_reports SET reviewed_at = now() WHERE tenant_id = %s AND number = %s AND reviewed_at IS NULL",
+        (tenant_id, number),
+    )
+    return cursor.rowcount == 1
+
+
 async def next_remote_start_id(conn: Connection) -> int:
     """A number by which a started transaction names the remote start it came from (2.x remoteStartId)."""
     row = await (await conn.execute("SELECT nextval('remote_start_ids')")).fetchone()
@@ -182,9 +253,10 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
             (SELECT coalesce(sum(lower(gap) - previous), 0)::int FROM (
                 SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
              WHERE previous IS NOT NULL) AS gaps,
-            s.arrival_clock,
+            s.arrival_clock, s.started_at, coalesce(s.over_at, s.last_at) AS last_at, t.max_power_w,
             EXISTS (SELECT FROM sessions o WHERE {_SHARES}) AS shared
-        FROM sessions s WHERE s.tenant_id = %s AND s.session_id = %s
+        FROM sessions s LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
+        WHERE s.tenant_id = %s AND s.session_id = %s
         """,
         (_REGISTER_AT_OUTLET, tenant_id, session_id),
     )
@@ -226,8 +298,10 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
             (SELECT array_agg(c.state_at) FROM connectors c
                 WHERE c.station_id = s.station_id AND c.evse = s.evse) AS state_times,
             (SELECT min(n.started_at) FROM sessions n WHERE n.station_id = s.station_id AND n.evse = s.evse
-                AND n.started_at > s.last_at) AS successor_at
+                AND n.started_at > s.last_at) AS successor_at,
+            t.retired_at IS NOT NULL AS retired
         FROM sessions s
+        LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
         LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
         WHERE s.tenant_id = %(tenant_id)s AND s.over_at IS NULL AND s.heard_at < %(silent_since)s
@@ -254,6 +328,7 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
                 heard_until=row["heard_until"],
                 states=tuple(zip(row["states"] or (), row["state_times"] or (), strict=True)),
                 successor_at=row["successor_at"],
+                retired=row["retired"],
             ),
         )
         for row in await cursor.fetchall()

@@ -3,11 +3,25 @@
 from forecourt.platform.errors import ForecourtError
 
 
+class QuarantinedUnknown(ForecourtError):
+    """There is no such message in the quarantine. `GET /api/v1/quarantine` lists those that exist."""
+
+    status = 404
+    code = "quarantined-unknown"
+
+
 class StationExists(ForecourtError):
     """A station with this id exists already. Ids are unique in the whole deployment: choose another."""
 
     status = 409
     code = "station-exists"
+
+
+class StationRetired(ForecourtError):
+    """This station is retired. Register its id anew to take it into service again."""
+
+    status = 409
+    code = "station-retired"
 
 
 class IdentityFixed(ForecourtError):
@@ -22,6 +36,13 @@ class SiteUnknown(ForecourtError):
 
     status = 404
     code = "site-unknown"
+
+
+class SiteInUse(ForecourtError):
+    """Stations stand at this site. Move them to another site or retire them first."""
+
+    status = 409
+    code = "site-in-use"
 
 
 class SiteRefused(ForecourtError):

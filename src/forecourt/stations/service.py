@@ -8,17 +8,21 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from forecourt.access import Actor, audit
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
+    QuarantinedUnknown,
     SiteExists,
+    SiteInUse,
     SiteRefused,
     SiteUnknown,
     StationExists,
+    StationRetired,
     TimeZoneRefused,
 )
 from forecourt.stations.model import password_hash
-from forecourt.stations.store import Connection, SiteRow, StationRow
+from forecourt.stations.store import Connection, QuarantineRow, SiteRow, StationRow
 
 #: Random bytes of a generated password: as hex it has the 40 characters that OCPP 1.6's AuthorizationKey holds at most.
 PASSWORD_BYTES = 20
@@ -28,6 +32,10 @@ MAX_SLUG_LENGTH = 63
 #: How many numbers are tried behind a slug made from a name before a random one ends the search.
 SLUG_TRIES = 20
 MAX_SITE_ID = 2**31 - 1
+_TAGGED = (
+    "station_id", "name", "site", "security_profile", "registration", "latitude", "longitude", "max_power_w",
+    "retired_at", "version",
+)  # fmt: skip
 
 
 def slug_of(name: str) -> str:
@@ -54,12 +62,41 @@ async def create_site(conn: Connection, actor: Actor, *, slug: str | None, value
     raise SiteExists
 
 
-async def find_site(conn: Connection, tenant_id: int, site: str | int) -> SiteRow:
-    """The site of this slug, or of this id. Raises SiteUnknown."""
+async def change_site(
+    conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any], if_match: str | None
+) -> SiteRow:
+    """Changes the named columns of a site. Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused."""
+    held = await find_site(conn, actor.tenant_id, site, lock=True)
+    check_match(if_match, etag(held))
+    if changes.get("time_zone", held.time_zone) not in available_timezones():
+        raise TimeZoneRefused
+    if not changes:
+        return held
+    row = await store.update_site(conn, actor.tenant_id, held.site_id, changes)
+    if row is None:
+        raise SiteExists
+    await audit(conn, actor, "change site", f"site:{row.slug}", dict(changes))
+    return row
+
+
+async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
+    """Deletes a site where no station stands; retired ones don't count. Raises SiteUnknown, SiteInUse."""
+    held = await find_site(conn, actor.tenant_id, site, lock=True)
+    stations = await store.count_stations_at(conn, actor.tenant_id, held.site_id)
+    if stations:
+        there = "1 station stands" if stations == 1 else f"{stations} stations stand"
+        raise SiteInUse(f"{there} at this site. Move to another site or retire what is there first.", stations=stations)
+    await store.delete_site(conn, actor.tenant_id, held.site_id)
+    await audit(conn, actor, "delete site", f"site:{held.slug}", {"name": held.name})
+
+
+async def find_site(conn: Connection, tenant_id: int, site: str | int, *, lock: bool = False) -> SiteRow:
+    """The site of this slug, or of this id, held until the transaction ends if asked for. Raises SiteUnknown."""
     by_id = site if isinstance(site, int) else int(site) if site.isdecimal() and site.isascii() else None
     if by_id is not None and not 0 < by_id <= MAX_SITE_ID:
         by_id = None
-    row = await store.find_site(conn, tenant_id, slug=site if isinstance(site, str) else None, site_id=by_id)
+    slug = site if isinstance(site, str) else None
+    row = await store.find_site(conn, tenant_id, slug=slug, site_id=by_id, lock=lock)
     if row is None:
         raise SiteUnknown
     return row
@@ -102,17 +139,23 @@ async def create_station(
 
 
 async def change_station(
-    conn: Connection, actor: Actor, secret_key: bytes, identity: str, changes: Mapping[str, Any]
+    conn: Connection,
+    actor: Actor,
+    secret_key: bytes,
+    identity: str,
+    changes: Mapping[str, Any],
+    if_match: str | None,
 ) -> tuple[StationRow, str | None]:
     """Changes what is named: columns of the registry, `site`, `password`. A password given here is the only one let in:
     whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, SiteRefused.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
-        raise StationUnknown
+        raise await _refused(conn, actor.tenant_id, identity)
+    check_match(if_match, station_tag(await find_station(conn, actor.tenant_id, identity)))
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -132,8 +175,24 @@ async def change_station(
     return await find_station(conn, actor.tenant_id, identity), made
 
 
+def station_tag(row: StationRow) -> str:
+    """The ETag of what can be changed of a station; `version` stands for its password."""
+    return etag([getattr(row, name) for name in _TAGGED])
+
+
+async def retire_station(conn: Connection, actor: Actor, identity: str) -> StationRow:
+    """Takes a station out of service for good, twice or once alike; what it did stays. Raises StationUnknown.
+
+    Once gateways have read it, the station is refused; its identity may be registered anew at once, by anybody.
+    """
+    if await store.lock_station(conn, actor.tenant_id, identity) is not None:
+        await store.retire_station(conn, actor.tenant_id, identity)
+        await audit(conn, actor, "retire station", f"station:{identity}")
+    return await find_station(conn, actor.tenant_id, identity)
+
+
 async def find_station(conn: Connection, tenant_id: int, identity: str) -> StationRow:
-    """The station of this identity. Raises StationUnknown."""
+    """The station of this identity, in service or else the one retired last. Raises StationUnknown."""
     row = await store.find_station(conn, tenant_id, identity)
     if row is None:
         raise StationUnknown
@@ -141,11 +200,38 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
 
 
 async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> int:
-    """The number of the station of this identity. Raises StationUnknown."""
+    """The number of the station that `find_station` finds. Raises StationUnknown."""
     station_id = await store.find_station_id(conn, tenant_id, identity)
     if station_id is None:
         raise StationUnknown
     return station_id
+
+
+async def check_in_service(conn: Connection, tenant_id: int, identity: str) -> None:
+    """Raises StationUnknown, or StationRetired, unless a station of this identity is in service."""
+    if (await find_station(conn, tenant_id, identity)).retired_at is not None:
+        raise StationRetired
+
+
+async def _refused(conn: Connection, tenant_id: int, identity: str) -> StationUnknown | StationRetired:
+    """Why a station that is not in service can't be changed."""
+    known = await store.find_station_id(conn, tenant_id, identity) is not None
+    return StationRetired() if known else StationUnknown()
+
+
+async def find_quarantined(conn: Connection, tenant_id: int, number: int) -> QuarantineRow:
+    """A message that could not be stored, whole. Raises QuarantinedUnknown."""
+    row = await store.find_quarantined(conn, tenant_id, number)
+    if row is None:
+        raise QuarantinedUnknown
+    return row
+
+
+async def review_quarantined(conn: Connection, actor: Actor, number: int) -> QuarantineRow:
+    """Marks it as looked at, twice or once alike: the first time counts. Raises QuarantinedUnknown."""
+    if await store.review_quarantined(conn, actor.tenant_id, number):
+        await audit(conn, actor, "review quarantined message", f"quarantine:{number}")
+    return await find_quarantined(conn, actor.tenant_id, number)
 
 
 def _lacks_password(security_profile: int, password: str | None) -> bool:

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import websockets
 
+from forecourt.platform.database import Pool
 from forecourt.stations.model import password_hash
+from forecourt.stations.service import retire_station
+from tests.http import an_actor
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
 
@@ -127,3 +130,53 @@ async def test_fragments_are_joined_and_what_is_no_text_or_too_long_closes_the_s
     async with rig.station("CP1") as station:
         with pytest.raises(websockets.ConnectionClosed):
             await station.call("DataTransfer", {"vendorId": "v", "data": "x" * (2 << 20)})
+
+
+async def retire(rig: Rig, identity: str) -> None:
+    """The station is retired by the API's verb; the gateway is yet to learn it."""
+    async with Pool(rig.database.url, "forecourt_app", size=1) as pool, pool.tenant(rig.tenant()) as conn:
+        await retire_station(conn, an_actor(rig.tenant()), identity)
+
+
+async def test_a_retired_station_is_hung_up_on_and_refused_while_its_name_serves_another(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        assert (await station.call("StartTransaction", start()))["transactionId"] > 0
+        await retire(rig, "CP1")
+        await rig.gateway._read_roster(everything=False)
+        await asyncio.wait_for(station.link.wait_closed(), 20)
+        assert station.link.close_reason == "no longer registered here"
+    assert await refusal(rig, "CP1") == 404
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        assert (await boot(station))["status"] == "Accepted"
+    assert rig.rows("SELECT count(DISTINCT station_id) FROM station_links") == [(2,)]
+    # It is the first one's, whose transaction goes on being its own.
+    [(of_session,)] = rig.rows("SELECT station_id FROM sessions")
+    assert rig.rows("SELECT station_id FROM stations WHERE retired_at IS NOT NULL") == [(of_session,)]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_a_name_that_changed_hands_unseen_is_read_in_any_order_of_versions(rig: Rig, everything: bool) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        await retire(rig, "CP1")
+        rig.admin.execute(
+            "INSERT INTO stations (tenant_id, identity, password_hash) VALUES (%s, 'CP1', %s)",
+            (rig.tenant("Another"), password_hash(SECRET.encode(), b"of-the-new-owner-0123")),
+        )
+        # The retirement's version was drawn last.
+        rig.admin.execute("UPDATE stations SET version = nextval('station_versions') WHERE retired_at IS NOT NULL")
+        await rig.gateway._read_roster(everything=everything)
+        await asyncio.wait_for(station.link.wait_closed(), 20)
+    assert await refusal(rig, "CP1") == 401
+    async with rig.station("CP1", password="of-the-new-owner-0123") as station:
+        assert (await boot(station))["status"] == "Accepted"
+        # What was read is read again with every word of the bus.
+        await rig.gateway._read_roster(everything=False)
+        assert "currentTime" in await station.call("Heartbeat", {})
+    known = rig.gateway.roster.get("CP1")
+    assert known is not None
+    assert known.tenant_id == rig.tenant("Another")

@@ -1,6 +1,6 @@
 """All SQL of the room access: people and their sessions, API keys, the audit."""
 
-from forecourt.access.store.audit import insert_audit
+from forecourt.access.store.audit import AuditRow, insert_audit, list_audit
 from forecourt.access.store.keys import (
     Connection,
     KeyHolder,
@@ -28,9 +28,12 @@ from forecourt.access.store.people import (
     set_password,
     upsert_membership,
 )
+from forecourt.access.store.requests import BegunRequest, begin_request, finish_request
 
 __all__ = [
     "MAX_SESSIONS",
+    "AuditRow",
+    "BegunRequest",
     "Connection",
     "KeyHolder",
     "KeyRow",
@@ -38,16 +41,19 @@ __all__ = [
     "PersonRow",
     "SessionHolder",
     "act_as",
+    "begin_request",
     "choose_organisation",
     "delete_session",
     "find_key",
     "find_person",
     "find_session",
+    "finish_request",
     "insert_audit",
     "insert_key",
     "insert_member",
     "insert_person",
     "insert_session",
+    "list_audit",
     "list_keys",
     "list_memberships",
     "revoke_key",

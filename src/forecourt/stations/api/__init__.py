@@ -2,8 +2,9 @@
 
 from litestar import Router
 
-from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations
-from forecourt.stations.api.sites import create_site, find_site, list_sites
+from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
+from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations, retire_station
+from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
 from forecourt.stations.api.traffic import call_station, list_commands, list_messages
 
 routes = Router(
@@ -12,13 +13,19 @@ routes = Router(
         create_site,
         list_sites,
         find_site,
+        change_site,
+        delete_site,
         create_station,
         change_station,
+        retire_station,
         find_station,
         list_stations,
         list_messages,
         call_station,
         list_commands,
+        list_quarantine,
+        find_quarantined,
+        review_quarantined,
     ],
 )
 

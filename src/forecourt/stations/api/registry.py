@@ -1,17 +1,19 @@
 """Routes of the registry: which stations there are, who may connect, and how each is doing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from litestar import get, patch, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.search import Search
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
     Identity,
@@ -24,10 +26,13 @@ from forecourt.stations.api.fields import (
     Text,
 )
 from forecourt.stations.commands import StationUnknown
-from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists
-from forecourt.stations.model import station_state
-from forecourt.stations.store import ConnectorRow, StationRow
+from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
+from forecourt.stations.model import STATION_STATES, station_state
+from forecourt.stations.store import ConnectorRow, StationFilter, StationRow
 
+Order = Literal["registered", "name"]
+CURSORS: Mapping[Order, Cursors] = {"registered": Cursors("stations"), "name": Cursors("stations by name")}
+STATE_PATTERN = f"^({'|'.join(STATION_STATES)})$"
 SecurityProfile = Annotated[
     int,
     Meta(
@@ -105,6 +110,7 @@ class Station(Struct, frozen=True, kw_only=True):
     longitude: float | None
     max_power_w: int | None
     created_at: datetime
+    retired_at: Annotated[datetime | None, Meta(description="Out of service since then, and refused when it connects.")]
     vendor: str | None
     model: str | None
     serial: str | None
@@ -127,7 +133,7 @@ class Station(Struct, frozen=True, kw_only=True):
 
 @post(
     "/stations",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationExists, SiteRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "etag": True, "problems": [StationExists, SiteRefused]},
     summary="Register a station",
     description=(
         "It can connect as soon as the answer is there. With security profile 1 or 2 and no password, one is made and"
@@ -141,7 +147,7 @@ async def create_station(
     db: Database,
     secret_key: SecretKey,
     refresher: StationRefresher,
-) -> Station:
+) -> Response[Station]:
     apart = ("id", "site", "password")
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name not in apart}
     values["registration"] = data.registration.value
@@ -150,12 +156,16 @@ async def create_station(
             conn, actor, secret_key, identity=data.id, site=data.site, password=data.password, values=values
         )
     await refresher()
-    return _shown(row, [], made)
+    return tagged(_shown(row, [], made), service.station_tag(row))
 
 
 @patch(
     "/stations/{station:str}",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown, IdentityFixed, SiteRefused]},
+    opt={
+        "verb": Verb.CHANGE_STATIONS,
+        "etag": True,
+        "problems": [StationUnknown, StationRetired, ChangedMeanwhile, IdentityFixed, SiteRefused],
+    },
     summary="Change a station",
     description=(
         "A station whose profile or password changed is disconnected and may come back with the new one. When the"
@@ -170,7 +180,8 @@ async def change_station(
     db: Database,
     secret_key: SecretKey,
     refresher: StationRefresher,
-) -> Station:
+    if_match: IfMatch = None,
+) -> Response[Station]:
     if data.id is not UNSET and data.id != station:
         raise IdentityFixed
     changes: dict[str, Any] = {
@@ -179,16 +190,35 @@ async def change_station(
     if isinstance(data.registration, Registration):
         changes["registration"] = data.registration.value
     async with db.tenant(actor.tenant_id) as conn:
-        row, made = await service.change_station(conn, actor, secret_key, station, changes)
+        row, made = await service.change_station(conn, actor, secret_key, station, changes, if_match)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
     await refresher()
-    return _shown(row, connectors, made)
+    return tagged(_shown(row, connectors, made), service.station_tag(row))
+
+
+@delete(
+    "/stations/{station:str}",
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [StationUnknown]},
+    status_code=200,
+    summary="Retire a station",
+    description=(
+        "It is disconnected and refused from then on, and its id may be registered anew, by any organisation. Nothing"
+        " of what it did is lost: its sessions and messages can be read as before. Twice is as good as once."
+    ),
+    tags=["stations"],
+)
+async def retire_station(station: IdentityInPath, actor: Asker, db: Database, refresher: StationRefresher) -> Station:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.retire_station(conn, actor, station)
+        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+    await refresher()
+    return _shown(row, connectors)
 
 
 @get(
     "/stations",
     opt={"problems": [CursorRefused]},
-    summary="List stations, in the order of registration",
+    summary="List stations",
     tags=["stations"],
 )
 async def list_stations(
@@ -197,25 +227,63 @@ async def list_stations(
     site: Annotated[
         str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
     ] = None,
+    word: Annotated[
+        str | None,
+        QueryParameter(name="state", pattern=STATE_PATTERN, description="Only those in this state as a whole."),
+    ] = None,
+    registration: Annotated[
+        Registration | None, QueryParameter(description="Only those that are told this when they boot.")
+    ] = None,
+    connected: Annotated[
+        bool | None, QueryParameter(description="Only those that are connected, or that are not.")
+    ] = None,
+    search: Search = None,
+    retired: Annotated[bool, QueryParameter(description="Those taken out of service as well.")] = False,
+    sort: Annotated[
+        Order, QueryParameter(description="In the order of registration, or by name (by id where there is none).")
+    ] = "registered",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Station]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    place = CURSORS[sort].decode(cursor)
+    wanted = StationFilter(
+        site=site,
+        state=word,
+        registration=None if registration is None else registration.value,
+        connected=connected,
+        search=search,
+        retired=retired,
+    )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_stations(conn, actor.tenant_id, site=site, after=after, limit=limit + 1)
+        rows = await store.list_stations(
+            conn,
+            actor.tenant_id,
+            wanted,
+            by_name=sort == "name",
+            after=None if place is None else place[0],
+            limit=limit + 1,
+        )
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
     of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
     for connector in connectors:
         of_station[connector.station_id].append(connector)
-    return page_of(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id]))
+    return CURSORS[sort].page(
+        rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id])
+    )
 
 
-@get("/stations/{station:str}", opt={"problems": [StationUnknown]}, summary="Show a station", tags=["stations"])
-async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Station:
+@get(
+    "/stations/{station:str}",
+    opt={"etag": True, "problems": [StationUnknown]},
+    summary="Show a station",
+    description="The one in service; where there is none, the one of this id that was retired last.",
+    tags=["stations"],
+)
+async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Response[Station]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
         connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
-    return _shown(row, connectors)
+    return tagged(_shown(row, connectors), service.station_tag(row))
 
 
 def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | None = None) -> Station:

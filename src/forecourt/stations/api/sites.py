@@ -3,19 +3,25 @@
 from datetime import datetime
 from typing import Annotated
 
-from litestar import get, post
+from litestar import Response, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
-from forecourt.stations.errors import SiteExists, SiteUnknown, TimeZoneRefused
+from forecourt.stations.errors import SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
 from forecourt.stations.store import SiteRow
 
+CURSORS = Cursors("sites")
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["north-yard"])]
+
+
+Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+SiteInPath = Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")]
 
 
 class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,12 +31,23 @@ class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slug: Annotated[Slug | None, Meta(description="Its name in addresses; made from the name if left out.")] = None
     address: Text | None = None
     city: Annotated[Text | None, Meta(examples=["Berlin"])] = None
-    country: Annotated[
-        Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None, Meta(description="ISO 3166 code.", examples=["DE"])
-    ] = None
+    country: Annotated[Country | None, Meta(description="ISO 3166 code.", examples=["DE"])] = None
     time_zone: Annotated[Text, Meta(description="IANA name.", examples=["Europe/Berlin"])] = "UTC"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
+
+
+class SiteChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a site; what is absent stays as it is."""
+
+    name: Text | UnsetType = UNSET
+    slug: Annotated[Slug | UnsetType, Meta(description="Addresses that hold the old one lead nowhere then.")] = UNSET
+    address: Text | UnsetType | None = UNSET
+    city: Text | UnsetType | None = UNSET
+    country: Country | UnsetType | None = UNSET
+    time_zone: Text | UnsetType = UNSET
+    latitude: Latitude | UnsetType | None = UNSET
+    longitude: Longitude | UnsetType | None = UNSET
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -50,14 +67,14 @@ class Site(Struct, frozen=True, kw_only=True):
 
 @post(
     "/sites",
-    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteExists, TimeZoneRefused]},
+    opt={"verb": Verb.CHANGE_SITES, "etag": True, "problems": [SiteExists, TimeZoneRefused]},
     summary="Create a site",
     tags=["sites"],
 )
-async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Site:
+async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Response[Site]:
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "slug"}
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.create_site(conn, actor, slug=data.slug, values=values))
+        return _tagged(await service.create_site(conn, actor, slug=data.slug, values=values))
 
 
 @get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
@@ -67,20 +84,50 @@ async def list_sites(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Site]:
-    after = (decode_cursor(cursor) or (0,))[0]
+    after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sites(conn, actor.tenant_id, after, limit + 1)
-    return page_of(rows, limit, lambda row: (row.site_id,), _shown)
+    return CURSORS.page(rows, limit, lambda row: (row.site_id,), _shown)
 
 
-@get("/sites/{site:str}", opt={"problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
-async def find_site(
-    site: Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")],
-    actor: Asker,
-    db: Database,
-) -> Site:
+@get("/sites/{site:str}", opt={"etag": True, "problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])
+async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Response[Site]:
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.find_site(conn, actor.tenant_id, site))
+        return _tagged(await service.find_site(conn, actor.tenant_id, site))
+
+
+@patch(
+    "/sites/{site:str}",
+    opt={
+        "verb": Verb.CHANGE_SITES,
+        "etag": True,
+        "problems": [SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused],
+    },
+    summary="Change a site",
+    tags=["sites"],
+)
+async def change_site(
+    site: SiteInPath, data: JSONBody[SiteChange], actor: Asker, db: Database, if_match: IfMatch = None
+) -> Response[Site]:
+    changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
+    async with db.tenant(actor.tenant_id) as conn:
+        return _tagged(await service.change_site(conn, actor, site, changes, if_match))
+
+
+@delete(
+    "/sites/{site:str}",
+    opt={"verb": Verb.CHANGE_SITES, "problems": [SiteUnknown, SiteInUse]},
+    summary="Delete a site",
+    description="Refused while stations stand there: `stations` says how many.",
+    tags=["sites"],
+)
+async def delete_site(site: SiteInPath, actor: Asker, db: Database) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.delete_site(conn, actor, site)
+
+
+def _tagged(row: SiteRow) -> Response[Site]:
+    return tagged(_shown(row), etag(row))
 
 
 def _shown(row: SiteRow) -> Site:

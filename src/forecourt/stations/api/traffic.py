@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb, audit
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import (
@@ -25,10 +25,12 @@ from forecourt.stations.commands import (
     StationTimeout,
     StationUnknown,
 )
+from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
 
-NEWEST = 2**63 - 1
+MESSAGE_CURSORS = Cursors("messages")
+COMMAND_CURSORS = Cursors("commands")
 Direction = Literal["in", "out"]
 Kind = Literal["call", "result", "error", "result_error", "send", "unreadable"]
 #: By OCPP-J message type; 0 stands for a frame that is no message.
@@ -117,7 +119,7 @@ async def list_messages(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Message]:
-    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    before = (MESSAGE_CURSORS.decode(cursor) or (NEWEST,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
         rows = await store.list_messages(
@@ -129,7 +131,7 @@ async def list_messages(
             direction=None if direction is None else _LETTERS[direction],
             limit=limit + 1,
         )
-    return page_of(rows, limit, lambda row: (row.number,), _message)
+    return MESSAGE_CURSORS.page(rows, limit, lambda row: (row.number,), _message)
 
 
 @get(
@@ -145,11 +147,11 @@ async def list_commands(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[CommandShown]:
-    before = (decode_cursor(cursor) or (NEWEST,))[0]
+    before = (COMMAND_CURSORS.decode(cursor) or (NEWEST,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
         rows = await store.list_commands(conn, actor.tenant_id, station_id, before=before, limit=limit + 1)
-    return page_of(rows, limit, lambda row: (row.number,), _command)
+    return COMMAND_CURSORS.page(rows, limit, lambda row: (row.number,), _command)
 
 
 @post(
@@ -158,6 +160,7 @@ async def list_commands(
         "verb": Verb.CALL,
         "problems": [
             StationUnknown,
+            StationRetired,
             StationOffline,
             StationTimeout,
             StationLost,
@@ -185,7 +188,7 @@ async def call_station(
 ) -> Result | Refusal:
     payload = msgspec.json.encode(data.payload)
     async with db.tenant(actor.tenant_id) as conn:
-        await service.find_station_id(conn, actor.tenant_id, station)
+        await service.check_in_service(conn, actor.tenant_id, station)
         kept = msgspec.json.decode(redact(data.action, payload))
         await audit(conn, actor, "call station", f"station:{station}", {"action": data.action, "payload": kept})
     outcome = await commander.call(actor.tenant_id, station, data.action, payload, str(actor))

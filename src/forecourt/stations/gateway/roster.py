@@ -30,8 +30,8 @@ MAX_IDENTITY = 255
 _VERSIONS = tuple((version.value, version) for version in Version)
 
 _CHANGED = """
-    SELECT s.station_id, s.tenant_id, s.identity, s.security_profile, s.registration, s.password_hash, s.version,
-        o.command_ids, o.hashes
+    SELECT s.station_id, s.tenant_id, coalesce(s.identity, s.retired_identity), s.retired_at IS NOT NULL,
+        s.security_profile, s.registration, s.password_hash, s.version, o.command_ids, o.hashes
     FROM stations s
     LEFT JOIN (
         SELECT station_id, array_agg(command_id ORDER BY number DESC) AS command_ids,
@@ -40,12 +40,14 @@ _CHANGED = """
     ) o USING (station_id)
     WHERE s.version > %s
     """
+_EVERYTHING = f"{_CHANGED} AND s.retired_at IS NULL"
 
 
 class _Row(NamedTuple):
     station_id: int
     tenant_id: int
     identity: str
+    retired: bool
     security_profile: int
     registration: str
     password_hash: bytes | None
@@ -89,24 +91,33 @@ class Roster:
     async def read(self, connection: AsyncConnection[Any], *, everything: bool = False) -> list[Station]:
         """Read what changed (or everything) and return the connected stations whose right to be here may be gone."""
         since = 0 if everything else max(0, self._version - VERSION_OVERLAP)
-        rows = [_Row(*row) for row in await (await connection.execute(_CHANGED, (since,))).fetchall()]
+        query = _EVERYTHING if everything else _CHANGED
+        rows = [_Row(*row) for row in await (await connection.execute(query, (since,))).fetchall()]
         changed = [station for row in rows if (station := self._take(row)) is not None]
         if everything:
-            known = {row.identity for row in rows}
-            gone = [station for identity, station in self._stations.items() if identity not in known]
+            known = {row.station_id for row in rows}
+            gone = [station for station in self._stations.values() if station.station_id not in known]
             for station in gone:
                 del self._stations[station.identity]
             changed += gone
         return [station for station in changed if station.connection is not None]
 
     def _take(self, row: _Row) -> Station | None:
-        """Learn one row; returns the station if what lets it connect has changed since it was last read.
+        """Learn one row; returns the station if what let it connect has changed since it was last read, or is gone.
 
-        A password that a call gave to the station itself is no such change: who answered the call holds the socket.
+        A retired station and the next one of its identity come in any order: the one that was registered last counts.
+        A password that a call gave to the station itself is no change: who answered the call holds the socket.
         """
-        station = self._stations.get(row.identity)
-        if station is None:
-            station = self._stations[row.identity] = Station(row.station_id, row.tenant_id, row.identity)
+        station, former = self._stations.get(row.identity), None
+        if station is not None and station.station_id > row.station_id:
+            return None
+        if row.retired:
+            self._version = max(self._version, row.version)
+            here = station is not None and station.station_id == row.station_id
+            return self._stations.pop(row.identity) if here else None
+        if station is None or station.station_id != row.station_id:
+            former, station = station, Station(row.station_id, row.tenant_id, row.identity)
+            self._stations[row.identity] = station
         elif row.version <= station.version:
             return None
         given = row.password_hash in (station.password_hash, *(digest for _, digest in station.open_passwords))
@@ -118,7 +129,7 @@ class Roster:
         known = station.version != 0
         station.version = row.version
         self._version = max(self._version, row.version)
-        return station if known and not kept else None
+        return station if known and not kept else former
 
     def admit(
         self, path: str, headers: Mapping[str, str], *, tls: bool, certificate_names: Collection[str] = ()

@@ -274,7 +274,9 @@ class Gateway:
             changed = await self.roster.read(connection, everything=everything)
         for station in changed:
             if station.connection is not None:
-                station.connection.close(1008, "credentials changed, connect again")
+                here = self.roster.get(station.identity) is station
+                reason = "credentials changed, connect again" if here else "no longer registered here"
+                station.connection.close(1008, reason)
 
     async def _keep_roster(self) -> None:
         read_at = self.clock.monotonic()

@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
-from psycopg import AsyncConnection, sql
+from msgspec import Struct, structs
+from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import class_row
+
+from forecourt.platform.search import anywhere
+from forecourt.stations.model import STATE_PRIORITY
+from forecourt.stations.store.shown import SHOWN
 
 Connection = AsyncConnection[Any]
 
@@ -21,9 +25,9 @@ _HAS_PASSWORD = """(s.password_hash IS NOT NULL OR EXISTS (
         WHERE c.tenant_id = s.tenant_id AND c.station_id = s.station_id AND c.password_hash IS NOT NULL))"""
 #: A gateway that died could not write when its stations were cut off: the end of its lease tells.
 _STATION = f"""
-SELECT s.station_id, s.identity, s.name, i.slug AS site, s.security_profile, s.registration,
-    {_HAS_PASSWORD} AS has_password, s.latitude, s.longitude, s.max_power_w,
-    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at,
+SELECT s.station_id, coalesce(s.identity, s.retired_identity) AS identity, s.name, i.slug AS site, s.security_profile,
+    s.registration, {_HAS_PASSWORD} AS has_password, s.latitude, s.longitude, s.max_power_w,
+    s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at, s.retired_at, s.version,
     coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at,
     CASE WHEN g.lease_until > now() THEN NULL
         ELSE coalesce(l.disconnected_at, g.lease_until, l.last_seen_at) END AS disconnected_at, l.last_seen_at
@@ -33,6 +37,10 @@ LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.ten
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
 WHERE s.tenant_id = %(tenant_id)s
 """
+#: The station in service of an identity, or else the one of that identity that was retired last.
+_OF_IDENTITY = (
+    "(s.identity = %(identity)s OR s.retired_identity = %(identity)s) ORDER BY s.retired_at DESC NULLS FIRST LIMIT 1"
+)
 
 
 class SiteRow(Struct, frozen=True, kw_only=True):
@@ -69,11 +77,40 @@ class StationRow(Struct, frozen=True, kw_only=True):
     firmware: str | None
     booted_at: datetime | None
     created_at: datetime
+    retired_at: datetime | None
+    version: int
     connected: bool
     protocol: str | None
     connected_at: datetime | None
     disconnected_at: datetime | None
     last_seen_at: datetime | None
+
+
+class StationFilter(Struct, frozen=True, kw_only=True):
+    """Which stations a list shows; None: whatever it is. `site` is a slug, `state` the word for the whole station,
+    `search` is found in name, identity or site; with `retired`, those out of service are shown as well."""
+
+    site: str | None = None
+    state: str | None = None
+    registration: str | None = None
+    connected: bool | None = None
+    search: str | None = None
+    retired: bool = False
+
+
+#: Whole rows are compared, since names may be the same. A retired station has a name to be listed by as well.
+_NAME_KEY = "coalesce(s.name, s.identity, s.retired_identity), s.station_id"
+_BEHIND_NAME = (
+    f"({_NAME_KEY}) > (SELECT coalesce(o.name, o.identity, o.retired_identity), o.station_id FROM stations o"
+    " WHERE o.tenant_id = %(tenant_id)s AND o.station_id = %(after)s)"
+)
+_WANTED = {
+    "site": "i.slug = %(site)s",
+    "state": f"s.station_id IN (SELECT station_id FROM ({SHOWN}) shown WHERE state = %(state)s)",
+    "registration": "s.registration = %(registration)s",
+    "connected": "coalesce(g.lease_until > now(), false) = %(connected)s",
+    "search": "concat_ws(' ', s.name, s.identity, s.retired_identity, i.name) ILIKE %(pattern)s",
+}
 
 
 class ConnectorRow(Struct, frozen=True, kw_only=True):
@@ -107,12 +144,14 @@ async def insert_site(conn: Connection, tenant_id: int, values: Mapping[str, Any
     return await cursor.fetchone()
 
 
-async def find_site(conn: Connection, tenant_id: int, *, slug: str | None, site_id: int | None) -> SiteRow | None:
-    """The site of this slug or of this id; the slug wins."""
+async def find_site(
+    conn: Connection, tenant_id: int, *, slug: str | None, site_id: int | None, lock: bool = False
+) -> SiteRow | None:
+    """The site of this slug or of this id; the slug wins. With `lock` it is held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(SiteRow))
     await cursor.execute(
         f"SELECT {_SITE} FROM sites WHERE tenant_id = %s AND (slug = %s OR site_id = %s)"
-        " ORDER BY slug = %s DESC NULLS LAST LIMIT 1",
+        f" ORDER BY slug = %s DESC NULLS LAST LIMIT 1 {'FOR UPDATE' if lock else ''}",
         (tenant_id, slug, site_id, slug),
     )
     return await cursor.fetchone()
@@ -126,6 +165,46 @@ async def list_sites(conn: Connection, tenant_id: int, after: int, limit: int) -
         (tenant_id, after, limit),
     )
     return await cursor.fetchall()
+
+
+async def update_site(conn: Connection, tenant_id: int, site_id: int, changes: Mapping[str, Any]) -> SiteRow | None:
+    """Changes the named columns of a site; None if another site has the slug."""
+    assert changes.keys() <= set(_SITE_VALUES)
+    query = sql.SQL(
+        "UPDATE sites SET {sets} WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s RETURNING {returned}"
+    ).format(
+        sets=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes
+        ),
+        returned=sql.SQL(_SITE),
+    )
+    cursor = conn.cursor(row_factory=class_row(SiteRow))
+    try:
+        await cursor.execute(query, {**changes, "tenant_id": tenant_id, "site_id": site_id})
+    except errors.UniqueViolation:
+        return None
+    return await cursor.fetchone()
+
+
+async def count_stations_at(conn: Connection, tenant_id: int, site_id: int) -> int:
+    """How many stations in service stand at a site; no more can come while it is locked."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM stations WHERE tenant_id = %s AND site_id = %s AND retired_at IS NULL",
+            (tenant_id, site_id),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
+    """Deletes a site at which no station in service stands; retired ones forget where they stood."""
+    await conn.execute(
+        "UPDATE stations SET site_id = NULL WHERE tenant_id = %s AND site_id = %s AND retired_at IS NOT NULL",
+        (tenant_id, site_id),
+    )
+    await conn.execute("DELETE FROM sites WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
 
 
 async def insert_station(
@@ -180,16 +259,26 @@ async def update_station(conn: Connection, tenant_id: int, identity: str, change
 
 
 async def find_station_id(conn: Connection, tenant_id: int, identity: str) -> int | None:
-    """The id of the station of this identity."""
+    """The id of the station of this identity: of the one in service, or else of the one retired last."""
     cursor = await conn.execute(
-        "SELECT station_id FROM stations WHERE tenant_id = %s AND identity = %s", (tenant_id, identity)
+        f"SELECT s.station_id FROM stations s WHERE s.tenant_id = %(tenant_id)s AND {_OF_IDENTITY}",
+        {"tenant_id": tenant_id, "identity": identity},
     )
     row = await cursor.fetchone()
     return None if row is None else int(row[0])
 
 
+async def retire_station(conn: Connection, tenant_id: int, identity: str) -> None:
+    """Takes a station out of service: its identity becomes free, its password is forgotten, gateways are told."""
+    await conn.execute(
+        "UPDATE stations SET retired_at = now(), retired_identity = identity, identity = NULL, password_hash = NULL,"
+        " version = nextval('station_versions') WHERE tenant_id = %s AND identity = %s",
+        (tenant_id, identity),
+    )
+
+
 async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple[int, bool] | None:
-    """Holds a station until the transaction ends; its security profile and whether it has a password."""
+    """Holds a station in service until the transaction ends; its security profile and whether it has a password."""
     cursor = await conn.execute(
         f"SELECT security_profile, {_HAS_PASSWORD} FROM stations s WHERE tenant_id = %s AND identity = %s FOR UPDATE",
         (tenant_id, identity),
@@ -199,21 +288,33 @@ async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple
 
 
 async def find_station(conn: Connection, tenant_id: int, identity: str) -> StationRow | None:
-    """The station of this identity."""
+    """The station of this identity: the one in service, or else the one retired last."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
-    await cursor.execute(f"{_STATION} AND s.identity = %(identity)s", {"tenant_id": tenant_id, "identity": identity})
+    await cursor.execute(f"{_STATION} AND {_OF_IDENTITY}", {"tenant_id": tenant_id, "identity": identity})
     return await cursor.fetchone()
 
 
 async def list_stations(
-    conn: Connection, tenant_id: int, *, site: str | None, after: int, limit: int
+    conn: Connection, tenant_id: int, wanted: StationFilter, *, by_name: bool, after: int | None, limit: int
 ) -> list[StationRow]:
-    """Stations, of one site if it is named by its slug, in the order of their registration."""
+    """The wanted stations behind the one with the id `after`, in the order of their registration or of their names."""
     cursor = conn.cursor(row_factory=class_row(StationRow))
-    of_site = "" if site is None else " AND i.slug = %(site)s"
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    if not wanted.retired:
+        conditions.append("s.retired_at IS NULL")
+    key = _NAME_KEY if by_name else "s.station_id"
+    if after is not None:
+        conditions.append(_BEHIND_NAME if by_name else "s.station_id > %(after)s")
     await cursor.execute(
-        f"{_STATION} AND s.station_id > %(after)s{of_site} ORDER BY s.station_id LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "after": after, "site": site, "limit": limit},
+        f"{_STATION} {' '.join(f'AND {condition}' for condition in conditions)} ORDER BY {key} LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "after": after,
+            "limit": limit,
+            "priority": list(STATE_PRIORITY),
+            "pattern": anywhere(wanted.search or ""),
+            **structs.asdict(wanted),
+        },
     )
     return await cursor.fetchall()
 

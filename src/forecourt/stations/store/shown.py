@@ -8,12 +8,13 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.search import anywhere
 from forecourt.stations.model import STATE_PRIORITY
 
 Connection = AsyncConnection[Any]
 
 #: One line a station with the word for the whole of it, as `model.station_state` finds it.
-_SHOWN = """
+SHOWN = """
 SELECT s.station_id, s.identity, s.name, i.name AS site_name, i.slug AS site, s.max_power_w,
     coalesce(s.latitude, i.latitude) AS latitude, coalesce(s.longitude, i.longitude) AS longitude,
     CASE WHEN g.lease_until > now() THEN coalesce(c.shown_state, 'Available') ELSE 'Offline' END AS state,
@@ -28,7 +29,7 @@ LEFT JOIN LATERAL (
         AND (connector > 0 OR shown_state = 'Faulted')
     ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
 ) c ON true
-WHERE s.tenant_id = %(tenant_id)s
+WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
 """
 
 
@@ -62,10 +63,9 @@ async def list_for_page(
 ) -> tuple[list[ShownStation], int]:
     """Stations by name, and how many match. `search` is found anywhere in name, identity or site; `site` is a slug;
     `placed` keeps those with a position."""
-    pattern = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     cursor = conn.cursor(row_factory=class_row(ShownStation))
     matching = f"""
-        FROM ({_SHOWN}) shown
+        FROM ({SHOWN}) shown
         WHERE (%(search)s = '' OR concat_ws(' ', name, identity, site_name) ILIKE %(pattern)s)
             AND (%(state)s::text IS NULL OR state = %(state)s)
             AND (%(site)s::text IS NULL OR site = %(site)s)
@@ -76,7 +76,7 @@ async def list_for_page(
         "tenant_id": tenant_id,
         "priority": list(STATE_PRIORITY),
         "search": search,
-        "pattern": pattern,
+        "pattern": anywhere(search),
         "state": state,
         "site": site,
         "identities": None if identities is None else list(identities),
@@ -97,7 +97,7 @@ async def list_for_page(
 async def count_states(conn: Connection, tenant_id: int) -> dict[str, int]:
     """How many stations are in each state; states without a station are left out."""
     cursor = await conn.execute(
-        f"SELECT state, count(*) FROM ({_SHOWN}) shown GROUP BY state",
+        f"SELECT state, count(*) FROM ({SHOWN}) shown GROUP BY state",
         {"tenant_id": tenant_id, "priority": list(STATE_PRIORITY)},
     )
     return {str(state): int(count) for state, count in await cursor.fetchall()}

@@ -12,6 +12,9 @@ from forecourt.ocpp.neutral import Version
 
 Connection = AsyncConnection[Any]
 
+#: Characters of a quarantined message that a list shows.
+RAW_SHOWN = 4_096
+
 
 class MessageRow(Struct, frozen=True, kw_only=True):
     """One frame of the message log; `direction` and `kind` as in the table's comments."""
@@ -38,6 +41,18 @@ class CommandRow(Struct, frozen=True, kw_only=True):
     outcome: str
     answer: str | None
     answered_at: datetime | None
+
+
+class QuarantineRow(Struct, frozen=True, kw_only=True):
+    """A message that could not be stored; `raw` whole or its beginning, `raw_length` in characters."""
+
+    quarantine_id: int
+    at: datetime
+    station: str
+    raw: str
+    raw_length: int
+    error: str
+    reviewed_at: datetime | None
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -94,6 +109,46 @@ async def list_commands(
         (tenant_id, station_id, before, limit),
     )
     return await cursor.fetchall()
+
+
+_QUARANTINE = """
+SELECT q.quarantine_id, q.at, coalesce(s.identity, s.retired_identity) AS station,
+    left(q.raw, coalesce(%(shown)s::int, length(q.raw))) AS raw, length(q.raw) AS raw_length, q.error, q.reviewed_at
+FROM quarantine q JOIN stations s ON s.station_id = q.station_id AND s.tenant_id = q.tenant_id
+WHERE q.tenant_id = %(tenant_id)s
+"""
+
+
+async def list_quarantine(
+    conn: Connection, tenant_id: int, *, reviewed: bool | None, before: int, limit: int
+) -> list[QuarantineRow]:
+    """Messages that could not be stored, with a number below `before`, newest first; RAW_SHOWN characters of each."""
+    cursor = conn.cursor(row_factory=class_row(QuarantineRow))
+    await cursor.execute(
+        f"{_QUARANTINE} AND q.quarantine_id < %(before)s"
+        " AND (%(reviewed)s::bool IS NULL OR (q.reviewed_at IS NOT NULL) = %(reviewed)s)"
+        " ORDER BY q.quarantine_id DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "shown": RAW_SHOWN, "before": before, "reviewed": reviewed, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def find_quarantined(conn: Connection, tenant_id: int, number: int) -> QuarantineRow | None:
+    """One of them, whole."""
+    cursor = conn.cursor(row_factory=class_row(QuarantineRow))
+    await cursor.execute(
+        f"{_QUARANTINE} AND q.quarantine_id = %(number)s", {"tenant_id": tenant_id, "shown": None, "number": number}
+    )
+    return await cursor.fetchone()
+
+
+async def review_quarantined(conn: Connection, tenant_id: int, number: int) -> bool:
+    """Marks one as looked at; whether it was not yet."""
+    cursor = await conn.execute(
+        "UPDATE quarantine SET reviewed_at = now() WHERE tenant_id = %s AND quarantine_id = %s AND reviewed_at IS NULL",
+        (tenant_id, number),
+    )
+    return cursor.rowcount == 1
 
 
 async def find_holder(conn: Connection, tenant_id: int, identity: str) -> Holder | None:

@@ -1,0 +1,54 @@
+"""Against lost updates: what is read carries an ETag; a change may say which one it was made from (RFC 9110 13.1.1).
+
+A tag stands for what a change can change, not for what a station says by the minute: it stays the same until somebody
+else has changed the thing.
+"""
+
+from hashlib import blake2b
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.params import HeaderParameter
+
+from forecourt.platform.errors import ForecourtError
+
+MAX_HEADER_LENGTH = 1_000
+_TAG_BYTES = 12
+
+Body = TypeVar("Body")
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        max_length=MAX_HEADER_LENGTH,
+        description="The ETag of what you read: if it was changed since, nothing is done (412). Absent: no check.",
+    ),
+]
+
+
+class ChangedMeanwhile(ForecourtError):
+    """It was changed since you read it, so nothing was done. Read it again and decide anew."""
+
+    status = 412
+    code = "changed-meanwhile"
+
+
+def etag(facts: Any) -> str:
+    """The strong entity tag of these facts, quoted as the header has it."""
+    return f'"{blake2b(msgspec.json.encode(facts), digest_size=_TAG_BYTES).hexdigest()}"'
+
+
+def check_match(if_match: str | None, tag: str) -> None:
+    """Raises ChangedMeanwhile unless the header is absent, `*`, or names this tag."""
+    if if_match is None:
+        return
+    named = {each.strip() for each in if_match.split(",")}
+    if "*" not in named and tag not in named:
+        raise ChangedMeanwhile
+
+
+def tagged(body: Body, tag: str) -> Response[Body]:
+    """An answer that carries its ETag, with the status of its route."""
+    return Response(body, headers={"etag": tag})

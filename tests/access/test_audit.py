@@ -1,0 +1,78 @@
+"""The audit: read by owners, added to by everybody, changed by nobody."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from forecourt.access import Role
+from tests.http import House, Tenant, problem, walk
+
+AUDIT = "/api/v1/audit"
+
+
+async def test_owners_read_who_did_what_to_what_newest_first(tenant: Tenant, stranger: Tenant) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/sites", json={"name": "Yard"})
+    await (await stranger.client()).post("/api/v1/sites", json={"name": "Foreign"})
+    await (await tenant.client(Role.OPERATOR)).patch("/api/v1/sites/yard", json={"name": "New yard"})
+    await client.post("/api/v1/tokens", json={"uid": "AB", "type": "ISO14443", "status": "blocked"})
+    entries = await walk(client, AUDIT, limit=2)
+    told = [(each["action"], each["object"], each["detail"]) for each in entries]
+    assert told == [
+        ("create token", "token:AB", {"status": "blocked"}),
+        ("change site", "site:yard", {"name": "New yard"}),
+        ("create site", "site:yard", {"name": "Yard"}),
+    ]
+    by_operator = entries[1]["actor"]
+    assert by_operator.endswith(" operator")
+    for filters, expected in [
+        ({"actor": by_operator}, entries[1:2]),
+        ({"actor": by_operator.split(" ")[0]}, entries[1:2]),
+        ({"actor": by_operator.split(" ")[0][:-1]}, []),
+        ({"object": "site:yard"}, entries[1:]),
+        ({"action": "create site"}, entries[2:]),
+        ({"from": entries[1]["at"]}, entries[:2]),
+        ({"to": entries[1]["at"]}, entries[2:]),
+        ({"object": "site:yard", "to": entries[1]["at"], "action": "change site"}, []),
+    ]:
+        assert await walk(client, AUDIT, **filters) == expected, filters
+    for bad in ("from=yesterday", "to=2026-03-01T08:00:00", f"actor={'x' * 301}"):
+        problem(await client.get(f"{AUDIT}?{bad}"), 400, "request-invalid")
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.OWNER}))
+async def test_nobody_but_owners_reads_it(tenant: Tenant, role: Role) -> None:
+    problem(await (await tenant.client(role)).get(AUDIT), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "UPDATE audit SET at = now()"],
+)
+async def test_not_even_the_application_can_change_what_stands_there(
+    house: House, tenant: Tenant, statement: str
+) -> None:
+    await (await tenant.client()).post("/api/v1/sites", json={"name": "Yard"})
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with house.db.tenant(tenant.tenant_id) as conn:
+            await conn.execute(statement.encode())
+    assert len(await walk(await tenant.client(), AUDIT)) == 1
+
+
+async def test_no_other_role_of_the_application_sees_it(house: House, tenant: Tenant) -> None:
+    await (await tenant.client()).post("/api/v1/sites", json={"name": "Yard"})
+    for role in ("forecourt_ingest", "forecourt_worker", "forecourt_lookup"):
+        with house.admin() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"SET ROLE {role}")
+            connection.execute("SELECT * FROM audit")
+
+
+async def test_a_time_is_taken_in_any_zone(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/sites", json={"name": "Yard"})
+    with house.admin() as connection:
+        [(at,)] = connection.execute("SELECT at FROM audit WHERE tenant_id = %s", (tenant.tenant_id,)).fetchall()
+    later = (at + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00"
+    assert len(await walk(client, AUDIT, **{"from": later})) == 1
+    assert await walk(client, AUDIT, to=later) == []
