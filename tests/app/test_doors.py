@@ -30,6 +30,8 @@ NEEDS = {
     ("GET", "/api/v1/stations/{station}/messages"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/commands"): Verb.READ,
     ("POST", "/api/v1/stations/{station}/calls"): Verb.CALL,
+    ("POST", "/api/v1/stations/{station}/unlock"): Verb.CONTROL,
+    ("POST", "/api/v1/stations/{station}/reset"): Verb.RESET,
     ("POST", "/api/v1/stations/{station}/start"): Verb.CONTROL,
     ("GET", "/api/v1/sessions"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}"): Verb.READ,

@@ -27,7 +27,8 @@ class Verb(StrEnum):
     CHANGE_SITES = "change sites"
     CHANGE_STATIONS = "change stations"
     CHANGE_TOKENS = "change tokens"
-    CONTROL = "start and stop charging"
+    CONTROL = "start and stop charging and unlock connectors"
+    RESET = "reset stations"
     CALL = "send any OCPP call"
     KEYS = "make and revoke API keys"
 
@@ -35,8 +36,10 @@ class Verb(StrEnum):
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset(Verb),
-    Role.OPERATOR: frozenset({Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL}),
-    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.CALL}),
+    Role.OPERATOR: frozenset(
+        {Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.RESET}
+    ),
+    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.RESET, Verb.CALL}),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL}),
     Role.VIEWER: frozenset({Verb.READ}),
     Role.SITE_HOST: frozenset(),

@@ -17,15 +17,7 @@ from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remo
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import SampleRow, SessionRow
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
-from forecourt.stations.commands import (
-    CallInvalid,
-    StationAnswerInvalid,
-    StationBusy,
-    StationLost,
-    StationOffline,
-    StationTimeout,
-    StationUnknown,
-)
+from forecourt.stations.commands import COMMAND_PROBLEMS
 
 NEWEST = 2**63 - 1
 Status = Literal["active", "completed"]
@@ -152,15 +144,7 @@ async def list_samples(
     "/stations/{station:str}/start",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [
-            StationUnknown,
-            StationOffline,
-            StationTimeout,
-            StationLost,
-            StationAnswerInvalid,
-            StationBusy,
-            CallInvalid,
-        ],
+        "problems": COMMAND_PROBLEMS,
     },
     status_code=200,
     summary="Ask a station to start charging",
@@ -180,16 +164,7 @@ async def start(
     "/sessions/{session_id:uuid}/stop",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [
-            SessionUnknown,
-            SessionEnded,
-            StationOffline,
-            StationTimeout,
-            StationAnswerInvalid,
-            StationLost,
-            StationBusy,
-            CallInvalid,
-        ],
+        "problems": [SessionUnknown, SessionEnded, *COMMAND_PROBLEMS],
     },
     status_code=200,
     summary="Ask the station to stop a session",

@@ -1,7 +1,8 @@
-"""Routes of sites and stations: the registry, what was said to and by a station, and calls to it."""
+"""Routes of sites and stations: the registry, what was said to and by a station, and what it is asked."""
 
 from litestar import Router
 
+from forecourt.stations.api.control import reset_station, unlock_connector
 from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations
 from forecourt.stations.api.sites import create_site, find_site, list_sites
 from forecourt.stations.api.traffic import call_station, list_commands, list_messages
@@ -18,6 +19,8 @@ routes = Router(
         list_stations,
         list_messages,
         call_station,
+        unlock_connector,
+        reset_station,
         list_commands,
     ],
 )

@@ -14,16 +14,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, decode_cursor, page_of
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
-from forecourt.stations.commands import (
-    CallInvalid,
-    Refused,
-    StationAnswerInvalid,
-    StationBusy,
-    StationLost,
-    StationOffline,
-    StationTimeout,
-    StationUnknown,
-)
+from forecourt.stations.commands import COMMAND_PROBLEMS, Refused, StationUnknown
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
 
@@ -155,15 +146,7 @@ async def list_commands(
     "/stations/{station:str}/calls",
     opt={
         "verb": Verb.CALL,
-        "problems": [
-            StationUnknown,
-            StationOffline,
-            StationTimeout,
-            StationLost,
-            StationAnswerInvalid,
-            StationBusy,
-            CallInvalid,
-        ],
+        "problems": COMMAND_PROBLEMS,
     },
     status_code=200,
     summary="Send a station any OCPP call",
