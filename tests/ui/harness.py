@@ -231,6 +231,7 @@ class Registry:
             booted_at=self.fleet.now - timedelta(days=3),
             created_at=self.fleet.now - timedelta(days=90),
             connected=self.fleet.cells[f"station.{identity}.state"] != "Offline",
+            restarting=self.fleet.cells[f"station.{identity}.state"] == "Restarting",
             protocol="ocpp2.0.1",
             connected_at=self.fleet.now - timedelta(hours=7),
             last_seen_at=row.last_seen_at,

@@ -16,6 +16,8 @@ from forecourt.platform.database import Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
+from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.jobs import StationJobs
 
 log = structlog.get_logger(__name__)
@@ -50,7 +52,8 @@ async def serve(url: str) -> None:
     ):
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
-        app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations)
+        sessions = SessionJobs(pool, tenants, SystemClock())
+        app, routes = compose(url, sessions, stations, RemoteStartJobs(pool, tenants, SystemClock()))
         async with app.open_async():
             dispatching = asyncio.create_task(outbox.dispatch(pool, routes))
             working = asyncio.create_task(_work(app))
@@ -95,7 +98,9 @@ async def _rescue(app: procrastinate.App) -> None:
         await asyncio.sleep(RESCUE_EVERY_S)
 
 
-def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[procrastinate.App, outbox.Routes]:
+def compose(
+    url: str, sessions: SessionJobs, stations: StationJobs, remote_starts: RemoteStartJobs
+) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
         conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
@@ -105,10 +110,23 @@ def compose(url: str, sessions: SessionJobs, stations: StationJobs) -> tuple[pro
     async def close_silent_sessions(timestamp: int) -> None:
         await sessions.close_silent()
 
+    async def settle_remote_starts(timestamp: int) -> None:
+        await remote_starts.settle_due()
+
     async def tend_message_log(timestamp: int) -> None:
         await stations.tend_message_log()
 
     review: Any = app.task(name="sessions.review", retry=RETRY)(sessions.review)
+    link: Any = app.task(name="sessions.link_remote_start", retry=RETRY)(remote_starts.link_session)
+    expire: Any = app.task(name="sessions.expire_remote_starts", retry=RETRY)(remote_starts.expire_freed)
     app.periodic(cron="* * * * *")(app.task(name="sessions.close_silent")(close_silent_sessions))
+    app.periodic(cron="* * * * *")(app.task(name="sessions.settle_remote_starts")(settle_remote_starts))
     app.periodic(cron="17 * * * *")(app.task(name="stations.tend_message_log")(tend_message_log))
-    return app, {"session.started": review, "session.ended": review}
+    return app, {
+        "session.started": (link, review),
+        "session.ended": (review,),
+        "connector.freed": (expire,),
+        LINKED: (),
+        FAILED: (),
+        EXPIRED: (),
+    }

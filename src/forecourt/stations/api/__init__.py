@@ -2,6 +2,7 @@
 
 from litestar import Router
 
+from forecourt.stations.api.availability import show_availability
 from forecourt.stations.api.control import reset_station, unlock_connector
 from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations
 from forecourt.stations.api.sites import create_site, find_site, list_sites
@@ -17,6 +18,7 @@ routes = Router(
         change_station,
         find_station,
         list_stations,
+        show_availability,
         list_messages,
         call_station,
         unlock_connector,

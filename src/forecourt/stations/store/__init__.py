@@ -1,10 +1,12 @@
 """All SQL of the registry, the directory and the message log; what ingest writes is in `gateway.lanes`."""
 
+from forecourt.stations.store.availability import ChangeRow, GapRow, list_changes, list_gaps
 from forecourt.stations.store.registry import (
     Connection,
     ConnectorRow,
     SiteRow,
     StationRow,
+    UnsupportedRow,
     find_site,
     find_station,
     find_station_id,
@@ -13,6 +15,7 @@ from forecourt.stations.store.registry import (
     list_connectors,
     list_sites,
     list_stations,
+    list_unsupported,
     lock_station,
     update_station,
 )
@@ -30,14 +33,17 @@ from forecourt.stations.store.traffic import (
 )
 
 __all__ = [
+    "ChangeRow",
     "CommandRow",
     "Connection",
     "ConnectorRow",
+    "GapRow",
     "Holder",
     "MessageRow",
     "ShownStation",
     "SiteRow",
     "StationRow",
+    "UnsupportedRow",
     "count_gateways",
     "count_states",
     "find_holder",
@@ -48,12 +54,15 @@ __all__ = [
     "insert_command",
     "insert_site",
     "insert_station",
+    "list_changes",
     "list_commands",
     "list_connectors",
     "list_for_page",
+    "list_gaps",
     "list_messages",
     "list_sites",
     "list_stations",
+    "list_unsupported",
     "lock_station",
     "update_station",
 ]

@@ -19,7 +19,8 @@ _STATION = """
 SELECT s.station_id, s.identity, s.name, i.slug AS site, s.security_profile, s.registration,
     s.password_hash IS NOT NULL AS has_password, s.latitude, s.longitude, s.max_power_w,
     s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at,
-    coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at, l.last_seen_at
+    coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at, l.last_seen_at,
+    coalesce(l.restarting_until > now(), false) AS restarting
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
@@ -66,6 +67,16 @@ class StationRow(Struct, frozen=True, kw_only=True):
     protocol: str | None
     connected_at: datetime | None
     last_seen_at: datetime | None
+    restarting: bool
+
+
+class UnsupportedRow(Struct, frozen=True, kw_only=True):
+    """An action that a station said it doesn't have: the word of its answer, and when it first came."""
+
+    station_id: int
+    action: str
+    said: str
+    since: datetime
 
 
 class ConnectorRow(Struct, frozen=True, kw_only=True):
@@ -218,6 +229,17 @@ async def list_connectors(conn: Connection, tenant_id: int, station_ids: Sequenc
         "SELECT station_id, evse, connector, state, shown_state, state_at, error_code, info, vendor_error_code"
         " FROM connectors"
         " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, evse, connector",
+        (tenant_id, list(station_ids)),
+    )
+    return await cursor.fetchall()
+
+
+async def list_unsupported(conn: Connection, tenant_id: int, station_ids: Sequence[int]) -> list[UnsupportedRow]:
+    """What these stations said they don't have, by the action's name."""
+    cursor = conn.cursor(row_factory=class_row(UnsupportedRow))
+    await cursor.execute(
+        "SELECT station_id, action, said, since FROM unsupported_actions"
+        " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, action",
         (tenant_id, list(station_ids)),
     )
     return await cursor.fetchall()
