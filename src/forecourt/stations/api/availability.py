@@ -22,10 +22,10 @@ from forecourt.stations.store import ChangeRow
 USUAL_PERIOD = timedelta(days=1)
 #: The longest period that is shown at once.
 MAX_PERIOD = timedelta(days=31)
+#: Nothing is asked about before there were stations of these protocols.
+FIRST_YEAR = 2010
 #: Changes, and gaps, that one answer holds.
 MAX_CHANGES = 10_000
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class ConnectorPeriod(Struct, frozen=True, kw_only=True):
@@ -70,13 +70,10 @@ async def show_availability(
     actor: Asker,
     db: Database,
     clock: NamedDependency[Clock],
-    since: Annotated[Moment | None, QueryParameter(description="Begin of the period.")] = None,
-    until: Annotated[Moment | None, QueryParameter(description="End of the period.")] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Begin of the period, with its zone.")] = None,
+    until: Annotated[datetime | None, QueryParameter(description="End of the period; now, if absent.")] = None,
 ) -> Availability:
-    end = until or clock.now()
-    begin = since or end - USUAL_PERIOD
-    if not timedelta() < end - begin <= MAX_PERIOD:
-        raise PeriodRefused
+    begin, end = _period(since, until, clock.now())
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
         changes = await store.list_changes(conn, actor.tenant_id, station_id, begin, end, MAX_CHANGES + 1)
@@ -89,6 +86,16 @@ async def show_availability(
         connectors=_periods(changes),
         connection_gaps=[ConnectionGap(began_at=gap.lost_at, ended_at=gap.returned_at) for gap in gaps],
     )
+
+
+def _period(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    if any(at is not None and (at.tzinfo is None or at.year < FIRST_YEAR) for at in (since, until)):
+        raise PeriodRefused(f"Give each time its zone, and none before {FIRST_YEAR}.")
+    end = until or now
+    begin = since or end - USUAL_PERIOD
+    if not timedelta() < end - begin <= MAX_PERIOD:
+        raise PeriodRefused
+    return begin, end
 
 
 def _periods(changes: Sequence[ChangeRow]) -> list[ConnectorPeriod]:
