@@ -20,6 +20,7 @@ from tests.http import an_actor
 from tests.stations.gateway.conftest import Rig, StationClient
 from tests.stations.gateway.test_commands import obey
 from tests.stations.gateway.test_field_behaviour import status
+from tests.stations.gateway.test_sessions_over_sockets import at, boot, start
 
 WAIT_S = 20.0
 
@@ -216,3 +217,59 @@ async def test_the_gap_of_a_gateway_that_was_killed_begins_with_the_last_sign_of
         await station.call("Heartbeat", {})
         assert rig.rows("SELECT epoch, lost_at FROM connection_gaps") == [(7, now - timedelta(minutes=wanted_min))]
         assert rig.rows(GAPS) == [(7, True)]
+
+
+async def test_an_unlock_is_told_in_the_station_s_word_and_its_session_ends_by_the_station_s_own(
+    rig: Rig, pool: Pool, bus: Bus
+) -> None:
+    await rig.register("CP1")
+    commander = Commander(pool, bus, SystemClock(), WAIT_S)
+    actor = an_actor(rig.tenant(), Role.SUPPORT)
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        for word in ("UnlockFailed", "NotSupported", "Unlocked"):
+            obeyed, asked = await asyncio.gather(
+                control.unlock(pool, commander, actor, "CP1", evse=1, connector=1), obey(station, {"status": word})
+            )
+            assert asked == ["UnlockConnector", {"connectorId": 1}]
+            assert (obeyed.accepted, obeyed.status) == (word == "Unlocked", word)
+        assert rig.rows("SELECT ended_at FROM sessions") == [(None,)]
+        stop = {"transactionId": number, "meterStop": 2000, "timestamp": at(0), "reason": "UnlockCommand"}
+        await station.call("StopTransaction", stop)
+    assert rig.rows("SELECT stop_reason, meter_stop_wh FROM sessions") == [("UnlockCommand", 2000)]
+    assert rig.rows("SELECT action FROM audit") == [("unlock connector",)] * 3
+
+
+async def test_a_reset_with_a_session_running_closes_it_by_its_stop_and_never_shows_a_fault(
+    rig: Rig, pool: Pool, bus: Bus
+) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        await reset(rig, pool, bus, station, ResetType.SOFT, "Accepted")
+        stop = {"transactionId": number, "meterStop": 2000, "timestamp": at(0), "reason": "SoftReset"}
+        await station.call("StopTransaction", stop)
+        await station.call("StatusNotification", status("Unavailable", 0))
+        assert told(rig) == "Restarting"
+    await until_rows(rig, LINK, [(True, False)])
+    assert (await shown(rig, pool), told(rig)) == ("Restarting", "Restarting")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        assert await shown(rig, pool) == "Unavailable"
+    assert rig.rows("SELECT stop_reason, meter_stop_wh FROM sessions") == [("SoftReset", 2000)]
+
+
+async def test_a_power_failure_closes_its_session_by_the_stop_and_leaves_a_gap(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        number = (await station.call("StartTransaction", start()))["transactionId"]
+        station.link.transport.abort()
+    await until_rows(rig, GAPS, [(1, False)])
+    rig.admin.execute("UPDATE connection_gaps SET lost_at = lost_at - interval '10 minutes'")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        assert rig.rows("SELECT ended_at FROM sessions") == [(None,)]
+        stop = {"transactionId": number, "meterStop": 2000, "timestamp": at(-1), "reason": "PowerLoss"}
+        await station.call("StopTransaction", stop)
+        assert rig.rows(GAPS) == [(1, True)]
+    assert rig.rows("SELECT stop_reason FROM sessions") == [("PowerLoss",)]
