@@ -199,6 +199,21 @@ async def test_a_2x_start_is_linked_by_its_number_in_the_event_or_by_the_transac
     assert stage.starts() == [("started", None, "tx-1"), ("started", None, "tx-3")]
 
 
+async def test_a_2x_session_that_names_its_start_before_the_answer_outweighs_the_answer(stage: Stage) -> None:
+    await stage.rig.register("CP1")
+    async with stage.station("CP1", "ocpp2.0.1") as station:
+        asking = stage.start()
+        asked = await station.next_ask()
+        info = {"remoteStartId": asked[3]["remoteStartId"]}
+        await station.call("TransactionEvent", event("Started", 0, 0, info=info))
+        await stage.work()
+        assert stage.starts() == [("started", None, "tx-1")]
+        await station.link.send(json.dumps([3, asked[1], {"status": "Rejected"}]))
+        assert not (await asking).accepted
+    assert stage.starts() == [("started", None, "tx-1")]
+    assert stage.said() == ["remote_start.linked"]
+
+
 async def test_two_starts_and_two_sessions_are_linked_one_to_one_by_workers_at_the_same_time(stage: Stage) -> None:
     await stage.rig.register("CP1")
     async with stage.station("CP1") as station:

@@ -129,6 +129,25 @@ async def test_a_station_that_is_not_back_in_time_is_shown_as_what_it_is(
                 await asyncio.sleep(0.05)
 
 
+async def test_a_station_that_came_back_to_another_gateway_is_not_shown_offline_by_the_first(
+    rig: Rig, pool: Pool, bus: Bus
+) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await station.call("Heartbeat", {})
+        await reset(rig, pool, bus, station, ResetType.HARD, "Accepted")
+    await until_rows(rig, LINK, [(True, False)])
+    rig.admin.execute("INSERT INTO gateways VALUES ('other', now(), now() + interval '1 hour')")
+    rig.admin.execute("UPDATE station_links SET gateway_id = 'other', epoch = 2, restarting_until = NULL")
+    [(known, _)] = rig.gateway.reports._restarting.values()
+    rig.gateway.reports._restarting[known.station_id] = (known, 0.0)
+    async with asyncio.timeout(WAIT_S):
+        while rig.gateway.reports._restarting or not rig.gateway.commit.idle:
+            await asyncio.sleep(0.02)
+    assert told(rig) == "Restarting"
+    assert await shown(rig, pool) == "Available"
+
+
 async def test_what_a_station_lacks_is_remembered_until_it_boots_with_another_firmware(
     rig: Rig,
     pool: Pool,

@@ -53,7 +53,34 @@ async def remote_start(
     The request is kept whatever comes of it; a failure names it as `remote_start`. Raises StationUnknown, and as
     `Commander.command`.
     """
-    tenant_id, asked_at = actor.tenant_id, clock.now()
+    request = await _request(db, clock, actor, identity, token_uid, evse)
+    try:
+        answer, command_id = await commander.command(actor.tenant_id, identity, request.command, str(actor))
+    except ForecourtError as fault:
+        fault.context["remote_start"] = str(request.id)
+        await _settle(db, clock, request, of_failure(fault, clock.now()), fault.context.get("command_id"))
+        raise
+    await _settle(db, clock, request, of_answer(answer, clock.now()), command_id)
+    return StartAnswered(
+        remote_start=request.id,
+        accepted=answer.accepted,
+        status=answer.status,
+        command_id=command_id,
+        transaction_id=answer.transaction_id,
+    )
+
+
+class _Request(Struct, frozen=True, kw_only=True):
+    """A remote start that is kept and not sent yet."""
+
+    id: UUID
+    tenant_id: int
+    station_id: int
+    command: StartCharging
+
+
+async def _request(db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None) -> _Request:
+    tenant_id, now = actor.tenant_id, clock.now()
     async with db.tenant(tenant_id) as conn:
         station_id = await stations.find_station_id(conn, tenant_id, identity)
         try:
@@ -68,45 +95,23 @@ async def remote_start(
             token_uid=token.uid,
             evse=evse,
             asked_by=str(actor),
-            asked_at=asked_at,
-            expires_at=asked_at + START_LIMIT,
+            asked_at=now,
+            expires_at=now + START_LIMIT,
         )
         await audit(conn, actor, "start charging", f"station:{identity}", {"token": token.uid, "evse": evse})
     command = StartCharging(token=token, remote_start_id=remote_start_id, evse=evse)
-    try:
-        answer, command_id = await commander.command(tenant_id, identity, command, str(actor))
-    except ForecourtError as fault:
-        sent_as = fault.context.get("command_id")
-        await _settle(db, tenant_id, station_id, request_id, of_failure(fault, clock.now()), sent_as, clock.now())
-        fault.context["remote_start"] = str(request_id)
-        raise
-    now = clock.now()
-    await _settle(db, tenant_id, station_id, request_id, of_answer(answer, now), command_id, now)
-    return StartAnswered(
-        remote_start=request_id,
-        accepted=answer.accepted,
-        status=answer.status,
-        command_id=command_id,
-        transaction_id=answer.transaction_id,
-    )
+    return _Request(id=request_id, tenant_id=tenant_id, station_id=station_id, command=command)
 
 
-async def _settle(
-    db: Pool,
-    tenant_id: int,
-    station_id: int,
-    request_id: UUID,
-    settlement: Settlement,
-    command_id: str | None,
-    now: datetime,
-) -> None:
+async def _settle(db: Pool, clock: Clock, request: _Request, settlement: Settlement, command_id: str | None) -> None:
     """Keep what the answer made of a request; its session may have been quicker."""
+    tenant_id, now = request.tenant_id, clock.now()
     async with db.tenant(tenant_id) as conn:
-        await store.hold(conn, station_id)
-        await store.settle(conn, tenant_id, request_id, settlement, command_id, now)
-        linked = await link(conn, tenant_id, request_id, now)
-        if linked is None and settlement.status is not Status.ACCEPTED:
-            await store.announce(conn, tenant_id, FAILED, request_id)
+        await store.hold(conn, request.station_id)
+        status = await store.settle(conn, tenant_id, request.id, settlement, command_id, now)
+        linked = await link(conn, tenant_id, request.id, now)
+        if linked is None and status in (Status.REJECTED, Status.FAILED):
+            await store.announce(conn, tenant_id, FAILED, request.id)
 
 
 async def link(conn: store.Connection, tenant_id: int, request_id: UUID, now: datetime) -> UUID | None:

@@ -84,9 +84,9 @@ async def hold(conn: Connection, station_id: int) -> None:
 
 async def settle(
     conn: Connection, tenant_id: int, request_id: UUID, settlement: Settlement, command_id: str | None, at: datetime
-) -> None:
-    """Keep what the answer made of a request. A session that was quicker than the answer stays."""
-    await conn.execute(
+) -> Status:
+    """Keep what the answer made of a request; where it stands now. A session that was quicker than the answer stays."""
+    cursor = await conn.execute(
         """
         UPDATE remote_starts SET command_id = %(command_id)s, transaction_id = %(transaction_id)s,
             status = CASE WHEN status = 'requested' THEN %(status)s ELSE status END,
@@ -94,6 +94,7 @@ async def settle(
             expires_at = CASE WHEN status = 'requested' THEN %(expires_at)s::timestamptz ELSE expires_at END,
             settled_at = CASE WHEN status = 'requested' AND %(status)s <> 'accepted' THEN %(at)s ELSE settled_at END
         WHERE tenant_id = %(tenant_id)s AND request_id = %(request_id)s
+        RETURNING status
         """,
         {
             "tenant_id": tenant_id,
@@ -106,6 +107,9 @@ async def settle(
             "at": at,
         },
     )
+    row = await cursor.fetchone()
+    assert row is not None
+    return Status(row[0])
 
 
 async def find_match(conn: Connection, tenant_id: int, request_id: UUID) -> UUID | None:
@@ -126,7 +130,8 @@ async def find_match(conn: Connection, tenant_id: int, request_id: UUID) -> UUID
                 SELECT s.session_id, s.number, 1, {_ARRIVED} FROM r JOIN sessions s
                     ON s.tenant_id = r.tenant_id AND s.station_id = r.station_id AND {_BY_TOKEN}
             ) m
-            WHERE NOT EXISTS (SELECT FROM remote_starts o WHERE o.session_id = m.session_id)
+            WHERE NOT EXISTS (SELECT FROM remote_starts o
+                WHERE o.tenant_id = %(tenant_id)s AND o.session_id = m.session_id)
             ORDER BY m.rank, m.arrived_at, m.number LIMIT 1
             """,
             {"tenant_id": tenant_id, "request_id": request_id, "clock_behind": CLOCK_BEHIND},
