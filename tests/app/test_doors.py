@@ -38,8 +38,12 @@ NEEDS = {
     ("POST", "/api/v1/orphan-reports/{number}/review"): Verb.REVIEW,
     ("GET", "/api/v1/stations/{station}/messages"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/commands"): Verb.READ,
+    ("GET", "/api/v1/stations/{station}/availability"): Verb.READ,
     ("POST", "/api/v1/stations/{station}/calls"): Verb.CALL,
+    ("POST", "/api/v1/stations/{station}/unlock"): Verb.CONTROL,
+    ("POST", "/api/v1/stations/{station}/reset"): Verb.RESET,
     ("POST", "/api/v1/stations/{station}/start"): Verb.CONTROL,
+    ("GET", "/api/v1/stations/{station}/remote-starts"): Verb.READ,
     ("GET", "/api/v1/sessions"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}/samples"): Verb.READ,
@@ -62,7 +66,10 @@ TENANT_TABLES = (
     "messages",
     "quarantine",
     "commands",
+    "connection_gaps",
+    "unsupported_actions",
     "sessions",
+    "remote_starts",
     "meter_values",
     "orphan_reports",
 )
@@ -187,6 +194,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_key",),
             ("access_person",),
             ("access_session",),
+            ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_silence",),
         ]
         for role in ("forecourt_ingest", "forecourt_worker"):

@@ -13,13 +13,17 @@ from forecourt.ocpp.neutral import (
     AuthorizationStatus,
     AuthorizeAnswer,
     BootAnswer,
+    Command,
     HeartbeatAnswer,
     Registration,
+    Reset,
+    ResetType,
     StartCharging,
     StopCharging,
     Token,
     TokenStatus,
     TransactionAnswer,
+    UnlockConnector,
 )
 from tests.ocpp import schemas
 
@@ -164,7 +168,7 @@ def test_an_answer_to_another_question_is_a_mistake_of_the_caller() -> None:
         protocol(Version.V16).answer("Authorize", None, HeartbeatAnswer(now=NOW))
 
 
-def commanded(version: Version, command: StartCharging | StopCharging) -> tuple[str, Any]:
+def commanded(version: Version, command: Command) -> tuple[str, Any]:
     action, payload = protocol(version).lower(command)
     content = json.loads(payload)
     assert schemas.validator(version, f"{action}Request").is_valid(content)
@@ -231,3 +235,39 @@ def test_a_transaction_that_already_runs_is_named_in_the_answer(version: Version
     start = StartCharging(token=Token("AB"), remote_start_id=5)
     found = protocol(version).lift_result(start, msgspec.Raw(b'{"status":"Accepted","transactionId":"t1"}'))
     assert found.transaction_id == "t1"
+
+
+def test_an_unlock_names_the_connector_in_1_6_and_the_evse_and_its_connector_in_2x() -> None:
+    unlock = UnlockConnector(evse=2, connector=3)
+    assert commanded(Version.V16, unlock) == ("UnlockConnector", {"connectorId": 2})
+    for version in V2:
+        assert commanded(version, unlock) == ("UnlockConnector", {"evseId": 2, "connectorId": 3})
+
+
+def test_a_reset_is_soft_or_hard_in_the_word_of_each_version() -> None:
+    soft, hard = Reset(kind=ResetType.SOFT), Reset(kind=ResetType.HARD)
+    assert commanded(Version.V16, soft) == ("Reset", {"type": "Soft"})
+    assert commanded(Version.V16, hard) == ("Reset", {"type": "Hard"})
+    for version in V2:
+        assert commanded(version, soft) == ("Reset", {"type": "OnIdle"})
+        assert commanded(version, hard) == ("Reset", {"type": "Immediate"})
+
+
+@pytest.mark.parametrize(
+    ("version", "command", "status", "accepted"),
+    [
+        *((version, UnlockConnector(evse=1), "Unlocked", True) for version in Version),
+        *((version, UnlockConnector(evse=1), "UnlockFailed", False) for version in Version),
+        (Version.V16, UnlockConnector(evse=1), "NotSupported", False),
+        *((version, UnlockConnector(evse=1), "OngoingAuthorizedTransaction", False) for version in V2),
+        *((version, UnlockConnector(evse=1), "UnknownConnector", False) for version in V2),
+        *((version, Reset(kind=ResetType.HARD), "Accepted", True) for version in Version),
+        *((version, Reset(kind=ResetType.HARD), "Rejected", False) for version in Version),
+        *((version, Reset(kind=ResetType.SOFT), "Scheduled", True) for version in V2),
+    ],
+)
+def test_an_unlock_or_a_reset_is_agreed_to_or_not_in_the_station_s_words(
+    version: Version, command: Command, status: str, accepted: bool
+) -> None:
+    found = protocol(version).lift_result(command, json.dumps({"status": status}).encode())
+    assert (found.accepted, found.status) == (accepted, status)

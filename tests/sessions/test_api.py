@@ -100,6 +100,7 @@ async def test_a_running_session_shows_its_energy_so_far_and_no_end(house: House
         "seq_gaps": 2,
         "closed_from_evidence": False,
         "notes": [],
+        "remote_start": None,
     }
 
 
@@ -351,3 +352,34 @@ async def test_sessions_are_listed_by_what_an_operator_looks_for(
     assert await walk(await stranger.client(), SESSIONS, site="yard") == []
     for bad in ("from=2026-03-01", "to=2026-03-01T00:00:00", "token=%00", "site=A", "status=ended"):
         problem(await client.get(f"{SESSIONS}?{bad}"), 400, "request-invalid")
+
+
+async def test_a_remote_start_is_listed_with_what_became_of_it_and_its_session_names_it(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    identity, station_id = await a_station(house, tenant)
+    path = f"/api/v1/stations/{identity}/remote-starts"
+    support = await tenant.client(Role.SUPPORT)
+    refused = problem(
+        await support.post(f"/api/v1/stations/{identity}/start", json={"token": "AB", "evse": 2}),
+        409,
+        "station-offline",
+    )
+    [failed] = await walk(support, path)
+    assert failed["id"] == refused["remote_start"]
+    assert (failed["token"], failed["evse"], failed["status"], failed["session"]) == ("AB", 2, "failed", None)
+    assert failed["reason"] == refused["detail"]
+    assert failed["expires_at"] is None
+    assert failed["settled_at"] == "2026-03-01T12:00:00Z"
+    with house.admin() as connection:
+        session_id = say(connection, tenant, station_id, "17")
+        connection.execute(
+            "INSERT INTO remote_starts (tenant_id, station_id, remote_start_id, token_uid, asked_by, asked_at, status,"
+            " session_id) VALUES (%s, %s, 1, 'AB', 'operator:3 Ada', %s, 'started', %s)",
+            (tenant.tenant_id, station_id, BEGAN, session_id),
+        )
+    newest, oldest = await walk(support, path, limit=1)
+    assert (newest["status"], newest["session"], oldest["id"]) == ("started", session_id, failed["id"])
+    origin = (await support.get(f"{SESSIONS}/{session_id}")).json()["remote_start"]
+    assert origin == {"id": newest["id"], "asked_by": "operator:3 Ada", "asked_at": "2026-03-01T08:00:00Z"}
+    problem(await (await stranger.client()).get(path), 404, "station-unknown")

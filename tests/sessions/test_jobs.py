@@ -16,6 +16,7 @@ from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.review import QUIET
 from forecourt.stations import jobs as station_jobs
 from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
@@ -33,8 +34,9 @@ class Bench:
         self.clock = clock
         self.sessions = SessionJobs(pool, tenants, clock)
         self.stations = StationJobs(pool, clock)
+        self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
-        self.app, self.routes = compose(database.url, self.sessions, self.stations, mail)
+        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()

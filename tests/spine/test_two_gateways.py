@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -241,9 +241,13 @@ async def test_stations_of_a_killed_gateway_are_offline_when_its_lease_ends_and_
             "SELECT lease_until FROM gateways WHERE gateway_id = %s", killed.gateway_id
         )
         assert expired <= deployment.value("SELECT now()")
+        earlier = "UPDATE gateways SET lease_until = lease_until - interval '2 s' WHERE gateway_id = %s RETURNING 1"
+        deployment.rows(earlier, killed.gateway_id)
 
         async with connected(pair.ports[1], STATION, "ocpp2.0.1") as second:
             await pair.comes_to_be_shown(offline=False)
             assert await pair.shown() == "Available"
             assert pair.holder() == (other.gateway_id, 2)
             await pair.is_reached_at(second)
+            gaps = deployment.rows("SELECT epoch, lost_at, returned_at > lost_at FROM connection_gaps")
+            assert gaps == [(1, expired - timedelta(seconds=2), True)]

@@ -233,6 +233,7 @@ class Registry:
             version=1,
             created_at=self.fleet.now - timedelta(days=90),
             connected=self.fleet.cells[f"station.{identity}.state"] != "Offline",
+            restarting=self.fleet.cells[f"station.{identity}.state"] == "Restarting",
             protocol="ocpp2.0.1",
             connected_at=self.fleet.now - timedelta(hours=7),
             disconnected_at=None,

@@ -6,7 +6,7 @@ import { token } from "./tokens.js";
 
 const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, FAR_SPREAD_PX = 7, FAR_ZOOM = 3.4, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
 const fit = (element) => ({ padding: Math.min(48, element.clientHeight * 0.15), maxZoom: CLOSEST_ZOOM, animate: false });
-const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Offline"];
+const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Restarting", "Offline"];
 
 export async function start(element, live, choose) {
   let world, points;

@@ -27,7 +27,8 @@ class Verb(StrEnum):
     CHANGE_SITES = "change sites"
     CHANGE_STATIONS = "change stations"
     CHANGE_TOKENS = "change tokens"
-    CONTROL = "start and stop charging"
+    CONTROL = "start and stop charging and unlock connectors"
+    RESET = "reset stations"
     CALL = "send any OCPP call"
     REVIEW = "review what went wrong"
     AUDIT = "read the audit"
@@ -48,9 +49,17 @@ OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset(Verb),
     Role.OPERATOR: frozenset(
-        {Verb.READ, Verb.CHANGE_SITES, Verb.CHANGE_STATIONS, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}
+        {
+            Verb.READ,
+            Verb.CHANGE_SITES,
+            Verb.CHANGE_STATIONS,
+            Verb.CHANGE_TOKENS,
+            Verb.CONTROL,
+            Verb.RESET,
+            Verb.REVIEW,
+        }
     ),
-    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.CALL, Verb.REVIEW}),
+    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.RESET, Verb.CALL, Verb.REVIEW}),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
     Role.SITE_HOST: frozenset(),

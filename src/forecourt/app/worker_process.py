@@ -20,6 +20,8 @@ from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import WRITTEN, MailJobs, post_of
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
+from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.jobs import StationJobs
 
 log = structlog.get_logger(__name__)
@@ -61,7 +63,9 @@ async def serve(settings: Settings) -> None:
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
         mail = MailJobs(pool, post_of(settings, SystemClock()))
-        app, routes = compose(url, SessionJobs(pool, tenants, SystemClock()), stations, mail)
+        sessions = SessionJobs(pool, tenants, SystemClock())
+        remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
+        app, routes = compose(url, sessions, stations, remote_starts, mail)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes)
 
@@ -132,7 +136,7 @@ def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 
 
 def compose(
-    url: str, sessions: SessionJobs, stations: StationJobs, mail: MailJobs
+    url: str, sessions: SessionJobs, stations: StationJobs, remote_starts: RemoteStartJobs, mail: MailJobs
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -142,6 +146,9 @@ def compose(
 
     async def close_silent_sessions(timestamp: int) -> None:
         await sessions.close_silent()
+
+    async def settle_remote_starts(timestamp: int) -> None:
+        await remote_starts.settle_due()
 
     async def tend_message_log(timestamp: int) -> None:
         await stations.tend_message_log()
@@ -157,9 +164,20 @@ def compose(
         return made(_counted(name, job))
 
     review = task("sessions.review", sessions.review, retry=RETRY)
+    link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
+    expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
+    app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
     app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))
     app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
-    return app, {"session.started": review, "session.ended": review, WRITTEN: send}
+    return app, {
+        "session.started": (link, review),
+        "session.ended": (review,),
+        "connector.freed": (expire,),
+        LINKED: (),
+        FAILED: (),
+        EXPIRED: (),
+        WRITTEN: (send,),
+    }

@@ -330,11 +330,36 @@ class StopCharging(Struct, frozen=True, kw_only=True, tag="stop"):
     transaction_id: str
 
 
-Command = StartCharging | StopCharging
+class UnlockConnector(Struct, frozen=True, kw_only=True, tag="unlock"):
+    """Ask a station to release a plug (1.6 5.18, 2.0.1 F05). In 1.6 the EVSE is the connector."""
+
+    evse: int
+    connector: int = 1
+
+
+class ResetType(StrEnum):
+    """How a station shall restart.
+
+    SOFT ends what runs in good order: 1.6 Soft stops sessions, 2.x OnIdle waits until nobody charges. HARD restarts at
+    once: 1.6 Hard, 2.x Immediate.
+    """
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Reset(Struct, frozen=True, kw_only=True, tag="reset"):
+    """Ask a station to restart (1.6 5.14, 2.0.1 B11 and B12)."""
+
+    kind: ResetType
+
+
+Command = StartCharging | StopCharging | UnlockConnector | Reset
 
 
 class CommandAnswer(Struct, frozen=True, kw_only=True):
-    """What the station answered to a command. `transaction_id` where 2.x names one that already runs."""
+    """What the station answered to a command, `status` in its own word. `transaction_id` where 2.x names one that
+    already runs. A 2.x reset that is Scheduled is accepted: it comes when the station is idle."""
 
     accepted: bool
     status: str

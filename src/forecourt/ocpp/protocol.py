@@ -11,7 +11,7 @@ from msgspec import Raw
 from forecourt.ocpp.decode import Codec, Decoded
 from forecourt.ocpp.deviations import Notes
 from forecourt.ocpp.faults import CallFault, ErrorCode
-from forecourt.ocpp.neutral import Answer, Command, CommandAnswer, Notice, Report, StartCharging, Version
+from forecourt.ocpp.neutral import Answer, Command, CommandAnswer, Notice, Report, Version
 from forecourt.ocpp.v16.dialect import DIALECT as V16
 from forecourt.ocpp.v21.dialect import DIALECT as V21
 from forecourt.ocpp.v201.dialect import DIALECT as V201
@@ -89,7 +89,7 @@ class Protocol:
 
     def lift_result(self, command: Command, payload: bytes | Raw) -> CommandAnswer:
         """What a station answered to a command. Raises CallFault."""
-        action = self._dialect.start_action if isinstance(command, StartCharging) else self._dialect.stop_action
+        action = self._dialect.command_actions[type(command)]
         return self._dialect.lift_result(self.check_result(action, payload).request)
 
     def _known(self, action: str, actions: frozenset[str], sender: str) -> None:

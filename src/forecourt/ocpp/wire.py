@@ -17,6 +17,9 @@ EMPTY = b"{}"
 #: The payload for a request and a decision, by action and the decision's type.
 AnswerTable = dict[tuple[str, type], Callable[[Any, Any], bytes]]
 
+#: A station's words for yes to a command: what is scheduled, or unlocked, was agreed to.
+AGREED = frozenset(("Accepted", "Scheduled", "Unlocked"))
+
 #: How long a station that nobody has decided on waits before it asks again, in seconds.
 UNDECIDED_INTERVAL_S = 60
 
@@ -49,5 +52,4 @@ class Dialect(Struct, frozen=True, kw_only=True):
     answers: AnswerTable
     lower: Callable[[Command], tuple[str, bytes]]
     lift_result: Callable[[Any], CommandAnswer]
-    start_action: str
-    stop_action: str
+    command_actions: Mapping[type[Command], str]

@@ -1,11 +1,11 @@
 """From what was committed to what must follow: the dispatcher turns outbox rows into durable jobs.
 
-Rows are taken and jobs made in one transaction, so each row leads to its job exactly once; the job itself may run
+Rows are taken and jobs made in one transaction, so each row leads to its jobs exactly once; the job itself may run
 again after a crash and is idempotent. Several dispatchers share the work by SKIP LOCKED.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -31,8 +31,9 @@ _TAKE = """
     RETURNING event, subject, tenant_id
     """
 
-#: What follows an event; the task is given `tenant_id` and `subject`.
-Routes = Mapping[str, Task[Any, Any, Any]]
+#: What follows an event; each task is given `tenant_id` and `subject`. An event that nobody follows yet is listed with
+#: none, so that its rows don't pile up.
+Routes = Mapping[str, Sequence[Task[Any, Any, Any]]]
 
 #: How often the worker looks at how far it is behind.
 MEASURE_EVERY_S = 10.0
@@ -63,14 +64,15 @@ async def measure(pool: Pool, routes: Routes) -> None:
 
 
 async def dispatch_once(pool: Pool, routes: Routes) -> int:
-    """Turn up to BATCH rows into jobs; how many. Rows of events nobody follows stay."""
+    """Turn up to BATCH rows into jobs; how many. Rows of events that are not listed stay."""
     async with pool.anyone() as connection:
         rows = await (await connection.execute(_TAKE, (list(routes), BATCH))).fetchall()
         by_event: dict[str, list[dict[str, Any]]] = {}
         for event, subject, tenant_id in rows:
             by_event.setdefault(event, []).append({"tenant_id": tenant_id, "subject": subject})
         for event, arguments in by_event.items():
-            await routes[event].configure(connection=connection).batch_defer_async(*arguments)
+            for task in routes[event]:
+                await task.configure(connection=connection).batch_defer_async(*arguments)
         return len(rows)
 
 

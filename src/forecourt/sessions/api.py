@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from litestar import Router, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
@@ -13,26 +14,30 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UID_PATTERN, Uid
 from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
+from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, Reviewed, To
 from forecourt.sessions import store
 from forecourt.sessions.orphans import OrphanUnknown, review_orphan
-from forecourt.sessions.remote import Obeyed, SessionEnded, SessionUnknown, remote_start, remote_stop
+from forecourt.sessions.remote import store as remote_starts
+from forecourt.sessions.remote.service import (
+    SessionEnded,
+    SessionUnknown,
+    StartAnswered,
+    remote_start,
+    remote_stop,
+)
+from forecourt.sessions.remote.store import RemoteStartRow
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import OrphanRow, SampleRow, SessionFilter, SessionRow
+from forecourt.stations import service as stations
 from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
-from forecourt.stations.commands import (
-    CallInvalid,
-    StationAnswerInvalid,
-    StationBusy,
-    StationLost,
-    StationOffline,
-    StationTimeout,
-    StationUnknown,
-)
+from forecourt.stations.commands import COMMAND_PROBLEMS, StationUnknown
+from forecourt.stations.control import Obeyed
 
 Order = Literal["newest", "oldest"]
 CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
 ORPHAN_CURSORS = Cursors("orphan reports")
+REMOTE_START_CURSORS = Cursors("remote starts")
 SAMPLE_CURSORS = Cursors("samples", length=2)
 Status = Literal["active", "completed"]
 
@@ -40,6 +45,41 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: Further microseconds from the epoch than any stored time, and small enough to be added to it.
 _MAX_MICROSECONDS = 2**57
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """The remote start that a session came from."""
+
+    id: UUID
+    asked_by: Annotated[str, Meta(examples=["operator:3 Ada", "key:7 Grid app"])]
+    asked_at: datetime
+
+
+class RemoteStart(Struct, frozen=True, kw_only=True):
+    """A start asked for from afar, and what became of it."""
+
+    id: UUID
+    token: str
+    evse: Annotated[int | None, Meta(description="Null: the station chooses.")]
+    status: Annotated[
+        Literal["requested", "accepted", "rejected", "failed", "started", "expired"],
+        Meta(
+            description=(
+                "`requested`: no answer yet. `accepted`: the session is awaited. `started`: it is known. `expired`:"
+                " none came. `failed`: not sent, or not known what became of it. A late word of the station that it did"
+                " start makes any of them `started`."
+            )
+        ),
+    ]
+    reason: Annotated[str | None, Meta(description="Why there is no session, in words.")]
+    session: Annotated[UUID | None, Meta(description="The id of the session that came of it.")]
+    asked_by: str
+    asked_at: datetime
+    expires_at: Annotated[
+        datetime | None, Meta(description="Until when its session may begin; null where none can come of it.")
+    ]
+    settled_at: Annotated[datetime | None, Meta(description="When it came to its present end.")]
+    command_id: UUID | None
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -70,6 +110,7 @@ class Session(Struct, frozen=True, kw_only=True):
     seq_gaps: Annotated[int, Meta(description="Reports that are missing by their sequence numbers (OCPP 2.x).")]
     closed_from_evidence: Annotated[bool, Meta(description="No end was said; it was closed because it must be over.")]
     notes: list[str]
+    remote_start: Annotated[Origin | None, Meta(description="Null where nobody asked for it from afar.")]
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -230,18 +271,14 @@ async def review_orphan_report(
     "/stations/{station:str}/start",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [
-            StationUnknown,
-            StationOffline,
-            StationTimeout,
-            StationLost,
-            StationAnswerInvalid,
-            StationBusy,
-            CallInvalid,
-        ],
+        "problems": COMMAND_PROBLEMS,
     },
     status_code=200,
     summary="Ask a station to start charging",
+    description=(
+        "The request is kept as a remote start, whose id is `remote_start` in the answer and in a problem that says why"
+        " it failed. That the station accepted does not mean that it starts: it may still wait for the plug."
+    ),
     tags=["sessions"],
 )
 async def start(
@@ -250,24 +287,36 @@ async def start(
     actor: Asker,
     db: Database,
     commander: StationCommander,
-) -> Obeyed:
-    return await remote_start(db, commander, actor, station, token_uid=data.token, evse=data.evse)
+    clock: NamedDependency[Clock],
+) -> StartAnswered:
+    return await remote_start(db, commander, clock, actor, station, token_uid=data.token, evse=data.evse)
+
+
+@get(
+    "/stations/{station:str}/remote-starts",
+    opt={"problems": [StationUnknown, CursorRefused]},
+    summary="List the starts that were asked of a station from afar, newest first",
+    tags=["sessions"],
+)
+async def list_remote_starts(
+    station: IdentityInPath,
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[RemoteStart]:
+    before = (REMOTE_START_CURSORS.decode(cursor) or (NEWEST,))[0]
+    async with db.tenant(actor.tenant_id) as conn:
+        station_id = await stations.find_station_id(conn, actor.tenant_id, station)
+        rows = await remote_starts.list_of_station(conn, actor.tenant_id, station_id, before=before, limit=limit + 1)
+    return REMOTE_START_CURSORS.page(rows, limit, lambda row: (row.number,), _remote_start)
 
 
 @post(
     "/sessions/{session_id:uuid}/stop",
     opt={
         "verb": Verb.CONTROL,
-        "problems": [
-            SessionUnknown,
-            SessionEnded,
-            StationOffline,
-            StationTimeout,
-            StationAnswerInvalid,
-            StationLost,
-            StationBusy,
-            CallInvalid,
-        ],
+        "problems": [SessionUnknown, SessionEnded, *COMMAND_PROBLEMS],
     },
     status_code=200,
     summary="Ask the station to stop a session",
@@ -310,6 +359,29 @@ def _session(row: SessionRow) -> Session:
         seq_gaps=row.seq_gaps,
         closed_from_evidence=row.closed_from_evidence,
         notes=row.notes,
+        remote_start=_origin(row),
+    )
+
+
+def _origin(row: SessionRow) -> Origin | None:
+    if row.remote_start is None or row.asked_by is None or row.asked_at is None:
+        return None
+    return Origin(id=row.remote_start, asked_by=row.asked_by, asked_at=row.asked_at)
+
+
+def _remote_start(row: RemoteStartRow) -> RemoteStart:
+    return RemoteStart(
+        id=row.request_id,
+        token=row.token_uid,
+        evse=row.evse,
+        status=row.status,  # type: ignore[arg-type]  # the table's own check
+        reason=row.reason,
+        session=row.session_id,
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        expires_at=row.expires_at,
+        settled_at=row.settled_at,
+        command_id=row.command_id,
     )
 
 
@@ -341,5 +413,15 @@ def _sample(row: SampleRow) -> Sample:
 
 
 routes = Router(
-    "/", route_handlers=[list_sessions, find_session, list_samples, list_orphans, review_orphan_report, start, stop]
+    "/",
+    route_handlers=[
+        list_sessions,
+        find_session,
+        list_samples,
+        list_orphans,
+        review_orphan_report,
+        start,
+        list_remote_starts,
+        stop,
+    ],
 )

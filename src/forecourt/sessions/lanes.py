@@ -73,12 +73,13 @@ STARTS = Lane(
         f"""
         INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key,
             started_at, last_key, last_at, heard_at, place_key, evse, connector, token_key, token_uid, token_type,
-            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock)
+            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock,
+            start_arrived_at)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
             n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
             CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, 'Invalid') END,
             CASE WHEN n.meter_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_wh,
-            CASE WHEN n.meter_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_wh, n.reset_clock
+            CASE WHEN n.meter_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_wh, n.reset_clock, n.arrived_at
         FROM (
             SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts
         ) n

@@ -30,10 +30,12 @@ SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS stati
     n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
     n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.station_id,
     n.ended_at IS NULL AND n.closed_at IS NOT NULL AS closed_from_evidence,
+    r.request_id AS remote_start, r.asked_by, r.asked_at,
     CASE WHEN isempty(n.seqs) THEN 0 ELSE
         upper(n.seqs) - lower(n.seqs) - (SELECT sum(upper(part) - lower(part)) FROM unnest(n.seqs) AS part)
     END::int AS seq_gaps
 FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
+LEFT JOIN remote_starts r ON r.session_id = n.session_id AND r.tenant_id = n.tenant_id
 WHERE n.tenant_id = %(tenant_id)s
 """
 #: Session o was at the EVSE of session s while s was.
@@ -43,7 +45,8 @@ _SHARES: LiteralString = """o.tenant_id = s.tenant_id AND o.station_id = s.stati
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
-    """One session as stored; `number` orders the list."""
+    """One session as stored; `number` orders the list. `remote_start` is the request it came from, if it came from one,
+    with who asked for it and when."""
 
     number: int
     session_id: UUID
@@ -67,6 +70,9 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     offline: bool
     closed_from_evidence: bool
     seq_gaps: int
+    remote_start: UUID | None
+    asked_by: str | None
+    asked_at: datetime | None
 
 
 class SessionFilter(Struct, frozen=True, kw_only=True):
@@ -226,13 +232,6 @@ async def review_orphan(conn: Connection, tenant_id: int, number: int) -> bool:
         (tenant_id, number),
     )
     return cursor.rowcount == 1
-
-
-async def next_remote_start_id(conn: Connection) -> int:
-    """A number by which a started transaction names the remote start it came from (2.x remoteStartId)."""
-    row = await (await conn.execute("SELECT nextval('remote_start_ids')")).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 async def list_tenants_with_silence(conn: Connection) -> list[int]:

@@ -8,7 +8,7 @@ we learn that it took it. Which one holds is settled by the answer, by a connect
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -95,6 +95,18 @@ class CallInvalid(ForecourtError):
     code = "call-invalid"
 
 
+#: What may go wrong with any call, as routes list it.
+COMMAND_PROBLEMS: Final[list[type[ForecourtError]]] = [
+    StationUnknown,
+    StationOffline,
+    StationTimeout,
+    StationLost,
+    StationAnswerInvalid,
+    StationBusy,
+    CallInvalid,
+]
+
+
 class Answered(Struct, frozen=True, kw_only=True):
     """The station's CALLRESULT."""
 
@@ -146,10 +158,14 @@ class Commander:
     async def command(
         self, tenant_id: int, identity: str, command: Command, asked_by: str
     ) -> tuple[CommandAnswer, str]:
-        """Ask in neutral words; the answer and the id of the record. Raises as `call`."""
+        """Ask in neutral words; the answer and the id of the record. Raises as `call`; CallInvalid is what the
+        station's version can't express."""
         holder = await self._find(tenant_id, identity)
         dialect = protocol(self._held(holder))
-        action, payload = dialect.lower(command)
+        try:
+            action, payload = dialect.lower(command)
+        except CallFault as fault:
+            raise CallInvalid(fault.description, error_code=fault.code, **fault.details) from None
         outcome = await self._send(tenant_id, identity, holder, action, payload, asked_by)
         if isinstance(outcome, Refused):
             return CommandAnswer(accepted=False, status=outcome.code), outcome.command_id

@@ -59,6 +59,13 @@ class SiteExists(ForecourtError):
     code = "site-exists"
 
 
+class PeriodRefused(ForecourtError):
+    """This period can't be shown. It must begin before it ends and be 31 days long at the most."""
+
+    status = 422
+    code = "period-refused"
+
+
 class TimeZoneRefused(ForecourtError):
     """This time zone is not known. Use a name of the IANA database, such as Europe/Berlin."""
 

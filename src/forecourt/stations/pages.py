@@ -44,6 +44,7 @@ HEAD_STATES: Final = (
     "Reserved",
     "Faulted",
     "Unavailable",
+    "Restarting",
     "Offline",
 )
 

@@ -163,3 +163,16 @@ async def rig(servers: Any, transport: str) -> AsyncIterator[Rig]:
             yield rig
         finally:
             await rig.stop()
+
+
+@pytest_asyncio.fixture
+async def pool(rig: Rig) -> AsyncIterator[Pool]:
+    async with Pool(rig.database.url, "forecourt_app", size=2) as pool:
+        yield pool
+
+
+@pytest_asyncio.fixture
+async def bus(rig: Rig) -> AsyncIterator[Bus]:
+    bus = await Bus.connect(rig.nats_url)
+    yield bus
+    await bus.close()

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from forecourt.ocpp.neutral import StartCharging, StopCharging, Token
 from forecourt.platform.bus import Bus
@@ -24,19 +22,6 @@ from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
 DEADLINE_S = 20.0
-
-
-@pytest_asyncio.fixture
-async def pool(rig: Rig) -> AsyncIterator[Pool]:
-    async with Pool(rig.database.url, "forecourt_app", size=2) as pool:
-        yield pool
-
-
-@pytest_asyncio.fixture
-async def bus(rig: Rig) -> AsyncIterator[Bus]:
-    bus = await Bus.connect(rig.nats_url)
-    yield bus
-    await bus.close()
 
 
 async def obey(station: StationClient, result: object) -> list[object]:

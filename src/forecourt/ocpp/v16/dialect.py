@@ -31,6 +31,5 @@ DIALECT = Dialect(
     answers=lower.ANSWERS,
     lower=lower.command,
     lift_result=lower.command_answer,
-    start_action="RemoteStartTransaction",
-    stop_action="RemoteStopTransaction",
+    command_actions=lower.COMMAND_ACTIONS,
 )

@@ -12,12 +12,16 @@ from forecourt.ocpp.neutral import (
     CommandAnswer,
     HeartbeatAnswer,
     Registration,
+    Reset,
+    ResetType,
     StartCharging,
+    StopCharging,
     TokenStatus,
     TransactionAnswer,
+    UnlockConnector,
 )
 from forecourt.ocpp.v16 import messages as m
-from forecourt.ocpp.wire import EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+from forecourt.ocpp.wire import AGREED, EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
 
 #: The longest idTag or parentIdTag (CiString20Type).
 TAG_LIMIT = 20
@@ -114,16 +118,38 @@ ANSWERS: AnswerTable = {
 }
 
 
+COMMAND_ACTIONS: dict[type[Command], str] = {
+    StartCharging: "RemoteStartTransaction",
+    StopCharging: "RemoteStopTransaction",
+    UnlockConnector: "UnlockConnector",
+    Reset: "Reset",
+}
+_RESETS = {ResetType.SOFT: m.ResetType.SOFT, ResetType.HARD: m.ResetType.HARD}
+
+
 def command(command: Command) -> tuple[str, bytes]:
-    """RemoteStartTransaction or RemoteStopTransaction. Raises CallFault for a transaction id that is no number."""
+    """The action of 1.6 and its payload. Raises CallFault for a transaction id that is no number."""
+    return COMMAND_ACTIONS[type(command)], payload(_content(command))
+
+
+def _content(command: Command) -> dict[str, object]:
     if isinstance(command, StartCharging):
-        return "RemoteStartTransaction", payload({"idTag": command.token.uid, "connectorId": command.evse})
+        return {"idTag": command.token.uid, "connectorId": command.evse}
+    if isinstance(command, UnlockConnector):
+        return {"connectorId": command.evse}
+    if isinstance(command, Reset):
+        return {"type": _RESETS[command.kind]}
     try:
-        return "RemoteStopTransaction", payload({"transactionId": int(command.transaction_id)})
+        return {"transactionId": int(command.transaction_id)}
     except ValueError:
         raise CallFault(ErrorCode.PROPERTY, "a transaction id is an integer in OCPP 1.6") from None
 
 
-def command_answer(result: m.RemoteStartTransactionResponse | m.RemoteStopTransactionResponse) -> CommandAnswer:
+def command_answer(
+    result: m.RemoteStartTransactionResponse
+    | m.RemoteStopTransactionResponse
+    | m.UnlockConnectorResponse
+    | m.ResetResponse,
+) -> CommandAnswer:
     """What the station said to a command."""
-    return CommandAnswer(accepted=result.status == "Accepted", status=result.status.value)
+    return CommandAnswer(accepted=result.status.value in AGREED, status=result.status.value)

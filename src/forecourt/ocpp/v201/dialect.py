@@ -44,6 +44,5 @@ DIALECT = Dialect(
     answers=lower.ANSWERS,
     lower=lower.command,
     lift_result=lower.command_answer,
-    start_action="RequestStartTransaction",
-    stop_action="RequestStopTransaction",
+    command_actions=lower.COMMAND_ACTIONS,
 )

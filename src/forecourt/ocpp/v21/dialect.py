@@ -2,7 +2,7 @@
 
 from forecourt.ocpp.neutral import Version
 from forecourt.ocpp.v2x import lift
-from forecourt.ocpp.v2x.lower import command, command_answer
+from forecourt.ocpp.v2x.lower import COMMAND_ACTIONS, command, command_answer
 from forecourt.ocpp.v21.lower import ANSWERS
 from forecourt.ocpp.v21.messages import REQUESTS, RESPONSES
 from forecourt.ocpp.v201.dialect import STATION_ACTIONS as STATION_ACTIONS_201
@@ -31,6 +31,5 @@ DIALECT = Dialect(
     answers=ANSWERS,
     lower=command,
     lift_result=command_answer,
-    start_action="RequestStartTransaction",
-    stop_action="RequestStopTransaction",
+    command_actions=COMMAND_ACTIONS,
 )

@@ -11,13 +11,17 @@ from forecourt.ocpp.neutral import (
     CommandAnswer,
     HeartbeatAnswer,
     Registration,
+    Reset,
+    ResetType,
     StartCharging,
+    StopCharging,
     TokenStatus,
     TransactionAnswer,
+    UnlockConnector,
 )
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
-from forecourt.ocpp.wire import EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+from forecourt.ocpp.wire import AGREED, EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
 
 #: The longest idToken of 2.0.1; 2.1 allows more, but a group is known by one uid to all stations.
 TOKEN_LIMIT = 36
@@ -104,23 +108,42 @@ ANSWERS: AnswerTable = {
 }
 
 
+COMMAND_ACTIONS: dict[type[Command], str] = {
+    StartCharging: "RequestStartTransaction",
+    StopCharging: "RequestStopTransaction",
+    UnlockConnector: "UnlockConnector",
+    Reset: "Reset",
+}
+_RESETS = {ResetType.SOFT: "OnIdle", ResetType.HARD: "Immediate"}
+
+
 def command(command: Command) -> tuple[str, bytes]:
-    """RequestStartTransaction or RequestStopTransaction. An evse of None lets the station choose."""
+    """The action of 2.x and its payload. An evse of None lets the station choose where to start."""
+    return COMMAND_ACTIONS[type(command)], payload(_content(command))
+
+
+def _content(command: Command) -> dict[str, object]:
     if isinstance(command, StartCharging):
         token = {"idToken": command.token.uid, "type": command.token.type}
-        content = {"remoteStartId": command.remote_start_id, "idToken": token, "evseId": command.evse}
-        return "RequestStartTransaction", payload(content)
-    return "RequestStopTransaction", payload({"transactionId": command.transaction_id})
+        return {"remoteStartId": command.remote_start_id, "idToken": token, "evseId": command.evse}
+    if isinstance(command, UnlockConnector):
+        return {"evseId": command.evse, "connectorId": command.connector}
+    if isinstance(command, Reset):
+        return {"type": _RESETS[command.kind]}
+    return {"transactionId": command.transaction_id}
 
 
 def command_answer(
     result: v201.RequestStartTransactionResponse
     | v201.RequestStopTransactionResponse
+    | v201.UnlockConnectorResponse
+    | v201.ResetResponse
     | v21.RequestStartTransactionResponse
-    | v21.RequestStopTransactionResponse,
+    | v21.RequestStopTransactionResponse
+    | v21.UnlockConnectorResponse
+    | v21.ResetResponse,
 ) -> CommandAnswer:
     """What the station said to a command, with the transaction if it already runs."""
     transaction_id = getattr(result, "transaction_id", None) or None
-    return CommandAnswer(
-        accepted=result.status == "Accepted", status=result.status.value, transaction_id=transaction_id
-    )
+    status = result.status.value
+    return CommandAnswer(accepted=status in AGREED, status=status, transaction_id=transaction_id)

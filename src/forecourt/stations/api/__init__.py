@@ -1,7 +1,9 @@
-"""Routes of sites and stations: the registry, what was said to and by a station, and calls to it."""
+"""Routes of sites and stations: the registry, what was said to and by a station, and what it is asked."""
 
 from litestar import Router
 
+from forecourt.stations.api.availability import show_availability
+from forecourt.stations.api.control import reset_station, unlock_connector
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations, retire_station
 from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
@@ -20,8 +22,11 @@ routes = Router(
         retire_station,
         find_station,
         list_stations,
+        show_availability,
         list_messages,
         call_station,
+        unlock_connector,
+        reset_station,
         list_commands,
         list_quarantine,
         find_quarantined,

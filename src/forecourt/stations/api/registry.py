@@ -28,7 +28,7 @@ from forecourt.stations.api.fields import (
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
 from forecourt.stations.model import STATION_STATES, station_state
-from forecourt.stations.store import ConnectorRow, StationFilter, StationRow
+from forecourt.stations.store import ConnectorRow, StationFilter, StationRow, UnsupportedRow
 
 Order = Literal["registered", "name"]
 CURSORS: Mapping[Order, Cursors] = {"registered": Cursors("stations"), "name": Cursors("stations by name")}
@@ -97,6 +97,14 @@ class Connector(Struct, frozen=True, kw_only=True):
     vendor_error_code: str | None
 
 
+class UnsupportedAction(Struct, frozen=True, kw_only=True):
+    """A call that the station said it doesn't have. It may still be sent by the expert door."""
+
+    action: Annotated[str, Meta(examples=["UnlockConnector"])]
+    said: Annotated[str, Meta(description="The code or the status of its answer.", examples=["NotImplemented"])]
+    since: datetime
+
+
 class Station(Struct, frozen=True, kw_only=True):
     """A station: what was registered, what it said of itself, and whether it is there."""
 
@@ -117,7 +125,9 @@ class Station(Struct, frozen=True, kw_only=True):
     firmware: str | None
     booted_at: datetime | None
     connected: bool
-    state: Annotated[str, Meta(description="One word for the whole station.", examples=["Offline", "Charging"])]
+    state: Annotated[
+        str, Meta(description="One word for the whole station.", examples=["Offline", "Charging", "Restarting"])
+    ]
     protocol: Annotated[str | None, Meta(description="Of its last connection.", examples=["ocpp1.6"])]
     connected_at: datetime | None
     disconnected_at: Annotated[
@@ -126,6 +136,10 @@ class Station(Struct, frozen=True, kw_only=True):
     ]
     last_seen_at: datetime | None
     connectors: list[Connector]
+    unsupported_actions: Annotated[
+        list[UnsupportedAction],
+        Meta(description="Learnt from its answers; forgotten when it boots with another firmware."),
+    ]
     password: Annotated[
         str | UnsetType, Meta(description="Only when one was just made for it; it is not kept and not shown again.")
     ] = UNSET
@@ -156,7 +170,7 @@ async def create_station(
             conn, actor, secret_key, identity=data.id, site=data.site, password=data.password, values=values
         )
     await refresher()
-    return tagged(_shown(row, [], made), service.station_tag(row))
+    return tagged(_shown(row, made=made), service.station_tag(row))
 
 
 @patch(
@@ -191,9 +205,9 @@ async def change_station(
         changes["registration"] = data.registration.value
     async with db.tenant(actor.tenant_id) as conn:
         row, made = await service.change_station(conn, actor, secret_key, station, changes, if_match)
-        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+        said = await _said(conn, actor.tenant_id, [row])
     await refresher()
-    return tagged(_shown(row, connectors, made), service.station_tag(row))
+    return tagged(_shown(row, *said, made=made), service.station_tag(row))
 
 
 @delete(
@@ -210,9 +224,9 @@ async def change_station(
 async def retire_station(station: IdentityInPath, actor: Asker, db: Database, refresher: StationRefresher) -> Station:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.retire_station(conn, actor, station)
-        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
+        said = await _said(conn, actor.tenant_id, [row])
     await refresher()
-    return _shown(row, connectors)
+    return _shown(row, *said)
 
 
 @get(
@@ -263,13 +277,8 @@ async def list_stations(
             after=None if place is None else place[0],
             limit=limit + 1,
         )
-        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id for row in rows])
-    of_station: dict[int, list[ConnectorRow]] = {row.station_id: [] for row in rows}
-    for connector in connectors:
-        of_station[connector.station_id].append(connector)
-    return CURSORS[sort].page(
-        rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, of_station[row.station_id])
-    )
+        said = await _said(conn, actor.tenant_id, rows)
+    return CURSORS[sort].page(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, *said))
 
 
 @get(
@@ -282,11 +291,29 @@ async def list_stations(
 async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> Response[Station]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
-        connectors = await store.list_connectors(conn, actor.tenant_id, [row.station_id])
-    return tagged(_shown(row, connectors), service.station_tag(row))
+        said = await _said(conn, actor.tenant_id, [row])
+    return tagged(_shown(row, *said), service.station_tag(row))
 
 
-def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | None = None) -> Station:
+async def _said(
+    conn: store.Connection, tenant_id: int, rows: Sequence[StationRow]
+) -> tuple[list[ConnectorRow], list[UnsupportedRow]]:
+    """What these stations said of themselves."""
+    numbers = [row.station_id for row in rows]
+    connectors = await store.list_connectors(conn, tenant_id, numbers)
+    return connectors, await store.list_unsupported(conn, tenant_id, numbers)
+
+
+def _shown(
+    row: StationRow,
+    connectors_of_all: Sequence[ConnectorRow] = (),
+    unsupported_of_all: Sequence[UnsupportedRow] = (),
+    *,
+    made: str | None = None,
+) -> Station:
+    """A station with what is its own of what several said; `made` is the password that was just made for it."""
+    connectors = [each for each in connectors_of_all if each.station_id == row.station_id]
+    unsupported = [each for each in unsupported_of_all if each.station_id == row.station_id]
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
     speaking = [each.shown_state for each in connectors if each.evse > 0 or each.state == "Faulted"]
@@ -295,10 +322,13 @@ def _shown(row: StationRow, connectors: Sequence[ConnectorRow], password: str | 
             **values,
             "id": row.identity,
             "registration": Registration(row.registration),
-            "state": station_state(row.connected, speaking),
+            "state": station_state(row.connected, speaking, restarting=row.restarting),
             "connectors": [
                 Connector(**{name: getattr(each, name) for name in Connector.__struct_fields__}) for each in connectors
             ],
-            "password": UNSET if password is None else password,
+            "unsupported_actions": [
+                UnsupportedAction(action=each.action, said=each.said, since=each.since) for each in unsupported
+            ],
+            "password": UNSET if made is None else made,
         }
     )

@@ -14,17 +14,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
-from forecourt.stations.commands import (
-    CallInvalid,
-    PasswordOpen,
-    Refused,
-    StationAnswerInvalid,
-    StationBusy,
-    StationLost,
-    StationOffline,
-    StationTimeout,
-    StationUnknown,
-)
+from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, Refused, StationUnknown
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
@@ -158,17 +148,7 @@ async def list_commands(
     "/stations/{station:str}/calls",
     opt={
         "verb": Verb.CALL,
-        "problems": [
-            StationUnknown,
-            StationRetired,
-            StationOffline,
-            StationTimeout,
-            StationLost,
-            StationAnswerInvalid,
-            StationBusy,
-            PasswordOpen,
-            CallInvalid,
-        ],
+        "problems": [*COMMAND_PROBLEMS, StationRetired, PasswordOpen],
     },
     status_code=200,
     summary="Send a station any OCPP call",

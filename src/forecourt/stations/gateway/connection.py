@@ -18,6 +18,7 @@ from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
+from forecourt.stations.gateway.inbound import Inbound
 from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, PASSWORDS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
 from forecourt.stations.gateway.reports import StationReports
@@ -364,11 +365,18 @@ class Connection:
         self.log(kind, message_id, action, kept, inbound=True, deviations=note)
         if ask is None or self._asks is None:
             return
+        self._learn(ask, reply)
         if late:
             self._keep_late(ask, kept, reply)
         elif not ask.future.done():
             ask.future.set_result(reply)
         self._asks.proceed()
+
+    def _learn(self, ask: Ask, reply: Reply) -> None:
+        inbound = Inbound(self.station, self._gateway.clock.now(), Write())
+        self._gateway.reports.answered(inbound, self.epoch, ask, reply)
+        if inbound.write.rows:
+            self._gateway.commit.submit(inbound.write)
 
     def _keep_late(self, ask: Ask, kept: bytes, reply: Reply) -> None:
         if ask.command_id is None:

@@ -2,6 +2,9 @@
 
 from forecourt.platform.commit import Lane
 
+#: A station that is back sooner than this was not away.
+LEAST_GAP_S = 1
+
 LINKS = Lane(
     name="links",
     columns=(
@@ -14,6 +17,16 @@ LINKS = Lane(
         "at timestamptz",
     ),
     merge=(
+        # A gateway that was killed said no goodbye: the gap began when its lease ran out, or when the station was last
+        # heard. One whose lease runs holds a socket that the newer one replaces, which is no gap.
+        """
+        INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at)
+        SELECT l.station_id, l.epoch, l.tenant_id, least(n.at, greatest(l.last_seen_at, g.lease_until))
+        FROM stage_links n JOIN station_links l USING (station_id) LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
+        WHERE l.gateway_id IS NOT NULL AND (g.lease_until IS NULL OR g.lease_until <= now())
+        ORDER BY l.station_id
+        ON CONFLICT DO NOTHING
+        """,
         """
         INSERT INTO station_links AS l (station_id, tenant_id, epoch, gateway_id, protocol, remote_address,
             connected_at, last_seen_at)
@@ -21,7 +34,18 @@ LINKS = Lane(
         ORDER BY station_id
         ON CONFLICT (station_id) DO UPDATE SET epoch = l.epoch + 1, previous_gateway_id = l.gateway_id,
             gateway_id = excluded.gateway_id, protocol = excluded.protocol, remote_address = excluded.remote_address,
-            connected_at = excluded.connected_at, last_seen_at = excluded.last_seen_at, disconnected_at = NULL
+            connected_at = excluded.connected_at, last_seen_at = excluded.last_seen_at, disconnected_at = NULL,
+            restarting_until = NULL
+        """,
+        # Behind the upsert, which has waited for a gateway that was just writing the loss.
+        f"""
+        DELETE FROM connection_gaps g USING stage_links n
+        WHERE g.station_id = n.station_id AND g.returned_at IS NULL
+          AND n.at < g.lost_at + interval '{LEAST_GAP_S} seconds'
+        """,
+        """
+        UPDATE connection_gaps g SET returned_at = n.at
+        FROM stage_links n WHERE g.station_id = n.station_id AND g.returned_at IS NULL
         """,
     ),
     # What the gateway keeps of the station's connectors comes with it.
@@ -43,7 +67,40 @@ UNLINKS = Lane(
         FROM (SELECT station_id, max(epoch) AS epoch, max(at) AS at FROM stage_unlinks GROUP BY station_id) n
         WHERE l.station_id = n.station_id AND l.epoch = n.epoch
         """,
+        """
+        INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at)
+        SELECT l.station_id, l.epoch, l.tenant_id, l.disconnected_at
+        FROM stage_unlinks n JOIN station_links l USING (station_id, epoch)
+        WHERE l.gateway_id IS NULL AND l.disconnected_at IS NOT NULL
+        ORDER BY l.station_id
+        ON CONFLICT DO NOTHING
+        """,
     ),
+)
+
+#: A station agreed to a reset over the connection of this epoch.
+RESTARTS = Lane(
+    name="restarts",
+    columns=("station_id bigint", "epoch bigint", "until timestamptz"),
+    merge=(
+        """
+        UPDATE station_links l SET restarting_until = n.until
+        FROM (SELECT station_id, epoch, max(until) AS until FROM stage_restarts GROUP BY 1, 2) n
+        WHERE l.station_id = n.station_id AND l.epoch = n.epoch
+        """,
+    ),
+)
+
+#: Asked when a station should be back: whether some gateway holds it.
+RETURNS = Lane(
+    name="returns",
+    columns=("number bigint", "station_id bigint"),
+    answer="""
+        SELECT n.number, EXISTS (
+            SELECT FROM station_links l JOIN gateways g USING (gateway_id)
+            WHERE l.station_id = n.station_id AND g.lease_until > now())
+        FROM stage_returns n
+        """,
 )
 
 SIGHTINGS = Lane(
@@ -71,6 +128,14 @@ BOOTS = Lane(
     ),
     merge=(
         """
+        DELETE FROM unsupported_actions u USING stage_boots n JOIN stations s USING (station_id)
+        WHERE u.station_id = n.station_id AND n.firmware IS NOT NULL AND s.firmware IS DISTINCT FROM n.firmware
+        """,
+        """
+        UPDATE station_links l SET restarting_until = NULL
+        FROM stage_boots n WHERE l.station_id = n.station_id AND l.restarting_until IS NOT NULL
+        """,
+        """
         UPDATE stations s SET vendor = n.vendor, model = n.model, serial = n.serial, firmware = n.firmware,
             boot_reason = n.reason, booted_at = n.at
         FROM stage_boots n WHERE s.station_id = n.station_id
@@ -94,6 +159,15 @@ STATES = Lane(
         "arrived_at timestamptz",
     ),
     merge=(
+        # A car that was expected, or had come, and did not charge. Asked before the upsert forgets what was known.
+        """
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT 'connector.freed', concat(n.station_id, '.', n.evse), n.tenant_id
+        FROM stage_states n JOIN connectors c USING (station_id, evse, connector)
+        WHERE c.state = 'Preparing' AND n.state = 'Available' AND n.state_at >= c.state_at
+        ORDER BY 2
+        ON CONFLICT DO NOTHING
+        """,
         """
         INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
             vendor_error_code)
@@ -166,4 +240,30 @@ PASSWORDS = Lane(
     merge=("SELECT stations_settle_password(command_id, taken) FROM stage_passwords ORDER BY command_id",),
 )
 
-LANES = (LINKS, UNLINKS, SIGHTINGS, BOOTS, STATES, ACTIVITIES, MESSAGES, LATE_ANSWERS, PASSWORDS)
+#: What a station said that it doesn't have; the first word stays.
+UNSUPPORTED = Lane(
+    name="unsupported",
+    columns=("tenant_id int", "station_id bigint", "action text", "said text", "at timestamptz"),
+    merge=(
+        """
+        INSERT INTO unsupported_actions (station_id, action, tenant_id, said, since)
+        SELECT station_id, action, tenant_id, said, at FROM stage_unsupported ORDER BY station_id, action
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+)
+
+LANES = (
+    LINKS,
+    UNLINKS,
+    RESTARTS,
+    RETURNS,
+    SIGHTINGS,
+    BOOTS,
+    STATES,
+    ACTIVITIES,
+    MESSAGES,
+    LATE_ANSWERS,
+    PASSWORDS,
+    UNSUPPORTED,
+)

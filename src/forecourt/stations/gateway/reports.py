@@ -1,20 +1,24 @@
 """The verbs for what a station says of itself: boot, heartbeat, connector status, and everything else."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from forecourt.ocpp import neutral
 from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.live import LiveFeed
+from forecourt.stations.gateway.answers import lacking, restarts
 from forecourt.stations.gateway.inbound import Decide, Inbound
-from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, STATES
+from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, RESTARTS, STATES, UNSUPPORTED
+from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Connector, Station
 from forecourt.stations.model import shown_state, station_state
 
 #: A station told to wait asks again after this long.
 RETRY_BOOT_S = 60
+#: A station that agreed to a reset is shown as restarting for this long at the most.
+RESTART_LIMIT_S = 300.0
 
 
 class StationReports:
@@ -24,6 +28,8 @@ class StationReports:
         self._clock = clock
         self._live = live
         self._interval_s = heartbeat_interval_s
+        #: Stations that agreed to a reset and are not back, each with the monotonic time by which it should be.
+        self._restarting: dict[int, tuple[Station, float]] = {}
         #: Other rooms that want to hear of every accepted socket.
         self.on_linked: list[Callable[[Station], None]] = []
 
@@ -44,6 +50,8 @@ class StationReports:
         )
 
         def decide() -> neutral.Answer:
+            if self._restarting.pop(station.station_id, None) is not None:
+                self.show(station)
             status = neutral.Registration(station.registration)
             accepted = status is neutral.Registration.ACCEPTED
             return neutral.BootAnswer(
@@ -104,12 +112,39 @@ class StationReports:
             station.connectors[place] = station.connectors[place]._replace(activity=activity)
         self.show(station)
 
+    def answered(self, inbound: Inbound, epoch: int, ask: Ask, reply: Reply) -> None:
+        """Learn from a station's answer to a call over the connection of this epoch."""
+        station = inbound.station
+        lacks = lacking(ask, reply)
+        if lacks is not None:
+            action, said = packrow.text(ask.action), packrow.text(lacks)
+            row = packrow.row(
+                packrow.int4(station.tenant_id), packrow.int8(station.station_id), action, said,
+                packrow.timestamp(inbound.arrived),
+            )  # fmt: skip
+            inbound.write.add(UNSUPPORTED.name, row)
+        elif restarts(ask, reply):
+            until = inbound.arrived + timedelta(seconds=RESTART_LIMIT_S)
+            row = packrow.row(packrow.int8(station.station_id), packrow.int8(epoch), packrow.timestamp(until))
+            inbound.write.add(RESTARTS.name, row)
+            self._restarting[station.station_id] = (station, self._clock.monotonic() + RESTART_LIMIT_S)
+            self.show(station)
+
+    def take_overdue(self) -> list[Station]:
+        """Stations that should be back from a reset by now; from here on they are shown as what they are."""
+        now = self._clock.monotonic()
+        overdue = [station for station, due in self._restarting.values() if due <= now]
+        for station in overdue:
+            del self._restarting[station.station_id]
+        return overdue
+
     def linked(self, station: Station, connectors: list[list[Any]] | None) -> None:
         """A socket was accepted: take up what PostgreSQL knows of the connectors, and show the station online."""
         station.connectors = {
             (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
             for evse, connector, state, at, activity, error_code in connectors or ()
         }
+        self._restarting.pop(station.station_id, None)
         for hear in self.on_linked:
             hear(station)
         self.show(station)
@@ -120,7 +155,8 @@ class StationReports:
             known for (_, number), known in station.connectors.items() if number > 0 or known.state == "Faulted"
         ]
         states = [shown_state(known.state, known.activity) for known in speaking]
-        state = station_state(station.connection is not None, states)
+        restarting = station.station_id in self._restarting
+        state = station_state(station.connection is not None, states, restarting=restarting)
         error = next((known.error_code for known in speaking if known.state == state == "Faulted"), None)
         self._live.put(station.tenant_id, f"station.{station.identity}.state", state)
         self._live.put(station.tenant_id, f"station.{station.identity}.error", error)

@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge
 from psycopg import AsyncConnection
 
 from forecourt.ocpp.protocol import protocol
+from forecourt.platform import packrow
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import Connect, GroupCommit, Lane, Outcome, Write
@@ -24,6 +25,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
+from forecourt.stations.gateway.lanes import RETURNS
 from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
@@ -335,6 +337,21 @@ class Gateway:
             for connection in list(self.connections):
                 if connection.working and connection.working_since < before:
                     connection.close(1013, "storage away, keep your messages and try again")
+            for station in self.reports.take_overdue():
+                self._ask_for(station)
+
+    def _ask_for(self, station: Station) -> None:
+        """Show a station that didn't come back from its reset; not if it came back to another gateway."""
+        write = Write()
+        write.add(RETURNS.name, packrow.row(packrow.int8(write.number), packrow.int8(station.station_id)))
+
+        def answered(write: Write, outcome: Outcome) -> None:
+            held = outcome is Outcome.STORED and write.answers[RETURNS.name][0]
+            if station.connection is not None or not held:
+                self.reports.show(station)
+
+        write.done = answered
+        self.commit.submit(write)
 
     async def _sight(self) -> None:
         while True:

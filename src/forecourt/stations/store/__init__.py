@@ -1,5 +1,6 @@
 """All SQL of the registry, the directory and the message log; what ingest writes is in `gateway.lanes`."""
 
+from forecourt.stations.store.availability import ChangeRow, GapRow, list_changes, list_gaps
 from forecourt.stations.store.housekeeping import (
     end_abandoned_commands,
     remove_dead_gateways,
@@ -12,6 +13,7 @@ from forecourt.stations.store.registry import (
     SiteRow,
     StationFilter,
     StationRow,
+    UnsupportedRow,
     count_stations_at,
     delete_site,
     find_site,
@@ -22,6 +24,7 @@ from forecourt.stations.store.registry import (
     list_connectors,
     list_sites,
     list_stations,
+    list_unsupported,
     lock_station,
     retire_station,
     update_site,
@@ -45,9 +48,11 @@ from forecourt.stations.store.traffic import (
 )
 
 __all__ = [
+    "ChangeRow",
     "CommandRow",
     "Connection",
     "ConnectorRow",
+    "GapRow",
     "Holder",
     "MessageRow",
     "QuarantineRow",
@@ -55,6 +60,7 @@ __all__ = [
     "SiteRow",
     "StationFilter",
     "StationRow",
+    "UnsupportedRow",
     "count_gateways",
     "count_states",
     "count_stations_at",
@@ -70,13 +76,16 @@ __all__ = [
     "insert_command",
     "insert_site",
     "insert_station",
+    "list_changes",
     "list_commands",
     "list_connectors",
     "list_for_page",
+    "list_gaps",
     "list_messages",
     "list_quarantine",
     "list_sites",
     "list_stations",
+    "list_unsupported",
     "lock_station",
     "open_password",
     "remove_dead_gateways",

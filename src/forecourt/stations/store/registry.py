@@ -30,7 +30,8 @@ SELECT s.station_id, coalesce(s.identity, s.retired_identity) AS identity, s.nam
     s.vendor, s.model, s.serial, s.firmware, s.booted_at, s.created_at, s.retired_at, s.version,
     coalesce(g.lease_until > now(), false) AS connected, l.protocol, l.connected_at,
     CASE WHEN g.lease_until > now() THEN NULL
-        ELSE coalesce(l.disconnected_at, g.lease_until, l.last_seen_at) END AS disconnected_at, l.last_seen_at
+        ELSE coalesce(l.disconnected_at, g.lease_until, l.last_seen_at) END AS disconnected_at, l.last_seen_at,
+    coalesce(l.restarting_until > now(), false) AS restarting
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
@@ -84,6 +85,16 @@ class StationRow(Struct, frozen=True, kw_only=True):
     connected_at: datetime | None
     disconnected_at: datetime | None
     last_seen_at: datetime | None
+    restarting: bool
+
+
+class UnsupportedRow(Struct, frozen=True, kw_only=True):
+    """An action that a station said it doesn't have: the word of its answer, and when it first came."""
+
+    station_id: int
+    action: str
+    said: str
+    since: datetime
 
 
 class StationFilter(Struct, frozen=True, kw_only=True):
@@ -326,6 +337,17 @@ async def list_connectors(conn: Connection, tenant_id: int, station_ids: Sequenc
         "SELECT station_id, evse, connector, state, shown_state, state_at, error_code, info, vendor_error_code"
         " FROM connectors"
         " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, evse, connector",
+        (tenant_id, list(station_ids)),
+    )
+    return await cursor.fetchall()
+
+
+async def list_unsupported(conn: Connection, tenant_id: int, station_ids: Sequence[int]) -> list[UnsupportedRow]:
+    """What these stations said they don't have, by the action's name."""
+    cursor = conn.cursor(row_factory=class_row(UnsupportedRow))
+    await cursor.execute(
+        "SELECT station_id, action, said, since FROM unsupported_actions"
+        " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, action",
         (tenant_id, list(station_ids)),
     )
     return await cursor.fetchall()

@@ -17,7 +17,8 @@ Connection = AsyncConnection[Any]
 SHOWN = """
 SELECT s.station_id, s.identity, s.name, i.name AS site_name, i.slug AS site, s.max_power_w,
     coalesce(s.latitude, i.latitude) AS latitude, coalesce(s.longitude, i.longitude) AS longitude,
-    CASE WHEN g.lease_until > now() THEN coalesce(c.shown_state, 'Available') ELSE 'Offline' END AS state,
+    CASE WHEN l.restarting_until > now() THEN 'Restarting'
+        WHEN g.lease_until > now() THEN coalesce(c.shown_state, 'Available') ELSE 'Offline' END AS state,
     nullif(c.error_code, 'NoError') AS error_code, coalesce(l.disconnected_at, l.last_seen_at) AS last_seen_at
 FROM stations s
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id

@@ -1,0 +1,137 @@
+"""The verbs of remote start and stop: asked by a person or a key, carried by a command, obeyed or not."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from forecourt.access import Actor, audit
+from forecourt.drivers import service as drivers
+from forecourt.drivers.model import TokenUnknown
+from forecourt.ocpp.neutral import StartCharging, StopCharging, Token
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.sessions import store as sessions
+from forecourt.sessions.remote import store
+from forecourt.sessions.remote.events import FAILED, LINKED
+from forecourt.sessions.remote.model import START_LIMIT, Settlement, Status, of_answer, of_failure
+from forecourt.stations import service as stations
+from forecourt.stations.commands import Commander
+from forecourt.stations.control import Obeyed
+
+
+class SessionUnknown(ForecourtError):
+    """There is no session with this id. `GET /api/v1/sessions` lists those that exist."""
+
+    status = 404
+    code = "session-unknown"
+
+
+class SessionEnded(ForecourtError):
+    """The session has ended already. Nothing was sent."""
+
+    status = 409
+    code = "session-ended"
+
+
+class StartAnswered(Struct, frozen=True, kw_only=True):
+    """What the station said to a remote start. `remote_start` is its id, under which its session will be known."""
+
+    remote_start: UUID
+    accepted: bool
+    status: str
+    command_id: str
+    transaction_id: str | None
+
+
+async def remote_start(
+    db: Pool, commander: Commander, clock: Clock, actor: Actor, identity: str, *, token_uid: str, evse: int | None
+) -> StartAnswered:
+    """Asks a station to start for a token; a token that is not registered is sent as an RFID card.
+
+    The request is kept whatever comes of it; a failure names it as `remote_start`. Raises StationUnknown, and as
+    `Commander.command`.
+    """
+    request = await _request(db, clock, actor, identity, token_uid, evse)
+    try:
+        answer, command_id = await commander.command(actor.tenant_id, identity, request.command, str(actor))
+    except ForecourtError as fault:
+        fault.context["remote_start"] = str(request.id)
+        await _settle(db, clock, request, of_failure(fault, clock.now()), fault.context.get("command_id"))
+        raise
+    await _settle(db, clock, request, of_answer(answer, clock.now()), command_id)
+    return StartAnswered(
+        remote_start=request.id,
+        accepted=answer.accepted,
+        status=answer.status,
+        command_id=command_id,
+        transaction_id=answer.transaction_id,
+    )
+
+
+class _Request(Struct, frozen=True, kw_only=True):
+    """A remote start that is kept and not sent yet."""
+
+    id: UUID
+    tenant_id: int
+    station_id: int
+    command: StartCharging
+
+
+async def _request(db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None) -> _Request:
+    tenant_id, now = actor.tenant_id, clock.now()
+    async with db.tenant(tenant_id) as conn:
+        station_id = await stations.find_station_id(conn, tenant_id, identity)
+        try:
+            known = await drivers.find_token(conn, tenant_id, token_uid)
+            token = Token(uid=known.uid, type=known.type)
+        except TokenUnknown:
+            token = Token(uid=token_uid)
+        request_id, remote_start_id = await store.insert(
+            conn,
+            tenant_id,
+            station_id=station_id,
+            token_uid=token.uid,
+            evse=evse,
+            asked_by=str(actor),
+            asked_at=now,
+            expires_at=now + START_LIMIT,
+        )
+        await audit(conn, actor, "start charging", f"station:{identity}", {"token": token.uid, "evse": evse})
+    command = StartCharging(token=token, remote_start_id=remote_start_id, evse=evse)
+    return _Request(id=request_id, tenant_id=tenant_id, station_id=station_id, command=command)
+
+
+async def _settle(db: Pool, clock: Clock, request: _Request, settlement: Settlement, command_id: str | None) -> None:
+    """Keep what the answer made of a request; its session may have been quicker."""
+    tenant_id, now = request.tenant_id, clock.now()
+    async with db.tenant(tenant_id) as conn:
+        await store.hold(conn, request.station_id)
+        status = await store.settle(conn, tenant_id, request.id, settlement, command_id, now)
+        linked = await link(conn, tenant_id, request.id, now)
+        if linked is None and status in (Status.REJECTED, Status.FAILED):
+            await store.announce(conn, tenant_id, FAILED, request.id)
+
+
+async def link(conn: store.Connection, tenant_id: int, request_id: UUID, now: datetime) -> UUID | None:
+    """Link a start to the session that came of it, if there is one; that session. The caller holds the station."""
+    session_id = await store.find_match(conn, tenant_id, request_id)
+    if session_id is not None:
+        await store.link(conn, tenant_id, request_id, session_id, now)
+        await store.announce(conn, tenant_id, LINKED, request_id)
+    return session_id
+
+
+async def remote_stop(db: Pool, commander: Commander, actor: Actor, session_id: UUID) -> Obeyed:
+    """Asks the station to stop a session. Raises SessionUnknown, SessionEnded, and as `Commander.command`."""
+    async with db.tenant(actor.tenant_id) as conn:
+        session = await sessions.find_session(conn, actor.tenant_id, session_id)
+        if session is None:
+            raise SessionUnknown
+        if session.ended_at is not None:
+            raise SessionEnded
+        await audit(conn, actor, "stop charging", f"session:{session_id}", {"station": session.station})
+    command = StopCharging(transaction_id=session.transaction_id)
+    answer, command_id = await commander.command(actor.tenant_id, session.station, command, str(actor))
+    return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)

@@ -1,0 +1,76 @@
+"""Routes by which a station is asked to unlock a connector or to restart."""
+
+from typing import Annotated
+
+from litestar import post
+from litestar.params import JSONBody
+from msgspec import Meta, Struct
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
+from forecourt.ocpp.neutral import ResetType
+from forecourt.stations import control
+from forecourt.stations.api.fields import IdentityInPath, StationCommander
+from forecourt.stations.commands import COMMAND_PROBLEMS
+from forecourt.stations.control import Obeyed
+
+
+class Unlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which plug to release."""
+
+    evse: Annotated[int, Meta(ge=1, le=2**31 - 1, description="OCPP 1.6: the connector.")]
+    connector: Annotated[int, Meta(ge=1, le=2**31 - 1, description="Of the EVSE; OCPP 2.x only.")] = 1
+
+
+class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to restart."""
+
+    type: Annotated[
+        ResetType,
+        Meta(
+            description=(
+                "`soft` ends what runs in good order: OCPP 1.6 Soft, which stops sessions, and 2.x OnIdle, which waits"
+                " until nobody charges. `hard` restarts at once: 1.6 Hard, 2.x Immediate."
+            ),
+            examples=["soft"],
+        ),
+    ]
+
+
+@post(
+    "/stations/{station:str}/unlock",
+    opt={"verb": Verb.CONTROL, "problems": COMMAND_PROBLEMS},
+    status_code=200,
+    summary="Ask a station to unlock a connector",
+    description="A session that runs there ends, by the station's own word.",
+    tags=["stations"],
+)
+async def unlock_connector(
+    station: IdentityInPath,
+    data: JSONBody[Unlock],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
+    return await control.unlock(db, commander, actor, station, evse=data.evse, connector=data.connector)
+
+
+@post(
+    "/stations/{station:str}/reset",
+    opt={"verb": Verb.RESET, "problems": COMMAND_PROBLEMS},
+    status_code=200,
+    summary="Ask a station to restart",
+    description=(
+        "Once it has agreed it is shown as Restarting, until it is back or has been away for too long. `Scheduled`"
+        " (OCPP 2.x) is agreed as well: it restarts when nobody charges any more."
+    ),
+    tags=["stations"],
+)
+async def reset_station(
+    station: IdentityInPath,
+    data: JSONBody[Restart],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
+    return await control.reset(db, commander, actor, station, data.type)

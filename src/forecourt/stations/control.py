@@ -1,0 +1,42 @@
+"""Unlock and reset: asked by a person or a key, carried by a command, obeyed or not by the station."""
+
+from msgspec import Struct
+
+from forecourt.access import Actor, audit
+from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector
+from forecourt.platform.database import Pool
+from forecourt.stations import service
+from forecourt.stations.commands import Commander
+
+
+class Obeyed(Struct, frozen=True, kw_only=True):
+    """Whether the station agreed, in its own word; it may still take a while, or never come to it."""
+
+    accepted: bool
+    status: str
+    command_id: str
+
+
+async def unlock(db: Pool, commander: Commander, actor: Actor, identity: str, *, evse: int, connector: int) -> Obeyed:
+    """Ask a station to release a plug (1.6 5.18, 2.0.1 F05). A session there ends by the station's own word.
+
+    Raises StationUnknown, and as `Commander.command`.
+    """
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.find_station_id(conn, actor.tenant_id, identity)
+        await audit(conn, actor, "unlock connector", f"station:{identity}", {"evse": evse, "connector": connector})
+    command = UnlockConnector(evse=evse, connector=connector)
+    answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor))
+    return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
+
+
+async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kind: ResetType) -> Obeyed:
+    """Ask a station to restart (1.6 5.14, 2.0.1 B11 and B12). Its gateway shows it restarting once it has agreed.
+
+    Raises StationUnknown, and as `Commander.command`.
+    """
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.find_station_id(conn, actor.tenant_id, identity)
+        await audit(conn, actor, "reset station", f"station:{identity}", {"type": kind.value})
+    answer, command_id = await commander.command(actor.tenant_id, identity, Reset(kind=kind), str(actor))
+    return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)

@@ -1,0 +1,51 @@
+"""What a station's answer to a call of ours tells of the station itself, whoever asked: a person, a feature, or
+somebody at the expert door."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.ocpp.frames import UNREADABLE
+from forecourt.stations.gateway.outbound import Ask, Reply
+
+#: CALLERROR codes by which a station says that it doesn't have an action (OCPP-J 1.6 4.2.3, 2.0.1 part 4 4.3).
+_LACKING: Final = frozenset(("NotImplemented", "NotSupported"))
+#: Actions whose status NotSupported means the action itself; elsewhere it means a key, a report or a monitor.
+_WHOLE: Final = frozenset(("SendLocalList", "SetChargingProfile", "UnlockConnector"))
+
+
+class _Status(Struct, frozen=True):
+    status: str = ""
+
+
+class _ResetAsked(Struct, frozen=True, rename="camel"):
+    evse_id: int | None = None
+
+
+_status = msgspec.json.Decoder(_Status).decode
+_reset_asked = msgspec.json.Decoder(_ResetAsked).decode
+
+
+def lacking(ask: Ask, reply: Reply) -> str | None:
+    """The word by which the station said that it doesn't have this action; None if it didn't."""
+    if reply.error_code is not None:
+        return reply.error_code if reply.error_code in _LACKING else None
+    if ask.action in _WHOLE and _said(reply) == "NotSupported":
+        return "NotSupported"
+    return None
+
+
+def restarts(ask: Ask, reply: Reply) -> bool:
+    """Whether the station agreed to restart now (1.6 5.14, 2.0.1 B12). One EVSE alone leaves the station connected, and
+    what is Scheduled comes nobody knows when."""
+    if ask.action != "Reset" or reply.error_code is not None or _said(reply) != "Accepted":
+        return False
+    return _reset_asked(ask.payload).evse_id is None
+
+
+def _said(reply: Reply) -> str:
+    try:
+        return _status(reply.payload).status
+    except UNREADABLE:
+        return ""
