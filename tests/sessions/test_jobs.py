@@ -17,7 +17,7 @@ from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
-from forecourt.sessions.review import QUIET
+from forecourt.sessions.review import QUIET, review
 from forecourt.stations import jobs as station_jobs
 from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
 from tests.conftest import Database
@@ -303,3 +303,24 @@ async def test_a_slow_reader_puts_housekeeping_off_and_does_not_stall_those_who_
         assert first in bench.partitions()
         bench.message(bench.clock.now())
     assert await bench.stations.tend_message_log() == [first]
+
+
+async def test_of_two_reviews_at_once_the_one_that_looked_last_writes_last(bench: Bench) -> None:
+    session_id = bench.session(1, "t1")
+    async with bench.sessions._tenants.tenant(1) as older:
+        await store.hold(older, session_id)
+        seen = await store.find_evidence(older, 1, session_id)
+        assert seen is not None
+        bench.rows("UPDATE sessions SET ended_at = now(), end_key = 1 WHERE session_id = %s RETURNING 1", session_id)
+        newer = asyncio.create_task(bench.sessions.review(tenant_id=1, subject=session_id))
+        await until_it_waits(bench, session_id)
+        await store.note(older, 1, session_id, review(seen))
+    await newer
+    assert bench.rows("SELECT notes FROM sessions WHERE session_id = %s", session_id) == [(["meter-missing"],)]
+
+
+async def until_it_waits(bench: Bench, session_id: str) -> None:
+    """Returns when somebody waits to review this session."""
+    async with asyncio.timeout(20):
+        while not bench.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            await asyncio.sleep(0.01)

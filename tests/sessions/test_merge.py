@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from forecourt.ocpp.neutral import TransactionAnswer, TransactionReport
-from forecourt.sessions.model import Session, plausible
+from forecourt.platform.clock import plausible
+from forecourt.sessions.model import Session
 from forecourt.stations.gateway.station import Station
 from tests.conftest import Database
 from tests.sessions.histories import Said, arrivals, histories_2x, histories_16, starts_16

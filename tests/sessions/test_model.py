@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from forecourt.ocpp.neutral import Step, Token, TransactionReport
+from forecourt.platform.clock import AHEAD, EARLIEST, plausible
 from forecourt.sessions.model import (
-    AHEAD,
-    EARLIEST,
     Session,
     billing_time,
     order_key,
-    plausible,
     start_fingerprint,
 )
 from tests.sessions.histories import NOON, Said, histories_2x, histories_16

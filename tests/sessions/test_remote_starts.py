@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access import Actor
+from forecourt.access.idempotency import OUTCOME_UNKNOWN
 from forecourt.app.worker_process import compose
-from forecourt.platform.bus import Bus
+from forecourt.platform.bus import Bus, BusDown
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool
+from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
@@ -24,7 +25,10 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.remote.model import EXPIRY_GRACE, INTERRUPTED, NO_SESSION_CAME, NOBODY_PLUGGED_IN, START_LIMIT
 from forecourt.sessions.remote.service import StartAnswered, remote_start, remote_stop
-from forecourt.stations.commands import CallInvalid, Commander, StationOffline, StationTimeout
+from forecourt.stations import service as stations
+from forecourt.stations import store as stations_store
+from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
+from forecourt.stations.errors import StationRetired
 from forecourt.stations.jobs import StationJobs
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
@@ -375,3 +379,74 @@ async def test_a_session_has_one_start_and_a_start_one_session_by_the_database_i
         stage.rig.admin.execute(
             "UPDATE remote_starts SET status = 'started', session_id = (SELECT session_id FROM sessions)"
         )
+
+
+async def test_a_start_that_was_never_sent_for_want_of_the_bus_is_linked_to_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.rig.register("CP1")
+    stage.rig.token("TAG1")
+    async with stage.station("CP1") as station:
+        with monkeypatch.context() as patched:
+            patched.setattr(Bus, "connected", property(lambda _: False))
+            with pytest.raises(BusDown):
+                await stage.start()
+        await station.call("StartTransaction", begin())
+        await stage.work()
+        [(status, *_)] = stage.starts()
+        assert status == "failed"
+
+
+async def test_a_2x_start_named_only_later_in_the_transaction_is_linked_at_once(stage: Stage) -> None:
+    await stage.rig.register("CP1")
+    stage.rig.token("TAG1")
+    async with stage.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, 0))
+        await stage.work()
+        asking = stage.start()
+        asked = await answer(station, {"status": "Accepted"})
+        await asking
+        named = event("Updated", 1, 0, info={"remoteStartId": asked[3]["remoteStartId"]})
+        await station.call("TransactionEvent", named)
+        await stage.work()
+        [(status, *_)] = stage.starts()
+        assert status == "started"
+
+
+async def test_a_call_whose_outcome_could_not_be_stored_is_of_unknown_outcome(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: Any) -> None:
+        raise DatabaseBusy
+
+    await stage.rig.register("CP1")
+    async with stage.station("CP1") as station:
+        monkeypatch.setattr(stations_store, "finish_command", busy)
+        asking = stage.start()
+        await answer(station, {"status": "Accepted"})
+        with pytest.raises(OutcomeUnrecorded) as unknown:
+            await asking
+    assert unknown.value.status in OUTCOME_UNKNOWN
+    assert not unknown.value.unsent
+
+
+async def test_a_retired_station_is_asked_nothing(stage: Stage) -> None:
+    await stage.rig.register("CP1")
+    async with stage.pool.tenant(stage.rig.tenant()) as conn:
+        await stations.retire_station(conn, stage.actor, "CP1")
+    with pytest.raises(StationRetired):
+        await stage.start()
+    assert stage.starts() == []
+
+
+async def test_retiring_a_station_forgets_every_password_that_is_open(stage: Stage) -> None:
+    await stage.rig.register("CP1")
+    [(command_id,)] = stage.rig.rows(
+        "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome, password_hash)"
+        " SELECT tenant_id, station_id, 'ChangeConfiguration', '{}', 'x', now(), 'timeout', 'y' FROM stations"
+        " RETURNING command_id::text"
+    )
+    async with stage.pool.tenant(stage.rig.tenant()) as conn:
+        assert not (await stations.retire_station(conn, stage.actor, "CP1")).has_password
+    stage.rig.admin.execute("SELECT stations_settle_password(%s::uuid, true)", (command_id,))
+    assert stage.rig.rows("SELECT password_hash FROM stations") == [(None,)]

@@ -339,7 +339,7 @@ async def test_a_retired_station_leaves_the_lists_and_frees_its_identity_for_any
     assert [each["message_id"] for each in await walk(client, f"{path}/messages")] == ["m1"]
     problem(await client.patch(path, json={"name": "x"}), 409, "station-retired")
     problem(await client.post(f"{path}/calls", json={"action": "Reset"}), 409, "station-retired")
-    problem(await client.post(f"{path}/start", json={"token": "A"}), 404, "station-unknown")
+    problem(await client.post(f"{path}/start", json={"token": "A"}), 409, "station-retired")
 
     await a_station(stranger, identity, name="Another's")
     assert (await client.get(path)).json() == retired

@@ -140,9 +140,10 @@ class Idempotent(ASGIMiddleware):
 
         try:
             await next_app(scope, receive, collect)
-        except BaseException:
+        except Exception:
             await self._keep(actor, key, None)
             raise
+        # One that is cancelled, as when the process is told to stop, leaves its key in flight: it may have been done.
         answer = Answer(status, headers, b"".join(parts))
         done = status < 400 or status in OUTCOME_UNKNOWN
         await self._keep(actor, key, answer if done and len(answer.body) <= MAX_ANSWER_BYTES else None)

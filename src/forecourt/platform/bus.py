@@ -47,6 +47,12 @@ class BusAway(ForecourtError):
     code = "bus-away"
 
 
+class BusDown(BusAway):
+    """The message bus can't be reached, so nothing was sent. It reconnects by itself; try again in a moment."""
+
+    unsent = True
+
+
 Handler = Callable[[str, bytes, str], Awaitable[None]]
 
 
@@ -119,7 +125,7 @@ class Bus:
         """Ask one listener. Raises NoResponders or BusAway at once, BusTimeout at the deadline."""
         if not self.connected:
             # The client would keep it and send it when the bus is back: long after the one who asked was told no.
-            raise BusAway
+            raise BusDown
         try:
             message = await self._client.request(subject, data, timeout=deadline_s)
         except nats.errors.NoRespondersError as fault:

@@ -1,8 +1,18 @@
 """The only place where the program asks what time it is, so that a test can say it instead."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
+
+#: A timestamp of somebody else's clock further ahead of its arrival than this is not believed.
+AHEAD = timedelta(minutes=5)
+#: Nor is one before any station of these protocols existed: what clocks show after a reset (1970, 2000, 2010).
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+
+
+def plausible(said: datetime, arrived: datetime) -> bool:
+    """Whether a station's timestamp is believed: not ahead of its arrival, not from a clock that was reset."""
+    return EARLIEST <= said <= arrived + AHEAD
 
 
 @runtime_checkable

@@ -35,6 +35,8 @@ MAX_BATCH_BYTES = 16 << 20
 PATIENT_WAIT_S = 0.2
 #: Writes nobody waits for that are kept while the database is away; beyond, new ones are dropped and counted.
 MAX_PATIENT = 50_000
+#: Bytes of them: whichever bound is met first.
+MAX_PATIENT_BYTES = 64 << 20
 #: One transaction's deadline; past it the connection is given up and the batch repeated on a new one.
 COMMIT_DEADLINE_S = 20.0
 CONNECT_DEADLINE_S = 5.0
@@ -128,6 +130,7 @@ class GroupCommit:
         self._quarantine = quarantine
         self._waiting: list[Write] = []
         self._patient = 0
+        self._patient_bytes = 0
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._connection: AsyncConnection[Any] | None = None
@@ -160,10 +163,11 @@ class GroupCommit:
 
     def submit_patiently(self, write: Write) -> None:
         """Store with the next batch, or within PATIENT_WAIT_S. For what no one is told about, the log above all."""
-        if self._patient >= MAX_PATIENT:
+        if self._patient >= MAX_PATIENT or self._patient_bytes >= MAX_PATIENT_BYTES:
             self.dropped += 1
             return
         self._patient += 1
+        self._patient_bytes += write.size
         self._waiting.append(write)
         if self._alarm is None and not self._wake.is_set():
             self._alarm = asyncio.get_running_loop().call_later(PATIENT_WAIT_S, self._wake.set)
@@ -207,6 +211,7 @@ class GroupCommit:
             size += write.size
         self._waiting = rest
         self._patient = 0 if not rest else min(self._patient, len(rest))
+        self._patient_bytes = 0 if not rest else min(self._patient_bytes, sum([write.size for write in rest]))
         return batch
 
     async def _store(self, batch: list[Write]) -> None:

@@ -64,6 +64,7 @@ class DatabaseBusy(ForecourtError):
 
     status = 503
     code = "database_busy"
+    unsent = True
 
 
 class DatabaseUnsafe(ForecourtError):

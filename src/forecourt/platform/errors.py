@@ -12,6 +12,8 @@ class ForecourtError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
+    #: Of what is sent to a station: this error says for certain that nothing was.
+    unsent: ClassVar[bool] = False
 
     def __init__(self, detail: str | None = None, **context: Any) -> None:
         self.detail = detail or self.default_message()

@@ -20,6 +20,7 @@ import structlog
 from msgspec import Struct
 from psycopg import AsyncConnection
 
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import SettingsError
@@ -62,9 +63,7 @@ async def write(conn: AsyncConnection[Any], tenant_id: int, letter: Letter) -> N
         "INSERT INTO letters (letter_id, tenant_id, recipient, subject, body) VALUES (%s, %s, %s, %s, %s)",
         (letter_id, tenant_id, letter.recipient, _one_line(letter.subject), letter.body[:MAX_BODY]),
     )
-    await conn.execute(
-        "INSERT INTO outbox (event, subject, tenant_id) VALUES (%s, %s, %s)", (WRITTEN, str(letter_id), tenant_id)
-    )
+    await outbox.write(conn, tenant_id, WRITTEN, str(letter_id))
 
 
 class MailJobs:

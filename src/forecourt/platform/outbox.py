@@ -2,6 +2,9 @@
 
 Rows are taken and jobs made in one transaction, so each row leads to its jobs exactly once; the job itself may run
 again after a crash and is idempotent. Several dispatchers share the work by SKIP LOCKED.
+
+An event that is written again before it was dispatched is merged into the row that stands. Merging holds the row until
+the writer's commit (`COALESCE`), or a dispatcher could take it, and the job look, before the writer's facts are there.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ import psycopg
 import structlog
 from procrastinate.tasks import Task
 from prometheus_client import Gauge
+from psycopg import AsyncConnection
 
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -30,6 +34,9 @@ _TAKE = """
         SELECT event, subject FROM outbox WHERE event = ANY(%s) ORDER BY written_at LIMIT %s FOR UPDATE SKIP LOCKED)
     RETURNING event, subject, tenant_id
     """
+
+#: How a row is written that may stand already; in one statement each (event, subject) may come once.
+COALESCE = "ON CONFLICT (event, subject) DO UPDATE SET written_at = outbox.written_at"
 
 #: What follows an event; each task is given `tenant_id` and `subject`. An event that nobody follows yet is listed with
 #: none, so that its rows don't pile up.
@@ -61,6 +68,14 @@ async def measure(pool: Pool, routes: Routes) -> None:
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.debug("the outbox can't be measured", fault=type(fault).__name__)
         await asyncio.sleep(MEASURE_EVERY_S)
+
+
+async def write(conn: AsyncConnection[Any], tenant_id: int, event: str, subject: str) -> None:
+    """Writes one event in the caller's transaction, which acts for that tenant."""
+    await conn.execute(
+        f"INSERT INTO outbox (event, subject, tenant_id) VALUES (%s, %s, %s) {COALESCE}",  # noqa: S608  a constant
+        (event, subject, tenant_id),
+    )
 
 
 async def dispatch_once(pool: Pool, routes: Routes) -> int:

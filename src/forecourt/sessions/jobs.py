@@ -27,6 +27,7 @@ class SessionJobs:
             sharing = await store.list_sharing(connection, tenant_id, subject)
         for session_id in (subject, *sharing):
             async with self._tenants.tenant(tenant_id) as connection:
+                await store.hold(connection, session_id)
                 evidence = await store.find_evidence(connection, tenant_id, session_id)
                 if evidence is not None:
                     await store.note(connection, tenant_id, session_id, review(evidence))

@@ -6,6 +6,7 @@ answer looks for it.
 """
 
 from forecourt.platform.commit import Lane
+from forecourt.platform.outbox import COALESCE
 from forecourt.sessions.model import Session
 
 #: (key column, value columns, winner). Row comparison of (key, first value) decides, as in the model.
@@ -106,13 +107,13 @@ STARTS = Lane(
         ) n
         WHERE s.station_id = n.station_id AND s.transaction_id = n.transaction_id AND s.heard_at < n.arrived_at
         """,
-        """
+        f"""
         INSERT INTO outbox (event, subject, tenant_id)
-        SELECT 'session.started', s.session_id::text, s.tenant_id
+        SELECT DISTINCT 'session.started', s.session_id::text, s.tenant_id
         FROM stage_starts n JOIN sessions s USING (station_id)
         WHERE s.start_fingerprint = n.fingerprint AND s.ended_at IS NULL
         ORDER BY 2
-        ON CONFLICT DO NOTHING
+        {COALESCE}
         """,
     ),
     # All that is known of it: a start may be said again when other gateways have heard more, its end even.
@@ -190,14 +191,14 @@ REPORTS = Lane(
         """,
         # What is said between start and end asks for a review only if it comes after one: behind the end, or of a
         # session that was closed from evidence and goes on.
-        """
+        f"""
         INSERT INTO outbox (event, subject, tenant_id)
-        SELECT CASE WHEN n.step = 0 OR s.over_at IS NULL THEN 'session.started' ELSE 'session.ended' END,
+        SELECT DISTINCT CASE WHEN n.step = 0 OR s.over_at IS NULL THEN 'session.started' ELSE 'session.ended' END,
             s.session_id::text, s.tenant_id
         FROM stage_reports n JOIN sessions s USING (station_id, transaction_id)
-        WHERE n.step <> 1 OR s.over_at IS NOT NULL OR 'end-missing' = ANY (s.notes)
+        WHERE n.step <> 1 OR s.over_at IS NOT NULL OR 'end-missing' = ANY (s.notes) OR n.remote_start_id IS NOT NULL
         ORDER BY 1, 2
-        ON CONFLICT DO NOTHING
+        {COALESCE}
         """,
     ),
 )

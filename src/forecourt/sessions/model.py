@@ -13,15 +13,11 @@ from msgspec.structs import replace
 
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp.neutral import Step, TransactionReport
+from forecourt.platform.clock import plausible
 
 #: Order keys of the facts not yet known, for smallest-wins and largest-wins.
 UNKNOWN_LEAST = 2**63 - 1
 UNKNOWN_MOST = -1
-
-#: A station's timestamp further ahead of the arrival than this is not believed.
-AHEAD = timedelta(minutes=5)
-#: Nor is one before any station of these protocols existed: what clocks show after a reset (1970, 2000, 2010).
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -36,11 +32,6 @@ def order_key(report: TransactionReport) -> int:
     """
     inner = report.seq if report.seq >= 0 else max(0, (report.at - _EPOCH) // _MILLISECOND)
     return (report.step << _STEP_SHIFT) + min(inner, _MOST_KEY)
-
-
-def plausible(said: datetime, arrived: datetime) -> bool:
-    """Whether a station's timestamp may bill: not ahead of its arrival, not from a clock that was reset."""
-    return EARLIEST <= said <= arrived + AHEAD
 
 
 def billing_time(said: datetime, arrived: datetime) -> tuple[datetime, bool]:

@@ -20,10 +20,11 @@ from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
+from forecourt.platform.clock import plausible
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
-from forecourt.sessions.model import Session, billing_time, order_key, plausible, start_fingerprint
+from forecourt.sessions.model import Session, billing_time, order_key, start_fingerprint
 from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.reports import StationReports

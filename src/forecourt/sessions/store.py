@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 from forecourt.ocpp.neutral import Location, Measurand, Phase
+from forecourt.platform import outbox
 from forecourt.sessions.review import QUIET, Evidence, Silence
 
 Connection = AsyncConnection[Any]
@@ -240,6 +241,11 @@ async def list_tenants_with_silence(conn: Connection) -> list[int]:
     return [tenant_id for (tenant_id,) in rows]
 
 
+async def hold(conn: Connection, session_id: str) -> None:
+    """Make others who review this session wait until the transaction ends: the one that looks last writes last."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"review {session_id}",))
+
+
 async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Evidence | None:
     """All that a review looks at."""
     cursor = conn.cursor(row_factory=class_row(Evidence))
@@ -342,10 +348,7 @@ async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) 
         (at, tenant_id, silent.session_id, silent.silence.heard_at),
     )
     if cursor.rowcount:
-        await conn.execute(
-            "INSERT INTO outbox (event, subject, tenant_id) VALUES ('session.ended', %s, %s) ON CONFLICT DO NOTHING",
-            (silent.session_id, tenant_id),
-        )
+        await outbox.write(conn, tenant_id, "session.ended", silent.session_id)
     return cursor.rowcount
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+import psycopg
 import structlog
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations import store
+from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
 from forecourt.stations.model import password_hash, password_taken, passwords_set_by
@@ -43,6 +45,7 @@ class StationUnknown(ForecourtError):
 
     status = 404
     code = "station-unknown"
+    unsent = True
 
 
 class StationOffline(ForecourtError):
@@ -50,6 +53,7 @@ class StationOffline(ForecourtError):
 
     status = 409
     code = "station-offline"
+    unsent = True
 
 
 class StationTimeout(ForecourtError):
@@ -66,6 +70,13 @@ class StationLost(ForecourtError):
     code = "station-lost"
 
 
+class OutcomeUnrecorded(ForecourtError):
+    """The call was sent, but what came of it was not stored. It may have been obeyed: look before you try again."""
+
+    status = 504
+    code = "outcome-unrecorded"
+
+
 class StationAnswerInvalid(ForecourtError):
     """The station answered in a way that can't be understood. It may have obeyed: look before you try again."""
 
@@ -78,6 +89,7 @@ class StationBusy(ForecourtError):
 
     status = 503
     code = "station-busy"
+    unsent = True
 
 
 class PasswordOpen(ForecourtError):
@@ -93,14 +105,17 @@ class CallInvalid(ForecourtError):
 
     status = 422
     code = "call-invalid"
+    unsent = True
 
 
 #: What may go wrong with any call, as routes list it.
 COMMAND_PROBLEMS: Final[list[type[ForecourtError]]] = [
     StationUnknown,
+    StationRetired,
     StationOffline,
     StationTimeout,
     StationLost,
+    OutcomeUnrecorded,
     StationAnswerInvalid,
     StationBusy,
     CallInvalid,
@@ -212,10 +227,13 @@ class Commander:
             answer = await self._carry(holder, request)
         except BusAway as away:
             answer = CallAnswer(error_code=away.code, description=away.detail)
-            await self._record(tenant_id, command_id, action, answer, None)
+            if not away.unsent:
+                await self._record_sent(tenant_id, command_id, action, answer, None)
+            else:
+                await self._record(tenant_id, command_id, action, answer, None)
             raise
         taken = _taken(action, answer) if passwords else None
-        await self._record(tenant_id, command_id, action, answer, taken)
+        await self._record_sent(tenant_id, command_id, action, answer, taken)
         if taken is not None:
             await self._tell_gateways()
         if answer.offline:
@@ -272,6 +290,15 @@ class Commander:
             return CallAnswer(timeout=True)
         return msgspec.json.decode(data, type=CallAnswer)
 
+    async def _record_sent(
+        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None
+    ) -> None:
+        """As `_record`, for what the station may have obeyed: a fault of ours must not read as if nothing was done."""
+        try:
+            await self._record(tenant_id, command_id, action, answer, taken)
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            raise OutcomeUnrecorded(command_id=command_id) from fault
+
     async def _record(
         self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None
     ) -> None:
@@ -287,9 +314,10 @@ class Commander:
         elif answer.payload:
             kept = journal.redact(action, answer.payload.encode()).decode()
         async with self._pool.tenant(tenant_id) as connection:
-            await store.finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
+            # A station's row is locked before a command's, as everywhere.
             if taken is not None:
                 await store.settle_password(connection, command_id, taken=taken)
+            await store.finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
 
 
 def _taken(action: str, answer: CallAnswer) -> bool | None:

@@ -20,10 +20,10 @@ class Obeyed(Struct, frozen=True, kw_only=True):
 async def unlock(db: Pool, commander: Commander, actor: Actor, identity: str, *, evse: int, connector: int) -> Obeyed:
     """Ask a station to release a plug (1.6 5.18, 2.0.1 F05). A session there ends by the station's own word.
 
-    Raises StationUnknown, and as `Commander.command`.
+    Raises StationUnknown, StationRetired, and as `Commander.command`.
     """
     async with db.tenant(actor.tenant_id) as conn:
-        await service.find_station_id(conn, actor.tenant_id, identity)
+        await service.check_in_service(conn, actor.tenant_id, identity)
         await audit(conn, actor, "unlock connector", f"station:{identity}", {"evse": evse, "connector": connector})
     command = UnlockConnector(evse=evse, connector=connector)
     answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor))
@@ -33,10 +33,10 @@ async def unlock(db: Pool, commander: Commander, actor: Actor, identity: str, *,
 async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kind: ResetType) -> Obeyed:
     """Ask a station to restart (1.6 5.14, 2.0.1 B11 and B12). Its gateway shows it restarting once it has agreed.
 
-    Raises StationUnknown, and as `Commander.command`.
+    Raises StationUnknown, StationRetired, and as `Commander.command`.
     """
     async with db.tenant(actor.tenant_id) as conn:
-        await service.find_station_id(conn, actor.tenant_id, identity)
+        await service.check_in_service(conn, actor.tenant_id, identity)
         await audit(conn, actor, "reset station", f"station:{identity}", {"type": kind.value})
     answer, command_id = await commander.command(actor.tenant_id, identity, Reset(kind=kind), str(actor))
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)

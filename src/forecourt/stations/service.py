@@ -186,6 +186,7 @@ async def retire_station(conn: Connection, actor: Actor, identity: str) -> Stati
     Once gateways have read it, the station is refused; its identity may be registered anew at once, by anybody.
     """
     if await store.lock_station(conn, actor.tenant_id, identity) is not None:
+        await store.forget_open_passwords(conn, actor.tenant_id, identity)
         await store.retire_station(conn, actor.tenant_id, identity)
         await audit(conn, actor, "retire station", f"station:{identity}")
     return await find_station(conn, actor.tenant_id, identity)

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from forecourt.platform.bus import Bus
+from forecourt.platform.database import DatabaseBusy
+from forecourt.stations.gateway import connection
+from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
 
@@ -238,3 +241,36 @@ async def test_a_certificate_that_nobody_can_sign_is_refused_each_time_and_nothi
         assert "currentTime" in await station.call("Heartbeat", {})
         assert station.asked == []
     assert rig.rows("SELECT count(*) FROM commands") == [(0,)]
+
+
+async def test_a_status_of_a_clock_that_was_reset_is_news_and_no_replay(rig: Rig) -> None:
+    await rig.register("CP1")
+    async with rig.station("CP1", "ocpp1.6") as station:
+        await station.call("StatusNotification", status("Available", 0))
+        faulted = status("Faulted", 0) | {"timestamp": "2000-01-01T00:00:10Z", "errorCode": "GroundFailure"}
+        await station.call("StatusNotification", faulted)
+        assert rig.rows("SELECT state FROM connectors") == [("Faulted",)]
+
+
+async def test_a_gateway_that_could_not_read_the_registry_does_not_say_that_it_has(
+    rig: Rig, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(**_: Any) -> None:
+        raise DatabaseBusy
+
+    monkeypatch.setattr(rig.gateway, "_read_roster", away)
+    assert await bus.request_all(REFRESH_SUBJECT, b"", 1, 0.5) == []
+    monkeypatch.undo()
+    assert len(await bus.request_all(REFRESH_SUBJECT, b"", 1, 20.0)) == 1
+
+
+async def test_answers_to_no_call_can_not_fill_the_log(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_STRAYS", 3)
+    await rig.register("CP1")
+    async with rig.station("CP1", "ocpp1.6") as station:
+        for number in range(10):
+            await station.link.send(f'[3,"stray-{number}",{{}}]')
+        # Stored with its commit, and everything before it.
+        await station.call("StatusNotification", status("Available", 0))
+    kept = rig.rows("SELECT message_id FROM messages WHERE deviations = 'answers no call' ORDER BY number")
+    assert kept == [("stray-0",), ("stray-1",), ("stray-2",)]

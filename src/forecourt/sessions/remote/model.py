@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from forecourt.ocpp.neutral import CommandAnswer
 from forecourt.platform.errors import ForecourtError
-from forecourt.stations.commands import CallInvalid, StationBusy, StationOffline
 
 #: How long after a station's answer its session may come. What a station waits for a plug (1.6 ConnectionTimeOut, 2.x
 #: EVConnectionTimeOut) is not known here; 60 to 120 s are usual.
@@ -51,5 +50,4 @@ def of_answer(answer: CommandAnswer, now: datetime) -> Settlement:
 
 def of_failure(fault: ForecourtError, now: datetime) -> Settlement:
     """By what kept the answer away. What was surely not sent can't start; else the station may have obeyed."""
-    unsent = isinstance(fault, CallInvalid | StationBusy | StationOffline)
-    return Settlement(status=Status.FAILED, reason=fault.detail, expires_at=None if unsent else now + START_LIMIT)
+    return Settlement(status=Status.FAILED, reason=fault.detail, expires_at=None if fault.unsent else now + START_LIMIT)

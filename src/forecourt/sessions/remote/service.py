@@ -82,6 +82,7 @@ class _Request(Struct, frozen=True, kw_only=True):
 async def _request(db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None) -> _Request:
     tenant_id, now = actor.tenant_id, clock.now()
     async with db.tenant(tenant_id) as conn:
+        await stations.check_in_service(conn, tenant_id, identity)
         station_id = await stations.find_station_id(conn, tenant_id, identity)
         try:
             known = await drivers.find_token(conn, tenant_id, token_uid)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform import outbox
 from forecourt.sessions.remote.model import CLOCK_BEHIND, Settlement, Status
 
 Connection = AsyncConnection[Any]
@@ -178,10 +179,7 @@ async def give_up(
 
 async def announce(conn: Connection, tenant_id: int, event: str, request_id: UUID) -> None:
     """Tell others through the outbox."""
-    await conn.execute(
-        "INSERT INTO outbox (event, subject, tenant_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (event, str(request_id), tenant_id),
-    )
+    await outbox.write(conn, tenant_id, event, str(request_id))
 
 
 async def list_tenants_with_due(conn: Connection, before: datetime) -> list[int]:

@@ -316,7 +316,7 @@ def _shown(
     unsupported = [each for each in unsupported_of_all if each.station_id == row.station_id]
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
-    speaking = [each.shown_state for each in connectors if each.evse > 0 or each.state == "Faulted"]
+    speaking = [each.shown_state for each in connectors if each.connector > 0 or each.state == "Faulted"]
     return Station(
         **{
             **values,

@@ -15,7 +15,6 @@ from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, Nex
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, Refused, StationUnknown
-from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway.journal import redact
 from forecourt.stations.store import CommandRow, MessageRow
 
@@ -148,7 +147,7 @@ async def list_commands(
     "/stations/{station:str}/calls",
     opt={
         "verb": Verb.CALL,
-        "problems": [*COMMAND_PROBLEMS, StationRetired, PasswordOpen],
+        "problems": [*COMMAND_PROBLEMS, PasswordOpen],
     },
     status_code=200,
     summary="Send a station any OCPP call",

@@ -1,13 +1,20 @@
 """What a station's answer to a call of ours tells of the station itself, whoever asked: a person, a feature, or
 somebody at the expert door."""
 
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from forecourt.ocpp.frames import UNREADABLE
+from forecourt.platform import packrow
+from forecourt.platform.commit import Write
+from forecourt.stations.gateway import journal
+from forecourt.stations.gateway.lanes import LATE_ANSWERS, PASSWORDS
 from forecourt.stations.gateway.outbound import Ask, Reply
+from forecourt.stations.model import password_taken, passwords_set_by
 
 #: CALLERROR codes by which a station says that it doesn't have an action (OCPP-J 1.6 4.2.3, 2.0.1 part 4 4.3).
 _LACKING: Final = frozenset(("NotImplemented", "NotSupported"))
@@ -49,3 +56,20 @@ def _said(reply: Reply) -> str:
         return _status(reply.payload).status
     except UNREADABLE:
         return ""
+
+
+def keep_late(write: Write, command_id: UUID, ask: Ask, kept: bytes, reply: Reply, at: datetime) -> bool:
+    """Put what came after the one who asked had stopped waiting into a write; whether it settles a password."""
+    kept = journal.redact(ask.action, kept)
+    write.add(LATE_ANSWERS.name, packrow.row(packrow.uuid(command_id), packrow.raw(kept), packrow.timestamp(at)))
+    if not passwords_set_by(ask.action, ask.payload):
+        return False
+    taken = False if reply.error_code is not None else password_taken(ask.action, reply.payload)
+    if taken is not None:
+        settle_password(write, command_id, taken=taken)
+    return taken is not None
+
+
+def settle_password(write: Write, command_id: UUID, *, taken: bool) -> None:
+    """Say of the password that a command gave to a station whether the station has it."""
+    write.add(PASSWORDS.name, packrow.row(packrow.uuid(command_id), packrow.boolean(taken)))

@@ -17,17 +17,18 @@ from forecourt.ocpp.protocol import Protocol as Dialect
 from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
-from forecourt.stations.gateway import journal
+from forecourt.stations.gateway import answers, journal
 from forecourt.stations.gateway.inbound import Inbound
-from forecourt.stations.gateway.lanes import LATE_ANSWERS, LINKS, PASSWORDS, SIGHTINGS, UNLINKS
+from forecourt.stations.gateway.lanes import LINKS, PASSWORDS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.station import Station
-from forecourt.stations.model import password_taken, passwords_set_by
 
 #: Frames that wait behind the one in work; past this the socket is not read until half are done.
 MAX_QUEUED = 64
 MAX_QUEUED_BYTES = 1 << 20
+#: Answers to no call of ours that are written into the log, of one connection.
+MAX_STRAYS = 100
 #: Characters of an action's name that the log keeps; those of the protocol are shorter.
 MAX_ACTION = 64
 #: What a station may send before it is accepted (2.0.1 B02.FR.09): its boot, and what it was asked for.
@@ -97,6 +98,7 @@ class Connection:
         "_queue",
         "_queued",
         "_socket",
+        "_strays",
         "_triggered",
         "_working",
         "closed",
@@ -114,6 +116,7 @@ class Connection:
         self._asks: CallLine | None = None
         self._triggered: set[str] | None = None
         self._queued = 0
+        self._strays = 0
         self._paused = False
         self._working = True
         #: Linking is work too: a socket whose link never comes is given up like any that waits too long.
@@ -147,7 +150,7 @@ class Connection:
         )
         write.done = self._linked
         if proves is not None:
-            self._settle(write, proves, taken=True)
+            answers.settle_password(write, proves, taken=True)
         gateway.commit.submit(write)
 
     def _linked(self, write: Write, outcome: Outcome) -> None:
@@ -234,7 +237,12 @@ class Connection:
             self._enqueue(raw)
         else:
             self._working = True
-            self._gateway.take(self, raw)
+            self._take(raw)
+
+    def _take(self, raw: bytes) -> None:
+        # From now on, or whoever looks between here and the commit would take it to have waited since the last one.
+        self.working_since = self._gateway.clock.monotonic()
+        self._gateway.take(self, raw)
 
     def _enqueue(self, raw: bytes) -> None:
         if self._queue is None:
@@ -253,7 +261,7 @@ class Connection:
             return
         raw = queue.popleft()
         self._queued -= len(raw)
-        self._gateway.take(self, raw)
+        self._take(raw)
         if self._paused and len(queue) <= MAX_QUEUED // 2 and self._queued <= MAX_QUEUED_BYTES // 2:
             self._paused = False
             self._socket.resume()
@@ -362,6 +370,8 @@ class Connection:
         if reply.error_code is not None:
             kept = _encode({"code": reply.error_code, "description": reply.description})
         note = () if ask is not None and not late else ("late" if late else "answers no call",)
+        if ask is None and not self._may_stray():
+            return
         self.log(kind, message_id, action, kept, inbound=True, deviations=note)
         if ask is None or self._asks is None:
             return
@@ -371,6 +381,11 @@ class Connection:
         elif not ask.future.done():
             ask.future.set_result(reply)
         self._asks.proceed()
+
+    def _may_stray(self) -> bool:
+        """Whether an answer that nobody waits for is still written down: a station could fill everybody's log."""
+        self._strays += 1
+        return self._strays <= MAX_STRAYS
 
     def _learn(self, ask: Ask, reply: Reply) -> None:
         inbound = Inbound(self.station, self._gateway.clock.now(), Write())
@@ -382,19 +397,10 @@ class Connection:
         if ask.command_id is None:
             return
         write = Write()
-        command_id, at = UUID(ask.command_id), self._gateway.clock.now()
-        kept = journal.redact(ask.action, kept)
-        write.add(LATE_ANSWERS.name, packrow.row(packrow.uuid(command_id), packrow.raw(kept), packrow.timestamp(at)))
-        if passwords_set_by(ask.action, ask.payload):
-            taken = False if reply.error_code is not None else password_taken(ask.action, reply.payload)
-            if taken is not None:
-                self._settle(write, command_id, taken=taken)
-                write.done = self._gateway.passwords_changed
-        self._gateway.commit.submit_patiently(write)
-
-    @staticmethod
-    def _settle(write: Write, command_id: UUID, *, taken: bool) -> None:
-        write.add(PASSWORDS.name, packrow.row(packrow.uuid(command_id), packrow.boolean(taken)))
+        if answers.keep_late(write, UUID(ask.command_id), ask, kept, reply, self._gateway.clock.now()):
+            write.done = self._gateway.passwords_changed
+        # It can't be had again, so it is not for the log's way, which drops when the database is away for long.
+        self._gateway.commit.submit(write)
 
     def log(
         self, kind: int, message_id: str, action: str | None, payload: bytes, *, inbound: bool, deviations: Any = ()

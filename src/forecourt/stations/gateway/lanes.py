@@ -1,6 +1,7 @@
 """The SQL by which a gateway stores what stations say of themselves: sockets, boots, connector states, messages."""
 
 from forecourt.platform.commit import Lane
+from forecourt.platform.outbox import COALESCE
 
 #: A station that is back sooner than this was not away.
 LEAST_GAP_S = 1
@@ -160,13 +161,13 @@ STATES = Lane(
     ),
     merge=(
         # A car that was expected, or had come, and did not charge. Asked before the upsert forgets what was known.
-        """
+        f"""
         INSERT INTO outbox (event, subject, tenant_id)
         SELECT DISTINCT 'connector.freed', concat(n.station_id, '.', n.evse), n.tenant_id
         FROM stage_states n JOIN connectors c USING (station_id, evse, connector)
         WHERE c.state = 'Preparing' AND n.state = 'Available' AND n.state_at >= c.state_at
         ORDER BY 2
-        ON CONFLICT DO NOTHING
+        {COALESCE}
         """,
         """
         INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
@@ -263,7 +264,8 @@ LANES = (
     STATES,
     ACTIVITIES,
     MESSAGES,
-    LATE_ANSWERS,
+    # A station's row is locked before a command's, as everywhere.
     PASSWORDS,
+    LATE_ANSWERS,
     UNSUPPORTED,
 )

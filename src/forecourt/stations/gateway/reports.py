@@ -6,7 +6,7 @@ from typing import Any
 
 from forecourt.ocpp import neutral
 from forecourt.platform import packrow
-from forecourt.platform.clock import Clock
+from forecourt.platform.clock import Clock, plausible
 from forecourt.platform.live import LiveFeed
 from forecourt.stations.gateway.answers import lacking, restarts
 from forecourt.stations.gateway.inbound import Decide, Inbound
@@ -65,9 +65,11 @@ class StationReports:
         return lambda: neutral.HeartbeatAnswer(now=self._clock.now())
 
     def status(self, inbound: Inbound, report: neutral.ConnectorStatus) -> Decide:
-        """Keep a connector's state as of the station's time, or of the arrival where that lies ahead or is missing."""
+        """Keep a connector's state as of the station's time, or of the arrival where that is missing, ahead, or of a
+        clock that was reset: such a status is new, and must not be taken for a replayed one."""
         station, arrived = inbound.station, inbound.arrived
-        at = arrived if report.at is None else min(report.at, arrived)
+        believed = report.at is not None and plausible(report.at, arrived)
+        at = min(report.at, arrived) if report.at is not None and believed else arrived
         inbound.write.add(
             STATES.name,
             packrow.row(

@@ -253,8 +253,8 @@ class Gateway:
             connection.supersede()
 
     async def _on_refresh(self, _: str, data: bytes, reply: str) -> None:
-        await self._refresh()
-        if reply:
+        # A gateway that could not read must not say that it has: whoever changed a password relies on it.
+        if await self._refresh() and reply:
             await self._publish(reply, self.gateway_id.encode())
 
     # -- keeping
