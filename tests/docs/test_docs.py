@@ -20,6 +20,7 @@ import forecourt.access.api
 import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.webhooks.api
 from forecourt.app.openapi import document
 from forecourt.cli import app as cli
 from forecourt.ocpp.deviations import Deviation
@@ -131,9 +132,15 @@ def test_every_route_is_listed_with_its_roles_and_no_other() -> None:
 
 
 def routes() -> dict[tuple[str, str], str]:
-    rooms = (forecourt.access.api, forecourt.drivers.api, forecourt.stations.api, forecourt.sessions.api)
+    rooms = (
+        forecourt.access.api,
+        forecourt.drivers.api,
+        forecourt.stations.api,
+        forecourt.sessions.api,
+        forecourt.webhooks.api,
+    )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key")
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks")
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from forecourt.app.telling import DESCRIBE
 from forecourt.app.worker_process import compose
 from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
@@ -20,6 +21,7 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.review import QUIET, review
 from forecourt.stations import jobs as station_jobs
 from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
+from forecourt.webhooks.jobs import WebhookJobs
 from tests.conftest import Database
 from tests.support import FakeClock
 
@@ -36,7 +38,8 @@ class Bench:
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
-        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail)
+        webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, "http://console")
+        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail, webhooks)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from forecourt.access import Actor
 from forecourt.access.idempotency import OUTCOME_UNKNOWN
+from forecourt.app.telling import DESCRIBE
 from forecourt.app.worker_process import compose
 from forecourt.platform.bus import Bus, BusDown
 from forecourt.platform.clock import SystemClock
@@ -30,6 +31,7 @@ from forecourt.stations import store as stations_store
 from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.jobs import StationJobs
+from forecourt.webhooks.jobs import WebhookJobs
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event
@@ -51,7 +53,8 @@ class Stage:
         stations = StationJobs(worker, self.clock)
         sessions = SessionJobs(worker, pool, self.clock)
         mail = MailJobs(worker, FolderPost(Path("never-made"), "forecourt@example.com", self.clock))
-        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail)
+        webhooks = WebhookJobs(worker, pool, self.clock, DESCRIBE, "http://console")
+        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail, webhooks)
 
     @property
     def actor(self) -> Actor:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.stations.pages
+import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
 from forecourt.access.model import Verb
 from forecourt.platform.bus import Bus
@@ -17,11 +18,16 @@ from forecourt.platform.settings import Settings
 from forecourt.sessions.live import LiveSessions
 from forecourt.stations.live import LiveStations
 from forecourt.ui.assets import Assets, assets_route
+from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub, Value
 from forecourt.ui.shell import Connection, NavItem, Shell
 from forecourt.ui.socket import live_route
+from forecourt.webhooks.service import Webhooks
 
-NAVIGATION = (NavItem(key="stations", label="Stations", href="/stations"),)
+NAVIGATION = (
+    NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
+)
 
 
 class Screens(Struct, frozen=True, kw_only=True):
@@ -34,7 +40,11 @@ class Screens(Struct, frozen=True, kw_only=True):
 def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access) -> Screens:
     """Everything people see. Raises AssetsMissing where the web assets are not built."""
     assets = Assets.load()
-    templates = {"access": forecourt.access.pages.TEMPLATES_DIR, "stations": forecourt.stations.pages.TEMPLATES_DIR}
+    templates = {
+        "access": forecourt.access.pages.TEMPLATES_DIR,
+        "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
+        "stations": forecourt.stations.pages.TEMPLATES_DIR,
+    }
     shell = Shell(assets=assets, templates=templates, navigation=NAVIGATION, clock=clock)
     stations, sessions = LiveStations(db), LiveSessions(db)
     snapshots = [stations.snapshot, sessions.snapshot]
@@ -63,6 +73,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             snapshots=snapshots,
             totals=totals,
             ocpp_port=settings.ocpp_port,
+        ),
+        *forecourt.webhooks.pages.webhook_pages(
+            shell, db, clock, Webhooks(settings.secret(), clock, private=settings.webhooks_private)
         ),
     ]
     return Screens(shell=shell, routes=routes)

@@ -13,6 +13,7 @@ import forecourt.access.api
 import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.webhooks.api
 from forecourt.access import Access, guard
 from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
@@ -28,6 +29,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
 from forecourt.ui.shell import Shell
+from forecourt.webhooks.service import Webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
     }
     api = Router(
         "/api/v1",
@@ -75,6 +78,7 @@ def create_app(
             forecourt.drivers.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
+            forecourt.webhooks.api.routes,
         ],
         guards=[known_parameters_only],
     )

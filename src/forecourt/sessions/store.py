@@ -19,6 +19,8 @@ Connection = AsyncConnection[Any]
 MAX_SILENT = 1_000
 #: Sessions looked at again because they share an EVSE with a reviewed one.
 MAX_SHARING = 100
+#: Running sessions of one tenant that programs outside hear of in one minute.
+MAX_TOLD = 2_000
 #: Before the place of every session.
 FIRST_PLACE = (-1, "")
 
@@ -349,6 +351,18 @@ async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) 
     )
     if cursor.rowcount:
         await outbox.write(conn, tenant_id, "session.ended", silent.session_id)
+    return cursor.rowcount
+
+
+async def tell_updated(conn: Connection, tenant_id: int, since: datetime) -> int:
+    """Puts running sessions heard since then into the outbox, those first that were silent longest, MAX_TOLD at the
+    most; how many."""
+    cursor = await conn.execute(
+        "INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.updated', s.session_id::text, s.tenant_id"
+        " FROM sessions s WHERE s.tenant_id = %s AND s.over_at IS NULL AND s.heard_at >= %s"
+        f" ORDER BY s.heard_at LIMIT %s {outbox.COALESCE}",
+        (tenant_id, since, MAX_TOLD),
+    )
     return cursor.rowcount
 
 

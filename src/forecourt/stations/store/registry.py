@@ -288,6 +288,15 @@ async def retire_station(conn: Connection, tenant_id: int, identity: str) -> Non
     )
 
 
+async def find_identity(conn: Connection, tenant_id: int, station_id: int) -> str | None:
+    """The identity of the station of this number; None for one that was retired or never was."""
+    cursor = await conn.execute(
+        "SELECT identity FROM stations WHERE tenant_id = %s AND station_id = %s", (tenant_id, station_id)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple[int, bool] | None:
     """Holds a station in service until the transaction ends; its security profile and whether it has a password."""
     cursor = await conn.execute(
