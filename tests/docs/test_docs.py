@@ -18,6 +18,7 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.drivers.api
+import forecourt.drivers.outside.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -135,12 +136,13 @@ def routes() -> dict[tuple[str, str], str]:
     rooms = (
         forecourt.access.api,
         forecourt.drivers.api,
+        forecourt.drivers.outside.api,
         forecourt.stations.api,
         forecourt.sessions.api,
         forecourt.webhooks.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks")
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks")
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
 import forecourt.drivers.api
+import forecourt.drivers.outside.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -22,6 +23,7 @@ from forecourt.app.edge import Edge
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
 from forecourt.app.slashes import Slashes
+from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -69,6 +71,7 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
     }
     api = Router(
@@ -76,6 +79,7 @@ def create_app(
         route_handlers=[
             forecourt.access.api.routes,
             forecourt.drivers.api.routes,
+            forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
             forecourt.webhooks.api.routes,

@@ -15,16 +15,21 @@ from prometheus_client import Counter
 
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
+from forecourt.drivers.outside.authorizer import OutsideAuthorizer
+from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool, wait_until_safe
+from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import WRITTEN, MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
 from forecourt.webhooks.model import Kind
@@ -51,8 +56,8 @@ JOBS = Counter(
 
 def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
-    if settings.database_url is None:
-        raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
+    if settings.database_url is None or settings.nats_url is None:
+        raise SettingsError("The worker needs FORECOURT_DATABASE_URL and FORECOURT_NATS_URL, or use `forecourt up`.")
     uvloop.run(serve(settings))
 
 
@@ -60,8 +65,10 @@ async def serve(settings: Settings) -> None:
     """Start, work, stop."""
     url = settings.database_url
     assert url is not None
+    assert settings.nats_url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
+    bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     async with (
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
@@ -75,9 +82,13 @@ async def serve(settings: Settings) -> None:
         mail = MailJobs(pool, post_of(settings, SystemClock()))
         sessions = SessionJobs(pool, tenants, SystemClock())
         remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
-        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks)
+        authorizer = OutsideAuthorizer(outward, settings.secret(), clock)
+        decisions = OutsideDecisions(pool, tenants, authorizer, clock)
+        outside = OutsideJobs(tenants, decisions, Commander(tenants, bus, clock, secret_key=settings.secret()))
+        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
+    await bus.close()
 
 
 async def _until(
@@ -155,6 +166,8 @@ def compose(
     remote_starts: RemoteStartJobs,
     mail: MailJobs,
     webhooks: WebhookJobs,
+    decisions: OutsideDecisions,
+    outside: OutsideJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -181,6 +194,9 @@ def compose(
         since = datetime.fromtimestamp(timestamp, UTC) - timedelta(minutes=1)
         await sessions.tell_updates(await webhooks.following(Kind.SESSION_UPDATED), since)
 
+    async def tidy_decisions(timestamp: int) -> None:
+        await decisions.tidy()
+
     async def tidy_webhooks(timestamp: int) -> None:
         await webhooks.tidy()
 
@@ -190,6 +206,7 @@ def compose(
 
     review = task("sessions.review", sessions.review, retry=RETRY)
     link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
+    check = task("sessions.check_outside", outside.check_session, retry=RETRY)
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
@@ -199,8 +216,9 @@ def compose(
     app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
     app.periodic(cron="* * * * *")(task("sessions.tell_updates", tell_updates))
     app.periodic(cron="43 * * * *")(task("webhooks.tidy", tidy_webhooks))
+    app.periodic(cron="53 * * * *")(task("drivers.tidy_decisions", tidy_decisions))
     routes: dict[str, tuple[Any, ...]] = {
-        "session.started": (link, review),
+        "session.started": (link, check, review),
         "session.ended": (review,),
         "connector.freed": (expire,),
         LINKED: (),

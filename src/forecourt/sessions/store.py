@@ -137,6 +137,15 @@ class OrphanRow(Struct, frozen=True, kw_only=True):
     reviewed_at: datetime | None
 
 
+class Started(Struct, frozen=True, kw_only=True):
+    """What a running session was started with."""
+
+    station: str
+    transaction_id: str
+    token_uid: str | None
+    token_type: str | None
+
+
 class Silent(Struct, frozen=True, kw_only=True):
     """An open session of which nothing was heard for QUIET; `place` is its station and transaction."""
 
@@ -235,6 +244,18 @@ async def review_orphan(conn: Connection, tenant_id: int, number: int) -> bool:
         (tenant_id, number),
     )
     return cursor.rowcount == 1
+
+
+async def find_started(conn: Connection, tenant_id: int, session_id: str) -> Started | None:
+    """What a running session was started with; None if it is over."""
+    cursor = conn.cursor(row_factory=class_row(Started))
+    await cursor.execute(
+        "SELECT t.identity AS station, s.transaction_id, s.token_uid, s.token_type FROM sessions s"
+        " JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id"
+        " WHERE s.tenant_id = %s AND s.session_id = %s AND s.over_at IS NULL",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
 
 
 async def list_tenants_with_silence(conn: Connection) -> list[int]:
