@@ -142,7 +142,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.webhooks.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks")
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams")
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():

@@ -6,6 +6,7 @@ That is who may ask, which problems a route answers with, and what msgspec accep
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from inspect import isclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -136,6 +137,8 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     annotation = handler.parsed_fn_signature.return_type.annotation
     if get_origin(annotation) is Response:
         annotation = get_args(annotation)[0]
+    if isclass(annotation) and issubclass(annotation, Response):
+        return ()
     if get_origin(annotation) in (Union, UnionType):
         return get_args(annotation)
     return () if annotation is type(None) else (annotation,)
@@ -165,9 +168,13 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         problems += [IdempotencyKeyInvalid, RequestInFlight, IdempotencyKeyReused]
     responses = operation["responses"]
+    if "stream" in handler.opt:
+        responses["200"]["content"] = {
+            "text/event-stream": {"schema": {"type": "string"}, "example": handler.opt["stream"]}
+        }
     responses.pop("400", None)
     for answer in responses.values():
-        for content in answer.get("content", {}).values():
+        for content in () if "stream" in handler.opt else answer.get("content", {}).values():
             parts = [schema_of[body] for body in _answers(handler)]
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
     if handler.opt.get("etag"):

@@ -14,6 +14,7 @@ from forecourt.stations.api.registry import (
     retire_station,
 )
 from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
+from forecourt.stations.api.stream import stream
 from forecourt.stations.api.traffic import call_station, list_commands, list_messages
 
 routes = Router(
@@ -29,6 +30,7 @@ routes = Router(
         retire_station,
         find_station,
         list_stations,
+        stream,
         show_availability,
         list_messages,
         call_station,
