@@ -27,8 +27,9 @@ from forecourt.access.idempotency import (
     RequestInFlight,
 )
 from forecourt.access.model import roles_for
+from forecourt.app.examples import Examples
 from forecourt.app.parameters import ParameterUnknown
-from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid
+from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid, of_status
 from forecourt.platform.errors import ForecourtError
 
 DESCRIPTION = (
@@ -90,8 +91,10 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
         if method.lower() in made["paths"][route.path_format]
     ]
     schema_of, schemas = _schemas([handler for _, handler in operations])
+    examples = Examples(schemas)
     for operation, handler in operations:
         _complete(operation, handler, schema_of)
+        _exemplify(operation, examples)
     made["components"] = {
         "schemas": schemas,
         "responses": {
@@ -193,10 +196,21 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     responses["default"] = {"$ref": "#/components/responses/Problem"}
 
 
+def _exemplify(operation: dict[str, Any], examples: Examples) -> None:
+    """Gives an example to each body that goes in or out and has none; problems have theirs."""
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for each in (*bodies, *operation["responses"].values()):
+        for content in each.get("content", {}).values():
+            if "example" not in content and "examples" not in content:
+                content["example"] = examples.of(content["schema"])
+
+
 def _problem_response(status: int, problems: Sequence[type[ForecourtError]]) -> dict[str, Any]:
     texts = [f"`{problem.code}`: {problem.default_message()}" for problem in problems] or [HTTPStatus(status).phrase]
     content: dict[str, Any] = {"schema": {"$ref": _REF + "Problem"}}
-    if problems:
+    if not problems:
+        content["example"] = {**of_status(status), "request_id": "4f1c0a7be2d95630"}
+    else:
         content["examples"] = {
             problem.code: {"value": {**problem().problem(), "request_id": "4f1c0a7be2d95630"}} for problem in problems
         }
