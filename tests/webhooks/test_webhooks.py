@@ -54,6 +54,7 @@ async def test_a_changed_token_is_told_as_the_api_shows_it_signed_by_the_standar
     [delivery] = await walk(client, f"/api/v1/webhooks/{webhook_id}/deliveries")
     assert (delivery["state"], delivery["status"], delivery["attempts"]) == ("delivered", 204, 1)
     assert delivery["event"] == headers["webhook-id"]
+    assert delivery["subject"] == "04AB"
     await client.delete(f"/api/v1/tokens/{CARD['uid']}")
     await works.work()
     assert json.loads(receiver.got[1][1])["data"] == {"uid": "04AB", "deleted": True}

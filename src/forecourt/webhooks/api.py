@@ -117,7 +117,9 @@ class Delivery(Struct, frozen=True, kw_only=True):
     id: int
     event: Annotated[UUID, Meta(description="Sent as `webhook-id`; the same at every try.")]
     kind: Annotated[str, Meta(examples=["session.started"])]
-    subject: Annotated[str, Meta(description="What it is about, as the API names it or as it is numbered inside.")]
+    subject: Annotated[
+        str, Meta(description="What it is about: the id of a session, a station or an incident, the uid of a token.")
+    ]
     at: Annotated[datetime, Meta(description="When it was told.")]
     state: Annotated[State, Meta(description="`held`: the webhook is paused.")]
     test: bool

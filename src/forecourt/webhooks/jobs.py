@@ -9,7 +9,7 @@ import structlog
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.webhooks import service, store
-from forecourt.webhooks.model import KEEP, KEEP_UPDATES, TEST, Describe, Kind, event_id
+from forecourt.webhooks.model import KEEP, KEEP_UPDATES, TEST, Describe, Kind, event_id, named
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class WebhookJobs:
             name = event_id(kind, subject, msgspec.json.encode(data))
             body = service.envelope(kind, now, data).decode()
             if not await store.insert_event(
-                conn, tenant_id, event_id=name, kind=kind, subject=subject, at=now, body=body
+                conn, tenant_id, event_id=name, kind=kind, subject=named(data, subject), at=now, body=body
             ):
                 return
             for row in followers:

@@ -98,6 +98,11 @@ def event_id(kind: str, subject: str, data: bytes) -> UUID:
     return uuid5(_NAMESPACE, f"{kind}\n{subject}\n{said}")
 
 
+def named(data: Any, subject: str) -> str:
+    """What an event is about, as the API names it: by `id` or `uid`."""
+    return str(getattr(data, "id", None) or getattr(data, "uid", None) or subject)
+
+
 def retry_after(tries: int) -> timedelta | None:
     """How long to wait after so many failed tries, at least one; None when that was the last."""
     return RETRY_AFTER[tries - 1] if tries <= len(RETRY_AFTER) else None
