@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -18,8 +19,10 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.drivers.api
+import forecourt.drivers.outside.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.webhooks.api
 from forecourt.app.openapi import document
 from forecourt.cli import app as cli
 from forecourt.ocpp.deviations import Deviation
@@ -131,9 +134,16 @@ def test_every_route_is_listed_with_its_roles_and_no_other() -> None:
 
 
 def routes() -> dict[tuple[str, str], str]:
-    rooms = (forecourt.access.api, forecourt.drivers.api, forecourt.stations.api, forecourt.sessions.api)
+    rooms = (
+        forecourt.access.api,
+        forecourt.drivers.api,
+        forecourt.drivers.outside.api,
+        forecourt.stations.api,
+        forecourt.sessions.api,
+        forecourt.webhooks.api,
+    )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key")
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams")
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():
@@ -148,13 +158,29 @@ def routes() -> dict[tuple[str, str], str]:
 
 def test_every_command_and_option_is_listed() -> None:
     text = reference("cli")
-    named = set(re.findall(r"`forecourt ([a-z]+)", text))
-    assert named == {
-        command.name or command.callback.__name__ for command in cli.registered_commands if command.callback
-    }
+    named = set(re.findall(r"`forecourt ([a-z]+(?: [a-z]+)?)", text[: text.index("## make")]))
+    assert named == set(commands(typer.main.get_command(cli)))
     options = {option for parameter in typer.main.get_command(simulator).params for option in parameter.opts}
     part = text[text.index("## forecourt simulate") : text.index("## make")]
     assert set(re.findall(r"`(--[a-z-]+)", part)) == options
+
+
+def commands(group: Any) -> Iterator[str]:
+    """Every command by its words."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from (f"{name} {inner}" for inner in command.commands)
+        else:
+            yield name
+
+
+def test_every_option_of_the_daily_verbs_is_listed() -> None:
+    text = reference("cli")
+    part = text[text.index("## The daily verbs") : text.index("## forecourt simulate")]
+    group: Any = typer.main.get_command(cli)
+    verbs = [verb for noun in group.commands.values() for verb in getattr(noun, "commands", {}).values()]
+    options = {option for verb in verbs for each in verb.params for option in each.opts if option.startswith("--")}
+    assert set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*)", part)) == options
 
 
 def test_every_target_of_make_is_listed() -> None:

@@ -3,25 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
 
-from forecourt.app.worker_process import compose
 from forecourt.platform.database import Pool
-from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
-from forecourt.sessions.jobs import SessionJobs
-from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.review import QUIET, review
 from forecourt.stations import jobs as station_jobs
-from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
+from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS
 from tests.conftest import Database
 from tests.support import FakeClock
+from tests.works import Jobs
 
 
 class Bench:
@@ -32,11 +28,9 @@ class Bench:
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
         self.pool = pool
         self.clock = clock
-        self.sessions = SessionJobs(pool, tenants, clock)
-        self.stations = StationJobs(pool, clock)
-        self.remote_starts = RemoteStartJobs(pool, tenants, clock)
-        mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
-        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail)
+        jobs = Jobs(database.url, pool, tenants, clock)
+        self.sessions, self.stations, self.remote_starts = jobs.sessions, jobs.stations, jobs.remote_starts
+        self.app, self.routes = jobs.app, jobs.routes
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()

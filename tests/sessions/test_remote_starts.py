@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,26 +13,22 @@ import pytest_asyncio
 
 from forecourt.access import Actor
 from forecourt.access.idempotency import OUTCOME_UNKNOWN
-from forecourt.app.worker_process import compose
 from forecourt.platform.bus import Bus, BusDown
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import DatabaseBusy, Pool
-from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
-from forecourt.sessions.jobs import SessionJobs
-from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.remote.model import EXPIRY_GRACE, INTERRUPTED, NO_SESSION_CAME, NOBODY_PLUGGED_IN, START_LIMIT
 from forecourt.sessions.remote.service import StartAnswered, remote_start, remote_stop
 from forecourt.stations import service as stations
 from forecourt.stations import store as stations_store
 from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
 from forecourt.stations.errors import StationRetired
-from forecourt.stations.jobs import StationJobs
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event
 from tests.support import FakeClock
+from tests.works import Jobs
 
 DEADLINE_S = 20.0
 
@@ -46,12 +41,9 @@ class Stage:
         self.pool = pool
         self.bus = bus
         self.clock = FakeClock(datetime.now(UTC))
-        self.jobs = RemoteStartJobs(worker, pool, self.clock)
         self._worker = worker
-        stations = StationJobs(worker, self.clock)
-        sessions = SessionJobs(worker, pool, self.clock)
-        mail = MailJobs(worker, FolderPost(Path("never-made"), "forecourt@example.com", self.clock))
-        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail)
+        jobs = Jobs(rig.database.url, worker, pool, self.clock, bus=bus)
+        self.jobs, self._app, self._routes = jobs.remote_starts, jobs.app, jobs.routes
 
     @property
     def actor(self) -> Actor:

@@ -17,7 +17,7 @@ from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.model import Session
 from forecourt.sessions.service import Sessions
-from forecourt.stations.gateway.inbound import Inbound
+from forecourt.stations.gateway.inbound import Inbound, Later
 from forecourt.stations.gateway.lanes import LANES as STATION_LANES
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.server import quarantine
@@ -51,7 +51,9 @@ class Writer:
 
         def stored(_: Write, outcome: Outcome) -> None:
             assert outcome is Outcome.STORED
-            answer.set_result(decide())
+            decided = decide()
+            assert not isinstance(decided, Later)
+            answer.set_result(decided)
 
         write.done = stored
         self.commit.submit(write)

@@ -5,10 +5,10 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 import uvicorn
-from litestar import Litestar
 
 from forecourt.ui.errors import AssetsMissing
 from tests.ui.harness import Fleet, application
@@ -21,8 +21,8 @@ Serve = Callable[..., AbstractAsyncContextManager[str]]
 
 
 @asynccontextmanager
-async def served(app: Litestar, port: int = 0) -> AsyncIterator[str]:
-    """The address of an application, on a port of its own unless one is named."""
+async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """The address of an ASGI application, on a port of its own unless one is named."""
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(
         app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=SHUTDOWN_S

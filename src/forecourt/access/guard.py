@@ -59,22 +59,24 @@ class Identify(ASGIMiddleware):
         scope["auth"] = None
         actor: Actor | None = None
         if not scope["route_handler"].opt.get("public"):
-            actor = scope["user"] = await self._actor(ASGIConnection(scope))
+            actor = scope["user"] = await identify(self._access, ASGIConnection(scope))
         with limited_to(None if actor is None else actor.sites):
             await next_app(scope, receive, send)
 
-    async def _actor(self, connection: Asking) -> Actor | None:
-        origin = origin_of(connection)
-        authorization = connection.headers.get("authorization")
-        if authorization is not None:
-            scheme, _, key = authorization.partition(" ")
-            return await self._access.of_key(key.strip(), origin) if scheme.lower() == "bearer" else None
-        token = connection.cookies.get(SESSION_COOKIE)
-        if token is None:
-            return None
-        if connection.scope["type"] == ScopeType.WEBSOCKET or connection.scope["method"] not in SAFE_METHODS:
-            check_same_site(connection)
-        return await self._access.of_session(token, origin)
+
+async def identify(access: Access, connection: Asking) -> Actor | None:
+    """Who asks, by key or by cookie, as of now; None for nobody. Raises CrossSite."""
+    origin = origin_of(connection)
+    authorization = connection.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, key = authorization.partition(" ")
+        return await access.of_key(key.strip(), origin) if scheme.lower() == "bearer" else None
+    token = connection.cookies.get(SESSION_COOKIE)
+    if token is None:
+        return None
+    if connection.scope["type"] == ScopeType.WEBSOCKET or connection.scope["method"] not in SAFE_METHODS:
+        check_same_site(connection)
+    return await access.of_session(token, origin)
 
 
 def origin_of(connection: Asking) -> Origin:

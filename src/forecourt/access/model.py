@@ -35,6 +35,7 @@ class Verb(StrEnum):
     KEYS = "make and revoke API keys"
     PEOPLE = "invite and remove people"
     ORGANISATION = "change the organisation"
+    WEBHOOKS = "set up webhooks and the outside authorisation"
 
     @property
     def scope(self) -> str:
@@ -43,7 +44,7 @@ class Verb(StrEnum):
 
 
 #: What belongs to no site: who is limited to some may not do it, whatever their role.
-OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION})
+OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION, Verb.WEBHOOKS})
 
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {

@@ -12,11 +12,15 @@ from psycopg import AsyncConnection
 
 from forecourt.app.routing import routes
 from forecourt.app.signals import stop_event
+from forecourt.drivers.outside.authorizer import Decision, OutsideAuthorizer
+from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
+from forecourt.drivers.outside.lanes import write_of
 from forecourt.platform import database, metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.live import LiveFeed
+from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.service import Sessions
@@ -56,9 +60,12 @@ async def serve(settings: Settings) -> None:
     assert settings.nats_url is not None
     await database.wait_until_safe(settings.database_url, "forecourt_ingest")
     bus = await Bus.wait(settings.nats_url, database.START_PATIENCE_S)
-    async with database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool:
+    async with (
+        database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool,
+        Outward(private=settings.webhooks_private) as outward,
+    ):
         live = LiveFeed(bus)
-        gateway = build(settings, bus, pool, live)
+        gateway = build(settings, bus, pool, live, outward)
         with metrics.served(settings, metrics.CommitMeasures(gateway.commit)):
             await gateway.start()
             publishing = asyncio.create_task(live.run())
@@ -76,8 +83,8 @@ async def serve(settings: Settings) -> None:
             await bus.close()
 
 
-def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> Gateway:
-    """The gateway with its rooms: routes and lanes of stations and sessions."""
+def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, outward: Outward) -> Gateway:
+    """The gateway with its rooms: routes and lanes of drivers, stations and sessions."""
     url = settings.database_url
     assert url is not None
 
@@ -91,9 +98,13 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> 
 
     clock = SystemClock()
     reports = StationReports(clock, live, settings.heartbeat_interval_s)
-    sessions = Sessions(live, reports)
+
+    def keep(decision: Decision) -> None:
+        gateway.commit.submit_patiently(write_of(decision))
+
+    sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep))
     reports.on_linked.append(sessions.forget)
-    return Gateway(
+    gateway = Gateway(
         str(uuid4()),
         clock=clock,
         bus=bus,
@@ -102,8 +113,9 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed) -> 
         roster=Roster(settings.secret(), behind_tls_proxy=settings.ocpp_behind_tls_proxy),
         routes=routes(reports, sessions),
         reports=reports,
-        lanes=(*STATION_LANES, *SESSION_LANES),
+        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES),
     )
+    return gateway
 
 
 async def _listen(settings: Settings, gateway: Gateway) -> list[Any]:

@@ -6,6 +6,7 @@ That is who may ask, which problems a route answers with, and what msgspec accep
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from inspect import isclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -26,8 +27,9 @@ from forecourt.access.idempotency import (
     RequestInFlight,
 )
 from forecourt.access.model import roles_for
+from forecourt.app.examples import Examples
 from forecourt.app.parameters import ParameterUnknown
-from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid
+from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid, of_status
 from forecourt.platform.errors import ForecourtError
 
 DESCRIPTION = (
@@ -40,6 +42,7 @@ TAGS = {
     "stations": "Charging stations: who may connect, how they are, what was said, and calls to them.",
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
+    "webhooks": "Telling programs of yours what happens, as it happens.",
     "keys": "API keys.",
     "audit": "Who did what to what.",
 }
@@ -88,8 +91,10 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
         if method.lower() in made["paths"][route.path_format]
     ]
     schema_of, schemas = _schemas([handler for _, handler in operations])
+    examples = Examples(schemas)
     for operation, handler in operations:
         _complete(operation, handler, schema_of)
+        _exemplify(operation, examples)
     made["components"] = {
         "schemas": schemas,
         "responses": {
@@ -135,6 +140,8 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     annotation = handler.parsed_fn_signature.return_type.annotation
     if get_origin(annotation) is Response:
         annotation = get_args(annotation)[0]
+    if isclass(annotation) and issubclass(annotation, Response):
+        return ()
     if get_origin(annotation) in (Union, UnionType):
         return get_args(annotation)
     return () if annotation is type(None) else (annotation,)
@@ -164,9 +171,13 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         problems += [IdempotencyKeyInvalid, RequestInFlight, IdempotencyKeyReused]
     responses = operation["responses"]
+    if "stream" in handler.opt:
+        responses["200"]["content"] = {
+            "text/event-stream": {"schema": {"type": "string"}, "example": handler.opt["stream"]}
+        }
     responses.pop("400", None)
     for answer in responses.values():
-        for content in answer.get("content", {}).values():
+        for content in () if "stream" in handler.opt else answer.get("content", {}).values():
             parts = [schema_of[body] for body in _answers(handler)]
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
     if handler.opt.get("etag"):
@@ -185,10 +196,21 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     responses["default"] = {"$ref": "#/components/responses/Problem"}
 
 
+def _exemplify(operation: dict[str, Any], examples: Examples) -> None:
+    """Gives an example to each body that goes in or out and has none; problems have theirs."""
+    bodies = [operation["requestBody"]] if "requestBody" in operation else []
+    for each in (*bodies, *operation["responses"].values()):
+        for content in each.get("content", {}).values():
+            if "example" not in content and "examples" not in content:
+                content["example"] = examples.of(content["schema"])
+
+
 def _problem_response(status: int, problems: Sequence[type[ForecourtError]]) -> dict[str, Any]:
     texts = [f"`{problem.code}`: {problem.default_message()}" for problem in problems] or [HTTPStatus(status).phrase]
     content: dict[str, Any] = {"schema": {"$ref": _REF + "Problem"}}
-    if problems:
+    if not problems:
+        content["example"] = {**of_status(status), "request_id": "4f1c0a7be2d95630"}
+    else:
         content["examples"] = {
             problem.code: {"value": {**problem().problem(), "request_id": "4f1c0a7be2d95630"}} for problem in problems
         }

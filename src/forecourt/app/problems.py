@@ -71,17 +71,21 @@ def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
         return of_ours(request, RequestInvalid(fault.detail))
     if fault.status_code >= 500:
         return of_stranger(request, fault)
-    phrase = HTTPStatus(fault.status_code).phrase
+    return _response(request, of_status(fault.status_code), dict(fault.headers or {}))
+
+
+def of_status(status: int) -> dict[str, Any]:
+    """The problem that a bare status is."""
+    phrase = HTTPStatus(status).phrase
     code = phrase.lower().replace(" ", "-")
-    detail = _DETAILS.get(fault.status_code, phrase)
-    problem = {
+    detail = _DETAILS.get(status, phrase)
+    return {
         "type": f"urn:forecourt:problem:{code}",
         "title": phrase,
-        "status": fault.status_code,
+        "status": status,
         "detail": detail,
         "code": code,
     }
-    return _response(request, problem, dict(fault.headers or {}))
 
 
 def of_depth(request: AnyRequest, fault: RecursionError) -> Response[Any]:

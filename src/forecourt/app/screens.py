@@ -1,6 +1,5 @@
 """The console's pages and the live socket, and what each is given: the table of contents of what people see."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from litestar.types import ControllerRouterHandler
@@ -8,40 +7,46 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.stations.pages
+import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
 from forecourt.access.model import Verb
+from forecourt.app.live import Live
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
-from forecourt.sessions.live import LiveSessions
-from forecourt.stations.live import LiveStations
 from forecourt.ui.assets import Assets, assets_route
-from forecourt.ui.live import Hub, Value
+from forecourt.ui.i18n import mark
+from forecourt.ui.live import Hub
 from forecourt.ui.shell import Connection, NavItem, Shell
 from forecourt.ui.socket import live_route
+from forecourt.webhooks.service import Webhooks
 
-NAVIGATION = (NavItem(key="stations", label="Stations", href="/stations"),)
+NAVIGATION = (
+    NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
+)
 
 
 class Screens(Struct, frozen=True, kw_only=True):
-    """The shell, which the sign-in page wears too, and the routes of pages."""
+    """The shell, which the sign-in page wears too, the routes of pages, and the hub of live values behind them."""
 
     shell: Shell
+    hub: Hub
     routes: list[ControllerRouterHandler]
 
 
 def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access) -> Screens:
     """Everything people see. Raises AssetsMissing where the web assets are not built."""
     assets = Assets.load()
-    templates = {"access": forecourt.access.pages.TEMPLATES_DIR, "stations": forecourt.stations.pages.TEMPLATES_DIR}
+    templates = {
+        "access": forecourt.access.pages.TEMPLATES_DIR,
+        "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
+        "stations": forecourt.stations.pages.TEMPLATES_DIR,
+    }
     shell = Shell(assets=assets, templates=templates, navigation=NAVIGATION, clock=clock)
-    stations, sessions = LiveStations(db), LiveSessions(db)
-    snapshots = [stations.snapshot, sessions.snapshot]
+    live = Live(db, bus, clock)
     by_cookie = forecourt.access.pages.authenticate_by(access)
-
-    async def totals(tenant_id: int, /) -> Mapping[str, Value]:
-        return {**await stations.totals(tenant_id), **await sessions.totals(tenant_id)}
 
     async def of_guard(connection: Connection, /) -> Actor | None:
         """Who the guard in front of every page found."""
@@ -55,14 +60,17 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
 
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
-        live_route(Hub(bus, snapshots=snapshots, totals=totals, clock=clock), of_cookie),
+        live_route(live.hub, of_cookie),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,
             db=db,
-            snapshots=snapshots,
-            totals=totals,
+            snapshots=live.snapshots,
+            totals=live.totals,
             ocpp_port=settings.ocpp_port,
         ),
+        *forecourt.webhooks.pages.webhook_pages(
+            shell, db, clock, Webhooks(settings.secret(), clock, private=settings.webhooks_private)
+        ),
     ]
-    return Screens(shell=shell, routes=routes)
+    return Screens(shell=shell, routes=routes, hub=live.hub)

@@ -11,23 +11,30 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
 import forecourt.drivers.api
+import forecourt.drivers.outside.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.webhooks.api
 from forecourt.access import Access, guard
 from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
+from forecourt.app.live import Live
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
 from forecourt.app.slashes import Slashes
+from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.platform.bus import Bus, BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
+from forecourt.ui.live import Hub
 from forecourt.ui.shell import Shell
+from forecourt.ui.stream import Streams
+from forecourt.webhooks.service import Webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +50,7 @@ def create_app(
     shell: Shell | None = None,
     access: Access | None = None,
     screens: Sequence[ControllerRouterHandler] = (),
+    hub: Hub | None = None,
 ) -> ASGIApp:
     """The whole application. `shell` brings the sign-in page; `screens` are the routes of pages, closed by default.
 
@@ -67,14 +75,19 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
+        "streams": given(Streams(hub or Live(db, bus, clock).hub)),
+        "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
     }
     api = Router(
         "/api/v1",
         route_handlers=[
             forecourt.access.api.routes,
             forecourt.drivers.api.routes,
+            forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
+            forecourt.webhooks.api.routes,
         ],
         guards=[known_parameters_only],
     )

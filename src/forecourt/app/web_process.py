@@ -51,7 +51,9 @@ async def serve(settings: Settings) -> None:
             clock = SystemClock()
             access = Access(pool, settings.secret(), clock)
             seen = screens(settings, pool, bus, clock, access)
-            app = create_app(settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+            app = create_app(
+                settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes, hub=seen.hub
+            )
             await run(app, settings)
     finally:
         await bus.close()

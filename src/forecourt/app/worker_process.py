@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import procrastinate
@@ -13,16 +14,26 @@ from procrastinate.exceptions import ConnectorException
 from prometheus_client import Counter
 
 from forecourt.app.signals import stop_event
+from forecourt.app.telling import DESCRIBE
+from forecourt.drivers.outside.authorizer import OutsideAuthorizer
+from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool, wait_until_safe
+from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import WRITTEN, MailJobs, post_of
+from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import StationJobs
+from forecourt.webhooks.jobs import WebhookJobs, task_of
+from forecourt.webhooks.model import Kind
+from forecourt.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +56,8 @@ JOBS = Counter(
 
 def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
-    if settings.database_url is None:
-        raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
+    if settings.database_url is None or settings.nats_url is None:
+        raise SettingsError("The worker needs FORECOURT_DATABASE_URL and FORECOURT_NATS_URL, or use `forecourt up`.")
     uvloop.run(serve(settings))
 
 
@@ -54,23 +65,35 @@ async def serve(settings: Settings) -> None:
     """Start, work, stop."""
     url = settings.database_url
     assert url is not None
+    assert settings.nats_url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
+    bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     async with (
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
-        Pool(url, "forecourt_app", size=2, application="worker-tenants") as tenants,
+        Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
+        Outward(private=settings.webhooks_private) as outward,
     ):
+        clock = SystemClock()
+        webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, settings.console_url)
+        sender = Sender(pool, tenants, clock, outward, settings.secret(), settings.console_url)
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
         mail = MailJobs(pool, post_of(settings, SystemClock()))
         sessions = SessionJobs(pool, tenants, SystemClock())
         remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
-        app, routes = compose(url, sessions, stations, remote_starts, mail)
+        authorizer = OutsideAuthorizer(outward, settings.secret(), clock)
+        decisions = OutsideDecisions(pool, tenants, authorizer, clock)
+        outside = OutsideJobs(tenants, decisions, Commander(tenants, bus, clock, secret_key=settings.secret()))
+        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside)
         with metrics.served(settings):
-            await _until(stopping, app, pool, routes)
+            await _until(stopping, app, pool, routes, sender)
+    await bus.close()
 
 
-async def _until(stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes) -> None:
+async def _until(
+    stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes, sender: Sender
+) -> None:
     """Do all that a worker does until it is told to stop, or until a part of it ends."""
     async with app.open_async():
         works: tuple[Coroutine[Any, Any, Any], ...] = (
@@ -78,6 +101,7 @@ async def _until(stopping: asyncio.Event, app: procrastinate.App, pool: Pool, ro
             outbox.measure(pool, routes),
             _work(app),
             _rescue(app),
+            sender.run(),
             stopping.wait(),
         )
         tasks = [asyncio.create_task(work) for work in works]
@@ -136,7 +160,14 @@ def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 
 
 def compose(
-    url: str, sessions: SessionJobs, stations: StationJobs, remote_starts: RemoteStartJobs, mail: MailJobs
+    url: str,
+    sessions: SessionJobs,
+    stations: StationJobs,
+    remote_starts: RemoteStartJobs,
+    mail: MailJobs,
+    webhooks: WebhookJobs,
+    decisions: OutsideDecisions,
+    outside: OutsideJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -159,12 +190,23 @@ def compose(
     async def end_abandoned_commands(timestamp: int) -> None:
         await stations.end_abandoned_commands()
 
+    async def tell_updates(timestamp: int) -> None:
+        since = datetime.fromtimestamp(timestamp, UTC) - timedelta(minutes=1)
+        await sessions.tell_updates(await webhooks.following(Kind.SESSION_UPDATED), since)
+
+    async def tidy_decisions(timestamp: int) -> None:
+        await decisions.tidy()
+
+    async def tidy_webhooks(timestamp: int) -> None:
+        await webhooks.tidy()
+
     def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
         made: Any = app.task(name=name, **how)
         return made(_counted(name, job))
 
     review = task("sessions.review", sessions.review, retry=RETRY)
     link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
+    check = task("sessions.check_outside", outside.check_session, retry=RETRY)
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
@@ -172,8 +214,11 @@ def compose(
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
     app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))
     app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
-    return app, {
-        "session.started": (link, review),
+    app.periodic(cron="* * * * *")(task("sessions.tell_updates", tell_updates))
+    app.periodic(cron="43 * * * *")(task("webhooks.tidy", tidy_webhooks))
+    app.periodic(cron="53 * * * *")(task("drivers.tidy_decisions", tidy_decisions))
+    routes: dict[str, tuple[Any, ...]] = {
+        "session.started": (link, check, review),
         "session.ended": (review,),
         "connector.freed": (expire,),
         LINKED: (),
@@ -181,3 +226,7 @@ def compose(
         EXPIRED: (),
         WRITTEN: (send,),
     }
+    for kind in DESCRIBE:
+        told = task(f"webhooks.tell.{kind}", task_of(webhooks, kind), retry=RETRY)
+        routes[kind.value] = (*routes.get(kind.value, ()), told)
+    return app, routes

@@ -1,7 +1,7 @@
 """Routes of tokens."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
@@ -162,6 +162,19 @@ async def change_token(
 async def delete_token(uid: UidInPath, actor: Asker, db: Database) -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await service.delete_token(conn, actor, uid)
+
+
+class TokenDeleted(Struct, frozen=True, kw_only=True):
+    """What is left to tell of a token that was deleted."""
+
+    uid: str
+    deleted: Literal[True] = True
+
+
+async def describe_token(conn: store.Connection, tenant_id: int, subject: str) -> Token | TokenDeleted:
+    """What `GET /tokens/{uid}` shows, for those who hear of a token elsewhere."""
+    row = await store.find_token(conn, tenant_id, uid_key(subject))
+    return TokenDeleted(uid=subject) if row is None else service.shown(row)
 
 
 def _columns(change: TokenChange) -> dict[str, Any]:

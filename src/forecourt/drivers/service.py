@@ -26,6 +26,7 @@ async def put_token(
         conn, actor.tenant_id, uid=uid, type_=type_, status=status.value, group_uid=group, expires_at=expires_at
     )
     await audit(conn, actor, "create token" if new else "replace token", f"token:{uid}", {"status": status.value})
+    await store.tell_changed(conn, actor.tenant_id, row.uid)
     return shown(row), new
 
 
@@ -42,6 +43,7 @@ async def change_token(
     await audit(
         conn, actor, "change token", f"token:{row.uid}", {name: _plain(value) for name, value in changes.items()}
     )
+    await store.tell_changed(conn, actor.tenant_id, row.uid)
     return shown(row)
 
 
@@ -58,6 +60,7 @@ async def delete_token(conn: Connection, actor: Actor, uid: str) -> None:
     if not await store.delete_token(conn, actor.tenant_id, uid_key(uid)):
         raise TokenUnknown
     await audit(conn, actor, "delete token", f"token:{uid}")
+    await store.tell_changed(conn, actor.tenant_id, uid)
 
 
 def shown(row: TokenRow) -> Token:

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
+from forecourt.platform.outbox import COALESCE
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -126,3 +127,13 @@ async def delete_token(conn: Connection, tenant_id: int, key: str) -> bool:
     """Forgets a token; whether there was one."""
     cursor = await conn.execute("DELETE FROM tokens WHERE tenant_id = %s AND uid_key = %s", (tenant_id, key))
     return cursor.rowcount == 1
+
+
+async def tell_changed(conn: Connection, tenant_id: int, uid: str) -> None:
+    """Lets programs outside hear of a changed token, if any wants to."""
+    await conn.execute(
+        "INSERT INTO outbox (event, subject, tenant_id) SELECT 'token.changed', %s, %s"
+        " WHERE EXISTS (SELECT FROM followed_events f WHERE f.tenant_id = %s AND f.event = 'token.changed')"
+        f" {COALESCE}",
+        (uid, tenant_id, tenant_id),
+    )

@@ -68,6 +68,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: the port to the worker and those that follow to the gateways.
     metrics_port: Port | None = None
     metrics_host: str = "127.0.0.1"
+    #: Webhooks and the outside authorisation may go to private and loopback addresses.
+    webhooks_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1

@@ -331,6 +331,12 @@ async def stop(
     return await remote_stop(db, commander, actor, session_id)
 
 
+async def describe_session(conn: store.Connection, tenant_id: int, subject: str) -> Session | None:
+    """What `GET /sessions/{id}` shows, for those who hear of a session elsewhere; None if there is none."""
+    row = await store.find_session(conn, tenant_id, UUID(subject))
+    return None if row is None else _session(row)
+
+
 def _session(row: SessionRow) -> Session:
     active = row.ended_at is None
     energy_wh: int | None = None

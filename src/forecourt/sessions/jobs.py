@@ -1,5 +1,8 @@
 """What follows a session: the review of what was said of it, and the closing of sessions whose end never came."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import structlog
 
 from forecourt.platform.clock import Clock
@@ -31,6 +34,14 @@ class SessionJobs:
                 evidence = await store.find_evidence(connection, tenant_id, session_id)
                 if evidence is not None:
                     await store.note(connection, tenant_id, session_id, review(evidence))
+
+    async def tell_updates(self, tenants: Sequence[int], since: datetime) -> int:
+        """Let others hear of the running sessions of these tenants that were heard since then; how many."""
+        told = 0
+        for tenant_id in tenants:
+            async with self._tenants.tenant(tenant_id) as connection:
+                told += await store.tell_updated(connection, tenant_id, since)
+        return told
 
     async def close_silent(self) -> int:
         """Close the sessions that evidence says are over; how many."""

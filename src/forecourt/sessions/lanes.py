@@ -78,7 +78,7 @@ STARTS = Lane(
             start_arrived_at)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
             n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
-            CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, 'Invalid') END,
+            CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, u.status, 'Invalid') END,
             CASE WHEN n.meter_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_wh,
             CASE WHEN n.meter_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_wh, n.reset_clock, n.arrived_at
         FROM (
@@ -90,6 +90,7 @@ STARTS = Lane(
               AND s.ended_at IS NOT NULL
         ) g
         LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")
+        LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id
         WHERE n.copy = 1 AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
             AND s.generation = g.generation)
@@ -162,7 +163,8 @@ REPORTS = Lane(
             CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
             CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
                 coalesce((SELECT d.status FROM token_decisions d
-                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")), 'Invalid')
+                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")),
+                         (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id), 'Invalid')
             END,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
             CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,
@@ -189,14 +191,15 @@ REPORTS = Lane(
         ORDER BY n.station_id, n.transaction_id, n.order_key
         ON CONFLICT DO NOTHING
         """,
-        # What is said between start and end asks for a review only if it comes after one: behind the end, or of a
-        # session that was closed from evidence and goes on.
+        # What is said between start and end asks for a review only if it names a token, or comes after one: behind the
+        # end, or of a session that was closed from evidence and goes on.
         f"""
         INSERT INTO outbox (event, subject, tenant_id)
         SELECT DISTINCT CASE WHEN n.step = 0 OR s.over_at IS NULL THEN 'session.started' ELSE 'session.ended' END,
             s.session_id::text, s.tenant_id
         FROM stage_reports n JOIN sessions s USING (station_id, transaction_id)
-        WHERE n.step <> 1 OR s.over_at IS NOT NULL OR 'end-missing' = ANY (s.notes) OR n.remote_start_id IS NOT NULL
+        WHERE n.step <> 1 OR n.token_uid IS NOT NULL OR n.remote_start_id IS NOT NULL OR s.over_at IS NOT NULL
+            OR 'end-missing' = ANY (s.notes)
         ORDER BY 1, 2
         {COALESCE}
         """,
@@ -238,9 +241,15 @@ RECALL = Lane(
 AUTHORIZATIONS = Lane(
     name="authorizations",
     columns=("number bigint", "tenant_id int", "uid_key text"),
+    # Where an outside service decides and its decision is not known, how it is asked comes with the fallback.
     answer="""
-        SELECT n.number, d.status, d.group_uid, d.expires_at
-        FROM stage_authorizations n LEFT JOIN token_decisions d USING (tenant_id, uid_key)
+        SELECT n.number, coalesce(d.status, u.status), d.group_uid, d.expires_at, (
+            SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
+            WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
+                SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key))
+        FROM stage_authorizations n
+        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = n.uid_key
+        LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id
         """,
 )
 

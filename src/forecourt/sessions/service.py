@@ -25,8 +25,9 @@ from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
 from forecourt.sessions.model import Session, billing_time, order_key, start_fingerprint
+from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.review import FREE, QUIET
-from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.station import Station
 
@@ -51,8 +52,9 @@ _at = attrgetter("at")
 class Sessions:
     """Owns the memory of running sessions of one gateway. Every fact in it was read back or applied after a COMMIT."""
 
-    def __init__(self, live: LiveFeed, stations: StationReports) -> None:
+    def __init__(self, live: LiveFeed, stations: StationReports, authorizer: Authorizer | None = None) -> None:
         self._live = live
+        self._authorizer = authorizer
         self._stations = stations
         self._running: OrderedDict[tuple[int, str], Session] = OrderedDict()
         self._at_station: dict[int, dict[str, Session]] = {}
@@ -60,9 +62,25 @@ class Sessions:
     # -- verbs
 
     def authorize(self, inbound: Inbound, report: neutral.Authorize) -> Decide:
-        """Say whether a token may charge (1.6 4.2, 2.0.1 C01)."""
-        self._ask(inbound, report.token)
-        return lambda: neutral.AuthorizeAnswer(token=_decided(inbound.write, report.token))
+        """Say whether a token may charge (1.6 4.2, 2.0.1 C01). The answer may wait for an outside service."""
+        token = report.token
+        self._ask(inbound, token)
+
+        def decide() -> neutral.Answer | Later:
+            fallback = _decided(inbound.write, token)
+            hook = inbound.write.answers.get(AUTHORIZATIONS.name, (None,))[-1]
+            if hook is None or self._authorizer is None or token.type == "NoAuthorization":
+                return neutral.AuthorizeAnswer(token=fallback)
+            return Later(self._decide_outside(self._authorizer, inbound.station, hook, token, fallback))
+
+        return decide
+
+    @staticmethod
+    async def _decide_outside(
+        authorizer: Authorizer, station: Station, hook: Any, token: neutral.Token, fallback: TokenStatus
+    ) -> neutral.Answer:
+        decided = await authorizer.decide(station.tenant_id, hook, token, station.identity)
+        return neutral.AuthorizeAnswer(token=fallback if decided is None else decided)
 
     def record(self, inbound: Inbound, report: TransactionReport) -> Decide:
         """Store what was said of a transaction. Idempotent: said twice, or in any order, it is one session."""
@@ -230,7 +248,7 @@ def _decided(write: Write, token: neutral.Token) -> TokenStatus:
     """The decision about a token from what the lane answered; a token nobody registered is Invalid."""
     if token.type == "NoAuthorization":
         return TokenStatus(status=AuthorizationStatus.ACCEPTED)
-    status, group, expires_at = write.answers.get(AUTHORIZATIONS.name, (None, None, None))
+    status, group, expires_at, _ = write.answers.get(AUTHORIZATIONS.name, (None, None, None, None))
     if status is None:
         return TokenStatus(status=AuthorizationStatus.INVALID)
     return TokenStatus(status=AuthorizationStatus(status), group=group, expires_at=expires_at)

@@ -19,6 +19,8 @@ Connection = AsyncConnection[Any]
 MAX_SILENT = 1_000
 #: Sessions looked at again because they share an EVSE with a reviewed one.
 MAX_SHARING = 100
+#: Running sessions of one tenant that programs outside hear of in one minute.
+MAX_TOLD = 2_000
 #: Before the place of every session.
 FIRST_PLACE = (-1, "")
 
@@ -135,6 +137,15 @@ class OrphanRow(Struct, frozen=True, kw_only=True):
     reviewed_at: datetime | None
 
 
+class Started(Struct, frozen=True, kw_only=True):
+    """What a running session was started with."""
+
+    station: str
+    transaction_id: str
+    token_uid: str | None
+    token_type: str | None
+
+
 class Silent(Struct, frozen=True, kw_only=True):
     """An open session of which nothing was heard for QUIET; `place` is its station and transaction."""
 
@@ -233,6 +244,18 @@ async def review_orphan(conn: Connection, tenant_id: int, number: int) -> bool:
         (tenant_id, number),
     )
     return cursor.rowcount == 1
+
+
+async def find_started(conn: Connection, tenant_id: int, session_id: str) -> Started | None:
+    """What a running session was started with; None if it is over."""
+    cursor = conn.cursor(row_factory=class_row(Started))
+    await cursor.execute(
+        "SELECT t.identity AS station, s.transaction_id, s.token_uid, s.token_type FROM sessions s"
+        " JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id"
+        " WHERE s.tenant_id = %s AND s.session_id = %s AND s.over_at IS NULL",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
 
 
 async def list_tenants_with_silence(conn: Connection) -> list[int]:
@@ -349,6 +372,18 @@ async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) 
     )
     if cursor.rowcount:
         await outbox.write(conn, tenant_id, "session.ended", silent.session_id)
+    return cursor.rowcount
+
+
+async def tell_updated(conn: Connection, tenant_id: int, since: datetime) -> int:
+    """Puts running sessions heard since then into the outbox, those first that were silent longest, MAX_TOLD at the
+    most; how many."""
+    cursor = await conn.execute(
+        "INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.updated', s.session_id::text, s.tenant_id"
+        " FROM sessions s WHERE s.tenant_id = %s AND s.over_at IS NULL AND s.heard_at >= %s"
+        f" ORDER BY s.heard_at LIMIT %s {outbox.COALESCE}",
+        (tenant_id, since, MAX_TOLD),
+    )
     return cursor.rowcount
 
 

@@ -151,11 +151,15 @@ class Hub:
     def open_pages(self) -> int:
         return sum(len(feed.pages) for feed in self._feeds.values())
 
+    def check_room(self) -> None:
+        """Raises TooManyPages where one more would be too many."""
+        if self.open_pages >= MAX_PAGES:
+            raise TooManyPages
+
     @asynccontextmanager
     async def open(self, tenant_id: int) -> AsyncIterator[Page]:
         """A page of a tenant for as long as it is open; raises TooManyPages."""
-        if self.open_pages >= MAX_PAGES:
-            raise TooManyPages
+        self.check_room()
         feed = self._feeds.get(tenant_id)
         if feed is None:
             feed = self._feeds[tenant_id] = _Feed(tenant_id, self._bus, self._source, self._clock, self._pace)
@@ -170,11 +174,11 @@ class Hub:
                 del self._feeds[tenant_id]
                 await feed.stop()
 
-    async def watch(self, tenant_id: int, page: Page, topics: Iterable[str]) -> None:
+    async def watch(self, tenant_id: int, page: Page, topics: Iterable[str], *, most: int = MAX_WATCHED) -> None:
         """Let a page watch these topics from now on: it gets one snapshot of them, then changes."""
         watch = frozenset(topics)
-        if len(watch) > MAX_WATCHED:
-            raise ValueError(f"a page may watch {MAX_WATCHED} topics, not {len(watch)}")
+        if len(watch) > most:
+            raise ValueError(f"a page may watch {most} topics, not {len(watch)}")
         page.watch = watch
         await self._feeds[tenant_id].send_snapshot([page])
 

@@ -18,6 +18,7 @@ from forecourt.app.gateway_process import build
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.live import LiveFeed
+from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.stations.gateway.server import Gateway
 from forecourt.stations.gateway.transport import carrier
@@ -136,7 +137,8 @@ class Rig:
         self._stack.push_async_callback(bus.close)
         pool = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_ingest", size=2))
         self.live = LiveFeed(bus)
-        self.gateway = build(settings, bus, pool, self.live)
+        outward = await self._stack.enter_async_context(Outward(private=True))
+        self.gateway = build(settings, bus, pool, self.live, outward)
         await self.gateway.start()
         server = carrier(self.gateway, self.transport, None)
         await server.start("127.0.0.1", self.port)

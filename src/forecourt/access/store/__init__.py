@@ -25,6 +25,7 @@ from forecourt.access.store.people import (
     insert_person,
     insert_session,
     list_memberships,
+    list_owner_addresses,
     set_password,
     upsert_membership,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "list_audit",
     "list_keys",
     "list_memberships",
+    "list_owner_addresses",
     "revoke_key",
     "set_password",
     "touch_key",

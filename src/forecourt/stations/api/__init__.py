@@ -5,8 +5,16 @@ from litestar import Router
 from forecourt.stations.api.availability import show_availability
 from forecourt.stations.api.control import reset_station, unlock_connector
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
-from forecourt.stations.api.registry import change_station, create_station, find_station, list_stations, retire_station
+from forecourt.stations.api.registry import (
+    change_station,
+    create_station,
+    describe_station,
+    find_station,
+    list_stations,
+    retire_station,
+)
 from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
+from forecourt.stations.api.stream import stream
 from forecourt.stations.api.traffic import call_station, list_commands, list_messages
 
 routes = Router(
@@ -22,6 +30,7 @@ routes = Router(
         retire_station,
         find_station,
         list_stations,
+        stream,
         show_availability,
         list_messages,
         call_station,
@@ -34,4 +43,4 @@ routes = Router(
     ],
 )
 
-__all__ = ["routes"]
+__all__ = ["describe_station", "routes"]

@@ -304,6 +304,13 @@ async def _said(
     return connectors, await store.list_unsupported(conn, tenant_id, numbers)
 
 
+async def describe_station(conn: store.Connection, tenant_id: int, subject: str) -> Station | None:
+    """What `GET /stations/{id}` shows, for those who hear of a station elsewhere by its number; None if it is gone."""
+    identity = await store.find_identity(conn, tenant_id, int(subject))
+    row = None if identity is None else await store.find_station(conn, tenant_id, identity)
+    return None if row is None else _shown(row, *await _said(conn, tenant_id, [row]))
+
+
 def _shown(
     row: StationRow,
     connectors_of_all: Sequence[ConnectorRow] = (),

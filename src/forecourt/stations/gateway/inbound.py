@@ -1,6 +1,6 @@
 """One message on its way from a socket to the database: what a verb is given and what it gives back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +8,20 @@ from forecourt.ocpp import neutral
 from forecourt.platform.commit import Write
 from forecourt.stations.gateway.station import Station
 
+
+class Later:
+    """An answer that something outside is asked about. `answer` ends by itself within a few seconds and never fails."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Coroutine[Any, Any, neutral.Answer]) -> None:
+        self.answer = answer
+
+
 #: Called after COMMIT: reads what the database answered from `write.answers`, advances memory, tells the screens, and
-#: returns what the station is told. It must not fail and must not wait.
-Decide = Callable[[], neutral.Answer]
+#: returns what the station is told. It must not fail and must not wait: what
+#: has to be asked outside comes `Later`.
+Decide = Callable[[], neutral.Answer | Later]
 
 
 class Inbound:

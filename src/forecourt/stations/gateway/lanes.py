@@ -5,6 +5,19 @@ from forecourt.platform.outbox import COALESCE
 
 #: A station that is back sooner than this was not away.
 LEAST_GAP_S = 1
+#: An event in the outbox, the station its subject, where a program outside wants to hear of such.
+_TELL = f"""
+    INSERT INTO outbox (event, subject, tenant_id)
+    SELECT DISTINCT '{{event}}', t.station_id::text, t.tenant_id FROM ({{told}}) t
+    WHERE EXISTS (SELECT FROM followed_events f WHERE f.tenant_id = t.tenant_id AND f.event = '{{event}}')
+    ORDER BY 2 {COALESCE}
+    """
+
+
+def _tell(event: str, told: str) -> str:
+    """`told` gives the tenant and the station of what happened."""
+    return _TELL.format(event=event, told=told)
+
 
 LINKS = Lane(
     name="links",
@@ -48,6 +61,15 @@ LINKS = Lane(
         UPDATE connection_gaps g SET returned_at = n.at
         FROM stage_links n WHERE g.station_id = n.station_id AND g.returned_at IS NULL
         """,
+        # A socket that took the place of one that a living gateway held: the station was never away.
+        _tell(
+            "station.connected",
+            """
+            SELECT l.tenant_id, l.station_id FROM stage_links n JOIN station_links l USING (station_id)
+            WHERE NOT EXISTS (
+                SELECT FROM gateways g WHERE g.gateway_id = l.previous_gateway_id AND g.lease_until > now())
+            """,
+        ),
     ),
     # What the gateway keeps of the station's connectors comes with it.
     answer="""
@@ -76,6 +98,13 @@ UNLINKS = Lane(
         ORDER BY l.station_id
         ON CONFLICT DO NOTHING
         """,
+        _tell(
+            "station.disconnected",
+            """
+            SELECT l.tenant_id, l.station_id FROM stage_unlinks n JOIN station_links l USING (station_id)
+            WHERE l.epoch = n.epoch AND l.gateway_id IS NULL
+            """,
+        ),
     ),
 )
 
@@ -169,6 +198,23 @@ STATES = Lane(
         ORDER BY 2
         {COALESCE}
         """,
+        _tell(
+            "station.state",
+            """
+            SELECT n.tenant_id, n.station_id FROM stage_states n LEFT JOIN connectors c
+                ON c.station_id = n.station_id AND c.evse = n.evse AND c.connector = n.connector
+            WHERE c.state IS NULL OR (c.state <> n.state AND n.state_at >= c.state_at)
+            """,
+        ),
+        _tell(
+            "station.fault",
+            """
+            SELECT n.tenant_id, n.station_id FROM stage_states n LEFT JOIN connectors c
+                ON c.station_id = n.station_id AND c.evse = n.evse AND c.connector = n.connector
+            WHERE n.state = 'Faulted' AND (c.state IS NULL OR n.state_at >= c.state_at)
+                AND (c.state IS DISTINCT FROM 'Faulted' OR c.error_code IS DISTINCT FROM n.error_code)
+            """,
+        ),
         """
         INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
             vendor_error_code)
@@ -193,6 +239,13 @@ ACTIVITIES = Lane(
     name="activities",
     columns=("station_id bigint", "evse int", "activity text"),
     merge=(
+        _tell(
+            "station.state",
+            """
+            SELECT c.tenant_id, c.station_id FROM stage_activities n JOIN connectors c USING (station_id, evse)
+            WHERE c.state = 'Occupied' AND c.activity IS DISTINCT FROM n.activity
+            """,
+        ),
         """
         UPDATE connectors c SET activity = n.activity
         FROM stage_activities n WHERE c.station_id = n.station_id AND c.evse = n.evse

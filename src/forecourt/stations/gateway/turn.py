@@ -22,7 +22,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.connection import Connection
-from forecourt.stations.gateway.inbound import Decide, Inbound, Routes
+from forecourt.stations.gateway.inbound import Decide, Inbound, Later, Routes
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Work(Inbound):
         "decide",
         "decoded",
         "deviations",
+        "later",
         "outcome",
         "payload",
         "refused",
@@ -65,6 +66,7 @@ class Work(Inbound):
         self.answerable = type(call) is frames.Call
         self.tell = tell
         self.refused = False
+        self.later: Later | None = None
 
     def stored(self, _: Write, outcome: Outcome) -> None:
         """The commit's word."""
@@ -84,6 +86,8 @@ class Turns:
         self._count = count
         self._arrived: list[tuple[Connection, bytes]] = []
         self._stored: list[Work] = []
+        #: Answers that something outside is asked about.
+        self._asked: set[asyncio.Task[None]] = set()
 
     # -- before the commit
 
@@ -155,12 +159,39 @@ class Turns:
     def _answer(self, works: list[Work]) -> None:
         kept = [work for work in works if work.outcome is Outcome.STORED]
         decided = _each(_decide, kept)
+        later = [work for work in decided if work.later is not None]
+        if later:
+            decided = [work for work in decided if work.later is None]
+            works = [work for work in works if work.later is None]
+            for work in later:
+                self._wait(work)
+        self._reply(decided)
+        _each(_answer_quarantined, [work for work in works if work.outcome is not Outcome.STORED and work.answerable])
+        _each(_proceed, works)
+
+    def _reply(self, decided: list[Work]) -> None:
         due = _each(_word, [work for work in decided if work.answerable and not work.connection.closed])
         due = _each(_send, due)
         if due:
             self._log_answers(due)
-        _each(_answer_quarantined, [work for work in works if work.outcome is not Outcome.STORED and work.answerable])
-        _each(_proceed, works)
+
+    def _wait(self, work: Work) -> None:
+        """Answer a call when what was asked outside is known; its station's next call waits behind it."""
+
+        async def answer() -> None:
+            assert work.later is not None
+            try:
+                work.answer = await work.later.answer
+            except Exception:
+                log.exception("a call could not be answered", station=work.station.identity)
+                work.connection.close(1011, "a fault of ours, connect again")
+            else:
+                self._reply([work])
+            _each(_proceed, [work])
+
+        task = asyncio.create_task(answer())
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
 
     def _log_answers(self, works: list[Work]) -> None:
         """All in one write: nothing in it comes from a station but ids that were checked, so none can spoil it."""
@@ -196,7 +227,11 @@ def _enter(work: Work) -> None:
 
 def _decide(work: Work) -> None:
     assert work.decide is not None
-    work.answer = work.decide()
+    answer = work.decide()
+    if isinstance(answer, Later):
+        work.later = answer
+    else:
+        work.answer = answer
 
 
 def _word(work: Work) -> None:

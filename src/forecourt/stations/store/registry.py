@@ -288,6 +288,40 @@ async def retire_station(conn: Connection, tenant_id: int, identity: str) -> Non
     )
 
 
+async def list_identities(
+    conn: Connection,
+    tenant_id: int,
+    *,
+    identities: Sequence[str] | None,
+    sites: Sequence[str] | None,
+    limit: int,
+) -> list[str]:
+    """Stations in service of these identities and at the sites of these slugs; all where neither is given."""
+    cursor = await conn.execute(
+        "SELECT s.identity FROM stations s WHERE s.tenant_id = %(tenant_id)s AND s.identity IS NOT NULL"
+        " AND (%(identities)s::text[] IS NULL OR s.identity = ANY(%(identities)s))"
+        " AND (%(sites)s::text[] IS NULL OR s.site_id IN"
+        "  (SELECT site_id FROM sites WHERE tenant_id = %(tenant_id)s AND slug = ANY(%(sites)s)))"
+        " ORDER BY s.identity LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "identities": None if identities is None else list(identities),
+            "sites": None if sites is None else list(sites),
+            "limit": limit,
+        },
+    )
+    return [str(identity) for (identity,) in await cursor.fetchall()]
+
+
+async def find_identity(conn: Connection, tenant_id: int, station_id: int) -> str | None:
+    """The identity of the station of this number; None for one that was retired or never was."""
+    cursor = await conn.execute(
+        "SELECT identity FROM stations WHERE tenant_id = %s AND station_id = %s", (tenant_id, station_id)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
 async def lock_station(conn: Connection, tenant_id: int, identity: str) -> tuple[int, bool] | None:
     """Holds a station in service until the transaction ends; its security profile and whether it has a password."""
     cursor = await conn.execute(

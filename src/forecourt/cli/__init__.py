@@ -1,6 +1,7 @@
-"""The command line: every process of Forecourt is a command, and so is what a person does to a deployment.
+"""The command line: every process of Forecourt is a command, and so is what a person does to a deployment or by it.
 
-Commands import what they run when they run: a gateway has no use for the web's libraries, nor `version` for any.
+Commands import what they run when they run: a gateway has no use for the web's libraries, nor `version` for any. Those
+named after a noun speak to the HTTP API, as any program may.
 """
 
 import os
@@ -11,7 +12,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from forecourt.cli import incidents, sessions, sites, stations, tokens
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import CONFIG_VARIABLE, load
 
@@ -23,13 +26,16 @@ class Commands(typer.core.TyperGroup):
         try:
             return super().main(*args, **kwargs)  # type: ignore[arg-type]
         except ForecourtError as fault:
-            Console(stderr=True).print(f"[bold red]Forecourt can't go on.[/] {fault.detail}", highlight=False)
-            sys.exit(1)
+            told = Text.assemble(("Forecourt can't go on. ", "bold red"), fault.detail)
+            Console(stderr=True).print(told, highlight=False)
+            sys.exit(getattr(fault, "exit_code", 1))
 
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
+for room in (stations, sessions, tokens, sites, incidents):
+    app.add_typer(room.app)
 
 
 @app.callback()
@@ -100,7 +106,3 @@ def simulate(context: typer.Context) -> None:
 def version() -> None:
     """Print the version."""
     Console().print(metadata.version("forecourt"), highlight=False)
-
-
-if __name__ == "__main__":
-    app()

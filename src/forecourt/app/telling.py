@@ -1,0 +1,19 @@
+"""Which room tells programs outside what an event is about: the table of contents of webhooks."""
+
+from collections.abc import Mapping
+
+import forecourt.drivers.api
+import forecourt.sessions.api
+import forecourt.stations.api
+from forecourt.webhooks.model import Describe, Kind
+
+DESCRIBE: Mapping[Kind, Describe] = {
+    Kind.SESSION_STARTED: forecourt.sessions.api.describe_session,
+    Kind.SESSION_UPDATED: forecourt.sessions.api.describe_session,
+    Kind.SESSION_ENDED: forecourt.sessions.api.describe_session,
+    Kind.STATION_CONNECTED: forecourt.stations.api.describe_station,
+    Kind.STATION_DISCONNECTED: forecourt.stations.api.describe_station,
+    Kind.STATION_STATE: forecourt.stations.api.describe_station,
+    Kind.STATION_FAULT: forecourt.stations.api.describe_station,
+    Kind.TOKEN_CHANGED: forecourt.drivers.api.describe_token,
+}

@@ -1,0 +1,5 @@
+"""`python -m forecourt.cli` is `forecourt`."""
+
+from forecourt.cli import app
+
+app()

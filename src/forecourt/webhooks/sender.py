@@ -1,0 +1,155 @@
+"""Sends what is due. The table of deliveries is the queue: it says what waits, until when, and how each try went.
+
+Several senders share the work by SKIP LOCKED and a lease, so a delivery that a dead sender had in hand is tried again:
+receivers hear everything at least once. A webhook has EACH tries in the air at the most, so that one that answers
+slowly holds up nobody but itself.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Histogram
+
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.outward import AddressRefused, Outward, Unanswered, signed_headers
+from forecourt.platform.sealing import Seal
+from forecourt.webhooks import service, store
+from forecourt.webhooks.model import DEADLINE_S, GONE, MAX_ANSWER, Outcome, retry_after
+from forecourt.webhooks.service import SEAL_PURPOSE
+from forecourt.webhooks.store import Due
+
+log = structlog.get_logger(__name__)
+
+#: Tries at once: of one webhook, and of this process.
+EACH: Final = 8
+MAX_AT_ONCE: Final = 32
+#: What a sender took is nobody else's for so long.
+LEASE: Final = timedelta(seconds=60)
+#: How long it rests when nothing is due, and when the database is away.
+REST_S: Final = 0.5
+AWAY_REST_S: Final = 2.0
+
+TRIES = Counter("forecourt_webhook_tries_total", "Tries to deliver an event to a webhook.", ["outcome"])
+DURATION_S = Histogram("forecourt_webhook_seconds", "Time until a webhook answered.", buckets=(0.05, 0.2, 1, 5, 10))
+
+
+class Sender:
+    """Owns the tries in the air. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+
+    def __init__(
+        self, pool: Pool, tenants: Pool, clock: Clock, outward: Outward, secret_key: bytes, console_url: str
+    ) -> None:
+        self._worker = pool
+        self._tenants = tenants
+        self._clock = clock
+        self._outward = outward
+        self._seal = Seal(secret_key, SEAL_PURPOSE)
+        self._console_url = console_url
+        #: By webhook, how many tries are in the air.
+        self._busy: dict[int, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._landed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until cancelled; what is in the air then is tried again after its lease."""
+        try:
+            while True:
+                try:
+                    taken = await self.take()
+                    rest = 0.0 if taken else REST_S
+                except (psycopg.Error, ForecourtError, OSError) as fault:
+                    log.warning("webhooks wait for the database", fault=type(fault).__name__)
+                    rest = AWAY_REST_S
+                await self._rest(rest)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def send_due(self) -> int:
+        """Make every try that is due now and wait for all of them; how many."""
+        sent = 0
+        while taken := await self.take():
+            sent += taken
+            await asyncio.gather(*self._tasks)
+        return sent
+
+    async def take(self) -> int:
+        """Begin as many tries as may be in the air; how many."""
+        free = MAX_AT_ONCE - len(self._tasks)
+        if free <= 0:
+            return 0
+        now = self._clock.now()
+        async with self._worker.anyone() as conn:
+            due = await store.take_due(conn, now, now + LEASE, busy=list(self._busy), each=EACH, limit=free)
+        for each in due:
+            self._busy[each.webhook_id] = self._busy.get(each.webhook_id, 0) + 1
+            task = asyncio.create_task(self._try(each))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(due)
+
+    async def _rest(self, rest_s: float) -> None:
+        self._landed.clear()
+        try:
+            async with asyncio.timeout(max(rest_s, 0.01)):
+                await self._landed.wait()
+        except TimeoutError:
+            return
+
+    async def _try(self, due: Due) -> None:
+        try:
+            outcome = await self._post(due)
+            await self._settle(due, outcome)
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("a try was not written down and is made again", fault=type(fault).__name__)
+        finally:
+            self._busy[due.webhook_id] -= 1
+            if not self._busy[due.webhook_id]:
+                del self._busy[due.webhook_id]
+            self._landed.set()
+
+    async def _post(self, due: Due) -> Outcome:
+        keys = [self._seal.open(sealed) for sealed in (due.secret, due.former_secret) if sealed is not None]
+        body = due.body.encode()
+        headers = signed_headers(keys, str(due.event_id), int(self._clock.now().timestamp()), body)
+        began = self._clock.monotonic()
+        try:
+            answer = await self._outward.post(due.url, headers, body, deadline_s=DEADLINE_S, most=MAX_ANSWER)
+        except Unanswered as fault:
+            return self._outcome(began, error=str(fault))
+        except AddressRefused:
+            return self._outcome(began, error="the address is private, which is not called")
+        return self._outcome(
+            began, status=answer.status, answer=answer.body.decode(errors="replace").replace("\0", "\ufffd")
+        )
+
+    def _outcome(
+        self, began: float, *, status: int | None = None, error: str | None = None, answer: str = ""
+    ) -> Outcome:
+        duration_s = self._clock.monotonic() - began
+        outcome = Outcome(duration_ms=round(duration_s * 1000), status=status, error=error, answer=answer)
+        DURATION_S.observe(duration_s)
+        TRIES.labels("delivered" if outcome.delivered else "unanswered" if status is None else "refused").inc()
+        return outcome
+
+    async def _settle(self, due: Due, outcome: Outcome) -> None:
+        now = self._clock.now()
+        async with self._tenants.tenant(due.tenant_id) as conn:
+            await store.insert_attempt(conn, due, outcome, now)
+            if outcome.delivered:
+                await store.settle(conn, due.tenant_id, due.delivery_id, "delivered", at=now, next_at=None)
+                return
+            wait = None if due.test or outcome.status == GONE else retry_after(due.tries)
+            if wait is not None:
+                await store.settle(conn, due.tenant_id, due.delivery_id, "waiting", at=None, next_at=now + wait)
+                return
+            await store.settle(conn, due.tenant_id, due.delivery_id, "failed", at=now, next_at=None)
+            if not due.test:
+                reason = "gone" if outcome.status == GONE else "failing"
+                await service.pause(conn, due.tenant_id, due.webhook_id, reason, now, self._console_url)

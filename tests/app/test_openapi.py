@@ -1,0 +1,196 @@
+"""The OpenAPI document is what the API does: examples that its own schemas accept, and whatever a machine makes up from
+it is answered as it says."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from msgspec import Struct
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from forecourt.access import Role, store
+from forecourt.access.service import key_digest
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from tests.conftest import Database, Servers
+from tests.http import SECRET, House
+from tests.ui.conftest import served
+
+KEY = "fc_a key of the tests of the document"
+START_WITHIN_S = 60.0
+#: Made-up requests of each operation, in each way of making them up.
+EXAMPLES = 12
+#: A stream has no end, and an address that somebody made up must not be called.
+LEFT_OUT = {"stream", "test_hook"}
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+Case = Any
+
+
+async def test_every_body_and_answer_has_an_example_that_its_schema_accepts(house: House) -> None:
+    document = (await house.document()).content
+    missing, wrong = [], []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            bodies = {"body": operation.get("requestBody", {}), **operation["responses"]}
+            for name, body in bodies.items():
+                for content in body.get("content", {}).values():
+                    where = f"{method} {path} {name}"
+                    several = [each["value"] for each in content.get("examples", {}).values()]
+                    examples = [content["example"]] if "example" in content else several
+                    if not examples:
+                        missing.append(where)
+                    schema = {**content["schema"], "components": document["components"]}
+                    judge = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+                    wrong += [f"{where}: {fault}" for example in examples for fault in judge.iter_errors(example)]
+    assert missing == []
+    assert wrong == []
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """The API over a real socket, in a thread with a loop of its own."""
+
+    url: str
+    key: str
+
+
+@asynccontextmanager
+async def api(database: Database, nats_url: str, folder: Path) -> AsyncIterator[str]:
+    bus = await Bus.connect(nats_url)
+    async with Pool(database.url, "forecourt_app", size=4) as db:
+        settings = Settings(data_dir=folder, secret_key=SECRET)
+        app = create_app(settings, db, bus, SystemClock())
+        async with db.tenant(1) as conn:
+            await store.insert_key(conn, 1, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
+        async with served(app) as at:
+            yield at
+    await bus.close()
+
+
+@pytest.fixture
+def running(servers: Servers, tmp_path: Path) -> Iterator[Running]:
+    import psycopg
+
+    with servers.database() as database:
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute("INSERT INTO organisations (name) VALUES ('A')")
+        ready, stop = threading.Event(), threading.Event()
+        made: list[str] = []
+
+        async def serve() -> None:
+            async with api(database, servers.nats.url, tmp_path) as url:
+                made.append(url)
+                ready.set()
+                await asyncio.to_thread(stop.wait)
+
+        thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+        thread.start()
+        assert ready.wait(START_WITHIN_S), "the API did not start"
+        yield Running(url=made[0], key=KEY)
+        stop.set()
+        thread.join(START_WITHIN_S)
+
+
+def known_things(client: httpx.Client) -> dict[str, Any]:
+    """One of each that can be named in an address, so that not every made-up request meets nothing."""
+
+    def make(path: str, body: Any) -> Any:
+        answer = client.post(f"/api/v1{path}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    make("/sites", {"name": "Yard", "slug": "yard"})
+    make("/stations", {"id": "CP1", "site": "yard"})
+    make("/tokens", {"uid": "04AB", "type": "ISO14443", "status": "accepted"})
+    key = make("/keys", {"name": "Other", "role": "viewer"})
+    hook = make("/webhooks", {"url": "https://example.com", "events": ["token.changed"]})
+    delivery = make(f"/webhooks/{hook['webhook']['id']}/test", None)
+    return {
+        "site": "yard",
+        "station": "CP1",
+        "uid": "04AB",
+        "key_id": key["id"],
+        "webhook_id": hook["webhook"]["id"],
+        "delivery_id": delivery["id"],
+    }
+
+
+def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any], mode: Any) -> None:
+    """Makes up requests of one operation and fails at the first answer that the document doesn't know."""
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), meets=_halves())
+    def asked(case: Case, meets: bool) -> None:
+        if "key_id" in (case.path_parameters or {}) or meets:
+            case.path_parameters = {
+                name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
+            }
+        response = case.call(base_url=url, headers=headers)
+        case.validate_response(response, checks=CHECKS, headers=headers)
+        if response.status_code >= 400:
+            problem = response.json()
+            assert problem["status"] == response.status_code
+            assert len(problem["detail"]) > len("Bad request."), problem
+            assert problem["code"]
+
+    asked()
+
+
+def _halves() -> Any:
+    from hypothesis import strategies
+
+    return strategies.booleans()
+
+
+def test_whatever_a_machine_makes_up_is_answered_as_the_document_says(running: Running) -> None:
+    headers = {"authorization": f"Bearer {running.key}"}
+    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+        document = client.get("/api/v1/openapi.json").json()
+        known = known_things(client)
+        schema = schemathesis.openapi.from_dict(document)
+        results: list[Any] = list(schema.get_all_operations())
+        operations = [each.ok() for each in results]
+        chosen = [each for each in operations if each.definition.raw["operationId"] not in LEFT_OUT]
+        # What takes away comes last, so that the others meet something.
+        chosen.sort(key=lambda each: each.method == "delete")
+        assert len(chosen) > 40
+        faults = []
+        for operation in chosen:
+            for mode in schemathesis.GenerationMode:
+                fault = caught(partial(ask, operation, running.url, headers, known, mode))
+                if fault is not None:
+                    faults.append(f"{operation.method.upper()} {operation.path} ({mode.value}): {fault}")
+        assert client.get("/api/v1/sites").status_code == 200, "the key of this test still counts"
+    assert faults == [], "\n\n".join(faults)
+
+
+def caught(work: Callable[[], None]) -> str | None:
+    """What a piece of work failed with."""
+    try:
+        work()
+    except Exception as fault:  # noqa: BLE001 - all of them are told together
+        return repr(fault) if not isinstance(fault, BaseExceptionGroup) else "; ".join(map(repr, fault.exceptions))
+    return None

@@ -1,0 +1,158 @@
+"""The verbs of the command line as a shell runs them, against the real web and a real gateway."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from msgspec import Struct
+
+from forecourt.access import Role, store
+from forecourt.access.service import key_digest
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from tests.stations.gateway.conftest import SECRET, Rig, rig, transport
+from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.ui.conftest import served
+
+__all__ = ["rig", "transport"]
+
+KEY = "fc_a key of the tests of the command line"
+WAIT_S = 60.0
+pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Shell:
+    """Runs `forecourt` in an environment of its own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
+        self.env |= {"FORECOURT_PUBLIC_URL": url, "FORECOURT_API_KEY": KEY, "FORECOURT_DATA_DIR": str(folder)}
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "forecourt.cli", *arguments, env=self.env, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+    async def run(self, *arguments: str) -> Said:
+        process = await self.start(*arguments)
+        out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+        assert process.returncode is not None
+        return Said(code=process.returncode, out=out.decode(), err=" ".join(err.decode().split()))
+
+
+@pytest_asyncio.fixture
+async def shell(rig: Rig, tmp_path: Path) -> AsyncIterator[Shell]:
+    tenant_id = rig.tenant()
+    async with AsyncExitStack() as stack:
+        bus = await Bus.connect(rig.nats_url)
+        stack.push_async_callback(bus.close)
+        db = await stack.enter_async_context(Pool(rig.database.url, "forecourt_app", size=2))
+        async with db.tenant(tenant_id) as conn:
+            await store.insert_key(conn, tenant_id, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
+        app = create_app(Settings(secret_key=SECRET), db, bus, SystemClock())
+        yield Shell(await stack.enter_async_context(served(app)), tmp_path)
+
+
+async def test_the_registry_is_read_and_changed(shell: Shell) -> None:
+    assert (await shell.run("sites", "add", "North yard", "--city", "Berlin", "--country", "DE")).code == 0
+    assert [each["slug"] for each in (await shell.run("sites", "list", "--json")).json()] == ["north-yard"]
+    added = await shell.run("stations", "add", "CP1", "--site", "north-yard", "--max-power-w", "22000")
+    assert "Password, shown this once: " in added.out
+    listed = await shell.run("stations", "list", "--site", "north-yard")
+    assert listed.code == 0
+    assert all(word in listed.out for word in ("CP1", "north-yard", "Offline", "22.0"))
+    await shell.run("stations", "set", "CP1", "--name", "Pillar")
+    [station] = (await shell.run("stations", "show", "CP1", "--json")).json()
+    assert (station["name"], station["site"]) == ("Pillar", "north-yard")
+    await shell.run("tokens", "add", "04AB")
+    await shell.run("tokens", "set", "04ab", "--group", "FLEET")
+    await shell.run("tokens", "block", "04ab")
+    [token] = (await shell.run("tokens", "list", "--json")).json()
+    assert (token["uid"], token["status"], token["group"]) == ("04AB", "blocked", "FLEET")
+    assert (await shell.run("sessions", "list")).out.strip() == "Nothing to list."
+
+
+async def test_a_station_is_asked_and_its_word_is_the_exit_code(rig: Rig, shell: Shell) -> None:
+    await rig.register("CP1")
+    rig.token("TAG1")
+    offline = await shell.run("stations", "reset", "CP1")
+    assert (offline.code, "not connected" in offline.err) == (5, True)
+    async with rig.station("CP1") as station:
+        await boot(station)
+
+        async def answered(payload: dict[str, Any], *arguments: str) -> tuple[list[Any], Said]:
+            asking = asyncio.create_task(shell.run(*arguments))
+            ask = await station.next_ask()
+            await station.link.send(json.dumps([3, ask[1], payload]))
+            return ask[2:], await asking
+
+        accepted = {"status": "Accepted"}
+        asked, said = await answered(accepted, "stations", "reset", "CP1", "--hard")
+        assert (asked, said.code) == (["Reset", {"type": "Hard"}], 0)
+        asked, said = await answered({"status": "NotSupported"}, "stations", "unlock", "CP1")
+        assert (asked, said.code) == (["UnlockConnector", {"connectorId": 1}], 7)
+        assert "NotSupported" in said.err
+        asked, said = await answered({"status": "Rejected"}, "stations", "start", "CP1", "--token", "TAG1")
+        assert (asked[0], said.code) == ("RemoteStartTransaction", 7)
+        keys = {"configurationKey": [], "unknownKey": ["X"]}
+        asked, said = await answered(keys, "stations", "call", "CP1", "GetConfiguration", '{"key": ["X"]}')
+        assert asked == ["GetConfiguration", {"key": ["X"]}]
+        assert said.json() == [keys]
+        await station.call("StartTransaction", start("TAG1"))
+        [session] = (await shell.run("sessions", "list", "--status", "active", "--json")).json()
+        asked, said = await answered(accepted, "sessions", "stop", session["id"])
+        assert (asked[0], said.code) == ("RemoteStopTransaction", 0)
+        [shown] = (await shell.run("sessions", "show", session["id"], "--json")).json()
+        assert shown["token"] == "TAG1"
+        log = (await shell.run("stations", "messages", "CP1", "--action", "StartTransaction", "--json")).json()
+        assert [each["direction"] for each in log] == ["out", "in"]
+        watching = await shell.start("stations", "watch", "CP1", "--json")
+        assert watching.stdout is not None
+        first = json.loads(await asyncio.wait_for(watching.stdout.readline(), WAIT_S))
+        assert "station.CP1.state" in first["snapshot"]
+        watching.terminate()
+        await watching.wait()
+
+
+async def test_what_is_wrong_is_a_sentence_and_an_exit_code(shell: Shell, tmp_path: Path) -> None:
+    unknown = await shell.run("stations", "show", "NOBODY")
+    assert (unknown.code, unknown.out) == (3, "")
+    assert "There is no such station" in unknown.err
+    wrong = await shell.run("stations", "add", "CP1", "--registration", "perhaps")
+    assert wrong.code == 1
+    assert "registration" in wrong.err
+    assert (await shell.run("stations", "call", "CP1", "Reset", "[1]")).code == 2
+    await shell.run("stations", "add", "CP2")
+    assert (await shell.run("stations", "add", "CP2")).code == 5
+    shell.env["FORECOURT_API_KEY"] = "fc_wrong"
+    assert (await shell.run("stations", "list")).code == 4
+    del shell.env["FORECOURT_API_KEY"]
+    missing = await shell.run("stations", "list")
+    assert (missing.code, "FORECOURT_API_KEY" in missing.err) == (4, True)
+    (tmp_path / "demo.json").write_text(json.dumps({"email": "", "password": "", "api_key": KEY}))
+    assert (await shell.run("stations", "list")).code == 0, "the demo's key is taken where it is at hand"
+    away = await shell.run("stations", "list", "--url", "http://127.0.0.1:1")
+    assert (away.code, "Nothing answers" in away.err) == (6, True)

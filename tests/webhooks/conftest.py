@@ -1,0 +1,57 @@
+"""A receiver of webhooks over a real socket, and the parts of a worker driven by hand."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest_asyncio
+
+from forecourt.platform.database import Pool
+from forecourt.platform.outbox import dispatch_once
+from forecourt.platform.outward import Outward
+from forecourt.webhooks.sender import Sender
+from tests.http import SECRET, House
+from tests.receiver import Receiver, receiver, signature
+from tests.works import Jobs
+
+__all__ = ["Receiver", "Works", "receiver", "signature", "works"]
+
+
+class Works:
+    """The worker over the database of a house."""
+
+    def __init__(self, house: House, pool: Pool, tenants: Pool, outward: Outward) -> None:
+        self.admin = psycopg.connect(house.database.admin_url, autocommit=True)
+        self.pool = pool
+        jobs = Jobs(house.database.url, pool, tenants, house.clock)
+        self.sessions, self.webhooks = jobs.sessions, jobs.webhooks
+        self.sender = Sender(pool, tenants, house.clock, outward, SECRET.encode(), "http://console")
+        self.app = jobs.app
+        # Letters stay to be looked at.
+        self.routes = {event: tasks for event, tasks in jobs.routes.items() if event != "letter.written"}
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.admin.execute(query.encode(), parameters).fetchall()
+
+    async def work(self) -> int:
+        """Dispatch, do every job there is, send everything that is due; how much was sent."""
+        while await dispatch_once(self.pool, self.routes):
+            pass
+        async with self.app.open_async():
+            await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+        return await self.sender.send_due()
+
+
+@pytest_asyncio.fixture
+async def works(house: House) -> AsyncIterator[Works]:
+    url = house.database.url
+    async with (
+        Pool(url, "forecourt_worker", size=2) as pool,
+        Pool(url, "forecourt_app", size=3) as tenants,
+        Outward(private=True) as outward,
+    ):
+        made = Works(house, pool, tenants, outward)
+        # What waits for other tests' receivers would be sent here.
+        made.admin.execute("TRUNCATE webhooks, webhook_events, outbox CASCADE")
+        yield made
+        made.admin.close()

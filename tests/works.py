@@ -1,0 +1,55 @@
+"""The jobs of a worker over a test's database, made as the worker process makes them."""
+
+from pathlib import Path
+from typing import Any
+
+from forecourt.app.telling import DESCRIBE
+from forecourt.app.worker_process import compose
+from forecourt.drivers.outside.authorizer import OutsideAuthorizer
+from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.mail import FolderPost, MailJobs
+from forecourt.platform.outward import Outward
+from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.outside import OutsideJobs
+from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.commands import Commander
+from forecourt.stations.jobs import StationJobs
+from forecourt.webhooks.jobs import WebhookJobs
+
+
+class Jobs:
+    """Every room's jobs. `bus` and `outward` are missing where a test needs neither."""
+
+    def __init__(
+        self,
+        url: str,
+        pool: Pool,
+        tenants: Pool,
+        clock: Clock,
+        *,
+        secret: bytes = b"-",
+        bus: Bus | None = None,
+        outward: Outward | None = None,
+    ) -> None:
+        self.sessions = SessionJobs(pool, tenants, clock)
+        self.stations = StationJobs(pool, clock)
+        self.remote_starts = RemoteStartJobs(pool, tenants, clock)
+        self.mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
+        self.webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, "http://console")
+        absent: Any = None
+        authorizer = OutsideAuthorizer(outward or absent, secret, clock)
+        self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
+        self.outside = OutsideJobs(tenants, self.decisions, Commander(tenants, bus or absent, clock, secret_key=secret))
+        self.app, self.routes = compose(
+            url,
+            self.sessions,
+            self.stations,
+            self.remote_starts,
+            self.mail,
+            self.webhooks,
+            self.decisions,
+            self.outside,
+        )
