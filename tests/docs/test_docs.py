@@ -17,6 +17,7 @@ from litestar import Router
 from litestar.di import Provide
 
 import forecourt.access.api
+import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -131,9 +132,15 @@ def test_every_route_is_listed_with_its_roles_and_no_other() -> None:
 
 
 def routes() -> dict[tuple[str, str], str]:
-    rooms = (forecourt.access.api, forecourt.drivers.api, forecourt.stations.api, forecourt.sessions.api)
+    rooms = (
+        forecourt.access.api,
+        forecourt.drivers.api,
+        forecourt.stations.api,
+        forecourt.sessions.api,
+        forecourt.care.api,
+    )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key")
+    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "telling")
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():

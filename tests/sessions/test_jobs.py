@@ -10,10 +10,13 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from forecourt.app.letters import telling_of
 from forecourt.app.worker_process import compose
+from forecourt.care.jobs import CareJobs
 from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
+from forecourt.platform.settings import Settings
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
@@ -36,7 +39,8 @@ class Bench:
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
-        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail)
+        care = CareJobs(pool, tenants, clock, telling_of(Settings()))
+        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail, care)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()
@@ -129,7 +133,7 @@ async def test_an_ended_session_is_reviewed_once_its_event_was_committed(bench: 
     await bench.work()
     [(notes,)] = bench.rows("SELECT notes FROM sessions WHERE session_id = %s", odd)
     assert notes == ["sequence-gap", "meter-missing", "token-not-accepted"]
-    assert bench.rows("SELECT count(*) FROM outbox") == [(0,)]
+    assert bench.rows("SELECT event, subject FROM outbox") == [("session.reviewed", "1")]
 
 
 async def test_two_sessions_at_one_evse_at_the_same_time_are_both_noted_even_if_one_never_ends(bench: Bench) -> None:

@@ -14,12 +14,15 @@ import pytest_asyncio
 
 from forecourt.access import Actor
 from forecourt.access.idempotency import OUTCOME_UNKNOWN
+from forecourt.app.letters import telling_of
 from forecourt.app.worker_process import compose
+from forecourt.care.jobs import CareJobs
 from forecourt.platform.bus import Bus, BusDown
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outbox import dispatch_once
+from forecourt.platform.settings import Settings
 from forecourt.sessions import store
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
@@ -51,7 +54,8 @@ class Stage:
         stations = StationJobs(worker, self.clock)
         sessions = SessionJobs(worker, pool, self.clock)
         mail = MailJobs(worker, FolderPost(Path("never-made"), "forecourt@example.com", self.clock))
-        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail)
+        care = CareJobs(worker, pool, self.clock, telling_of(Settings()))
+        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail, care)
 
     @property
     def actor(self) -> Actor:
@@ -345,6 +349,8 @@ async def test_meter_values_and_other_statuses_ask_for_no_job(stage: Stage) -> N
     await stage.rig.register("CP1")
     async with stage.station("CP1") as station:
         number = (await station.call("StartTransaction", begin()))["transactionId"]
+        await stage.work()
+        # What the review of the start says leads to a look at the station.
         await stage.work()
         for state in ("Charging", "Finishing", "Available"):
             await station.call("StatusNotification", status(state))

@@ -40,6 +40,7 @@ TAGS = {
     "stations": "Charging stations: who may connect, how they are, what was said, and calls to them.",
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
+    "incidents": "What is wrong, and who is told of it.",
     "keys": "API keys.",
     "audit": "Who did what to what.",
 }

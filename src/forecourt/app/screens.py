@@ -7,9 +7,13 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 import forecourt.access.pages
+import forecourt.care.pages
 import forecourt.stations.pages
 from forecourt.access import Access, Actor
 from forecourt.access.model import Verb
+from forecourt.app.letters import telling_of
+from forecourt.care.live import LiveIncidents, RecentLoad
+from forecourt.care.pages import CarePages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -17,11 +21,17 @@ from forecourt.platform.settings import Settings
 from forecourt.sessions.live import LiveSessions
 from forecourt.stations.live import LiveStations
 from forecourt.ui.assets import Assets, assets_route
+from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub, Value
 from forecourt.ui.shell import Connection, NavItem, Shell
 from forecourt.ui.socket import live_route
 
-NAVIGATION = (NavItem(key="stations", label="Stations", href="/stations"),)
+NAVIGATION = (
+    NavItem(key="overview", label=mark("Overview"), href="/"),
+    NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
+    NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts"),
+)
 
 
 class Screens(Struct, frozen=True, kw_only=True):
@@ -34,14 +44,19 @@ class Screens(Struct, frozen=True, kw_only=True):
 def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access) -> Screens:
     """Everything people see. Raises AssetsMissing where the web assets are not built."""
     assets = Assets.load()
-    templates = {"access": forecourt.access.pages.TEMPLATES_DIR, "stations": forecourt.stations.pages.TEMPLATES_DIR}
+    templates = {
+        "access": forecourt.access.pages.TEMPLATES_DIR,
+        "stations": forecourt.stations.pages.TEMPLATES_DIR,
+        "care": forecourt.care.pages.TEMPLATES_DIR,
+    }
     shell = Shell(assets=assets, templates=templates, navigation=NAVIGATION, clock=clock)
-    stations, sessions = LiveStations(db), LiveSessions(db)
+    stations, sessions, incidents = LiveStations(db), LiveSessions(db), LiveIncidents(db, clock)
     snapshots = [stations.snapshot, sessions.snapshot]
     by_cookie = forecourt.access.pages.authenticate_by(access)
 
     async def totals(tenant_id: int, /) -> Mapping[str, Value]:
-        return {**await stations.totals(tenant_id), **await sessions.totals(tenant_id)}
+        of_stations, of_sessions = await stations.totals(tenant_id), await sessions.totals(tenant_id)
+        return {**of_stations, **of_sessions, **await incidents.totals(tenant_id)}
 
     async def of_guard(connection: Connection, /) -> Actor | None:
         """Who the guard in front of every page found."""
@@ -62,7 +77,11 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             db=db,
             snapshots=snapshots,
             totals=totals,
+            series=RecentLoad(db, clock),
             ocpp_port=settings.ocpp_port,
+        ),
+        *forecourt.care.pages.care_pages(
+            CarePages(shell=shell, db=db, clock=clock, totals=totals, telling=telling_of(settings))
         ),
     ]
     return Screens(shell=shell, routes=routes)

@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
+import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -18,6 +19,7 @@ from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
+from forecourt.app.letters import telling_of
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
 from forecourt.app.slashes import Slashes
@@ -67,6 +69,7 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "telling": given(telling_of(settings)),
     }
     api = Router(
         "/api/v1",
@@ -75,6 +78,7 @@ def create_app(
             forecourt.drivers.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
+            forecourt.care.api.routes,
         ],
         guards=[known_parameters_only],
     )

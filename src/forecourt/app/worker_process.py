@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import procrastinate
@@ -12,10 +13,14 @@ from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import Counter
 
+from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
+from forecourt.care.jobs import CareJobs
+from forecourt.care.service.watch import CLOSED, OPENED
 from forecourt.platform import metrics, outbox
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool, wait_until_safe
+from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import WRITTEN, MailJobs, post_of
 from forecourt.platform.settings import Settings
@@ -59,13 +64,19 @@ async def serve(settings: Settings) -> None:
     async with (
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=2, application="worker-tenants") as tenants,
+        AsyncExitStack() as closing,
     ):
+        bus: Bus | None = None
+        if settings.nats_url is not None:
+            bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
+            closing.push_async_callback(bus.close)
         stations = StationJobs(pool, SystemClock())
         await stations.tend_message_log()
         mail = MailJobs(pool, post_of(settings, SystemClock()))
         sessions = SessionJobs(pool, tenants, SystemClock())
         remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
-        app, routes = compose(url, sessions, stations, remote_starts, mail)
+        care = CareJobs(pool, tenants, SystemClock(), telling_of(settings), bus)
+        app, routes = compose(url, sessions, stations, remote_starts, mail, care)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes)
 
@@ -136,7 +147,12 @@ def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 
 
 def compose(
-    url: str, sessions: SessionJobs, stations: StationJobs, remote_starts: RemoteStartJobs, mail: MailJobs
+    url: str,
+    sessions: SessionJobs,
+    stations: StationJobs,
+    remote_starts: RemoteStartJobs,
+    mail: MailJobs,
+    care: CareJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -159,6 +175,12 @@ def compose(
     async def end_abandoned_commands(timestamp: int) -> None:
         await stations.end_abandoned_commands()
 
+    async def watch_stations(timestamp: int) -> None:
+        await care.watch_all()
+
+    async def tidy_incidents(timestamp: int) -> None:
+        await care.tidy()
+
     def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
         made: Any = app.task(name=name, **how)
         return made(_counted(name, job))
@@ -167,6 +189,10 @@ def compose(
     link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
+    watch = task("care.watch_station", care.watch_station, retry=RETRY)
+    tell = task("care.tell", care.tell, retry=RETRY)
+    app.periodic(cron="* * * * *")(task("care.watch_all", watch_stations))
+    app.periodic(cron="43 3 * * *")(task("care.tidy", tidy_incidents))
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
@@ -175,6 +201,10 @@ def compose(
     return app, {
         "session.started": (link, review),
         "session.ended": (review,),
+        "session.reviewed": (watch,),
+        "station.fault": (watch,),
+        OPENED: (tell,),
+        CLOSED: (tell,),
         "connector.freed": (expire,),
         LINKED: (),
         FAILED: (),

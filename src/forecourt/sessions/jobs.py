@@ -31,6 +31,7 @@ class SessionJobs:
                 evidence = await store.find_evidence(connection, tenant_id, session_id)
                 if evidence is not None:
                     await store.note(connection, tenant_id, session_id, review(evidence))
+                    await store.say_reviewed(connection, tenant_id, session_id)
 
     async def close_silent(self) -> int:
         """Close the sessions that evidence says are over; how many."""

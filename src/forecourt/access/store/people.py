@@ -159,3 +159,13 @@ async def choose_organisation(conn: Connection, tenant_id: int, person_id: int, 
 async def delete_session(conn: Connection, person_id: int, token_hash: bytes) -> None:
     """Ends a browser session; one that ended already is no error."""
     await conn.execute("DELETE FROM person_sessions WHERE person_id = %s AND token_hash = %s", (person_id, token_hash))
+
+
+async def list_addresses(conn: Connection, tenant_id: int) -> list[str]:
+    """The e-mail addresses of all who may sign in for this organisation."""
+    cursor = await conn.execute(
+        "SELECT p.email FROM people p JOIN memberships m USING (person_id)"
+        " WHERE m.tenant_id = %s AND m.disabled_at IS NULL AND p.disabled_at IS NULL ORDER BY p.email",
+        (tenant_id,),
+    )
+    return [email for (email,) in await cursor.fetchall()]
