@@ -71,7 +71,7 @@ async def test_the_overview_arrives_whole_with_what_needs_attention_first(
     page = (await (await signed_in(house, tenant)).get("/")).text
     for piece in (
         "The earth leakage protection has tripped",
-        "Likely moisture, a damaged cable or the car. Send an electrician.",
+        "Likely cause: moisture, a damaged cable or the car. Send an electrician.",
         f'href="/incidents/{incident}"',
         ">Open the station</a>",
         f'action="/incidents/{incident}/acknowledge"',
@@ -205,7 +205,7 @@ async def test_the_pages_speak_german(house: House, tenant: Tenant, yard: Yard) 
     client = await signed_in(house, tenant, language="de")
     for path, words in (
         ("/", ("Braucht Aufmerksamkeit", "Die Station ist nicht verbunden", "Heute, Sonntag")),
-        ("/incidents", ("Vorfälle", "Kritisch", "Wahrscheinlich: Strom oder Netzwerk der Station ist ausgefallen")),
+        ("/incidents", ("Vorfälle", "Kritisch", "Wahrscheinliche Ursache: Strom oder Netzwerk der Station")),
         ("/settings/alerts", ("Noch wird niemand informiert",)),
     ):
         page = (await client.get(path)).text

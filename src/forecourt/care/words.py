@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from forecourt.care.model import FLAP_WINDOW, Kind, Severity
-from forecourt.stations.faults import explain
+from forecourt.stations.faults import UNKNOWN, explain
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
 
@@ -85,7 +85,8 @@ def tell(kind: str, detail: Mapping[str, Any]) -> Told:
     match Kind(kind):
         case Kind.FAULT:
             fault = explain(detail.get("error_code"))
-            return Told(happened=_(fault.happened), cause=_(fault.cause), next_step=_(fault.next_step))
+            cause = _("not known, the station says no more") if fault is UNKNOWN else _(fault.cause)
+            return Told(happened=_(fault.happened), cause=cause, next_step=_(fault.next_step))
         case Kind.OFFLINE:
             return Told(
                 happened=_("The station is not connected"),

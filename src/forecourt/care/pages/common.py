@@ -68,7 +68,9 @@ def station_href(identity: str) -> str:
 def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
     """An incident in words, with what this person may do about it."""
     action = action_for(row.kind, row.detail)
-    href = station_href(row.station) if action is Action.LOOK else f"/incidents/{row.incident_id}/act"
+    here = f"/incidents/{row.incident_id}"
+    # What is to be read stands on the incident's own page.
+    href = {Action.LOOK: station_href(row.station), Action.READ: here}.get(action, f"{here}/act")
     return Shown(
         row=row,
         told=tell(row.kind, row.detail),

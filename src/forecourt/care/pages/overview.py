@@ -1,7 +1,8 @@
 """The overview: what needs attention, what flows now, and how the day goes beside days like it."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,13 +17,16 @@ from forecourt.care.live import changed_ms
 from forecourt.care.pages.common import CarePages, WebRequest, show_all
 from forecourt.care.store import Connection, days, incidents
 from forecourt.care.store.incidents import IncidentRow, OpenCount
-from forecourt.care.today import DaySoFar, Usual, day_window, difference_pct, usual, usual_windows
+from forecourt.care.today import USUAL_WEEKS, DaySoFar, Usual, day_window, difference_pct, usual, usual_windows
 from forecourt.stations.pages import CORE_STATES, HEAD_STATES
 from forecourt.ui import i18n
 
 #: Incidents of the attention list; the others are a click away.
 MAX_ATTENTION: Final = 8
 MAX_RECENT: Final = 6
+#: How often a usual day is read anew, and for how many organisations it is kept.
+MARK_EVERY: Final = timedelta(minutes=5)
+MAX_KNOWN: Final = 500
 #: The rules run every minute; after so long without a look something is wrong with us.
 WATCH_LATE: Final = timedelta(minutes=4)
 
@@ -42,7 +46,6 @@ class Day(Struct, frozen=True, kw_only=True):
 
     zone: str
     now: datetime
-    start: datetime
     today: DaySoFar
     usual: Usual
     recent: Sequence[days.RecentSession]
@@ -87,39 +90,78 @@ async def read_attention(conn: Connection, actor: Actor, now: datetime) -> Atten
     )
 
 
-async def read_day(conn: Connection, tenant_id: int, now: datetime) -> Day:
-    """Today so far beside a usual day by this time."""
+class Known(Struct, frozen=True, kw_only=True):
+    """A usual day as it was read for some mark of the time."""
+
+    mark: datetime
+    zone: str
+    by_now: Usual
+    load: list[tuple[int, int]]
+
+
+class UsualDays:
+    """What a usual day is like by now, read anew at every mark of the time: days that are over change no more.
+
+    Kept for each organisation and each limit to sites, since who is limited sees less.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[int, tuple[int, ...] | None], Known] = OrderedDict()
+
+    async def of(self, conn: Connection, actor: Actor, now: datetime) -> Known:
+        """As this person may see it."""
+        key, mark = (actor.tenant_id, actor.sites), now - (now - datetime.min.replace(tzinfo=UTC)) % MARK_EVERY
+        known = self._known.get(key)
+        if known is None or known.mark != mark:
+            known = self._known[key] = await _read_usual(conn, actor.tenant_id, mark)
+            self._known.move_to_end(key)
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return known
+
+
+async def _read_usual(conn: Connection, tenant_id: int, mark: datetime) -> Known:
     zone = await days.find_zone(conn, tenant_id)
-    today = day_window(now, zone)
-    before = usual_windows(now, zone, await days.first_session_at(conn, tenant_id))
-    charged = await days.charged_in(conn, tenant_id, [today, *before])
-    return Day(
+    before = usual_windows(mark, zone, await days.first_session_at(conn, tenant_id))
+    # The load of a day before the first session counts as well: it was noted.
+    whole = usual_windows(mark, zone, mark - timedelta(weeks=USUAL_WEEKS + 1), whole=True)
+    return Known(
+        mark=mark,
         zone=zone,
-        now=now,
-        start=today.start,
-        today=charged[0],
-        usual=usual(charged[1:]),
-        recent=await days.list_recent(conn, tenant_id, MAX_RECENT),
+        by_now=usual(await days.charged_in(conn, tenant_id, before)),
+        load=[(offset_s * 1000, power_w) for offset_s, power_w in await days.usual_load(conn, tenant_id, whole)],
     )
 
 
-async def read_load(conn: Connection, tenant_id: int, day: Day) -> Load:
+async def read_day(conn: Connection, actor: Actor, known: Known, now: datetime) -> Day:
+    """Today so far beside a usual day by this time."""
+    today = day_window(now, known.zone)
+    [charged] = await days.charged_in(conn, actor.tenant_id, [today])
+    return Day(
+        zone=known.zone,
+        now=now,
+        today=charged,
+        usual=known.by_now,
+        recent=await days.list_recent(conn, actor.tenant_id, MAX_RECENT),
+    )
+
+
+async def read_load(conn: Connection, tenant_id: int, known: Known, now: datetime) -> Load:
     """The load of the whole day."""
-    whole = day_window(day.now, day.zone, whole=True)
+    whole = day_window(now, known.zone, whole=True)
     today = await days.load_of(conn, tenant_id, whole)
-    # A day before the first session may have a load all the same: how many days there are is told by the load itself.
-    before = usual_windows(day.now, day.zone, day.start - timedelta(weeks=52), whole=True)
     return Load(
         start_ms=int(whole.start.timestamp() * 1000),
         length_ms=int((whole.end - whole.start).total_seconds() * 1000),
         today=[(int((at - whole.start).total_seconds() * 1000), power_w) for at, power_w in today],
-        usual=[(offset_s * 1000, power_w) for offset_s, power_w in await days.usual_load(conn, tenant_id, before)],
+        usual=known.load,
         peak=max(today, key=lambda point: point[1], default=None),
     )
 
 
 def overview_pages(pages: CarePages) -> list[HTTPRouteHandler]:
     """`/`, and the fragments that it reads anew."""
+    usual_days = UsualDays()
 
     def attention_context(attention: Attention, actor: Actor) -> Mapping[str, Any]:
         now = pages.clock.now()
@@ -131,8 +173,9 @@ def overview_pages(pages: CarePages) -> list[HTTPRouteHandler]:
         now = pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
             attention = await read_attention(conn, actor, now)
-            day = await read_day(conn, actor.tenant_id, now)
-            load = await read_load(conn, actor.tenant_id, day)
+            known = await usual_days.of(conn, actor, now)
+            day = await read_day(conn, actor, known, now)
+            load = await read_load(conn, actor.tenant_id, known, now)
         totals = await pages.totals(actor.tenant_id)
         with pages.shell.speaking(request):
             context = attention_context(attention, actor)
@@ -159,14 +202,16 @@ def overview_pages(pages: CarePages) -> list[HTTPRouteHandler]:
 
     @get("/overview/day", include_in_schema=False)
     async def day_so_far(request: WebRequest, actor: Asker) -> Response[str]:
+        now = pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
-            day = await read_day(conn, actor.tenant_id, pages.clock.now())
+            day = await read_day(conn, actor, await usual_days.of(conn, actor, now), now)
         return pages.shell.page("care/day.html", request, viewer=actor, day=day)
 
     @get("/overview/recent", include_in_schema=False)
     async def recent_sessions(request: WebRequest, actor: Asker) -> Response[str]:
+        now = pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
-            day = await read_day(conn, actor.tenant_id, pages.clock.now())
+            day = await read_day(conn, actor, await usual_days.of(conn, actor, now), now)
         return pages.shell.page("care/recent.html", request, viewer=actor, day=day)
 
     return [overview, attention_list, day_so_far, recent_sessions]
