@@ -170,7 +170,7 @@ class Yard:
     def events(self) -> list[tuple[str, str]]:
         """What waits in the outbox of incidents."""
         rows = self.rows(
-            "SELECT event, subject FROM outbox WHERE tenant_id = %s AND event ~ '^incident' ORDER BY 1, 2",
+            "SELECT event, subject FROM outbox WHERE tenant_id = %s AND event ~ '^incident[.]' ORDER BY 1, 2",
             self.tenant_id,
         )
         return [(row["event"], row["subject"]) for row in rows]

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
 from forecourt.care.jobs import CareJobs
-from forecourt.care.service.watch import CLOSED, OPENED
+from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -203,8 +203,9 @@ def compose(
         "session.ended": (review,),
         "session.reviewed": (watch,),
         "station.fault": (watch,),
-        OPENED: (tell,),
-        CLOSED: (tell,),
+        CHANGED: (tell,),
+        OPENED: (),
+        CLOSED: (),
         "connector.freed": (expire,),
         LINKED: (),
         FAILED: (),

@@ -74,8 +74,7 @@ class CareJobs:
         await self._watch(tenant_id, int(subject))
 
     async def tell(self, *, tenant_id: int, subject: str) -> None:
-        """An incident opened or closed: tell who is to be told at once. `subject` is its id, and all that is due is
-        told."""
+        """Incidents opened or closed: tell who is to be told at once, and open pages. `subject` is the organisation."""
         await self._tell(tenant_id)
         await self._publish(tenant_id)
 

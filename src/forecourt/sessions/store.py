@@ -294,7 +294,7 @@ async def say_reviewed(conn: Connection, tenant_id: int, session_id: str) -> Non
     """Has others hear that a session at this station was looked at: `session.reviewed`, by the station's number."""
     await conn.execute(
         "INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.reviewed', station_id::text, tenant_id"
-        " FROM sessions WHERE tenant_id = %s AND session_id = %s ON CONFLICT DO NOTHING",
+        f" FROM sessions WHERE tenant_id = %s AND session_id = %s {outbox.COALESCE}",
         (tenant_id, session_id),
     )
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from forecourt.access import Actor, Forbidden, Verb, audit
 from forecourt.access.model import roles_for
 from forecourt.care.model import IncidentClosed, IncidentUnknown, check_snooze
-from forecourt.care.service.watch import CLOSED
+from forecourt.care.service.watch import CLOSED, say
 from forecourt.care.store import Connection, incidents
 from forecourt.care.store.incidents import IncidentRow
 from forecourt.care.words import Action, action_for
@@ -61,7 +61,7 @@ async def close(conn: Connection, actor: Actor, incident_id: UUID, note: str | N
     """Settles an incident. It stays closed while nothing new is said of its cause. Raises as `_held`."""
     await _held(conn, actor.tenant_id, incident_id)
     await incidents.close(conn, actor.tenant_id, incident_id, actor.name, now)
-    await incidents.say_changed(conn, actor.tenant_id, CLOSED, [incident_id])
+    await say(conn, actor.tenant_id, CLOSED, [incident_id])
     return await _noted(conn, actor, incident_id, "closed", note, now)
 
 

@@ -1,6 +1,6 @@
 """Looking at all stations of an organisation, or at one: what is wrong opens incidents, what is over closes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,9 +9,12 @@ from msgspec import Struct
 
 from forecourt.care.model import Finding, Kind, Present, compare, fault, flapping, not_accepted, offline
 from forecourt.care.store import Connection, conditions, incidents
+from forecourt.platform import outbox
 
 OPENED: Final = "incident.opened"
 CLOSED: Final = "incident.closed"
+#: Something opened or closed: one row an organisation, however many incidents.
+CHANGED: Final = "incidents.changed"
 
 
 class Looked(Struct, frozen=True, kw_only=True):
@@ -44,9 +47,16 @@ async def look(conn: Connection, tenant_id: int, now: datetime, station_id: int 
     for incident_id, finding in changes.told_more:
         await incidents.tell_more(conn, tenant_id, incident_id, finding, now)
     opened = await _open(conn, tenant_id, changes.opened, now)
-    await incidents.say_changed(conn, tenant_id, OPENED, opened)
-    await incidents.say_changed(conn, tenant_id, CLOSED, closed)
+    await say(conn, tenant_id, OPENED, opened)
+    await say(conn, tenant_id, CLOSED, closed)
     return Looked(opened=opened, closed=closed, told_more=len(changes.told_more))
+
+
+async def say(conn: Connection, tenant_id: int, event: str, incident_ids: Sequence[UUID]) -> None:
+    """Has others hear after the commit of each incident, and the worker once that people may have to be told."""
+    if incident_ids:
+        await incidents.say_changed(conn, tenant_id, event, incident_ids)
+        await outbox.write(conn, tenant_id, CHANGED, str(tenant_id))
 
 
 async def _open(conn: Connection, tenant_id: int, findings: Iterable[Finding], now: datetime) -> list[UUID]:

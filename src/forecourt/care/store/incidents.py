@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from forecourt.care.model import Finding, Kind, Place, Present, Severity
 from forecourt.care.store import Connection
 from forecourt.care.store.conditions import Named
+from forecourt.platform import outbox
 
 _WATCHING: Final = 0x43617265  # the first half of an advisory lock; the second is the organisation
 #: The most that one page counts exactly; what is beyond is "more".
@@ -222,10 +223,8 @@ async def list_events(conn: Connection, tenant_id: int, incident_id: UUID, limit
 
 async def say_changed(conn: Connection, tenant_id: int, event: str, incident_ids: Sequence[UUID]) -> None:
     """Has others hear of it after the commit."""
-    await conn.cursor().executemany(
-        "INSERT INTO outbox (event, subject, tenant_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        [(event, str(incident_id), tenant_id) for incident_id in incident_ids],
-    )
+    for incident_id in incident_ids:
+        await outbox.write(conn, tenant_id, event, str(incident_id))
 
 
 async def find(conn: Connection, tenant_id: int, incident_id: UUID) -> IncidentRow | None:
