@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from forecourt.app.letters import telling_of
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.worker_process import compose
+from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform.bus import Bus
@@ -12,6 +14,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outward import Outward
+from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
@@ -33,16 +36,19 @@ class Jobs:
         secret: bytes = b"-",
         bus: Bus | None = None,
         outward: Outward | None = None,
+        mail: Path = Path("never-made"),
+        care: CareJobs | None = None,
     ) -> None:
         self.sessions = SessionJobs(pool, tenants, clock)
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
-        self.mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
+        self.mail = MailJobs(pool, FolderPost(mail, "forecourt@example.com", clock))
         self.webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, "http://console")
         absent: Any = None
         authorizer = OutsideAuthorizer(outward or absent, secret, clock)
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         self.outside = OutsideJobs(tenants, self.decisions, Commander(tenants, bus or absent, clock, secret_key=secret))
+        self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
         self.app, self.routes = compose(
             url,
             self.sessions,
@@ -52,4 +58,5 @@ class Jobs:
             self.webhooks,
             self.decisions,
             self.outside,
+            self.care,
         )

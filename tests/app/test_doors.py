@@ -65,6 +65,18 @@ NEEDS = {
     ("GET", "/api/v1/sessions/{session_id}"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}/samples"): Verb.READ,
     ("POST", "/api/v1/sessions/{session_id}/stop"): Verb.CONTROL,
+    ("GET", "/api/v1/incidents"): Verb.READ,
+    ("GET", "/api/v1/incidents/{incident_id}"): Verb.READ,
+    ("POST", "/api/v1/incidents/{incident_id}/acknowledge"): Verb.REVIEW,
+    ("POST", "/api/v1/incidents/{incident_id}/snooze"): Verb.REVIEW,
+    ("POST", "/api/v1/incidents/{incident_id}/close"): Verb.REVIEW,
+    ("GET", "/api/v1/alert-rules"): Verb.READ,
+    ("POST", "/api/v1/alert-rules"): Verb.ALERTS,
+    ("GET", "/api/v1/alert-rules/{rule_id}"): Verb.READ,
+    ("PATCH", "/api/v1/alert-rules/{rule_id}"): Verb.ALERTS,
+    ("DELETE", "/api/v1/alert-rules/{rule_id}"): Verb.ALERTS,
+    ("POST", "/api/v1/alert-rules/{rule_id}/test"): Verb.ALERTS,
+    ("GET", "/api/v1/alerts"): Verb.READ,
 }
 TENANT_TABLES = (
     "organisations",
@@ -95,15 +107,21 @@ TENANT_TABLES = (
     "remote_starts",
     "meter_values",
     "orphan_reports",
+    "incidents",
+    "incident_events",
+    "alert_rules",
+    "alert_log",
+    "load_minutes",
 )
 
 
 def filled(path: str) -> str:
     values = {"key_id": str(2**31 - 1), "uid": "x", "site": "x", "station": "x", "number": str(2**31 - 1)}
     values |= {"webhook_id": str(2**31 - 1), "delivery_id": str(2**31 - 1)}
+    some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
-    return path.format(**values, session_id="7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de") + query
+    return path.format(**values, session_id=some_id, incident_id=some_id, rule_id="1") + query
 
 
 async def test_the_table_names_every_route(house: House) -> None:
@@ -220,6 +238,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_key",),
             ("access_person",),
             ("access_session",),
+            ("care_tenants",),
             ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_silence",),
         ]

@@ -18,6 +18,7 @@ from litestar import Router
 from litestar.di import Provide
 
 import forecourt.access.api
+import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.sessions.api
@@ -141,9 +142,13 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.stations.api,
         forecourt.sessions.api,
         forecourt.webhooks.api,
+        forecourt.care.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
-    given = ("actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams")
+    given = (
+        "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
+        "telling",
+    )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
     for path, operations in document(api, dependencies, "0")["paths"].items():

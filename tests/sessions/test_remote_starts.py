@@ -338,6 +338,8 @@ async def test_meter_values_and_other_statuses_ask_for_no_job(stage: Stage) -> N
     async with stage.station("CP1") as station:
         number = (await station.call("StartTransaction", begin()))["transactionId"]
         await stage.work()
+        # What the review of the start says leads to a look at the station.
+        await stage.work()
         for state in ("Charging", "Finishing", "Available"):
             await station.call("StatusNotification", status(state))
         sampled = [{"timestamp": at(0), "sampledValue": [{"value": "2000"}]}]

@@ -1,5 +1,6 @@
 // What every page of the console does: theme, keyboard, copying ids, fragments by htmx, live values.
 import htmx from "htmx.org/dist/htmx.esm.min.js";
+import { care } from "./care.js";
 import * as live from "./live.js";
 import { say } from "./say.js";
 import { stations } from "./stations.js";
@@ -38,4 +39,5 @@ document.addEventListener("keydown", (event) => {
 
 live.watch();
 document.addEventListener("htmx:after:swap", live.watch);
+care(live);
 if (document.getElementById("stations")) stations(htmx, live);

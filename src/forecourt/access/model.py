@@ -32,6 +32,7 @@ class Verb(StrEnum):
     CALL = "send any OCPP call"
     REVIEW = "review what went wrong"
     AUDIT = "read the audit"
+    ALERTS = "change who is told of incidents"
     KEYS = "make and revoke API keys"
     PEOPLE = "invite and remove people"
     ORGANISATION = "change the organisation"
@@ -44,7 +45,9 @@ class Verb(StrEnum):
 
 
 #: What belongs to no site: who is limited to some may not do it, whatever their role.
-OF_THE_WHOLE = frozenset({Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION, Verb.WEBHOOKS})
+OF_THE_WHOLE = frozenset(
+    {Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.ALERTS, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION, Verb.WEBHOOKS}
+)
 
 #: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
@@ -58,6 +61,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CONTROL,
             Verb.RESET,
             Verb.REVIEW,
+            Verb.ALERTS,
         }
     ),
     Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.RESET, Verb.CALL, Verb.REVIEW}),

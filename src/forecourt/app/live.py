@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from forecourt.care.live import LiveIncidents
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -14,10 +15,11 @@ class Live:
     """One hub a process, and the providers behind it."""
 
     def __init__(self, db: Pool, bus: Bus, clock: Clock, pace: Pace | None = None) -> None:
-        stations, sessions = LiveStations(db), LiveSessions(db)
+        stations, sessions, incidents = LiveStations(db), LiveSessions(db), LiveIncidents(db, clock)
 
         async def totals(tenant_id: int, /) -> Mapping[str, Value]:
-            return {**await stations.totals(tenant_id), **await sessions.totals(tenant_id)}
+            of_stations, of_sessions = await stations.totals(tenant_id), await sessions.totals(tenant_id)
+            return {**of_stations, **of_sessions, **await incidents.totals(tenant_id)}
 
         self.snapshots: list[SnapshotProvider] = [stations.snapshot, sessions.snapshot]
         self.totals: TotalsProvider = totals

@@ -43,6 +43,7 @@ TAGS = {
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
     "webhooks": "Telling programs of yours what happens, as it happens.",
+    "incidents": "What is wrong, and who is told of it.",
     "keys": "API keys.",
     "audit": "Who did what to what.",
 }

@@ -6,11 +6,15 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 import forecourt.access.pages
+import forecourt.care.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
 from forecourt.access.model import Verb
+from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
+from forecourt.care.live import RecentLoad
+from forecourt.care.pages import CarePages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -23,7 +27,10 @@ from forecourt.ui.socket import live_route
 from forecourt.webhooks.service import Webhooks
 
 NAVIGATION = (
+    NavItem(key="overview", label=mark("Overview"), href="/"),
     NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
+    NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts"),
     NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
 )
 
@@ -41,6 +48,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     assets = Assets.load()
     templates = {
         "access": forecourt.access.pages.TEMPLATES_DIR,
+        "care": forecourt.care.pages.TEMPLATES_DIR,
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -67,7 +75,11 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             db=db,
             snapshots=live.snapshots,
             totals=live.totals,
+            series=RecentLoad(db, clock),
             ocpp_port=settings.ocpp_port,
+        ),
+        *forecourt.care.pages.care_pages(
+            CarePages(shell=shell, db=db, clock=clock, totals=live.totals, telling=telling_of(settings))
         ),
         *forecourt.webhooks.pages.webhook_pages(
             shell, db, clock, Webhooks(settings.secret(), clock, private=settings.webhooks_private)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -15,5 +16,7 @@ DESCRIBE: Mapping[Kind, Describe] = {
     Kind.STATION_DISCONNECTED: forecourt.stations.api.describe_station,
     Kind.STATION_STATE: forecourt.stations.api.describe_station,
     Kind.STATION_FAULT: forecourt.stations.api.describe_station,
+    Kind.INCIDENT_OPENED: forecourt.care.api.describe_incident,
+    Kind.INCIDENT_CLOSED: forecourt.care.api.describe_incident,
     Kind.TOKEN_CHANGED: forecourt.drivers.api.describe_token,
 }

@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
+import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.sessions.api
@@ -20,6 +21,7 @@ from forecourt.access.idempotency import Idempotent
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
+from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
@@ -78,6 +80,7 @@ def create_app(
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
+        "telling": given(telling_of(settings)),
     }
     api = Router(
         "/api/v1",
@@ -88,6 +91,7 @@ def create_app(
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
             forecourt.webhooks.api.routes,
+            forecourt.care.api.routes,
         ],
         guards=[known_parameters_only],
     )

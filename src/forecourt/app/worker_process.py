@@ -13,8 +13,11 @@ from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from prometheus_client import Counter
 
+from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
+from forecourt.care.jobs import CareJobs
+from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
@@ -85,7 +88,8 @@ async def serve(settings: Settings) -> None:
         authorizer = OutsideAuthorizer(outward, settings.secret(), clock)
         decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         outside = OutsideJobs(tenants, decisions, Commander(tenants, bus, clock, secret_key=settings.secret()))
-        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside)
+        care = CareJobs(pool, tenants, clock, telling_of(settings), bus)
+        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside, care)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
     await bus.close()
@@ -168,6 +172,7 @@ def compose(
     webhooks: WebhookJobs,
     decisions: OutsideDecisions,
     outside: OutsideJobs,
+    care: CareJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -200,6 +205,12 @@ def compose(
     async def tidy_webhooks(timestamp: int) -> None:
         await webhooks.tidy()
 
+    async def watch_stations(timestamp: int) -> None:
+        await care.watch_all()
+
+    async def tidy_incidents(timestamp: int) -> None:
+        await care.tidy()
+
     def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
         made: Any = app.task(name=name, **how)
         return made(_counted(name, job))
@@ -209,6 +220,10 @@ def compose(
     check = task("sessions.check_outside", outside.check_session, retry=RETRY)
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
+    watch = task("care.watch_station", care.watch_station, retry=RETRY)
+    tell = task("care.tell", care.tell, retry=RETRY)
+    app.periodic(cron="* * * * *")(task("care.watch_all", watch_stations))
+    app.periodic(cron="43 3 * * *")(task("care.tidy", tidy_incidents))
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
@@ -220,6 +235,11 @@ def compose(
     routes: dict[str, tuple[Any, ...]] = {
         "session.started": (link, check, review),
         "session.ended": (review,),
+        "session.reviewed": (watch,),
+        "station.faults_changed": (watch,),
+        CHANGED: (tell,),
+        OPENED: (),
+        CLOSED: (),
         "connector.freed": (expire,),
         LINKED: (),
         FAILED: (),

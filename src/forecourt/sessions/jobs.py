@@ -34,6 +34,7 @@ class SessionJobs:
                 evidence = await store.find_evidence(connection, tenant_id, session_id)
                 if evidence is not None:
                     await store.note(connection, tenant_id, session_id, review(evidence))
+                    await store.say_reviewed(connection, tenant_id, session_id)
 
     async def tell_updates(self, tenants: Sequence[int], since: datetime) -> int:
         """Let others hear of the running sessions of these tenants that were heard since then; how many."""

@@ -313,6 +313,15 @@ async def note(conn: Connection, tenant_id: int, session_id: str, notes: Sequenc
     )
 
 
+async def say_reviewed(conn: Connection, tenant_id: int, session_id: str) -> None:
+    """Has others hear that a session at this station was looked at: `session.reviewed`, by the station's number."""
+    await conn.execute(
+        "INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.reviewed', station_id::text, tenant_id"
+        f" FROM sessions WHERE tenant_id = %s AND session_id = %s {outbox.COALESCE}",
+        (tenant_id, session_id),
+    )
+
+
 async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tuple[int, str]) -> list[Silent]:
     """Open sessions of which nothing was heard for QUIET, in the order of their place behind `after`; a page holds
     MAX_SILENT."""

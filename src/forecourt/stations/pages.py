@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
-from litestar.response import Redirect
 from msgspec import Struct
 
 from forecourt.platform.database import Pool
@@ -217,14 +216,10 @@ def station_pages(
     ocpp_port: int,
     ocpp_tls: bool = False,
 ) -> list[HTTPRouteHandler]:
-    """The routes `/`, `/stations`, `/stations/points` and `/stations/{id}/panel`, for people who are signed in."""
+    """The routes `/stations`, `/stations/points` and `/stations/{id}/panel`, for people who are signed in."""
     pages = StationsPages(
         shell=shell, db=db, snapshots=snapshots, totals=totals, series=series, ocpp_port=ocpp_port, ocpp_tls=ocpp_tls
     )
-
-    @get("/", include_in_schema=False, sync_to_thread=False)
-    def root() -> Redirect:
-        return Redirect("/stations", status_code=303)
 
     @get("/stations", include_in_schema=False)
     async def stations(
@@ -255,4 +250,4 @@ def station_pages(
             return to_sign_in(request)
         return await pages.show_panel(request, viewer, identity)
 
-    return [root, stations, points, panel]
+    return [stations, points, panel]

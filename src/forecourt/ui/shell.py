@@ -53,11 +53,13 @@ class Authenticate(Protocol):
 
 
 class NavItem(Struct, frozen=True, kw_only=True):
-    """One entry of the main navigation; `key` is what a page says to be the current one, `label` is marked."""
+    """One entry of the main navigation; `key` is what a page says to be the current one, `label` is marked. `live` is
+    the live cell of a number that stands behind it while it is not 0."""
 
     key: str
     label: str
     href: str
+    live: str = ""
 
 
 class Shell:

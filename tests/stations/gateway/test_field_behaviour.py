@@ -40,6 +40,29 @@ async def test_a_16_replay_of_all_statuses_then_meter_values_then_the_stop_ends_
     assert [state for (state,) in history] == ["Charging", "SuspendedEV", "Finishing", "Available"]
 
 
+async def test_a_fault_is_told_to_who_watches_when_it_begins_and_when_it_ends_and_only_then(rig: Rig) -> None:
+    [(station_id,)] = await registered(rig)
+    told = [("station.fault", str(station_id))]
+
+    async def said(state: str, when: float) -> list[tuple[Any, ...]]:
+        rig.rows("DELETE FROM outbox RETURNING 1")
+        await station.call("StatusNotification", status(state, when))
+        return rig.rows("SELECT event, subject FROM outbox WHERE event = 'station.fault'")
+
+    async with rig.station("CP1") as station:
+        assert await said("Available", -60) == []
+        assert await said("Faulted", -50) == told
+        assert await said("Faulted", -40) == []
+        assert await said("Available", -55) == [], "a replay of before the fault ends nothing"
+        assert await said("Available", -30) == told
+        assert await said("Charging", -20) == []
+
+
+async def registered(rig: Rig) -> list[tuple[Any, ...]]:
+    await rig.register("CP1")
+    return rig.rows("SELECT station_id FROM stations WHERE identity = 'CP1'")
+
+
 async def test_an_old_status_that_comes_late_does_not_undo_a_newer_one(rig: Rig) -> None:
     await rig.register("CP1")
     async with rig.station("CP1") as station:

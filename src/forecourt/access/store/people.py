@@ -169,3 +169,13 @@ async def list_owner_addresses(conn: Connection, tenant_id: int) -> list[str]:
         (tenant_id,),
     )
     return [str(email) for (email,) in await cursor.fetchall()]
+
+
+async def list_addresses(conn: Connection, tenant_id: int) -> list[str]:
+    """The e-mail addresses of all who may sign in for this organisation."""
+    cursor = await conn.execute(
+        "SELECT p.email FROM people p JOIN memberships m USING (person_id)"
+        " WHERE m.tenant_id = %s AND m.disabled_at IS NULL AND p.disabled_at IS NULL ORDER BY p.email",
+        (tenant_id,),
+    )
+    return [email for (email,) in await cursor.fetchall()]

@@ -215,6 +215,16 @@ STATES = Lane(
                 AND (c.state IS DISTINCT FROM 'Faulted' OR c.error_code IS DISTINCT FROM n.error_code)
             """,
         ),
+        # A fault that begins or ends, for who watches. Asked before the upsert forgets what was known.
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT 'station.faults_changed', n.station_id::text, n.tenant_id
+        FROM stage_states n LEFT JOIN connectors c USING (station_id, evse, connector)
+        WHERE (n.state = 'Faulted') <> (coalesce(c.state, '') = 'Faulted')
+            AND (c.state_at IS NULL OR n.state_at >= c.state_at)
+        ORDER BY 2
+        {COALESCE}
+        """,
         """
         INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
             vendor_error_code)

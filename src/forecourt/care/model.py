@@ -1,0 +1,285 @@
+"""What counts as an incident, when it begins and when it is over. Pure rules over what stations and sessions say.
+
+A rule sees the present alone: what it finds now is wrong now. What a station replays after it was away tells of the
+past, so nothing is believed to be present before the replay has had time to end.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from forecourt.platform.errors import ForecourtError
+
+#: A station that is back within this was not worth a word.
+OFFLINE_GRACE: Final = timedelta(minutes=5)
+#: Losses of the connection that make a station flap, and the time in which they come.
+FLAPS: Final = 4
+FLAP_WINDOW: Final = timedelta(minutes=15)
+#: One that flapped does so until it loses its connection less often than this in the window.
+CALM: Final = 2
+#: Sessions in a row without a charge, at one connector, and the time in which they come.
+FAILED_STARTS: Final = 3
+FAILED_WINDOW: Final = timedelta(hours=24)
+#: A session of less energy, or of less time, was no charge.
+LEAST_CHARGE_WH: Final = 50
+LEAST_CHARGE: Final = timedelta(minutes=1)
+#: A station that was told to wait, or was refused, and still asks after this long.
+NOT_ACCEPTED_GRACE: Final = timedelta(minutes=30)
+#: One that has not asked for this long is no longer waiting.
+STILL_ASKING: Final = timedelta(hours=1)
+#: What is said this long after its own time is a replay, and what follows it may take it back.
+REPLAY_AGE: Final = timedelta(minutes=2)
+#: How long the replay of a station that is back may take.
+REPLAY_SETTLE: Final = timedelta(minutes=2)
+#: How long a session may be spoken of after its connector said that it is free.
+GHOST_SETTLE: Final = timedelta(minutes=2)
+#: The longest that an incident may be put aside.
+MAX_SNOOZE: Final = timedelta(days=30)
+MAX_NOTE: Final = 2_000
+
+#: Faults with which cars can charge all the same.
+MINOR: Final = frozenset(("LocalListConflict", "ReaderFailure", "WeakSignal"))
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    FAULT = "fault"
+    OFFLINE = "offline"
+    FLAPPING = "flapping"
+    FAILED_STARTS = "failed_starts"
+    QUARANTINED = "quarantined"
+    NOT_ACCEPTED = "not_accepted"
+    CLOCK = "clock"
+    GHOST = "ghost"
+
+
+class Severity(IntEnum):
+    """How bad it is: critical when nobody can charge there or somebody may come to harm."""
+
+    NOTICE = 1
+    WARNING = 2
+    CRITICAL = 3
+
+
+#: By kind, but for faults, where the code decides.
+SEVERITIES: Final[Mapping[Kind, Severity]] = {
+    Kind.OFFLINE: Severity.CRITICAL,
+    Kind.FAILED_STARTS: Severity.CRITICAL,
+    Kind.FLAPPING: Severity.WARNING,
+    Kind.QUARANTINED: Severity.WARNING,
+    Kind.GHOST: Severity.WARNING,
+    Kind.NOT_ACCEPTED: Severity.NOTICE,
+    Kind.CLOCK: Severity.NOTICE,
+}
+
+
+class IncidentUnknown(ForecourtError):
+    """There is no such incident. `GET /api/v1/incidents` lists those that exist."""
+
+    status = 404
+    code = "incident-unknown"
+
+
+class IncidentClosed(ForecourtError):
+    """The incident is closed already. If its cause comes back, a new one opens."""
+
+    status = 409
+    code = "incident-closed"
+
+
+class SnoozeRefused(ForecourtError):
+    """An incident can be put aside until a time to come, 30 days ahead at the most."""
+
+    status = 422
+    code = "snooze-refused"
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """What an incident is about, as far as it is known: a station, one of its connectors, a session."""
+
+    station_id: int
+    evse: int | None = None
+    connector: int | None = None
+    session_id: UUID | None = None
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """Something that is wrong now. `latest_at` is the latest that was said of it, by our clock."""
+
+    kind: Kind
+    place: Place
+    severity: Severity
+    since: datetime
+    latest_at: datetime
+    detail: dict[str, Any]
+
+
+class Present(Struct, frozen=True, kw_only=True):
+    """An incident whose cause was there at the last look; `closed_at` where a person has closed it all the same."""
+
+    incident_id: UUID
+    kind: Kind
+    place: Place
+    severity: Severity
+    latest_at: datetime
+    detail: dict[str, Any]
+    closed_at: datetime | None
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """What a look makes of the incidents there are."""
+
+    opened: list[Finding]
+    told_more: list[tuple[UUID, Finding]]
+    gone: list[Present]
+
+
+def compare(present: Iterable[Present], findings: Iterable[Finding], judged: Collection[Kind]) -> Changes:
+    """What opens, what is told anew and what is gone, of the kinds that could be judged. Idempotent.
+
+    What a person has closed stays closed while nothing new is said of it; what is said later opens a new incident.
+    """
+    left = {(one.kind, one.place): one for one in present if one.kind in judged}
+    changes = Changes(opened=[], told_more=[], gone=[])
+    for finding in findings:
+        known = left.pop((finding.kind, finding.place), None)
+        if known is None:
+            changes.opened.append(finding)
+        elif known.closed_at is not None:
+            if finding.latest_at > known.closed_at:
+                changes.gone.append(known)
+                changes.opened.append(finding)
+        elif (known.severity, known.detail) != (finding.severity, finding.detail):
+            changes.told_more.append((known.incident_id, finding))
+    changes.gone.extend(left.values())
+    return changes
+
+
+class Faulted(Struct, frozen=True, kw_only=True):
+    """A connector that says Faulted. `state_at` is the station's time, `arrived_at` ours."""
+
+    station_id: int
+    evse: int
+    connector: int
+    state_at: datetime
+    arrived_at: datetime
+    error_code: str | None
+    vendor_error_code: str | None
+    info: str | None
+
+
+def fault(seen: Faulted, now: datetime) -> Finding | None:
+    """A fault that is present: said as it came, or said late and not taken back by what followed."""
+    late = seen.arrived_at - seen.state_at > REPLAY_AGE
+    if late and now - seen.arrived_at < REPLAY_SETTLE:
+        return None
+    said = {"error_code": seen.error_code, "vendor_error_code": seen.vendor_error_code, "info": seen.info}
+    return Finding(
+        kind=Kind.FAULT,
+        place=Place(station_id=seen.station_id, evse=seen.evse, connector=seen.connector),
+        severity=fault_severity(seen.error_code),
+        since=seen.state_at,
+        latest_at=seen.arrived_at,
+        detail={name: value for name, value in said.items() if value and value != "NoError"},
+    )
+
+
+def fault_severity(error_code: str | None) -> Severity:
+    """Most faults keep a connector from charging; some are dangerous besides, some are a nuisance."""
+    return Severity.WARNING if error_code in MINOR else Severity.CRITICAL
+
+
+class Away(Struct, frozen=True, kw_only=True):
+    """An accepted station that is not connected, since our clock's `last_seen_at`."""
+
+    station_id: int
+    last_seen_at: datetime
+
+
+def offline(away: Away, listening_since: datetime, now: datetime) -> Finding | None:
+    """A station that is away for longer than OFFLINE_GRACE in which it could have come back."""
+    if now - max(away.last_seen_at, listening_since) < OFFLINE_GRACE:
+        return None
+    return Finding(
+        kind=Kind.OFFLINE,
+        place=Place(station_id=away.station_id),
+        severity=SEVERITIES[Kind.OFFLINE],
+        since=away.last_seen_at,
+        latest_at=away.last_seen_at,
+        detail={},
+    )
+
+
+class Losses(Struct, frozen=True, kw_only=True):
+    """How often a station lost its connection within FLAP_WINDOW."""
+
+    station_id: int
+    losses: int
+    first_at: datetime
+    last_at: datetime
+
+
+def flapping(losses: Losses, flapped: Collection[int]) -> Finding | None:
+    """A station that loses its connection again and again; `flapped` are those that did so at the last look."""
+    if losses.losses < (CALM if losses.station_id in flapped else FLAPS):
+        return None
+    return plain(
+        Kind.FLAPPING,
+        Place(station_id=losses.station_id),
+        losses.first_at,
+        losses.last_at,
+        {"losses": losses.losses},
+    )
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """A station that is not accepted and has asked lately."""
+
+    station_id: int
+    registration: str
+    created_at: datetime
+    last_seen_at: datetime
+
+
+def not_accepted(refused: Refused, now: datetime) -> Finding | None:
+    """A station that waits for a decision, or doesn't take a no, for longer than NOT_ACCEPTED_GRACE."""
+    if now - refused.created_at < NOT_ACCEPTED_GRACE or now - refused.last_seen_at > STILL_ASKING:
+        return None
+    return Finding(
+        kind=Kind.NOT_ACCEPTED,
+        place=Place(station_id=refused.station_id),
+        severity=SEVERITIES[Kind.NOT_ACCEPTED],
+        since=refused.created_at,
+        latest_at=refused.created_at,
+        detail={"registration": refused.registration},
+    )
+
+
+def plain(
+    kind: Kind, place: Place, since: datetime, latest_at: datetime, detail: Mapping[str, Any] | None = None
+) -> Finding:
+    """A finding of a kind that is found by a query whole."""
+    return Finding(
+        kind=kind,
+        place=place,
+        severity=SEVERITIES[kind],
+        since=since,
+        latest_at=latest_at,
+        detail=dict(detail or {}),
+    )
+
+
+def check_snooze(until: datetime, now: datetime) -> None:
+    """Raises SnoozeRefused unless that lies ahead, and not further than MAX_SNOOZE."""
+    if not now < until <= now + MAX_SNOOZE:
+        raise SnoozeRefused
+
+
+def median(values: Sequence[int]) -> int:
+    """The middle one, the lower of two: of what was counted, never a number that nobody saw."""
+    return sorted(values)[(len(values) - 1) // 2]

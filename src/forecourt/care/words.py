@@ -1,0 +1,186 @@
+"""An incident in words: what happened, why most likely, what to do next, and the button that does it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+
+from forecourt.care.model import FLAP_WINDOW, Kind, Severity
+from forecourt.stations.faults import UNKNOWN, explain
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark, ngettext
+
+KIND_WORDS: Final[Mapping[Kind, str]] = {
+    Kind.FAULT: mark("Connector faulted"),
+    Kind.OFFLINE: mark("Station offline"),
+    Kind.FLAPPING: mark("Connection unstable"),
+    Kind.FAILED_STARTS: mark("Failed starts"),
+    Kind.QUARANTINED: mark("Message not stored"),
+    Kind.NOT_ACCEPTED: mark("Station not accepted"),
+    Kind.CLOCK: mark("Clock wrong"),
+    Kind.GHOST: mark("Ghost session"),
+}
+SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
+    Severity.CRITICAL: mark("Critical"),
+    Severity.WARNING: mark("Warning"),
+    Severity.NOTICE: mark("Notice"),
+}
+
+
+class Action(StrEnum):
+    """What can be done about an incident at once; LOOK leads to its station."""
+
+    LOOK = "look"
+    ACCEPT = "accept"
+    STOP = "stop"
+    RESET = "reset"
+    UNLOCK = "unlock"
+    READ = "read"
+
+
+#: Faults that a restart may mend; the others need hands, or somebody at the car.
+RESETTABLE: Final = frozenset((None, "NoError", "OtherError", "InternalError"))
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """An incident in the language of the page."""
+
+    happened: str
+    cause: str
+    next_step: str
+
+
+def kind_word(kind: str) -> str:
+    """A kind as people read it."""
+    return _(KIND_WORDS[Kind(kind)])
+
+
+def severity_word(severity: int) -> str:
+    """A severity as people read it."""
+    return _(SEVERITY_WORDS[Severity(severity)])
+
+
+def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
+    """The next action for an incident of that kind."""
+    match Kind(kind):
+        case Kind.FAULT if detail.get("error_code") in RESETTABLE:
+            return Action.RESET
+        case Kind.FAULT if detail["error_code"] == "ConnectorLockFailure":
+            return Action.UNLOCK
+        case Kind.FAILED_STARTS | Kind.CLOCK:
+            return Action.RESET
+        case Kind.NOT_ACCEPTED:
+            return Action.ACCEPT
+        case Kind.GHOST:
+            return Action.STOP
+        case Kind.QUARANTINED:
+            return Action.READ
+        case _:
+            return Action.LOOK
+
+
+def tell(kind: str, detail: Mapping[str, Any]) -> Told:
+    """The words for an incident; sentences without their full stops."""
+    match Kind(kind):
+        case Kind.FAULT:
+            fault = explain(detail.get("error_code"))
+            cause = _("not known, the station says no more") if fault is UNKNOWN else _(fault.cause)
+            return Told(happened=_(fault.happened), cause=cause, next_step=_(fault.next_step))
+        case Kind.OFFLINE:
+            return Told(
+                happened=_("The station is not connected"),
+                cause=_("its power or its network is down"),
+                next_step=_("Check power and network at the site; a car that charges goes on and is reported later"),
+            )
+        case Kind.FLAPPING:
+            lost = int(detail.get("losses", 0))
+            return Told(
+                happened=_("The connection was lost %(n)s times in %(minutes)s min")
+                % {"n": lost, "minutes": int(FLAP_WINDOW.total_seconds()) // 60},
+                cause=_("a weak radio signal, or a router that drops the connection"),
+                next_step=_("Check the signal and the router at the site"),
+            )
+        case Kind.FAILED_STARTS:
+            failed = len(detail.get("sessions", ()))
+            return Told(
+                happened=_("%(n)s starts in a row without a charge") % {"n": failed},
+                cause=_("a worn contact, a contactor that doesn't close or a fault in the station's software"),
+                next_step=_("Restart the station; if it goes on, take the connector out of service"),
+            )
+        case Kind.QUARANTINED:
+            messages = int(detail.get("messages", 1))
+            return Told(
+                happened=ngettext("%(n)s message could not be stored", "%(n)s messages could not be stored", messages)
+                % {"n": messages},
+                cause=_("the station said something that the database refuses"),
+                next_step=_("Read what was refused, and tell the maker of the station"),
+            )
+        case Kind.NOT_ACCEPTED if detail.get("registration") == "rejected":
+            return Told(
+                happened=_("The station was rejected and still asks"),
+                cause=_("it was rejected by mistake, or nobody told it to connect elsewhere"),
+                next_step=_("Accept it, or take the address of Forecourt out of its settings"),
+            )
+        case Kind.NOT_ACCEPTED:
+            return Told(
+                happened=_("The station waits to be accepted"),
+                cause=_("nobody has decided about it yet"),
+                next_step=_("Accept it if it is yours"),
+            )
+        case Kind.CLOCK:
+            return Told(
+                happened=_("The station's clock is wrong"),
+                cause=_("it lost the time and reaches no time server"),
+                next_step=_("Restart the station: it is told the time when it boots"),
+            )
+        case Kind.GHOST:
+            two = _("Two sessions at one EVSE at the same time")
+            alone = _("A session goes on though its connector is free")
+            return Told(
+                happened=two if detail.get("newer_session") else alone,
+                cause=_("the station never ended it, most likely because it restarted"),
+                next_step=_("Stop the session; if the station doesn't know it any more, restart the station"),
+            )
+
+
+ACTION_WORDS: Final[Mapping[Action, str]] = {
+    Action.LOOK: mark("Open the station"),
+    Action.ACCEPT: mark("Accept the station"),
+    Action.STOP: mark("Stop the session"),
+    Action.RESET: mark("Restart the station"),
+    Action.UNLOCK: mark("Unlock the connector"),
+    Action.READ: mark("Read what was refused"),
+}
+CONSEQUENCES: Final[Mapping[Action, str]] = {
+    Action.ACCEPT: mark(
+        "The station is accepted at its next boot message, within a minute: from then on cars can charge there and"
+        " what it says is kept."
+    ),
+    Action.STOP: mark(
+        "The station is asked to end the session. A car that charges by it stops charging; the cable stays locked until"
+        " it is unplugged at the car."
+    ),
+    Action.RESET: mark(
+        "The station is asked to restart. OCPP 1.6 stations stop all their sessions first; others wait until nobody"
+        " charges. Until it is back, in a minute or two, nobody can start there."
+    ),
+    Action.UNLOCK: mark(
+        "The station is asked to release the plug. If a car charges there, its session ends and anybody can take the"
+        " cable out."
+    ),
+    Action.READ: mark(
+        "The messages are marked as read, which closes the incident. They stay in the quarantine; what they said is not"
+        " stored anywhere else."
+    ),
+}
+
+
+def action_word(action: Action) -> str:
+    """What stands on the button."""
+    return _(ACTION_WORDS[action])
+
+
+def consequence(action: Action) -> str:
+    """What follows if it is done; empty for what changes nothing."""
+    return _(CONSEQUENCES[action]) if action in CONSEQUENCES else ""

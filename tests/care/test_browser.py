@@ -1,0 +1,235 @@
+"""The paths of a day in a real browser: an alarm arrives, is understood, and is settled."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+
+from forecourt.access import store
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import console
+from tests.care.yard import Yard
+from tests.conftest import Database
+from tests.http import PASSWORD, PASSWORD_HASH
+from tests.support import FakeClock
+from tests.ui.conftest import served
+from tests.ui.test_browser import (
+    ARGUMENTS,
+    AXE,
+    CHROMIUM,
+    DEADLINE_MS,
+    DESK,
+    PHONE,
+    REPORT_VIOLATIONS,
+    Complaints,
+    live,
+)
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
+]
+
+EMAIL = "ada@example.org"
+AXE_RUN = (
+    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
+    "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
+)
+OpenPage = Callable[..., Awaitable[tuple[Page, Complaints]]]
+
+
+class Desk(Yard):
+    """A yard with its console behind a real server; `open_page` signs in and goes to a page."""
+
+    address: str
+    browser: Browser
+    opened: list[Page]
+
+    async def open_page(self, path: str, **arguments: Any) -> tuple[Page, Complaints]:
+        page = await self.browser.new_page(**{"viewport": DESK, **arguments})
+        self.opened.append(page)
+        page.set_default_timeout(DEADLINE_MS)
+        complaints = Complaints()
+        page.on("console", complaints.heard)
+        page.on("pageerror", lambda fault: complaints.all.append(str(fault)))
+        await page.add_init_script(REPORT_VIOLATIONS)
+        await page.goto(f"{self.address}/sign-in?next={path.replace('?', '%3F')}")
+        await page.locator("[name=email]").fill(EMAIL)
+        await page.locator("[name=password]").fill(PASSWORD)
+        await page.locator("main button").click()
+        await page.wait_for_url(f"{self.address}{path}")
+        return page, complaints
+
+    async def look_at(self, station_id: int) -> None:
+        """What the worker does when a fault begins or ends."""
+        self.clock.set(datetime.now(UTC))
+        await self.jobs.watch_station(tenant_id=self.tenant_id, subject=str(station_id))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=DEADLINE_MS)
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(database: Database, nats_url: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Desk]:
+    async with _desk(database, nats_url, tmp_path) as made:
+        made.browser, made.opened = browser, []
+        yield made
+        for page in made.opened:
+            await page.close()
+
+
+@asynccontextmanager
+async def _desk(database: Database, nats_url: str, folder: Path) -> AsyncIterator[Desk]:
+    async with (
+        console(database, nats_url, SystemClock(), folder) as (db, bus, app),
+        Pool(database.url, "forecourt_worker", size=1) as worker,
+        served(app) as address,
+    ):
+        made = Desk(database, worker, db, FakeClock(datetime.now(UTC)), bus=bus)
+        made.address = address
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute("TRUNCATE people, memberships, person_sessions CASCADE")
+        async with db.tenant(made.tenant_id) as conn:
+            await store.insert_member(
+                conn, made.tenant_id, email=EMAIL, name="Ada", role="owner", password_hash=PASSWORD_HASH
+            )
+        yield made
+        made.admin.close()
+
+
+async def test_an_alarm_arrives_while_on_another_page_and_is_understood_and_closed(desk: Desk) -> None:
+    station = desk.station(name="Yard 1", site_id=desk.site(name="North yard"))
+    desk.says(station, "Available")
+    page, complaints = await desk.open_page("/settings/alerts")
+    await live(page)
+    await page.locator("#toasts[data-ready]").wait_for(state="attached")
+    badge = page.locator(".badge")
+    await expect(badge).to_be_hidden()
+    desk.clock.advance(1)
+    desk.says(station, "Faulted", "GroundFailure")
+    await desk.look_at(station)
+    toast = page.locator(".toast")
+    await expect(toast).to_contain_text("The earth leakage protection has tripped")
+    await expect(toast).to_contain_text("Yard 1")
+    await expect(badge).to_have_text("1")
+    await expect(page).to_have_title("(1) Alerts · Forecourt")
+    await toast.get_by_role("link", name="Look at it").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The earth leakage protection has tripped")
+    main = page.locator("main")
+    for words in ("moisture, a damaged cable or the car", "Send an electrician", "Critical", "Nobody has seen it yet"):
+        await expect(main).to_contain_text(words)
+    await page.get_by_label("Note").fill("Cable replaced")
+    await page.get_by_role("button", name="Close", exact=True).click()
+    await expect(main).to_contain_text("Closed: Ada")
+    await expect(page.locator(".timeline")).to_contain_text("Cable replaced")
+    await expect(badge).to_be_hidden()
+    await expect(page.locator(".toast")).to_have_count(0)
+    assert complaints.all == []
+
+
+async def test_the_attention_list_follows_what_happens_without_a_reload(desk: Desk) -> None:
+    station = desk.station(name="Yard 2")
+    desk.says(station, "Available")
+    page, complaints = await desk.open_page("/")
+    await live(page)
+    attention = page.locator("#attention")
+    await expect(attention).to_contain_text("Nothing needs attention.")
+    desk.clock.advance(1)
+    desk.says(station, "Faulted", "ConnectorLockFailure")
+    await desk.look_at(station)
+    await expect(attention.locator("[data-incident]")).to_have_count(1)
+    await expect(attention).to_contain_text("The plug can't be locked or unlocked")
+    await attention.get_by_role("button", name="Acknowledge").click()
+    await expect(attention).to_contain_text("Seen by Ada")
+    await attention.get_by_role("link", name="Unlock the connector").click()
+    await expect(page.locator("main")).to_contain_text("anybody can take the cable out")
+    await page.get_by_role("link", name="Cancel").click()
+    await page.get_by_role("link", name="Overview").click()
+    await live(page)
+    desk.clock.set(datetime.now(UTC))
+    desk.says(station, "Available")
+    await desk.look_at(station)
+    await expect(attention).to_contain_text("Nothing needs attention.")
+    assert complaints.all == []
+
+
+async def test_an_alarm_that_was_told_once_is_not_told_again_on_the_next_page(desk: Desk) -> None:
+    station = desk.station(name="Yard 3")
+    desk.says(station, "Faulted", "GroundFailure")
+    await desk.look_at(station)
+    page, _ = await desk.open_page("/")
+    await live(page)
+    await expect(page.locator(".badge")).to_have_text("1")
+    await page.get_by_role("link", name="Alerts").click()
+    await live(page)
+    await expect(page.locator(".badge")).to_have_text("1")
+    await expect(page.locator(".toast")).to_have_count(0)
+
+
+async def test_an_alert_rule_is_made_in_the_browser_and_its_test_is_sent(desk: Desk) -> None:
+    desk.station(site_id=desk.site())
+    page, complaints = await desk.open_page("/settings/alerts")
+    await page.get_by_role("link", name="Make the first alert rule").click()
+    await page.get_by_role("textbox", name="Name").fill("On duty")
+    await page.locator("[name=recipients]").check()
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Send a test: On duty").click()
+    await expect(page.get_by_text(f"A test is on its way to {EMAIL}.")).to_be_visible()
+    await expect(page.locator(".sent-rows")).to_contain_text("A test")
+    assert [letter["recipient"] for letter in desk.letters()] == [EMAIL]
+    assert complaints.all == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_no_page_breaks_a_rule_of_wcag_a_or_aa_or_of_the_policy(
+    desk: Desk, scheme: str, viewport: ViewportSize
+) -> None:
+    incident = await _everything(desk)
+    page, complaints = await desk.open_page("/", color_scheme=scheme, viewport=viewport)
+    for path in (
+        "/", "/incidents?status=all", f"/incidents/{incident}", f"/incidents/{incident}/act", "/settings/alerts",
+        "/settings/alerts/new",
+    ):  # fmt: skip
+        await page.goto(f"{desk.address}{path}")
+        await live(page)
+        if path == "/":
+            await page.locator("#load canvas").wait_for()
+            await page.locator("#map canvas").wait_for(state="attached")
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate(AXE_RUN)
+        assert found == [], f"{path}: {json.dumps(found, indent=1)}"
+        assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
+    assert complaints.all == []
+
+
+async def _everything(desk: Desk) -> str:
+    """One of each that looks different; the id of an incident that can be acted on."""
+    site = desk.site(name="North yard", latitude=52.5, longitude=13.4)
+    desk.station(connected=False, site_id=site, name="Yard 1")
+    desk.says(desk.station(site_id=site), "Faulted", "WeakSignal")
+    desk.says(desk.station(site_id=site), "Faulted")
+    desk.quarantine(desk.station(site_id=site))
+    desk.session(desk.station(site_id=site), timedelta(hours=1), energy_wh=8_000, power_w=11_000)
+    desk.session(desk.station(site_id=site), timedelta(hours=2), timedelta(hours=1), energy_wh=8_000)
+    await desk.look()
+    [incident] = [row for row in desk.incidents() if row["kind"] == "fault" and row["severity"] == 3]
+    return str(incident["incident_id"])

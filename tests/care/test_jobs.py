@@ -1,0 +1,103 @@
+"""From what a station says to the letter and the open page, with the real job queue and the real bus."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest_asyncio
+
+from forecourt.care.service.alerts import create_rule
+from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
+from forecourt.platform.outbox import dispatch_once
+from tests.care.test_alerts import WHOLE
+from tests.care.yard import TELLING, Yard
+from tests.conftest import Database
+from tests.http import an_actor
+from tests.support import FakeClock
+from tests.works import Jobs
+
+WAIT_S = 30.0
+
+
+class Worker:
+    """The worker's parts over one database, driven by hand."""
+
+    def __init__(self, database: Database, pool: Pool, tenants: Pool, yard: Yard, folder: Path) -> None:
+        self.pool = pool
+        self.folder = folder
+        clock = yard.clock
+        jobs = Jobs(database.url, pool, tenants, clock, mail=folder, care=yard.jobs)
+        self.app, self.routes = jobs.app, jobs.routes
+
+    async def work(self) -> None:
+        """Dispatch and do, until nothing follows any more."""
+        async with self.app.open_async():
+            while await dispatch_once(self.pool, self.routes):
+                await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+
+
+@pytest_asyncio.fixture
+async def at_work(
+    database: Database, nats_url: str, clock: FakeClock, tmp_path: Path
+) -> AsyncIterator[tuple[Yard, Worker, Bus]]:
+    bus = await Bus.connect(nats_url)
+    async with (
+        Pool(database.url, "forecourt_worker", size=2) as pool,
+        Pool(database.url, "forecourt_app", size=2) as tenants,
+    ):
+        yard = Yard(database, pool, tenants, clock, bus=bus)
+        yield yard, Worker(database, pool, tenants, yard, tmp_path), bus
+        yard.admin.close()
+    await bus.close()
+
+
+async def test_a_word_of_a_fault_leads_to_an_incident_a_letter_and_a_live_number(
+    at_work: tuple[Yard, Worker, Bus],
+) -> None:
+    yard, worker, bus = at_work
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def hear(_subject: str, data: bytes, _reply: str) -> None:
+        heard.put_nowait(msgspec.json.decode(data))
+
+    stop = await bus.subscribe(f"live.{yard.tenant_id}", hear)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        values = WHOLE | {"recipients": [yard.member()]}
+        await create_rule(conn, an_actor(yard.tenant_id), TELLING.members, values, yard.clock.now())
+    station = yard.station(name="Yard 1")
+    yard.says(station, "Faulted", "GroundFailure")
+    yard.rows(
+        "INSERT INTO outbox (event, subject, tenant_id) VALUES ('station.faults_changed', %s, %s)",
+        str(station),
+        yard.tenant_id,
+    )
+    await worker.work()
+    [incident] = yard.incidents()
+    told = await asyncio.wait_for(heard.get(), WAIT_S)
+    assert (told["totals.incidents"], told["totals.incident"]) == (1, str(incident["incident_id"]))
+    [letter] = worker.folder.glob("*.eml")
+    assert "earth leakage protection" in letter.read_text()
+    assert yard.rows("SELECT event FROM outbox") == []
+    await stop()
+
+
+async def test_one_organisation_that_can_not_be_watched_keeps_no_other_from_it(
+    at_work: tuple[Yard, Worker, Bus],
+) -> None:
+    yard, _, _ = at_work
+    first, second = yard.tenant_id, yard.organisation()
+    yard.says(yard.station(), "Faulted")
+    yard.tenant_id = second
+    yard.says(yard.station(), "Faulted")
+    # Their first look meets a statement that PostgreSQL refuses.
+    yard.rows("ALTER TABLE incidents ADD CONSTRAINT broken CHECK (tenant_id <> %s)" % first)  # noqa: UP031
+    try:
+        await yard.jobs.watch_all()
+    finally:
+        yard.rows("ALTER TABLE incidents DROP CONSTRAINT broken")
+    assert yard.kinds() == ["fault"]
+    yard.tenant_id = first
+    assert yard.kinds() == []
