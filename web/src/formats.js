@@ -14,6 +14,7 @@ const formats = {
 };
 
 const words = JSON.parse(document.querySelector('meta[name="words"]')?.content || "{}");
+export const said = (name, what = "") => (words[`said.${name}`] ?? "").replace("{what}", what);
 export const stateWord = (state) => words[state] ?? state;
 
 export const show = (format, value) => (value === null || value === undefined ? NOTHING : (formats[format]?.(value) ?? String(value)));
