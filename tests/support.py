@@ -1,6 +1,12 @@
 """What tests of several rooms share and that is no fixture."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from forecourt.platform.bus import Bus
+from forecourt.platform.database import Pool
+from forecourt.stations.bulk import BulkJobs
+from forecourt.stations.commands import Commander
 
 EPOCH = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -29,3 +35,8 @@ class FakeClock:
         """Sets the time of day, as an operator or a time server does; the steady time does not care."""
         assert at.tzinfo is not None
         self._now = at
+
+
+def no_bulk_runs(tenants: Pool, clock: FakeClock) -> BulkJobs:
+    """Bulk runs for a worker that is never asked for one: there is no bus to reach stations by."""
+    return BulkJobs(tenants, Commander(tenants, cast("Bus", None), clock, secret_key=b""), clock, b"")

@@ -21,7 +21,7 @@ from forecourt.sessions.review import QUIET, review
 from forecourt.stations import jobs as station_jobs
 from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS, StationJobs
 from tests.conftest import Database
-from tests.support import FakeClock
+from tests.support import FakeClock, no_bulk_runs
 
 
 class Bench:
@@ -36,7 +36,9 @@ class Bench:
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         mail = MailJobs(pool, FolderPost(Path("never-made"), "forecourt@example.com", clock))
-        self.app, self.routes = compose(database.url, self.sessions, self.stations, self.remote_starts, mail)
+        self.app, self.routes = compose(
+            database.url, self.sessions, self.stations, self.remote_starts, mail, no_bulk_runs(tenants, clock)
+        )
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()

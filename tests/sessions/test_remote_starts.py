@@ -33,7 +33,7 @@ from forecourt.stations.jobs import StationJobs
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event
-from tests.support import FakeClock
+from tests.support import FakeClock, no_bulk_runs
 
 DEADLINE_S = 20.0
 
@@ -51,7 +51,9 @@ class Stage:
         stations = StationJobs(worker, self.clock)
         sessions = SessionJobs(worker, pool, self.clock)
         mail = MailJobs(worker, FolderPost(Path("never-made"), "forecourt@example.com", self.clock))
-        self._app, self._routes = compose(rig.database.url, sessions, stations, self.jobs, mail)
+        self._app, self._routes = compose(
+            rig.database.url, sessions, stations, self.jobs, mail, no_bulk_runs(pool, self.clock)
+        )
 
     @property
     def actor(self) -> Actor:

@@ -1,6 +1,7 @@
 """The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -14,14 +15,17 @@ from prometheus_client import Counter
 
 from forecourt.app.signals import stop_event
 from forecourt.platform import metrics, outbox
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import Pool, wait_until_safe
+from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import WRITTEN, MailJobs, post_of
 from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.bulk import ASKED, BulkJobs
+from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import StationJobs
 
 log = structlog.get_logger(__name__)
@@ -45,8 +49,8 @@ JOBS = Counter(
 
 def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; a job in work is finished within STOP_DEADLINE_S or taken up by the next worker."""
-    if settings.database_url is None:
-        raise SettingsError("The worker needs FORECOURT_DATABASE_URL, or use `forecourt up`.")
+    if settings.database_url is None or settings.nats_url is None:
+        raise SettingsError("The worker needs FORECOURT_DATABASE_URL and FORECOURT_NATS_URL, or use `forecourt up`.")
     uvloop.run(serve(settings))
 
 
@@ -54,18 +58,25 @@ async def serve(settings: Settings) -> None:
     """Start, work, stop."""
     url = settings.database_url
     assert url is not None
+    assert settings.nats_url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
+    clock = SystemClock()
+    bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     async with (
+        contextlib.AsyncExitStack() as stack,
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=2, application="worker-tenants") as tenants,
     ):
-        stations = StationJobs(pool, SystemClock())
+        stack.push_async_callback(bus.close)
+        stations = StationJobs(pool, clock)
         await stations.tend_message_log()
-        mail = MailJobs(pool, post_of(settings, SystemClock()))
-        sessions = SessionJobs(pool, tenants, SystemClock())
-        remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
-        app, routes = compose(url, sessions, stations, remote_starts, mail)
+        mail = MailJobs(pool, post_of(settings, clock))
+        sessions = SessionJobs(pool, tenants, clock)
+        remote_starts = RemoteStartJobs(pool, tenants, clock)
+        commander = Commander(tenants, bus, clock, secret_key=settings.secret())
+        bulk = BulkJobs(tenants, commander, clock, settings.secret())
+        app, routes = compose(url, sessions, stations, remote_starts, mail, bulk)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes)
 
@@ -136,7 +147,12 @@ def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awa
 
 
 def compose(
-    url: str, sessions: SessionJobs, stations: StationJobs, remote_starts: RemoteStartJobs, mail: MailJobs
+    url: str,
+    sessions: SessionJobs,
+    stations: StationJobs,
+    remote_starts: RemoteStartJobs,
+    mail: MailJobs,
+    bulk: BulkJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -167,6 +183,7 @@ def compose(
     link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
+    run = task("stations.bulk_run", bulk.run, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
@@ -180,4 +197,5 @@ def compose(
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (send,),
+        ASKED: (run,),
     }
