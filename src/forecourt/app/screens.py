@@ -14,7 +14,9 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.live import LiveSessions
+from forecourt.stations.commands import Commander
 from forecourt.stations.live import LiveStations
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.live import Hub, Value
@@ -53,6 +55,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         actor = await by_cookie(connection)
         return actor if isinstance(actor, Actor) and actor.may(Verb.READ) else None
 
+    charging = SessionsAtStation(db, Commander(db, bus, clock, secret_key=settings.secret()), clock)
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(Hub(bus, snapshots=snapshots, totals=totals, clock=clock), of_cookie),
@@ -64,5 +67,6 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             totals=totals,
             ocpp_port=settings.ocpp_port,
         ),
+        *forecourt.stations.pages.one_station_pages(shell=shell, snapshots=snapshots, charging=charging),
     ]
     return Screens(shell=shell, routes=routes)
