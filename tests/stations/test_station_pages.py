@@ -7,6 +7,18 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access.model import Role
+from forecourt.platform.bus import BusAway
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.commands import (
+    OutcomeUnrecorded,
+    StationAnswerInvalid,
+    StationBusy,
+    StationLost,
+    StationOffline,
+    StationTimeout,
+)
+from forecourt.stations.errors import StationRetired
+from forecourt.stations.pages.ask import failed
 from forecourt.stations.pages.listing import csv_line
 from tests.http import BASE, PASSWORD, House, Tenant
 from tests.stations.test_log import say
@@ -335,3 +347,27 @@ async def test_the_pages_speak_german_to_whom_asks_for_it(house: House, tenant: 
         assert words in page
     for path in ("/messages", "/configuration", "/settings", "/ask/reset"):
         assert 'lang="de"' in (await client.get(f"/stations/{identity}{path}")).text
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (StationOffline(), "unsent"),
+        (StationBusy(), "unsent"),
+        (StationTimeout(command_id="c"), "unknown"),
+        (StationLost(), "unknown"),
+        (StationAnswerInvalid(), "unknown"),
+        (OutcomeUnrecorded(), "unknown"),
+        (BusAway(), "unknown" if not BusAway.unsent else "unsent"),
+        (StationRetired(), "unsent"),
+    ],
+)
+def test_a_failure_says_whether_anything_may_have_happened(fault: ForecourtError, outcome: str) -> None:
+    answer = failed(fault)
+    assert answer.outcome == outcome
+    assert ("Nothing was sent" in answer.words) == (outcome == "unsent")
+
+
+def test_a_fault_that_is_none_of_a_call_is_not_made_pretty() -> None:
+    with pytest.raises(ForecourtError):
+        failed(ForecourtError())

@@ -20,7 +20,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool, limited_to
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations import control, service, store
-from forecourt.stations.commands import CALL_DEADLINE_S, Commander, StationLost, StationTimeout
+from forecourt.stations.commands import CALL_DEADLINE_S, Commander
 from forecourt.stations.store import BulkRun, BulkStation, Connection, ShownStation
 
 log = structlog.get_logger(__name__)
@@ -165,10 +165,8 @@ class BulkJobs:
         state, said = "failed", ""
         try:
             state, said = await self._do(actor, run, each.station)
-        except (StationTimeout, StationLost) as fault:
-            state, said = "unknown", fault.code
         except ForecourtError as fault:
-            said = fault.code
+            state, said = "failed" if fault.unsent or fault.status < 500 else "unknown", fault.code
         async with self._db.tenant(actor.tenant_id) as conn:
             now = self._clock.now()
             await store.finish_station(conn, actor.tenant_id, run.run_id, each.position, state, said or None, now)

@@ -24,6 +24,7 @@ from forecourt.stations.api.fields import StationCommander
 from forecourt.stations.commands import (
     CallInvalid,
     Commander,
+    OutcomeUnrecorded,
     PasswordOpen,
     Refused,
     StationAnswerInvalid,
@@ -65,21 +66,20 @@ class Answer(Struct, frozen=True, kw_only=True):
     command_id: str | None = None
 
 
+_LOST: Final = mark("The connection closed before the answer. Whether it obeyed is unknown: look before you ask again.")
+_AWAY: Final = mark("The gateways can't be reached at the moment. Nothing was sent; ask again in a minute.")
 #: Failures by what they mean for the one who asked: nothing happened, or nobody knows.
 FAILURES: Final[Mapping[type[ForecourtError], tuple[Outcome, str]]] = {
     StationOffline: ("unsent", mark("The station is not connected. Nothing was sent; ask again when it is back.")),
     StationBusy: ("unsent", mark("Too many calls wait for the station. Nothing was sent; ask again in a minute.")),
-    BusAway: ("unsent", mark("The gateways can't be reached at the moment. Nothing was sent; ask again in a minute.")),
     CallInvalid: ("unsent", mark("The station's version of OCPP can't express this. Nothing was sent.")),
     StationTimeout: (
         "unknown",
         mark("The station did not answer in time. Whether it obeyed is unknown; a late answer is recorded."),
     ),
     PasswordOpen: ("unsent", mark("A change of its password is under way. Nothing was sent; wait for that answer.")),
-    StationLost: (
-        "unknown",
-        mark("The connection closed before the answer. Whether it obeyed is unknown: look before you ask again."),
-    ),
+    StationLost: ("unknown", _LOST),
+    OutcomeUnrecorded: ("unknown", _LOST),
     StationAnswerInvalid: (
         "unknown",
         mark("The station's answer can't be understood. It may have obeyed: look before you ask again."),
@@ -121,10 +121,12 @@ def answered(said: str, accepted: bool, command_id: str | None) -> Answer:
 
 def failed(fault: ForecourtError) -> Answer:
     """A failure as an answer. Raises it again where nobody could have foreseen it."""
+    if isinstance(fault, BusAway):
+        return Answer(outcome="unsent" if fault.unsent else "unknown", words=_AWAY if fault.unsent else _LOST)
     for kind, (outcome, words) in FAILURES.items():
         if isinstance(fault, kind):
             return Answer(outcome=outcome, words=words, command_id=fault.context.get("command_id"))
-    if fault.status >= 500:
+    if fault.status >= 500 and not fault.unsent:
         raise fault
     return Answer(outcome="unsent", words=_GONE)
 
