@@ -107,7 +107,13 @@ def test_whatever_json_was_said_can_be_read(payload: Any) -> None:
 
 
 def test_the_gist_says_first_what_the_message_itself_says() -> None:
-    payload = {"evse": {"id": 3}, "eventType": "Started", "seqNo": 0, "transactionInfo": {"transactionId": "t1"}}
+    payload = {
+        "evse": {"id": 3},
+        "timestamp": "2026-03-01T12:00:00Z",
+        "eventType": "Started",
+        "seqNo": 0,
+        "transactionInfo": {"transactionId": "t1"},
+    }
     assert gist(payload) == "eventType Started · seqNo 0 · id 3"
 
 

@@ -310,7 +310,7 @@ async def test_a_plan_says_the_consequence_before_anything_is_done(
     client = await signed_in(house, tenant)
     plan = await client.post("/bulk-runs/plan", data={"action": "reset", "reset": "hard", "station": [*ours, theirs]})
     assert "Resets 3 stations." in plan.text
-    assert "1 is charging: its sessions will end." in plan.text
+    assert "1 is charging: its sessions will end. 1 is not connected" in " ".join(plan.text.split())
     assert "1 is not connected and can" in plan.text
     assert theirs not in plan.text
     with house.admin() as connection:

@@ -16,6 +16,8 @@ MAX_TEXT: Final = 500
 GIST_FIELDS: Final = 3
 GIST_TEXT: Final = 40
 
+#: Left out of that line: the log has a time of its own.
+_UNTELLING: Final = frozenset({"timestamp"})
 #: Units of fields that carry none themselves, in the words of the specification (1.6 §6 and §7, 2.0.1 part 2 §1).
 UNITS: Final[Mapping[str, str]] = {
     "meterStart": "Wh",
@@ -187,6 +189,8 @@ def gist(payload: Any) -> str:
         return _text(payload)[:GIST_TEXT] if payload else ""
     told = []
     for name, value in _leaves(payload, MAX_DEPTH):
+        if name in _UNTELLING and len(payload) > 1:
+            continue
         text = _text(value)
         told.append(f"{name} {text if len(text) <= GIST_TEXT else text[:GIST_TEXT] + '…'}")
         if len(told) == GIST_FIELDS:
