@@ -18,6 +18,7 @@ from forecourt.platform.settings import Settings
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs
@@ -47,8 +48,10 @@ class Jobs:
         absent: Any = None
         authorizer = OutsideAuthorizer(outward or absent, secret, clock)
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
-        self.outside = OutsideJobs(tenants, self.decisions, Commander(tenants, bus or absent, clock, secret_key=secret))
+        commander = Commander(tenants, bus or absent, clock, secret_key=secret)
+        self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
+        self.bulk = BulkJobs(tenants, commander, clock, secret)
         self.app, self.routes = compose(
             url,
             self.sessions,
@@ -59,4 +62,5 @@ class Jobs:
             self.decisions,
             self.outside,
             self.care,
+            self.bulk,
         )

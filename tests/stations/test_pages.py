@@ -222,3 +222,16 @@ async def test_what_a_station_calls_itself_is_never_taken_for_markup(house: Hous
     page = (await (await signed_in(house, tenant)).get("/stations")).text
     assert "<img src=x" not in page
     assert "<b>x</b>" not in page
+
+
+async def test_a_filter_by_state_finds_the_stations_that_are_shown_in_it(house: House, tenant: Tenant) -> None:
+    for pair in [(), *itertools.combinations_with_replacement(STATE_PRIORITY, 2)]:
+        add_station(house, tenant, pair)
+    add_station(house, tenant, ["Charging"], connected=False)
+    add_station(house, tenant, ["Charging"], own_state="Faulted")
+    shown = await states(house, tenant)
+    for state in STATION_STATES:
+        assert await states(house, tenant, state=state) == {name: word for name, word in shown.items() if word == state}
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        counts = await store.count_states(conn, tenant.tenant_id)
+    assert counts == {state: list(shown.values()).count(state) for state in set(shown.values())}

@@ -108,6 +108,10 @@ class Fleet:
             state=state,
             error_code=self.random.choice(ERRORS) if state == "Faulted" else None,
             last_seen_at=self.now - timedelta(minutes=self.random.randint(0, 3000)) if number % 9 else None,
+            registration="accepted",
+            protocol="ocpp2.0.1",
+            model="Voltwerk Pillar 150",
+            connected=state != "Offline",
         )
         self.cells.update(self._cells_of(identity, state))
 
@@ -192,6 +196,9 @@ class Registry:
             and (asked.get("identities") is None or row.identity in asked["identities"])
         )
 
+    async def list_models(self, *_: object) -> list[str]:
+        return ["Voltwerk Pillar 150"]
+
     async def list_sites(self, *_: object) -> list[store.SiteRow]:
         return [
             store.SiteRow(
@@ -260,7 +267,7 @@ class Registry:
 
 
 #: The queries that the page makes and the harness answers.
-QUERIES = ("list_for_page", "list_sites", "find_station", "list_connectors")
+QUERIES = ("list_for_page", "list_models", "list_sites", "find_station", "list_connectors")
 
 
 def application(

@@ -1,8 +1,10 @@
 // What every page of the console does: theme, keyboard, copying ids, fragments by htmx, live values.
 import htmx from "htmx.org/dist/htmx.esm.min.js";
 import { care } from "./care.js";
+import { said } from "./formats.js";
 import * as live from "./live.js";
 import { say } from "./say.js";
+import { station } from "./station.js";
 import { stations } from "./stations.js";
 
 const YEAR_S = 31_536_000, COPIED_MS = 1200;
@@ -25,7 +27,7 @@ document.addEventListener("click", async ({ target }) => {
   if (!copy) return;
   try { await navigator.clipboard.writeText(copy.dataset.copy); } catch { return; }
   copy.dataset.copied = "";
-  say(`Copied ${copy.dataset.copy}`);
+  say(said("copied", copy.dataset.copy));
   setTimeout(() => delete copy.dataset.copied, COPIED_MS);
 });
 
@@ -41,3 +43,4 @@ live.watch();
 document.addEventListener("htmx:after:swap", live.watch);
 care(live);
 if (document.getElementById("stations")) stations(htmx, live);
+if (document.querySelector(".station-head, #ask")) station(htmx, live);

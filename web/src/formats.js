@@ -14,9 +14,10 @@ const formats = {
 };
 
 const words = JSON.parse(document.querySelector('meta[name="words"]')?.content || "{}");
+export const said = (name, what = "") => (words[`said.${name}`] ?? "").replace("{what}", what);
 export const stateWord = (state) => words[state] ?? state;
 
-export const show = (format, value) => (value === null || value === undefined ? NOTHING : (formats[format]?.(value) ?? String(value)));
+export const show = (format, value) => (value === null || value === undefined ? (format === "word" ? "" : NOTHING) : (formats[format]?.(value) ?? String(value)));
 
 export function ago(at) {
   const ageS = Math.floor((Date.now() - at) / 1000), days = Math.floor(ageS / 86_400);

@@ -1,6 +1,6 @@
 // One socket a page: says what is on screen, takes a snapshot and then changes by dot-key, and paints at most ten times
 // a second. Whoever needs the values themselves (chart, map) listens with `onCells`.
-import { ago, show, stateWord } from "./formats.js";
+import { ago, said, show, stateWord } from "./formats.js";
 
 const PAINT_EVERY_MS = 100, SILENCE_MS = 45_000, FIRST_RETRY_MS = 500, LONGEST_RETRY_MS = 15_000, SIGNED_OUT = 4401, MAX_WATCHED = 500, AGES_EVERY_MS = 20_000;
 const cells = new Map(), extra = new Set();
@@ -86,5 +86,5 @@ function note(status) {
   const line = document.getElementById("connection");
   if (!line) return;
   line.hidden = status === "live";
-  line.textContent = { lost: "Live connection lost, reconnecting …", "signed-out": "You are signed out. Reload the page to sign in." }[status] ?? "";
+  line.textContent = said(status);
 }

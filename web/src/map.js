@@ -1,7 +1,7 @@
 // Where the stations stand: a dot each, coloured by state; stations of one place stand around it so that all are seen.
 import * as maplibre from "maplibre-gl";
 import { feature, mesh } from "topojson-client";
-import { stateWord } from "./formats.js";
+import { said, stateWord } from "./formats.js";
 import { token } from "./tokens.js";
 
 const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, FAR_SPREAD_PX = 7, FAR_ZOOM = 3.4, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
@@ -12,11 +12,11 @@ export async function start(element, live, choose) {
   let world, points;
   try {
     [world, points] = await Promise.all([element.dataset.world, element.dataset.points].map((url) => fetch(url).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))));
-    if (!points.length) return tell(element, "No station has a position yet. Give its site a latitude and longitude to see it here.");
+    if (!points.length) return tell(element, said("no-places"));
     maplibre.setWorkerUrl(element.dataset.worker);
     draw(element, live, choose, world, points.slice(0, MAX_POINTS));
   } catch {
-    tell(element, "The map can't be drawn in this browser. The list shows the same stations.");
+    tell(element, said("no-map"));
   }
 }
 

@@ -1,4 +1,5 @@
 // The stations page: the chosen station is in the address, marked in the list and on the map, and shown in the panel.
+import { said } from "./formats.js";
 import { say } from "./say.js";
 
 export function stations(htmx, live) {
@@ -45,14 +46,34 @@ export function stations(htmx, live) {
     if (next) { event.preventDefault(); next.focus(); }
   });
 
+  picking();
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-pick-page]")) for (const box of document.querySelectorAll('[data-row] input[name="station"]')) box.checked = target.checked;
+    if (target.closest("#bulk, .pick")) picking();
+  });
   document.addEventListener("htmx:after:swap", () => {
     mark();
+    picking();
     const name = panel.querySelector("h2")?.textContent;
-    if (name && name !== panel.dataset.said) say(`Showing ${name}`);
+    if (name && name !== panel.dataset.said) say(said("showing", name));
     panel.dataset.said = name ?? "";
   });
 
   const chart = document.getElementById("chart"), map = document.getElementById("map");
   if (chart) import("./chart.js").then(({ start }) => start(chart, live));
   if (map) import("./map.js").then(({ start }) => start(map, live, choose));
+}
+
+// Choosing many stations: what is chosen is counted, and only what the action needs is shown.
+function picking() {
+  const bulk = document.getElementById("bulk");
+  if (!bulk) return;
+  const boxes = [...document.querySelectorAll('[data-row] input[name="station"]')], page = document.querySelector("[data-pick-page]");
+  const all = bulk.querySelector("[data-pick-all]"), count = bulk.querySelector("[data-picked]"), action = bulk.querySelector("#bulk-action");
+  const chosen = boxes.filter((box) => box.checked).length, number = all?.checked ? Number(all.dataset.pickAll) : chosen;
+  page.checked = chosen > 0 && chosen === boxes.length;
+  page.indeterminate = chosen > 0 && chosen < boxes.length;
+  count.textContent = number ? count.dataset.some.replace("{n}", number.toLocaleString(document.documentElement.lang)) : count.dataset.none;
+  bulk.toggleAttribute("data-idle", !number);
+  for (const part of bulk.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== action.value;
 }

@@ -19,6 +19,8 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.sessions.at_station.service import SessionsAtStation
+from forecourt.stations.commands import Commander
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub
@@ -66,6 +68,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         actor = await by_cookie(connection)
         return actor if isinstance(actor, Actor) and actor.may(Verb.READ) else None
 
+    charging = SessionsAtStation(db, Commander(db, bus, clock, secret_key=settings.secret()), clock)
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
@@ -78,6 +81,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             series=RecentLoad(db, clock),
             ocpp_port=settings.ocpp_port,
         ),
+        *forecourt.stations.pages.one_station_pages(shell=shell, snapshots=live.snapshots, charging=charging),
         *forecourt.care.pages.care_pages(
             CarePages(shell=shell, db=db, clock=clock, totals=live.totals, telling=telling_of(settings))
         ),

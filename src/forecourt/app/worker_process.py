@@ -1,6 +1,7 @@
 """The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
@@ -71,28 +73,31 @@ async def serve(settings: Settings) -> None:
     assert settings.nats_url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
+    clock = SystemClock()
     bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     async with (
+        contextlib.AsyncExitStack() as stack,
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
         Outward(private=settings.webhooks_private) as outward,
     ):
-        clock = SystemClock()
+        stack.push_async_callback(bus.close)
+        commander = Commander(tenants, bus, clock, secret_key=settings.secret())
         webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, settings.console_url)
         sender = Sender(pool, tenants, clock, outward, settings.secret(), settings.console_url)
-        stations = StationJobs(pool, SystemClock())
+        stations = StationJobs(pool, clock)
         await stations.tend_message_log()
-        mail = MailJobs(pool, post_of(settings, SystemClock()))
-        sessions = SessionJobs(pool, tenants, SystemClock())
-        remote_starts = RemoteStartJobs(pool, tenants, SystemClock())
+        mail = MailJobs(pool, post_of(settings, clock))
+        sessions = SessionJobs(pool, tenants, clock)
+        remote_starts = RemoteStartJobs(pool, tenants, clock)
         authorizer = OutsideAuthorizer(outward, settings.secret(), clock)
         decisions = OutsideDecisions(pool, tenants, authorizer, clock)
-        outside = OutsideJobs(tenants, decisions, Commander(tenants, bus, clock, secret_key=settings.secret()))
+        outside = OutsideJobs(tenants, decisions, commander)
         care = CareJobs(pool, tenants, clock, telling_of(settings), bus)
-        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside, care)
+        bulk = BulkJobs(tenants, commander, clock, settings.secret())
+        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside, care, bulk)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
-    await bus.close()
 
 
 async def _until(
@@ -173,6 +178,7 @@ def compose(
     decisions: OutsideDecisions,
     outside: OutsideJobs,
     care: CareJobs,
+    bulk: BulkJobs,
 ) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which."""
     connector = PsycopgConnector(
@@ -224,6 +230,7 @@ def compose(
     tell = task("care.tell", care.tell, retry=RETRY)
     app.periodic(cron="* * * * *")(task("care.watch_all", watch_stations))
     app.periodic(cron="43 3 * * *")(task("care.tidy", tidy_incidents))
+    run = task("stations.bulk_run", bulk.run, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
@@ -245,6 +252,7 @@ def compose(
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (send,),
+        ASKED: (run,),
     }
     for kind in DESCRIBE:
         told = task(f"webhooks.tell.{kind}", task_of(webhooks, kind), retry=RETRY)

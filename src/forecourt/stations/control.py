@@ -1,12 +1,14 @@
-"""Unlock and reset: asked by a person or a key, carried by a command, obeyed or not by the station."""
+"""Unlock, reset and any other call: asked by a person or a key, carried by a command, obeyed or not by the station."""
 
+import msgspec
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector
 from forecourt.platform.database import Pool
 from forecourt.stations import service
-from forecourt.stations.commands import Commander
+from forecourt.stations.commands import Answered, Commander, Refused
+from forecourt.stations.gateway.journal import redact
 
 
 class Obeyed(Struct, frozen=True, kw_only=True):
@@ -40,3 +42,17 @@ async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kin
         await audit(conn, actor, "reset station", f"station:{identity}", {"type": kind.value})
     answer, command_id = await commander.command(actor.tenant_id, identity, Reset(kind=kind), str(actor))
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
+
+
+async def call(
+    db: Pool, commander: Commander, actor: Actor, identity: str, action: str, payload: bytes
+) -> Answered | Refused:
+    """The expert door: any call of the station's version, its payload checked against the schema.
+
+    Raises StationUnknown, StationRetired, CallInvalid, and as `Commander.call`.
+    """
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.check_in_service(conn, actor.tenant_id, identity)
+        kept = msgspec.json.decode(redact(action, payload))
+        await audit(conn, actor, "call station", f"station:{identity}", {"action": action, "payload": kept})
+    return await commander.call(actor.tenant_id, identity, action, payload, str(actor))

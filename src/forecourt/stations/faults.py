@@ -7,9 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from forecourt.ui.i18n import mark
+
 
 class Fault(Struct, frozen=True):
-    """An error code in words."""
+    """An error code in words, each marked for translation."""
 
     happened: str
     cause: str
@@ -17,45 +19,71 @@ class Fault(Struct, frozen=True):
 
 
 UNKNOWN: Final = Fault(
-    "The connector reports a fault",
-    "the station doesn't say more than that",
-    "Reset the station; if the fault comes back, ask the maker with the station's log",
+    mark("The connector reports a fault"),
+    mark("the station doesn't say more than that"),
+    mark("Reset the station; if the fault comes back, ask the maker with the station's log"),
 )
 
 FAULTS: Final = {
     "ConnectorLockFailure": Fault(
-        "The plug can't be locked or unlocked", "a cable under tension or a worn lock", "Unlock it, then check the plug"
+        mark("The plug can't be locked or unlocked"),
+        mark("a cable under tension or a worn lock"),
+        mark("Unlock it, then check the plug"),
     ),
     "EVCommunicationError": Fault(
-        "Station and car don't understand each other", "a bad plug contact or the car itself", "Plug in again"
+        mark("Station and car don't understand each other"),
+        mark("a bad plug contact or the car itself"),
+        mark("Plug in again"),
     ),
     "GroundFailure": Fault(
-        "The earth leakage protection has tripped", "moisture, a damaged cable or the car", "Send an electrician"
+        mark("The earth leakage protection has tripped"),
+        mark("moisture, a damaged cable or the car"),
+        mark("Send an electrician"),
     ),
     "HighTemperature": Fault(
-        "The station is too hot", "a blocked fan, direct sun or a loose terminal", "Let it cool, then check its vents"
+        mark("The station is too hot"),
+        mark("a blocked fan, direct sun or a loose terminal"),
+        mark("Let it cool, then check its vents"),
     ),
-    "InternalError": Fault("The station's own software failed", "a defect in its firmware", "Reset the station"),
+    "InternalError": Fault(
+        mark("The station's own software failed"), mark("a defect in its firmware"), mark("Reset the station")
+    ),
     "LocalListConflict": Fault(
-        "The list of tokens kept in the station contradicts ours", "an update it missed", "Send the list again"
+        mark("The list of tokens kept in the station contradicts ours"),
+        mark("an update it missed"),
+        mark("Send the list again"),
     ),
     "OtherError": UNKNOWN,
     "OverCurrentFailure": Fault(
-        "The car drew more current than allowed", "a car that ignores the limit or a short circuit", "Unplug the car"
+        mark("The car drew more current than allowed"),
+        mark("a car that ignores the limit or a short circuit"),
+        mark("Unplug the car"),
     ),
-    "OverVoltage": Fault("The grid voltage is too high", "the grid connection of the site", "Ask the grid operator"),
+    "OverVoltage": Fault(
+        mark("The grid voltage is too high"), mark("the grid connection of the site"), mark("Ask the grid operator")
+    ),
     "PowerMeterFailure": Fault(
-        "The energy meter can't be read", "a loose connection or a broken meter", "Send a technician"
+        mark("The energy meter can't be read"), mark("a loose connection or a broken meter"), mark("Send a technician")
     ),
     "PowerSwitchFailure": Fault(
-        "The contactor doesn't switch", "welded or worn contacts", "Take it out of service and send an electrician"
+        mark("The contactor doesn't switch"),
+        mark("welded or worn contacts"),
+        mark("Take it out of service and send an electrician"),
     ),
     "ReaderFailure": Fault(
-        "The card reader doesn't work", "a broken reader or its cable", "Start by app until it is replaced"
+        mark("The card reader doesn't work"),
+        mark("a broken reader or its cable"),
+        mark("Start by app until it is replaced"),
     ),
-    "ResetFailure": Fault("The station could not reset", "a process in it that hangs", "Switch its power off and on"),
-    "UnderVoltage": Fault("The grid voltage is too low", "an overloaded supply of the site", "Ask the grid operator"),
-    "WeakSignal": Fault("The radio signal is weak", "the place of the antenna or the network", "Check the antenna"),
+    "ResetFailure": Fault(
+        mark("The station could not reset"), mark("a process in it that hangs"), mark("Switch its power off and on")
+    ),
+    "UnderVoltage": Fault(
+        mark("The grid voltage is too low"), mark("an overloaded supply of the site"), mark("Ask the grid operator")
+    ),
+    "WeakSignal": Fault(
+        mark("The radio signal is weak"), mark("the place of the antenna or the network"), mark("Check the antenna")
+    ),
 }
 
 

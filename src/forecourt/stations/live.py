@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from forecourt.platform.database import Pool
 from forecourt.stations import store
-from forecourt.stations.model import STATION_STATES
+from forecourt.stations.model import STATION_STATES, connector_cell
 
 Value = str | int | float | bool | None
 
@@ -16,13 +16,19 @@ class LiveStations:
         self._db = db
 
     async def snapshot(self, tenant_id: int, stations: Sequence[str], /) -> Mapping[str, Value]:
-        """`station.{id}.state` and `.error`, the code of a fault; stations that don't exist are left out."""
+        """`station.{id}.state`, `.error` (the code of a fault) and the state of each connector; stations that don't
+        exist are left out."""
         async with self._db.tenant(tenant_id) as conn:
             rows, _ = await store.list_for_page(conn, tenant_id, identities=stations, limit=len(stations))
+            connectors = await store.list_connectors(conn, tenant_id, [row.station_id for row in rows])
         cells: dict[str, Value] = {}
         for row in rows:
             cells[f"station.{row.identity}.state"] = row.state
             cells[f"station.{row.identity}.error"] = row.error_code if row.state == "Faulted" else None
+        identities = {row.station_id: row.identity for row in rows}
+        for each in connectors:
+            cell = connector_cell(each.evse, each.connector)
+            cells[f"station.{identities[each.station_id]}.{cell}"] = each.shown_state
         return cells
 
     async def totals(self, tenant_id: int, /) -> Mapping[str, Value]:

@@ -32,6 +32,11 @@ _RANK: Final = {state: rank for rank, state in enumerate(STATE_PRIORITY)}
 STATION_STATES: Final = (*STATE_PRIORITY, RESTARTING, OFFLINE)
 
 
+def connector_cell(evse: int, connector: int) -> str:
+    """The name of the live cell that holds a connector's state. What follows the last dot of a key is its cell."""
+    return f"connector-{evse}-{connector}"
+
+
 def shown_state(state: str, activity: str | None) -> str:
     """What a connector is shown as: 2.x says only Occupied, its transaction says what the car does."""
     return activity if state == "Occupied" and activity is not None else state

@@ -4,7 +4,7 @@ Rounding is half up on integers in both, so that a number never changes when the
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from forecourt.ui import i18n
@@ -34,6 +34,16 @@ STATE_WORDS: Final = {
     "Faulted": mark("Faulted"),
     "Offline": mark("Offline"),
     "Restarting": mark("Restarting"),
+}
+
+#: What pages say by themselves; `{what}` is put in by the browser.
+SAID: Final = {
+    "said.copied": mark("Copied {what}"),
+    "said.showing": mark("Showing {what}"),
+    "said.lost": mark("Live connection lost, reconnecting …"),
+    "said.signed-out": mark("You are signed out. Reload the page to sign in."),
+    "said.no-places": mark("No station has a position yet. Give its site a latitude and longitude to see it here."),
+    "said.no-map": mark("The map can't be drawn in this browser. The list shows the same stations."),
 }
 
 
@@ -94,6 +104,38 @@ def stamp(at: datetime | None, zone: str = "UTC") -> str:
     return NOTHING if at is None else i18n.stamp(at, zone)
 
 
+def moment(at: datetime | None, zone: str = "UTC") -> str:
+    """A moment in a site's zone, to the minute and without the year, for lists: `3 Mar, 14:05`."""
+    return NOTHING if at is None else i18n.moment(at, zone)
+
+
+def clock(at: datetime | None, zone: str = "UTC") -> str:
+    """The time of day in a site's zone, to the second."""
+    return NOTHING if at is None else i18n.clock(at, zone)
+
+
+def date_of(day: date | None) -> str:
+    """A day of the calendar: `3 Mar 2026`."""
+    return NOTHING if day is None else i18n.date_of(day)
+
+
+def duration(length: timedelta | None) -> str:
+    """`42 s`, `18 min`, `2 h 05 min`, `3 days 4 h`."""
+    if length is None:
+        return NOTHING
+    length_s = max(0, int(length.total_seconds()))
+    if length_s < MINUTE_S:
+        return _together(_("%(n)s s") % {"n": length_s})
+    if length_s < HOUR_S:
+        return _together(_("%(n)s min") % {"n": length_s // MINUTE_S})
+    if length_s < DAY_S:
+        minutes = f"{length_s % HOUR_S // MINUTE_S:02}"
+        return _together(_("%(h)s h %(m)s min") % {"h": length_s // HOUR_S, "m": minutes})
+    days = length_s // DAY_S
+    whole = ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
+    return _together(whole + " " + _("%(n)s h") % {"n": length_s % DAY_S // HOUR_S})
+
+
 def browser_words() -> Mapping[str, str]:
     """What the browser says by itself: states by their OCPP word, and ages, in the language of the page."""
     ages = {
@@ -103,4 +145,6 @@ def browser_words() -> Mapping[str, str]:
         "day": _together(ngettext("%(n)s day ago", "%(n)s days ago", 1)),
         "days": _together(ngettext("%(n)s day ago", "%(n)s days ago", 2)),
     }
-    return {state: _(word) for state, word in STATE_WORDS.items()} | ages
+    return (
+        {state: _(word) for state, word in STATE_WORDS.items()} | ages | {name: _(word) for name, word in SAID.items()}
+    )

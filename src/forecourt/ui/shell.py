@@ -4,7 +4,7 @@ A template is named `<room>/<file>`. The theme and the language that a person ch
 paint has them; who chose no language gets the one the browser asks for.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -94,8 +94,16 @@ class Shell:
             count=formats.count,
             state_word=formats.state_word,
             stamp=formats.stamp,
+            moment=formats.moment,
+            clock=formats.clock,
+            date=formats.date_of,
+            duration=formats.duration,
             ago=lambda at: formats.ago(at, clock.now()),
         )
+
+    def add_filters(self, filters: Mapping[str, Callable[..., Any]]) -> None:
+        """Let templates say the things of a room by filters of its own; a name belongs to one room."""
+        self._environment.filters.update(filters)
 
     def page(
         self,

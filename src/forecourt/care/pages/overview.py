@@ -18,7 +18,7 @@ from forecourt.care.pages.common import CarePages, WebRequest, show_all
 from forecourt.care.store import Connection, days, incidents
 from forecourt.care.store.incidents import IncidentRow, OpenCount
 from forecourt.care.today import USUAL_WEEKS, DaySoFar, Usual, day_window, difference_pct, usual, usual_windows
-from forecourt.stations.pages import CORE_STATES, HEAD_STATES
+from forecourt.stations.pages.listing import CORE_STATES, HEAD_STATES
 from forecourt.ui import i18n
 
 #: Incidents of the attention list; the others are a click away.

@@ -9,14 +9,14 @@ from litestar import get, post
 from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
-from forecourt.access import Verb, audit
+from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.stations import service, store
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, To
+from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, Refused, StationUnknown
-from forecourt.stations.gateway.journal import redact
-from forecourt.stations.store import CommandRow, MessageRow
+from forecourt.stations.log import read_log
+from forecourt.stations.store import CommandRow, MessageFilter, MessageRow
 
 MESSAGE_CURSORS = Cursors("messages")
 COMMAND_CURSORS = Cursors("commands")
@@ -24,6 +24,7 @@ Direction = Literal["in", "out"]
 Kind = Literal["call", "result", "error", "result_error", "send", "unreadable"]
 #: By OCPP-J message type; 0 stands for a frame that is no message.
 _KINDS: dict[int, Kind] = {0: "unreadable", 2: "call", 3: "result", 4: "error", 5: "result_error", 6: "send"}
+_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 _LETTERS = {"in": "i", "out": "o"}
 
 ActionName = Annotated[
@@ -105,22 +106,48 @@ async def list_messages(
         str | None, QueryParameter(description="Only of this action.", pattern="^[A-Za-z0-9]{1,64}$")
     ] = None,
     direction: Annotated[Direction | None, QueryParameter(description="Only what came in, or went out.")] = None,
+    kind: Annotated[Kind | None, QueryParameter(description="Only messages of this kind.")] = None,
+    message_id: Annotated[
+        str | None, QueryParameter(description="Only a call and its answer.", max_length=255, pattern=r"^[^\x00]*$")
+    ] = None,
+    text: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only with this in the payload, whatever its case. A page looks through 20,000 messages at the"
+            " most: it may hold few or none and yet have a `next`.",
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+        ),
+    ] = None,
+    deviating: Annotated[bool, QueryParameter(description="Only what breaks the schema.")] = False,
+    since: From = None,
+    until: To = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Message]:
     before = (MESSAGE_CURSORS.decode(cursor) or (NEWEST,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
-        rows = await store.list_messages(
+        page = await read_log(
             conn,
             actor.tenant_id,
             station_id,
             before=before,
-            action=action,
-            direction=None if direction is None else _LETTERS[direction],
-            limit=limit + 1,
+            limit=limit,
+            wanted=MessageFilter(
+                action=action,
+                direction=None if direction is None else _LETTERS[direction],
+                kinds=() if kind is None else (_NUMBERS[kind],),
+                message_id=message_id,
+                text=text,
+                deviating=deviating,
+                since=since,
+                until=until,
+            ),
         )
-    return MESSAGE_CURSORS.page(rows, limit, lambda row: (row.number,), _message)
+    older = None if page.older is None else MESSAGE_CURSORS.encode(page.older)
+    return Page(items=[_message(row) for row in page.rows], next=older)
 
 
 @get(
@@ -165,12 +192,7 @@ async def call_station(
     db: Database,
     commander: StationCommander,
 ) -> Result | Refusal:
-    payload = msgspec.json.encode(data.payload)
-    async with db.tenant(actor.tenant_id) as conn:
-        await service.check_in_service(conn, actor.tenant_id, station)
-        kept = msgspec.json.decode(redact(data.action, payload))
-        await audit(conn, actor, "call station", f"station:{station}", {"action": data.action, "payload": kept})
-    outcome = await commander.call(actor.tenant_id, station, data.action, payload, str(actor))
+    outcome = await control.call(db, commander, actor, station, data.action, msgspec.json.encode(data.payload))
     if isinstance(outcome, Refused):
         error = Error(code=outcome.code, description=outcome.description, details=outcome.details)
         return Refusal(error=error, command_id=outcome.command_id)

@@ -7,13 +7,13 @@ from typing import Any
 from forecourt.ocpp import neutral
 from forecourt.platform import packrow
 from forecourt.platform.clock import Clock, plausible
-from forecourt.platform.live import LiveFeed
+from forecourt.platform.live import LiveFeed, LiveValue
 from forecourt.stations.gateway.answers import lacking, restarts
 from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, RESTARTS, STATES, UNSUPPORTED
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Connector, Station
-from forecourt.stations.model import shown_state, station_state
+from forecourt.stations.model import connector_cell, shown_state, station_state
 
 #: A station told to wait asks again after this long.
 RETRY_BOOT_S = 60
@@ -152,7 +152,7 @@ class StationReports:
         self.show(station)
 
     def show(self, station: Station) -> None:
-        """Tell screens the state of the whole station, and the code of its fault."""
+        """Tell screens the state of the whole station, the code of its fault, and the state of each connector."""
         speaking = [
             known for (_, number), known in station.connectors.items() if number > 0 or known.state == "Faulted"
         ]
@@ -160,8 +160,12 @@ class StationReports:
         restarting = station.station_id in self._restarting
         state = station_state(station.connection is not None, states, restarting=restarting)
         error = next((known.error_code for known in speaking if known.state == state == "Faulted"), None)
-        self._live.put(station.tenant_id, f"station.{station.identity}.state", state)
-        self._live.put(station.tenant_id, f"station.{station.identity}.error", error)
+        prefix = f"station.{station.identity}."
+        cells: dict[str, LiveValue] = {
+            prefix + connector_cell(evse, number): shown_state(known.state, known.activity)
+            for (evse, number), known in station.connectors.items()
+        }
+        self._live.put_all(station.tenant_id, {**cells, prefix + "state": state, prefix + "error": error})
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)

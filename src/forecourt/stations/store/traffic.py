@@ -1,4 +1,4 @@
-"""What was said to and by stations: the message log, commands, and the directory that says where a station is."""
+"""What was said to and by stations: commands, and the directory that says where a station is."""
 
 from datetime import datetime
 from typing import Any
@@ -14,19 +14,6 @@ Connection = AsyncConnection[Any]
 
 #: Characters of a quarantined message that a list shows.
 RAW_SHOWN = 4_096
-
-
-class MessageRow(Struct, frozen=True, kw_only=True):
-    """One frame of the message log; `direction` and `kind` as in the table's comments."""
-
-    number: int
-    at: datetime
-    direction: str
-    kind: int
-    message_id: str
-    action: str | None
-    payload: str
-    deviations: str | None
 
 
 class CommandRow(Struct, frozen=True, kw_only=True):
@@ -62,40 +49,6 @@ class Holder(Struct, frozen=True, kw_only=True):
     gateway_id: str | None
     epoch: int
     version: Version | None
-
-
-async def list_messages(
-    conn: Connection,
-    tenant_id: int,
-    station_id: int,
-    *,
-    before: int,
-    action: str | None,
-    direction: str | None,
-    limit: int,
-) -> list[MessageRow]:
-    """Frames with a number below `before`, newest first; `direction` is 'i' or 'o'."""
-    cursor = conn.cursor(row_factory=class_row(MessageRow))
-    query = (
-        "SELECT number, at, direction::text, kind, message_id, action, payload, deviations FROM messages"
-        " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND number < %(before)s"
-    )
-    if action is not None:
-        query += " AND action = %(action)s"
-    if direction is not None:
-        query += ' AND direction = %(direction)s::"char"'
-    await cursor.execute(
-        f"{query} ORDER BY number DESC LIMIT %(limit)s",
-        {
-            "tenant_id": tenant_id,
-            "station_id": station_id,
-            "before": before,
-            "action": action,
-            "direction": direction,
-            "limit": limit,
-        },
-    )
-    return await cursor.fetchall()
 
 
 async def list_commands(
@@ -201,3 +154,16 @@ async def count_gateways(conn: Connection) -> int:
     row = await (await conn.execute("SELECT count(*) FROM gateways WHERE lease_until > now()")).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def list_commands_between(
+    conn: Connection, tenant_id: int, station_id: int, since: datetime, until: datetime, limit: int
+) -> list[CommandRow]:
+    """Commands asked in a span, newest first."""
+    cursor = conn.cursor(row_factory=class_row(CommandRow))
+    await cursor.execute(
+        "SELECT number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at FROM commands"
+        " WHERE tenant_id = %s AND station_id = %s AND asked_at >= %s AND asked_at < %s ORDER BY number DESC LIMIT %s",
+        (tenant_id, station_id, since, until, limit),
+    )
+    return await cursor.fetchall()

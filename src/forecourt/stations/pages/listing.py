@@ -4,31 +4,52 @@ A page arrives whole: what live values would say is painted by the server from t
 here; what their room says of a running car comes with the snapshot.
 """
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, ClassVar, Final, Protocol
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
+from litestar.response import Stream
 from msgspec import Struct
 
+from forecourt.access import Actor
+from forecourt.access.model import Verb
+from forecourt.ocpp.neutral import Version
 from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.faults import explain
 from forecourt.stations.model import STATION_STATES
+from forecourt.stations.words import REGISTRATIONS
+from forecourt.ui.i18n import mark
 from forecourt.ui.live import SnapshotProvider, TotalsProvider, Value
 from forecourt.ui.shell import Authenticate, Shell, Viewer, to_sign_in
 
-TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
 #: Lines of one page: a browser repaints them ten times a second.
 PAGE_SIZE: Final = 50
 #: Dots on the map; each is watched by the page's live socket, which takes 500 topics.
 MAX_DOTS: Final = 400
 MAX_SITES: Final = 200
 MAX_PAGE: Final = 10_000
+#: Models that can be chosen from.
+MAX_MODELS: Final = 200
+#: Lines of one CSV.
+MAX_EXPORTED: Final = 50_000
+#: Lines read at once for it.
+EXPORT_BATCH: Final = 1_000
+#: Versions of OCPP as a person reads them.
+PROTOCOLS: Final[Mapping[str, str]] = {str(each.value): str(each.value).replace("ocpp", "OCPP ") for each in Version}
+SORT_WORDS: Final[Mapping[str, str]] = {
+    "name": mark("Name"),
+    "state": mark("Status, faults first"),
+    "site": mark("Site"),
+    "model": mark("Model"),
+    "seen": mark("Last seen"),
+}
 #: Always shown in the head; the other states only when a station is in them.
 CORE_STATES: Final = ("Available", "Charging", "Faulted", "Offline")
 #: The order in which the head counts states.
@@ -55,7 +76,32 @@ Slug = Annotated[str, QueryParameter(max_length=64, pattern=_TEXT)]
 PageNumber = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE)]
 Chosen = Annotated[str, QueryParameter(name="station", max_length=255, pattern=_TEXT)]
 Identity = Annotated[str, PathParameter(max_length=255, pattern=_TEXT)]
+Word = Annotated[str, QueryParameter(max_length=20)]
+ModelWords = Annotated[str, QueryParameter(max_length=200, pattern=_TEXT)]
 WebRequest = Request[Any, Any, Any]
+
+
+#: Columns of the CSV, and the fields of `store.ShownStation` in them.
+CSV_COLUMNS: Final = (
+    "id", "name", "site", "state", "error_code", "connected", "protocol", "model", "registration", "max_power_w",
+    "latitude", "longitude", "last_seen_at",
+)  # fmt: skip
+CSV_FIELDS: Final = ("identity", *CSV_COLUMNS[1:])
+#: What a spreadsheet would take for the begin of a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_line(values: Sequence[Any]) -> str:
+    """One line of CSV (RFC 4180). A text that a spreadsheet would run as a formula is marked as a text."""
+    line = io.StringIO()
+    cells = [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
+    csv.writer(line).writerow([value.isoformat() if isinstance(value, datetime) else value for value in cells])
+    return line.getvalue()
+
+
+def may_do(viewer: Viewer, verb: Verb) -> bool:
+    """Whether somebody may do this; who is no actor may only look."""
+    return isinstance(viewer, Actor) and viewer.may(verb)
 
 
 class LoadSeries(Protocol):
@@ -67,20 +113,91 @@ class LoadSeries(Protocol):
 class Filters(Struct, frozen=True, kw_only=True):
     """What the address asks for."""
 
+    #: The fields of it, as addresses and forms name them.
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "q", "state", "site", "registration", "protocol", "model", "connected", "sort",
+    )  # fmt: skip
+
     search: str = ""
     state: str = ""
     site: str = ""
+    registration: str = ""
+    protocol: str = ""
+    model: str = ""
+    connected: str = ""
+    sort: str = ""
     page: int = 1
+
+    @classmethod
+    def of_form(cls, form: Mapping[str, str], page: int = 1) -> "Filters":
+        """From the words of an address or a form; what is no such word is not asked for."""
+        return cls(
+            search=form.get("q", "")[:100],
+            state=form["state"] if form.get("state") in STATION_STATES else "",
+            site=form.get("site", "")[:64],
+            registration=form["registration"] if form.get("registration") in REGISTRATIONS else "",
+            protocol=form["protocol"] if form.get("protocol") in PROTOCOLS else "",
+            model=form.get("model", "")[:200],
+            connected=form["connected"] if form.get("connected") in ("yes", "no") else "",
+            sort=form["sort"] if form.get("sort") in store.SORTS else "",
+            page=page,
+        )
 
     @property
     def any(self) -> bool:
-        return bool(self.search or self.state or self.site)
+        """Whether they leave stations out."""
+        return any(value for name, value in self.query_items() if name != "sort")
+
+    @property
+    def more(self) -> bool:
+        """Whether one of those is used that are folded away."""
+        return bool(self.registration or self.protocol or self.model or self.connected or self.sort)
+
+    def query_items(self) -> list[tuple[str, str]]:
+        """Name and value of each that is used."""
+        values = (self.search, self.state, self.site, self.registration, self.protocol, self.model, self.connected)
+        return [(name, value) for name, value in zip(self.NAMES, (*values, self.sort), strict=True) if value]
+
+    def asked(self) -> dict[str, Any]:
+        """The same for `store.list_for_page`."""
+        return {
+            "search": self.search.strip(),
+            "state": self.state or None,
+            "site": self.site or None,
+            "registration": self.registration or None,
+            "protocol": self.protocol or None,
+            "model": self.model or None,
+            "connected": {"yes": True, "no": False}.get(self.connected),
+            "sort": self.sort or "name",
+        }
+
+    def query(self, **changes: str | int) -> str:
+        """The query string with some of it changed; another filter starts at the first page."""
+        asked: dict[str, str | int] = {**dict(self.query_items()), **changes}
+        return urlencode({name: value for name, value in asked.items() if value and (name, value) != ("page", 1)})
 
     def href(self, **changes: str | int) -> str:
-        """The address of the page with some of it changed; another filter starts at the first page."""
-        asked = {"q": self.search, "state": self.state, "site": self.site, **changes}
-        query = urlencode({name: value for name, value in asked.items() if value and (name, value) != ("page", 1)})
+        """The address of the page with some of it changed."""
+        query = self.query(**changes)
         return f"/stations?{query}" if query else "/stations"
+
+
+def export_csv(db: Pool, tenant_id: int, filters: Filters, identities: Sequence[str] | None) -> Stream:
+    """Stations as CSV, by filters and, unless that is None, by name; read in batches, MAX_EXPORTED at the most."""
+
+    async def lines() -> AsyncIterator[str]:
+        yield csv_line(CSV_COLUMNS)
+        for offset in range(0, MAX_EXPORTED, EXPORT_BATCH):
+            async with db.tenant(tenant_id) as conn:
+                rows, _ = await store.list_for_page(
+                    conn, tenant_id, identities=identities, **filters.asked(), offset=offset, limit=EXPORT_BATCH
+                )
+            yield "".join(csv_line([getattr(row, name) for name in CSV_FIELDS]) for row in rows)
+            if len(rows) < EXPORT_BATCH:
+                return
+
+    headers = {"content-disposition": 'attachment; filename="stations.csv"', "cache-control": "private, no-store"}
+    return Stream(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 class StationsPages:
@@ -112,12 +229,11 @@ class StationsPages:
             rows, matching = await store.list_for_page(
                 conn,
                 tenant_id,
-                search=filters.search.strip(),
-                state=filters.state or None,
-                site=filters.site or None,
+                **filters.asked(),
                 offset=(filters.page - 1) * PAGE_SIZE,
                 limit=PAGE_SIZE,
             )
+            models = await store.list_models(conn, tenant_id, MAX_MODELS)
             sites = await store.list_sites(conn, tenant_id, 0, MAX_SITES)
             panel = await self._panel(conn, tenant_id, chosen) if chosen else None
         live = await self._snapshot(tenant_id, [row.identity for row in rows] + ([chosen] if panel else []))
@@ -133,6 +249,12 @@ class StationsPages:
             page_size=PAGE_SIZE,
             filters=filters,
             sites=sites,
+            models=models,
+            registrations=REGISTRATIONS,
+            protocols=PROTOCOLS,
+            sorts=SORT_WORDS,
+            resets=may_do(viewer, Verb.RESET),
+            changes=may_do(viewer, Verb.CHANGE_STATIONS),
             head_states=HEAD_STATES,
             core_states=CORE_STATES,
             live=live,
@@ -227,14 +349,39 @@ def station_pages(
         search: Search = "",
         shown_state: StateWord = "",
         site: Slug = "",
+        registration: Word = "",
+        protocol: Word = "",
+        model: ModelWords = "",
+        connected: Word = "",
+        sort: Word = "",
         page: PageNumber = 1,
         chosen: Chosen = "",
     ) -> Response[Any]:
         viewer = await authenticate(request)
         if viewer is None:
             return to_sign_in(request)
-        known = shown_state if shown_state in STATION_STATES else ""
-        return await pages.show(request, viewer, Filters(search=search, state=known, site=site, page=page), chosen)
+        asked = (search, shown_state, site, registration, protocol, model, connected, sort)
+        filters = Filters.of_form(dict(zip(Filters.NAMES, asked, strict=True)), page)
+        return await pages.show(request, viewer, filters, chosen)
+
+    @get("/stations.csv", include_in_schema=False)
+    async def export(
+        request: Request[Any, Any, Any],
+        search: Search = "",
+        shown_state: StateWord = "",
+        site: Slug = "",
+        registration: Word = "",
+        protocol: Word = "",
+        model: ModelWords = "",
+        connected: Word = "",
+        sort: Word = "",
+    ) -> Response[Any] | Stream:
+        viewer = await authenticate(request)
+        if viewer is None:
+            return to_sign_in(request)
+        asked = (search, shown_state, site, registration, protocol, model, connected, sort)
+        filters = Filters.of_form(dict(zip(Filters.NAMES, asked, strict=True)))
+        return export_csv(db, viewer.tenant_id, filters, None)
 
     @get("/stations/points", include_in_schema=False)
     async def points(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -250,4 +397,4 @@ def station_pages(
             return to_sign_in(request)
         return await pages.show_panel(request, viewer, identity)
 
-    return [stations, points, panel]
+    return [stations, export, points, panel]

@@ -1,0 +1,1 @@
+"""What the page of a station shows and asks of sessions."""

@@ -1,0 +1,352 @@
+"""The paths of a day at stations, gone in a real browser: the real application, a real gateway, a station by hand."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+
+from forecourt.access import Access
+from forecourt.app.screens import screens
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from forecourt.stations.bulk import BulkJobs
+from forecourt.stations.commands import Commander
+from forecourt.ui.errors import AssetsMissing
+from tests.http import PASSWORD, House, Tenant
+from tests.stations.gateway.conftest import SECRET, Rig, StationClient
+from tests.support import FakeClock
+from tests.ui.conftest import served
+from tests.ui.test_browser import ARGUMENTS, AXE, CHROMIUM, DEADLINE_MS, DESK, PHONE, REPORT_VIOLATIONS
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
+SignIn = Callable[..., Awaitable[Page]]
+WCAG = (
+    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
+    "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
+)
+
+
+@pytest.fixture
+def transport() -> str:
+    """The carrier makes no difference here."""
+    return "picows"
+
+
+class Console:
+    """The web of the rig's deployment and who looks at it."""
+
+    def __init__(self, rig: Rig, pool: Pool, bus: Bus, address: str, browser: Browser) -> None:
+        self.rig = rig
+        self.pool = pool
+        self.address = address
+        self.complaints: list[str] = []
+        self._bus = bus
+        self._browser = browser
+
+    async def page(self, path: str = "/stations", **arguments: Any) -> Page:
+        """A page of somebody who is signed in as owner."""
+        context = await self._browser.new_context(**{"viewport": DESK, "locale": "en", **arguments})
+        page = await context.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.text.startswith("CSP") else None)
+        await page.add_init_script(REPORT_VIOLATIONS)
+        house = House(self.rig.database, self.pool, None, FakeClock())
+        email = await Tenant(house, self.rig.tenant()).operator()
+        await page.goto(f"{self.address}/sign-in?next={path}")
+        await page.get_by_label("E-mail address").fill(email)
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page).to_have_url(re.compile(re.escape(f"{self.address}{path}")))
+        return page
+
+    async def work(self) -> None:
+        """Do what a worker would: the bulk runs that were asked for."""
+        clock = SystemClock()
+        commander = Commander(self.pool, self._bus, clock, secret_key=SECRET.encode())
+        jobs = BulkJobs(self.pool, commander, clock, SECRET.encode())
+        for tenant_id, run_id in self.rig.rows("SELECT tenant_id, subject FROM outbox WHERE event = 'bulk_run.asked'"):
+            await jobs.run(tenant_id=tenant_id, subject=run_id)
+
+    def name(self, identity: str, name: str) -> None:
+        self.rig.admin.execute("UPDATE stations SET name = %s WHERE identity = %s", (name, identity))
+
+
+@pytest_asyncio.fixture
+async def console(rig: Rig, tmp_path: Path) -> AsyncIterator[Console]:
+    expect.set_options(timeout=DEADLINE_MS)
+    settings = Settings(
+        data_dir=tmp_path, database_url=rig.database.url, nats_url=rig.nats_url, secret_key=SECRET, database_pool_size=4
+    )
+    bus = await Bus.connect(rig.nats_url)
+    clock = SystemClock()
+    async with Pool(rig.database.url, "forecourt_app", size=4) as pool, async_playwright() as playwright:
+        access = Access(pool, settings.secret(), clock)
+        try:
+            seen = screens(settings, pool, bus, clock, access)
+        except AssetsMissing as fault:
+            pytest.skip(fault.detail)
+        app = create_app(settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        telling = asyncio.create_task(rig.live.run())
+        async with served(app) as address:
+            yield Console(rig, pool, bus, address, browser)
+            await browser.close()
+        telling.cancel()
+    await bus.close()
+
+
+async def obey(station: StationClient, result: object) -> Any:
+    """Answer the next call with a result; action and payload of the call."""
+    ask = await station.next_ask()
+    await station.link.send(json.dumps([3, ask[1], result]))
+    return ask[2], ask[3]
+
+
+def status(connector: int, state: str, error_code: str = "NoError") -> dict[str, Any]:
+    return {"connectorId": connector, "status": state, "errorCode": error_code}
+
+
+async def test_a_station_is_found_by_a_part_of_its_name_and_reset(rig: Rig, console: Console) -> None:
+    await rig.register("CP-17")
+    await rig.register("CP-18")
+    console.name("CP-17", "Harbour north 3")
+    console.name("CP-18", "Market square 1")
+    async with rig.station("CP-17") as station:
+        await station.call("StatusNotification", status(1, "Available"))
+        page = await console.page()
+        await page.keyboard.press("/")
+        await page.keyboard.type("our nor")
+        await expect(page.locator("[data-row]")).to_have_count(1)
+        await page.get_by_role("link", name="Harbour north 3").click()
+        await page.get_by_role("link", name="Open this station").click()
+        await expect(page.get_by_role("heading", name="Harbour north 3", level=1)).to_be_visible()
+        await page.get_by_role("link", name="Reset", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("Nothing is charging here at the moment.")
+        await dialog.get_by_text("Hard", exact=True).click()
+        asked = asyncio.create_task(obey(station, {"status": "Accepted"}))
+        await dialog.get_by_role("button", name="Reset").click()
+        assert await asked == ("Reset", {"type": "Hard"})
+        await expect(dialog).to_contain_text("Agreed (Accepted)")
+        await dialog.get_by_role("link", name="Close").click()
+        await expect(dialog).to_be_hidden()
+        await expect(page.locator("#commands")).to_contain_text("Answered: Accepted")
+        await expect(page.get_by_role("link", name="Reset", exact=True)).to_be_focused()
+    assert console.complaints == []
+
+
+async def test_a_station_that_refuses_is_shown_refusing_in_its_own_word(rig: Rig, console: Console) -> None:
+    await rig.register("CP-1")
+    async with rig.station("CP-1") as station:
+        await station.call("StatusNotification", status(1, "Available"))
+        page = await console.page("/stations/CP-1")
+        await page.get_by_role("link", name="Unlock").first.click()
+        asked = asyncio.create_task(obey(station, {"status": "NotSupported"}))
+        await page.get_by_role("dialog").get_by_role("button", name="Unlock").click()
+        assert (await asked)[0] == "UnlockConnector"
+        await expect(page.get_by_role("dialog")).to_contain_text("Refused (NotSupported)")
+        await page.keyboard.press("Escape")
+        await page.reload()
+        await expect(page.get_by_text("UnlockConnector").first).to_be_visible()
+
+
+async def test_a_state_and_its_fault_are_seen_on_the_page_as_they_are_said(rig: Rig, console: Console) -> None:
+    await rig.register("CP-1")
+    async with rig.station("CP-1") as station:
+        await station.call("StatusNotification", status(1, "Available"))
+        page = await console.page("/stations/CP-1")
+        await expect(page.locator("html")).to_have_attribute("data-connection", "live")
+        connector = page.get_by_role("list", name="Connectors").get_by_role("listitem").first
+        await expect(connector).to_contain_text("Available")
+        await station.call("StatusNotification", status(1, "Charging"))
+        await expect(connector).to_contain_text("Charging")
+        await expect(page.locator(".station-head")).to_contain_text("Charging")
+        await station.call("StatusNotification", status(1, "Faulted", "GroundFailure"))
+        await expect(connector).to_contain_text("earth leakage protection has tripped")
+
+
+async def test_a_message_log_is_filtered_to_one_call_and_read(rig: Rig, console: Console) -> None:
+    await rig.register("CP-1")
+    async with rig.station("CP-1") as station:
+        for number in range(3):
+            await station.call("Heartbeat", {}, f"h{number}")
+        await station.call("StatusNotification", status(2, "Faulted", "GroundFailure"), "the-one")
+        page = await console.page("/stations/CP-1/messages")
+        lines = page.locator("#log > li")
+        await expect(lines).to_have_count(8)
+        await page.get_by_label("Action").fill("StatusNotification")
+        await page.get_by_role("button", name="Filter").click()
+        await expect(lines).to_have_count(2)
+        assert "action=StatusNotification" in page.url
+        call = lines.filter(has_text="connectorId 2")
+        await call.locator("summary").first.click()
+        await expect(call.locator(".opened")).to_contain_text("GroundFailure")
+        await call.get_by_role("link", name="Call and answer side by side").click()
+        await expect(page.get_by_role("heading", name="From the station: StatusNotification, call")).to_be_visible()
+        await expect(page.get_by_role("heading", name="To the station: StatusNotification, answer")).to_be_visible()
+        await page.get_by_role("link", name="Only this call and its answer").click()
+        await expect(lines).to_have_count(2)
+        assert "call=the-one" in page.url
+    assert console.complaints == []
+
+
+async def test_new_messages_appear_by_themselves_until_the_log_is_paused(rig: Rig, console: Console) -> None:
+    await rig.register("CP-1")
+    async with rig.station("CP-1") as station:
+        await station.call("Heartbeat", {})
+        page = await console.page("/stations/CP-1/messages")
+        lines = page.locator("#log > li")
+        await expect(lines).to_have_count(2)
+        await station.call("StatusNotification", status(1, "Preparing"))
+        await expect(lines).to_have_count(4)
+        await expect(lines.filter(has_text="status Preparing")).to_have_count(1)
+        await page.get_by_role("button", name="Pause").click()
+        await expect(page.get_by_text("Paused: new messages wait")).to_be_visible()
+        await station.call("Heartbeat", {})
+        await page.get_by_role("button", name="Go on").click()
+        await expect(lines).to_have_count(6)
+    assert console.complaints == []
+
+
+async def test_many_stations_are_reset_after_the_plan_was_read(rig: Rig, console: Console) -> None:
+    for name in ("CP-1", "CP-2", "CP-3"):
+        await rig.register(name)
+    async with rig.station("CP-1") as first, rig.station("CP-2") as second:
+        await first.call("StatusNotification", status(1, "Charging"))
+        await second.call("StatusNotification", status(1, "Available"))
+        page = await console.page()
+        await page.get_by_label("Choose all on this page").check()
+        await expect(page.get_by_text("3 chosen")).to_be_visible()
+        await page.get_by_label("How").select_option("hard")
+        await page.get_by_role("button", name="Plan").click()
+        await expect(page.locator(".consequence")).to_contain_text("Resets 3 stations.")
+        await expect(page.locator(".consequence")).to_contain_text("1 is charging: its sessions will end.")
+        await page.get_by_role("button", name="Reset 3 stations").click()
+        await expect(page.get_by_text("0 of 3 stations")).to_be_visible()
+        await asyncio.gather(console.work(), obey(first, {"status": "Accepted"}), obey(second, {"status": "Rejected"}))
+        await expect(page.locator("[data-run-state]")).to_have_text("Done")
+        await expect(page.get_by_role("row", name="CP-1")).to_contain_text("Done")
+        await expect(page.get_by_role("row", name="CP-2")).to_contain_text("Refused")
+        await expect(page.get_by_role("row", name="CP-3")).to_contain_text("not connected")
+    assert console.complaints == []
+
+
+async def test_a_station_s_variables_are_read_searched_and_changed(rig: Rig, console: Console) -> None:
+    await rig.register("CP-1")
+    keys = [
+        {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
+        {"key": "NumberOfConnectors", "readonly": True, "value": "2"},
+        {"key": "AuthorizationKey", "readonly": False, "value": "0123456789abcdef0123"},
+    ]
+    async with rig.station("CP-1") as station:
+        await station.call("Heartbeat", {})
+        page = await console.page("/stations/CP-1/configuration")
+        await expect(page.get_by_text("Not read yet.")).to_be_visible()
+        asked = asyncio.create_task(obey(station, {"configurationKey": keys}))
+        await page.get_by_role("button", name="Read from the station").click()
+        assert (await asked)[0] == "GetConfiguration"
+        await expect(page.locator("#variables")).to_contain_text("3 variables, read")
+        await expect(page.get_by_role("row", name="AuthorizationKey")).to_contain_text("secret, not shown")
+        await page.get_by_label("Search").fill("Heart")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#variables tbody tr")).to_have_count(1)
+        await page.get_by_role("link", name="Change HeartbeatInterval").click()
+        await page.get_by_label("New value").fill("120")
+        asked = asyncio.create_task(obey(station, {"status": "Accepted"}))
+        await page.get_by_role("dialog").get_by_role("button", name="Change").click()
+        assert await asked == ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "120"})
+        await page.get_by_role("dialog").get_by_role("link", name="Show the variable").click()
+        await expect(page.get_by_role("row", name="HeartbeatInterval")).to_contain_text("120")
+    for (text,) in rig.rows("SELECT payload FROM messages UNION ALL SELECT coalesce(value, '') FROM station_variables"):
+        assert "0123456789abcdef0123" not in text
+    assert console.complaints == []
+
+
+async def test_a_2x_station_s_report_is_put_together_from_its_pages(rig: Rig, console: Console) -> None:
+    await rig.register("CP-2")
+    async with rig.station("CP-2", "ocpp2.0.1") as station:
+        await station.call("Heartbeat", {})
+        page = await console.page("/stations/CP-2/configuration")
+        asked = asyncio.create_task(obey(station, {"status": "Accepted"}))
+        await page.get_by_role("button", name="Read from the station").click()
+        action, payload = await asked
+        assert action == "GetBaseReport"
+        await expect(page.get_by_text("Reading …")).to_be_visible()
+        for seq, last in ((1, True), (0, False)):
+            data = {
+                "component": {"name": "Ctrlr"},
+                "variable": {"name": f"V{seq}"},
+                "variableAttribute": [{"value": str(seq)}],
+            }
+            report = {
+                "requestId": payload["requestId"],
+                "generatedAt": "2026-03-01T12:00:00Z",
+                "seqNo": seq,
+                "tbc": not last,
+                "reportData": [data],
+            }
+            await station.call("NotifyReport", report)
+        await expect(page.locator("#variables tbody tr")).to_have_count(2)
+        await expect(page.locator("#variables")).to_contain_text("2 variables, read")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_no_page_of_a_station_breaks_a_rule_of_wcag_a_or_aa_or_sticks_out(
+    rig: Rig, console: Console, scheme: str, viewport: ViewportSize
+) -> None:
+    await rig.register("CP-1")
+    async with rig.station("CP-1") as station:
+        await station.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M", "extra": 1})
+        await station.call("StatusNotification", status(1, "Available"))
+        await station.call("StatusNotification", status(2, "Faulted", "GroundFailure"))
+        page = await console.page("/stations", color_scheme=scheme, viewport=viewport)
+        run = "/bulk-runs/reset"
+        await page.get_by_label("Choose CP-1").check()
+        await page.get_by_role("button", name="Plan").click()
+        await expect(page.locator(".consequence")).to_be_visible()
+        await _judge(page, viewport)
+        await page.get_by_role("button", name="Reset 1 station").click()
+        await expect(page.locator("#run")).to_be_visible()
+        run = page.url.removeprefix(console.address)
+        number = rig.rows("SELECT max(number) FROM messages WHERE action = 'StatusNotification'")[0][0]
+        for path in (
+            "/stations/CP-1",
+            "/stations/CP-1/messages",
+            f"/stations/CP-1/messages/{number}",
+            "/stations/CP-1/configuration",
+            "/stations/CP-1/settings",
+            "/stations/CP-1/ask/reset",
+            "/stations/CP-1/retire",
+            "/bulk-runs",
+            run,
+        ):
+            await page.goto(f"{console.address}{path}")
+            await page.locator("h1, h2").first.wait_for()
+            await _judge(page, viewport)
+        await page.goto(f"{console.address}/stations/CP-1")
+        await page.get_by_role("link", name="Start charging").click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await _judge(page, viewport)
+    assert console.complaints == []
+
+
+async def _judge(page: Page, viewport: ViewportSize) -> None:
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate(WCAG)
+    assert found == [], f"{page.url}: {json.dumps(found, indent=1)}"
+    assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"], page.url
