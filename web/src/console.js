@@ -1,7 +1,10 @@
 // What every page of the console does: theme, keyboard, copying ids, fragments by htmx, live values.
 import htmx from "htmx.org/dist/htmx.esm.min.js";
 import * as live from "./live.js";
+import "./palette.js";
 import { say } from "./say.js";
+import { sessions } from "./sessions.js";
+import { sites } from "./sites.js";
 import { stations } from "./stations.js";
 
 const YEAR_S = 31_536_000, COPIED_MS = 1200;
@@ -28,14 +31,8 @@ document.addEventListener("click", async ({ target }) => {
   setTimeout(() => delete copy.dataset.copied, COPIED_MS);
 });
 
-document.addEventListener("keydown", (event) => {
-  const search = document.querySelector("[data-search]"), typing = event.target.matches("input, select, textarea");
-  if (!search || !((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing))) return;
-  event.preventDefault();
-  search.focus();
-  search.select();
-});
-
 live.watch();
 document.addEventListener("htmx:after:swap", live.watch);
 if (document.getElementById("stations")) stations(htmx, live);
+if (document.querySelector("[data-sessions], [data-session]")) sessions(htmx, live);
+sites(live);

@@ -4,7 +4,7 @@ Rounding is half up on integers in both, so that a number never changes when the
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from forecourt.ui import i18n
@@ -34,6 +34,22 @@ STATE_WORDS: Final = {
     "Faulted": mark("Faulted"),
     "Offline": mark("Offline"),
     "Restarting": mark("Restarting"),
+    "Ended": mark("Ended"),
+}
+
+#: What a person reads for what is said of a token, in OCPP's words and in the API's.
+TOKEN_WORDS: Final = {
+    "Accepted": mark("Accepted"),
+    "Blocked": mark("Blocked"),
+    "Expired": mark("Expired"),
+    "Invalid": mark("Not valid"),
+    "NoCredit": mark("No credit"),
+    "ConcurrentTx": mark("In use already"),
+    "accepted": mark("Accepted"),
+    "blocked": mark("Blocked"),
+    "expired": mark("Expired"),
+    "invalid": mark("Not valid"),
+    "no_credit": mark("No credit"),
 }
 
 
@@ -70,6 +86,11 @@ def state_word(state: str) -> str:
     return _(STATE_WORDS.get(state, state))
 
 
+def token_word(status: str | None) -> str:
+    """The word for what was decided about a token; nothing for none."""
+    return "" if status is None else _(TOKEN_WORDS.get(status, status))
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     """`just now`, `5 min ago`, `3 h ago`, `2 days ago`; "never" without a time."""
     if at is None:
@@ -92,6 +113,38 @@ def _together(words: str) -> str:
 def stamp(at: datetime | None, zone: str = "UTC") -> str:
     """A moment in a site's zone, to the second, with the zone's name."""
     return NOTHING if at is None else i18n.stamp(at, zone)
+
+
+def moment(at: datetime | None, zone: str = "UTC") -> str:
+    """A moment in a site's zone, to the minute and without the year, for lists: `3 Mar, 14:05`."""
+    return NOTHING if at is None else i18n.moment(at, zone)
+
+
+def clock(at: datetime | None, zone: str = "UTC") -> str:
+    """The time of day in a site's zone, to the second."""
+    return NOTHING if at is None else i18n.clock(at, zone)
+
+
+def date_of(day: date | None) -> str:
+    """A day of the calendar: `3 Mar 2026`."""
+    return NOTHING if day is None else i18n.date_of(day)
+
+
+def duration(length: timedelta | None) -> str:
+    """`42 s`, `18 min`, `2 h 05 min`, `3 days 4 h`."""
+    if length is None:
+        return NOTHING
+    length_s = max(0, int(length.total_seconds()))
+    if length_s < MINUTE_S:
+        return _together(_("%(n)s s") % {"n": length_s})
+    if length_s < HOUR_S:
+        return _together(_("%(n)s min") % {"n": length_s // MINUTE_S})
+    if length_s < DAY_S:
+        minutes = f"{length_s % HOUR_S // MINUTE_S:02}"
+        return _together(_("%(h)s h %(m)s min") % {"h": length_s // HOUR_S, "m": minutes})
+    days = length_s // DAY_S
+    whole = ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
+    return _together(whole + " " + _("%(n)s h") % {"n": length_s % DAY_S // HOUR_S})
 
 
 def browser_words() -> Mapping[str, str]:

@@ -9,14 +9,14 @@ are marked by `mark` and translated where they are shown.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import parse_locale
-from babel.dates import format_date, format_datetime, get_timezone_name
+from babel.dates import format_date, format_datetime, format_skeleton, get_timezone_name
 from babel.messages.pofile import read_po
 
 SOURCE: Final = "en"
@@ -165,6 +165,24 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 def day(at: datetime, zone: str = "UTC") -> str:
     """The day of a moment in a zone."""
     return format_date(at.astimezone(ZoneInfo(zone)), "medium", locale=current().locale)
+
+
+def moment(at: datetime, zone: str = "UTC") -> str:
+    """A moment in a zone to the minute, without the year: `3 Mar, 14:05`, `3. März, 14:05`."""
+    day_of, time_of = (
+        format_skeleton(part, at, tzinfo=ZoneInfo(zone), locale=current().locale) for part in ("MMMd", "Hm")
+    )
+    return f"{day_of}, {time_of}"
+
+
+def clock(at: datetime, zone: str = "UTC") -> str:
+    """The time of day of a moment in a zone, to the second."""
+    return format_skeleton("Hms", at, tzinfo=ZoneInfo(zone), locale=current().locale)
+
+
+def date_of(day: date) -> str:
+    """A day of the calendar."""
+    return format_date(day, "medium", locale=current().locale)
 
 
 def number(value: float, digits: int = 0) -> str:

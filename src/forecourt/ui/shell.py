@@ -92,6 +92,11 @@ class Shell:
             count=formats.count,
             state_word=formats.state_word,
             stamp=formats.stamp,
+            moment=formats.moment,
+            clock=formats.clock,
+            date=formats.date_of,
+            duration=formats.duration,
+            token_word=formats.token_word,
             ago=lambda at: formats.ago(at, clock.now()),
         )
 

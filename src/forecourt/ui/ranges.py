@@ -1,0 +1,104 @@
+"""The one control by which a page chooses a span of time: presets or two days, in the address, in one zone.
+
+A day is what the clock on the wall of a zone calls one, so it has 23 or 25 hours twice a year. The span begins with its
+first day and ends before the day behind its last.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from litestar.params import QueryParameter
+from msgspec import Struct
+
+from forecourt.ui.i18n import mark
+
+#: Days that two chosen dates may span; longer spans are cut at the end.
+MAX_DAYS: Final = 400
+CUSTOM: Final = "custom"
+DEFAULT: Final = "7d"
+#: What a person reads for each preset, in the order of the control.
+PRESETS: Final = {
+    "today": mark("Today"),
+    "yesterday": mark("Yesterday"),
+    "7d": mark("7 days"),
+    "month": mark("This month"),
+}
+
+RangeWord = Annotated[str, QueryParameter(name="range", max_length=20)]
+FromDay = Annotated[str, QueryParameter(name="from", max_length=10)]
+ToDay = Annotated[str, QueryParameter(name="to", max_length=10)]
+Href = Callable[..., str]
+
+
+class TimeRange(Struct, frozen=True, kw_only=True):
+    """A span of time: `start` belongs to it, `end` does not (UTC); `first` and `last` are its days in `zone`."""
+
+    preset: str
+    zone: str
+    first: date
+    last: date
+    start: datetime
+    end: datetime
+    default: str = DEFAULT
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """How an address says it; the default is not said. A named `range` of None takes a custom one away."""
+        if self.preset == CUSTOM:
+            return {"from": self.first.isoformat(), "to": self.last.isoformat()}
+        return {} if self.preset == self.default else {"range": self.preset}
+
+
+def time_range(
+    now: datetime, zone: str, *, preset: str = "", first: str = "", last: str = "", default: str = DEFAULT
+) -> TimeRange:
+    """The span that an address asks for; what it asks in a way that can't be read is the default's.
+
+    `first` and `last` are ISO dates; one alone means that one day. Both win over a preset.
+    """
+    today = now.astimezone(ZoneInfo(zone)).date()
+    days = _dates(first, last)
+    if days is not None:
+        begin, end = days
+        chosen = CUSTOM
+    else:
+        chosen = preset if preset in PRESETS else default
+        begin, end = _of_preset(chosen, today)
+    return TimeRange(
+        preset=chosen,
+        zone=zone,
+        first=begin,
+        last=end,
+        start=_midnight(begin, zone),
+        end=_midnight(end + timedelta(days=1), zone),
+        default=default,
+    )
+
+
+def _of_preset(preset: str, today: date) -> tuple[date, date]:
+    if preset == "yesterday":
+        return today - timedelta(days=1), today - timedelta(days=1)
+    if preset == "7d":
+        return today - timedelta(days=6), today
+    if preset == "month":
+        return today.replace(day=1), today
+    return today, today
+
+
+def _dates(first: str, last: str) -> tuple[date, date] | None:
+    try:
+        begin = date.fromisoformat(first or last)
+        end = date.fromisoformat(last or first)
+    except ValueError:
+        return None
+    begin, end = min(begin, end), max(begin, end)
+    # The ends of the calendar have no midnight in every zone.
+    if not date.min + timedelta(days=2) < begin <= end < date.max - timedelta(days=MAX_DAYS + 2):
+        return None
+    return begin, min(end, begin + timedelta(days=MAX_DAYS - 1))
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
