@@ -7,21 +7,44 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 import forecourt.access.pages
+import forecourt.drivers.pages
+import forecourt.sessions.pages
 import forecourt.stations.pages
 from forecourt.access import Access, Actor
 from forecourt.access.model import Verb
+from forecourt.drivers.search import TokenSearch
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.sessions.live import LiveSessions
+from forecourt.sessions.search import SessionSearch
+from forecourt.stations.import_pages import import_pages
 from forecourt.stations.live import LiveStations
+from forecourt.stations.search import StationSearch
+from forecourt.stations.site_pages import site_pages
 from forecourt.ui.assets import Assets, assets_route
+from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub, Value
+from forecourt.ui.search import Command, search_routes
 from forecourt.ui.shell import Connection, NavItem, Shell
 from forecourt.ui.socket import live_route
 
-NAVIGATION = (NavItem(key="stations", label="Stations", href="/stations"),)
+NAVIGATION = (
+    NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
+    NavItem(key="sites", label=mark("Sites"), href="/sites"),
+    NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
+)
+#: What Ctrl-K offers besides the pages of the navigation.
+COMMANDS = (
+    Command(label=mark("Running sessions"), href="/sessions?status=active"),
+    Command(label=mark("Sessions with notes"), href="/sessions?noted=true&range=month"),
+    Command(label=mark("New site"), href="/sites/new"),
+    Command(label=mark("New token"), href="/tokens/new"),
+    Command(label=mark("Import tokens from CSV"), href="/tokens/import"),
+    Command(label=mark("Import stations from CSV"), href="/stations/import"),
+)
 
 
 class Screens(Struct, frozen=True, kw_only=True):
@@ -34,7 +57,12 @@ class Screens(Struct, frozen=True, kw_only=True):
 def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access) -> Screens:
     """Everything people see. Raises AssetsMissing where the web assets are not built."""
     assets = Assets.load()
-    templates = {"access": forecourt.access.pages.TEMPLATES_DIR, "stations": forecourt.stations.pages.TEMPLATES_DIR}
+    templates = {
+        "access": forecourt.access.pages.TEMPLATES_DIR,
+        "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
+        "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
+        "stations": forecourt.stations.pages.TEMPLATES_DIR,
+    }
     shell = Shell(assets=assets, templates=templates, navigation=NAVIGATION, clock=clock)
     stations, sessions = LiveStations(db), LiveSessions(db)
     snapshots = [stations.snapshot, sessions.snapshot]
@@ -63,6 +91,26 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             snapshots=snapshots,
             totals=totals,
             ocpp_port=settings.ocpp_port,
+        ),
+        *site_pages(
+            shell=shell,
+            authenticate=of_guard,
+            db=db,
+            clock=clock,
+            snapshots=snapshots,
+            today=sessions.today,
+        ),
+        *import_pages(shell),
+        *forecourt.drivers.pages.token_pages(
+            shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=sessions.last_use
+        ),
+        *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
+        *search_routes(
+            shell=shell,
+            authenticate=of_guard,
+            navigation=NAVIGATION,
+            commands=COMMANDS,
+            providers=[StationSearch(db), TokenSearch(db), SessionSearch(db)],
         ),
     ]
     return Screens(shell=shell, routes=routes)

@@ -7,6 +7,15 @@ from forecourt.stations.store.housekeeping import (
     unlink_from_the_dead,
 )
 from forecourt.stations.store.passwords import forget_open_passwords, open_password, settle_password
+from forecourt.stations.store.places import (
+    MAX_SITES,
+    ShownSite,
+    find_by_part,
+    find_sites_by_part,
+    find_slugs,
+    find_zone,
+    list_shown_sites,
+)
 from forecourt.stations.store.registry import (
     Connection,
     ConnectorRow,
@@ -19,6 +28,7 @@ from forecourt.stations.store.registry import (
     find_site,
     find_station,
     find_station_id,
+    find_stations,
     insert_site,
     insert_station,
     list_connectors,
@@ -31,6 +41,7 @@ from forecourt.stations.store.registry import (
     update_station,
 )
 from forecourt.stations.store.shown import ShownStation, count_states, list_for_page
+from forecourt.stations.store.story import AskedRow, ReportRow, list_asked, list_reports
 from forecourt.stations.store.traffic import (
     CommandRow,
     Holder,
@@ -48,6 +59,8 @@ from forecourt.stations.store.traffic import (
 )
 
 __all__ = [
+    "MAX_SITES",
+    "AskedRow",
     "ChangeRow",
     "CommandRow",
     "Connection",
@@ -56,6 +69,8 @@ __all__ = [
     "Holder",
     "MessageRow",
     "QuarantineRow",
+    "ReportRow",
+    "ShownSite",
     "ShownStation",
     "SiteRow",
     "StationFilter",
@@ -66,16 +81,22 @@ __all__ = [
     "count_stations_at",
     "delete_site",
     "end_abandoned_commands",
+    "find_by_part",
     "find_holder",
     "find_quarantined",
     "find_site",
+    "find_sites_by_part",
+    "find_slugs",
     "find_station",
     "find_station_id",
+    "find_stations",
+    "find_zone",
     "finish_command",
     "forget_open_passwords",
     "insert_command",
     "insert_site",
     "insert_station",
+    "list_asked",
     "list_changes",
     "list_commands",
     "list_connectors",
@@ -83,6 +104,8 @@ __all__ = [
     "list_gaps",
     "list_messages",
     "list_quarantine",
+    "list_reports",
+    "list_shown_sites",
     "list_sites",
     "list_stations",
     "list_unsupported",
