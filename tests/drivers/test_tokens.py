@@ -29,6 +29,9 @@ async def test_a_token_is_stored_and_found_whatever_its_case(tenant: Tenant) -> 
         **CARD,
         "group": "fleet",
         "expires_at": "2030-01-01T00:00:00Z",
+        "driver_name": None,
+        "driver_reference": None,
+        "vehicle": None,
         "created_at": made.json()["created_at"],
         "updated_at": made.json()["updated_at"],
     }

@@ -3,7 +3,10 @@ import htmx from "htmx.org/dist/htmx.esm.min.js";
 import { care } from "./care.js";
 import { said } from "./formats.js";
 import * as live from "./live.js";
+import "./palette.js";
 import { say } from "./say.js";
+import { sessions } from "./sessions.js";
+import { sites } from "./sites.js";
 import { station } from "./station.js";
 import { stations } from "./stations.js";
 
@@ -31,16 +34,10 @@ document.addEventListener("click", async ({ target }) => {
   setTimeout(() => delete copy.dataset.copied, COPIED_MS);
 });
 
-document.addEventListener("keydown", (event) => {
-  const search = document.querySelector("[data-search]"), typing = event.target.matches("input, select, textarea");
-  if (!search || !((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing))) return;
-  event.preventDefault();
-  search.focus();
-  search.select();
-});
-
 live.watch();
 document.addEventListener("htmx:after:swap", live.watch);
 care(live);
 if (document.getElementById("stations")) stations(htmx, live);
 if (document.querySelector(".station-head, #ask")) station(htmx, live);
+if (document.querySelector("[data-sessions], [data-session]")) sessions(htmx, live);
+sites(live);

@@ -4,8 +4,8 @@ import { feature, mesh } from "topojson-client";
 import { said, stateWord } from "./formats.js";
 import { token } from "./tokens.js";
 
-const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, FAR_SPREAD_PX = 7, FAR_ZOOM = 3.4, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9;
-const fit = (element) => ({ padding: Math.min(48, element.clientHeight * 0.15), maxZoom: CLOSEST_ZOOM, animate: false });
+const REPAINT_EVERY_MS = 1000, MAX_POINTS = 400, SPREAD_PX = 11, FAR_SPREAD_PX = 7, FAR_ZOOM = 3.4, GOLDEN_ANGLE = 2.39996, LABEL_PX = 11, CLOSEST_ZOOM = 9, CENTRE_ZOOM = 5.2;
+const fit = (element) => ({ padding: Math.min(48, element.clientHeight * 0.15), maxZoom: element.dataset.centre ? CENTRE_ZOOM : CLOSEST_ZOOM, animate: false });
 const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Restarting", "Offline"];
 
 export async function start(element, live, choose) {
@@ -21,11 +21,11 @@ export async function start(element, live, choose) {
 }
 
 function draw(element, live, choose, world, points) {
-  const land = feature(world, world.objects.countries), borders = mesh(world, world.objects.countries, (a, b) => a !== b);
-  for (const { geometry: g } of land.features) g.coordinates = g.type === "Polygon" ? g.coordinates.map(unwrap) : g.coordinates.map((polygon) => polygon.map(unwrap));
+  const land = unwrapped(feature(world, world.objects.countries)), borders = mesh(world, world.objects.countries, (a, b) => a !== b);
   borders.coordinates = borders.coordinates.map(unwrap);
   const bounds = new maplibre.LngLatBounds();
-  points.forEach((p) => bounds.extend([p.longitude, p.latitude]));
+  const centre = points.filter((p) => p.id === element.dataset.centre);
+  (centre.length ? centre : points).forEach((p) => bounds.extend([p.longitude, p.latitude]));
   const map = new maplibre.Map({
     container: element, bounds, fitBoundsOptions: fit(element), attributionControl: false,
     dragRotate: false, pitchWithRotate: false, touchPitch: false, cooperativeGestures: matchMedia("(pointer: coarse)").matches,
@@ -70,6 +70,18 @@ function draw(element, live, choose, world, points) {
   live.watchAlso(points.map((p) => `state.${p.id}`));
 }
 
+// Sea and land, of the source `land`, under whatever a map shows.
+export const ground = () => [
+  { id: "sea", type: "background", paint: { "background-color": token("sea") } },
+  { id: "land", type: "fill", source: "land", paint: { "fill-color": token("land"), "fill-antialias": false } },
+];
+
+// Shapes of which none spans the whole map.
+export function unwrapped(shapes) {
+  for (const { geometry: g } of shapes.features) g.coordinates = g.type === "Polygon" ? g.coordinates.map(unwrap) : g.coordinates.map((polygon) => polygon.map(unwrap));
+  return shapes;
+}
+
 // A line that jumps from 180° east to 180° west goes on beyond 180° instead, or its shape would span the whole map.
 function unwrap(line) {
   let turn = 0;
@@ -111,8 +123,7 @@ function style(land, borders, points) {
   return { version: 8,
     sources: { land: { type: "geojson", data: land }, borders: { type: "geojson", data: borders }, places: { type: "geojson", data: places(points) }, stations: { type: "geojson", data: collection(points) } },
     layers: [
-      { id: "sea", type: "background", paint: { "background-color": token("sea") } },
-      { id: "land", type: "fill", source: "land", paint: { "fill-color": token("land"), "fill-antialias": false } },
+      ...ground(),
       { id: "borders", type: "line", source: "borders", paint: { "line-color": token("sea"), "line-width": 1 } },
       { id: "stations", type: "circle", source: "stations", paint: {
         "circle-radius": ["step", ["zoom"], ["case", isChosen, 5.5, 3.5], FAR_ZOOM, ["case", isChosen, 7, 5]], "circle-stroke-width": ["step", ["zoom"], ["case", isChosen, 2, 1], FAR_ZOOM, ["case", isChosen, 3, 1.5]], "circle-stroke-color": ["case", isChosen, token("ink"), token("card")],

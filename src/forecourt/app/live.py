@@ -21,6 +21,7 @@ class Live:
             of_stations, of_sessions = await stations.totals(tenant_id), await sessions.totals(tenant_id)
             return {**of_stations, **of_sessions, **await incidents.totals(tenant_id)}
 
+        self.sessions = sessions
         self.snapshots: list[SnapshotProvider] = [stations.snapshot, sessions.snapshot]
         self.totals: TotalsProvider = totals
         self.hub = Hub(bus, snapshots=self.snapshots, totals=totals, clock=clock, pace=pace)

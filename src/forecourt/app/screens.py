@@ -7,6 +7,8 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.care.pages
+import forecourt.drivers.pages
+import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
@@ -15,15 +17,21 @@ from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.drivers.search import TokenSearch
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.sessions.at_station.service import SessionsAtStation
+from forecourt.sessions.search import SessionSearch
 from forecourt.stations.commands import Commander
+from forecourt.stations.import_pages import import_pages
+from forecourt.stations.search import StationSearch
+from forecourt.stations.site_pages import site_pages
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub
+from forecourt.ui.search import Command, search_routes
 from forecourt.ui.shell import Connection, NavItem, Shell
 from forecourt.ui.socket import live_route
 from forecourt.webhooks.service import Webhooks
@@ -31,9 +39,21 @@ from forecourt.webhooks.service import Webhooks
 NAVIGATION = (
     NavItem(key="overview", label=mark("Overview"), href="/"),
     NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
+    NavItem(key="sites", label=mark("Sites"), href="/sites"),
+    NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts"),
     NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
+)
+#: What Ctrl-K offers besides the pages of the navigation.
+COMMANDS = (
+    Command(label=mark("Running sessions"), href="/sessions?status=active"),
+    Command(label=mark("Sessions with notes"), href="/sessions?noted=true&range=month"),
+    Command(label=mark("New site"), href="/sites/new"),
+    Command(label=mark("New token"), href="/tokens/new"),
+    Command(label=mark("Import tokens from CSV"), href="/tokens/import"),
+    Command(label=mark("Import stations from CSV"), href="/stations/import"),
 )
 
 
@@ -52,6 +72,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "access": forecourt.access.pages.TEMPLATES_DIR,
         "care": forecourt.care.pages.TEMPLATES_DIR,
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
+        "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
+        "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
     shell = Shell(assets=assets, templates=templates, navigation=NAVIGATION, clock=clock)
@@ -87,6 +109,26 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         ),
         *forecourt.webhooks.pages.webhook_pages(
             shell, db, clock, Webhooks(settings.secret(), clock, private=settings.webhooks_private)
+        ),
+        *site_pages(
+            shell=shell,
+            authenticate=of_guard,
+            db=db,
+            clock=clock,
+            snapshots=live.snapshots,
+            today=live.sessions.today,
+        ),
+        *import_pages(shell),
+        *forecourt.drivers.pages.token_pages(
+            shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
+        ),
+        *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
+        *search_routes(
+            shell=shell,
+            authenticate=of_guard,
+            navigation=NAVIGATION,
+            commands=COMMANDS,
+            providers=[StationSearch(db), TokenSearch(db), SessionSearch(db)],
         ),
     ]
     return Screens(shell=shell, routes=routes, hub=live.hub)

@@ -16,6 +16,7 @@ from forecourt.drivers.store import TokenFilter
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.search import Search
+from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
 
 CURSORS = Cursors("tokens")
 TYPE_PATTERN = r"^[A-Za-z0-9_-]+$"
@@ -51,6 +52,13 @@ TokenType = Annotated[
 ]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
 
+Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+DriverName = Annotated[
+    Note, Meta(description="Who uses it; a note, nothing is decided by it.", examples=["Ada Lovelace"])
+]
+DriverReference = Annotated[Note, Meta(description="A personnel or customer number.", examples=["P-1815"])]
+Vehicle = Annotated[Note, Meta(description="A note of the vehicle.", examples=["B-AL 1815, van"])]
+
 
 class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token as it shall be."""
@@ -62,6 +70,9 @@ class NewToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     expires_at: Annotated[Moment | None, Meta(description="From then on it counts as expired.")] = None
+    driver_name: DriverName | None = None
+    driver_reference: DriverReference | None = None
+    vehicle: Vehicle | None = None
 
 
 class TokenChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +82,9 @@ class TokenChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     status: TokenState | UnsetType = UNSET
     group: Uid | UnsetType | None = UNSET
     expires_at: Moment | UnsetType | None = UNSET
+    driver_name: DriverName | UnsetType | None = UNSET
+    driver_reference: DriverReference | UnsetType | None = UNSET
+    vehicle: Vehicle | UnsetType | None = UNSET
 
 
 @post(
@@ -91,6 +105,9 @@ async def put_token(data: JSONBody[NewToken], actor: Asker, db: Database) -> Res
             status=data.status,
             group=data.group,
             expires_at=data.expires_at,
+            driver_name=data.driver_name,
+            driver_reference=data.driver_reference,
+            vehicle=data.vehicle,
         )
     return Response(token, status_code=201 if new else 200, headers={"etag": etag(token)})
 
@@ -124,6 +141,23 @@ async def list_tokens(
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_tokens(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
     return CURSORS.page(rows, limit, lambda row: (row.number,), service.shown)
+
+
+@post(
+    "/tokens/import",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [SheetRefused]},
+    status_code=200,
+    summary="Import tokens from CSV, or say what that would do",
+    description=(
+        "Columns: `uid`, and any of `type`, `status`, `group`, `expires_at`, `driver_name`, `driver_reference`,"
+        " `vehicle`. A column that is absent leaves existing tokens as they are. Lines that are refused are left out,"
+        " all others are done in one transaction; a second time nothing changes."
+    ),
+    tags=["tokens"],
+)
+async def import_tokens(data: JSONBody[SheetBody], actor: Asker, db: Database) -> Imported:
+    async with db.tenant(actor.tenant_id) as conn:
+        return imported(await service.import_tokens(conn, actor, data.csv, dry_run=data.dry_run))
 
 
 @get(
@@ -187,4 +221,4 @@ def _columns(change: TokenChange) -> dict[str, Any]:
     return given
 
 
-routes = Router("/", route_handlers=[put_token, list_tokens, find_token, change_token, delete_token])
+routes = Router("/", route_handlers=[put_token, list_tokens, import_tokens, find_token, change_token, delete_token])

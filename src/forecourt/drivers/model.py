@@ -25,13 +25,20 @@ class TokenState(StrEnum):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """One token of one organisation. `group` is the uid of its group token (1.6 parentIdTag, 2.x groupIdToken)."""
+    """One token of one organisation. `group` is the uid of its group token (1.6 parentIdTag, 2.x groupIdToken).
+
+    `driver_name`, `driver_reference` (a personnel or customer number) and `vehicle` are notes of who keeps it; nothing
+    is decided by them.
+    """
 
     uid: str
     type: str
     status: TokenState
     group: str | None
     expires_at: datetime | None
+    driver_name: str | None
+    driver_reference: str | None
+    vehicle: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -39,6 +46,12 @@ class Token(Struct, frozen=True, kw_only=True):
 def uid_key(uid: str) -> str:
     """The form by which uids are compared (OCPP 1.6 CiString, OCPP 2.x identifierString): `Ab1` is `aB1`."""
     return uid.translate(_LOWER)
+
+
+def decided(status: TokenState, expires_at: datetime | None, now: datetime) -> TokenState:
+    """What is decided about a token now: an accepted one that has expired is expired."""
+    past = status is TokenState.ACCEPTED and expires_at is not None and expires_at <= now
+    return TokenState.EXPIRED if past else status
 
 
 class TokenUnknown(ForecourtError):

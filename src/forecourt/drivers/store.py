@@ -1,6 +1,6 @@
 """All SQL of the room drivers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,14 +8,20 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
+from forecourt.drivers.model import uid_key
 from forecourt.platform.outbox import COALESCE
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
 
-_COLUMNS = "number, uid, type, status, group_uid, expires_at, created_at, updated_at"
+_COLUMNS = (
+    "number, uid, type, status, group_uid, expires_at, driver_name, driver_reference, vehicle, created_at, updated_at"
+)
+#: What its keeper notes of a token.
+NOTED = ("driver_name", "driver_reference", "vehicle")
 #: The columns that a change may name; the uid is what the token is.
-CHANGEABLE = frozenset({"type", "status", "group_uid", "expires_at"})
+CHANGEABLE = frozenset({"type", "status", "group_uid", "expires_at", *NOTED})
+_DECIDED = "CASE WHEN status = 'accepted' AND expires_at <= now() THEN 'expired' ELSE status END"
 
 
 class TokenRow(Struct, frozen=True, kw_only=True):
@@ -27,15 +33,19 @@ class TokenRow(Struct, frozen=True, kw_only=True):
     status: str
     group_uid: str | None
     expires_at: datetime | None
+    driver_name: str | None
+    driver_reference: str | None
+    vehicle: str | None
     created_at: datetime
     updated_at: datetime
 
 
 class TokenFilter(Struct, frozen=True, kw_only=True):
     """Which tokens a list shows; None: whatever it is. `group_key` is a uid in the form by which uids are compared,
-    `search` is found anywhere in the uid or the group."""
+    `decided` is the status with the expiry applied, `search` is found anywhere in uid, group, driver or vehicle."""
 
     status: str | None = None
+    decided: str | None = None
     type: str | None = None
     group_key: str | None = None
     search: str | None = None
@@ -45,7 +55,8 @@ _WANTED = {
     "status": "status = %(status)s",
     "type": "type = %(type)s",
     "group_key": 'lower(group_uid COLLATE "C") = %(group_key)s',
-    "search": "concat_ws(' ', uid, group_uid) ILIKE %(pattern)s",
+    "decided": f"{_DECIDED} = %(decided)s",
+    "search": "number IN (SELECT tokens_by_part(%(pattern)s, %(most)s))",
 }
 
 
@@ -58,14 +69,20 @@ async def upsert_token(
     status: str,
     group_uid: str | None,
     expires_at: datetime | None,
+    driver_name: str | None = None,
+    driver_reference: str | None = None,
+    vehicle: str | None = None,
 ) -> tuple[TokenRow, bool]:
     """Stores the token, over one whose uid differs in case at most; returns it and whether it is new."""
     cursor = await conn.execute(
-        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status, group_uid, expires_at)"
-        ' VALUES (%(tenant)s, lower(%(uid)s COLLATE "C"), %(uid)s, %(type)s, %(status)s, %(group)s, %(expires_at)s)'
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status, group_uid, expires_at, driver_name,"
+        " driver_reference, vehicle)"
+        ' VALUES (%(tenant)s, lower(%(uid)s COLLATE "C"), %(uid)s, %(type)s, %(status)s, %(group)s, %(expires_at)s,'
+        " %(driver_name)s, %(driver_reference)s, %(vehicle)s)"
         " ON CONFLICT (tenant_id, uid_key) DO UPDATE SET uid = excluded.uid, type = excluded.type,"
         " status = excluded.status, group_uid = excluded.group_uid, expires_at = excluded.expires_at,"
-        " updated_at = now()"
+        " driver_name = excluded.driver_name, driver_reference = excluded.driver_reference,"
+        " vehicle = excluded.vehicle, updated_at = now()"
         f" RETURNING xmax = 0, {_COLUMNS}",
         {
             "tenant": tenant_id,
@@ -74,6 +91,9 @@ async def upsert_token(
             "status": status,
             "group": group_uid,
             "expires_at": expires_at,
+            "driver_name": driver_name,
+            "driver_reference": driver_reference,
+            "vehicle": vehicle,
         },
     )
     row = await cursor.fetchone()
@@ -92,18 +112,29 @@ async def find_token(conn: Connection, tenant_id: int, key: str, *, lock: bool =
 
 
 async def list_tokens(
-    conn: Connection, tenant_id: int, wanted: TokenFilter, *, after: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    wanted: TokenFilter,
+    *,
+    after: int,
+    limit: int,
+    newest_first: bool = False,
+    most: int | None = None,
 ) -> list[TokenRow]:
-    """The wanted tokens in the order they were first stored."""
+    """The wanted tokens behind the number `after`, in the order they were first stored, or the other way round.
+
+    A search looks among `most` of those that hold its text, whichever they are; None: among all."""
     cursor = conn.cursor(row_factory=class_row(TokenRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    conditions.append(f"number {'<' if newest_first else '>'} %(after)s")
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s"
-        f" AND {' AND '.join(['number > %(after)s', *conditions])} ORDER BY number LIMIT %(limit)s",
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s AND {' AND '.join(conditions)}"
+        f" ORDER BY number {'DESC' if newest_first else 'ASC'} LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "after": after,
             "limit": limit,
+            "most": most,
             "pattern": anywhere(wanted.search or ""),
             **structs.asdict(wanted),
         },
@@ -137,3 +168,39 @@ async def tell_changed(conn: Connection, tenant_id: int, uid: str) -> None:
         f" {COALESCE}",
         (uid, tenant_id, tenant_id),
     )
+
+
+async def find_tokens(conn: Connection, tenant_id: int, keys: Sequence[str]) -> dict[str, TokenRow]:
+    """The tokens with these `uid_key`s that exist, held until the transaction ends."""
+    cursor = conn.cursor(row_factory=class_row(TokenRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %s AND uid_key = ANY(%s) ORDER BY uid_key FOR UPDATE",
+        (tenant_id, list(keys)),
+    )
+    return {uid_key(row.uid): row for row in await cursor.fetchall()}
+
+
+async def find_numbered(conn: Connection, tenant_id: int, number: int) -> TokenRow | None:
+    """The token of this number."""
+    cursor = conn.cursor(row_factory=class_row(TokenRow))
+    await cursor.execute(f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %s AND number = %s", (tenant_id, number))
+    return await cursor.fetchone()
+
+
+async def count_tokens(conn: Connection, tenant_id: int) -> dict[str, int]:
+    """How many tokens are decided upon in each way now; ways that none is are left out."""
+    cursor = await conn.execute(
+        f"SELECT {_DECIDED}, count(*) FROM tokens WHERE tenant_id = %s GROUP BY 1",
+        (tenant_id,),
+    )
+    return {str(status): int(count) for status, count in await cursor.fetchall()}
+
+
+async def count_group(conn: Connection, tenant_id: int, group: str) -> int:
+    """How many tokens are of a group."""
+    cursor = await conn.execute(
+        'SELECT count(*) FROM tokens WHERE tenant_id = %s AND lower(group_uid COLLATE "C") = %s',
+        (tenant_id, uid_key(group)),
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])

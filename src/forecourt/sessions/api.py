@@ -17,6 +17,7 @@ from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, Reviewed, To
 from forecourt.sessions import store
+from forecourt.sessions.cdr import Cdr, SessionRunning, record
 from forecourt.sessions.orphans import OrphanUnknown, review_orphan
 from forecourt.sessions.remote import store as remote_starts
 from forecourt.sessions.remote.service import (
@@ -267,6 +268,26 @@ async def review_orphan_report(
         return _orphan(await review_orphan(conn, actor, number))
 
 
+@get(
+    "/sessions/{session_id:uuid}/cdr",
+    opt={"problems": [SessionUnknown, SessionRunning]},
+    summary="Show the charge detail record of a session that ended",
+    description="In the words of OCPI 2.2.1, as far as data exist; it holds no price.",
+    tags=["sessions"],
+)
+async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Cdr:
+    async with db.tenant(actor.tenant_id) as conn:
+        session = await store.find_session(conn, actor.tenant_id, session_id)
+        heard = await store.find_heard(conn, actor.tenant_id, session_id)
+        if session is None or heard is None:
+            raise SessionUnknown
+        if session.ended_at is None:
+            raise SessionRunning
+        place = await store.find_place(conn, actor.tenant_id, session.station_id)
+        signed = await store.list_signed(conn, actor.tenant_id, session.station_id, session.transaction_id)
+    return record(session, heard, place, signed)
+
+
 @post(
     "/stations/{station:str}/start",
     opt={
@@ -424,6 +445,7 @@ routes = Router(
         list_sessions,
         find_session,
         list_samples,
+        find_cdr,
         list_orphans,
         review_orphan_report,
         start,

@@ -6,6 +6,7 @@ idempotent; the SQL in `lanes` is the same join, which a test proves on random h
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -37,6 +38,30 @@ def order_key(report: TransactionReport) -> int:
 def billing_time(said: datetime, arrived: datetime) -> tuple[datetime, bool]:
     """The time that counts, and whether it had to be the arrival."""
     return (said, False) if plausible(said, arrived) else (arrived, True)
+
+
+#: What a running session is shown as, where OCPP 2.x says more than that it runs.
+_SHOWN = {"EVConnected": "Preparing", "Idle": "Preparing"}
+#: Sessions whose names on screens are kept ready, those first that spoke last.
+MAX_KEYS = 20_000
+
+
+def shown_state(ended: bool, charging_state: str | None) -> str:
+    """One word for a session: `Ended`, or a connector state; Charging where nothing else was said."""
+    if ended:
+        return "Ended"
+    return _SHOWN.get(charging_state or "", charging_state or "Charging")
+
+
+@lru_cache(maxsize=MAX_KEYS)
+def session_keys(station: str, session_id: str) -> tuple[str, str, str, str]:
+    """What screens call the power, energy, state of charge and state of one session. They are cells of its station, so
+    a page that watches the station hears of them."""
+    power, energy, soc, state = (f"station.{station}.{cell}@{session_id}" for cell in _SESSION_CELLS)
+    return power, energy, soc, state
+
+
+_SESSION_CELLS = ("power_w", "energy_wh", "soc_pct", "state")
 
 
 class Session(Struct, frozen=True, kw_only=True, gc=False):

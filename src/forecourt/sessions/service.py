@@ -24,7 +24,14 @@ from forecourt.platform.clock import plausible
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
-from forecourt.sessions.model import Session, billing_time, order_key, start_fingerprint
+from forecourt.sessions.model import (
+    Session,
+    billing_time,
+    order_key,
+    session_keys,
+    shown_state,
+    start_fingerprint,
+)
 from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
@@ -199,6 +206,7 @@ class Sessions:
         if len(here) > 1:
             self._drop_silent(inbound, here, session)
         self._show(station, here)
+        self._show_one(station, session, over=over)
         if not here:
             del self._at_station[station.station_id]
 
@@ -227,6 +235,22 @@ class Sessions:
                 energy_key: energy if here else None,
                 soc_key: None if session is None else session.soc_pct,
                 session_key: None if session is None else session.session_id,
+            },
+        )
+
+    def _show_one(self, station: Station, session: Session, *, over: bool) -> None:
+        """The session that was spoken of, for who looks at it among others of its station."""
+        if session.session_id is None:
+            return
+        ended = over or not session.active
+        power_key, energy_key, soc_key, state_key = session_keys(station.identity, session.session_id)
+        self._live.put_all(
+            station.tenant_id,
+            {
+                power_key: None if ended else session.power_w or 0,
+                energy_key: session.energy_wh,
+                soc_key: session.soc_pct,
+                state_key: shown_state(ended, session.charging_state),
             },
         )
 

@@ -34,6 +34,22 @@ STATE_WORDS: Final = {
     "Faulted": mark("Faulted"),
     "Offline": mark("Offline"),
     "Restarting": mark("Restarting"),
+    "Ended": mark("Ended"),
+}
+
+#: What a person reads for what is said of a token, in OCPP's words and in the API's.
+TOKEN_WORDS: Final = {
+    "Accepted": mark("Accepted"),
+    "Blocked": mark("Blocked"),
+    "Expired": mark("Expired"),
+    "Invalid": mark("Not valid"),
+    "NoCredit": mark("No credit"),
+    "ConcurrentTx": mark("In use already"),
+    "accepted": mark("Accepted"),
+    "blocked": mark("Blocked"),
+    "expired": mark("Expired"),
+    "invalid": mark("Not valid"),
+    "no_credit": mark("No credit"),
 }
 
 #: What pages say by themselves; `{what}` is put in by the browser.
@@ -78,6 +94,11 @@ def count(value: int | None) -> str:
 def state_word(state: str) -> str:
     """The word for an OCPP state."""
     return _(STATE_WORDS.get(state, state))
+
+
+def token_word(status: str | None) -> str:
+    """The word for what was decided about a token; nothing for none."""
+    return "" if status is None else _(TOKEN_WORDS.get(status, status))
 
 
 def ago(at: datetime | None, now: datetime) -> str:

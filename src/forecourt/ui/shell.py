@@ -98,6 +98,7 @@ class Shell:
             clock=formats.clock,
             date=formats.date_of,
             duration=formats.duration,
+            token_word=formats.token_word,
             ago=lambda at: formats.ago(at, clock.now()),
         )
 

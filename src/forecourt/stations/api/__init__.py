@@ -4,6 +4,7 @@ from litestar import Router
 
 from forecourt.stations.api.availability import show_availability
 from forecourt.stations.api.control import reset_station, unlock_connector
+from forecourt.stations.api.imports import import_stations
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import (
     change_station,
@@ -26,6 +27,7 @@ routes = Router(
         change_site,
         delete_site,
         create_station,
+        import_stations,
         change_station,
         retire_station,
         find_station,

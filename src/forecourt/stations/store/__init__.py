@@ -36,10 +36,15 @@ from forecourt.stations.store.messages import (
     list_messages,
     list_partners,
 )
-from forecourt.stations.store.passwords import (
-    forget_open_passwords,
-    open_password,
-    settle_password,
+from forecourt.stations.store.passwords import forget_open_passwords, open_password, settle_password
+from forecourt.stations.store.places import (
+    MAX_SITES,
+    ShownSite,
+    find_by_part,
+    find_sites_by_part,
+    find_slugs,
+    find_zone,
+    list_shown_sites,
 )
 from forecourt.stations.store.registry import (
     Connection,
@@ -54,6 +59,7 @@ from forecourt.stations.store.registry import (
     find_site,
     find_station,
     find_station_id,
+    find_stations,
     insert_site,
     insert_station,
     list_connectors,
@@ -73,6 +79,7 @@ from forecourt.stations.store.shown import (
     list_for_page,
     list_models,
 )
+from forecourt.stations.store.story import AskedRow, ReportRow, list_asked, list_reports
 from forecourt.stations.store.traffic import (
     CommandRow,
     Holder,
@@ -99,7 +106,9 @@ from forecourt.stations.store.variables import (
 )
 
 __all__ = [
+    "MAX_SITES",
     "SORTS",
+    "AskedRow",
     "BulkRun",
     "BulkStation",
     "ChangeRow",
@@ -113,6 +122,8 @@ __all__ = [
     "MessageRow",
     "QuarantineRow",
     "ReadingRow",
+    "ReportRow",
+    "ShownSite",
     "ShownStation",
     "SiteRow",
     "StationFilter",
@@ -131,6 +142,7 @@ __all__ = [
     "end_abandoned_commands",
     "end_reading",
     "end_run",
+    "find_by_part",
     "find_floor",
     "find_holder",
     "find_identity",
@@ -139,9 +151,13 @@ __all__ = [
     "find_reading",
     "find_run",
     "find_site",
+    "find_sites_by_part",
+    "find_slugs",
     "find_station",
     "find_station_id",
+    "find_stations",
     "find_variable",
+    "find_zone",
     "finish_command",
     "finish_station",
     "forget_open_passwords",
@@ -150,6 +166,7 @@ __all__ = [
     "insert_run",
     "insert_site",
     "insert_station",
+    "list_asked",
     "list_changes",
     "list_commands",
     "list_commands_between",
@@ -161,8 +178,10 @@ __all__ = [
     "list_models",
     "list_partners",
     "list_quarantine",
+    "list_reports",
     "list_run_stations",
     "list_runs",
+    "list_shown_sites",
     "list_sites",
     "list_stations",
     "list_unsupported",

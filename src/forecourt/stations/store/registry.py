@@ -339,6 +339,15 @@ async def find_station(conn: Connection, tenant_id: int, identity: str) -> Stati
     return await cursor.fetchone()
 
 
+async def find_stations(conn: Connection, tenant_id: int, identities: Sequence[str]) -> dict[str, StationRow]:
+    """The stations in service of these identities, by identity."""
+    cursor = conn.cursor(row_factory=class_row(StationRow))
+    await cursor.execute(
+        f"{_STATION} AND s.identity = ANY(%(identities)s)", {"tenant_id": tenant_id, "identities": list(identities)}
+    )
+    return {row.identity: row for row in await cursor.fetchall()}
+
+
 async def list_stations(
     conn: Connection, tenant_id: int, wanted: StationFilter, *, by_name: bool, after: int | None, limit: int
 ) -> list[StationRow]:

@@ -80,35 +80,41 @@ class SessionRow(Struct, frozen=True, kw_only=True):
 
 class SessionFilter(Struct, frozen=True, kw_only=True):
     """Which sessions a list shows; None: whatever it is. `site` is a slug, `token_key` a uid in the form by which uids
-    are compared; `since` and `until` are about the start."""
+    are compared, `token_spelt` ways in which stations may spell it, so that an index finds them; `since` and `until`
+    are about the start; `noted` True: those that the review noted something of."""
 
     station: str | None = None
     site: str | None = None
     token_key: str | None = None
+    token_spelt: tuple[str, ...] | None = None
     active: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    noted: bool | None = None
 
 
 _WANTED = {
     "station": "n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
     " AND (identity = %(station)s OR retired_identity = %(station)s))",
     "site": "t.site_id = (SELECT site_id FROM sites WHERE tenant_id = %(tenant_id)s AND slug = %(site)s)",
+    "token_spelt": "n.token_uid = ANY(%(token_spelt)s)",
     "token_key": 'lower(n.token_uid COLLATE "C") = %(token_key)s',
     "active": "(n.over_at IS NULL) = %(active)s",
     "since": "n.started_at >= %(since)s",
     "until": "n.started_at < %(until)s",
+    "noted": "(n.notes <> '{}') = %(noted)s",
 }
 
 
 class RunningRow(Struct, frozen=True, kw_only=True):
-    """What runs at one station: power and energy of all its sessions, the rest of the newest."""
+    """A session that runs, as far as screens show it."""
 
     station: str
+    session_id: str
     power_w: int
     energy_wh: int | None
     soc_pct: int | None
-    session_id: str
+    charging_state: str | None
 
 
 class SampleRow(Struct, frozen=True, kw_only=True):
@@ -168,15 +174,23 @@ async def list_sessions(
 ) -> list[SessionRow]:
     """The wanted sessions behind the number `place`, newest or oldest first."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
-    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
-    if place is not None:
-        conditions.append(f"n.number {'>' if oldest_first else '<'} %(place)s")
+    behind = "" if place is None else f" AND n.number {'>' if oldest_first else '<'} %(place)s"
     await cursor.execute(
-        f"{_SESSION} {' '.join(f'AND {condition}' for condition in conditions)}"
-        f" ORDER BY n.number {'ASC' if oldest_first else 'DESC'} LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "place": place, "limit": limit, **structs.asdict(wanted)},
+        f"{_SESSION}{conditions(wanted)}{behind} ORDER BY n.number {'ASC' if oldest_first else 'DESC'} LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "place": place, "limit": limit, **asked(wanted)},
     )
     return await cursor.fetchall()
+
+
+def conditions(wanted: SessionFilter) -> str:
+    """What SQL asks of sessions n at stations t, behind the tenant's condition; its values are `asked`."""
+    return "".join(f" AND {sql}" for name, sql in _WANTED.items() if getattr(wanted, name) is not None)
+
+
+def asked(wanted: SessionFilter) -> dict[str, Any]:
+    """The values of `conditions`."""
+    values = structs.asdict(wanted)
+    return values if wanted.token_spelt is None else {**values, "token_spelt": list(wanted.token_spelt)}
 
 
 async def list_samples(
@@ -396,18 +410,16 @@ async def tell_updated(conn: Connection, tenant_id: int, since: datetime) -> int
     return cursor.rowcount
 
 
-async def running_by_station(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[RunningRow]:
-    """What runs at each of these stations, together; stations where nothing runs are left out."""
+async def list_running(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[RunningRow]:
+    """What runs at these stations, the newest first."""
     cursor = conn.cursor(row_factory=class_row(RunningRow))
     await cursor.execute(
         """
-        SELECT t.identity AS station, sum(coalesce(n.power_w, 0))::bigint AS power_w,
-            sum(greatest(n.meter_stop_wh - n.meter_start_wh, 0))::bigint AS energy_wh,
-            (array_agg(n.soc_pct ORDER BY n.number DESC))[1] AS soc_pct,
-            (array_agg(n.session_id::text ORDER BY n.number DESC))[1] AS session_id
+        SELECT t.identity AS station, n.session_id::text, coalesce(n.power_w, 0) AS power_w,
+            greatest(n.meter_stop_wh - n.meter_start_wh, 0) AS energy_wh, n.soc_pct, n.charging_state
         FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
         WHERE n.tenant_id = %s AND n.over_at IS NULL AND t.identity = ANY(%s)
-        GROUP BY t.identity
+        ORDER BY n.number DESC
         """,
         (tenant_id, list(stations)),
     )

@@ -1,0 +1,136 @@
+"""Sites as people are shown them, and whose clock a page goes by."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.platform.search import anywhere
+from forecourt.stations.model import STATE_PRIORITY
+
+Connection = AsyncConnection[Any]
+
+#: Sites of one organisation that are shown at once.
+MAX_SITES = 500
+
+#: Candidates of a search that are put in order; a text that fits more is too short to tell.
+MAX_CANDIDATES = 200
+
+
+class ShownSite(Struct, frozen=True, kw_only=True):
+    """One site with its stations counted by state; states that none is in are left out."""
+
+    site_id: int
+    slug: str
+    name: str
+    address: str | None
+    city: str | None
+    country: str | None
+    time_zone: str
+    latitude: float | None
+    longitude: float | None
+    stations: int
+    states: dict[str, int]
+
+
+async def find_zone(conn: Connection, tenant_id: int, *, site: str = "", station: str = "") -> str:
+    """The time zone of a site (slug), or of where a station stands; without either the one that most sites are in."""
+    cursor = await conn.execute(
+        """
+        SELECT time_zone FROM (
+            SELECT i.time_zone, CASE WHEN i.slug = %(site)s THEN 2 WHEN i.site_id = (
+                SELECT site_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s) THEN 1 ELSE 0
+            END AS meant
+            FROM sites i WHERE i.tenant_id = %(tenant_id)s
+        ) known GROUP BY meant, time_zone ORDER BY meant DESC, count(*) DESC, time_zone LIMIT 1
+        """,
+        {"tenant_id": tenant_id, "site": site, "station": station},
+    )
+    row = await cursor.fetchone()
+    return "UTC" if row is None else str(row[0])
+
+
+async def list_shown_sites(
+    conn: Connection, tenant_id: int, *, search: str = "", slug: str | None = None
+) -> list[ShownSite]:
+    """Sites by name, MAX_SITES at most; `search` is found anywhere in name, slug, address or city."""
+    cursor = conn.cursor(row_factory=class_row(ShownSite))
+    await cursor.execute(
+        """
+        SELECT i.site_id, i.slug, i.name, i.address, i.city, i.country, i.time_zone, i.latitude, i.longitude,
+            coalesce(sum(c.number), 0)::int AS stations,
+            coalesce(jsonb_object_agg(c.state, c.number) FILTER (WHERE c.state IS NOT NULL), '{}') AS states
+        FROM sites i LEFT JOIN (
+            SELECT s.site_id, CASE WHEN g.lease_until > now() THEN coalesce(k.shown_state, 'Available')
+                ELSE 'Offline' END AS state, count(*)::int AS number
+            FROM stations s
+            LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
+            LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
+            LEFT JOIN LATERAL (
+                SELECT shown_state FROM connectors
+                WHERE tenant_id = s.tenant_id AND station_id = s.station_id AND shown_state = ANY(%(priority)s)
+                    AND (connector > 0 OR shown_state = 'Faulted')
+                ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
+            ) k ON true
+            WHERE s.tenant_id = %(tenant_id)s AND s.site_id IS NOT NULL AND s.retired_at IS NULL
+            GROUP BY 1, 2
+        ) c ON c.site_id = i.site_id
+        WHERE i.tenant_id = %(tenant_id)s AND (%(slug)s::text IS NULL OR i.slug = %(slug)s)
+            AND (%(search)s = '' OR concat_ws(' ', i.name, i.slug, i.address, i.city) ILIKE %(pattern)s)
+        GROUP BY i.site_id ORDER BY lower(i.name), i.site_id LIMIT %(limit)s
+        """,
+        {
+            "tenant_id": tenant_id,
+            "priority": list(STATE_PRIORITY),
+            "slug": slug,
+            "search": search,
+            "pattern": anywhere(search),
+            "limit": MAX_SITES,
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def find_by_part(
+    conn: Connection, tenant_id: int, text: str, limit: int
+) -> Sequence[tuple[str, str | None, str | None]]:
+    """Stations whose identity or name holds the text, those that begin with it first: identity, name, site's name."""
+    pattern = anywhere(text)
+    cursor = await conn.execute(
+        """
+        SELECT s.identity, s.name, i.name FROM stations_by_part(%(pattern)s, %(most)s) found (station_id)
+        JOIN stations s USING (station_id) LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
+        WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
+        ORDER BY s.identity ILIKE %(start)s DESC, s.name ILIKE %(start)s DESC NULLS LAST, s.identity LIMIT %(limit)s
+        """,
+        {
+            "tenant_id": tenant_id,
+            "pattern": pattern,
+            "start": pattern.removeprefix("%"),
+            "most": MAX_CANDIDATES,
+            "limit": limit,
+        },
+    )
+    return [(identity, name, site) for identity, name, site in await cursor.fetchall()]
+
+
+async def find_sites_by_part(
+    conn: Connection, tenant_id: int, text: str, limit: int
+) -> Sequence[tuple[str, str, str | None]]:
+    """Sites whose name, slug or city holds the text, by name: slug, name, city."""
+    cursor = await conn.execute(
+        "SELECT slug, name, city FROM sites WHERE tenant_id = %s AND concat_ws(' ', name, slug, city) ILIKE %s"
+        " ORDER BY lower(name) LIMIT %s",
+        (tenant_id, anywhere(text), limit),
+    )
+    return [(slug, name, city) for slug, name, city in await cursor.fetchall()]
+
+
+async def find_slugs(conn: Connection, tenant_id: int, slugs: Collection[str]) -> set[str]:
+    """Those of the slugs that sites have."""
+    cursor = await conn.execute(
+        "SELECT slug FROM sites WHERE tenant_id = %s AND slug = ANY(%s)", (tenant_id, list(slugs))
+    )
+    return {slug for (slug,) in await cursor.fetchall()}

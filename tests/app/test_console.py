@@ -1,0 +1,340 @@
+"""The paths of an operator's day as a person does them, in a real browser over the real application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, ViewportSize, expect
+
+from forecourt.access import Role
+from forecourt.ui.errors import AssetsMissing
+from tests.conftest import Servers
+from tests.console import CHROMIUM, DESK, PHONE, Console, breaks_no_rule, console, live
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployment(servers: Servers) -> AsyncIterator[Console]:
+    try:
+        async with console(servers) as made:
+            api = await made.tenant.client()
+            yard = {"name": "North yard", "slug": "north-yard", "city": "Berlin", "time_zone": "Europe/Berlin"}
+            await api.post("/api/v1/sites", json={**yard, "latitude": 52.5, "longitude": 13.4})
+            await api.post("/api/v1/sites", json={"name": "Empty lot", "slug": "empty-lot"})
+            yield made
+    except AssetsMissing as fault:
+        pytest.skip(fault.detail)
+
+
+@pytest.fixture
+def complaints(deployment: Console) -> list[str]:
+    deployment.complaints.clear()
+    return deployment.complaints
+
+
+def at(minutes: float = 0) -> str:
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+
+def values(power_w: int, register_wh: int, minutes: float = 0) -> dict[str, Any]:
+    sampled = [
+        {"value": str(power_w), "measurand": "Power.Active.Import", "unit": "W"},
+        {"value": str(register_wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
+        {"value": "41", "measurand": "SoC", "unit": "Percent"},
+    ]
+    return {"timestamp": at(minutes), "sampledValue": sampled}
+
+
+async def test_a_live_session_is_followed_from_the_list_and_stopped(deployment: Console, complaints: list[str]) -> None:
+    rig = deployment.rig
+    await rig.register("LIVE-1")
+    rig.token("04A2B1")
+    async with rig.station("LIVE-1") as station:
+        started = {"connectorId": 1, "idTag": "04A2B1", "meterStart": 1_000, "timestamp": at(-2)}
+        transaction = (await station.call("StartTransaction", started))["transactionId"]
+        page = await deployment.page("/sessions")
+        await live(page)
+        row = page.locator("tr[data-running]", has_text="LIVE-1")
+        await expect(row.locator(".status [data-word]")).to_have_text("Charging")
+        measured = {"connectorId": 1, "transactionId": transaction}
+        await station.call("MeterValues", {**measured, "meterValue": [values(7_250, 1_100)]})
+        await expect(row.locator("td.power [data-live]")).to_have_text(f"7.3{SPACE}kW")
+        await expect(row.locator("td.energy > [data-live]")).to_have_text(f"0.10{SPACE}kWh")
+
+        await row.locator("[data-row-link]").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("LIVE-1")
+        await live(page)
+        await page.locator(".curve canvas").wait_for()
+        await station.call("MeterValues", {**measured, "meterValue": [values(11_040, 2_345)]})
+        await expect(page.locator(".facts.big")).to_contain_text(f"11.0{SPACE}kW")
+        await expect(page.locator(".facts.big")).to_contain_text(f"1.35{SPACE}kWh")
+        await expect(page.locator(".facts.big")).to_contain_text(f"41{SPACE}%")
+
+        await page.get_by_role("button", name="Stop session").first.click()
+        ask = page.get_by_role("dialog", name="Stop this session?")
+        await expect(ask).to_contain_text("The car gets no more energy")
+        # The browser waits for the station's answer with it.
+        clicked = asyncio.create_task(ask.get_by_role("button", name="Stop session").click())
+        frame = await station.next_ask()
+        assert (frame[2], frame[3]) == ("RemoteStopTransaction", {"transactionId": transaction})
+        await station.link.send(f'[3,"{frame[1]}",{{"status":"Accepted"}}]')
+        await clicked
+        await expect(page.get_by_role("status").first).to_contain_text("The station accepted the stop")
+        await live(page)
+        ended = {"transactionId": transaction, "meterStop": 2_400, "timestamp": at(), "reason": "Remote"}
+        await station.call("StopTransaction", ended)
+        await expect(page.locator(".head .state [data-word]")).to_have_text("Ended")
+        await expect(page.locator(".cdr")).to_contain_text(f"1.40{SPACE}kWh")
+        story = page.locator(".story")
+        await expect(story).to_contain_text("asked to stop charging")
+        await expect(story).to_contain_text("The session ended: stopped from afar")
+        await expect(page.get_by_role("button", name="Stop session")).to_have_count(0)
+    assert complaints == []
+
+
+async def test_a_stop_that_can_not_be_sent_says_so_and_a_viewer_is_not_offered_one(
+    deployment: Console, complaints: list[str]
+) -> None:
+    rig = deployment.rig
+    await rig.register("GONE-1")
+    async with rig.station("GONE-1") as station:
+        await station.call(
+            "StartTransaction", {"connectorId": 1, "idTag": "nobodys", "meterStart": 0, "timestamp": at()}
+        )
+    page = await deployment.page("/sessions?station=GONE-1")
+    await page.locator("[data-row-link]").click()
+    await expect(page.locator(".story")).to_contain_text("The token may not charge.")
+    await page.get_by_role("button", name="Stop session").first.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Stop session").click()
+    await expect(page.locator(".notice")).to_contain_text("The station is not connected, so nothing was sent.")
+    onlooker = await deployment.page(page.url.removeprefix(deployment.address).partition("?")[0], role=Role.VIEWER)
+    await expect(onlooker.get_by_role("heading", level=1)).to_contain_text("GONE-1")
+    await expect(onlooker.get_by_role("button", name="Stop session")).to_have_count(0)
+    assert complaints == []
+
+
+async def find(page: Page, text: str) -> Page:
+    """Ctrl-K, a text, Enter; the keyboard alone."""
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox", name="Find anything")).to_be_focused()
+    await page.keyboard.type(text)
+    return page
+
+
+async def test_anything_is_found_by_the_keyboard_alone(deployment: Console, complaints: list[str]) -> None:
+    api = await deployment.tenant.client()
+    await api.post("/api/v1/stations", json={"id": "WEST%42", "name": "Ramp seven", "site": "north-yard"})
+    await api.post("/api/v1/tokens", json={"uid": "DEADBEEF01", "type": "ISO14443", "status": "accepted"})
+    await api.patch("/api/v1/tokens/DEADBEEF01", json={"driver_name": "Grace Hopper"})
+    page = await deployment.page("/stations")
+    found = page.locator("#palette-found")
+    for text, kind, title in (
+        ("mp sev", "Stations", "Ramp seven"),
+        ("t%4", "Stations", "Ramp seven"),
+        ("north", "Sites", "North yard"),
+        ("hopp", "Tokens", "DEADBEEF01"),
+        ("import st", "Pages and commands", "Import stations from CSV"),
+    ):
+        await find(page, text)
+        await expect(found.get_by_role("group", name=kind)).to_contain_text(title)
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#palette")).to_be_hidden()
+    await find(page, "north ya")
+    await expect(found.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1, name="North yard")).to_be_visible()
+    await find(page, "no such thing at all")
+    await expect(found).to_contain_text("Nothing is called “no such thing at all”.")
+    assert complaints == []
+
+
+async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_among_several(
+    deployment: Console, complaints: list[str]
+) -> None:
+    rig = deployment.rig
+    await rig.register("FIND-1")
+    async with rig.station("FIND-1") as station:
+        started = {"connectorId": 1, "idTag": "x", "meterStart": 0, "timestamp": at()}
+        await station.call("StartTransaction", started)
+    ((session_id,),) = rig.rows(
+        "SELECT session_id::text FROM sessions JOIN stations USING (station_id) WHERE identity = 'FIND-1'"
+    )
+    page = await deployment.page("/sites")
+    await find(page, session_id[:9])
+    await expect(page.locator("#palette-found").get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/sessions/{session_id}")
+    await find(page, "s")
+    options = page.locator("#palette-found").get_by_role("option")
+    await expect(options.first).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("ArrowDown")
+    await expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("ArrowUp")
+    await expect(options.last).to_have_attribute("aria-selected", "true")
+    assert complaints == []
+
+
+async def test_the_palette_speaks_german_and_knows_pages_by_their_words_in_both_languages(
+    deployment: Console, complaints: list[str]
+) -> None:
+    page = await deployment.page("/tokens", language="de-DE")
+    for text in ("ladevorg", "sessions"):
+        await page.keyboard.press("Control+k")
+        await expect(page.get_by_role("combobox", name="Alles finden")).to_be_focused()
+        await page.keyboard.type(text)
+        await expect(page.get_by_role("group", name="Seiten und Befehle")).to_contain_text("Ladevorgänge")
+        await page.keyboard.press("Escape")
+    await page.locator("h1").click()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Tasten")).to_contain_text("In dieser Liste suchen")
+    assert complaints == []
+
+
+async def test_a_sheet_with_two_bad_lines_is_understood_mended_and_imported(
+    deployment: Console, complaints: list[str]
+) -> None:
+    sheet = "uid;status;expires_at;driver_name\n77A1;accepted;;Ada\n77A2;alowed;;Bob\n77A3;blocked;31.12.2030;Eve\n"
+    page = await deployment.page("/tokens")
+    await page.get_by_role("link", name="Import CSV").first.click()
+    await page.get_by_label("CSV file").set_input_files(
+        {"name": "cards.csv", "mimeType": "text/csv", "buffer": sheet.encode()}
+    )
+    await page.get_by_role("button", name="Look at it").click()
+    await expect(page.locator("main")).to_contain_text("Nothing is stored yet.")
+    mend = page.get_by_role("region", name="To mend").get_by_role("row")
+    await expect(mend.filter(has_text="77A2")).to_contain_text(
+        "status “alowed” must be one of accepted, blocked, expired, invalid, no_credit"
+    )
+    await expect(mend.filter(has_text="77A3")).to_contain_text(
+        "expires_at “31.12.2030” must be a day such as 2030-12-31"
+    )
+    await expect(mend.filter(has_text="77A2").locator(".line")).to_contain_text("3")
+    await page.get_by_role("button", name="Import 1 good line").click()
+    await expect(page.locator("main")).to_contain_text("2 lines were left out")
+
+    await page.get_by_role("link", name="Another file").click()
+    mended = sheet.replace("alowed", "accepted").replace("31.12.2030", "2030-12-31")
+    await page.get_by_label("or paste its lines").fill(mended)
+    await page.get_by_role("button", name="Look at it").click()
+    await expect(page.locator("main")).to_contain_text("2 will be created, 0 will change, 1 stays as it is")
+    await page.get_by_role("button", name="Import 2 lines").click()
+    await expect(page.locator("main")).to_contain_text("2 created, 0 changed, 1 was so already")
+    await page.get_by_role("link", name="Back to the list").first.click()
+    await page.get_by_label("Search").fill("eve")
+    await expect(page.locator("#tokens [data-row]")).to_have_count(1)
+    await expect(page.locator("#tokens [data-row]")).to_contain_text("Blocked")
+    assert complaints == []
+
+
+async def test_a_token_is_registered_from_the_session_it_was_refused_in_and_blocked_again(
+    deployment: Console, complaints: list[str]
+) -> None:
+    rig = deployment.rig
+    await rig.register("CARD-1")
+    async with rig.station("CARD-1") as station:
+        await station.call(
+            "StartTransaction", {"connectorId": 1, "idTag": "NEWCARD/1", "meterStart": 0, "timestamp": at()}
+        )
+    page = await deployment.page("/sessions?station=CARD-1")
+    await page.get_by_role("link", name="NEWCARD/1").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Token NEWCARD/1 is not registered")
+    await expect(page.locator(".rows.sessions")).to_contain_text("CARD-1")
+    await page.get_by_role("link", name="Register it").click()
+    await page.get_by_label("Expires").fill("soon")
+    await page.get_by_role("button", name="Store").click()
+    await expect(page.locator("main")).to_contain_text("Expires must be a day such as 2030-12-31")
+    await page.get_by_label("Expires").fill("")
+    await page.get_by_label("Driver").fill("Katherine Johnson")
+    await page.get_by_role("button", name="Store").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Katherine Johnson")
+    await expect(page.locator(".rows.sessions")).to_contain_text("CARD-1")
+    await page.get_by_role("button", name="Block").click()
+    ask = page.get_by_role("dialog", name="Block this token?")
+    await expect(ask).to_contain_text("a session that runs with it goes on")
+    await ask.get_by_role("button", name="Block token").click()
+    await expect(page.locator(".head .state")).to_have_text("Blocked")
+    assert complaints == []
+
+
+async def test_a_site_is_made_by_a_click_on_the_map_and_deleted(deployment: Console, complaints: list[str]) -> None:
+    page = await deployment.page("/sites/new")
+    await page.get_by_label("Name", exact=True).fill("Harbour")
+    await page.get_by_label("Time zone").fill("Europe/Nowhere")
+    await page.locator("#place canvas").wait_for()
+    await page.locator("#place").click(position={"x": 200, "y": 150})
+    await expect(page.get_by_label("Latitude")).not_to_have_value("")
+    await page.get_by_role("button", name="Store").click()
+    await expect(page.locator("main")).to_contain_text("Time zone must be a name of the IANA database")
+    await expect(page.get_by_label("Latitude")).not_to_have_value("")
+    await page.get_by_label("Time zone").fill("Europe/Oslo")
+    await page.get_by_role("button", name="Store").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Harbour")
+    await expect(page.locator("main")).to_contain_text("Europe/Oslo")
+    await page.get_by_role("button", name="Delete").first.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete site").click()
+    await expect(page.get_by_role("status").first).to_have_text("Deleted.")
+    assert complaints == []
+
+
+PAGES = (
+    "/sessions",
+    "/sites",
+    "/sites/north-yard",
+    "/sites/new",
+    "/tokens",
+    "/tokens/new",
+    "/tokens/import",
+    "/search?q=n",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_no_page_breaks_a_rule_of_wcag_or_of_the_policy_or_sticks_out(
+    deployment: Console, complaints: list[str], scheme: str, viewport: ViewportSize
+) -> None:
+    rig = deployment.rig
+    if not rig.rows("SELECT FROM stations WHERE identity = 'RULE-1'"):
+        await rig.register("RULE-1")
+    ((station_id,),) = rig.rows(
+        "UPDATE stations SET site_id = (SELECT site_id FROM sites WHERE slug = 'north-yard')"
+        " WHERE identity = 'RULE-1' RETURNING station_id"
+    )
+    rig.token("RULECARD") if not rig.rows("SELECT FROM tokens WHERE uid = 'RULECARD'") else None
+    async with rig.station("RULE-1") as station:
+        started = {"connectorId": 1, "idTag": "RULECARD", "meterStart": 0, "timestamp": at()}
+        transaction = (await station.call("StartTransaction", started))["transactionId"]
+        await station.call(
+            "MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": [values(3_000, 20)]}
+        )
+        page = await deployment.page("/sessions", color_scheme=scheme, viewport=viewport)
+        ((running,),) = rig.rows(
+            "SELECT session_id::text FROM sessions WHERE station_id = %s AND over_at IS NULL"
+            " ORDER BY number DESC LIMIT 1",
+            station_id,
+        )
+        ((token,),) = rig.rows("SELECT number FROM tokens WHERE uid = 'RULECARD'")
+        for path in (*PAGES, f"/sessions/{running}", f"/tokens/{token}"):
+            await page.goto(deployment.address + path)
+            await page.wait_for_load_state("networkidle") if path == "/tokens/import" else None
+            await breaks_no_rule(page)
+            width = await page.evaluate("document.documentElement.scrollWidth")
+            assert width <= viewport["width"], f"{path} is {width} px wide"
+        await page.keyboard.press("Control+k")
+        await expect(page.locator("#palette-found").get_by_role("option").first).to_be_visible()
+        await breaks_no_rule(page)
+        await station.call("StopTransaction", {"transactionId": transaction, "meterStop": 30, "timestamp": at()})
+        await page.goto(f"{deployment.address}/sessions/{running}")
+        await breaks_no_rule(page)
+    assert complaints == []

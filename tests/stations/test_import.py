@@ -1,0 +1,61 @@
+"""A sheet of stations: what each line comes to, and doing it."""
+
+from forecourt.access import Role
+from tests.http import Tenant, problem, walk
+
+IMPORT = "/api/v1/stations/import"
+
+
+async def ready(tenant: Tenant, prefix: str) -> str:
+    client = await tenant.client()
+    assert (await client.post("/api/v1/sites", json={"name": "Yard", "slug": "yard"})).status_code == 201
+    return f"""id;name;site;max_power_w;latitude;password
+{prefix}1;North 1;yard;22000;52,5;
+{prefix}2;North 2;;11000;;a password of its own
+{prefix}3;;nowhere;11000;;
+{prefix}/4;;;11 kW;91;
+"""
+
+
+async def test_two_bad_lines_are_told_cell_by_cell_and_the_good_ones_are_registered_once(tenant: Tenant) -> None:
+    prefix = f"I{tenant.tenant_id}-"
+    sheet, client = await ready(tenant, prefix), await tenant.client()
+    dry = (await client.post(IMPORT, json={"csv": sheet})).json()
+    assert await walk(client, "/api/v1/stations") == []
+    told = {line["line"]: [each["column"] for each in line["problems"]] for line in dry["lines"] if line["problems"]}
+    assert told == {4: ["site"], 5: ["id", "max_power_w", "latitude"]}
+    done = (await client.post(IMPORT, json={"csv": sheet, "dry_run": False})).json()
+    assert (done["created"], done["refused"]) == (2, 2)
+    first, second = done["lines"][:2]
+    assert len(first["password"]) == 40, "one was made and is shown this once"
+    assert "password" not in second, "its own is never told back"
+    stations = {station["id"]: station for station in await walk(client, "/api/v1/stations")}
+    assert (stations[f"{prefix}1"]["site"], stations[f"{prefix}1"]["latitude"]) == ("yard", 52.5)
+    again = (await client.post(IMPORT, json={"csv": sheet, "dry_run": False})).json()
+    assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, 2)
+
+
+async def test_an_absent_column_stays_and_a_change_is_told_before_it_is_made(tenant: Tenant) -> None:
+    prefix = f"J{tenant.tenant_id}-"
+    sheet, client = await ready(tenant, prefix), await tenant.client()
+    await client.post(IMPORT, json={"csv": sheet, "dry_run": False})
+    change = {"csv": f"id,name\n{prefix}1,South 1\n{prefix}2,North 2", "dry_run": False}
+    answer = (await client.post(IMPORT, json=change)).json()
+    assert [(line["action"], line["changes"]) for line in answer["lines"]] == [
+        ("change", {"name": "South 1"}),
+        ("same", {}),
+    ]
+    station = (await client.get(f"/api/v1/stations/{prefix}1")).json()
+    assert (station["name"], station["site"], station["max_power_w"]) == ("South 1", "yard", 22_000)
+
+
+async def test_an_id_of_another_organisation_is_refused_without_harm_to_the_other_lines(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    taken, free = f"T{tenant.tenant_id}", f"F{tenant.tenant_id}"
+    await (await stranger.client()).post("/api/v1/stations", json={"id": taken})
+    client = await tenant.client()
+    answer = (await client.post(IMPORT, json={"csv": f"id\n{taken}\n{free}", "dry_run": False})).json()
+    assert [line["action"] for line in answer["lines"]] == ["refused", "create"]
+    assert [station["id"] for station in await walk(client, "/api/v1/stations")] == [free]
+    problem(await (await tenant.client(Role.SUPPORT)).post(IMPORT, json={"csv": "id\nx"}), 403, "forbidden")

@@ -1,0 +1,81 @@
+// Ctrl-K finds anything, ? shows the keys. The server finds and words it; here is only what the keyboard does.
+const ASK_AFTER_MS = 60;
+const palette = document.getElementById("palette"), keys = document.getElementById("keys");
+const input = palette?.querySelector("input"), found = document.getElementById("palette-found");
+let asking, waiting, foundFor, goWhenFound = false;
+
+const options = () => [...found.querySelectorAll("a[role=option]")];
+const chosen = () => found.querySelector('[aria-selected="true"]');
+
+function choose(option) {
+  chosen()?.setAttribute("aria-selected", "false");
+  if (!option) return input.removeAttribute("aria-activedescendant");
+  option.setAttribute("aria-selected", "true");
+  input.setAttribute("aria-activedescendant", option.id);
+  option.scrollIntoView({ block: "nearest" });
+}
+
+function go(event) {
+  chosen()?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event?.ctrlKey, metaKey: event?.metaKey }));
+}
+
+async function ask() {
+  asking?.abort();
+  asking = new AbortController();
+  const text = input.value;
+  try {
+    const answer = await fetch(`/search?part=true&q=${encodeURIComponent(text)}`, { signal: asking.signal });
+    if (answer.redirected) return location.reload();
+    if (!answer.ok) return;
+    const template = document.createElement("template");
+    template.innerHTML = await answer.text();
+    found.replaceChildren(template.content);
+    options().forEach((option, n) => { option.id = `found-${n}`; });
+    choose(options()[0]);
+    foundFor = text;
+    if (goWhenFound) { goWhenFound = false; go(); }
+  } catch (fault) {
+    if (fault.name !== "AbortError") throw fault;
+  }
+}
+
+export function openPalette() {
+  if (palette.open) return;
+  foundFor = undefined;
+  goWhenFound = false;
+  palette.showModal();
+  input.select();
+  ask();
+}
+
+export function openKeys() {
+  palette.close();
+  if (!keys.open) keys.showModal();
+}
+
+if (palette) {
+  input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, ASK_AFTER_MS); });
+  input.addEventListener("keydown", (event) => {
+    const all = options(), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && all.length) { event.preventDefault(); choose(all[(all.indexOf(chosen()) + step + all.length) % all.length]); }
+    // Whoever types faster than the answer comes means what was typed, not what is listed still.
+    if (event.key === "Enter") { event.preventDefault(); if (foundFor === input.value) go(event); else { goWhenFound = true; clearTimeout(waiting); ask(); } }
+    if (event.key === "?" && !input.value) { event.preventDefault(); openKeys(); }
+  });
+  for (const dialog of [palette, keys]) dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
+  // A link to another part of the page that is open anyway must not leave the palette over it.
+  found.addEventListener("click", ({ target }) => { if (target.closest("a")) palette.close(); });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-palette]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    openPalette();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input, select, textarea"), search = document.querySelector("[data-search]");
+  if (event.key === "k" && (event.ctrlKey || event.metaKey) && palette) { event.preventDefault(); openPalette(); }
+  else if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (event.key === "/" && (search || palette)) { event.preventDefault(); search ? (search.focus(), search.select()) : openPalette(); }
+  else if (event.key === "?" && keys) { event.preventDefault(); openKeys(); }
+});
