@@ -45,6 +45,11 @@ class Viewer(Protocol):
         """Of the person, or the e-mail address."""
         ...
 
+    @property
+    def sites(self) -> tuple[int, ...] | None:
+        """The sites they are limited to, each with all below it; None: not limited."""
+        ...
+
 
 class Authenticate(Protocol):
     """Tells who is signed in on a connection, by its cookie; None for nobody."""

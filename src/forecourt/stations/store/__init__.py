@@ -20,6 +20,8 @@ from forecourt.stations.store.registry import (
     find_site,
     find_station,
     find_station_id,
+    has_parts,
+    list_site_names,
     insert_site,
     insert_station,
     list_connectors,
@@ -51,6 +53,8 @@ from forecourt.stations.store.traffic import (
 
 __all__ = [
     "ChangeRow",
+    "has_parts",
+    "list_site_names",
     "CommandRow",
     "Connection",
     "ConnectorRow",
