@@ -15,6 +15,19 @@ NEEDS = {
     ("POST", "/api/v1/keys"): Verb.KEYS,
     ("GET", "/api/v1/keys"): Verb.KEYS,
     ("DELETE", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("GET", "/api/v1/people"): Verb.PEOPLE,
+    ("GET", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("PATCH", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("DELETE", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("POST", "/api/v1/invitations"): Verb.PEOPLE,
+    ("GET", "/api/v1/invitations"): Verb.PEOPLE,
+    ("POST", "/api/v1/invitations/{invitation_id}/resend"): Verb.PEOPLE,
+    ("DELETE", "/api/v1/invitations/{invitation_id}"): Verb.PEOPLE,
+    ("GET", "/api/v1/organisation"): Verb.READ,
+    ("PATCH", "/api/v1/organisation"): Verb.ORGANISATION,
+    ("GET", "/api/v1/me"): Verb.READ,
+    ("PATCH", "/api/v1/me"): Verb.READ,
+    ("GET", "/api/v1/audit/export"): Verb.AUDIT,
     ("GET", "/api/v1/audit"): Verb.AUDIT,
     ("POST", "/api/v1/tokens"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/tokens"): Verb.READ,
@@ -116,8 +129,9 @@ TENANT_TABLES = (
 
 
 def filled(path: str) -> str:
-    values = {"key_id": str(2**31 - 1), "uid": "x", "site": "x", "station": "x", "number": str(2**31 - 1)}
-    values |= {"webhook_id": str(2**31 - 1), "delivery_id": str(2**31 - 1)}
+    values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
+    values |= dict.fromkeys(("webhook_id", "delivery_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("uid", "site", "station"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""

@@ -46,7 +46,15 @@ class Verb(StrEnum):
 
 #: What belongs to no site: who is limited to some may not do it, whatever their role.
 OF_THE_WHOLE = frozenset(
-    {Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.ALERTS, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION, Verb.WEBHOOKS}
+    {
+        Verb.CHANGE_TOKENS,
+        Verb.AUDIT,
+        Verb.ALERTS,
+        Verb.KEYS,
+        Verb.PEOPLE,
+        Verb.ORGANISATION,
+        Verb.WEBHOOKS,
+    }
 )
 
 #: A site host reads what is at the sites that are theirs, and no more.

@@ -1,5 +1,6 @@
 """The console's pages and the live socket, and what each is given: the table of contents of what people see."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar.types import ControllerRouterHandler
@@ -10,6 +11,7 @@ import forecourt.care.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
+from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -19,12 +21,19 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.stations.service import site_names
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub
-from forecourt.ui.shell import Connection, NavItem, Shell
+from forecourt.ui.shell import Connection, NavItem, Shell, Viewer
 from forecourt.ui.socket import live_route
 from forecourt.webhooks.service import Webhooks
+
+
+def may(verb: Verb) -> Callable[[Viewer], bool]:
+    """Shows an entry of the navigation to whoever may do this."""
+    return lambda viewer: isinstance(viewer, Actor) and viewer.may(verb)
+
 
 NAVIGATION = (
     NavItem(key="overview", label=mark("Overview"), href="/"),
@@ -32,6 +41,10 @@ NAVIGATION = (
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts"),
     NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
+    NavItem(key="people", label=mark("People"), href="/people", shown_to=may(Verb.PEOPLE)),
+    NavItem(key="keys", label=mark("API keys"), href="/keys", shown_to=may(Verb.KEYS)),
+    NavItem(key="audit", label=mark("Audit"), href="/audit", shown_to=may(Verb.AUDIT)),
+    NavItem(key="settings", label=mark("Settings"), href="/settings"),
 )
 
 
@@ -83,6 +96,14 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         ),
         *forecourt.webhooks.pages.webhook_pages(
             shell, db, clock, Webhooks(settings.secret(), clock, private=settings.webhooks_private)
+        ),
+        *forecourt.access.pages.access_pages(
+            shell=shell,
+            db=db,
+            clock=clock,
+            access=access,
+            invitations=Invitations(db, settings.secret(), clock, access, settings.console_url),
+            sites=site_names,
         ),
     ]
     return Screens(shell=shell, routes=routes, hub=live.hub)

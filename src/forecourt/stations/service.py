@@ -83,8 +83,8 @@ async def change_site(
 ) -> SiteRow:
     """Changes the named columns of a site, or its `parent`: what is below it moves along.
 
-    Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded where
-    the actor is limited.
+    Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded
+    where the actor is limited.
     """
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     check_match(if_match, etag(held))
@@ -116,7 +116,7 @@ async def change_site(
 
 
 async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
-    """Deletes a site where no station stands, retired ones apart, and that has no parts. Raises SiteUnknown, SiteInUse."""
+    """Deletes a site without parts where no station stands, retired ones apart. Raises SiteUnknown, SiteInUse."""
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     stations = await store.count_stations_at(conn, actor.tenant_id, held.site_id)
     if stations:

@@ -74,6 +74,12 @@ def _gettext_forms(locale: Locale) -> Iterator[str]:
     yield "other"
 
 
+def spoken() -> tuple[str, ...]:
+    """The codes of the languages there are, English first."""
+    package = Path(__file__).parents[1]
+    return (SOURCE, *sorted({path.parent.name for path in package.glob("*/locale/*/*.po")} - {SOURCE}))
+
+
 class Languages:
     """The languages there are. English is always one."""
 

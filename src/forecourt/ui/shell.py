@@ -4,7 +4,7 @@ A template is named `<room>/<file>`. The theme and the language that a person ch
 paint has them; who chose no language gets the one the browser asks for.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -57,6 +57,11 @@ class Authenticate(Protocol):
     async def __call__(self, connection: Connection, /) -> Viewer | None: ...
 
 
+def everybody(_viewer: Viewer, /) -> bool:
+    """Whom an entry of the navigation is shown to, unless it says otherwise."""
+    return True
+
+
 class NavItem(Struct, frozen=True, kw_only=True):
     """One entry of the main navigation; `key` is what a page says to be the current one, `label` is marked. `live` is
     the live cell of a number that stands behind it while it is not 0."""
@@ -65,6 +70,7 @@ class NavItem(Struct, frozen=True, kw_only=True):
     label: str
     href: str
     live: str = ""
+    shown_to: Callable[[Viewer], bool] = everybody
 
 
 class Shell:

@@ -242,7 +242,8 @@ async def list_site_names(conn: Connection, tenant_id: int, limit: int) -> list[
 async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
     """Deletes a site at which no station in service stands; retired ones stood at what it was part of, if anything."""
     await conn.execute(
-        "UPDATE stations SET site_id = (SELECT parent_id FROM sites WHERE tenant_id = %(tenant)s AND site_id = %(site)s)"
+        "UPDATE stations SET site_id ="
+        " (SELECT parent_id FROM sites WHERE tenant_id = %(tenant)s AND site_id = %(site)s)"
         " WHERE tenant_id = %(tenant)s AND site_id = %(site)s AND retired_at IS NOT NULL",
         {"tenant": tenant_id, "site": site_id},
     )
