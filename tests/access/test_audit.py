@@ -91,6 +91,25 @@ async def test_it_says_from_where_and_under_which_request(tenant: Tenant) -> Non
     assert (entry["address"], entry["user_agent"], entry["request_id"]) == ("127.0.0.1", "curl/8", "from-the-proxy")
 
 
+async def test_it_tells_what_was_changed_before_and_after_and_never_a_secret(tenant: Tenant) -> None:
+    client = await tenant.client()
+    identity = f"CP-{tenant.tenant_id}"
+    await client.post("/api/v1/stations", json={"id": identity, "name": "One", "password": "a password of 20 chars"})
+    change = {"name": "Two", "max_power_w": 11_000, "password": "another one of 20 chars"}
+    assert (await client.patch(f"/api/v1/stations/{identity}", json=change)).status_code == 200
+    await client.post("/api/v1/tokens", json={"uid": "AB", "type": "Central", "status": "accepted"})
+    await client.patch("/api/v1/tokens/AB", json={"status": "blocked"})
+    [station] = await walk(client, AUDIT, action="change station")
+    assert (station["before"], station["after"]) == (
+        {"name": "One", "max_power_w": None},
+        {"name": "Two", "max_power_w": 11_000},
+    )
+    assert station["detail"] == {"new_password": True}
+    [token] = await walk(client, AUDIT, action="change token")
+    assert (token["before"], token["after"]) == ({"status": "accepted"}, {"status": "blocked"})
+    assert "20 chars" not in str(await walk(client, AUDIT))
+
+
 async def test_it_is_searched_by_any_part_of_who_what_and_to_what(tenant: Tenant) -> None:
     client = await tenant.client()
     await client.post("/api/v1/sites", json={"name": "Yard 100%"})

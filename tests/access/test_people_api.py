@@ -126,6 +126,15 @@ async def test_the_token_stands_in_the_letter_and_nowhere_else(house: House, ten
             assert not any(token in text or token.encode().hex() in text for (text,) in rows)
 
 
+async def test_the_letter_speaks_the_language_of_the_organisation(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    await owner.patch("/api/v1/organisation", json={"language": "de", "time_zone": "Europe/Berlin"})
+    await invite(owner, "neu@example.org")
+    [(subject, body)] = letters(house, "neu@example.org")
+    assert "lädt Sie zu Organisation" in subject
+    assert re.search(r"bis 08\.03\.2026, 13:00:00 MEZ", body)
+
+
 async def test_a_short_password_is_refused_and_the_link_still_works(house: House, tenant: Tenant) -> None:
     await invite(await tenant.client(), "short@example.org")
     _, invitations = the_verbs(house)

@@ -27,7 +27,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
 from forecourt.platform.mail import Letter, write
 from forecourt.ui.i18n import gettext as _
-from forecourt.ui.i18n import stamp
+from forecourt.ui.i18n import ours, speaking, stamp
 
 LIFE = timedelta(days=7)
 #: Invitations of one organisation that wait for an answer.
@@ -56,7 +56,7 @@ class Invitations:
         role: Role,
         sites: Sequence[str | int] | None,
     ) -> InvitationRow:
-        """Invites an address by a letter written in the caller's transaction, in the language of the page in work.
+        """Invites an address by a letter in the organisation's language, written in the caller's transaction.
 
         Raises AlreadyMember, AlreadyInvited, TooManyInvitations, SitesRefused, RightsExceeded.
         """
@@ -175,21 +175,25 @@ class Invitations:
         await audit(conn, member, "accept invitation", f"invitation:{invited.invitation_id}", {"email": invited.email})
 
     async def _write(self, conn: Connection, actor: Actor, row: InvitationRow, token: str) -> None:
-        named = {"inviter": actor.name, "organisation": actor.organisation}
         organisation = await store.find_organisation(conn, actor.tenant_id)
+        with speaking(ours().choose(organisation.language, "")):
+            letter = self._letter(actor, row, token, organisation.time_zone)
+        await write(conn, actor.tenant_id, letter)
+
+    def _letter(self, actor: Actor, row: InvitationRow, token: str, zone: str) -> Letter:
+        named = {"inviter": actor.name, "organisation": actor.organisation}
         body = _(
             "%(inviter)s invites you to %(organisation)s on Forecourt, the system that runs its charging stations.\n\n"
             "Open this link to accept:\n%(link)s\n\nIt works once, until %(until)s. If you did not expect this letter,"
             " do nothing: nobody gets in without the link."
         )
         link = f"{self._console_url}{PATH}?token={token}"
-        until = stamp(row.expires_at, organisation.time_zone)
-        letter = Letter(
+        until = stamp(row.expires_at, zone)
+        return Letter(
             recipient=row.email,
             subject=_("%(inviter)s invites you to %(organisation)s") % named,
             body=body % {**named, "link": link, "until": until} + "\n",
         )
-        await write(conn, actor.tenant_id, letter)
 
     def _digest(self, token: str) -> bytes:
         return keyed_digest(self._secret, "invitation", token)

@@ -195,12 +195,13 @@ async def change_station(
     whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused, SiteNeeded.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
         raise await _refused(conn, actor.tenant_id, identity)
-    check_match(if_match, station_tag(await find_station(conn, actor.tenant_id, identity)))
+    before = await find_station(conn, actor.tenant_id, identity)
+    check_match(if_match, station_tag(before))
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -211,13 +212,21 @@ async def change_station(
     if password is not None:
         columns["password_hash"] = password_hash(secret_key, password)
         await store.forget_open_passwords(conn, actor.tenant_id, identity)
-    if columns:
-        await store.update_station(conn, actor.tenant_id, identity, columns)
-        detail = {name: value for name, value in changes.items() if name != "password"}
-        await audit(
-            conn, actor, "change station", f"station:{identity}", {**detail, "new_password": password is not None}
-        )
-    return await find_station(conn, actor.tenant_id, identity), made
+    if not columns:
+        return before, made
+    await store.update_station(conn, actor.tenant_id, identity, columns)
+    row = await find_station(conn, actor.tenant_id, identity)
+    changed = [name for name in changes if name != "password" and getattr(before, name) != getattr(row, name)]
+    await audit(
+        conn,
+        actor,
+        "change station",
+        f"station:{identity}",
+        {"new_password": True} if password is not None else {},
+        before={name: getattr(before, name) for name in changed},
+        after={name: getattr(row, name) for name in changed},
+    )
+    return row, made
 
 
 def station_tag(row: StationRow) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -27,6 +28,12 @@ Message = str | tuple[str, str]
 
 #: English dates and times as most of the world reads them without a doubt: `3 Mar 2026, 14:05:09`.
 _WRITTEN_AS: Final = {SOURCE: "en_GB"}
+
+
+@cache
+def ours() -> "Languages":
+    """The languages of the installed package, for words that belong to no page: letters."""
+    return Languages([room for room in Path(__file__).parents[1].iterdir() if room.is_dir()])
 
 
 class Catalogue:

@@ -74,10 +74,9 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
         try:
             async with house.db.tenant(actor.tenant_id) as conn:
                 frame = await house.frame(conn, actor)
-                with house.shell.speaking(request):
-                    await house.invitations.invite(
-                        conn, actor, frame.limits, email=email, role=form.role(), sites=form.sites()
-                    )
+                await house.invitations.invite(
+                    conn, actor, frame.limits, email=email, role=form.role(), sites=form.sites()
+                )
         except ForecourtError as fault:
             return await invite_form(request, form, fault.detail, fault.status)
         return Redirect("/people#invitations", status_code=303)
@@ -86,8 +85,7 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
     async def resend(request: WebRequest, invitation_id: Number) -> Redirect:
         actor = signed_in(request)
         async with house.db.tenant(actor.tenant_id) as conn:
-            with house.shell.speaking(request):
-                await house.invitations.resend(conn, actor, invitation_id)
+            await house.invitations.resend(conn, actor, invitation_id)
         return Redirect("/people#invitations", status_code=303)
 
     @post("/people/invitations/{invitation_id:int}/revoke", opt=PEOPLE, include_in_schema=False, status_code=303)
