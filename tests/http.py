@@ -69,6 +69,8 @@ class Document:
                 return
             media_type = response.headers["content-type"].split(";")[0]
             schema = answer["content"][media_type]["schema"]
+        if schema == {"type": "string"}:
+            return
         whole = {**schema, "components": self.content["components"]}
         judge = self._judges.setdefault(str(schema), jsonschema_rs.Draft202012Validator(whole, validate_formats=True))
         judge.validate(_json(body))
@@ -84,17 +86,24 @@ class Tenant:
     def __init__(self, house: "House", tenant_id: int) -> None:
         self._house = house
         self.tenant_id = tenant_id
-        self._keys: dict[Role, str] = {}
+        self._keys: dict[tuple[Role, tuple[int, ...] | None], str] = {}
 
-    async def client(self, role: Role = Role.OWNER) -> AsyncClient:
-        """Asks with an API key of this role."""
-        if role not in self._keys:
+    async def client(self, role: Role = Role.OWNER, sites: tuple[int, ...] | None = None) -> AsyncClient:
+        """Asks with an API key of this role, limited to these sites if they are given."""
+        if (role, sites) not in self._keys:
             key = f"fc_{role.value}_of_{self.tenant_id}_{next(_numbers)}"
             async with self._house.db.tenant(self.tenant_id) as conn:
-                row = await store.insert_key(conn, self.tenant_id, role.value, role, key_digest(SECRET.encode(), key))
+                row = await store.insert_key(
+                    conn,
+                    self.tenant_id,
+                    role.value,
+                    role,
+                    key_digest(SECRET.encode(), key),
+                    site_ids=None if sites is None else list(sites),
+                )
             assert row is not None
-            self._keys[role] = key
-        return self._house.client(headers={"authorization": f"Bearer {self._keys[role]}"})
+            self._keys[role, sites] = key
+        return self._house.client(headers={"authorization": f"Bearer {self._keys[role, sites]}"})
 
     async def operator(self, role: Role = Role.OWNER) -> str:
         """Adds a person with PASSWORD; returns their e-mail address."""

@@ -1,11 +1,15 @@
 """The audit: read by owners, added to by everybody, changed by nobody."""
 
+import csv
+import io
+import json
 from datetime import timedelta
 
 import psycopg
 import pytest
 
 from forecourt.access import Role
+from forecourt.access.api.audit import _cell
 from tests.http import House, Tenant, problem, walk
 
 AUDIT = "/api/v1/audit"
@@ -21,9 +25,10 @@ async def test_owners_read_who_did_what_to_what_newest_first(tenant: Tenant, str
     told = [(each["action"], each["object"], each["detail"]) for each in entries]
     assert told == [
         ("create token", "token:AB", {"status": "blocked"}),
-        ("change site", "site:yard", {"name": "New yard"}),
-        ("create site", "site:yard", {"name": "Yard"}),
+        ("change site", "site:yard", {}),
+        ("create site", "site:yard", {"name": "Yard", "parent": None}),
     ]
+    assert (entries[1]["before"], entries[1]["after"]) == ({"name": "Yard"}, {"name": "New yard"})
     by_operator = entries[1]["actor"]
     assert by_operator.endswith(" operator")
     for filters, expected in [
@@ -76,3 +81,66 @@ async def test_a_time_is_taken_in_any_zone(house: House, tenant: Tenant) -> None
     later = (at + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00"
     assert len(await walk(client, AUDIT, **{"from": later})) == 1
     assert await walk(client, AUDIT, to=later) == []
+
+
+async def test_it_says_from_where_and_under_which_request(tenant: Tenant) -> None:
+    client = await tenant.client()
+    headers = {"user-agent": "curl/8", "x-request-id": "from-the-proxy"}
+    await client.post("/api/v1/sites", json={"name": "Yard"}, headers=headers)
+    [entry] = await walk(client, AUDIT)
+    assert (entry["address"], entry["user_agent"], entry["request_id"]) == ("127.0.0.1", "curl/8", "from-the-proxy")
+
+
+async def test_it_tells_what_was_changed_before_and_after_and_never_a_secret(tenant: Tenant) -> None:
+    client = await tenant.client()
+    identity = f"CP-{tenant.tenant_id}"
+    await client.post("/api/v1/stations", json={"id": identity, "name": "One", "password": "a password of 20 chars"})
+    change = {"name": "Two", "max_power_w": 11_000, "password": "another one of 20 chars"}
+    assert (await client.patch(f"/api/v1/stations/{identity}", json=change)).status_code == 200
+    await client.post("/api/v1/tokens", json={"uid": "AB", "type": "Central", "status": "accepted"})
+    await client.patch("/api/v1/tokens/AB", json={"status": "blocked"})
+    [station] = await walk(client, AUDIT, action="change station")
+    assert (station["before"], station["after"]) == (
+        {"name": "One", "max_power_w": None},
+        {"name": "Two", "max_power_w": 11_000},
+    )
+    assert station["detail"] == {"new_password": True}
+    [token] = await walk(client, AUDIT, action="change token")
+    assert (token["before"], token["after"]) == ({"status": "accepted"}, {"status": "blocked"})
+    assert "20 chars" not in str(await walk(client, AUDIT))
+
+
+async def test_it_is_searched_by_any_part_of_who_what_and_to_what(tenant: Tenant) -> None:
+    client = await tenant.client()
+    await client.post("/api/v1/sites", json={"name": "Yard 100%"})
+    await client.post("/api/v1/sites", json={"name": "Harbour"})
+    assert [each["object"] for each in await walk(client, AUDIT, q="CREATE SITE site:Yard")] == ["site:yard-100"]
+    assert await walk(client, AUDIT, q="%") == []
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+async def test_the_whole_of_it_is_taken_away_as_a_file(
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr("forecourt.access.api.audit.EXPORT_BATCH", 2)
+    client = await tenant.client()
+    for number in range(5):
+        await client.post("/api/v1/sites", json={"name": f"Site {number}"})
+    await (await stranger.client()).post("/api/v1/sites", json={"name": "Foreign"})
+    await client.post("/api/v1/tokens", json={"uid": "=1+1", "type": "Central", "status": "blocked"})
+    answer = await client.get(f"{AUDIT}/export", params={"format": form})
+    assert answer.headers["content-disposition"] == f'attachment; filename="audit.{form}"'
+    if form == "csv":
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert rows[0]["object"] == "token:=1+1"
+        assert json.loads(rows[0]["detail"]) == {"status": "blocked"}
+    else:
+        rows = [json.loads(line) for line in answer.text.splitlines()]
+        assert rows == await walk(client, AUDIT)
+    assert [row["object"] for row in rows[1:]] == [f"site:site-{number}" for number in range(4, -1, -1)]
+    fewer = await client.get(f"{AUDIT}/export", params={"format": "jsonl", "object": "site:site-3"})
+    assert len(fewer.text.splitlines()) == 1
+
+
+def test_no_cell_of_the_file_is_a_formula() -> None:
+    assert [_cell(text) for text in ("=1", "+1", "-1", "@x", "a=1")] == ["'=1", "'+1", "'-1", "'@x", "a=1"]

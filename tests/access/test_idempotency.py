@@ -57,10 +57,10 @@ async def test_while_the_first_is_at_work_the_second_is_told_so(
     inside, go_on = asyncio.Event(), asyncio.Event()
     create_key = Access.create_key
 
-    async def slow(*arguments: Any) -> Any:
+    async def slow(*arguments: Any, **named: Any) -> Any:
         inside.set()
         await go_on.wait()
-        return await create_key(*arguments)
+        return await create_key(*arguments, **named)
 
     monkeypatch.setattr(Access, "create_key", slow)
     body = {"name": "App", "role": "viewer"}

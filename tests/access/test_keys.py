@@ -1,5 +1,7 @@
 """API keys: made, used, listed, revoked."""
 
+from datetime import timedelta
+
 import pytest
 
 from forecourt.access import Role
@@ -95,3 +97,41 @@ async def test_a_wrong_key_is_not_saved_by_a_right_cookie(house: House, tenant: 
     assert (await browser.get("/api/v1/stations")).status_code == 200
     answer = await browser.get("/api/v1/stations", headers={"authorization": "Bearer wrong"})
     problem(answer, 401, "unauthenticated")
+
+
+async def test_a_key_ends_by_itself_and_shows_how_it_begins(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    soon = (house.clock.now() + timedelta(hours=1)).isoformat()
+    made = (await owner.post(KEYS, json={"name": "Today", "role": "viewer", "expires_at": soon})).json()
+    assert made["key"].startswith(made["prefix"])
+    assert len(made["prefix"]) < 12
+    client = house.client(headers={"authorization": f"Bearer {made['key']}"})
+    assert (await client.get("/api/v1/stations")).status_code == 200
+    house.clock.advance(3600)
+    problem(await client.get("/api/v1/stations"), 401, "unauthenticated")
+    past = house.clock.now().isoformat()
+    problem(await owner.post(KEYS, json={"name": "Late", "role": "viewer", "expires_at": past}), 422, "expiry-refused")
+
+
+async def test_a_key_does_what_its_scopes_name_at_the_sites_it_is_limited_to(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    await owner.post("/api/v1/sites", json={"name": "Yard"})
+    await owner.post("/api/v1/sites", json={"name": "Harbour"})
+    body = {"name": "Yard app", "role": "operator", "scopes": ["read", "change_sites"], "sites": ["yard"]}
+    made = (await owner.post(KEYS, json=body)).json()
+    assert (made["scopes"], made["sites"]) == (["read", "change_sites"], ["yard"])
+    client = house.client(headers={"authorization": f"Bearer {made['key']}"})
+    assert [site["slug"] for site in await walk(client, "/api/v1/sites")] == ["yard"]
+    assert (await client.patch("/api/v1/sites/yard", json={"name": "Our yard"})).status_code == 200
+    problem(await client.post("/api/v1/stations", json={"id": "x", "site": "yard"}), 403, "scope-missing")
+    for wrong, code in (({"scopes": ["fly"]}, "scope-unknown"), ({"sites": ["moon"]}, "sites-refused")):
+        problem(await owner.post(KEYS, json={**body, **wrong}), 422, code)
+
+
+async def test_where_a_key_was_last_used_from_is_shown(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    made = (await owner.post(KEYS, json={"name": "Meter", "role": "viewer"})).json()
+    await house.client(headers={"authorization": f"Bearer {made['key']}"}).get("/api/v1/sites")
+    shown = {key["id"]: key for key in (await owner.get(KEYS)).json()["items"]}
+    assert shown[made["id"]]["last_used_from"] == "127.0.0.1"
+    assert shown[made["id"]]["created_by"].startswith("key:")

@@ -15,6 +15,19 @@ NEEDS = {
     ("POST", "/api/v1/keys"): Verb.KEYS,
     ("GET", "/api/v1/keys"): Verb.KEYS,
     ("DELETE", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("GET", "/api/v1/people"): Verb.PEOPLE,
+    ("GET", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("PATCH", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("DELETE", "/api/v1/people/{person_id}"): Verb.PEOPLE,
+    ("POST", "/api/v1/invitations"): Verb.PEOPLE,
+    ("GET", "/api/v1/invitations"): Verb.PEOPLE,
+    ("POST", "/api/v1/invitations/{invitation_id}/resend"): Verb.PEOPLE,
+    ("DELETE", "/api/v1/invitations/{invitation_id}"): Verb.PEOPLE,
+    ("GET", "/api/v1/organisation"): Verb.READ,
+    ("PATCH", "/api/v1/organisation"): Verb.ORGANISATION,
+    ("GET", "/api/v1/me"): Verb.READ,
+    ("PATCH", "/api/v1/me"): Verb.READ,
+    ("GET", "/api/v1/audit/export"): Verb.AUDIT,
     ("GET", "/api/v1/audit"): Verb.AUDIT,
     ("POST", "/api/v1/tokens"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/tokens"): Verb.READ,
@@ -119,8 +132,9 @@ TENANT_TABLES = (
 
 
 def filled(path: str) -> str:
-    values = {"key_id": str(2**31 - 1), "uid": "x", "site": "x", "station": "x", "number": str(2**31 - 1)}
-    values |= {"webhook_id": str(2**31 - 1), "delivery_id": str(2**31 - 1)}
+    values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
+    values |= dict.fromkeys(("webhook_id", "delivery_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("uid", "site", "station"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
@@ -156,8 +170,8 @@ async def test_a_role_passes_where_its_verbs_lead_and_nowhere_else(tenant: Tenan
             assert problem(answer, 403, "forbidden")["needs"] == roles_for(verb)
 
 
-def test_a_site_host_sees_nothing_until_sites_can_be_given_to_one() -> None:
-    assert not any(may(Role.SITE_HOST, verb) for verb in Verb)
+def test_a_site_host_reads_and_an_owner_does_everything() -> None:
+    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ]
     assert all(may(Role.OWNER, verb) for verb in Verb)
 
 

@@ -24,6 +24,7 @@ import forecourt.drivers.outside.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
+from forecourt.access import Role
 from forecourt.app.openapi import document
 from forecourt.cli import app as cli
 from forecourt.ocpp.deviations import Deviation
@@ -147,7 +148,7 @@ def routes() -> dict[tuple[str, str], str]:
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
-        "telling",
+        "telling", "invitations", "site_directory", "spoken",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -156,8 +157,7 @@ def routes() -> dict[tuple[str, str], str]:
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None
             roles = needs[1].split(" or ")
-            whole = roles == ["owner", "operator", "technician", "support", "viewer"]
-            found[method.upper(), path] = "all but site_host" if whole else ", ".join(roles)
+            found[method.upper(), path] = "all" if roles == [role.value for role in Role] else ", ".join(roles)
     return found
 
 

@@ -57,6 +57,7 @@ class Person(Struct, frozen=True):
     tenant_id: int = TENANT
     organisation: str = "Demo Charging"
     name: str = "ada@demo.example"
+    sites: tuple[int, ...] | None = None
 
 
 class LocalBus:

@@ -74,7 +74,7 @@ async def deltas_until(page: Page, key: str, value: Value) -> Cells:
 async def test_a_page_gets_one_snapshot_of_what_it_watches_and_then_changes(hub: Hub, bus: Bus, stored: Stored) -> None:
     stored.cells[1] = {"station.CP1.state": "Available", "station.CP1.power_w": 0, "station.CP2.state": "Faulted"}
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         assert await frame(page) == {"snapshot": {"station.CP1.state": "Available", "station.CP1.power_w": 0}}
         await say(bus, 1, {"station.CP2.state": "Available", "station.CP1.power_w": 7200})
         assert await frame(page) == {"delta": {"station.CP1.power_w": 7200}}
@@ -83,7 +83,7 @@ async def test_a_page_gets_one_snapshot_of_what_it_watches_and_then_changes(hub:
 async def test_a_page_hears_nothing_of_another_organisation(hub: Hub, bus: Bus, stored: Stored) -> None:
     stored.cells[2] = {"station.CP1.state": "Charging"}
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         assert await frame(page) == {"snapshot": {}}
         await say(bus, 2, {"station.CP1.power_w": 1})
         await say(bus, 1, {"station.CP1.power_w": 2})
@@ -93,7 +93,7 @@ async def test_a_page_hears_nothing_of_another_organisation(hub: Hub, bus: Bus, 
 async def test_a_page_that_watches_a_state_alone_is_told_nothing_else(hub: Hub, bus: Bus, stored: Stored) -> None:
     stored.cells[1] = {"station.CP1.state": "Available", "station.CP1.power_w": 0}
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["state.CP1"])
+        await hub.watch(page, ["state.CP1"])
         assert await frame(page) == {"snapshot": {"station.CP1.state": "Available"}}
         await say(bus, 1, {"station.CP1.power_w": 9, "station.CP1.state": "Charging"})
         assert await frame(page) == {"delta": {"station.CP1.state": "Charging"}}
@@ -101,7 +101,7 @@ async def test_a_page_that_watches_a_state_alone_is_told_nothing_else(hub: Hub, 
 
 async def test_an_identity_with_dots_is_not_taken_for_a_longer_key(hub: Hub, bus: Bus) -> None:
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.site.4.CP1"])
+        await hub.watch(page, ["station.site.4.CP1"])
         await frame(page)
         await say(bus, 1, {"station.site.power_w": 1, "station.site.4.CP1.power_w": 2})
         assert await frame(page) == {"delta": {"station.site.4.CP1.power_w": 2}}
@@ -111,7 +111,7 @@ async def test_a_slow_page_skips_frames_and_ends_with_the_newest_values(hub: Hub
     changes = 40
     async with hub.open(1) as slow, hub.open(1) as quick:
         for page in (slow, quick):
-            await hub.watch(1, page, ["station.CP1"])
+            await hub.watch(page, ["station.CP1"])
             await frame(page)
         for number in range(1, changes + 1):
             await say(bus, 1, {"station.CP1.power_w": number, f"station.CP1.cell{number}": number})
@@ -130,10 +130,10 @@ async def test_a_change_during_the_reading_of_a_snapshot_is_not_painted_over(
 ) -> None:
     stored.cells[1] = {"station.CP1.power_w": 1}
     async with hub.open(1) as page, hub.open(1) as other:
-        await hub.watch(1, other, ["station.CP1"])
+        await hub.watch(other, ["station.CP1"])
         await frame(other)
         stored.gate.clear()
-        watching = asyncio.create_task(hub.watch(1, page, ["station.CP1"]))
+        watching = asyncio.create_task(hub.watch(page, ["station.CP1"]))
         await say(bus, 1, {"station.CP1.power_w": 2})
         await deltas_until(other, "station.CP1.power_w", 2)
         stored.gate.set()
@@ -144,7 +144,7 @@ async def test_a_change_during_the_reading_of_a_snapshot_is_not_painted_over(
 async def test_a_page_without_a_snapshot_goes_on_with_changes(hub: Hub, bus: Bus, stored: Stored) -> None:
     stored.away = True
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         await say(bus, 1, {"station.CP1.power_w": 5})
         assert await frame(page) == {"delta": {"station.CP1.power_w": 5}}
 
@@ -153,7 +153,7 @@ async def test_a_change_lost_on_the_bus_is_healed_by_a_later_snapshot(bus: Bus, 
     hub = Hub(bus, snapshots=[stored.snapshot], totals=stored.totals, pace=Pace(heal_s=0.05))
     stored.cells[1] = {"station.CP1.state": "Charging"}
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         await frame(page)
         stored.cells[1] = {"station.CP1.state": "Offline"}
         while (await frame(page)).get("snapshot") != {"station.CP1.state": "Offline"}:
@@ -163,11 +163,11 @@ async def test_a_change_lost_on_the_bus_is_healed_by_a_later_snapshot(bus: Bus, 
 async def test_totals_are_told_when_they_change_and_asked_for_only_while_watched(hub: Hub, stored: Stored) -> None:
     stored.totals_of[1] = {"totals.power_w": 100, "totals.sessions": 1}
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         await frame(page)
         await asyncio.sleep(PACE.totals_s * 3)
         assert stored.totals_asked == 0
-        await hub.watch(1, page, ["totals"])
+        await hub.watch(page, ["totals"])
         assert await frame(page) == {"snapshot": {"totals.power_w": 100, "totals.sessions": 1}}
         stored.totals_of[1] = {"totals.power_w": 250, "totals.sessions": 1}
         assert await frame(page) == {"delta": {"totals.power_w": 250}}
@@ -176,7 +176,7 @@ async def test_totals_are_told_when_they_change_and_asked_for_only_while_watched
 async def test_many_pages_share_one_asking_for_totals(hub: Hub, stored: Stored) -> None:
     stored.totals_of[1] = {"totals.power_w": 100}
     async with hub.open(1) as first, hub.open(1) as second:
-        await asyncio.gather(hub.watch(1, first, ["totals"]), hub.watch(1, second, ["totals"]))
+        await asyncio.gather(hub.watch(first, ["totals"]), hub.watch(second, ["totals"]))
         assert await frame(first) == await frame(second) == {"snapshot": {"totals.power_w": 100}}
         assert stored.totals_asked == 1
 
@@ -184,12 +184,12 @@ async def test_many_pages_share_one_asking_for_totals(hub: Hub, stored: Stored) 
 async def test_a_page_can_not_watch_without_bound(hub: Hub) -> None:
     async with hub.open(1) as page:
         with pytest.raises(ValueError, match="may watch"):
-            await hub.watch(1, page, [f"station.CP{number}" for number in range(MAX_WATCHED + 1)])
+            await hub.watch(page, [f"station.CP{number}" for number in range(MAX_WATCHED + 1)])
 
 
 async def test_what_is_no_change_does_not_end_the_feed(hub: Hub, bus: Bus) -> None:
     async with hub.open(1) as page:
-        await hub.watch(1, page, ["station.CP1"])
+        await hub.watch(page, ["station.CP1"])
         await frame(page)
         await bus.publish("live.1", b"not JSON")
         await bus.publish("live.1", b'{"station.CP1.power_w": [1]}')

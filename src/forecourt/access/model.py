@@ -46,10 +46,18 @@ class Verb(StrEnum):
 
 #: What belongs to no site: who is limited to some may not do it, whatever their role.
 OF_THE_WHOLE = frozenset(
-    {Verb.CHANGE_TOKENS, Verb.AUDIT, Verb.ALERTS, Verb.KEYS, Verb.PEOPLE, Verb.ORGANISATION, Verb.WEBHOOKS}
+    {
+        Verb.CHANGE_TOKENS,
+        Verb.AUDIT,
+        Verb.ALERTS,
+        Verb.KEYS,
+        Verb.PEOPLE,
+        Verb.ORGANISATION,
+        Verb.WEBHOOKS,
+    }
 )
 
-#: A site host will see the sites that are theirs; until sites can be given to a host, that is none.
+#: A site host reads what is at the sites that are theirs, and no more.
 ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.OWNER: frozenset(Verb),
     Role.OPERATOR: frozenset(
@@ -67,7 +75,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
     Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.RESET, Verb.CALL, Verb.REVIEW}),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
-    Role.SITE_HOST: frozenset(),
+    Role.SITE_HOST: frozenset({Verb.READ}),
 }
 
 

@@ -6,16 +6,22 @@ sign-ins must not take the memory or the cores that the rest needs.
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from forecourt.access.errors import PasswordRefused
 from forecourt.access.model import TooManyAttempts
 
 MAX_AT_ONCE = 2
 MAX_WAITING = 50
 #: What is hashed at most: longer input is refused before it costs anything.
 MAX_PASSWORD_LENGTH = 200
+MIN_PASSWORD_LENGTH = 10
+
+Result = TypeVar("Result")
 
 _hasher = PasswordHasher()
 
@@ -23,6 +29,12 @@ _hasher = PasswordHasher()
 def password_hash(password: str) -> str:
     """The argon2id hash that the database keeps; takes its time, so call it in a thread."""
     return _hasher.hash(password)
+
+
+def check_new(password: str) -> None:
+    """Raises PasswordRefused for a password that nobody should choose."""
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        raise PasswordRefused
 
 
 class PasswordChecks:
@@ -40,12 +52,19 @@ class PasswordChecks:
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             return False
+        return await self._in_turn(lambda: self._check(stored, password))
+
+    async def hashed(self, password: str) -> str:
+        """What is kept of a new password; waits in the same line. Raises TooManyAttempts."""
+        return await self._in_turn(lambda: password_hash(password))
+
+    async def _in_turn(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= MAX_WAITING:
             raise TooManyAttempts
         self._waiting += 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(self._check, stored, password)
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from forecourt.access import store
 from forecourt.access.attempts import Attempts
+from forecourt.access.errors import ExpiryRefused
+from forecourt.access.limits import check_gift
 from forecourt.access.model import (
     Actor,
     KeyUnknown,
@@ -59,7 +61,7 @@ class Access:
         self._secret = secret
         self._clock = clock
         self._attempts = Attempts(clock)
-        self._passwords = PasswordChecks()
+        self.passwords = PasswordChecks()
         self._touched: OrderedDict[int, float] = OrderedDict()
 
     async def of_key(self, key: str, origin: Origin = NOWHERE) -> Actor | None:
@@ -101,7 +103,7 @@ class Access:
             raise TooManyAttempts
         async with self._db.anyone() as conn:
             person = await store.find_person(conn, email)
-        right = await self._passwords.right(person.password_hash if person else None, password)
+        right = await self.passwords.right(person.password_hash if person else None, password)
         if person is None or not right:
             raise SignInRefused
         self._attempts.succeeded(origin.address, email)
@@ -144,22 +146,43 @@ class Access:
             await store.choose_organisation(conn, tenant_id, actor.id, self._session_digest(token))
             await audit(conn, there, "enter organisation", f"organisation:{tenant_id}")
 
-    async def create_key(self, actor: Actor, name: str, role: Role) -> tuple[KeyRow, str]:
-        """Makes an API key for the actor's organisation; returns it with its secret, which is never shown again."""
+    async def create_key(
+        self,
+        conn: Connection,
+        actor: Actor,
+        name: str,
+        role: Role,
+        *,
+        scopes: frozenset[Verb] | None = None,
+        site_ids: list[int] | None = None,
+        expires_at: datetime | None = None,
+    ) -> tuple[KeyRow, str]:
+        """Makes an API key for the actor's organisation; returns it with its secret, which is never shown again.
+
+        Raises RightsExceeded, ExpiryRefused.
+        """
+        check_gift(actor, role, scopes)
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise ExpiryRefused
         key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
-        async with self._db.tenant(actor.tenant_id) as conn:
-            row = await store.insert_key(
-                conn,
-                actor.tenant_id,
-                name,
-                role.value,
-                key_digest(self._secret, key),
-                prefix=key[:SHOWN_LENGTH],
-                created_by=str(actor),
-            )
-            if row is None:
-                raise RuntimeError("256 random bits came twice")
-            await audit(conn, actor, "create key", f"key:{row.key_id}", {"name": name, "role": role.value})
+        named = None if scopes is None else [verb.scope for verb in Verb if verb in scopes]
+        row = await store.insert_key(
+            conn,
+            actor.tenant_id,
+            name,
+            role.value,
+            key_digest(self._secret, key),
+            site_ids=site_ids,
+            scopes=named,
+            prefix=key[:SHOWN_LENGTH],
+            created_by=str(actor),
+            expires_at=expires_at,
+        )
+        if row is None:
+            raise RuntimeError("256 random bits came twice")
+        after = {"name": name, "role": role.value, "scopes": named, "site_ids": site_ids}
+        until = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
+        await audit(conn, actor, "create key", f"key:{row.key_id}", after={**after, **until})
         return row, key
 
     def _session_digest(self, token: str) -> bytes:

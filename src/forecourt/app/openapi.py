@@ -15,6 +15,7 @@ from litestar import Litestar, Response, Router, get
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.response import Stream
 from litestar.routes import HTTPRoute
 
 from forecourt import __doc__ as summary
@@ -26,7 +27,7 @@ from forecourt.access.idempotency import (
     IdempotencyKeyReused,
     RequestInFlight,
 )
-from forecourt.access.model import roles_for
+from forecourt.access.model import ForbiddenHere, ScopeMissing, roles_for
 from forecourt.app.examples import Examples
 from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid, of_status
@@ -44,6 +45,8 @@ TAGS = {
     "sessions": "What was charged and measured; start and stop from afar.",
     "webhooks": "Telling programs of yours what happens, as it happens.",
     "incidents": "What is wrong, and who is told of it.",
+    "people": "Who belongs to the organisation, and who was invited.",
+    "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",
     "audit": "Who did what to what.",
 }
@@ -145,7 +148,7 @@ def _answers(handler: HTTPRouteHandler) -> tuple[Any, ...]:
         return ()
     if get_origin(annotation) in (Union, UnionType):
         return get_args(annotation)
-    return () if annotation is type(None) else (annotation,)
+    return () if annotation in (type(None), Stream) else (annotation,)
 
 
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: Mapping[Any, Any]) -> None:
@@ -165,6 +168,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     problems: list[type[ForecourtError]] = [
         Unauthenticated,
         Forbidden,
+        ForbiddenHere,
+        ScopeMissing,
         ParameterUnknown,
         *handler.opt.get("problems", ()),
     ]
@@ -177,8 +182,10 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
             "text/event-stream": {"schema": {"type": "string"}, "example": handler.opt["stream"]}
         }
     responses.pop("400", None)
-    for answer in responses.values():
-        for content in () if "stream" in handler.opt else answer.get("content", {}).values():
+    if files := handler.opt.get("media_types"):
+        responses["200"]["content"] = {each: {"schema": {"type": "string"}} for each in files}
+    for answer in () if files or "stream" in handler.opt else responses.values():
+        for content in answer.get("content", {}).values():
             parts = [schema_of[body] for body in _answers(handler)]
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
     if handler.opt.get("etag"):

@@ -1,5 +1,6 @@
 """The console's pages and the live socket, and what each is given: the table of contents of what people see."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar.types import ControllerRouterHandler
@@ -12,6 +13,7 @@ import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
+from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -27,14 +29,21 @@ from forecourt.sessions.search import SessionSearch
 from forecourt.stations.commands import Commander
 from forecourt.stations.import_pages import import_pages
 from forecourt.stations.search import StationSearch
+from forecourt.stations.service import site_names
 from forecourt.stations.site_pages import site_pages
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub
 from forecourt.ui.search import Command, search_routes
-from forecourt.ui.shell import Connection, NavItem, Shell
+from forecourt.ui.shell import Connection, NavItem, Shell, Viewer
 from forecourt.ui.socket import live_route
 from forecourt.webhooks.service import Webhooks
+
+
+def may(verb: Verb) -> Callable[[Viewer], bool]:
+    """Shows an entry of the navigation to whoever may do this."""
+    return lambda viewer: isinstance(viewer, Actor) and viewer.may(verb)
+
 
 NAVIGATION = (
     NavItem(key="overview", label=mark("Overview"), href="/"),
@@ -43,8 +52,12 @@ NAVIGATION = (
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
-    NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts"),
-    NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks"),
+    NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts", shown_to=may(Verb.ALERTS)),
+    NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks", shown_to=may(Verb.WEBHOOKS)),
+    NavItem(key="people", label=mark("People"), href="/people", shown_to=may(Verb.PEOPLE)),
+    NavItem(key="keys", label=mark("API keys"), href="/keys", shown_to=may(Verb.KEYS)),
+    NavItem(key="audit", label=mark("Audit"), href="/audit", shown_to=may(Verb.AUDIT)),
+    NavItem(key="settings", label=mark("Settings"), href="/settings"),
 )
 #: What Ctrl-K offers besides the pages of the navigation.
 COMMANDS = (
@@ -129,6 +142,14 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             navigation=NAVIGATION,
             commands=COMMANDS,
             providers=[StationSearch(db), TokenSearch(db), SessionSearch(db)],
+        ),
+        *forecourt.access.pages.access_pages(
+            shell=shell,
+            db=db,
+            clock=clock,
+            access=access,
+            invitations=Invitations(db, settings.secret(), clock, access, settings.console_url),
+            sites=site_names,
         ),
     ]
     return Screens(shell=shell, routes=routes, hub=live.hub)

@@ -18,6 +18,7 @@ import forecourt.stations.api
 import forecourt.webhooks.api
 from forecourt.access import Access, guard
 from forecourt.access.idempotency import Idempotent
+from forecourt.access.invitations import Invitations
 from forecourt.access.pages import sign_in_routes
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
@@ -33,6 +34,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
+from forecourt.stations.service import site_names
+from forecourt.ui.i18n import spoken
 from forecourt.ui.live import Hub
 from forecourt.ui.shell import Shell
 from forecourt.ui.stream import Streams
@@ -81,6 +84,9 @@ def create_app(
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "telling": given(telling_of(settings)),
+        "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
+        "site_directory": given(site_names),
+        "spoken": given(spoken()),
     }
     api = Router(
         "/api/v1",

@@ -51,13 +51,20 @@ async def change_token(
 ) -> Token:
     """Changes the named columns (`store.CHANGEABLE`) of a token. Raises TokenUnknown, ChangedMeanwhile."""
     held = await store.find_token(conn, actor.tenant_id, uid_key(uid), lock=True)
-    if held is not None:
-        check_match(if_match, etag(shown(held)))
+    if held is None:
+        raise TokenUnknown
+    check_match(if_match, etag(shown(held)))
     row = await store.update_token(conn, actor.tenant_id, uid_key(uid), changes)
     if row is None:
         raise TokenUnknown
+    changed = [name for name in changes if getattr(held, name) != getattr(row, name)]
     await audit(
-        conn, actor, "change token", f"token:{row.uid}", {name: _plain(value) for name, value in changes.items()}
+        conn,
+        actor,
+        "change token",
+        f"token:{row.uid}",
+        before={name: _plain(getattr(held, name)) for name in changed},
+        after={name: _plain(getattr(row, name)) for name in changed},
     )
     await store.tell_changed(conn, actor.tenant_id, row.uid)
     return shown(row)

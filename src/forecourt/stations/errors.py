@@ -46,7 +46,7 @@ class SiteInUse(ForecourtError):
 
 
 class SiteRefused(ForecourtError):
-    """There is no site with this id or slug to put the station at. Create it by `POST /api/v1/sites` first."""
+    """There is no site with this id or slug to put it at. Create that site by `POST /api/v1/sites` first."""
 
     status = 422
     code = "site-refused"
@@ -64,6 +64,20 @@ class PeriodRefused(ForecourtError):
 
     status = 422
     code = "period-refused"
+
+
+class SiteNeeded(ForecourtError):
+    """You are limited to some sites. Name one of them as the place where it shall be."""
+
+    status = 422
+    code = "site-needed"
+
+
+class SiteTreeRefused(ForecourtError):
+    """The site can't stand there: a site is part of another one at most ten deep, and never of itself."""
+
+    status = 422
+    code = "site-tree-refused"
 
 
 class TimeZoneRefused(ForecourtError):

@@ -3,11 +3,14 @@
 import re
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
+from psycopg.errors import CheckViolation
+
 from forecourt.access import Actor, audit
+from forecourt.access.limits import SiteName
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
@@ -15,7 +18,9 @@ from forecourt.stations.errors import (
     QuarantinedUnknown,
     SiteExists,
     SiteInUse,
+    SiteNeeded,
     SiteRefused,
+    SiteTreeRefused,
     SiteUnknown,
     StationExists,
     StationRetired,
@@ -32,6 +37,8 @@ MAX_SLUG_LENGTH = 63
 #: How many numbers are tried behind a slug made from a name before a random one ends the search.
 SLUG_TRIES = 20
 MAX_SITE_ID = 2**31 - 1
+#: Sites of one organisation that can be chosen from where people and keys are limited.
+MAX_SITE_NAMES = 5_000
 _TAGGED = (
     "station_id", "name", "site", "security_profile", "registration", "latitude", "longitude", "max_power_w",
     "retired_at", "version",
@@ -50,14 +57,23 @@ def _slugs(name: str) -> list[str]:
     return [base[: MAX_SLUG_LENGTH - len(ending)].rstrip("-") + ending for ending in endings]
 
 
-async def create_site(conn: Connection, actor: Actor, *, slug: str | None, values: Mapping[str, Any]) -> SiteRow:
-    """Stores a site; a slug that is not given is made from the name. Raises SiteExists, TimeZoneRefused."""
+async def create_site(
+    conn: Connection, actor: Actor, *, slug: str | None, parent: str | int | None, values: Mapping[str, Any]
+) -> SiteRow:
+    """Stores a site; a slug that is not given is made from the name.
+
+    Raises SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded where the actor is limited.
+    """
     if values["time_zone"] not in available_timezones():
         raise TimeZoneRefused
+    values = {**values, "parent_id": await _site_id(conn, actor, parent)}
     for candidate in [slug] if slug is not None else _slugs(values["name"]):
-        row = await store.insert_site(conn, actor.tenant_id, {**values, "slug": candidate})
+        try:
+            row = await store.insert_site(conn, actor.tenant_id, {**values, "slug": candidate})
+        except CheckViolation as fault:
+            raise SiteTreeRefused from fault
         if row is not None:
-            await audit(conn, actor, "create site", f"site:{row.slug}", {"name": row.name})
+            await audit(conn, actor, "create site", f"site:{row.slug}", {"name": row.name, "parent": row.parent})
             return row
     raise SiteExists
 
@@ -65,29 +81,58 @@ async def create_site(conn: Connection, actor: Actor, *, slug: str | None, value
 async def change_site(
     conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any], if_match: str | None
 ) -> SiteRow:
-    """Changes the named columns of a site. Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused."""
+    """Changes the named columns of a site, or its `parent`: what is below it moves along.
+
+    Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded
+    where the actor is limited.
+    """
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     check_match(if_match, etag(held))
     if changes.get("time_zone", held.time_zone) not in available_timezones():
         raise TimeZoneRefused
     if not changes:
         return held
-    row = await store.update_site(conn, actor.tenant_id, held.site_id, changes)
+    columns = {name: value for name, value in changes.items() if name != "parent"}
+    if "parent" in changes:
+        if actor.sites is not None and held.site_id in actor.sites:
+            raise SiteTreeRefused("You are limited to this site, so you can't move it. Ask who is not limited.")
+        columns["parent_id"] = await _site_id(conn, actor, changes["parent"])
+    try:
+        row = await store.update_site(conn, actor.tenant_id, held.site_id, columns)
+    except CheckViolation as fault:
+        raise SiteTreeRefused from fault
     if row is None:
         raise SiteExists
-    await audit(conn, actor, "change site", f"site:{row.slug}", dict(changes))
+    changed = [name for name in changes if getattr(held, name) != getattr(row, name)]
+    await audit(
+        conn,
+        actor,
+        "change site",
+        f"site:{row.slug}",
+        before={name: getattr(held, name) for name in changed},
+        after={name: getattr(row, name) for name in changed},
+    )
     return row
 
 
 async def delete_site(conn: Connection, actor: Actor, site: str) -> None:
-    """Deletes a site where no station stands; retired ones don't count. Raises SiteUnknown, SiteInUse."""
+    """Deletes a site without parts where no station stands, retired ones apart. Raises SiteUnknown, SiteInUse."""
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     stations = await store.count_stations_at(conn, actor.tenant_id, held.site_id)
     if stations:
         there = "1 station stands" if stations == 1 else f"{stations} stations stand"
         raise SiteInUse(f"{there} at this site. Move to another site or retire what is there first.", stations=stations)
+    if actor.sites is not None and held.site_id in actor.sites:
+        raise SiteInUse("You are limited to this site, so you can't delete it. Ask who is not limited.")
+    if await store.has_parts(conn, actor.tenant_id, held.site_id):
+        raise SiteInUse("Other sites are part of this one. Delete them first, or make them part of another.")
     await store.delete_site(conn, actor.tenant_id, held.site_id)
     await audit(conn, actor, "delete site", f"site:{held.slug}", {"name": held.name})
+
+
+async def site_names(conn: Connection, tenant_id: int, /) -> Sequence[SiteName]:
+    """All sites of a tenant for `forecourt.access.limits`; MAX_SITE_NAMES at most."""
+    return await store.list_site_names(conn, tenant_id, MAX_SITE_NAMES)
 
 
 async def find_site(conn: Connection, tenant_id: int, site: str | int, *, lock: bool = False) -> SiteRow:
@@ -114,7 +159,7 @@ async def create_station(
 ) -> tuple[StationRow, str | None]:
     """Registers a station; returns it with the password that was made for it, if one was needed and none given.
 
-    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused.
+    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused, SiteNeeded.
     """
     made = secrets.token_hex(PASSWORD_BYTES) if _lacks_password(values["security_profile"], password) else None
     given = password or made
@@ -122,7 +167,7 @@ async def create_station(
         conn,
         actor.tenant_id,
         identity=identity,
-        site_id=await _site_id(conn, actor.tenant_id, site),
+        site_id=await _site_id(conn, actor, site),
         password_hash=None if given is None else password_hash(secret_key, given),
         **values,
     )
@@ -150,29 +195,38 @@ async def change_station(
     whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused, SiteNeeded.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
         raise await _refused(conn, actor.tenant_id, identity)
-    check_match(if_match, station_tag(await find_station(conn, actor.tenant_id, identity)))
+    before = await find_station(conn, actor.tenant_id, identity)
+    check_match(if_match, station_tag(before))
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
-        columns["site_id"] = await _site_id(conn, actor.tenant_id, changes["site"])
+        columns["site_id"] = await _site_id(conn, actor, changes["site"])
     password, made = changes.get("password"), None
     if not has_password and _lacks_password(columns.get("security_profile", profile), password):
         password = made = secrets.token_hex(PASSWORD_BYTES)
     if password is not None:
         columns["password_hash"] = password_hash(secret_key, password)
         await store.forget_open_passwords(conn, actor.tenant_id, identity)
-    if columns:
-        await store.update_station(conn, actor.tenant_id, identity, columns)
-        detail = {name: value for name, value in changes.items() if name != "password"}
-        await audit(
-            conn, actor, "change station", f"station:{identity}", {**detail, "new_password": password is not None}
-        )
-    return await find_station(conn, actor.tenant_id, identity), made
+    if not columns:
+        return before, made
+    await store.update_station(conn, actor.tenant_id, identity, columns)
+    row = await find_station(conn, actor.tenant_id, identity)
+    changed = [name for name in changes if name != "password" and getattr(before, name) != getattr(row, name)]
+    await audit(
+        conn,
+        actor,
+        "change station",
+        f"station:{identity}",
+        {"new_password": True} if password is not None else {},
+        before={name: getattr(before, name) for name in changed},
+        after={name: getattr(row, name) for name in changed},
+    )
+    return row, made
 
 
 def station_tag(row: StationRow) -> str:
@@ -239,10 +293,13 @@ def _lacks_password(security_profile: int, password: str | None) -> bool:
     return password is None and security_profile in PASSWORD_PROFILES
 
 
-async def _site_id(conn: Connection, tenant_id: int, site: str | int | None) -> int | None:
+async def _site_id(conn: Connection, actor: Actor, site: str | int | None) -> int | None:
+    """The id of a site that the actor may put something at; who is limited to sites must name one of them."""
     if site is None:
+        if actor.sites is not None:
+            raise SiteNeeded
         return None
     try:
-        return (await find_site(conn, tenant_id, site)).site_id
+        return (await find_site(conn, actor.tenant_id, site)).site_id
     except SiteUnknown:
         raise SiteRefused from None

@@ -273,7 +273,7 @@ def site_pages(
             slug = values.pop("slug")
             try:
                 async with db.tenant(actor.tenant_id) as conn:
-                    made = await service.create_site(conn, actor, slug=slug, values=values)
+                    made = await service.create_site(conn, actor, slug=slug, parent=None, values=values)
                 return Redirect(f"/sites/{made.slug}?done=stored", status_code=303)
             except (SiteExists, TimeZoneRefused) as fault:
                 wrong = _refused(fault)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -27,6 +28,12 @@ Message = str | tuple[str, str]
 
 #: English dates and times as most of the world reads them without a doubt: `3 Mar 2026, 14:05:09`.
 _WRITTEN_AS: Final = {SOURCE: "en_GB"}
+
+
+@cache
+def ours() -> "Languages":
+    """The languages of the installed package, for words that belong to no page: letters."""
+    return Languages([room for room in Path(__file__).parents[1].iterdir() if room.is_dir()])
 
 
 class Catalogue:
@@ -72,6 +79,12 @@ def _gettext_forms(locale: Locale) -> Iterator[str]:
     """Plural forms in the order in which gettext numbers them: as CLDR lists them, `other` last."""
     yield from (tag for tag in ("zero", "one", "two", "few", "many") if tag in locale.plural_form.tags)
     yield "other"
+
+
+def spoken() -> tuple[str, ...]:
+    """The codes of the languages there are, English first."""
+    package = Path(__file__).parents[1]
+    return (SOURCE, *sorted({path.parent.name for path in package.glob("*/locale/*/*.po")} - {SOURCE}))
 
 
 class Languages:

@@ -18,6 +18,7 @@ import structlog
 from msgspec import Struct
 
 from forecourt.platform.clock import Clock, SystemClock
+from forecourt.platform.database import limited_to
 from forecourt.platform.errors import ForecourtError
 
 log = structlog.get_logger(__name__)
@@ -84,7 +85,8 @@ class Pace(Struct, frozen=True, kw_only=True):
 class Page:
     """One open page: what it watches and the frames it has not taken yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: "_Feed") -> None:
+        self.feed = feed
         self.watch: Watch = frozenset()
         self._frames: asyncio.Queue[str] = asyncio.Queue(MAX_FRAMES)
         self._missed: Cells = {}
@@ -145,7 +147,7 @@ class Hub:
         self._source = _Source(snapshots=snapshots, totals=totals)
         self._clock = clock or SystemClock()
         self._pace = pace or Pace()
-        self._feeds: dict[int, _Feed] = {}
+        self._feeds: dict[tuple[int, tuple[int, ...] | None], _Feed] = {}
 
     @property
     def open_pages(self) -> int:
@@ -157,30 +159,31 @@ class Hub:
             raise TooManyPages
 
     @asynccontextmanager
-    async def open(self, tenant_id: int) -> AsyncIterator[Page]:
-        """A page of a tenant for as long as it is open; raises TooManyPages."""
+    async def open(self, tenant_id: int, sites: tuple[int, ...] | None = None) -> AsyncIterator[Page]:
+        """A page of a tenant for as long as it is open, of these sites only if it is limited; raises TooManyPages."""
         self.check_room()
-        feed = self._feeds.get(tenant_id)
+        key = (tenant_id, sites)
+        feed = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[tenant_id] = _Feed(tenant_id, self._bus, self._source, self._clock, self._pace)
-        page = Page()
+            feed = self._feeds[key] = _Feed(tenant_id, sites, self._bus, self._source, self._clock, self._pace)
+        page = Page(feed)
         feed.pages.add(page)
         try:
             await feed.listening.wait()
             yield page
         finally:
             feed.pages.discard(page)
-            if not feed.pages and self._feeds.get(tenant_id) is feed:
-                del self._feeds[tenant_id]
+            if not feed.pages and self._feeds.get(key) is feed:
+                del self._feeds[key]
                 await feed.stop()
 
-    async def watch(self, tenant_id: int, page: Page, topics: Iterable[str], *, most: int = MAX_WATCHED) -> None:
+    async def watch(self, page: Page, topics: Iterable[str], *, most: int = MAX_WATCHED) -> None:
         """Let a page watch these topics from now on: it gets one snapshot of them, then changes."""
         watch = frozenset(topics)
         if len(watch) > most:
             raise ValueError(f"a page may watch {most} topics, not {len(watch)}")
         page.watch = watch
-        await self._feeds[tenant_id].send_snapshot([page])
+        await page.feed.send_snapshot([page])
 
 
 class _Source(Struct, frozen=True, kw_only=True):
@@ -203,13 +206,28 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class _Feed:
-    """One tenant's open pages and the listening on their behalf."""
+    """Open pages of one tenant that see the same sites, and the listening on their behalf.
 
-    def __init__(self, tenant_id: int, bus: Subscriber, source: _Source, clock: Clock, pace: Pace) -> None:
+    The bus tells of all stations of a tenant. A limited feed passes on what is said of those that a snapshot, which
+    PostgreSQL holds to the limit, has shown.
+    """
+
+    def __init__(
+        self,
+        tenant_id: int,
+        sites: tuple[int, ...] | None,
+        bus: Subscriber,
+        source: _Source,
+        clock: Clock,
+        pace: Pace,
+    ) -> None:
         self.pages: set[Page] = set()
         #: Set once changes are heard, or once it is known that the bus is away.
         self.listening = asyncio.Event()
         self._tenant_id = tenant_id
+        self._sites = sites
+        #: Of the stations asked for by a limited page, those that are at its sites.
+        self._visible: set[str] = set()
         self._bus = bus
         self._source = source
         self._clock = clock
@@ -232,7 +250,7 @@ class _Feed:
         for page in pages:
             page.await_snapshot()
         try:
-            cells = await self._source.stations(self._tenant_id, watch)
+            cells = await self._stations(watch)
             if TOTALS in watch:
                 cells.update(await self._fresh_totals())
         except Exception as fault:  # noqa: BLE001 - a provider's fault must not end the pages; the next round heals
@@ -243,6 +261,22 @@ class _Feed:
         for page in pages:
             if page.watch == watch:
                 page.replace(cells)
+
+    async def _stations(self, watch: Watch) -> Cells:
+        with limited_to(self._sites):
+            cells = await self._source.stations(self._tenant_id, watch)
+        if self._sites is None:
+            return cells
+        asked = {topic.partition(".")[2] for topic in watch if topic.startswith((_STATION, _STATE))}
+        shown = {station for station in asked if f"{_STATION}{station}.state" in cells}
+        self._visible = (self._visible - asked) | shown
+        return {key: value for key, value in cells.items() if self._may_see(key)}
+
+    def _may_see(self, key: str) -> bool:
+        """Whether a cell is of something that this feed's pages may see."""
+        if self._sites is None:
+            return True
+        return key.startswith(_STATION) and key.rpartition(".")[0].removeprefix(_STATION) in self._visible
 
     async def _run(self) -> None:
         stop_listening: list[Callable[[], Awaitable[None]]] = []
@@ -273,7 +307,7 @@ class _Feed:
         except msgspec.DecodeError:
             log.warning("a live change can't be read", tenant_id=self._tenant_id, size=len(data))
             return
-        self._gather(cells)
+        self._gather({key: value for key, value in cells.items() if self._may_see(key)})
 
     def _gather(self, cells: Mapping[str, Value]) -> None:
         if len(self._pending) + len(cells) > MAX_PENDING:
@@ -312,8 +346,9 @@ class _Feed:
     async def _fresh_totals(self) -> Cells:
         async with self._totals_lock:
             if self._clock.monotonic() - self._totals_at >= self._pace.totals_s * 0.9:
-                async with asyncio.timeout(PROVIDER_DEADLINE_S):
-                    self._totals = dict(await self._source.totals(self._tenant_id))
+                with limited_to(self._sites):
+                    async with asyncio.timeout(PROVIDER_DEADLINE_S):
+                        self._totals = dict(await self._source.totals(self._tenant_id))
                 self._totals_at = self._clock.monotonic()
             return self._totals
 

@@ -45,11 +45,21 @@ class Viewer(Protocol):
         """Of the person, or the e-mail address."""
         ...
 
+    @property
+    def sites(self) -> tuple[int, ...] | None:
+        """The sites they are limited to, each with all below it; None: not limited."""
+        ...
+
 
 class Authenticate(Protocol):
     """Tells who is signed in on a connection, by its cookie; None for nobody."""
 
     async def __call__(self, connection: Connection, /) -> Viewer | None: ...
+
+
+def everybody(_viewer: Viewer, /) -> bool:
+    """Whom an entry of the navigation is shown to, unless it says otherwise."""
+    return True
 
 
 class NavItem(Struct, frozen=True, kw_only=True):
@@ -60,6 +70,7 @@ class NavItem(Struct, frozen=True, kw_only=True):
     label: str
     href: str
     live: str = ""
+    shown_to: Callable[[Viewer], bool] = everybody
 
 
 class Shell:

@@ -16,7 +16,7 @@ from litestar.handlers import WebsocketRouteHandler
 from msgspec import Meta, Struct
 
 from forecourt.ui.live import MAX_WATCHED, Hub, Page, TooManyPages
-from forecourt.ui.shell import Authenticate
+from forecourt.ui.shell import Authenticate, Viewer
 
 Socket = WebSocket[Any, Any, Any]
 
@@ -71,11 +71,9 @@ def live_route(hub: Hub, authenticate: Authenticate, *, origins: frozenset[str] 
             await socket.close(code=SIGNED_OUT, reason="signed out")
             return
         try:
-            async with hub.open(viewer.tenant_id) as page:
+            async with hub.open(viewer.tenant_id, viewer.sites) as page:
                 await _first_to_end(
-                    _hear(socket, hub, viewer.tenant_id, page),
-                    _tell(socket, page),
-                    _stay_signed_in(socket, authenticate, viewer.tenant_id),
+                    _hear(socket, hub, page), _tell(socket, page), _stay_signed_in(socket, authenticate, viewer)
                 )
         except WebSocketDisconnect:
             return
@@ -106,7 +104,7 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-async def _hear(socket: Socket, hub: Hub, tenant_id: int, page: Page) -> None:
+async def _hear(socket: Socket, hub: Hub, page: Page) -> None:
     while True:
         try:
             async with asyncio.timeout(IDLE_DEADLINE_S):
@@ -120,7 +118,7 @@ async def _hear(socket: Socket, hub: Hub, tenant_id: int, page: Page) -> None:
         except msgspec.DecodeError:
             raise _Close(NOT_UNDERSTOOD, "not understood") from None
         if said.watch is not None:
-            await hub.watch(tenant_id, page, said.watch)
+            await hub.watch(page, said.watch)
 
 
 async def _tell(socket: Socket, page: Page) -> None:
@@ -137,12 +135,14 @@ async def _tell(socket: Socket, page: Page) -> None:
             raise _Close(GONE, "not reading") from None
 
 
-async def _stay_signed_in(socket: Socket, authenticate: Authenticate, tenant_id: int) -> None:
+async def _stay_signed_in(socket: Socket, authenticate: Authenticate, before: Viewer) -> None:
     while True:
         await asyncio.sleep(SIGN_IN_RECHECK_S)
         viewer = await authenticate(socket)
-        if viewer is None or viewer.tenant_id != tenant_id:
+        if viewer is None or viewer.tenant_id != before.tenant_id:
             raise _Close(SIGNED_OUT, "signed out")
+        if viewer.sites != before.sites:
+            raise _Close(TRY_LATER, "limited to other sites")
 
 
 async def _close(socket: Socket, code: int, reason: str) -> None:

@@ -68,9 +68,17 @@ class Streams:
         self._of_key: Counts[str] = Counts()
 
     def begin(
-        self, tenant_id: int, asker: str, stations: Collection[str], still: Callable[[], Awaitable[bool]]
+        self,
+        tenant_id: int,
+        asker: str,
+        stations: Collection[str],
+        still: Callable[[], Awaitable[bool]],
+        *,
+        sites: tuple[int, ...] | None = None,
     ) -> "EventStream":
         """The answer that streams these stations for as long as it is read and `still` says that it may be.
+
+        Of the stations it carries those at the sites that the asker is limited to.
 
         Raises TooManyStreams, TooManyStreamed, TooManyPages.
         """
@@ -79,7 +87,7 @@ class Streams:
         if self._of_key[asker] >= MAX_OF_KEY:
             raise TooManyStreams
         self._hub.check_room()
-        return EventStream(self, tenant_id, asker, stations, still)
+        return EventStream(self, tenant_id, asker, stations, still, sites)
 
     @asynccontextmanager
     async def _counted(self, asker: str) -> AsyncIterator[None]:
@@ -115,8 +123,8 @@ class Streams:
     async def _tell(self, stream: "EventStream", send: Send) -> str:
         topics = [f"station.{identity}" for identity in stream.stations]
         try:
-            async with self._hub.open(stream.tenant_id) as page:
-                await self._hub.watch(stream.tenant_id, page, topics, most=MAX_STREAMED)
+            async with self._hub.open(stream.tenant_id, stream.sites) as page:
+                await self._hub.watch(page, topics, most=MAX_STREAMED)
                 while True:
                     try:
                         async with asyncio.timeout(BEAT_S):
@@ -141,12 +149,14 @@ class EventStream(Response[bytes]):
         asker: str,
         stations: Collection[str],
         still: Callable[[], Awaitable[bool]],
+        sites: tuple[int, ...] | None,
     ) -> None:
         super().__init__(b"", media_type=MEDIA_TYPE)
         self.tenant_id = tenant_id
         self.asker = asker
         self.stations = stations
         self.still = still
+        self.sites = sites
         self._streams = streams
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:

@@ -23,44 +23,83 @@ class AuditRow(Struct, frozen=True, kw_only=True):
     action: str
     subject: str
     detail: dict[str, Any]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    address: str | None
+    user_agent: str | None
+    request_id: str | None
+
+
+class AuditFilter(Struct, frozen=True, kw_only=True):
+    """Which entries are looked for; None looks for all.
+
+    `actor` is a whole name or what stands before its first blank (`key:7`), `search` any part of who, what and to what,
+    without case; `since` is included, `until` is not.
+    """
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    search: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def list_audit(
-    conn: Connection,
-    tenant_id: int,
-    *,
-    actor: str | None,
-    action: str | None,
-    subject: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    before: int,
-    limit: int,
+    conn: Connection, tenant_id: int, wanted: AuditFilter, *, before: int, limit: int
 ) -> list[AuditRow]:
-    """Entries with a number below `before`, newest first, from `since` to before `until`. `actor` is a whole name or
-    what stands before its first blank: `key:7`."""
+    """Entries with a number below `before`, newest first."""
+    query = (
+        "SELECT audit_id, at, actor, action, object AS subject, detail, before, after, address, user_agent, request_id"
+        " FROM audit WHERE tenant_id = %(tenant_id)s AND audit_id < %(before)s"
+    )
+    # Only what is asked for is said, so that PostgreSQL can choose the index that fits.
+    if wanted.actor is not None:
+        query += " AND split_part(actor, ' ', 1) = split_part(%(actor)s, ' ', 1)"
+        query += " AND %(actor)s IN (actor, split_part(actor, ' ', 1))"
+    if wanted.action is not None:
+        query += " AND action = %(action)s"
+    if wanted.subject is not None:
+        query += " AND object = %(subject)s"
+    if wanted.search is not None:
+        query += " AND concat_ws(' ', actor, action, object) ILIKE %(pattern)s"
+    if wanted.since is not None:
+        query += " AND at >= %(since)s"
+    if wanted.until is not None:
+        query += " AND at < %(until)s"
     cursor = conn.cursor(row_factory=class_row(AuditRow))
     await cursor.execute(
-        "SELECT audit_id, at, actor, action, object AS subject, detail FROM audit"
-        " WHERE tenant_id = %(tenant_id)s AND audit_id < %(before)s"
-        " AND (%(actor)s::text IS NULL OR %(actor)s IN (actor, split_part(actor, ' ', 1)))"
-        " AND (%(action)s::text IS NULL OR action = %(action)s)"
-        " AND (%(subject)s::text IS NULL OR object = %(subject)s)"
-        " AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)"
-        " AND (%(until)s::timestamptz IS NULL OR at < %(until)s)"
-        " ORDER BY audit_id DESC LIMIT %(limit)s",
+        f"{query} ORDER BY audit_id DESC LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "before": before,
-            "actor": actor,
-            "action": action,
-            "subject": subject,
-            "since": since,
-            "until": until,
             "limit": limit,
+            "actor": wanted.actor,
+            "action": wanted.action,
+            "subject": wanted.subject,
+            "pattern": "%" + _literally(wanted.search or "") + "%",
+            "since": wanted.since,
+            "until": wanted.until,
         },
     )
     return await cursor.fetchall()
+
+
+async def list_actions(conn: Connection, tenant_id: int, limit: int) -> list[str]:
+    """The actions that an organisation's audit has, by name. Leaps from one to the next by index."""
+    cursor = await conn.execute(
+        "WITH RECURSIVE step AS ("
+        " (SELECT action FROM audit WHERE tenant_id = %(tenant_id)s ORDER BY action LIMIT 1)"
+        " UNION ALL SELECT (SELECT a.action FROM audit a WHERE a.tenant_id = %(tenant_id)s AND a.action > step.action"
+        "  ORDER BY a.action LIMIT 1) FROM step WHERE step.action IS NOT NULL)"
+        " SELECT action FROM step WHERE action IS NOT NULL LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "limit": limit},
+    )
+    return [action for (action,) in await cursor.fetchall()]
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def insert_audit(

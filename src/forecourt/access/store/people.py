@@ -17,6 +17,13 @@ Connection = AsyncConnection[Any]
 MAX_SESSIONS = 20
 #: Organisations of one person that are listed.
 MAX_ORGANISATIONS = 100
+_MEMBER = """
+SELECT m.person_id, p.email, p.name, m.role, m.site_ids, m.invited_by, m.joined_at,
+    EXISTS (SELECT FROM person_sessions s
+        WHERE s.tenant_id = m.tenant_id AND s.person_id = m.person_id AND s.expires_at > now()) AS signed_in
+FROM memberships m JOIN people p USING (person_id)
+WHERE m.tenant_id = %(tenant_id)s AND m.disabled_at IS NULL
+"""
 
 
 class PersonRow(Struct, frozen=True, kw_only=True):
@@ -37,6 +44,29 @@ class Membership(Struct, frozen=True, kw_only=True):
     site_ids: list[int] | None
     #: The organisation they were in last.
     chosen: bool
+
+
+class MemberRow(Struct, frozen=True, kw_only=True):
+    """A member as the organisation sees them."""
+
+    person_id: int
+    email: str
+    name: str
+    role: str
+    site_ids: list[int] | None
+    invited_by: str | None
+    joined_at: datetime
+    #: Has a browser session that looks at this organisation.
+    signed_in: bool
+
+
+class ProfileRow(Struct, frozen=True, kw_only=True):
+    """A person as they see themself."""
+
+    person_id: int
+    email: str
+    name: str
+    language: str | None
 
 
 class SessionHolder(Struct, frozen=True, kw_only=True):
@@ -153,7 +183,7 @@ async def choose_organisation(conn: Connection, tenant_id: int, person_id: int, 
         "UPDATE person_sessions SET tenant_id = %s WHERE person_id = %s AND token_hash = %s",
         (tenant_id, person_id, token_hash),
     )
-    await conn.execute("UPDATE people SET chosen_tenant_id = %s WHERE person_id = %s", (tenant_id, person_id))
+    await choose_next(conn, tenant_id, person_id)
 
 
 async def delete_session(conn: Connection, person_id: int, token_hash: bytes) -> None:
@@ -179,3 +209,74 @@ async def list_addresses(conn: Connection, tenant_id: int) -> list[str]:
         (tenant_id,),
     )
     return [email for (email,) in await cursor.fetchall()]
+
+
+async def list_members(conn: Connection, tenant_id: int, after: int, limit: int) -> list[MemberRow]:
+    """Members in the order in which they became people; those who were removed are left out."""
+    cursor = conn.cursor(row_factory=class_row(MemberRow))
+    await cursor.execute(
+        f"{_MEMBER} AND m.person_id > %(after)s ORDER BY m.person_id LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "after": after, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def find_member(conn: Connection, tenant_id: int, person_id: int) -> MemberRow | None:
+    """A member; None if there is none, or they were removed."""
+    cursor = conn.cursor(row_factory=class_row(MemberRow))
+    await cursor.execute(f"{_MEMBER} AND m.person_id = %(person_id)s", {"tenant_id": tenant_id, "person_id": person_id})
+    return await cursor.fetchone()
+
+
+async def find_member_by_email(conn: Connection, tenant_id: int, email: str) -> MemberRow | None:
+    """The member with this address."""
+    cursor = conn.cursor(row_factory=class_row(MemberRow))
+    await cursor.execute(f"{_MEMBER} AND p.email = lower(%(email)s)", {"tenant_id": tenant_id, "email": email})
+    return await cursor.fetchone()
+
+
+async def lock_owners(conn: Connection, tenant_id: int) -> list[int]:
+    """The owners of an organisation, who stay so until the transaction ends."""
+    cursor = await conn.execute(
+        "SELECT m.person_id FROM memberships m JOIN people p USING (person_id)"
+        " WHERE m.tenant_id = %s AND m.role = 'owner' AND m.disabled_at IS NULL AND p.disabled_at IS NULL"
+        " ORDER BY m.person_id FOR UPDATE OF m",
+        (tenant_id,),
+    )
+    return [person_id for (person_id,) in await cursor.fetchall()]
+
+
+async def update_membership(
+    conn: Connection, tenant_id: int, person_id: int, *, role: str, site_ids: list[int] | None
+) -> None:
+    """Changes what a member is."""
+    await conn.execute(
+        "UPDATE memberships SET role = %s, site_ids = %s"
+        " WHERE tenant_id = %s AND person_id = %s AND disabled_at IS NULL",
+        (role, site_ids, tenant_id, person_id),
+    )
+
+
+async def disable_membership(conn: Connection, tenant_id: int, person_id: int, now: datetime) -> None:
+    """Removes a member and ends their sessions in this organisation."""
+    await conn.execute("DELETE FROM person_sessions WHERE tenant_id = %s AND person_id = %s", (tenant_id, person_id))
+    await conn.execute(
+        "UPDATE memberships SET disabled_at = %s WHERE tenant_id = %s AND person_id = %s", (now, tenant_id, person_id)
+    )
+
+
+async def find_profile(conn: Connection, person_id: int) -> ProfileRow | None:
+    """What the person that the transaction acts as has said of themself."""
+    cursor = conn.cursor(row_factory=class_row(ProfileRow))
+    await cursor.execute("SELECT person_id, email, name, language FROM people WHERE person_id = %s", (person_id,))
+    return await cursor.fetchone()
+
+
+async def update_profile(conn: Connection, person_id: int, *, name: str, language: str | None) -> None:
+    """Changes what the person that the transaction acts as says of themself."""
+    await conn.execute("UPDATE people SET name = %s, language = %s WHERE person_id = %s", (name, language, person_id))
+
+
+async def choose_next(conn: Connection, tenant_id: int, person_id: int) -> None:
+    """Lets a person find themself in this organisation when they next sign in."""
+    await conn.execute("UPDATE people SET chosen_tenant_id = %s WHERE person_id = %s", (tenant_id, person_id))

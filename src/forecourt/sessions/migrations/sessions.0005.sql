@@ -1,6 +1,5 @@
--- Sessions of a token, of a transaction, and those that the review noted something of.
--- depends: sessions.0004
+-- Who is limited to some sites sees the sessions there and no other.
+-- depends: sessions.0002 sessions.0003 stations.0005
 
-CREATE INDEX sessions_of_token ON sessions (tenant_id, token_uid, started_at);
-CREATE INDEX sessions_noted ON sessions (tenant_id, started_at, number) WHERE notes <> '{}';
-CREATE INDEX sessions_of_transaction ON sessions (tenant_id, transaction_id);
+SELECT stations_hold_to_sites(held)
+FROM unnest(ARRAY['sessions', 'meter_values', 'orphan_reports', 'remote_starts']::regclass[]) held;

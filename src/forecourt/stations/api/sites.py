@@ -13,7 +13,15 @@ from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor,
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
-from forecourt.stations.errors import SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
+from forecourt.stations.errors import (
+    SiteExists,
+    SiteInUse,
+    SiteNeeded,
+    SiteRefused,
+    SiteTreeRefused,
+    SiteUnknown,
+    TimeZoneRefused,
+)
 from forecourt.stations.store import SiteRow
 
 CURSORS = Cursors("sites")
@@ -29,6 +37,9 @@ class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[Text, Meta(examples=["North yard"])]
     slug: Annotated[Slug | None, Meta(description="Its name in addresses; made from the name if left out.")] = None
+    parent: Annotated[
+        str | int | None, Meta(description="The slug or the id of the site that it is part of.", examples=["berlin"])
+    ] = None
     address: Text | None = None
     city: Annotated[Text | None, Meta(examples=["Berlin"])] = None
     country: Annotated[Country | None, Meta(description="ISO 3166 code.", examples=["DE"])] = None
@@ -42,6 +53,9 @@ class SiteChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Text | UnsetType = UNSET
     slug: Annotated[Slug | UnsetType, Meta(description="Addresses that hold the old one lead nowhere then.")] = UNSET
+    parent: Annotated[
+        str | int | UnsetType | None, Meta(description="The slug or the id of the site that it is part of.")
+    ] = UNSET
     address: Text | UnsetType | None = UNSET
     city: Text | UnsetType | None = UNSET
     country: Country | UnsetType | None = UNSET
@@ -56,6 +70,7 @@ class Site(Struct, frozen=True, kw_only=True):
     id: int
     slug: str
     name: str
+    parent: Annotated[str | None, Meta(description="The slug of the site that it is part of.")]
     address: str | None
     city: str | None
     country: str | None
@@ -67,14 +82,18 @@ class Site(Struct, frozen=True, kw_only=True):
 
 @post(
     "/sites",
-    opt={"verb": Verb.CHANGE_SITES, "etag": True, "problems": [SiteExists, TimeZoneRefused]},
+    opt={
+        "verb": Verb.CHANGE_SITES,
+        "etag": True,
+        "problems": [SiteExists, SiteRefused, SiteNeeded, SiteTreeRefused, TimeZoneRefused],
+    },
     summary="Create a site",
     tags=["sites"],
 )
 async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Response[Site]:
-    values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "slug"}
+    values = {name: getattr(data, name) for name in data.__struct_fields__ if name not in ("slug", "parent")}
     async with db.tenant(actor.tenant_id) as conn:
-        return _tagged(await service.create_site(conn, actor, slug=data.slug, values=values))
+        return _tagged(await service.create_site(conn, actor, slug=data.slug, parent=data.parent, values=values))
 
 
 @get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
@@ -101,7 +120,15 @@ async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Response[Si
     opt={
         "verb": Verb.CHANGE_SITES,
         "etag": True,
-        "problems": [SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused],
+        "problems": [
+            SiteUnknown,
+            ChangedMeanwhile,
+            SiteExists,
+            SiteRefused,
+            SiteNeeded,
+            SiteTreeRefused,
+            TimeZoneRefused,
+        ],
     },
     summary="Change a site",
     tags=["sites"],

@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 from msgspec import Meta
 
 from forecourt.access.guard import Asker, Database, Doorkeeper, identify
-from forecourt.access.model import Verb, may
+from forecourt.access.model import Verb
 from forecourt.stations import store
 from forecourt.stations.api.fields import IDENTITY_PATTERN
 from forecourt.ui.live import TooManyPages
@@ -58,6 +58,6 @@ async def stream(
 
     async def still() -> bool:
         now = await identify(access, request)
-        return now is not None and now.tenant_id == actor.tenant_id and may(now.role, Verb.READ)
+        return now is not None and (now.tenant_id, now.sites) == (actor.tenant_id, actor.sites) and now.may(Verb.READ)
 
-    return streams.begin(actor.tenant_id, f"{actor.kind}:{actor.id}", found, still)
+    return streams.begin(actor.tenant_id, f"{actor.kind}:{actor.id}", found, still, sites=actor.sites)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+
+from forecourt.platform import outbox
 
 Connection = AsyncConnection[Any]
 
@@ -53,26 +55,21 @@ async def insert_run(
     event: str,
 ) -> UUID:
     """Store a run and have it done by a job. Stations that don't exist are left out."""
-    row = await (
-        await conn.execute(
-            "INSERT INTO bulk_runs (tenant_id, action, argument, actor, asked_at) VALUES (%s, %s, %s, %s, %s)"
-            " RETURNING run_id",
-            (tenant_id, action, argument, actor, at),
-        )
-    ).fetchone()
-    assert row is not None
+    # The id is made here: who is limited to sites sees a run by its stations, so not before it has some.
+    run_id = uuid4()
+    await conn.execute(
+        "INSERT INTO bulk_runs (run_id, tenant_id, action, argument, actor, asked_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        (run_id, tenant_id, action, argument, actor, at),
+    )
     await conn.execute(
         "INSERT INTO bulk_run_stations (run_id, position, tenant_id, station_id, station)"
         " SELECT %s, chosen.position, s.tenant_id, s.station_id, s.identity"
         " FROM unnest(%s::text[]) WITH ORDINALITY AS chosen (identity, position)"
         " JOIN stations s ON s.tenant_id = %s AND s.identity = chosen.identity",
-        (row[0], list(stations), tenant_id),
+        (run_id, list(stations), tenant_id),
     )
-    await conn.execute(
-        "INSERT INTO outbox (event, subject, tenant_id) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-        (event, str(row[0]), tenant_id),
-    )
-    return UUID(str(row[0]))
+    await outbox.write(conn, tenant_id, event, str(run_id))
+    return run_id
 
 
 async def find_run(conn: Connection, tenant_id: int, run_id: UUID) -> BulkRun | None:

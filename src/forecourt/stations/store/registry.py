@@ -8,14 +8,19 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import class_row
 
+from forecourt.access.limits import SiteName
 from forecourt.platform.search import anywhere
 from forecourt.stations.model import STATE_PRIORITY
 from forecourt.stations.store.shown import SHOWN
 
 Connection = AsyncConnection[Any]
 
-_SITE = "site_id, slug, name, address, city, country, time_zone, latitude, longitude, created_at"
-_SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "latitude", "longitude")
+_SITE = (
+    "site_id, slug, name, address, city, country, time_zone, latitude, longitude, created_at,"
+    " (SELECT slug FROM sites above WHERE above.tenant_id = sites.tenant_id AND above.site_id = sites.parent_id)"
+    " AS parent"
+)
+_SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "latitude", "longitude", "parent_id")
 #: What a gateway must know: a change of one of these draws the next version.
 _CREDENTIALS = frozenset({"security_profile", "registration", "password_hash"})
 _CHANGEABLE = _CREDENTIALS | {"name", "site_id", "latitude", "longitude", "max_power_w"}
@@ -57,6 +62,8 @@ class SiteRow(Struct, frozen=True, kw_only=True):
     latitude: float | None
     longitude: float | None
     created_at: datetime
+    #: The slug of the site it is part of; None also where that one may not be seen.
+    parent: str | None = None
 
 
 class StationRow(Struct, frozen=True, kw_only=True):
@@ -209,11 +216,36 @@ async def count_stations_at(conn: Connection, tenant_id: int, site_id: int) -> i
     return int(row[0])
 
 
+async def has_parts(conn: Connection, tenant_id: int, site_id: int) -> bool:
+    """Whether other sites are part of a site."""
+    row = await (
+        await conn.execute(
+            "SELECT EXISTS (SELECT FROM sites WHERE tenant_id = %s AND parent_id = %s)", (tenant_id, site_id)
+        )
+    ).fetchone()
+    return row == (True,)
+
+
+async def list_site_names(conn: Connection, tenant_id: int, limit: int) -> list[SiteName]:
+    """Sites by name, each followed by what is part of it."""
+    cursor = conn.cursor(row_factory=class_row(SiteName))
+    await cursor.execute(
+        "SELECT site_id, slug, name, cardinality(path) - 1 AS depth FROM sites WHERE tenant_id = %(tenant_id)s"
+        " ORDER BY (SELECT array_agg(above.name || ' ' || above.site_id ORDER BY step)"
+        "  FROM unnest(sites.path) WITH ORDINALITY AS part(site_id, step) JOIN sites above"
+        "  ON above.tenant_id = %(tenant_id)s AND above.site_id = part.site_id) LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
 async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
-    """Deletes a site at which no station in service stands; retired ones forget where they stood."""
+    """Deletes a site at which no station in service stands; retired ones stood at what it was part of, if anything."""
     await conn.execute(
-        "UPDATE stations SET site_id = NULL WHERE tenant_id = %s AND site_id = %s AND retired_at IS NOT NULL",
-        (tenant_id, site_id),
+        "UPDATE stations SET site_id ="
+        " (SELECT parent_id FROM sites WHERE tenant_id = %(tenant)s AND site_id = %(site)s)"
+        " WHERE tenant_id = %(tenant)s AND site_id = %(site)s AND retired_at IS NOT NULL",
+        {"tenant": tenant_id, "site": site_id},
     )
     await conn.execute("DELETE FROM sites WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
 

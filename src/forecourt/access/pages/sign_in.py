@@ -15,7 +15,7 @@ from forecourt.access.model import Actor, CrossSite, NoOrganisation, SignInRefus
 from forecourt.access.service import SESSION_LIFE, Access
 from forecourt.ui.shell import SIGN_IN_PATH, Authenticate, Shell
 
-TEMPLATES_DIR = Path(__file__).parent / "templates"
+TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
 HOME = "/"
 MAX_NEXT_LENGTH = 2000
 
@@ -49,8 +49,7 @@ def sign_in_routes(shell: Shell, access: Access) -> list[HTTPRouteHandler]:
             signed_in = await access.sign_in(data.email, data.password, origin_of(request))
         except (SignInRefused, TooManyAttempts, NoOrganisation, CrossSite) as fault:
             return form(request, wanted=data.next, email=data.email, fault=fault.detail, status=fault.status)
-        cookie = _cookie(request, signed_in.token, int(SESSION_LIFE.total_seconds()))
-        return Redirect(own_path(data.next), status_code=303, cookies=[cookie])
+        return Redirect(own_path(data.next), status_code=303, cookies=[session_cookie(request, signed_in.token)])
 
     @post("/sign-out", opt={"public": True}, include_in_schema=False, status_code=303)
     async def sign_out(request: AnyRequest) -> Response[Any]:
@@ -85,6 +84,11 @@ def _check_form(request: AnyRequest) -> None:
     """A foreign page must not sign people in as somebody else. What no browser sent has no page it could come from."""
     if "origin" in request.headers or "sec-fetch-site" in request.headers:
         check_same_site(request)
+
+
+def session_cookie(request: AnyRequest, token: str) -> Cookie:
+    """The cookie that holds a browser session which just began."""
+    return _cookie(request, token, int(SESSION_LIFE.total_seconds()))
 
 
 def _cookie(request: AnyRequest, token: str, max_age_s: int) -> Cookie:

@@ -1,0 +1,289 @@
+"""Paths of a day with people and keys, in a real browser over the real application."""
+
+import asyncio
+import email
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from msgspec import Struct
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+
+from forecourt.access import Access, Role
+from forecourt.app.screens import screens
+from forecourt.app.web import create_app
+from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.platform.mail import FolderPost, MailJobs
+from forecourt.platform.settings import Settings
+from forecourt.ui.assets import STATIC_DIR
+from tests.conftest import Database
+from tests.http import PASSWORD, SECRET, House, Tenant
+from tests.support import FakeClock
+from tests.ui.conftest import served
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+DEADLINE_MS = 30_000
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+REPORT_VIOLATIONS = (
+    "addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
+]
+
+
+class Day(Struct, frozen=True, kw_only=True):
+    """The application as it runs, an organisation in it, and the post office."""
+
+    address: str
+    house: House
+    tenant: Tenant
+    browser: Browser
+    mail: Path
+
+    async def page(self, **arguments: Any) -> tuple[Page, list[str]]:
+        """A page of somebody new, and what its browser complains of."""
+        context = await self.browser.new_context(**{"viewport": DESK, **arguments})
+        page = await context.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda fault: complaints.append(str(fault)))
+        await page.add_init_script(REPORT_VIOLATIONS)
+        return page, complaints
+
+    async def sign_in(self, page: Page, address: str, password: str = PASSWORD) -> None:
+        await page.goto(f"{self.address}/sign-in")
+        await page.fill("[name=email]", address)
+        await page.fill("[name=password]", password)
+        await page.click("button[type=submit]")
+        await page.wait_for_url("**/stations")
+
+    async def letters(self) -> list[str]:
+        """Sends what was written, as the worker does; the letters in the folder, oldest first."""
+        async with Pool(self.house.database.url, "forecourt_worker", size=1) as worker:
+            jobs = MailJobs(worker, FolderPost(self.mail, "Forecourt <f@localhost>", SystemClock()))
+            with self.house.admin() as connection:
+                waiting = connection.execute("SELECT tenant_id, letter_id::text FROM letters").fetchall()
+            for tenant_id, letter in waiting:
+                await jobs.send(tenant_id, letter)
+        files = sorted(self.mail.glob("*.eml"))
+        return [email.message_from_bytes(path.read_bytes(), policy=policy.default).get_content() for path in files]
+
+
+@asynccontextmanager
+async def running(database: Database, nats_url: str, folder: Path) -> AsyncIterator[tuple[str, Pool]]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = Settings(
+        data_dir=folder,
+        database_url=database.url,
+        nats_url=nats_url,
+        secret_key=SECRET,
+        web_port=port,
+        public_url=f"http://127.0.0.1:{port}",
+    )
+    bus, clock = await Bus.connect(nats_url), SystemClock()
+    async with Pool(database.url, "forecourt_app", size=3) as db:
+        access = Access(db, SECRET.encode(), clock)
+        seen = screens(settings, db, bus, clock, access)
+        app: Any = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+        async with served(app, port) as address:
+            yield address, db
+    await bus.close()
+
+
+@pytest_asyncio.fixture
+async def day(database: Database, nats_url: str, tmp_path: Path) -> AsyncIterator[Day]:
+    expect.set_options(timeout=DEADLINE_MS)
+    async with running(database, nats_url, tmp_path) as (address, db), async_playwright() as playwright:
+        house = House(database, db, None, FakeClock())
+        chromium = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--headless", "--disable-gpu"]
+        )
+        yield Day(address=address, house=house, tenant=await house.tenant(), browser=chromium, mail=tmp_path / "mail")
+        await chromium.close()
+
+
+async def make_site(day: Day, name: str) -> None:
+    async with day.house.db.tenant(day.tenant.tenant_id) as conn:
+        await conn.execute(
+            "INSERT INTO sites (tenant_id, slug, name) VALUES (%s, %s, %s)",
+            (day.tenant.tenant_id, name.lower(), name),
+        )
+
+
+async def test_a_technician_is_invited_opens_the_letter_and_works_at_their_site(day: Day) -> None:
+    await make_site(day, "Yard")
+    owner, complaints = await day.page()
+    await day.sign_in(owner, await day.tenant.operator())
+    await owner.get_by_role("link", name="People").click()
+    await owner.get_by_role("link", name="Invite somebody").click()
+    await owner.get_by_label("E-mail address").fill("tina@example.org")
+    await owner.get_by_label("Technician").check()
+    await owner.get_by_label("Yard").check()
+    await owner.get_by_role("button", name="Send the invitation").click()
+    await expect(owner.get_by_role("row", name="tina@example.org")).to_contain_text("Waiting")
+    [letter] = await day.letters()
+    link = re.search(r"http://\S+", letter)
+    assert link is not None
+    tina, hers = await day.page(locale="de-DE")
+    await tina.goto(link[0])
+    assert "token" not in tina.url
+    await expect(tina.get_by_text("Techniker")).to_be_visible()
+    await tina.get_by_label("Ihr Name").fill("Tina")
+    await tina.get_by_label("Neues Passwort").fill("vier Wörter von mir")
+    await tina.get_by_role("button", name="Beitreten").click()
+    await tina.wait_for_url("**/stations")
+    await expect(tina.get_by_role("link", name="Ladestationen")).to_be_visible()
+    await expect(tina.get_by_role("link", name="Personen")).to_have_count(0)
+    refused = await tina.goto(f"{day.address}/people")
+    assert refused is not None
+    assert refused.status == 403
+    await tina.goto(f"{day.address}/settings")
+    await expect(tina.get_by_text("Yard")).to_be_visible()
+    await owner.reload()
+    await expect(owner.get_by_role("row", name="Tina")).to_contain_text("Signed in")
+    # They come back with the password they chose; the link is used up.
+    again, _ = await day.page()
+    await day.sign_in(again, "tina@example.org", "vier Wörter von mir")
+    await again.goto(link[0])
+    await expect(again.get_by_role("alert")).to_contain_text("was used")
+    assert complaints == []
+    # The refusal is no page of ours, so the browser looks for an icon of its own.
+    assert [each for each in hers if "403" not in each and "404" not in each] == []
+
+
+async def test_a_person_of_another_organisation_accepts_with_their_sign_in_and_changes_between_both(day: Day) -> None:
+    other = await day.house.tenant()
+    address = await other.operator(Role.VIEWER)
+    owner, _ = await day.page()
+    await day.sign_in(owner, await day.tenant.operator())
+    await owner.goto(f"{day.address}/people/invite")
+    await owner.get_by_label("E-mail address").fill(address)
+    await owner.get_by_label("Support").check()
+    await owner.get_by_role("button", name="Send the invitation").click()
+    await expect(owner.get_by_role("row", name=address)).to_contain_text("Waiting")
+    link = re.search(r"http://\S+", (await day.letters())[-1])
+    assert link is not None
+    person, complaints = await day.page()
+    await person.goto(link[0])
+    await person.get_by_role("button", name="Accept").click()
+    await person.fill("[name=email]", address)
+    await person.fill("[name=password]", PASSWORD)
+    await person.click("button[type=submit]")
+    await person.get_by_role("button", name="Accept").click()
+    await person.wait_for_url("**/stations")
+    await person.get_by_role("navigation", name="Main").locator(".who a").first.click()
+    await expect(person.get_by_role("listitem").filter(has_text="You are here")).to_contain_text("Support")
+    await person.get_by_role("button", name="Change to it").click()
+    await person.wait_for_url("**/stations")
+    await person.goto(f"{day.address}/settings")
+    await expect(person.locator(".facts")).to_contain_text("Viewer")
+    assert [each for each in complaints if "404" not in each and "401" not in each] == []
+
+
+async def test_a_key_is_made_shown_once_used_and_revoked(day: Day) -> None:
+    page, complaints = await day.page()
+    await day.sign_in(page, await day.tenant.operator())
+    await page.get_by_role("link", name="API keys").click()
+    await page.get_by_role("link", name="Make a key").first.click()
+    await page.get_by_label("Name").fill("Grid app")
+    await page.get_by_label("Viewer").check()
+    await page.get_by_role("button", name="Make the key").click()
+    key = await page.locator(".secret [data-copy]").get_attribute("data-copy")
+    assert key is not None
+    assert key.startswith("fc_")
+    async with httpx.AsyncClient(base_url=day.address, headers={"authorization": f"Bearer {key}"}) as program:
+        assert (await program.get("/api/v1/stations")).status_code == 200
+        await page.get_by_role("link", name="I have it").click()
+        row = page.get_by_role("row", name="Grid app")
+        await expect(row).to_contain_text("from 127.0.0.1")
+        assert key not in await page.content()
+        await row.get_by_role("link", name="Revoke").click()
+        await expect(page.get_by_role("heading", name="Revoke Grid app?")).to_be_visible()
+        await page.get_by_role("button", name="Revoke the key").click()
+        await expect(page.get_by_role("row", name="Grid app")).to_contain_text("Revoked")
+        assert (await program.get("/api/v1/stations")).status_code == 401
+    await page.get_by_role("link", name="Audit").click()
+    await page.get_by_label("Search who, what and to what").fill("revoke key")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.get_by_role("row", name="revoke key")).to_have_count(1)
+    assert "q=revoke+key" in page.url
+    assert complaints == []
+
+
+async def test_a_role_is_changed_and_a_person_is_removed_who_is_signed_out_at_once(day: Day) -> None:
+    owner, _ = await day.page()
+    await day.sign_in(owner, await day.tenant.operator())
+    address = await day.tenant.operator(Role.OPERATOR)
+    other, _ = await day.page()
+    await day.sign_in(other, address)
+    await owner.goto(f"{day.address}/people")
+    row = owner.get_by_role("row", name=address)
+    await row.get_by_role("link").click()
+    await owner.get_by_label("Viewer").check()
+    await owner.get_by_role("button", name="Save").click()
+    await expect(owner.get_by_role("row", name=address)).to_contain_text("Viewer")
+    await owner.get_by_role("row", name=address).get_by_role("link").click()
+    await owner.get_by_role("link", name="Remove from the organisation").click()
+    await expect(owner.get_by_text("signed out of")).to_be_visible()
+    await owner.get_by_role("button", name="Remove from the organisation").click()
+    await expect(owner.get_by_role("row", name=address)).to_have_count(0)
+    await other.goto(f"{day.address}/stations")
+    await expect(other).to_have_url(re.compile("/sign-in"))
+    # The only owner is told why not.
+    await owner.get_by_role("row", name="(you)").get_by_role("link").click()
+    await owner.get_by_role("link", name="Leave the organisation").click()
+    await owner.get_by_role("button", name="Remove from the organisation").click()
+    await expect(owner.get_by_role("alert")).to_contain_text("only owner")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
+@pytest.mark.parametrize(
+    ("scheme", "viewport"), [("light", DESK), ("dark", PHONE), ("dark", DESK), ("light", PHONE)], ids=str
+)
+async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(
+    day: Day, scheme: str, viewport: ViewportSize
+) -> None:
+    await make_site(day, "Yard")
+    page, complaints = await day.page(color_scheme=scheme, viewport=viewport)
+    await day.sign_in(page, await day.tenant.operator())
+    await page.goto(f"{day.address}/people/invite")
+    await page.get_by_label("E-mail address").fill("new@example.org")
+    await page.get_by_role("button", name="Send the invitation").click()
+    await page.goto(f"{day.address}/keys/new")
+    await page.get_by_label("Name").fill("App")
+    await page.get_by_role("button", name="Make the key").click()
+    await page.get_by_role("link", name="I have it").click()
+    link = re.search(r"http://\S+", (await day.letters())[-1])
+    assert link is not None
+    paths = ["/people", "/people/invite", "/keys", "/keys/new", "/audit", "/audit?q=x", "/settings", "/organisations"]
+    await page.goto(f"{day.address}/people")
+    mine = await page.get_by_role("row", name="(you)").get_by_role("link").get_attribute("href")
+    for path in [*paths, mine, f"{mine}/remove", link[0].removeprefix(day.address)]:
+        await page.goto(f"{day.address}{path}")
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate(
+            "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
+            "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
+        )
+        assert found == [], f"{path}: {json.dumps(found, indent=1)}"
+        assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
+        await asyncio.sleep(0)
+    assert complaints == []
