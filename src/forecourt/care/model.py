@@ -45,7 +45,7 @@ MAX_NOTE: Final = 2_000
 MINOR: Final = frozenset(("LocalListConflict", "ReaderFailure", "WeakSignal"))
 
 
-class Kind(StrEnum):
+class IncidentKind(StrEnum):
     """What can be wrong."""
 
     FAULT = "fault"
@@ -67,14 +67,14 @@ class Severity(IntEnum):
 
 
 #: By kind, but for faults, where the code decides.
-SEVERITIES: Final[Mapping[Kind, Severity]] = {
-    Kind.OFFLINE: Severity.CRITICAL,
-    Kind.FAILED_STARTS: Severity.CRITICAL,
-    Kind.FLAPPING: Severity.WARNING,
-    Kind.QUARANTINED: Severity.WARNING,
-    Kind.GHOST: Severity.WARNING,
-    Kind.NOT_ACCEPTED: Severity.NOTICE,
-    Kind.CLOCK: Severity.NOTICE,
+SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
+    IncidentKind.OFFLINE: Severity.CRITICAL,
+    IncidentKind.FAILED_STARTS: Severity.CRITICAL,
+    IncidentKind.FLAPPING: Severity.WARNING,
+    IncidentKind.QUARANTINED: Severity.WARNING,
+    IncidentKind.GHOST: Severity.WARNING,
+    IncidentKind.NOT_ACCEPTED: Severity.NOTICE,
+    IncidentKind.CLOCK: Severity.NOTICE,
 }
 
 
@@ -111,7 +111,7 @@ class Place(Struct, frozen=True, kw_only=True):
 class Finding(Struct, frozen=True, kw_only=True):
     """Something that is wrong now. `latest_at` is the latest that was said of it, by our clock."""
 
-    kind: Kind
+    kind: IncidentKind
     place: Place
     severity: Severity
     since: datetime
@@ -123,7 +123,7 @@ class Present(Struct, frozen=True, kw_only=True):
     """An incident whose cause was there at the last look; `closed_at` where a person has closed it all the same."""
 
     incident_id: UUID
-    kind: Kind
+    kind: IncidentKind
     place: Place
     severity: Severity
     latest_at: datetime
@@ -139,7 +139,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     gone: list[Present]
 
 
-def compare(present: Iterable[Present], findings: Iterable[Finding], judged: Collection[Kind]) -> Changes:
+def compare(present: Iterable[Present], findings: Iterable[Finding], judged: Collection[IncidentKind]) -> Changes:
     """What opens, what is told anew and what is gone, of the kinds that could be judged. Idempotent.
 
     What a person has closed stays closed while nothing new is said of it; what is said later opens a new incident.
@@ -180,7 +180,7 @@ def fault(seen: Faulted, now: datetime) -> Finding | None:
         return None
     said = {"error_code": seen.error_code, "vendor_error_code": seen.vendor_error_code, "info": seen.info}
     return Finding(
-        kind=Kind.FAULT,
+        kind=IncidentKind.FAULT,
         place=Place(station_id=seen.station_id, evse=seen.evse, connector=seen.connector),
         severity=fault_severity(seen.error_code),
         since=seen.state_at,
@@ -206,9 +206,9 @@ def offline(away: Away, listening_since: datetime, now: datetime) -> Finding | N
     if now - max(away.last_seen_at, listening_since) < OFFLINE_GRACE:
         return None
     return Finding(
-        kind=Kind.OFFLINE,
+        kind=IncidentKind.OFFLINE,
         place=Place(station_id=away.station_id),
-        severity=SEVERITIES[Kind.OFFLINE],
+        severity=SEVERITIES[IncidentKind.OFFLINE],
         since=away.last_seen_at,
         latest_at=away.last_seen_at,
         detail={},
@@ -229,7 +229,7 @@ def flapping(losses: Losses, flapped: Collection[int]) -> Finding | None:
     if losses.losses < (CALM if losses.station_id in flapped else FLAPS):
         return None
     return plain(
-        Kind.FLAPPING,
+        IncidentKind.FLAPPING,
         Place(station_id=losses.station_id),
         losses.first_at,
         losses.last_at,
@@ -251,9 +251,9 @@ def not_accepted(refused: Refused, now: datetime) -> Finding | None:
     if now - refused.created_at < NOT_ACCEPTED_GRACE or now - refused.last_seen_at > STILL_ASKING:
         return None
     return Finding(
-        kind=Kind.NOT_ACCEPTED,
+        kind=IncidentKind.NOT_ACCEPTED,
         place=Place(station_id=refused.station_id),
-        severity=SEVERITIES[Kind.NOT_ACCEPTED],
+        severity=SEVERITIES[IncidentKind.NOT_ACCEPTED],
         since=refused.created_at,
         latest_at=refused.created_at,
         detail={"registration": refused.registration},
@@ -261,7 +261,7 @@ def not_accepted(refused: Refused, now: datetime) -> Finding | None:
 
 
 def plain(
-    kind: Kind, place: Place, since: datetime, latest_at: datetime, detail: Mapping[str, Any] | None = None
+    kind: IncidentKind, place: Place, since: datetime, latest_at: datetime, detail: Mapping[str, Any] | None = None
 ) -> Finding:
     """A finding of a kind that is found by a query whole."""
     return Finding(

@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from forecourt.care.model import FLAP_WINDOW, Kind, Severity
+from forecourt.care.model import FLAP_WINDOW, IncidentKind, Severity
 from forecourt.stations.faults import UNKNOWN, explain
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
 
-KIND_WORDS: Final[Mapping[Kind, str]] = {
-    Kind.FAULT: mark("Connector faulted"),
-    Kind.OFFLINE: mark("Station offline"),
-    Kind.FLAPPING: mark("Connection unstable"),
-    Kind.FAILED_STARTS: mark("Failed starts"),
-    Kind.QUARANTINED: mark("Message not stored"),
-    Kind.NOT_ACCEPTED: mark("Station not accepted"),
-    Kind.CLOCK: mark("Clock wrong"),
-    Kind.GHOST: mark("Ghost session"),
+KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
+    IncidentKind.FAULT: mark("Connector faulted"),
+    IncidentKind.OFFLINE: mark("Station offline"),
+    IncidentKind.FLAPPING: mark("Connection unstable"),
+    IncidentKind.FAILED_STARTS: mark("Failed starts"),
+    IncidentKind.QUARANTINED: mark("Message not stored"),
+    IncidentKind.NOT_ACCEPTED: mark("Station not accepted"),
+    IncidentKind.CLOCK: mark("Clock wrong"),
+    IncidentKind.GHOST: mark("Ghost session"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -53,7 +53,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
 def kind_word(kind: str) -> str:
     """A kind as people read it."""
-    return _(KIND_WORDS[Kind(kind)])
+    return _(KIND_WORDS[IncidentKind(kind)])
 
 
 def severity_word(severity: int) -> str:
@@ -63,18 +63,18 @@ def severity_word(severity: int) -> str:
 
 def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
     """The next action for an incident of that kind."""
-    match Kind(kind):
-        case Kind.FAULT if detail.get("error_code") in RESETTABLE:
+    match IncidentKind(kind):
+        case IncidentKind.FAULT if detail.get("error_code") in RESETTABLE:
             return Action.RESET
-        case Kind.FAULT if detail["error_code"] == "ConnectorLockFailure":
+        case IncidentKind.FAULT if detail["error_code"] == "ConnectorLockFailure":
             return Action.UNLOCK
-        case Kind.FAILED_STARTS | Kind.CLOCK:
+        case IncidentKind.FAILED_STARTS | IncidentKind.CLOCK:
             return Action.RESET
-        case Kind.NOT_ACCEPTED:
+        case IncidentKind.NOT_ACCEPTED:
             return Action.ACCEPT
-        case Kind.GHOST:
+        case IncidentKind.GHOST:
             return Action.STOP
-        case Kind.QUARANTINED:
+        case IncidentKind.QUARANTINED:
             return Action.READ
         case _:
             return Action.LOOK
@@ -82,18 +82,18 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
 
 def tell(kind: str, detail: Mapping[str, Any]) -> Told:
     """The words for an incident; sentences without their full stops."""
-    match Kind(kind):
-        case Kind.FAULT:
+    match IncidentKind(kind):
+        case IncidentKind.FAULT:
             fault = explain(detail.get("error_code"))
             cause = _("not known, the station says no more") if fault is UNKNOWN else _(fault.cause)
             return Told(happened=_(fault.happened), cause=cause, next_step=_(fault.next_step))
-        case Kind.OFFLINE:
+        case IncidentKind.OFFLINE:
             return Told(
                 happened=_("The station is not connected"),
                 cause=_("its power or its network is down"),
                 next_step=_("Check power and network at the site; a car that charges goes on and is reported later"),
             )
-        case Kind.FLAPPING:
+        case IncidentKind.FLAPPING:
             lost = int(detail.get("losses", 0))
             return Told(
                 happened=_("The connection was lost %(n)s times in %(minutes)s min")
@@ -101,14 +101,14 @@ def tell(kind: str, detail: Mapping[str, Any]) -> Told:
                 cause=_("a weak radio signal, or a router that drops the connection"),
                 next_step=_("Check the signal and the router at the site"),
             )
-        case Kind.FAILED_STARTS:
+        case IncidentKind.FAILED_STARTS:
             failed = len(detail.get("sessions", ()))
             return Told(
                 happened=_("%(n)s starts in a row without a charge") % {"n": failed},
                 cause=_("a worn contact, a contactor that doesn't close or a fault in the station's software"),
                 next_step=_("Restart the station; if it goes on, take the connector out of service"),
             )
-        case Kind.QUARANTINED:
+        case IncidentKind.QUARANTINED:
             messages = int(detail.get("messages", 1))
             return Told(
                 happened=ngettext("%(n)s message could not be stored", "%(n)s messages could not be stored", messages)
@@ -116,25 +116,25 @@ def tell(kind: str, detail: Mapping[str, Any]) -> Told:
                 cause=_("the station said something that the database refuses"),
                 next_step=_("Read what was refused, and tell the maker of the station"),
             )
-        case Kind.NOT_ACCEPTED if detail.get("registration") == "rejected":
+        case IncidentKind.NOT_ACCEPTED if detail.get("registration") == "rejected":
             return Told(
                 happened=_("The station was rejected and still asks"),
                 cause=_("it was rejected by mistake, or nobody told it to connect elsewhere"),
                 next_step=_("Accept it, or take the address of Forecourt out of its settings"),
             )
-        case Kind.NOT_ACCEPTED:
+        case IncidentKind.NOT_ACCEPTED:
             return Told(
                 happened=_("The station waits to be accepted"),
                 cause=_("nobody has decided about it yet"),
                 next_step=_("Accept it if it is yours"),
             )
-        case Kind.CLOCK:
+        case IncidentKind.CLOCK:
             return Told(
                 happened=_("The station's clock is wrong"),
                 cause=_("it lost the time and reaches no time server"),
                 next_step=_("Restart the station: it is told the time when it boots"),
             )
-        case Kind.GHOST:
+        case IncidentKind.GHOST:
             two = _("Two sessions at one EVSE at the same time")
             alone = _("A session goes on though its connector is free")
             return Told(

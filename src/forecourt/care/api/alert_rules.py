@@ -13,7 +13,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.care.alerting import MAX_DELAY_S, MAX_RECIPIENTS, RuleRefused, RuleUnknown, TooManyRules
 from forecourt.care.api.incidents import SeverityName, Ticking
-from forecourt.care.model import Kind, Severity
+from forecourt.care.model import IncidentKind, Severity
 from forecourt.care.service import alerts as service
 from forecourt.care.service.alerts import Telling
 from forecourt.care.store import alerts as store
@@ -29,7 +29,7 @@ RuleInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The r
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["On duty"])]
 Address = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example.org"])]
 Addresses = Annotated[list[Address], Meta(max_length=MAX_RECIPIENTS, description="Of people of this organisation.")]
-Kinds = Annotated[list[Kind], Meta(max_length=len(Kind), description="Empty: all.")]
+Kinds = Annotated[list[IncidentKind], Meta(max_length=len(IncidentKind), description="Empty: all.")]
 Sites = Annotated[
     list[Annotated[int, Meta(ge=1, le=2**31 - 1)]], Meta(max_length=200, description="Ids of sites; empty: all.")
 ]
@@ -211,7 +211,7 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
     if "least_severity" in columns:
         columns["least_severity"] = Severity[columns["least_severity"].upper()].value
     if "kinds" in columns:
-        columns["kinds"] = [Kind(kind).value for kind in columns["kinds"]]
+        columns["kinds"] = [IncidentKind(kind).value for kind in columns["kinds"]]
     return columns
 
 

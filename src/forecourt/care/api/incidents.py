@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.care.model import MAX_NOTE, IncidentClosed, IncidentUnknown, Kind, Severity, SnoozeRefused
+from forecourt.care.model import MAX_NOTE, IncidentClosed, IncidentKind, IncidentUnknown, Severity, SnoozeRefused
 from forecourt.care.service import incidents as service
 from forecourt.care.store import Connection
 from forecourt.care.store import incidents as store
@@ -36,7 +36,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     """Something that is or was wrong with a station, a connector or a session."""
 
     id: UUID
-    kind: Annotated[Kind, Meta(examples=["fault"])]
+    kind: Annotated[IncidentKind, Meta(examples=["fault"])]
     severity: SeverityName
     status: Status
     station: Annotated[str, Meta(description="The identity it had when the incident opened.", examples=["CP1"])]
@@ -94,7 +94,7 @@ async def list_incidents(
     actor: Asker,
     db: Database,
     status: Annotated[Status | None, QueryParameter(description="Only open ones, or only closed ones.")] = None,
-    kind: Annotated[Kind | None, QueryParameter(description="Only of this kind.")] = None,
+    kind: Annotated[IncidentKind | None, QueryParameter(description="Only of this kind.")] = None,
     severity: Annotated[SeverityName | None, QueryParameter(description="Only of this severity.")] = None,
     station: Annotated[
         str | None,
@@ -198,7 +198,7 @@ def _shown(row: IncidentRow) -> dict[str, Any]:
     return {
         **{name: getattr(row, name) for name in same},
         "id": row.incident_id,
-        "kind": Kind(row.kind),
+        "kind": IncidentKind(row.kind),
         "severity": Severity(row.severity).name.lower(),
         "status": "open" if row.closed_at is None else "closed",
         "session": row.session_id,

@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.care.alerting import MAX_DELAY_S, MAX_RULES, RuleRefused
-from forecourt.care.model import Kind, Severity
+from forecourt.care.model import IncidentKind, Severity
 from forecourt.care.pages.common import CarePages, WebRequest
 from forecourt.care.service import alerts as service
 from forecourt.care.store import alerts as store
@@ -40,13 +40,13 @@ FRESH: Final[dict[str, Any]] = {
 
 def read_form(form: FormMultiDict) -> dict[str, Any]:
     """The columns of a rule from its form. Raises RuleRefused for what the browser would not have sent."""
-    kinds = [Kind(word).value for word in _words(form, "kinds") if word in set(Kind)]
+    kinds = [IncidentKind(word).value for word in _words(form, "kinds") if word in set(IncidentKind)]
     severity = str(form.get("least_severity", "notice")).upper()
     return {
         "name": str(form.get("name", "")).strip()[:100] or _("Alert rule"),
         "active": "active" in form,
         # All of them is no choice: what is added later counts too.
-        "kinds": [] if len(kinds) == len(Kind) else kinds,
+        "kinds": [] if len(kinds) == len(IncidentKind) else kinds,
         "least_severity": Severity.__members__.get(severity, Severity.NOTICE).value,
         "site_ids": [int(word) for word in _words(form, "site_ids") if word.isdecimal() and len(word) < 10],
         "delay_s": _minutes(form, "delay_min") or 0,
@@ -98,7 +98,7 @@ class AlertPages:
             log = await store.list_log(conn, actor.tenant_id, before=NEWEST, limit=MAX_LOG)
             zone = await days.find_zone(conn, actor.tenant_id)
         with pages.shell.speaking(request):
-            words = {"kinds": {kind.value: kind_word(kind) for kind in Kind}, "severities": _severities()}
+            words = {"kinds": {kind.value: kind_word(kind) for kind in IncidentKind}, "severities": _severities()}
         return pages.shell.page(
             "care/alerts.html",
             request,
@@ -132,7 +132,7 @@ class AlertPages:
             elif values is None:
                 values = FRESH | {"quiet_zone": await days.find_zone(conn, actor.tenant_id)}
         with pages.shell.speaking(request) as language:
-            kinds = {kind.value: kind_word(kind) for kind in Kind}
+            kinds = {kind.value: kind_word(kind) for kind in IncidentKind}
             severities = _severities()
         return pages.shell.page(
             "care/alert_rule.html",

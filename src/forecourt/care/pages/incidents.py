@@ -17,7 +17,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.access.pages import own_path
 from forecourt.care.live import changed_ms
-from forecourt.care.model import MAX_NOTE, IncidentClosed, Kind, Severity
+from forecourt.care.model import MAX_NOTE, IncidentClosed, IncidentKind, Severity
 from forecourt.care.pages.common import CarePages, WebRequest, show, show_all
 from forecourt.care.service import incidents as service
 from forecourt.care.store import Connection
@@ -126,7 +126,7 @@ class IncidentPages:
             count = await store.count_open(conn, actor.tenant_id, now)
         with pages.shell.speaking(request):
             shown = show_all(rows, actor, now)
-            kinds = [(kind.value, kind_word(kind)) for kind in Kind]
+            kinds = [(kind.value, kind_word(kind)) for kind in IncidentKind]
             severities = [(one.name.lower(), severity_word(one)) for one in sorted(Severity, reverse=True)]
         return pages.shell.page(
             "care/incidents.html",
@@ -245,7 +245,7 @@ def incident_pages(pages: CarePages) -> list[HTTPRouteHandler]:
         filters = Filters(
             search=search,
             status=status if status in STATUSES else "open",
-            kind=kind if kind in set(Kind) else "",
+            kind=kind if kind in set(IncidentKind) else "",
             severity=severity if severity.upper() in Severity.__members__ else "",
             site=site,
             page=page,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.care.model import Finding, Kind, Present, compare, fault, flapping, not_accepted, offline
+from forecourt.care.model import Finding, IncidentKind, Present, compare, fault, flapping, not_accepted, offline
 from forecourt.care.store import Connection, conditions, incidents
 from forecourt.platform import outbox
 
@@ -31,11 +31,11 @@ class Looked(Struct, frozen=True, kw_only=True):
 async def look(conn: Connection, tenant_id: int, now: datetime, station_id: int | None = None) -> Looked:
     """Bring the incidents of an organisation, or of one of its stations, up to what is wrong now. Idempotent."""
     await incidents.watch_alone(conn, tenant_id)
-    judged = set(Kind)
+    judged = set(IncidentKind)
     listening_since = await conditions.listening_since(conn)
     if listening_since is None:
         # No gateway lives: it is we who are away, which tells nothing of stations.
-        judged -= {Kind.OFFLINE, Kind.FLAPPING}
+        judged -= {IncidentKind.OFFLINE, IncidentKind.FLAPPING}
     present = await incidents.list_present(conn, tenant_id, station_id)
     findings = await _find(conn, tenant_id, now, station_id, listening_since, present)
     changes = compare(present, findings, judged)
@@ -85,7 +85,7 @@ async def _find(
     if listening_since is not None:
         away = await conditions.list_away(conn, tenant_id, station_id)
         found += [offline(one, listening_since, now) for one in away]
-        flapped = {one.place.station_id for one in present if one.kind is Kind.FLAPPING}
+        flapped = {one.place.station_id for one in present if one.kind is IncidentKind.FLAPPING}
         losses = await conditions.list_losses(conn, tenant_id, station_id, now, listening_since)
         found += [flapping(one, flapped) for one in losses]
     found += [not_accepted(one, now) for one in await conditions.list_refused(conn, tenant_id, station_id)]

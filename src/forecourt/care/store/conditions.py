@@ -23,7 +23,7 @@ from forecourt.care.model import (
     Away,
     Faulted,
     Finding,
-    Kind,
+    IncidentKind,
     Losses,
     Place,
     Refused,
@@ -127,7 +127,7 @@ async def list_quarantined(conn: Connection, tenant_id: int, station_id: int | N
     )
     return [
         plain(
-            Kind.QUARANTINED,
+            IncidentKind.QUARANTINED,
             Place(station_id=row["station_id"]),
             row["first_at"],
             row["last_at"],
@@ -172,7 +172,7 @@ async def list_failed_starts(conn: Connection, tenant_id: int, station_id: int |
     )
     return [
         plain(
-            Kind.FAILED_STARTS,
+            IncidentKind.FAILED_STARTS,
             Place(station_id=row["station_id"], evse=row["evse"], connector=row["connector"]),
             row["since"],
             row["latest_at"],
@@ -203,7 +203,7 @@ async def list_wrong_clocks(conn: Connection, tenant_id: int, station_id: int | 
     )
     return [
         plain(
-            Kind.CLOCK,
+            IncidentKind.CLOCK,
             Place(station_id=row["station_id"]),
             row["started_at"],
             row["started_at"],
@@ -244,7 +244,7 @@ def _ghost(row: dict[str, Any]) -> Finding:
     newer: UUID | None = row["newer"]
     since: datetime = row["newer_at"] or row["free_at"]
     return plain(
-        Kind.GHOST,
+        IncidentKind.GHOST,
         Place(station_id=row["station_id"], evse=row["evse"], connector=row["connector"], session_id=row["session_id"]),
         since,
         since,

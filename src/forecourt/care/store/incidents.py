@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.care.model import Finding, Kind, Place, Present, Severity
+from forecourt.care.model import Finding, IncidentKind, Place, Present, Severity
 from forecourt.care.store import Connection
 from forecourt.care.store.conditions import Named
 from forecourt.platform import outbox
@@ -96,7 +96,7 @@ async def list_present(conn: Connection, tenant_id: int, station_id: int | None)
     return [
         Present(
             incident_id=row["incident_id"],
-            kind=Kind(row["kind"]),
+            kind=IncidentKind(row["kind"]),
             place=Place(
                 station_id=row["station_id"],
                 evse=row["evse"],
