@@ -122,13 +122,16 @@ class House:
         self.database = database
         self.db = db
         self.clock = clock
+        # Of this house alone, since failures are counted by it in a database that outlives the house.
+        number = next(_numbers)
+        self.address = f"10.0.{number // 256}.{number % 256}"
         self._app = app
         self._clients: list[AsyncClient] = []
 
-    def client(self, **arguments: Any) -> AsyncClient:
-        """Asks as whoever its headers and cookies say, as nobody without."""
+    def client(self, *, address: str = "", **arguments: Any) -> AsyncClient:
+        """Asks as whoever its headers and cookies say, as nobody without, from a network address."""
         made = AsyncClient(
-            transport=httpx.ASGITransport(self._app, raise_app_exceptions=False),
+            transport=httpx.ASGITransport(self._app, raise_app_exceptions=False, client=(address or self.address, 123)),
             base_url=BASE,
             event_hooks={"response": [self._judge]},
             **arguments,
@@ -169,7 +172,7 @@ class House:
 
 def fake_shell(clock: FakeClock) -> Shell:
     """The page shell with assets that need no build."""
-    names = ("console.css", "console.js", "inter-latin-wght-normal.woff2")
+    names = ("console.css", "console.js", "signin.js", "inter-latin-wght-normal.woff2")
     import forecourt.access.pages
 
     return Shell(
@@ -183,7 +186,14 @@ def fake_shell(clock: FakeClock) -> Shell:
 @pytest_asyncio.fixture
 async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
     settings = Settings(
-        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, database_pool_size=2
+        data_dir=tmp_path,
+        database_url=database.url,
+        nats_url=nats_url,
+        secret_key=SECRET,
+        public_url=BASE,
+        # The tests' own provider listens on this machine.
+        oidc_private=True,
+        database_pool_size=2,
     )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:

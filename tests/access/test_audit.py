@@ -83,12 +83,12 @@ async def test_a_time_is_taken_in_any_zone(house: House, tenant: Tenant) -> None
     assert await walk(client, AUDIT, to=later) == []
 
 
-async def test_it_says_from_where_and_under_which_request(tenant: Tenant) -> None:
+async def test_it_says_from_where_and_under_which_request(house: House, tenant: Tenant) -> None:
     client = await tenant.client()
     headers = {"user-agent": "curl/8", "x-request-id": "from-the-proxy"}
     await client.post("/api/v1/sites", json={"name": "Yard"}, headers=headers)
     [entry] = await walk(client, AUDIT)
-    assert (entry["address"], entry["user_agent"], entry["request_id"]) == ("127.0.0.1", "curl/8", "from-the-proxy")
+    assert (entry["address"], entry["user_agent"], entry["request_id"]) == (house.address, "curl/8", "from-the-proxy")
 
 
 async def test_it_tells_what_was_changed_before_and_after_and_never_a_secret(tenant: Tenant) -> None:

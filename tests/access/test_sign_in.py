@@ -1,11 +1,21 @@
 """Signing in with a browser, and what a browser must not be made to do."""
 
 import pytest
+from httpx import AsyncClient
 
-from forecourt.access.attempts import MAX_FOR_PAIR, WINDOW_S
-from forecourt.access.pages import own_path
-from forecourt.access.service import SESSION_LIFE
-from tests.http import BASE, PASSWORD, House, Tenant, problem
+from forecourt.access import Access, Origin
+from forecourt.access.model import TooManyAttempts
+from forecourt.access.service import SESSION_IDLE, SESSION_LIFE
+from forecourt.access.signin.attempts import (
+    FREE_FOR_ADDRESS,
+    FREE_FOR_PAIR,
+    FREE_FOR_PERSON,
+    MAX_WAIT_KNOWN_S,
+    MAX_WAIT_S,
+)
+from forecourt.access.signin.pages.common import own_path
+from tests.access.ways import audited, letters, signed_in
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
 
 FORM = {"origin": BASE}
 
@@ -58,27 +68,81 @@ async def test_a_wrong_password_and_an_unknown_address_read_the_same(house: Hous
     assert "forecourt_session" not in browser.cookies
 
 
-async def test_guessing_ends_for_the_one_who_guesses_and_not_for_the_owner(house: House, tenant: Tenant) -> None:
+async def guess(browser: AsyncClient, email: str, times: int) -> list[int]:
+    form = {"email": email, "password": "guess"}
+    return [(await browser.post("/sign-in", data=form)).status_code for _ in range(times)]
+
+
+async def test_each_wrong_guess_makes_the_next_wait_longer_in_all_processes(house: House, tenant: Tenant) -> None:
     email = await tenant.operator()
+    form = {"email": email, "password": PASSWORD}
     browser = house.client()
-    for _ in range(MAX_FOR_PAIR):
-        assert (await browser.post("/sign-in", data={"email": email, "password": "guess"})).status_code == 401
-    answer = await browser.post("/sign-in", data={"email": email, "password": PASSWORD})
+    assert await guess(browser, email, FREE_FOR_PAIR) == [401] * FREE_FOR_PAIR
+    answer = await browser.post("/sign-in", data=form)
     assert answer.status_code == 429
-    assert "Too many attempts" in answer.text
+    assert "Too many attempts. Wait " in answer.text
+    # Another process asks the same database.
+    another = Access(house.db, SECRET.encode(), house.clock)
+    waited = []
+    for _ in range(5):
+        with pytest.raises(TooManyAttempts) as waits:
+            await another.sign_in(email, PASSWORD, Origin(address=house.address))
+        waited.append(waits.value.wait_s)
+        house.clock.advance(waits.value.wait_s)
+        assert await guess(browser, email, 1) == [401]
+    assert waited == sorted(waited)
+    assert waited[-1] >= 8 * waited[0]
     other = await tenant.operator()
     assert (await browser.post("/sign-in", data={"email": other, "password": PASSWORD})).status_code == 303
-    house.clock.advance(WINDOW_S)
-    assert (await browser.post("/sign-in", data={"email": email, "password": PASSWORD})).status_code == 303
+    house.clock.advance(MAX_WAIT_S)
+    assert (await browser.post("/sign-in", data=form)).status_code == 303
+    assert await guess(browser, email, FREE_FOR_PAIR) == [401] * FREE_FOR_PAIR
+
+
+async def test_guessers_from_everywhere_cant_lock_the_owner_out_of_where_they_were_before(
+    house: House, tenant: Tenant
+) -> None:
+    email = await tenant.operator()
+    form = {"email": email, "password": PASSWORD}
+    home = house.client(address="198.51.100.7")
+    assert (await home.post("/sign-in", data=form)).status_code == 303
+    for number in range(FREE_FOR_PERSON):
+        assert await guess(house.client(address=f"203.0.113.{number}"), email, 1) == [401]
+    assert (await house.client(address="192.0.2.1").post("/sign-in", data=form)).status_code == 429
+    assert (await home.post("/sign-in", data=form)).status_code == 303
+    # Even if the guesser sits there too, the wait is short.
+    statuses = await guess(home, email, FREE_FOR_PAIR + 40)
+    assert set(statuses[FREE_FOR_PAIR:]) == {429}
+    for _ in range(10):
+        house.clock.advance(MAX_WAIT_KNOWN_S)
+        await guess(home, email, 1)
+    house.clock.advance(MAX_WAIT_KNOWN_S)
+    assert (await home.post("/sign-in", data=form)).status_code == 303
+
+
+async def test_one_address_that_tries_many_people_has_to_wait(house: House, tenant: Tenant) -> None:
+    email = await tenant.operator()
+    browser = house.client(address="2001:db8:1:2::1")
+    for number in range(FREE_FOR_ADDRESS):
+        assert await guess(browser, f"nobody{number}@example.org", 1) == [401]
+    # A household has a whole /64 of addresses.
+    neighbour = house.client(address="2001:db8:1:2:ffff::9")
+    assert (await neighbour.post("/sign-in", data={"email": email, "password": PASSWORD})).status_code == 429
 
 
 async def test_a_session_ends_by_itself_and_by_signing_out(house: House, tenant: Tenant) -> None:
     browser = house.client()
     form = {"email": await tenant.operator(), "password": PASSWORD}
     await browser.post("/sign-in", data=form)
-    house.clock.advance(SESSION_LIFE.total_seconds() - 1)
-    assert (await browser.get("/api/v1/stations")).status_code == 200
-    house.clock.advance(1)
+    step = SESSION_IDLE.total_seconds() - 1
+    # Used now and then, it lasts until its absolute end, and no longer.
+    for _ in range(int(SESSION_LIFE.total_seconds() // step)):
+        house.clock.advance(step)
+        assert (await browser.get("/api/v1/stations")).status_code == 200
+    house.clock.advance(step)
+    problem(await browser.get("/api/v1/stations"), 401, "unauthenticated")
+    await browser.post("/sign-in", data=form)
+    house.clock.advance(SESSION_IDLE.total_seconds())
     problem(await browser.get("/api/v1/stations"), 401, "unauthenticated")
     await browser.post("/sign-in", data=form)
     token = browser.cookies["forecourt_session"]
@@ -86,6 +150,83 @@ async def test_a_session_ends_by_itself_and_by_signing_out(house: House, tenant:
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     kept = house.client(headers={"cookie": f"forecourt_session={token}"})
     problem(await kept.get("/api/v1/stations"), 401, "unauthenticated")
+
+
+async def test_an_open_page_that_only_looks_on_does_not_keep_a_session(house: House, tenant: Tenant) -> None:
+    access = Access(house.db, SECRET.encode(), house.clock)
+    begun = await access.sign_in(await tenant.operator(), PASSWORD, Origin())
+    for _ in range(2):
+        house.clock.advance(SESSION_IDLE.total_seconds() / 2)
+        actor = await access.of_session(begun.token, used=False)
+    assert actor is None
+
+
+async def test_a_session_that_was_planted_is_not_the_one_that_is_signed_in(house: House, tenant: Tenant) -> None:
+    email = await tenant.operator()
+    for planted in ("planted", (await signed_in(house, tenant)).cookies["forecourt_session"]):
+        browser = house.client()
+        answer = await browser.post(
+            "/sign-in",
+            data={"email": email, "password": PASSWORD},
+            headers={"cookie": f"forecourt_session={planted}"},
+        )
+        assert answer.status_code == 303
+        assert planted not in answer.headers["set-cookie"]
+        thief = house.client(headers={"cookie": f"forecourt_session={planted}"})
+        problem(await thief.get("/api/v1/stations"), 401, "unauthenticated")
+
+
+async def test_over_tls_only_a_cookie_that_no_neighbour_can_plant_counts(house: House, tenant: Tenant) -> None:
+    https = BASE.replace("http:", "https:")
+    browser = house.client()
+    answer = await browser.post(f"{https}/sign-in", data={"email": await tenant.operator(), "password": PASSWORD})
+    cookie = answer.headers["set-cookie"]
+    name, _, token = cookie.partition(";")[0].partition("=")
+    assert name == "__Host-forecourt_session"
+    assert {"secure", "path=/", "httponly", "samesite=strict"} <= {part.strip().lower() for part in cookie.split(";")}
+    assert "domain" not in cookie.lower()
+    plain = house.client(headers={"cookie": f"forecourt_session={token}"})
+    problem(await plain.get(f"{https}/api/v1/stations"), 401, "unauthenticated")
+    right = house.client(headers={"cookie": f"{name}={token}"})
+    assert (await right.get(f"{https}/api/v1/stations")).status_code == 200
+
+
+async def test_a_link_in_a_letter_brings_the_cookie_along_by_a_page_of_our_own(house: House) -> None:
+    browser = house.client()
+    page = await browser.get("/sign-in", params={"next": "/stations?q=1&x=2"}, headers={"sec-fetch-site": "cross-site"})
+    assert '<meta http-equiv="refresh" content="0;url=/stations?q=1&amp;x=2">' in page.text
+    page = await browser.get("/sign-in", params={"next": "/stations"}, headers={"sec-fetch-site": "same-origin"})
+    assert 'name="password"' in page.text
+    page = await browser.get(
+        "/sign-in", params={"next": "https://evil.example"}, headers={"sec-fetch-site": "cross-site"}
+    )
+    assert "evil.example" not in page.text
+
+
+async def test_a_refusal_is_in_the_audit_of_the_organisation_of_whom_somebody_said_to_be(
+    house: House, tenant: Tenant
+) -> None:
+    email = await tenant.operator()
+    assert await guess(house.client(), email, 1) == [401]
+    await guess(house.client(), "nobody@example.org", 1)
+    await signed_in(house, tenant, email)
+    assert audited(house, tenant) == ["refused sign in", "sign in"]
+
+
+async def test_a_sign_in_from_a_new_place_is_told_by_a_letter_in_the_persons_language(
+    house: House, tenant: Tenant
+) -> None:
+    email = await tenant.operator()
+    await signed_in(house, tenant, email, address="192.0.2.1")
+    await signed_in(house, tenant, email, address="192.0.2.1")
+    assert letters(house, email) == []
+    with house.admin() as connection:
+        connection.execute("UPDATE people SET language = 'de' WHERE email = %s", (email,))
+    await signed_in(house, tenant, email, address="192.0.2.2")
+    [(subject, body)] = letters(house, email)
+    assert subject == "[Forecourt] Anmeldung von einem neuen Ort"
+    assert "Adresse: 192.0.2.2" in body
+    assert f"{BASE}/forgotten" in body
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from forecourt.access import Role, Verb, may
 from forecourt.access.model import roles_for
+from tests.access.ways import signed_in
 from tests.http import House, Tenant, problem
 
 #: What each route needs, said again here on purpose: who widens a route meets this table.
@@ -98,6 +99,8 @@ TENANT_TABLES = (
     "organisations",
     "memberships",
     "person_sessions",
+    "providers",
+    "provider_people",
     "invitations",
     "api_keys",
     "audit",
@@ -141,6 +144,16 @@ def filled(path: str) -> str:
     return path.format(**values, session_id=some_id, incident_id=some_id, rule_id="1") + query
 
 
+#: What every person who is signed in may do with what is theirs, and no key.
+OWN = {
+    ("GET", "/api/v1/me/sessions"),
+    ("DELETE", "/api/v1/me/sessions"),
+    ("DELETE", "/api/v1/me/sessions/{own_session_id}"),
+    ("GET", "/api/v1/me/factors"),
+    ("DELETE", "/api/v1/me/passkeys/{passkey_id}"),
+}
+
+
 async def test_the_table_names_every_route(house: House) -> None:
     document = (await house.document()).content
     routes = {
@@ -149,13 +162,25 @@ async def test_the_table_names_every_route(house: House) -> None:
         for method in operations
         if method in ("get", "post", "put", "patch", "delete")
     }
-    assert routes == set(NEEDS)
+    assert routes == set(NEEDS) | OWN
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_a_person_sees_to_what_is_theirs_whatever_their_role_and_a_key_does_not(
+    house: House, tenant: Tenant, role: Role
+) -> None:
+    key, person = await tenant.client(role), await signed_in(house, tenant, await tenant.operator(role))
+    for method, path in OWN:
+        where = path.format(own_session_id=2**60, passkey_id=2**30)
+        problem(await key.request(method, where), 403, "people-only")
+        assert (await person.request(method, where)).status_code in (200, 404), where
 
 
 async def test_nobody_gets_nowhere(house: House) -> None:
     client = house.client()
-    for method, path in NEEDS:
-        answer = await client.request(method, filled(path), json={})
+    own = [(method, path.format(own_session_id=2**60, passkey_id=2**30)) for method, path in OWN]
+    for method, path in [*((method, filled(path)) for method, path in NEEDS), *own]:
+        answer = await client.request(method, path, json={})
         problem(answer, 401, "unauthenticated")
 
 
@@ -253,8 +278,12 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
         assert owned == [
             ("access_invitation",),
             ("access_key",),
+            ("access_passkey",),
             ("access_person",),
+            ("access_providers",),
             ("access_session",),
+            ("access_step",),
+            ("access_take_step",),
             ("care_tenants",),
             ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_silence",),

@@ -60,7 +60,7 @@ class InvitedAnother(ForecourtError):
 
 
 class PasswordRefused(ForecourtError):
-    """The password is too short. Take at least ten characters, such as four words that don't belong together."""
+    """The password is too easy to guess. Take at least 12 characters, such as four words that don't belong together."""
 
     status = 422
     code = "password-refused"

@@ -1,8 +1,9 @@
 """The check in front of every route: who asks, whether they may, and that no other web site made them ask.
 
-A route is closed unless it says otherwise. Its `opt` names the `verb` it does (reading, where it names none), or
-`public` for what needs nobody. Cookies are sent by browsers on anyone's behalf, so a request that changes something by
-a cookie must come from our own pages; an API key is never sent by a browser by itself and needs no such check.
+A route is closed unless it says otherwise. Its `opt` names the `verb` it does (reading, where it names none), `own` for
+what every person who is signed in may do with what is theirs, or `public` for what needs nobody. Cookies are sent by
+browsers on anyone's behalf, so a request that changes something by a cookie must come from our own pages; an API key is
+never sent by a browser by itself and needs no such check.
 """
 
 from typing import Any
@@ -21,7 +22,9 @@ from forecourt.access.model import (
     Forbidden,
     ForbiddenHere,
     Origin,
+    PeopleOnly,
     ScopeMissing,
+    SecondFactorNeeded,
     Unauthenticated,
     Verb,
     may,
@@ -31,6 +34,9 @@ from forecourt.access.service import Access
 from forecourt.platform.database import Pool, limited_to
 
 SESSION_COOKIE = "forecourt_session"
+#: Over TLS a cookie's name begins with it: browsers then take it from this very host over TLS only, so that neither a
+#: neighbour under the same domain nor a plain-text page can plant another (RFC 6265bis §4.1.3.2).
+HOST_PREFIX = "__Host-"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Of what a program says of itself, so much is kept.
 MAX_USER_AGENT = 300
@@ -71,12 +77,22 @@ async def identify(access: Access, connection: Asking) -> Actor | None:
     if authorization is not None:
         scheme, _, key = authorization.partition(" ")
         return await access.of_key(key.strip(), origin) if scheme.lower() == "bearer" else None
-    token = connection.cookies.get(SESSION_COOKIE)
+    token = connection.cookies.get(cookie_name(connection))
     if token is None:
         return None
     if connection.scope["type"] == ScopeType.WEBSOCKET or connection.scope["method"] not in SAFE_METHODS:
         check_same_site(connection)
     return await access.of_session(token, origin)
+
+
+def is_secure(connection: Asking) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy that says so."""
+    return connection.url.scheme in ("https", "wss")
+
+
+def cookie_name(connection: Asking, name: str = SESSION_COOKIE) -> str:
+    """How a cookie of ours is called on this connection."""
+    return f"{HOST_PREFIX}{name}" if is_secure(connection) else name
 
 
 def origin_of(connection: Asking) -> Origin:
@@ -90,12 +106,19 @@ def origin_of(connection: Asking) -> Origin:
 
 
 def guard(connection: Asking, handler: BaseRouteHandler) -> None:
-    """Lets the request through to its route, or raises Unauthenticated, Forbidden, ForbiddenHere, ScopeMissing."""
+    """Lets the request through to its route, or raises Unauthenticated, PeopleOnly, SecondFactorNeeded, Forbidden,
+    ForbiddenHere, ScopeMissing."""
     if handler.opt.get("public"):
         return
     actor = connection.scope["user"]
     if actor is None:
         raise Unauthenticated
+    if handler.opt.get("own"):
+        if actor.session is None:
+            raise PeopleOnly
+        return
+    if actor.session is not None and actor.session.needs_second_factor:
+        raise SecondFactorNeeded
     verb = handler.opt.get("verb", Verb.READ)
     if not may(actor.role, verb):
         roles = roles_for(verb)

@@ -19,8 +19,8 @@ from forecourt.access.errors import (
 )
 from forecourt.access.limits import Limits, check_gift
 from forecourt.access.model import Actor, Origin, Role
-from forecourt.access.passwords import check_new
 from forecourt.access.service import MAX_SECRET_LENGTH, Access, SignedIn, audit, limit_of
+from forecourt.access.signin.model import check_password
 from forecourt.access.store import Connection, InvitationRow, Invited
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -140,8 +140,8 @@ class Invitations:
 
         Raises InvitationVoid, PasswordRefused, InvitedAnother where that address is somebody already.
         """
-        check_new(password)
         invited = await self.find(token)
+        check_password(password, (invited.email, name, invited.organisation))
         hashed = await self._access.passwords.hashed(password)
         async with self._db.tenant(invited.tenant_id) as conn:
             person_id = await store.insert_person(conn, email=invited.email, name=name, password_hash=hashed)

@@ -9,6 +9,7 @@ from forecourt.access.errors import LanguageRefused, LastOwner, NotAPerson, Pers
 from forecourt.access.limits import Limits, check_gift
 from forecourt.access.model import Actor, Role
 from forecourt.access.service import audit
+from forecourt.access.signin.model import BySomebodyElse
 from forecourt.access.store import Connection, MemberRow, OrganisationRow, ProfileRow
 from forecourt.platform.preconditions import check_match, etag
 
@@ -135,9 +136,11 @@ async def change_profile(
 ) -> ProfileRow:
     """Changes what the actor says of themself; no language means the browser's.
 
-    Raises NotAPerson, ChangedMeanwhile, LanguageRefused.
+    Raises NotAPerson, ChangedMeanwhile, LanguageRefused, and BySomebodyElse for who was signed in by a provider.
     """
     row = await find_profile(conn, actor)
+    if actor.session is not None and actor.session.by_provider:
+        raise BySomebodyElse
     check_match(if_match, etag(row))
     if language is not None and language not in spoken:
         raise LanguageRefused(f"Languages are: {', '.join(spoken)}.")

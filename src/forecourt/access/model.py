@@ -1,6 +1,7 @@
 """Roles and what each may do: the one table that every route is checked against."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -87,6 +88,19 @@ class Origin(Struct, frozen=True, kw_only=True):
     request_id: str = ""
 
 
+class BrowserSession(Struct, frozen=True, kw_only=True):
+    """How a person who asks is signed in."""
+
+    id: int
+    #: When they last proved who they are.
+    proved_at: datetime
+    second_factor: bool
+    #: The organisation asks for a second factor, and they have not shown one: nothing is done before they do.
+    needs_second_factor: bool
+    #: Proven by the organisation's provider, whose word counts in that organisation only.
+    by_provider: bool
+
+
 class Actor(Struct, frozen=True, kw_only=True):
     """Who asks: a person or a key, acting for one organisation."""
 
@@ -103,6 +117,8 @@ class Actor(Struct, frozen=True, kw_only=True):
     #: Of what the role allows, only this; None: all of it.
     scopes: frozenset[Verb] | None = None
     origin: Origin = Origin()
+    #: None for a key.
+    session: BrowserSession | None = None
 
     def __str__(self) -> str:
         """How the audit names them: `person:3 Ada` or `key:7 Grid app`."""
@@ -114,7 +130,10 @@ class Actor(Struct, frozen=True, kw_only=True):
         return self.id if self.kind == "person" else None
 
     def may(self, verb: Verb) -> bool:
-        """Whether they may do this: by their role, their scopes, and the whole organisation being theirs."""
+        """Whether they may do this: by their role, their scopes, the whole organisation being theirs, and how they
+        signed in."""
+        if self.session is not None and self.session.needs_second_factor:
+            return False
         if self.sites is not None and verb in OF_THE_WHOLE:
             return False
         return may(self.role, verb) and (self.scopes is None or verb in self.scopes)
@@ -165,6 +184,27 @@ class ScopeMissing(ForecourtError):
     code = "scope-missing"
 
 
+class SecondFactorNeeded(ForecourtError):
+    """The organisation asks everybody for a second factor. Set one up at /account, or sign in with the one you have."""
+
+    status = 403
+    code = "second-factor-needed"
+
+
+class PeopleOnly(ForecourtError):
+    """This is for people who are signed in, and an API key is none."""
+
+    status = 403
+    code = "people-only"
+
+
+class ProofTooOld(ForecourtError):
+    """Before you change how you sign in, show once more that it is you."""
+
+    status = 403
+    code = "proof-too-old"
+
+
 class NoOrganisation(ForecourtError):
     """You belong to no organisation any more. Ask one of its owners to invite you."""
 
@@ -191,6 +231,11 @@ class TooManyAttempts(ForecourtError):
 
     status = 429
     code = "too-many-attempts"
+
+    @property
+    def wait_s(self) -> int:
+        """How long to wait, in seconds."""
+        return int(self.context.get("wait_s", 60))
 
 
 class KeyUnknown(ForecourtError):

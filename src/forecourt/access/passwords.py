@@ -12,14 +12,12 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from forecourt.access.errors import PasswordRefused
 from forecourt.access.model import TooManyAttempts
 
 MAX_AT_ONCE = 2
 MAX_WAITING = 50
 #: What is hashed at most: longer input is refused before it costs anything.
 MAX_PASSWORD_LENGTH = 200
-MIN_PASSWORD_LENGTH = 10
 
 Result = TypeVar("Result")
 
@@ -29,12 +27,6 @@ _hasher = PasswordHasher()
 def password_hash(password: str) -> str:
     """The argon2id hash that the database keeps; takes its time, so call it in a thread."""
     return _hasher.hash(password)
-
-
-def check_new(password: str) -> None:
-    """Raises PasswordRefused for a password that nobody should choose."""
-    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise PasswordRefused
 
 
 class PasswordChecks:

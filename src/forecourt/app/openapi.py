@@ -20,6 +20,7 @@ from litestar.routes import HTTPRoute
 
 from forecourt import __doc__ as summary
 from forecourt.access import Forbidden, Unauthenticated, Verb
+from forecourt.access.guard import SESSION_COOKIE
 from forecourt.access.idempotency import (
     HEADER,
     MAX_KEY_LENGTH,
@@ -48,9 +49,11 @@ TAGS = {
     "people": "Who belongs to the organisation, and who was invited.",
     "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",
+    "me": "Where a person is signed in, and what they sign in with.",
     "audit": "Who did what to what.",
 }
 SECURITY = "apiKey"
+SESSION = "session"
 _ETAG = {"schema": {"type": "string"}, "description": "For `If-Match`: changes when somebody changes it."}
 _IDEMPOTENCY_KEY = {
     "name": HEADER,
@@ -108,7 +111,13 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
             }
         },
         "securitySchemes": {
-            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, made by `POST /api/v1/keys`."}
+            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, made by `POST /api/v1/keys`."},
+            SESSION: {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": SESSION_COOKIE,
+                "description": "A browser session; over TLS its name begins with `__Host-`.",
+            },
         },
     }
     made["security"] = [{SECURITY: []}]
@@ -156,6 +165,10 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
     operation["operationId"] = handler.handler_name
     verb: Verb = handler.opt.get("verb", Verb.READ)
     roles = f"Needs the role {' or '.join(roles_for(verb))}."
+    if handler.opt.get("own"):
+        # By the cookie of a browser session: an API key is nobody who signs in.
+        roles = "Needs a person who is signed in, whatever their role."
+        operation["security"] = [{SESSION: []}]
     operation["description"] = " ".join(filter(None, (operation.get("description"), roles)))
     fields = {
         getattr(field.kwarg_definition, "name", None) or name: field
@@ -177,17 +190,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         problems += [IdempotencyKeyInvalid, RequestInFlight, IdempotencyKeyReused]
     responses = operation["responses"]
-    if "stream" in handler.opt:
-        responses["200"]["content"] = {
-            "text/event-stream": {"schema": {"type": "string"}, "example": handler.opt["stream"]}
-        }
     responses.pop("400", None)
-    if files := handler.opt.get("media_types"):
-        responses["200"]["content"] = {each: {"schema": {"type": "string"}} for each in files}
-    for answer in () if files or "stream" in handler.opt else responses.values():
-        for content in answer.get("content", {}).values():
-            parts = [schema_of[body] for body in _answers(handler)]
-            content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
+    _shape_answers(responses, handler, schema_of)
     if handler.opt.get("etag"):
         for status in responses:
             responses[status]["headers"] = {**responses[status].get("headers", {}), "ETag": _ETAG}
@@ -202,6 +206,21 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         responses["413"] = _problem_response(413, ())
         operation["requestBody"]["content"] = {"application/json": {"schema": schema_of[_request_body(handler)]}}
     responses["default"] = {"$ref": "#/components/responses/Problem"}
+
+
+def _shape_answers(responses: dict[str, Any], handler: HTTPRouteHandler, schema_of: Mapping[Any, Any]) -> None:
+    """What a route answers: events, files of some kinds, or the JSON of its types."""
+    if "stream" in handler.opt:
+        content = {"schema": {"type": "string"}, "example": handler.opt["stream"]}
+        responses["200"]["content"] = {"text/event-stream": content}
+        return
+    if files := handler.opt.get("media_types"):
+        responses["200"]["content"] = {each: {"schema": {"type": "string"}} for each in files}
+        return
+    for answer in responses.values():
+        for content in answer.get("content", {}).values():
+            parts = [schema_of[body] for body in _answers(handler)]
+            content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
 
 
 def _exemplify(operation: dict[str, Any], examples: Examples) -> None:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.response import Redirect
 from msgspec import Meta, Struct
 
-from forecourt.access import Unauthenticated
+from forecourt.access import SecondFactorNeeded, Unauthenticated
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.shell import to_sign_in
 
@@ -17,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 API_PREFIX = "/api/"
+#: Where a person sees to how they sign in.
+ACCOUNT_PATH = "/account"
 #: What a caller is told to wait when nothing better is known.
 RETRY_AFTER_S: Mapping[int, int] = {429: 60, 503: 2}
 
@@ -59,6 +62,8 @@ def of_ours(request: AnyRequest, fault: ForecourtError) -> Response[Any]:
         )
     if isinstance(fault, Unauthenticated) and _wants_page(request):
         return to_sign_in(request)
+    if isinstance(fault, SecondFactorNeeded) and _wants_page(request):
+        return Redirect(ACCOUNT_PATH, status_code=303)
     headers = {"www-authenticate": 'Bearer realm="forecourt"'} if fault.status == 401 else {}
     return _response(request, fault.problem(), headers)
 

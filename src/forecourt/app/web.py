@@ -19,7 +19,8 @@ import forecourt.webhooks.api
 from forecourt.access import Access, guard
 from forecourt.access.idempotency import Idempotent
 from forecourt.access.invitations import Invitations
-from forecourt.access.pages import sign_in_routes
+from forecourt.access.signin.doors import doors_of
+from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
@@ -63,7 +64,8 @@ def create_app(
     """
     secret = settings.secret()
     commander = Commander(db, bus, clock, secret_key=secret)
-    access = access or Access(db, secret, clock)
+    access = access or Access(db, secret, clock, console_url=settings.console_url)
+    doors = doors_of(settings, db, clock, access)
 
     async def refresher() -> None:
         try:
@@ -76,6 +78,7 @@ def create_app(
         "actor": Provide(guard.current_actor),
         "db": given(db),
         "access": given(access),
+        "doors": given(doors),
         "clock": given(clock),
         "commander": given(commander),
         "refresher": given(refresher),
@@ -107,7 +110,7 @@ def create_app(
         health.healthz,
         health.readyz_route({"database": lambda: _check_database(db), "bus": lambda: _check_bus(bus)}),
         health.metrics,
-        *([] if shell is None else sign_in_routes(shell, access)),
+        *([] if shell is None else sign_in_pages(shell, doors)),
         *screens,
     ]
     app = Litestar(

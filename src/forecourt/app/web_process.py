@@ -49,7 +49,7 @@ async def serve(settings: Settings) -> None:
     try:
         async with pool:
             clock = SystemClock()
-            access = Access(pool, settings.secret(), clock)
+            access = Access(pool, settings.secret(), clock, console_url=settings.console_url)
             seen = screens(settings, pool, bus, clock, access)
             app = create_app(
                 settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes, hub=seen.hub

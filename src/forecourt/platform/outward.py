@@ -127,14 +127,25 @@ class Outward:
         if self._session is not None:
             await self._session.close()
 
+    async def get(self, url: str, *, deadline_s: float, most: int) -> Answer:
+        """Reads up to `most` bytes of what is there. Raises Unanswered, AddressRefused."""
+        return await self._ask("GET", url, {"accept": "application/json"}, None, deadline_s, most)
+
     async def post(self, url: str, headers: dict[str, str], body: bytes, *, deadline_s: float, most: int) -> Answer:
         """Sends JSON and reads up to `most` bytes of the answer. Raises Unanswered, AddressRefused."""
+        return await self._ask("POST", url, {"content-type": "application/json", **headers}, body, deadline_s, most)
+
+    async def _ask(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, deadline_s: float, most: int
+    ) -> Answer:
         assert self._session is not None, "use it within `async with`"
         check_address(url, private=self._private)
-        sent = {"content-type": "application/json", "user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
+        sent = {"user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
         try:
             async with asyncio.timeout(deadline_s):
-                async with self._session.post(url, data=body, headers=sent, allow_redirects=False) as response:
+                async with self._session.request(
+                    method, url, data=body, headers=sent, allow_redirects=False
+                ) as response:
                     first = await _first(response.content, most)
                     return Answer(status=response.status, body=first)
         except TimeoutError:

@@ -61,6 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret_key: str | None = None
     #: Where people reach the console, for links in letters and for sign-in by others; absent, this machine's web port.
     public_url: str | None = None
+    #: Sign-in providers (OIDC) that owners name may be in our own network, and without TLS.
+    oidc_private: bool = False
     #: An SMTP server for letters, smtp://user:password@host:587 or smtps://; absent, they go to `mail` in `data_dir`.
     mail_url: str | None = None
     mail_from: str = "Forecourt <forecourt@localhost>"

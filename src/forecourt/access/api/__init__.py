@@ -15,6 +15,7 @@ from forecourt.access.api.people import (
     resend_invitation,
     revoke_invitation,
 )
+from forecourt.access.signin.api import own_routes
 
 routes = Router(
     "/",
@@ -36,6 +37,7 @@ routes = Router(
         change_me,
         list_audit,
         export_audit,
+        *own_routes,
     ],
 )
 

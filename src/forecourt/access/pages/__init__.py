@@ -1,6 +1,6 @@
 """Pages of access: signing in, people and invitations, API keys, the audit, settings."""
 
 from forecourt.access.pages.console import access_pages
-from forecourt.access.pages.sign_in import TEMPLATES_DIR, authenticate_by, own_path, sign_in_routes
+from forecourt.access.pages.sign_in import TEMPLATES_DIR, authenticate_by
 
-__all__ = ["TEMPLATES_DIR", "access_pages", "authenticate_by", "own_path", "sign_in_routes"]
+__all__ = ["TEMPLATES_DIR", "access_pages", "authenticate_by"]

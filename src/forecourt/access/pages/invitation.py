@@ -13,11 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from forecourt.access.errors import InvitationVoid, NameRefused
-from forecourt.access.guard import SESSION_COOKIE, check_same_site, origin_of
+from forecourt.access.guard import check_same_site, cookie_name, origin_of
 from forecourt.access.invitations import LIFE, PATH
 from forecourt.access.model import Role
 from forecourt.access.pages.shown import ROLE_MEANINGS, ROLE_WORDS, House, WebRequest, form_of
-from forecourt.access.pages.sign_in import session_cookie
+from forecourt.access.signin.pages.common import session_cookie
 from forecourt.access.store import Invited
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.shell import SIGN_IN_PATH
@@ -57,7 +57,7 @@ def invitation_pages(house: House) -> list[HTTPRouteHandler]:
     @post(PATH, opt=PUBLIC, include_in_schema=False, status_code=303)
     async def accept(request: WebRequest) -> Response[Any]:
         form = await form_of(request)
-        token, session = request.cookies.get(TOKEN_COOKIE, ""), request.cookies.get(SESSION_COOKIE)
+        token, session = request.cookies.get(TOKEN_COOKIE, ""), request.cookies.get(cookie_name(request))
         invited: Invited | None = None
         try:
             check_same_site(request)

@@ -10,7 +10,7 @@ from litestar.response import Redirect
 
 from forecourt.access import members, store
 from forecourt.access.api.fields import Number
-from forecourt.access.guard import SESSION_COOKIE
+from forecourt.access.guard import cookie_name
 from forecourt.access.model import Verb
 from forecourt.access.pages.shown import ROLE_WORDS, Form, House, WebRequest, form_of, signed_in
 from forecourt.platform.errors import ForecourtError
@@ -96,7 +96,7 @@ def settings_pages(house: House) -> list[HTTPRouteHandler]:
     @post("/organisations/{tenant_id:int}", include_in_schema=False, status_code=303)
     async def choose(request: WebRequest, tenant_id: Number) -> Redirect:
         actor = signed_in(request)
-        await house.access.choose_organisation(actor, request.cookies.get(SESSION_COOKIE, ""), tenant_id)
+        await house.access.choose_organisation(actor, request.cookies.get(cookie_name(request), ""), tenant_id)
         return Redirect("/", status_code=303)
 
     return [settings, change_organisation, change_profile, organisations, choose]

@@ -42,6 +42,7 @@ class Membership(Struct, frozen=True, kw_only=True):
     organisation: str
     role: str
     site_ids: list[int] | None
+    joined_at: datetime
     #: The organisation they were in last.
     chosen: bool
 
@@ -70,14 +71,42 @@ class ProfileRow(Struct, frozen=True, kw_only=True):
 
 
 class SessionHolder(Struct, frozen=True, kw_only=True):
-    """Who a browser session belongs to, in the organisation that is chosen."""
+    """Who a browser session belongs to, in the organisation that is chosen, and how they are signed in."""
 
+    session_id: int
     person_id: int
     tenant_id: int
     organisation: str
     name: str
     role: str
     site_ids: list[int] | None
+    second_factor: bool
+    needs_second_factor: bool
+    by_provider: bool
+    proved_at: datetime
+
+
+class NewSession(Struct, frozen=True, kw_only=True):
+    """A browser session that begins."""
+
+    token_hash: bytes
+    #: What proved who they are.
+    how: str
+    second_factor: bool
+    by_provider: bool
+    address: str
+    user_agent: str
+    now: datetime
+    expires_at: datetime
+
+
+class Addressee(Struct, frozen=True, kw_only=True):
+    """Whom a letter is for; the organisation's language where their own is not known."""
+
+    email: str
+    name: str
+    language: str
+    time_zone: str
 
 
 async def find_person(conn: Connection, email: str) -> PersonRow | None:
@@ -142,11 +171,22 @@ async def set_password(conn: Connection, email: str, password_hash: str) -> None
     await conn.execute("UPDATE people SET password_hash = %s WHERE email = %s", (password_hash, email))
 
 
+async def list_words_of(conn: Connection, person_id: int) -> list[str]:
+    """What others know of the person that the transaction acts as: address, name, organisations."""
+    cursor = await conn.execute(
+        "SELECT email FROM people WHERE person_id = %(id)s UNION SELECT name FROM people WHERE person_id = %(id)s"
+        " UNION SELECT o.name FROM memberships m JOIN organisations o USING (tenant_id)"
+        " WHERE m.person_id = %(id)s AND m.disabled_at IS NULL",
+        {"id": person_id},
+    )
+    return [word for (word,) in await cursor.fetchall()]
+
+
 async def list_memberships(conn: Connection, person_id: int) -> list[Membership]:
     """The organisations of the person that the transaction acts as, by name; MAX_ORGANISATIONS at most."""
     cursor = conn.cursor(row_factory=class_row(Membership))
     await cursor.execute(
-        "SELECT m.tenant_id, o.name AS organisation, m.role, m.site_ids,"
+        "SELECT m.tenant_id, o.name AS organisation, m.role, m.site_ids, m.joined_at,"
         " m.tenant_id IS NOT DISTINCT FROM p.chosen_tenant_id AS chosen"
         " FROM memberships m JOIN organisations o USING (tenant_id) JOIN people p USING (person_id)"
         " WHERE m.person_id = %s AND m.disabled_at IS NULL ORDER BY o.name, m.tenant_id LIMIT %s",
@@ -155,26 +195,67 @@ async def list_memberships(conn: Connection, person_id: int) -> list[Membership]
     return await cursor.fetchall()
 
 
-async def find_session(conn: Connection, token_hash: bytes, now: datetime) -> SessionHolder | None:
-    """The person whose browser session this is, unless it ended; needs no tenant."""
+async def find_session(
+    conn: Connection, token_hash: bytes, now: datetime, seen_since: datetime
+) -> SessionHolder | None:
+    """The person whose browser session this is, unless it ended or lay unused since before `seen_since`; needs no
+    tenant."""
     cursor = conn.cursor(row_factory=class_row(SessionHolder))
-    return await (await cursor.execute("SELECT * FROM access_session(%s, %s)", (token_hash, now))).fetchone()
+    await cursor.execute("SELECT * FROM access_session(%s, %s, %s)", (token_hash, now, seen_since))
+    return await cursor.fetchone()
 
 
-async def insert_session(
-    conn: Connection, tenant_id: int, person_id: int, token_hash: bytes, now: datetime, expires_at: datetime
-) -> None:
-    """Begins a browser session; ends this person's expired ones and, beyond MAX_SESSIONS, the oldest."""
+async def insert_session(conn: Connection, tenant_id: int, person_id: int, session: NewSession) -> int:
+    """Begins a browser session and returns its id; ends their expired ones and, beyond MAX_SESSIONS, the oldest."""
     await conn.execute(
         "DELETE FROM person_sessions WHERE person_id = %s AND (expires_at <= %s OR token_hash IN"
         " (SELECT token_hash FROM person_sessions WHERE person_id = %s ORDER BY created_at DESC OFFSET %s))",
-        (person_id, now, person_id, MAX_SESSIONS - 1),
+        (person_id, session.now, person_id, MAX_SESSIONS - 1),
     )
+    cursor = await conn.execute(
+        "INSERT INTO person_sessions (token_hash, person_id, tenant_id, how, second_factor, provider_of, address,"
+        " user_agent, created_at, proved_at, last_seen_at, expires_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING session_id",
+        (
+            session.token_hash,
+            person_id,
+            tenant_id,
+            session.how,
+            session.second_factor,
+            tenant_id if session.by_provider else None,
+            session.address,
+            session.user_agent,
+            session.now,
+            session.now,
+            session.now,
+            session.expires_at,
+        ),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def touch_session(conn: Connection, person_id: int, session_id: int, now: datetime) -> None:
+    """Remembers that a session was used, without waiting for others who do the same."""
     await conn.execute(
-        "INSERT INTO person_sessions (token_hash, person_id, tenant_id, created_at, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s)",
-        (token_hash, person_id, tenant_id, now, expires_at),
+        "UPDATE person_sessions SET last_seen_at = %s WHERE session_id = (SELECT session_id FROM person_sessions"
+        " WHERE person_id = %s AND session_id = %s FOR UPDATE SKIP LOCKED)",
+        (now, person_id, session_id),
     )
+
+
+async def find_addressee(conn: Connection, tenant_id: int, person_id: int) -> Addressee:
+    """Where to write to a person of an organisation, and how."""
+    cursor = conn.cursor(row_factory=class_row(Addressee))
+    await cursor.execute(
+        "SELECT p.email, p.name, coalesce(p.language, o.language) AS language, o.time_zone"
+        " FROM people p CROSS JOIN organisations o WHERE p.person_id = %s AND o.tenant_id = %s",
+        (person_id, tenant_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
 
 
 async def choose_organisation(conn: Connection, tenant_id: int, person_id: int, token_hash: bytes) -> None:

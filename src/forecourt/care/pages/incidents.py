@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
-from forecourt.access.pages import own_path
+from forecourt.access.signin.pages.common import own_path
 from forecourt.care.live import changed_ms
 from forecourt.care.model import MAX_NOTE, IncidentClosed, IncidentKind, Severity
 from forecourt.care.pages.common import CarePages, WebRequest, show, show_all

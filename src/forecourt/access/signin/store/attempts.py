@@ -1,0 +1,56 @@
+"""Counters of failed attempts, by keyed digests, shared by all web processes. They are of no tenant."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+Connection = AsyncConnection[Any]
+
+#: Counters that are cleared away at most when one more is counted.
+CLEARED_AT_ONCE = 100
+_FAILURES = "(CASE WHEN a.last_at < %(since)s THEN 1 ELSE a.failures + 1 END)"
+
+
+async def blocked_until(conn: Connection, digests: Sequence[bytes], now: datetime) -> datetime | None:
+    """Until when the longest of these counters makes wait; None if none does. Holds them for the transaction."""
+    cursor = await conn.execute(
+        "SELECT blocked_until FROM attempts WHERE digest = ANY(%s) ORDER BY digest FOR UPDATE", (list(digests),)
+    )
+    waits = [until for (until,) in await cursor.fetchall() if until is not None and until > now]
+    return max(waits, default=None)
+
+
+async def begin_attempt(
+    conn: Connection, digest: bytes, now: datetime, since: datetime, waits_s: Sequence[int]
+) -> None:
+    """Counts one more failure; those before `since` are forgotten.
+
+    `waits_s[n]` is how long to wait after n + 1 failures, its last for all beyond.
+    """
+    await conn.execute(
+        "DELETE FROM attempts WHERE digest IN (SELECT digest FROM attempts WHERE last_at < %s"
+        " ORDER BY last_at LIMIT %s FOR UPDATE SKIP LOCKED)",
+        (since, CLEARED_AT_ONCE),
+    )
+    await conn.execute(
+        "INSERT INTO attempts AS a (digest, failures, last_at, blocked_until)"
+        " VALUES (%(digest)s, 1, %(now)s, %(now)s + make_interval(secs => (%(waits)s::int[])[1]))"
+        " ON CONFLICT (digest) DO UPDATE SET last_at = excluded.last_at,"
+        f" failures = {_FAILURES}, blocked_until = excluded.last_at"
+        f" + make_interval(secs => (%(waits)s::int[])[least({_FAILURES}, %(most)s)])",
+        {"digest": digest, "now": now, "since": since, "waits": list(waits_s), "most": len(waits_s)},
+    )
+
+
+async def forgive_attempt(conn: Connection, digest: bytes) -> None:
+    """Takes back one failure that turned out to be none, and the wait with it."""
+    await conn.execute(
+        "UPDATE attempts SET failures = greatest(failures - 1, 0), blocked_until = NULL WHERE digest = %s", (digest,)
+    )
+
+
+async def clear_attempts(conn: Connection, digests: Sequence[bytes]) -> None:
+    """Forgets the failures of these counters."""
+    await conn.execute("DELETE FROM attempts WHERE digest = ANY(%s)", (list(digests),))
