@@ -121,3 +121,22 @@ async def test_a_session_that_goes_on_after_it_was_closed_from_evidence_is_revie
     await writer.say(station, said(Step.UPDATED, 1, 1))
     assert bench.value("SELECT over_at FROM sessions") is None
     assert events(bench) == ["session.started"]
+
+
+async def test_screens_hear_of_each_session_of_a_station_by_itself(bench: Bench) -> None:
+    writer, _ = bench.writers
+    station = bench.station()
+    await writer.say(station, said(Step.STARTED, 0, power_w=7_000))
+    await writer.say(station, said(Step.STARTED, 0, transaction_id="other", power_w=3_000, evse=2))
+    ids: dict[str, str] = dict(
+        bench.admin.execute(
+            "SELECT transaction_id, session_id::text FROM sessions WHERE station_id = %s", (station.station_id,)
+        ).fetchall()
+    )
+    told = shown(writer, station)
+    assert told["power_w"] == 10_000
+    assert (told[f"power_w@{ids['tx']}"], told[f"power_w@{ids['other']}"]) == (7_000, 3_000)
+    await writer.say(station, said(Step.ENDED, 1, 5, power_w=0))
+    told = shown(writer, station)
+    assert (told[f"power_w@{ids['tx']}"], told[f"state@{ids['tx']}"]) == (None, "Ended")
+    assert (told[f"power_w@{ids['other']}"], told[f"state@{ids['other']}"]) == (3_000, "Charging")
