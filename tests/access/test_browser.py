@@ -72,7 +72,7 @@ class Day(Struct, frozen=True, kw_only=True):
         await page.fill("[name=email]", address)
         await page.fill("[name=password]", password)
         await page.click("button[type=submit]")
-        await page.wait_for_url("**/stations")
+        await page.locator("nav.nav").wait_for()
 
     async def letters(self) -> list[str]:
         """Sends what was written, as the worker does; the letters in the folder, oldest first."""
@@ -149,7 +149,6 @@ async def test_a_technician_is_invited_opens_the_letter_and_works_at_their_site(
     await tina.get_by_label("Ihr Name").fill("Tina")
     await tina.get_by_label("Neues Passwort").fill("vier Wörter von mir")
     await tina.get_by_role("button", name="Beitreten").click()
-    await tina.wait_for_url("**/stations")
     await expect(tina.get_by_role("link", name="Ladestationen")).to_be_visible()
     await expect(tina.get_by_role("link", name="Personen")).to_have_count(0)
     refused = await tina.goto(f"{day.address}/people")
@@ -188,11 +187,11 @@ async def test_a_person_of_another_organisation_accepts_with_their_sign_in_and_c
     await person.fill("[name=password]", PASSWORD)
     await person.click("button[type=submit]")
     await person.get_by_role("button", name="Accept").click()
-    await person.wait_for_url("**/stations")
+    await person.locator("nav.nav").wait_for()
     await person.get_by_role("navigation", name="Main").locator(".who a").first.click()
     await expect(person.get_by_role("listitem").filter(has_text="You are here")).to_contain_text("Support")
     await person.get_by_role("button", name="Change to it").click()
-    await person.wait_for_url("**/stations")
+    await person.locator("nav.nav").wait_for()
     await person.goto(f"{day.address}/settings")
     await expect(person.locator(".facts")).to_contain_text("Viewer")
     assert [each for each in complaints if "404" not in each and "401" not in each] == []

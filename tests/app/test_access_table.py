@@ -95,6 +95,8 @@ class Town(Struct, frozen=True, kw_only=True):
 
 async def ask(client: AsyncClient, door: Door, things: Mapping[str, str], body: object) -> Any:
     path = re.sub(r"\{(\w+)(:\w+)?\}", lambda name: things[name[1]], door.path)
+    if path == "/api/v1/stream":  # one that is let through never ends, so it is asked for wrongly
+        path += "?rubbish=1"
     if door.method in SAFE_METHODS:
         return await client.request(door.method, path)
     if path.startswith("/api/"):
@@ -113,15 +115,13 @@ def doors_of(app: Litestar) -> list[Door]:
 
 
 #: What a path's part is filled with where nothing is to be found.
-NOTHING = dict.fromkeys(
-    (
-        *("key_id", "person_id", "invitation_id", "number", "tenant_id", "webhook_id", "incident_id", "rule_id"),
-        *("passkey_id", "own_session_id"),
-    ),
-    str(2**31 - 1),
-) | dict.fromkeys(
-    ("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"
-) | dict.fromkeys(("session_id", "request_id", "command_id"), "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de")  # fmt: skip
+SOME_ID = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
+NOTHING = {
+    **dict.fromkeys(("key_id", "person_id", "invitation_id", "number", "tenant_id"), str(2**31 - 1)),
+    **dict.fromkeys(("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id"), str(2**31 - 1)),
+    **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
+    **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id"), SOME_ID),
+}
 
 
 async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tuple[dict[str, str], int]:

@@ -29,6 +29,7 @@ MADE: Mapping[str, str] = {
     "bytea": "decode(lpad('{n}', 64, '0'), 'hex')",
     "uuid": "('00000000-0000-0000-0000-' || lpad('{n}', 12, '0'))::uuid",
     "date": "'2026-01-01'::date + {n}",
+    "time without time zone": "'12:00'::time",
     "timestamp with time zone": "now() + interval '{n} s'",
     "double precision": "{n}",
     "jsonb": "'{{}}'",
