@@ -195,6 +195,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_person",),
             ("access_session",),
             ("sessions_tenants_with_due_starts",),
+            ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),
         ]
         for role in ("forecourt_ingest", "forecourt_worker"):
