@@ -147,6 +147,9 @@ def compose(
     async def close_silent_sessions(timestamp: int) -> None:
         await sessions.close_silent()
 
+    async def review_sharing_sessions(timestamp: int) -> None:
+        await sessions.review_sharing()
+
     async def settle_remote_starts(timestamp: int) -> None:
         await remote_starts.settle_due()
 
@@ -168,6 +171,7 @@ def compose(
     expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
     send = task("mail.send", mail.send, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
+    app.periodic(cron="* * * * *")(task("sessions.review_sharing", review_sharing_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
     app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))
