@@ -10,7 +10,7 @@ import pytest
 
 from forecourt.ocpp import CallFault, Deviation, Version, protocol
 from forecourt.ocpp.deviations import DEVIATION_LIMIT, STRICT_CODES
-from forecourt.ocpp.neutral import ConnectorStatus, MeterReport, TransactionReport
+from forecourt.ocpp.neutral import ConnectorStatus, Context, MeterReport, TransactionReport
 
 AT = "2026-11-22T05:40:00Z"
 NOON = datetime(2026, 11, 22, 5, 40, tzinfo=UTC)
@@ -25,6 +25,7 @@ EVENT: dict[str, Any] = {
     "seqNo": 3,
     "transactionInfo": {"transactionId": "tx"},
 }
+ENDED = {**EVENT, "eventType": "Ended"}
 
 
 def meter(**sampled: Any) -> dict[str, Any]:
@@ -60,6 +61,20 @@ CASES: list[tuple[Deviation, Version, str, dict[str, Any], str, str, Any]] = [
     (Deviation.EMPTY_LIST, Version.V16, "MeterValues", {"connectorId": 1, "meterValue": [{"timestamp": AT, "sampledValue": []}]}, "$.meterValue[0].sampledValue", "connector_id", 1),
     (Deviation.NUL_CHARACTER, Version.V16, "BootNotification", {**BOOT, "firmwareVersion": "1.2\0\0"}, "$.firmwareVersion", "firmware_version", "1.2"),
     (Deviation.SAMPLE_SKIPPED, Version.V16, "MeterValues", meter(value="1", measurand="Mood"), "$.meterValue[0].sampledValue[0].measurand", "connector_id", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V16, "MeterValues", meter(measurand="SoC"), "$.meterValue[0].sampledValue[0].value", "connector_id", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V16, "MeterValues", meter(value={}), "$.meterValue[0].sampledValue[0].value", "connector_id", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V16, "MeterValues", meter(value=None), "$.meterValue[0].sampledValue[0].value", "connector_id", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V16, "StopTransaction", {**STOP, "transactionData": [{"timestamp": "noon", "sampledValue": [{"value": "1"}]}]}, "$.transactionData[0].timestamp", "meter_stop", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V16, "StopTransaction", {**STOP, "transactionData": {}}, "$.transactionData", "meter_stop", 1),
+    (Deviation.SAMPLE_SKIPPED, Version.V201, "TransactionEvent", {**ENDED, "meterValue": [{"timestamp": AT, "sampledValue": [{"value": "much"}, {"value": 5}]}]}, "$.meterValue[0].sampledValue[0].value", "seq_no", 3),
+    (Deviation.SAMPLE_SKIPPED, Version.V21, "TransactionEvent", {**ENDED, "meterValue": [{"timestamp": None, "sampledValue": [{"value": 5}]}]}, "$.meterValue[0].timestamp", "seq_no", 3),
+    (Deviation.UNKNOWN_WORD, Version.V16, "StopTransaction", {**STOP, "reason": "Bored" * 20}, "$.reason", "reason", ("Bored" * 20)[:64]),
+    (Deviation.UNKNOWN_WORD, Version.V201, "TransactionEvent", {**EVENT, "triggerReason": "Mood"}, "$.triggerReason", "trigger_reason", "Mood"),
+    (Deviation.UNKNOWN_WORD, Version.V21, "TransactionEvent", {**ENDED, "transactionInfo": {"transactionId": "tx", "stoppedReason": "Bored"}}, "$.transactionInfo.stoppedReason", "transaction_info.stopped_reason", "Bored"),
+    (Deviation.UNKNOWN_WORD, Version.V201, "TransactionEvent", {**EVENT, "transactionInfo": {"transactionId": "tx", "chargingState": "Napping"}}, "$.transactionInfo.chargingState", "transaction_info.charging_state", "Napping"),
+    (Deviation.UNKNOWN_WORD, Version.V16, "MeterValues", meter(value="1", context="Whim"), "$.meterValue[0].sampledValue[0].context", "connector_id", 1),
+    (Deviation.TOKEN_SKIPPED, Version.V16, "StopTransaction", {**STOP, "idTag": "x" * 21}, "$.idTag", "meter_stop", 1),
+    (Deviation.TOKEN_SKIPPED, Version.V201, "TransactionEvent", {**ENDED, "idToken": {"idToken": "x" * 37, "type": "ISO14443"}}, "$.idToken.idToken", "seq_no", 3),
 ]  # fmt: skip
 
 
@@ -116,6 +131,8 @@ def test_several_deviations_are_all_reported_up_to_a_bound() -> None:
 REFUSALS: list[tuple[Version, str, dict[str, Any], str, str]] = [
     (Version.V16, "StartTransaction", {"connectorId": 1}, "OccurenceConstraintViolation", "$.idTag is required"),
     (Version.V201, "TransactionEvent", {"seqNo": 1}, "OccurrenceConstraintViolation", "$.eventType is required"),
+    (Version.V201, "TransactionEvent", {**EVENT, "eventType": "Paused"}, "PropertyConstraintViolation", "none of"),
+    (Version.V201, "TransactionEvent", {**EVENT, "idToken": {"idToken": "x" * 37, "type": "ISO14443"}}, "PropertyConstraintViolation", "at most 36"),
     (Version.V16, "MeterValues", {"connectorId": 1, "meterValue": []}, "OccurenceConstraintViolation", "at least 1"),
     (Version.V16, "StartTransaction", {**START, "connectorId": "one"}, "TypeConstraintViolation", "an integer"),
     (Version.V16, "StartTransaction", {**START, "connectorId": True}, "TypeConstraintViolation", "an integer"),
@@ -131,8 +148,6 @@ REFUSALS: list[tuple[Version, str, dict[str, Any], str, str]] = [
     (Version.V16, "StartTransaction", at("2026-11-22T05:40:00,5Z"), "PropertyConstraintViolation", "no time"),
     (Version.V16, "StatusNotification", {**STATUS, "status": "Busy"}, "PropertyConstraintViolation", "Available, Preparing"),
     (Version.V201, "TransactionEvent", {**EVENT, "transactionInfo": []}, "TypeConstraintViolation", "an object"),
-    (Version.V16, "MeterValues", meter(measurand="SoC"), "OccurenceConstraintViolation", "sampledValue[0].value is required"),
-    (Version.V16, "MeterValues", meter(value=True), "TypeConstraintViolation", "sampledValue[0].value must be a string"),
 ]  # fmt: skip
 
 
@@ -169,6 +184,25 @@ def test_no_sample_is_lost_for_the_sake_of_another() -> None:
     report = spoken.lift("MeterValues", decoded.request)
     assert isinstance(report, MeterReport)
     assert [sample.value for sample in report.samples] == [5]
+
+
+def test_an_end_in_words_of_the_stations_own_is_understood_to_the_end() -> None:
+    spoken = protocol(Version.V201)
+    values = [{"timestamp": AT, "sampledValue": [{"value": 7, "context": "Whim"}, {"value": None}]}]
+    info = {"transactionId": "tx", "stoppedReason": "Bored", "chargingState": "Napping"}
+    event = {**ENDED, "triggerReason": "Mood", "transactionInfo": info, "meterValue": values}
+    report = spoken.lift("TransactionEvent", spoken.decode_call("TransactionEvent", json.dumps(event).encode()).request)
+    assert isinstance(report, TransactionReport)
+    assert (report.stop_reason, report.charging_state, report.trigger) == ("Bored", "Napping", "Mood")
+    assert [(sample.value, sample.context) for sample in report.samples] == [(7, Context.OTHER)]
+    assert report.meter_last_wh == 7
+
+
+def test_meter_values_of_which_none_is_understood_are_served_and_say_nothing() -> None:
+    spoken = protocol(Version.V16)
+    payload = {"connectorId": 1, "transactionId": 7, "meterValue": [{"timestamp": "noon", "sampledValue": []}]}
+    decoded = spoken.decode_call("MeterValues", json.dumps(payload).encode())
+    assert spoken.lift("MeterValues", decoded.request) == MeterReport(evse=1, samples=())
 
 
 def test_a_deviating_station_is_understood_to_the_end() -> None:

@@ -96,7 +96,7 @@ def test_a_start_has_no_transaction_id_yet_and_its_meter_is_first_and_last() -> 
 def test_a_stop_without_a_reason_is_local_and_takes_the_register_from_meter_stop() -> None:
     report = lifted("StopTransaction", {"transactionId": 7, "meterStop": 2500, "timestamp": AT})
     assert report == TransactionReport(
-        step=Step.ENDED, at=NOON, transaction_id="7", meter_first_wh=2500, meter_last_wh=2500, stop_reason="Local"
+        step=Step.ENDED, at=NOON, transaction_id="7", meter_last_wh=2500, stop_reason="Local"
     )
 
 
@@ -227,7 +227,7 @@ def test_a_nonsense_sample_or_register_does_not_spoil_the_stop() -> None:
     payload = json.dumps({**stop, "transactionData": data}).encode()
     report = spoken.lift("StopTransaction", spoken.decode_call("StopTransaction", payload).request, notes)
     assert isinstance(report, TransactionReport)
-    assert (report.meter_first_wh, report.meter_last_wh, report.power_w, report.soc_pct) == (1200, 1200, None, None)
+    assert (report.meter_first_wh, report.meter_last_wh, report.power_w, report.soc_pct) == (None, 1200, None, None)
     assert len(report.samples) == 3
     assert sorted(notes.lines()) == [
         "value-beyond-range $.meterStop",

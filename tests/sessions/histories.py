@@ -1,6 +1,6 @@
 """Random histories: what stations may say of one transaction, in any order, more than once, by clocks right and wrong.
 
-What one station would never do is left out: two different reasons, connectors or token types for the same moment.
+What one station would never do is left out: two different connectors or token types for the same moment.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from forecourt.drivers.model import uid_key
 from forecourt.ocpp.neutral import Measurand, Sample, Step, Token, TransactionReport
-from forecourt.sessions.model import order_key
 
 #: A report and when it arrived.
 Said = tuple[TransactionReport, datetime]
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+#: The token, by the form in which uids are compared, that may charge; no other may.
+GOOD = "tag1"
 RESET = datetime(2000, 1, 1, tzinfo=UTC)
 UIDS = ("TAG1", "tag1", "Ünïcode", "a", "")
 REASONS = ("Local", "EVDisconnected", "PowerLoss")
@@ -32,6 +34,11 @@ registers = st.one_of(st.none(), st.integers(0, 5), st.integers(0, 2**40))
 small = st.one_of(st.none(), st.integers(-3, 3), st.integers(-(2**31), 2**31 - 1))
 tokens = st.one_of(st.none(), st.sampled_from(UIDS).map(Token))
 states = st.one_of(st.none(), st.sampled_from(("Charging", "SuspendedEV", "SuspendedEVSE", "EVConnected", "Idle")))
+
+
+def accepted(report: TransactionReport) -> bool:
+    """Whether it names the token that may charge."""
+    return report.token is not None and uid_key(report.token.uid) == GOOD
 
 
 @st.composite
@@ -55,9 +62,10 @@ def reports(draw: st.DrawFn, transaction_id: str, step: Step, seq: int) -> Trans
         soc_pct=draw(st.one_of(st.none(), st.integers(0, 100))),
         samples=tuple(samples),
         charging_state=draw(states) if newer else None,
+        begun=draw(st.booleans()),
         offline=draw(st.booleans()),
     )
-    return replace(report, stop_reason=REASONS[order_key(report) % len(REASONS)]) if step is Step.ENDED else report
+    return replace(report, stop_reason=draw(st.sampled_from(REASONS))) if step is Step.ENDED else report
 
 
 @st.composite

@@ -1,5 +1,6 @@
 """Sessions and their samples over HTTP, as stations' words left them in the database."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -189,6 +190,7 @@ async def test_samples_are_each_shown_once_in_ocpps_words_and_units(house: House
             "location": "Outlet",
             "context": "Sample.Periodic",
             "value": 1000,
+            "signed": None,
             "unit": "Wh",
         },
         {
@@ -199,6 +201,7 @@ async def test_samples_are_each_shown_once_in_ocpps_words_and_units(house: House
             "location": "Outlet",
             "context": "Sample.Periodic",
             "value": 16.123,
+            "signed": None,
             "unit": "A",
         },
         {
@@ -209,9 +212,31 @@ async def test_samples_are_each_shown_once_in_ocpps_words_and_units(house: House
             "location": "EV",
             "context": "Transaction.End",
             "value": 64.5,
+            "signed": None,
             "unit": "Percent",
         },
     ]
+    assert await walk(await tenant.client(), path, limit=1) == items
+
+
+async def test_a_signed_sample_is_shown_as_sent_and_no_value_of_a_moment_hides_another(
+    house: House, tenant: Tenant
+) -> None:
+    _, station_id = await a_station(house, tenant)
+    register = code(Measurand.ENERGY_IMPORT_REGISTER)
+    text, record = 'OCMF|{"RV":"1,5"}|{"SD":"é\\"}', '{"signedMeterData":"T0NNRg==","encodingMethod":"OCMF"}'
+    readings = [register, 0, register, 1_500, register, 1_600, register, 0]
+    with house.admin() as connection:
+        session_id = say(connection, tenant, station_id, "17")
+        connection.execute(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, readings, signed)"
+            " VALUES (%s, '17', %s, 1, %s, %s, %s)",
+            (station_id, BEGAN, tenant.tenant_id, readings, json.dumps([[0, text], [3, record]])),
+        )
+    path = f"{SESSIONS}/{session_id}/samples"
+    items = await walk(await tenant.client(), path)
+    shown = {(each["value"], each["signed"]) for each in items}
+    assert shown == {(None, text), (1_500, None), (1_600, None), (0, record)}
     assert await walk(await tenant.client(), path, limit=1) == items
 
 
@@ -277,7 +302,9 @@ def test_every_number_that_can_be_stored_has_a_word() -> None:
         assert set(numbers) == set(words)
 
 
-async def test_the_sessions_of_a_retired_station_are_read_by_its_id_as_before(house: House, tenant: Tenant) -> None:
+async def test_the_sessions_of_a_retired_station_are_listed_by_its_id_only_when_asked(
+    house: House, tenant: Tenant
+) -> None:
     identity, station_id = await a_station(house, tenant, "R")
     client = await tenant.client()
     with house.admin() as connection:
@@ -285,11 +312,14 @@ async def test_the_sessions_of_a_retired_station_are_read_by_its_id_as_before(ho
     before = (await client.get(f"{SESSIONS}/{first}")).json()
     await client.delete(f"/api/v1/stations/{identity}")
     assert (await client.get(f"{SESSIONS}/{first}")).json() == before
-    assert await walk(client, SESSIONS, station=identity) == [before]
+    assert await walk(client, SESSIONS, station=identity) == []
+    assert await walk(client, SESSIONS, station=identity, retired=True) == [before]
     _, again = await a_station(house, tenant, "R")
     with house.admin() as connection:
         second = say(connection, tenant, again, "1")
-    assert [each["id"] for each in await walk(client, SESSIONS, station=identity)] == [second, first]
+    assert [each["id"] for each in await walk(client, SESSIONS, station=identity)] == [second]
+    both = await walk(client, SESSIONS, station=identity, retired=True)
+    assert [each["id"] for each in both] == [second, first]
 
 
 async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(

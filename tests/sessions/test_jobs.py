@@ -146,6 +146,22 @@ async def test_two_sessions_at_one_evse_at_the_same_time_are_both_noted_even_if_
     assert shared == {ghost, told}
 
 
+async def test_two_sessions_that_both_still_run_at_one_evse_are_noted_once_both_were_heard_of_again(
+    bench: Bench,
+) -> None:
+    now = bench.clock.now()
+    first = bench.session(1, "first", started_at=now - timedelta(hours=1), last_at=now - timedelta(minutes=40))
+    second = bench.session(1, "second", started_at=now - timedelta(minutes=30), last_at=now - timedelta(minutes=30))
+    bench.session(1, "beside", started_at=now - timedelta(hours=1), last_at=now, evse=2)
+    bench.session(2, "elsewhere", started_at=now - timedelta(hours=1), last_at=now, station_id=2)
+    assert await bench.sessions.review_sharing() == 0
+    bench.rows("UPDATE sessions SET last_at = %s WHERE transaction_id IN ('first', 'second') RETURNING 1", now)
+    assert await bench.sessions.review_sharing() == 2
+    noted = bench.rows("SELECT session_id::text FROM sessions WHERE 'evse-shared' = ANY (notes) ORDER BY number")
+    assert noted == [(first,), (second,)]
+    assert await bench.sessions.review_sharing() == 0
+
+
 async def test_more_energy_than_the_station_can_deliver_is_noted(bench: Bench) -> None:
     bench.rows("INSERT INTO stations (tenant_id, identity, max_power_w) VALUES (1, 'CP1', 11000) RETURNING 1")
     began = bench.clock.now() - timedelta(hours=2)

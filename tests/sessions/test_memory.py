@@ -1,12 +1,15 @@
 """What a gateway remembers of sessions, and what asks for a review, when others have had a hand in them."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest_asyncio
+from msgspec.structs import replace
 
-from forecourt.ocpp.neutral import Step, TransactionReport
+from forecourt.ocpp.neutral import Step, Token, TransactionAnswer, TransactionReport
+from forecourt.platform.database import Pool
+from forecourt.sessions import store
 from forecourt.sessions.review import QUIET
 from forecourt.stations.gateway.station import Connector, Station
 from tests.conftest import Database
@@ -18,7 +21,7 @@ from tests.sessions.writers import TENANT, Bench, Writer
 async def bench(database: Database, nats_url: str) -> AsyncIterator[Bench]:
     bench = Bench(database, nats_url)
     async with bench.at_work():
-        bench.admin.execute("TRUNCATE sessions, outbox")
+        bench.admin.execute("TRUNCATE sessions, session_ends, outbox")
         yield bench
     bench.admin.close()
 
@@ -140,3 +143,43 @@ async def test_screens_hear_of_each_session_of_a_station_by_itself(bench: Bench)
     told = shown(writer, station)
     assert (told[f"power_w@{ids['tx']}"], told[f"state@{ids['tx']}"]) == (None, "Ended")
     assert (told[f"power_w@{ids['other']}"], told[f"state@{ids['other']}"]) == (3_000, "Charging")
+
+
+async def test_ends_that_contradict_each_other_are_kept_and_the_first_counts_whole(bench: Bench) -> None:
+    writer = bench.writers[0]
+    station = bench.station()
+    await writer.say(station, said(Step.STARTED, 0))
+    for seq, minutes, wh in ((1, 10, 5_000), (2, 12, 7_000), (1, 10, 5_000)):
+        report, at = said(Step.ENDED, seq, minutes)
+        await writer.say(station, (replace(report, meter_last_wh=wh, stop_reason=f"Reason{seq}"), at))
+    kept = bench.admin.execute("SELECT meter_wh, stop_reason FROM session_ends ORDER BY order_key").fetchall()
+    assert kept == [(5_000, "Reason1"), (7_000, "Reason2")]
+    assert bench.value("SELECT meter_stop_wh FROM sessions") == 5_000
+    assert bench.value("SELECT stop_reason FROM sessions") == "Reason1"
+    session_id = bench.value("SELECT session_id::text FROM sessions")
+    async with Pool(bench.url, "forecourt_app", size=1) as pool, pool.tenant(TENANT) as connection:
+        evidence = await store.find_evidence(connection, TENANT, session_id)
+    assert evidence is not None
+    assert evidence.contradicted
+
+
+async def test_a_token_is_judged_by_its_state_when_it_was_shown_and_not_when_that_was_told(bench: Bench) -> None:
+    writer = bench.writers[0]
+    bench.admin.execute("INSERT INTO organisations (name) VALUES ('A')")
+    expired = datetime.now(UTC) - timedelta(hours=1)
+    bench.admin.execute(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status, expires_at)"
+        " VALUES (%s, 'w', 'W', 'R', 'accepted', %s)",
+        (TENANT, expired),
+    )
+    decided = []
+    for offset in (-60, 60):
+        at = expired + timedelta(seconds=offset)
+        report, _ = said(Step.STARTED, 0)
+        station = bench.station()
+        answer = await writer.say(station, (replace(report, at=at, token=Token("W")), expired + timedelta(hours=1)))
+        assert isinstance(answer, TransactionAnswer)
+        assert answer.token is not None
+        stored = bench.value("SELECT token_status FROM sessions WHERE station_id = %s", station.station_id)
+        decided.append((answer.token.status.value, stored))
+    assert decided == [("Accepted", "Accepted"), ("Expired", "Expired")]

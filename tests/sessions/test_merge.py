@@ -14,19 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from forecourt.ocpp.neutral import TransactionAnswer, TransactionReport
+from forecourt.ocpp.neutral import Step, TransactionAnswer, TransactionReport
 from forecourt.platform.clock import plausible
-from forecourt.sessions.model import Session
+from forecourt.sessions.model import Session, order_key
 from forecourt.stations.gateway.station import Station
 from tests.conftest import Database
-from tests.sessions.histories import Said, arrivals, histories_2x, histories_16, starts_16
-from tests.sessions.writers import FACTS, Bench, Writer
+from tests.sessions.histories import GOOD, Said, accepted, arrivals, histories_2x, histories_16, starts_16
+from tests.sessions.writers import FACTS, TENANT, Bench, Writer
 
 
 @pytest.fixture(scope="module")
 def bench(database: Database, nats_url: str) -> Iterator[tuple[Bench, asyncio.Runner]]:
     with asyncio.Runner() as runner:
         bench = Bench(database, nats_url)
+        bench.admin.execute("INSERT INTO organisations (name) VALUES ('A')")
+        bench.admin.execute(
+            "INSERT INTO tokens (tenant_id, uid_key, uid, type, status) VALUES (%s, %s, %s, 'RFID', 'accepted')",
+            (TENANT, GOOD, GOOD),
+        )
         work = bench.at_work()
         runner.run(work.__aenter__())
         try:
@@ -52,7 +57,7 @@ def facts(session: Session) -> tuple[Any, ...]:
 def fold(station: Station, transaction_id: str, history: list[Said]) -> Session:
     session = Session(station_id=station.station_id, transaction_id=transaction_id)
     for report, arrived in history:
-        session = session.apply(report, arrived)
+        session = session.apply(report, arrived, accepted=accepted(report))
     return session
 
 
@@ -70,7 +75,7 @@ def test_the_sql_merge_of_2x_reports_is_the_join_of_the_model(
     for station, history in zip(stations, histories, strict=True):
         expected = fold(station, "tx", history)
         assert made.stored(station) == {"tx": facts(expected)}
-        check_extras(made, station, history)
+        check_extras(made, station, history, expected)
         if writers == 1:
             check_memory(made, station, "tx", expected)
 
@@ -95,7 +100,7 @@ def test_the_sql_merge_of_16_reports_is_the_join_of_the_model(
     runner.run(tell(made.writers[:writers], [(station, told)], chance))
     expected = fold(station, answer.transaction_id, [start, *history])
     assert made.stored(station) == {answer.transaction_id: facts(expected)}
-    check_extras(made, station, [start, *history, *again])
+    check_extras(made, station, [start, *history, *again], expected)
     if writers == 1:
         check_memory(made, station, answer.transaction_id, expected)
 
@@ -115,7 +120,21 @@ def test_a_batch_of_many_stations_is_stored_as_if_each_had_been_alone(
         assert made.stored(one) == made.stored(other)
 
 
-def check_extras(made: Bench, station: Station, history: list[Said]) -> None:
+def ends(history: list[Said]) -> set[tuple[Any, ...]]:
+    """The ends that were said, each once; its time counts where the station's clock is believed."""
+    return {
+        (
+            order_key(report),
+            report.at if plausible(report.at, arrived) else None,
+            report.meter_last_wh,
+            report.stop_reason,
+        )
+        for report, arrived in history
+        if report.step is Step.ENDED
+    }
+
+
+def check_extras(made: Bench, station: Station, history: list[Said], expected: Session) -> None:
     """What the model does not hold: seqNos, the token's decision, each set of meter values once, what must follow."""
     reports: list[TransactionReport] = [report for report, _ in history]
     seqs = made.value(
@@ -125,7 +144,12 @@ def check_extras(made: Bench, station: Station, history: list[Said]) -> None:
     )
     assert seqs == sorted({report.seq for report in reports if report.seq >= 0})
     status = made.value("SELECT token_status FROM sessions WHERE station_id = %s", station.station_id)
-    assert status == ("Invalid" if any(report.token is not None for report in reports) else None)
+    named = [report for report in reports if report.token is not None]
+    assert status == ("Accepted" if any(map(accepted, named)) else "Invalid" if named else None)
+    stop_wh = made.value("SELECT meter_stop_wh FROM sessions WHERE station_id = %s", station.station_id)
+    assert stop_wh == expected.meter_stop_wh
+    kept = made.value("SELECT count(*) FROM session_ends WHERE station_id = %s", station.station_id)
+    assert kept == len(ends(history))
     heard_at = made.value("SELECT heard_at FROM sessions WHERE station_id = %s", station.station_id)
     assert heard_at == max(arrived for _, arrived in history)
     sets = {

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from forecourt.ocpp.neutral import Step, Token, TransactionReport
 from forecourt.platform.clock import AHEAD, EARLIEST, plausible
 from forecourt.sessions.model import (
+    MAX_READINGS,
     Session,
     billing_time,
     order_key,
     start_fingerprint,
 )
-from tests.sessions.histories import NOON, Said, histories_2x, histories_16
+from tests.sessions.histories import NOON, Said, accepted, histories_2x, histories_16
 
 EMPTY = Session(station_id=1, transaction_id="tx")
 
@@ -27,6 +28,11 @@ def minutes(number: float) -> datetime:
 def said(step: Step, at: datetime, seq: int = -1, wh: int | None = None, **more: object) -> TransactionReport:
     report = TransactionReport(step=step, at=at, transaction_id="tx", seq=seq, meter_first_wh=wh, meter_last_wh=wh)
     return replace(report, **more)
+
+
+def only_ended(seq: int) -> TransactionReport:
+    """An end that says no register."""
+    return said(Step.ENDED, minutes(60), seq, stop_reason="Local")
 
 
 def told(*reports: TransactionReport, arrived: datetime = NOON + timedelta(hours=3)) -> Session:
@@ -81,7 +87,53 @@ def test_a_session_without_an_end_runs_and_its_energy_is_what_was_said_last() ->
 def test_registers_that_run_backwards_or_are_missing_give_no_energy() -> None:
     assert told(START, said(Step.ENDED, minutes(1), 1, 999)).energy_wh is None
     assert told(said(Step.STARTED, minutes(0), 0)).energy_wh is None
-    assert told(said(Step.STARTED, minutes(0), 0), said(Step.ENDED, minutes(1), 1, 50)).energy_wh == 0
+    assert told(said(Step.STARTED, minutes(0), 0), said(Step.ENDED, minutes(1), 1, 50)).energy_wh is None
+
+
+def test_a_register_that_was_never_said_is_never_taken_from_the_other_end() -> None:
+    only_start = told(said(Step.STARTED, minutes(0), 0, 5), said(Step.ENDED, minutes(9), 1))
+    assert (only_start.meter_start_wh, only_start.meter_stop_wh, only_start.energy_wh) == (5, None, None)
+    only_end = told(said(Step.ENDED, minutes(9), 1, 55))
+    assert (only_end.meter_start_wh, only_end.meter_stop_wh, only_end.energy_wh) == (None, 55, None)
+    measured = told(said(Step.STARTED, minutes(0), 0, 5), said(Step.UPDATED, minutes(3), 1, 8), only_ended(2))
+    assert (measured.meter_stop_wh, measured.energy_wh) == (8, 3)
+
+
+def test_the_register_at_the_start_is_the_starts_else_one_of_its_beginning_else_the_earliest_of_an_update() -> None:
+    update, earlier = said(Step.UPDATED, minutes(3), 3, 400), said(Step.UPDATED, minutes(2), 2, 300)
+    begun = said(Step.ENDED, minutes(9), 9, 900, meter_first_wh=100, begun=True)
+    assert told(update, earlier).meter_start_wh == 300
+    assert told(update, begun, earlier).meter_start_wh == 100
+    assert told(begun, START).meter_start_wh == 1_000
+
+
+def test_a_report_behind_an_end_without_a_register_never_changes_the_bill_whichever_came_first() -> None:
+    behind = [said(Step.UPDATED, minutes(61 + late), 3 + late, 99_999 + late) for late in range(MAX_READINGS - 1)]
+    for reports in ((START, MIDDLE, only_ended(2), *behind), (*behind, START, only_ended(2), MIDDLE)):
+        assert (told(*reports).meter_stop_wh, told(*reports).energy_wh) == (4_000, 3_000)
+
+
+def test_more_reports_behind_an_end_than_are_remembered_leave_the_energy_unknown_and_never_wrong() -> None:
+    behind = [said(Step.UPDATED, minutes(61 + late), 3 + late, 99_999) for late in range(MAX_READINGS)]
+    assert told(START, MIDDLE, *behind, only_ended(2)).energy_wh is None
+
+
+def test_of_two_ends_the_first_is_the_sessions_with_its_time_its_reason_and_its_register() -> None:
+    first = said(Step.ENDED, minutes(60), wh=5_000, stop_reason="Local")
+    later = said(Step.ENDED, minutes(70), wh=7_000, stop_reason="PowerLoss")
+    start = said(Step.STARTED, minutes(0), wh=1_000)
+    for session in (told(start, first, later), told(start, later, first)):
+        assert (session.ended_at, session.stop_reason, session.meter_stop_wh) == (minutes(60), "Local", 5_000)
+
+
+def test_the_token_of_a_session_is_the_first_that_was_accepted_else_the_first_that_was_said() -> None:
+    reports = [said(Step.UPDATED, minutes(n), n, token=Token(uid)) for n, uid in enumerate(("BAD", "GOOD", "GOOD2"))]
+    for order in ((0, 1, 2), (2, 1, 0)):
+        session = EMPTY
+        for number in order:
+            session = session.apply(reports[number], NOON, accepted=number > 0)
+        assert session.token_uid == "GOOD"
+    assert told(*reversed(reports)).token_uid == "BAD"
 
 
 def test_an_end_stands_above_every_update_and_an_update_above_every_start() -> None:
@@ -149,5 +201,5 @@ def test_order_and_repetition_never_matter(history: list[Said], chance: Random) 
 def fold(history: list[Said]) -> Session:
     session = EMPTY
     for report, arrived in history:
-        session = session.apply(report, arrived)
+        session = session.apply(report, arrived, accepted=accepted(report))
     return session

@@ -70,6 +70,7 @@ class Bench:
 
     def __init__(self, database: Database, nats_url: str) -> None:
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
+        self.url = database.url
         self._database = database
         self._nats_url = nats_url
         self._numbers = itertools.count(1)
@@ -106,7 +107,7 @@ class Bench:
             f"SELECT transaction_id, {', '.join(FACTS)} FROM sessions WHERE station_id = %s".encode(),
             (station.station_id,),
         ).fetchall()
-        return {row[0]: row[1:] for row in rows}
+        return {row[0]: tuple(tuple(fact) if isinstance(fact, list) else fact for fact in row[1:]) for row in rows}
 
     def value(self, query: str, *parameters: Any) -> Any:
         row = self.admin.execute(query.encode(), parameters).fetchone()

@@ -247,7 +247,8 @@ async def test_a_station_retired_by_the_api_is_gone_at_once_and_its_id_serves_th
         async with house.station("CP9", made["password"]):
             pass
     assert refused.value.response.status_code == 404
-    [session] = (await house.ask("GET", "/sessions?station=CP9"))["items"]
+    assert (await house.ask("GET", "/sessions?station=CP9"))["items"] == []
+    [session] = (await house.ask("GET", "/sessions?station=CP9&retired=true"))["items"]
     assert session["station"] == "CP9"
     again = await house.ask("POST", "/stations", {"id": "CP9"}, status=201)
     async with house.station("CP9", again["password"]) as station:

@@ -189,6 +189,9 @@ def compose(
     async def close_silent_sessions(timestamp: int) -> None:
         await sessions.close_silent()
 
+    async def review_sharing_sessions(timestamp: int) -> None:
+        await sessions.review_sharing()
+
     async def settle_remote_starts(timestamp: int) -> None:
         await remote_starts.settle_due()
 
@@ -232,6 +235,7 @@ def compose(
     app.periodic(cron="43 3 * * *")(task("care.tidy", tidy_incidents))
     run = task("stations.bulk_run", bulk.run, retry=RETRY)
     app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
+    app.periodic(cron="* * * * *")(task("sessions.review_sharing", review_sharing_sessions))
     app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
     app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
     app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))

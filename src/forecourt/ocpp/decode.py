@@ -63,7 +63,7 @@ class Codec:
 
     def check(self, payload: bytes) -> Any:
         """The message, forgiving nothing. Raises CallFault for the first thing that is wrong."""
-        notes = Notes()
+        notes = Notes(forgiving=False)
         try:
             request = self._read(payload, notes)
         except CallFault:

@@ -70,8 +70,15 @@ class Deviation(StrEnum):
     """A name twice in one object, of which only the last value is right; that one is taken."""
 
     SAMPLE_SKIPPED = "sample-skipped"
-    """A measured value that can't be understood, in a word that OCPP does not have or a number that is none or
-    beyond all measure; the other values of the message are served."""
+    """A measured value, or a set of them with its time, that can't be understood, as in a word that OCPP does not have
+    or with a number that is none, missing or beyond all measure; the rest of the message is served."""
+
+    UNKNOWN_WORD = "unknown-word"
+    """A word that OCPP does not have where nothing is decided by it: why a transaction stopped, an event was sent, a
+    value was taken or a station boots, the charging state, the kind of a token; kept as a text of 64 characters."""
+
+    TOKEN_SKIPPED = "token-skipped"
+    """A token that can't be understood, as one that is too long, where a transaction ends; the end is served."""
 
     VALUE_BEYOND_RANGE = "value-beyond-range"
     """A register below 0, a power beyond 32 bits or a state of charge outside 0 to 100 %, which mean that there is no
@@ -102,15 +109,22 @@ STRICT_CODES = {
     Deviation.NUL_CHARACTER: ErrorCode.PROPERTY,
     Deviation.REPEATED_FIELD: ErrorCode.FORMAT,
     Deviation.SAMPLE_SKIPPED: ErrorCode.PROPERTY,
+    Deviation.UNKNOWN_WORD: ErrorCode.PROPERTY,
+    Deviation.TOKEN_SKIPPED: ErrorCode.PROPERTY,
     Deviation.VALUE_BEYOND_RANGE: ErrorCode.PROPERTY,
     Deviation.UNIT_MISMATCH: ErrorCode.PROPERTY,
 }
 
 
 class Notes:
-    """The deviations met while one message is read, in the order in which they were met."""
+    """The deviations met while one message is read, in the order in which they were met.
 
-    def __init__(self) -> None:
+    `forgiving`: what can't be read may be left out where the rest is worth it. Else it is a fault as any other, so that
+    its error is the one that fits it.
+    """
+
+    def __init__(self, *, forgiving: bool = True) -> None:
+        self.forgiving = forgiving
         self.met: list[tuple[Deviation, str]] = []
 
     def add(self, deviation: Deviation, path: str) -> None:

@@ -202,7 +202,7 @@ def _make_rule(key: Key) -> Rule:
         kind,
         Phase.NONE if phase is UNSET else _PHASES[phase],
         Location.OUTLET if location is UNSET else _LOCATIONS[location],
-        Context.PERIODIC if context is UNSET else _CONTEXTS[context],
+        Context.PERIODIC if context is UNSET else _CONTEXTS.get(context, Context.OTHER),
     )
     return code, units[spelled] + multiplier, special
 
@@ -275,6 +275,13 @@ def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
     first, last = _ends(registers, 0, VALUE_LIMIT, notes) if registers else (None, None)
     power = _ends(powers, -POWER_LIMIT_W, POWER_LIMIT_W, notes)[1] if powers else None
     return first, last, power, soc
+
+
+def begun(samples: Iterable[Sample]) -> int | None:
+    """The register whose context says that the transaction began with it; what nothing real can measure is passed
+    over, for `readings` has noted it."""
+    begins = [sample for sample in samples if sample.code >> 24 == Context.BEGIN]
+    return readings(begins, Notes())[0] if begins else None
 
 
 def _ends(samples: list[Sample], low: int, high: int, notes: Notes) -> tuple[int | None, int | None]:

@@ -208,8 +208,10 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
 
     `transaction_id` is None only for 1.6 StartTransaction, whose answer gives it. `seq` is 2.x's seqNo, -1 in 1.6.
     `meter_first_wh` and `meter_last_wh` are the earliest and latest import register readings in this report
-    (equal where it holds one; a total, or the sum of phases where no total is sent). `power_w` and `soc_pct` are
-    of the latest sample. `charging_state` is 2.x's. `evse`/`connector` are None where the report does not say.
+    (equal where it holds one; a total, or the sum of phases where no total is sent). `begun`: `meter_first_wh` is one
+    whose context says Transaction.Begin, the earliest of those; else, where a transaction ends, it is None.
+    `power_w` and `soc_pct` are of the latest sample. `charging_state` is 2.x's. `evse`/`connector` are None where the
+    report does not say.
     `stop_reason` is the reason in 2.x's spelling, "Local" where 1.6 leaves it out.
     """
 
@@ -222,6 +224,7 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     token: Token | None = None
     meter_first_wh: int | None = None
     meter_last_wh: int | None = None
+    begun: bool = False
     power_w: int | None = None
     soc_pct: int | None = None
     samples: tuple[Sample, ...] = ()

@@ -41,8 +41,21 @@ IDENTIFIERS = frozenset({"idTag", "parentIdTag", "idToken", "transactionId", "ad
 
 METERS = frozenset({"meterStart", "meterStop"})
 
-#: In these a sample with an unknown word is left out, not the whole message: what it says must not be lost.
+#: A sample that can't be understood is left out, not the whole message: what else it says must not be lost.
 SAMPLES = frozenset({"SampledValue", "StopTransactionSampledValue", "SampledValueType"})
+#: So is a set of them whose time can't be understood.
+SETS_OF_SAMPLES = frozenset({"MeterValue", "TransactionData", "MeterValueType"})
+
+#: Enumerations by whose words nothing is decided: one that is unknown is kept as a text.
+UNDECIDING = frozenset(
+    {
+        "Reason", "ReasonEnumType", "TriggerReasonEnumType", "ChargingStateEnumType", "IdTokenEnumType", "Context",
+        "ReadingContextEnumType", "BootReasonEnumType",
+    }
+)  # fmt: skip
+
+#: Where a transaction may end, the field that names a token: the end counts, whatever the token is.
+TOKENS_AT_THE_END = {"StopTransactionRequest": "idTag", "TransactionEventRequest": "idToken"}
 
 #: How much of a name that a station invented is repeated to it.
 NAME_LIMIT = 64
@@ -58,14 +71,13 @@ _read_rfc3339 = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)]).decode
 
 
 class Unusable(Exception):
-    """What is wrong, where, and what was expected there. `unknown_word` where an enumeration lacks the value."""
+    """What is wrong, where, and what was expected there."""
 
-    def __init__(self, code: ErrorCode, path: str, problem: str, *, unknown_word: bool = False) -> None:
+    def __init__(self, code: ErrorCode, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.code = code
         self.path = path
         self.problem = problem
-        self.unknown_word = unknown_word
 
 
 @cache
@@ -119,6 +131,8 @@ def _struct_reader(info: shape.StructType) -> Reader:
     }
     required = [field.encode_name for field in info.fields if field.required]
     cls, closed = info.cls, info.forbid_unknown_fields
+    token = TOKENS_AT_THE_END.get(cls.__name__)
+    read_last_token = None if token is None else _unless(fields[token][1], Deviation.TOKEN_SKIPPED)
 
     def read(value: Any, path: str, notes: Notes) -> Any:
         if not isinstance(value, dict):
@@ -137,6 +151,8 @@ def _struct_reader(info: shape.StructType) -> Reader:
             if item is None and not takes_null:
                 notes.add(Deviation.NULL_FOR_ABSENT, f"{path}.{key}")
                 continue
+            if key == token and read_last_token is not None and _ends_transaction(value):
+                read_field = read_last_token
             found[name] = read_field(item, f"{path}.{key}", notes)
         return cls(**{name: item for name, item in found.items() if item is not UNSET})
 
@@ -148,20 +164,14 @@ def _list_reader(kind: shape.VarTupleType, name: str, required: bool) -> Reader:
     read_item = _reader(item_kind, name, required=True)
     low, high = kind.min_length or 0, kind.max_length
     samples = isinstance(item_kind, shape.StructType) and item_kind.cls.__name__ in SAMPLES
-
-    def read_sample(item: Any, path: str, notes: Notes) -> Any:
-        try:
-            return read_item(item, path, notes)
-        except Unusable as fault:
-            if not fault.unknown_word:
-                raise
-            notes.add(Deviation.SAMPLE_SKIPPED, fault.path)
-            return UNSET
-
-    read_one = read_sample if samples else read_item
+    skips = samples or (isinstance(item_kind, shape.StructType) and item_kind.cls.__name__ in SETS_OF_SAMPLES)
+    read_one = _unless(read_item, Deviation.SAMPLE_SKIPPED) if skips else read_item
 
     def read(value: Any, path: str, notes: Notes) -> Any:
         if not isinstance(value, list):
+            if skips and not required and notes.forgiving:
+                notes.add(Deviation.SAMPLE_SKIPPED, path)
+                return UNSET
             raise _wrong_type(path, "an array", value)
         if not value and low and (samples or not required):
             notes.add(Deviation.EMPTY_LIST, path)
@@ -176,11 +186,33 @@ def _list_reader(kind: shape.VarTupleType, name: str, required: bool) -> Reader:
     return read
 
 
+def _unless(read_whole: Reader, skipped: Deviation) -> Reader:
+    """A reader of something that counts as absent, and is noted, where it can't be understood."""
+
+    def read(value: Any, path: str, notes: Notes) -> Any:
+        try:
+            return read_whole(value, path, notes)
+        except Unusable as fault:
+            if not notes.forgiving:
+                raise
+            notes.add(skipped, fault.path)
+            return UNSET
+
+    return read
+
+
+def _ends_transaction(message: dict[str, Any]) -> bool:
+    """Whether this StopTransaction or TransactionEvent says an end."""
+    event = message.get("eventType", "Ended")
+    return isinstance(event, str) and event.casefold() == "ended"
+
+
 def _enum_reader(cls: type[Enum]) -> Reader:
     exact = {member.value: member for member in cls}
     folds = [word.casefold() for word in exact]
     folded = {fold: member for fold, member in zip(folds, cls, strict=True) if folds.count(fold) == 1}
     words = ", ".join(exact)
+    undeciding = cls.__name__ in UNDECIDING
 
     def read(value: Any, path: str, notes: Notes) -> Any:
         if not isinstance(value, str):
@@ -194,7 +226,10 @@ def _enum_reader(cls: type[Enum]) -> Reader:
             notes.add(Deviation.LETTER_CASE, path)
             return member
         problem = f"{_shown(value)!r} is none of {words}"
-        raise Unusable(ErrorCode.PROPERTY, path, problem, unknown_word=True)
+        if undeciding and notes.forgiving:
+            notes.add(Deviation.UNKNOWN_WORD, path)
+            return plain[:NAME_LIMIT]
+        raise Unusable(ErrorCode.PROPERTY, path, problem)
 
     return read
 

@@ -39,7 +39,7 @@ Order = Literal["newest", "oldest"]
 CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
 ORPHAN_CURSORS = Cursors("orphan reports")
 REMOTE_START_CURSORS = Cursors("remote starts")
-SAMPLE_CURSORS = Cursors("samples", length=2)
+SAMPLE_CURSORS = Cursors("samples", length=3)
 Status = Literal["active", "completed"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,7 +123,11 @@ class Sample(Struct, frozen=True, kw_only=True):
     phase: Annotated[str | None, Meta(description="Null: of the whole.", examples=["L1", "L1-N"])]
     location: Annotated[str, Meta(examples=["Outlet"])]
     context: Annotated[str, Meta(examples=["Sample.Periodic"])]
-    value: int | float
+    value: Annotated[int | float | None, Meta(description="Null where the signed record alone tells it.")]
+    signed: Annotated[
+        str | None,
+        Meta(description="The signed record: OCPP 1.6 the text as sent, 2.x the SignedMeterValueType as JSON."),
+    ]
     unit: Annotated[str, Meta(examples=["Wh"])]
 
 
@@ -161,6 +165,13 @@ async def list_sessions(
         str | None,
         QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
     ] = None,
+    retired: Annotated[
+        bool,
+        QueryParameter(
+            description="With `station`: those too of retired stations that had this id. A station that was given it"
+            " since has none of them."
+        ),
+    ] = False,
     status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
     site: Annotated[
         str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
@@ -182,6 +193,7 @@ async def list_sessions(
     place = CURSORS[sort].decode(cursor)
     wanted = SessionFilter(
         station=station,
+        retired=retired,
         site=site,
         token_key=None if token is None else uid_key(token),
         active=None if status is None else status == "active",
@@ -223,9 +235,9 @@ async def list_samples(
     cursor: NextCursor = None,
 ) -> Page[Sample]:
     place = SAMPLE_CURSORS.decode(cursor)
-    if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not 0 <= place[1] < 2**31):
+    if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not all(0 <= part < 2**31 for part in place[1:])):
         raise CursorRefused
-    after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1])
+    after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1], place[2])
     async with db.tenant(actor.tenant_id) as conn:
         session = await store.find_session(conn, actor.tenant_id, session_id)
         if session is None:
@@ -233,7 +245,9 @@ async def list_samples(
         rows = await store.list_samples(
             conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
         )
-    return SAMPLE_CURSORS.page(rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code), _sample)
+    return SAMPLE_CURSORS.page(
+        rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code, row.copy), _sample
+    )
 
 
 @get(
@@ -434,7 +448,8 @@ def _sample(row: SampleRow) -> Sample:
         phase=PHASES[row.phase],
         location=LOCATIONS[row.location],
         context=CONTEXTS[row.context],
-        value=in_unit(row.value, meaning.divisor),
+        value=None if row.value is None else in_unit(row.value, meaning.divisor),
+        signed=row.signed,
         unit=meaning.unit,
     )
 

@@ -29,12 +29,31 @@ class SessionJobs:
         async with self._tenants.tenant(tenant_id) as connection:
             sharing = await store.list_sharing(connection, tenant_id, subject)
         for session_id in (subject, *sharing):
+            await self._review(tenant_id, session_id)
+
+    async def _review(self, tenant_id: int, session_id: str) -> None:
+        async with self._tenants.tenant(tenant_id) as connection:
+            await store.hold(connection, session_id)
+            evidence = await store.find_evidence(connection, tenant_id, session_id)
+            if evidence is not None:
+                await store.note(connection, tenant_id, session_id, review(evidence))
+                await store.say_reviewed(connection, tenant_id, session_id)
+
+    async def review_sharing(self) -> int:
+        """Note that two sessions share an EVSE while both still run, once each; how many were noted.
+
+        When the second started, the first may have been silent; what is said while they run has no review of its own.
+        """
+        async with self._worker.anyone() as connection:
+            tenants = await store.list_tenants_with_sharing(connection)
+        noted = 0
+        for tenant_id in tenants:
             async with self._tenants.tenant(tenant_id) as connection:
-                await store.hold(connection, session_id)
-                evidence = await store.find_evidence(connection, tenant_id, session_id)
-                if evidence is not None:
-                    await store.note(connection, tenant_id, session_id, review(evidence))
-                    await store.say_reviewed(connection, tenant_id, session_id)
+                sharing = await store.list_newly_sharing(connection, tenant_id)
+            for session_id in sharing:
+                await self._review(tenant_id, session_id)
+            noted += len(sharing)
+        return noted
 
     async def tell_updates(self, tenants: Sequence[int], since: datetime) -> int:
         """Let others hear of the running sessions of these tenants that were heard since then; how many."""

@@ -7,21 +7,37 @@ answer looks for it.
 
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
-from forecourt.sessions.model import Session
+from forecourt.sessions.model import MAX_READINGS, NOT_ACCEPTED, UNKNOWN_LEAST, Session
+
+#: Ends of one transaction that are kept; a station that contradicts itself more often says nothing new.
+MAX_ENDS = 16
 
 #: (key column, value columns, winner). Row comparison of (key, first value) decides, as in the model.
 _FACTS = (
     ("start_key", ("started_at",), "<"),
     ("last_key", ("last_at",), ">"),
-    ("end_key", ("ended_at", "stop_reason"), "<"),
     ("place_key", ("evse", "connector"), "<"),
     ("token_key", ("token_uid", "token_type", "token_status"), "<"),
     ("meter_start_key", ("meter_start_wh",), "<"),
-    ("meter_stop_key", ("meter_stop_wh",), ">"),
     ("power_key", ("power_w",), ">"),
     ("soc_key", ("soc_pct",), ">"),
     ("state_key", ("charging_state",), ">"),
 )
+
+
+_LEAST = str(UNKNOWN_LEAST)
+
+#: The end that comes first stays whole; see `model.Session`.
+_END_WON = f"""(excluded.end_key, excluded.ended_at, coalesce(excluded.end_meter_wh, {_LEAST}),
+    coalesce(excluded.stop_reason, '')) < (s.end_key, s.ended_at, coalesce(s.end_meter_wh, {_LEAST}),
+    coalesce(s.stop_reason, ''))"""
+
+#: Mostly the latest register is said last and before any end, which needs no sorting.
+_READINGS = f"""CASE
+    WHEN excluded.readings = '{{}}' AND excluded.end_key >= s.end_key THEN s.readings
+    WHEN s.end_key = {_LEAST} AND excluded.end_key = {_LEAST} AND excluded.readings[1] > coalesce(s.readings[1], -1)
+        THEN (excluded.readings || s.readings)[:{2 * MAX_READINGS}]
+    ELSE sessions_readings(s.readings || excluded.readings, least(s.end_key, excluded.end_key)) END"""
 
 
 def _join() -> str:
@@ -33,7 +49,12 @@ def _join() -> str:
         tie = f"excluded.{key} = s.{key} AND excluded.{first} {winner} s.{first}"
         won = f"excluded.{key} {winner} s.{key} OR ({tie})"
         sets += [f"{column} = CASE WHEN {won} THEN excluded.{column} ELSE s.{column} END" for column in (key, *values)]
+    ended = ("end_key", "ended_at", "stop_reason", "end_meter_wh")
+    sets += [f"{column} = CASE WHEN {_END_WON} THEN excluded.{column} ELSE s.{column} END" for column in ended]
     sets += [
+        "(readings, meter_stop_wh) = (SELECT r.readings, coalesce("
+        f"CASE WHEN {_END_WON} THEN excluded.end_meter_wh ELSE s.end_meter_wh END, r.readings[2])"
+        f" FROM (SELECT {_READINGS} AS readings OFFSET 0) r)",
         "remote_start_id = coalesce(s.remote_start_id, excluded.remote_start_id)",
         "seqs = s.seqs + excluded.seqs",
         "arrival_clock = s.arrival_clock OR excluded.arrival_clock",
@@ -45,13 +66,33 @@ def _join() -> str:
     return ", ".join(sets)
 
 
-_LEAST = "9223372036854775807"
-
 #: Whether it is over, by its end or by evidence, then all that `model.Session` holds behind its station and
 #: transaction, in the order of its fields.
 _FACTS_KNOWN = "s.over_at IS NOT NULL, " + ", ".join(
     "s.session_id::text" if field == "session_id" else f"s.{field}" for field in Session.__struct_fields__[2:]
 )
+
+
+def _decision(at: str) -> str:
+    """What is decided of a token, of `d` in `token_decisions`, that was presented at a time of the past: one that has
+    expired since then was good. NULL for one that nobody registered."""
+    return (
+        f"CASE WHEN d.status = 'Expired' AND d.expires_at > {at} AND d.expires_at <= now() THEN 'Accepted'"
+        " ELSE d.status END"
+    )
+
+
+#: `t.status` of the token that row n names and `t.key`, where it stands: NULL and last where it names none. OFFSET 0
+#: has it looked up once a row, and only for one that names a token.
+_TOKEN = f"""CROSS JOIN LATERAL (
+            SELECT status, CASE WHEN n.token_uid IS NULL THEN {_LEAST} WHEN status = 'Accepted' THEN n.order_key
+                ELSE n.order_key + {NOT_ACCEPTED} END AS key
+            FROM (SELECT CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
+                coalesce((SELECT {_decision("n.at")} FROM token_decisions d
+                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")),
+                         (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id), 'Invalid')
+            END AS status OFFSET 0) decided
+        ) t"""
 
 STARTS = Lane(
     name="starts",
@@ -74,13 +115,11 @@ STARTS = Lane(
         f"""
         INSERT INTO sessions (tenant_id, station_id, transaction_id, start_fingerprint, generation, start_key,
             started_at, last_key, last_at, heard_at, place_key, evse, connector, token_key, token_uid, token_type,
-            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, arrival_clock,
-            start_arrived_at)
+            token_status, meter_start_key, meter_start_wh, arrival_clock, start_arrived_at)
         SELECT n.tenant_id, n.station_id, nextval('transaction_ids')::text, n.fingerprint, g.generation, n.order_key,
-            n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, n.order_key, n.token_uid, n.token_type,
-            CASE WHEN n.token_uid IS NOT NULL THEN coalesce(d.status, u.status, 'Invalid') END,
-            CASE WHEN n.meter_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_wh,
-            CASE WHEN n.meter_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_wh, n.reset_clock, n.arrived_at
+            n.at, n.order_key, n.at, n.arrived_at, n.order_key, n.evse, 1, t.key, n.token_uid, n.token_type,
+            t.status, CASE WHEN n.meter_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_wh, n.reset_clock,
+            n.arrived_at
         FROM (
             SELECT *, row_number() OVER (PARTITION BY station_id, fingerprint ORDER BY number) AS copy FROM stage_starts
         ) n
@@ -89,8 +128,7 @@ STARTS = Lane(
             WHERE n.reset_clock AND s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
               AND s.ended_at IS NOT NULL
         ) g
-        LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")
-        LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id
+        {_TOKEN}
         WHERE n.copy = 1 AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
             AND s.generation = g.generation)
@@ -143,6 +181,7 @@ REPORTS = Lane(
         "token_uid text",
         "token_type text",
         "meter_first_wh bigint",
+        "meter_first_key bigint",
         "meter_last_wh bigint",
         "power_w int",
         "soc_pct int",
@@ -154,27 +193,25 @@ REPORTS = Lane(
         # A 2.x station names its transactions itself; of 1.6 ones we know all that exist, the rest are orphans.
         f"""
         INSERT INTO sessions AS s (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,
-            heard_at, end_key, ended_at, stop_reason, place_key, evse, connector, token_key, token_uid, token_type,
-            token_status, meter_start_key, meter_start_wh, meter_stop_key, meter_stop_wh, power_key, power_w, soc_key,
-            soc_pct, state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
+            heard_at, end_key, ended_at, stop_reason, end_meter_wh, readings, meter_stop_wh, place_key, evse,
+            connector, token_key, token_uid, token_type, token_status, meter_start_key, meter_start_wh, power_key,
+            power_w, soc_key, soc_pct, state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
         SELECT n.tenant_id, n.station_id, n.transaction_id, n.order_key, n.at, n.order_key, n.at, n.arrived_at,
             CASE WHEN n.step = 2 THEN n.order_key ELSE {_LEAST} END, CASE WHEN n.step = 2 THEN n.at END, n.stop_reason,
+            CASE WHEN n.step = 2 THEN n.meter_last_wh END,
+            CASE WHEN n.step = 1 AND n.meter_last_wh IS NOT NULL THEN ARRAY[n.order_key, n.meter_last_wh]
+                ELSE '{{}}' END,
+            CASE WHEN n.step <> 0 THEN n.meter_last_wh END,
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
-            CASE WHEN n.token_uid IS NULL THEN {_LEAST} ELSE n.order_key END, n.token_uid, n.token_type,
-            CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
-                coalesce((SELECT d.status FROM token_decisions d
-                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")),
-                         (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id), 'Invalid')
-            END,
-            CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.meter_first_wh,
-            CASE WHEN n.meter_last_wh IS NULL THEN -1 ELSE n.order_key END, n.meter_last_wh,
+            t.key, n.token_uid, n.token_type, t.status,
+            CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.meter_first_key END, n.meter_first_wh,
             CASE WHEN n.power_w IS NULL THEN -1 ELSE n.order_key END, n.power_w,
             CASE WHEN n.soc_pct IS NULL THEN -1 ELSE n.order_key END, n.soc_pct,
             CASE WHEN n.charging_state IS NULL THEN -1 ELSE n.order_key END, n.charging_state,
             n.remote_start_id,
             CASE WHEN n.seq < 0 THEN '{{}}'::int8multirange ELSE int8multirange(int8range(n.seq, n.seq, '[]')) END,
             n.arrival_clock, n.offline
-        FROM stage_reports n
+        FROM stage_reports n {_TOKEN}
         WHERE n.seq >= 0 OR EXISTS (
             SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)
         ORDER BY n.station_id, n.transaction_id
@@ -188,6 +225,17 @@ REPORTS = Lane(
         FROM stage_reports n
         WHERE n.step = 2 AND n.seq < 0 AND NOT EXISTS (
             SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)
+        ORDER BY n.station_id, n.transaction_id, n.order_key
+        ON CONFLICT DO NOTHING
+        """,
+        f"""
+        INSERT INTO session_ends (station_id, transaction_id, order_key, tenant_id, at, meter_wh, stop_reason)
+        SELECT n.station_id, n.transaction_id, n.order_key, n.tenant_id, CASE WHEN NOT n.arrival_clock THEN n.at END,
+            n.meter_last_wh, n.stop_reason
+        FROM stage_reports n JOIN sessions k USING (station_id, transaction_id)
+        WHERE n.step = 2 AND {MAX_ENDS} > (
+            SELECT count(*) FROM session_ends e
+            WHERE e.station_id = n.station_id AND e.transaction_id = n.transaction_id)
         ORDER BY n.station_id, n.transaction_id, n.order_key
         ON CONFLICT DO NOTHING
         """,
@@ -240,10 +288,10 @@ RECALL = Lane(
 
 AUTHORIZATIONS = Lane(
     name="authorizations",
-    columns=("number bigint", "tenant_id int", "uid_key text"),
+    columns=("number bigint", "tenant_id int", "uid_key text", "at timestamptz"),
     # Where an outside service decides and its decision is not known, how it is asked comes with the fallback.
-    answer="""
-        SELECT n.number, coalesce(d.status, u.status), d.group_uid, d.expires_at, (
+    answer=f"""
+        SELECT n.number, coalesce({_decision("n.at")}, u.status), d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
             WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
                 SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key))

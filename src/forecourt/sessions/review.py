@@ -26,6 +26,8 @@ class Finding(StrEnum):
     """Closed from evidence: its end was never said. It is not billed beyond what was measured."""
     METER_MISSING = "meter-missing"
     """No energy can be told: a register reading at the start or the end is missing."""
+    METER_START_LATE = "meter-start-late"
+    """No start said a register: the earliest one that was read while it ran stands for it."""
     METER_BACKWARDS = "meter-backwards"
     """The register at the end is below the one at the start."""
     SAMPLE_ABOVE_END = "sample-above-end"
@@ -39,12 +41,20 @@ class Finding(StrEnum):
     EVSE_SHARED = "evse-shared"
     """Another session was at its EVSE at the same time. An EVSE serves one car: one of them is a ghost."""
 
+    STOP_CONTRADICTED = "stop-contradicted"
+    """Its end was said more than once, with different times or registers. The first counts as a whole."""
+    END_BEFORE_START = "end-before-start"
+    """By its station's clock it ended before it began."""
+    NO_CONNECTOR = "no-connector"
+    """1.6: it was started at connector 0, which is the station itself and charges nothing."""
+
 
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that a review looks at. `gaps` counts missing seqNos between the first and the last; `first_seq` is None in
     1.6; `highest_sample_wh` is the highest import register sample at the outlet; `last_at` is its end or the last that
     is known of it; `max_power_w` is what its station can deliver, where that was told; `shared`: another session of its
-    EVSE overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it."""
+    EVSE overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it;
+    `start_late`: its register at the start is that of an update; `contradicted`: ends that differ were said."""
 
     over: bool
     ended: bool
@@ -59,6 +69,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     last_at: datetime
     max_power_w: int | None
     shared: bool
+    evse: int | None
+    start_late: bool
+    contradicted: bool
 
 
 def review(evidence: Evidence) -> list[Finding]:
@@ -69,12 +82,16 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.START_MISSING: evidence.over and evidence.first_seq is not None and evidence.first_seq > 0,
         Finding.END_MISSING: evidence.over and not evidence.ended,
         Finding.METER_MISSING: evidence.over and (start is None or stop is None),
+        Finding.METER_START_LATE: evidence.start_late,
         Finding.METER_BACKWARDS: start is not None and stop is not None and stop < start,
         Finding.SAMPLE_ABOVE_END: evidence.ended and highest is not None and stop is not None and highest > stop,
         Finding.TOKEN_NOT_ACCEPTED: evidence.token_status not in (None, "Accepted"),
         Finding.ARRIVAL_CLOCK: evidence.arrival_clock,
         Finding.ENERGY_IMPLAUSIBLE: start is not None and stop is not None and _implausible(evidence, stop - start),
         Finding.EVSE_SHARED: evidence.shared,
+        Finding.STOP_CONTRADICTED: evidence.contradicted,
+        Finding.END_BEFORE_START: evidence.ended and evidence.last_at < evidence.started_at,
+        Finding.NO_CONNECTOR: evidence.evse == 0,
     }
     return [finding for finding, holds in found.items() if holds]
 

@@ -20,7 +20,6 @@ from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
-from forecourt.platform.clock import plausible
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
 from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
@@ -31,6 +30,8 @@ from forecourt.sessions.model import (
     session_keys,
     shown_state,
     start_fingerprint,
+    start_register,
+    start_register_key,
 )
 from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.review import FREE, QUIET
@@ -71,7 +72,7 @@ class Sessions:
     def authorize(self, inbound: Inbound, report: neutral.Authorize) -> Decide:
         """Say whether a token may charge (1.6 4.2, 2.0.1 C01). The answer may wait for an outside service."""
         token = report.token
-        self._ask(inbound, token)
+        self._ask(inbound, token, inbound.arrived)
 
         def decide() -> neutral.Answer | Later:
             fallback = _decided(inbound.write, token)
@@ -91,12 +92,12 @@ class Sessions:
 
     def record(self, inbound: Inbound, report: TransactionReport) -> Decide:
         """Store what was said of a transaction. Idempotent: said twice, or in any order, it is one session."""
-        if report.token is not None:
-            self._ask(inbound, report.token)
-        if report.transaction_id is None:
-            return self._start(inbound, report)
-        order = order_key(report)
         at, distrusted = billing_time(report.at, inbound.arrived)
+        if report.token is not None:
+            self._ask(inbound, report.token, at)
+        if report.transaction_id is None:
+            return self._start(inbound, report, at, distrusted)
+        order = order_key(report)
         _add_report(inbound, report, order, at, distrusted)
         _add_samples(inbound, report.transaction_id, report.evse, report.samples)
         key = (inbound.station.station_id, report.transaction_id)
@@ -107,11 +108,12 @@ class Sessions:
             self._refine(inbound, report, known)
 
         def decide() -> neutral.Answer:
+            token = None if report.token is None else _decided(inbound.write, report.token)
             if known is not None:
-                self._remember(inbound, known.join(report, order, at, distrusted))
+                accepted = token is not None and token.status is AuthorizationStatus.ACCEPTED
+                self._remember(inbound, known.join(report, order, at, distrusted, accepted=accepted))
             elif (row := inbound.write.answers.get(RECALL.name)) is not None:
                 self._take_up(inbound, report.transaction_id or "", row)
-            token = None if report.token is None else _decided(inbound.write, report.token)
             return neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token)
 
         return decide
@@ -129,10 +131,9 @@ class Sessions:
 
     # -- 1.6 StartTransaction
 
-    def _start(self, inbound: Inbound, report: TransactionReport) -> Decide:
+    def _start(self, inbound: Inbound, report: TransactionReport, at: datetime, distrusted: bool) -> Decide:
         """Give the transaction its id, or the one it was given when it was said before."""
         station, write = inbound.station, inbound.write
-        at, _ = billing_time(report.at, inbound.arrived)
         token = report.token
         write.add(
             STARTS.name,
@@ -141,7 +142,7 @@ class Sessions:
                 packrow.int4(station.tenant_id),
                 packrow.int8(station.station_id),
                 packrow.text(start_fingerprint(report)),
-                packrow.boolean(not plausible(report.at, inbound.arrived)),
+                packrow.boolean(distrusted),
                 packrow.int8(order_key(report)),
                 packrow.timestamp(at),
                 packrow.int4(report.evse),
@@ -162,7 +163,8 @@ class Sessions:
 
     # -- memory and screens
 
-    def _ask(self, inbound: Inbound, token: neutral.Token) -> None:
+    def _ask(self, inbound: Inbound, token: neutral.Token, at: datetime) -> None:
+        """Ask what is to be said of a token that was presented at this time."""
         write = inbound.write
         write.add(
             AUTHORIZATIONS.name,
@@ -170,6 +172,7 @@ class Sessions:
                 packrow.int8(write.number),
                 packrow.int4(inbound.station.tenant_id),
                 packrow.text(uid_key(token.uid)),
+                packrow.timestamp(at),
             ),
         )
 
@@ -265,6 +268,7 @@ def _live_keys(identity: str) -> tuple[str, str, str, str]:
 def _session(station_id: int, transaction_id: str, facts: Iterable[Any]) -> Session:
     """A session from what a lane answered."""
     known = dict(zip(Session.__struct_fields__[2:], facts, strict=True))
+    known["readings"] = tuple(known["readings"])
     return Session(station_id=station_id, transaction_id=transaction_id, **known)
 
 
@@ -290,6 +294,8 @@ _REPORT_COLUMNS: Final = len(REPORTS.columns)
 _place_in_order = packrow.fields("hqqtt??")
 #: What most reports leave out, by neighbours.
 _NO_TOKEN: Final = packrow.NULL_TEXT * 2
+_NO_FIRST: Final = packrow.int8(None) * 2
+_first = packrow.fields("qq")
 _NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
 
 
@@ -305,7 +311,7 @@ def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: dat
         packrow.int4(report.evse),
         packrow.int4(report.connector),
         _NO_TOKEN if token is None else packrow.text(token.uid) + packrow.text(token.type),
-        packrow.int8(report.meter_first_wh),
+        _NO_FIRST if (first := start_register(report)) is None else _first(first, start_register_key(report)),
         packrow.int8(report.meter_last_wh),
         packrow.int4(report.power_w),
         packrow.int4(report.soc_pct),

@@ -88,42 +88,47 @@ def start(request: m.StartTransactionRequest, notes: Notes) -> Report:
 
 
 def stop(request: m.StopTransactionRequest, notes: Notes) -> Report:
-    """meterStop is the register's last word; the samples of transactionData may know the first."""
+    """meterStop is the register's last word; a sample of transactionData may know the first, if it says so."""
     data, tag, reason = request.transaction_data, request.id_tag, request.reason
     samples = () if data is UNSET else _samples(data, notes)
-    first, last, power_w, soc_pct = measure.readings(samples, notes)
+    _, last, power_w, soc_pct = measure.readings(samples, notes)
+    first = measure.begun(samples)
     register = measure.register(request.meter_stop, notes, "$.meterStop")
     return TransactionReport(
         step=Step.ENDED,
         at=measure.utc(request.timestamp),
         transaction_id=str(request.transaction_id),
         token=None if tag is UNSET else Token(tag),
-        meter_first_wh=register if first is None else first,
+        meter_first_wh=first,
         meter_last_wh=last if register is None else register,
+        begun=first is not None,
         power_w=power_w,
         soc_pct=soc_pct,
         samples=samples,
-        stop_reason="Local" if reason is UNSET else reason.value,
+        stop_reason="Local" if reason is UNSET else str(reason),
     )
 
 
 def meter_values(request: m.MeterValuesRequest, notes: Notes) -> Report:
-    """A report of its transaction where it names one, else of the connector."""
+    """A report of its transaction where it names one, else of the connector; nothing more can be said where no value
+    was understood, for the values have the time."""
     values = request.meter_value
     samples = _samples(values, notes)
     transaction: int | UnsetType = request.transaction_id
     connector = request.connector_id
-    if transaction is UNSET or transaction <= 0:
+    if transaction is UNSET or transaction <= 0 or not values:
         return MeterReport(evse=connector, samples=samples)
     first, last, power_w, soc_pct = measure.readings(samples, notes)
+    begun = measure.begun(samples)
     return TransactionReport(
         step=_UPDATED,
         at=_latest(values),
         transaction_id=str(transaction),
         evse=connector,
         connector=1 if connector else 0,
-        meter_first_wh=first,
+        meter_first_wh=first if begun is None else begun,
         meter_last_wh=last,
+        begun=begun is not None,
         power_w=power_w,
         soc_pct=soc_pct,
         samples=samples,

@@ -38,7 +38,7 @@ def boot(request: v201.BootNotificationRequest | v21.BootNotificationRequest, no
         model=station.model,
         serial=station.serial_number or None,
         firmware=station.firmware_version or None,
-        reason=request.reason.value,
+        reason=str(request.reason),
         iccid=None if modem is UNSET else modem.iccid or None,
         imsi=None if modem is UNSET else modem.imsi or None,
     )
@@ -77,6 +77,9 @@ def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequ
     step = _STEPS[request.event_type]
     samples = () if values is UNSET else _samples(values, notes)
     first, last, power_w, soc_pct = measure.readings(samples, notes)
+    begun = measure.begun(samples)
+    if begun is not None or step is Step.ENDED:
+        first = begun
     connector = UNSET if evse is UNSET else evse.connector_id
     return TransactionReport(
         step=step,
@@ -88,12 +91,13 @@ def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequ
         token=None if token is UNSET else _token(token),
         meter_first_wh=first,
         meter_last_wh=last,
+        begun=begun is not None,
         power_w=power_w,
         soc_pct=soc_pct,
         samples=samples,
-        trigger=request.trigger_reason.value,
-        charging_state=None if state is UNSET else state.value,
-        stop_reason=_stop_reason(step, None if reason is UNSET else reason.value),
+        trigger=str(request.trigger_reason),
+        charging_state=None if state is UNSET else str(state),
+        stop_reason=_stop_reason(step, None if reason is UNSET else str(reason)),
         offline=offline is True,
         remote_start_id=None if remote_start is UNSET else remote_start,
         reservation_id=None if reservation is UNSET else reservation,

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from forecourt.ocpp.neutral import Location, Measurand, Phase
 from forecourt.platform import outbox
-from forecourt.sessions.review import QUIET, Evidence, Silence
+from forecourt.sessions.review import QUIET, Evidence, Finding, Silence
 
 Connection = AsyncConnection[Any]
 
@@ -79,11 +79,13 @@ class SessionRow(Struct, frozen=True, kw_only=True):
 
 
 class SessionFilter(Struct, frozen=True, kw_only=True):
-    """Which sessions a list shows; None: whatever it is. `site` is a slug, `token_key` a uid in the form by which uids
+    """Which sessions a list shows; None: whatever it is. `retired`: those too of retired stations that had the id of
+    `station`, which may have been given to another since. `site` is a slug, `token_key` a uid in the form by which uids
     are compared, `token_spelt` ways in which stations may spell it, so that an index finds them; `since` and `until`
     are about the start; `noted` True: those that the review noted something of."""
 
     station: str | None = None
+    retired: bool = False
     site: str | None = None
     token_key: str | None = None
     token_spelt: tuple[str, ...] | None = None
@@ -95,7 +97,7 @@ class SessionFilter(Struct, frozen=True, kw_only=True):
 
 _WANTED = {
     "station": "n.station_id IN (SELECT station_id FROM stations WHERE tenant_id = %(tenant_id)s"
-    " AND (identity = %(station)s OR retired_identity = %(station)s))",
+    " AND (identity = %(station)s OR (%(retired)s AND retired_identity = %(station)s)))",
     "site": "t.site_id = (SELECT site_id FROM sites WHERE tenant_id = %(tenant_id)s AND slug = %(site)s)",
     "token_spelt": "n.token_uid = ANY(%(token_spelt)s)",
     "token_key": 'lower(n.token_uid COLLATE "C") = %(token_key)s',
@@ -118,7 +120,7 @@ class RunningRow(Struct, frozen=True, kw_only=True):
 
 
 class SampleRow(Struct, frozen=True, kw_only=True):
-    """One measured value, in the numbers of `forecourt.ocpp.neutral`."""
+    """One measured value, in the numbers of `forecourt.ocpp.neutral`; `copy` counts those of one moment and code."""
 
     at: datetime
     evse: int | None
@@ -127,7 +129,9 @@ class SampleRow(Struct, frozen=True, kw_only=True):
     location: int
     context: int
     code: int
-    value: int
+    copy: int
+    value: int | None
+    signed: str | None
 
 
 class OrphanRow(Struct, frozen=True, kw_only=True):
@@ -199,23 +203,26 @@ async def list_samples(
     station_id: int,
     transaction_id: str,
     *,
-    after: tuple[datetime, int] | None,
+    after: tuple[datetime, int, int] | None,
     limit: int,
 ) -> list[SampleRow]:
-    """Samples of a transaction in the order of (time, code), beginning behind `after`."""
+    """Samples of a transaction in the order of (time, code, copy), beginning behind `after`."""
     cursor = conn.cursor(row_factory=class_row(SampleRow))
     await cursor.execute(
-        "SELECT * FROM (SELECT at, evse, measurand, phase, location, context, value,"
+        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY at, code ORDER BY value, signed)::int AS copy"
+        " FROM (SELECT at, evse, measurand, phase, location, context, value, signed,"
         " measurand + phase * 256 + location * 65536 + context * 16777216 AS code FROM samples"
         " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s"
-        " AND (%(at)s::timestamptz IS NULL OR at >= %(at)s)) AS sample"
-        " WHERE %(at)s::timestamptz IS NULL OR (at, code) > (%(at)s, %(code)s::int) ORDER BY at, code LIMIT %(limit)s",
+        " AND (%(at)s::timestamptz IS NULL OR at >= %(at)s)) AS sample) AS counted"
+        " WHERE %(at)s::timestamptz IS NULL OR (at, code, copy) > (%(at)s, %(code)s::int, %(copy)s::int)"
+        " ORDER BY at, code, copy LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "station_id": station_id,
             "transaction_id": transaction_id,
             "at": None if after is None else after[0],
             "code": None if after is None else after[1],
+            "copy": None if after is None else after[2],
             "limit": limit,
         },
     )
@@ -272,6 +279,26 @@ async def find_started(conn: Connection, tenant_id: int, session_id: str) -> Sta
     return await cursor.fetchone()
 
 
+async def list_tenants_with_sharing(conn: Connection) -> list[int]:
+    """Tenants with two open sessions at one EVSE of which it is not yet noted that they share it."""
+    rows = await (await conn.execute("SELECT sessions_tenants_with_sharing()")).fetchall()
+    return [tenant_id for (tenant_id,) in rows]
+
+
+async def list_newly_sharing(conn: Connection, tenant_id: int) -> list[str]:
+    """Open sessions that share their EVSE with another open one without its being noted, MAX_SHARING at the most."""
+    cursor = await conn.execute(
+        f"""
+        SELECT s.session_id::text FROM sessions s
+        WHERE s.tenant_id = %s AND s.over_at IS NULL AND NOT %s = ANY (s.notes)
+          AND EXISTS (SELECT FROM sessions o WHERE o.over_at IS NULL AND {_SHARES})
+        ORDER BY s.number LIMIT %s
+        """,
+        (tenant_id, Finding.EVSE_SHARED.value, MAX_SHARING),
+    )
+    return [session_id for (session_id,) in await cursor.fetchall()]
+
+
 async def list_tenants_with_silence(conn: Connection) -> list[int]:
     """Tenants with an open session of which nothing was heard for QUIET."""
     rows = await (await conn.execute("SELECT sessions_tenants_with_silence(%s)", (QUIET,))).fetchall()
@@ -296,7 +323,12 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
                 SELECT r AS gap, lag(upper(r)) OVER (ORDER BY r) AS previous FROM unnest(s.seqs) r) g
              WHERE previous IS NOT NULL) AS gaps,
             s.arrival_clock, s.started_at, coalesce(s.over_at, s.last_at) AS last_at, t.max_power_w,
-            EXISTS (SELECT FROM sessions o WHERE {_SHARES}) AS shared
+            EXISTS (SELECT FROM sessions o WHERE {_SHARES}) AS shared, s.evse,
+            s.meter_start_wh IS NOT NULL AND s.meter_start_key >> 60 = 1 AS start_late,
+            (SELECT count(DISTINCT e.at) > 1 OR count(DISTINCT e.meter_wh) > 1
+                OR (isempty(s.seqs) AND count(DISTINCT e.order_key) > 1)
+             FROM session_ends e WHERE e.tenant_id = s.tenant_id AND e.station_id = s.station_id
+                AND e.transaction_id = s.transaction_id) AS contradicted
         FROM sessions s LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         WHERE s.tenant_id = %s AND s.session_id = %s
         """,
