@@ -43,7 +43,7 @@ KEPT_FROM_CHILDREN = (f"{PREFIX}MIGRATE_URL", f"{PREFIX}BOOTSTRAP_API_KEY")
 class PortTaken(ForecourtError):
     """A port is taken by another program. Stop that program, or choose another port."""
 
-    code = "port_taken"
+    code = "port-taken"
 
 
 def main(settings: Settings, *, demo: bool) -> None:

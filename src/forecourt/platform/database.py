@@ -63,14 +63,14 @@ class DatabaseBusy(ForecourtError):
     """The database is busy or away. Try again in a few seconds."""
 
     status = 503
-    code = "database_busy"
+    code = "database-busy"
     unsent = True
 
 
 class DatabaseUnsafe(ForecourtError):
     """The database is not safe to use. Correct what is named and start again."""
 
-    code = "database_unsafe"
+    code = "database-unsafe"
 
 
 async def connect(url: str, role: Role | None = None, *, autocommit: bool = False) -> AsyncConnection[Any]:
