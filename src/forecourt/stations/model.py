@@ -52,6 +52,10 @@ def station_state(connected: bool, connector_states: Sequence[str], *, restartin
     return min(known, key=_RANK.__getitem__, default="Available")
 
 
+#: What a station's password may be, whoever gives it: printable ASCII, which every station can send in a Basic header.
+#: A key of OCPP 1.6 in hex digits is one as well.
+PASSWORD_PATTERN: Final = r"^[\x20-\x7e]+$"
+MAX_PASSWORD_LENGTH: Final = 64
 #: Bytes of the key that an AuthorizationKey writes in hex digits (OCPP 1.6 security white paper, A00.FR.205).
 KEY_BYTES: Final = range(16, 21)
 _HEX_KEY: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,20}")
@@ -65,6 +69,11 @@ _TAKEN: Final = {
     "UnknownVariable": False,
     "NotSupportedAttributeType": False,
 }
+
+
+def password_allowed(password: str) -> bool:
+    """Whether a station may be given this password."""
+    return 0 < len(password) <= MAX_PASSWORD_LENGTH and password.isascii() and password.isprintable()
 
 
 def password_hash(secret_key: bytes, password: str | bytes) -> bytes:

@@ -27,7 +27,7 @@ from forecourt.stations.api.fields import (
 )
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
-from forecourt.stations.model import STATION_STATES, station_state
+from forecourt.stations.model import MAX_PASSWORD_LENGTH, PASSWORD_PATTERN, STATION_STATES, station_state
 from forecourt.stations.store import ConnectorRow, StationFilter, StationRow, UnsupportedRow
 
 Order = Literal["registered", "name"]
@@ -46,8 +46,8 @@ Password = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=64,
-        pattern=r"^[\x20-\x7e]+$",
+        max_length=MAX_PASSWORD_LENGTH,
+        pattern=PASSWORD_PATTERN,
         description="What the station authenticates with; at least 16 random characters are recommended.",
         examples=["8e2cf1b5c2a14f0d9a3d7b6e5f4c3b2a"],
     ),
