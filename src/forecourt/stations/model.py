@@ -37,10 +37,13 @@ def shown_state(state: str, activity: str | None) -> str:
     return activity if state == "Occupied" and activity is not None else state
 
 
-def station_state(connected: bool, connector_states: Sequence[str], *, restarting: bool = False) -> str:
+def station_state(
+    connected: bool, connector_states: Sequence[str], *, own: str | None = None, restarting: bool = False
+) -> str:
     """One word for the whole station from the states of its connectors.
 
-    The pseudo-connector (0, 0) of OCPP 1.6 stands for the station itself: pass its state only when it is Faulted.
+    `own` is the state of the pseudo-connector (0, 0) of OCPP 1.6, which stands for the station itself: Faulted speaks
+    for all of it, and while it is Unavailable, no connector is Available, whatever it said of itself (1.6 7.7).
     A connected station that has told nothing yet counts as Available; a state we don't know counts as least telling.
     One that agreed to a reset and is not back yet is `restarting`, whatever its connectors say meanwhile.
     """
@@ -49,6 +52,10 @@ def station_state(connected: bool, connector_states: Sequence[str], *, restartin
     if not connected:
         return OFFLINE
     known = [state for state in connector_states if state in _RANK]
+    if own == "Faulted":
+        known.append(own)
+    elif own == "Unavailable":
+        known = ["Unavailable", *(state for state in known if state != "Available")]
     return min(known, key=_RANK.__getitem__, default="Available")
 
 

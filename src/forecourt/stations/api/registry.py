@@ -316,13 +316,14 @@ def _shown(
     unsupported = [each for each in unsupported_of_all if each.station_id == row.station_id]
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
-    speaking = [each.shown_state for each in connectors if each.connector > 0 or each.state == "Faulted"]
+    speaking = [each.shown_state for each in connectors if each.connector > 0]
+    own = next((each.state for each in connectors if each.connector == 0), None)
     return Station(
         **{
             **values,
             "id": row.identity,
             "registration": Registration(row.registration),
-            "state": station_state(row.connected, speaking, restarting=row.restarting),
+            "state": station_state(row.connected, speaking, own=own, restarting=row.restarting),
             "connectors": [
                 Connector(**{name: getattr(each, name) for name in Connector.__struct_fields__}) for each in connectors
             ],

@@ -25,10 +25,14 @@ LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
 LEFT JOIN LATERAL (
-    SELECT shown_state, error_code FROM connectors
-    WHERE tenant_id = s.tenant_id AND station_id = s.station_id AND shown_state = ANY(%(priority)s)
-        AND (connector > 0 OR shown_state = 'Faulted')
-    ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
+    SELECT k.shown_state, k.error_code FROM (
+        SELECT shown_state, error_code, connector, bool_or(connector = 0 AND state = 'Unavailable') OVER () AS closed
+        FROM connectors WHERE tenant_id = s.tenant_id AND station_id = s.station_id
+    ) k
+    WHERE k.shown_state = ANY(%(priority)s)
+        AND CASE WHEN k.connector = 0 THEN k.shown_state IN ('Faulted', 'Unavailable')
+            ELSE NOT (k.closed AND k.shown_state = 'Available') END
+    ORDER BY array_position(%(priority)s, k.shown_state) LIMIT 1
 ) c ON true
 WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
 """
