@@ -12,6 +12,7 @@ from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
+    PositionRefused,
     QuarantinedUnknown,
     SiteExists,
     SiteInUse,
@@ -51,7 +52,9 @@ def _slugs(name: str) -> list[str]:
 
 
 async def create_site(conn: Connection, actor: Actor, *, slug: str | None, values: Mapping[str, Any]) -> SiteRow:
-    """Stores a site; a slug that is not given is made from the name. Raises SiteExists, TimeZoneRefused."""
+    """Stores a site; a slug that is not given is made from the name. Raises SiteExists, TimeZoneRefused,
+    PositionRefused."""
+    _check_position(values)
     if values["time_zone"] not in available_timezones():
         raise TimeZoneRefused
     for candidate in [slug] if slug is not None else _slugs(values["name"]):
@@ -65,13 +68,15 @@ async def create_site(conn: Connection, actor: Actor, *, slug: str | None, value
 async def change_site(
     conn: Connection, actor: Actor, site: str, changes: Mapping[str, Any], if_match: str | None
 ) -> SiteRow:
-    """Changes the named columns of a site. Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused."""
+    """Changes the named columns of a site. Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused,
+    PositionRefused."""
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     check_match(if_match, etag(held))
     if changes.get("time_zone", held.time_zone) not in available_timezones():
         raise TimeZoneRefused
     if not changes:
         return held
+    _check_position({"latitude": held.latitude, "longitude": held.longitude, **changes})
     row = await store.update_site(conn, actor.tenant_id, held.site_id, changes)
     if row is None:
         raise SiteExists
@@ -114,8 +119,9 @@ async def create_station(
 ) -> tuple[StationRow, str | None]:
     """Registers a station; returns it with the password that was made for it, if one was needed and none given.
 
-    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused.
+    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused, PositionRefused.
     """
+    _check_position(values)
     made = secrets.token_hex(PASSWORD_BYTES) if _lacks_password(values["security_profile"], password) else None
     given = password or made
     station_id = await store.insert_station(
@@ -150,12 +156,14 @@ async def change_station(
     whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused, PositionRefused.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
         raise await _refused(conn, actor.tenant_id, identity)
-    check_match(if_match, station_tag(await find_station(conn, actor.tenant_id, identity)))
+    present = await find_station(conn, actor.tenant_id, identity)
+    check_match(if_match, station_tag(present))
+    _check_position({"latitude": present.latitude, "longitude": present.longitude, **changes})
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -233,6 +241,11 @@ async def review_quarantined(conn: Connection, actor: Actor, number: int) -> Qua
     if await store.review_quarantined(conn, actor.tenant_id, number):
         await audit(conn, actor, "review quarantined message", f"quarantine:{number}")
     return await find_quarantined(conn, actor.tenant_id, number)
+
+
+def _check_position(values: Mapping[str, Any]) -> None:
+    if (values["latitude"] is None) is not (values["longitude"] is None):
+        raise PositionRefused
 
 
 def _lacks_password(security_profile: int, password: str | None) -> bool:

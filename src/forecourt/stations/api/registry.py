@@ -26,7 +26,7 @@ from forecourt.stations.api.fields import (
     Text,
 )
 from forecourt.stations.commands import StationUnknown
-from forecourt.stations.errors import IdentityFixed, SiteRefused, StationExists, StationRetired
+from forecourt.stations.errors import IdentityFixed, PositionRefused, SiteRefused, StationExists, StationRetired
 from forecourt.stations.model import MAX_PASSWORD_LENGTH, PASSWORD_PATTERN, STATION_STATES, station_state
 from forecourt.stations.store import ConnectorRow, StationFilter, StationRow, UnsupportedRow
 
@@ -147,7 +147,7 @@ class Station(Struct, frozen=True, kw_only=True):
 
 @post(
     "/stations",
-    opt={"verb": Verb.CHANGE_STATIONS, "etag": True, "problems": [StationExists, SiteRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "etag": True, "problems": [StationExists, SiteRefused, PositionRefused]},
     summary="Register a station",
     description=(
         "It can connect as soon as the answer is there. With security profile 1 or 2 and no password, one is made and"
@@ -178,7 +178,7 @@ async def create_station(
     opt={
         "verb": Verb.CHANGE_STATIONS,
         "etag": True,
-        "problems": [StationUnknown, StationRetired, ChangedMeanwhile, IdentityFixed, SiteRefused],
+        "problems": [StationUnknown, StationRetired, ChangedMeanwhile, IdentityFixed, SiteRefused, PositionRefused],
     },
     summary="Change a station",
     description=(

@@ -13,7 +13,7 @@ from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor,
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
-from forecourt.stations.errors import SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
+from forecourt.stations.errors import PositionRefused, SiteExists, SiteInUse, SiteUnknown, TimeZoneRefused
 from forecourt.stations.store import SiteRow
 
 CURSORS = Cursors("sites")
@@ -67,7 +67,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
 @post(
     "/sites",
-    opt={"verb": Verb.CHANGE_SITES, "etag": True, "problems": [SiteExists, TimeZoneRefused]},
+    opt={"verb": Verb.CHANGE_SITES, "etag": True, "problems": [SiteExists, TimeZoneRefused, PositionRefused]},
     summary="Create a site",
     tags=["sites"],
 )
@@ -101,7 +101,7 @@ async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Response[Si
     opt={
         "verb": Verb.CHANGE_SITES,
         "etag": True,
-        "problems": [SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused],
+        "problems": [SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, PositionRefused],
     },
     summary="Change a site",
     tags=["sites"],
