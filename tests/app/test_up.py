@@ -14,7 +14,10 @@ import httpx
 import psutil
 import pytest
 
+from forecourt.app.up import check_ports
 from forecourt.platform.embedded.process import alive
+from forecourt.platform.errors import SettingsError
+from forecourt.platform.settings import Settings
 
 WAIT_S = 60.0
 
@@ -147,3 +150,21 @@ def test_killing_it_outright_leaves_no_process_either(deployment: Deployment) ->
     deployment.process.wait(WAIT_S)
     until(lambda: [pid for pid in family if alive(pid)] == [])
     shutil.rmtree(deployment.folder)
+
+
+def test_two_of_our_own_that_ask_for_one_port_are_told_so_in_one_sentence() -> None:
+    web, metrics = "FORECOURT_WEB_PORT", "FORECOURT_METRICS_PORT"
+    port = free_port()
+    while port_in_use(port - 1):
+        port = free_port()
+    with pytest.raises(SettingsError, match=f"{web} and {metrics} .* ask for the same port {port}: change one"):
+        check_ports(Settings(host="127.0.0.1", web_port=port, ocpp_port=free_port(), metrics_port=port - 1))
+
+
+def port_in_use(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

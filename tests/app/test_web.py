@@ -1,14 +1,17 @@
 """What every answer has in common, and what machines ask."""
 
 import re
+from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 import structlog
 from litestar import get
 
 from forecourt.access import Access
 from forecourt.app.web import create_app
+from forecourt.app.wording import ANYTHING_ELSE, in_words
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
@@ -234,3 +237,45 @@ async def test_the_document_tells_of_idempotency_keys_and_etags(house: House) ->
             assert headers == expected, (method, path)
             assert tagged or not thing or method == "delete", (method, path)
             assert ("412" in operation["responses"]) is (method == "patch"), (method, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("stations", None, "The body is missing. Send a JSON object."),
+        ("stations", {}, "The field `id` is missing."),
+        ("stations", {"id": ""}, "This must not be empty (#/id)."),
+        ("stations", {"id": "a/b"}, "A station's id has no slash, no colon"),
+        (
+            "stations",
+            {"id": "A", "password": "\n"},
+            "A station's password is of printable ASCII characters (#/password).",
+        ),
+        ("tokens", {"uid": "\n"}, "A token's uid has no control characters (#/uid)."),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_said_in_words(tenant: Tenant, path: str, body: Any, words: str) -> None:
+    client = await tenant.client()
+    answer = await client.post(f"/api/v1/{path}", **({} if body is None else {"json": body}))
+    told = problem(answer, 400, "request-invalid")["detail"]
+    assert told.startswith(words), told
+    assert "regex" not in answer.text
+
+
+async def test_every_pattern_of_the_api_is_told_in_words(house: House) -> None:
+    document = msgspec.json.encode((await house.document()).content).decode()
+    patterns = set(re.findall(r'"pattern":("(?:[^"\\]|\\.)*")', document))
+    assert patterns
+    told = {each: in_words(f"Expected `str` matching regex {msgspec.json.decode(each)!r}") for each in patterns}
+    assert [each for each, words in told.items() if words == ANYTHING_ELSE] == []
+
+
+async def test_a_position_is_whole_or_none(tenant: Tenant) -> None:
+    client = await tenant.client()
+    site = {"name": "Yard", "time_zone": "Europe/Berlin"}
+    problem(await client.post("/api/v1/sites", json={**site, "latitude": 52.5}), 422, "position-refused")
+    problem(await client.post("/api/v1/stations", json={"id": "POS1", "longitude": 13.4}), 422, "position-refused")
+    made = await client.post("/api/v1/sites", json={**site, "latitude": 52.5, "longitude": 13.4})
+    path = f"/api/v1/sites/{made.json()['slug']}"
+    problem(await client.patch(path, json={"latitude": None}), 422, "position-refused")
+    assert (await client.patch(path, json={"latitude": None, "longitude": None})).status_code == 200

@@ -1,6 +1,8 @@
 """The pool: one tenant at a time, bounded, with deadlines; and what it refuses to start on."""
 
 import asyncio
+import os
+import signal
 
 import psycopg
 import pytest
@@ -9,6 +11,8 @@ from forecourt.platform.database import DatabaseBusy, DatabaseUnsafe, Pool, Role
 from tests.conftest import Database, Servers
 
 ROLE: Role = "forecourt_app"
+#: Less than what a stopped server costs without a deadline, which is for ever.
+WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,24 @@ async def test_a_connection_cut_by_the_server_costs_its_caller_only(notes: str, 
                     admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
                 await connection.execute("SELECT 1")
         assert await read(pool, 1) == ["one"]
+
+
+async def test_a_server_that_stands_still_costs_no_more_than_the_deadline_and_its_connection_is_not_used_again(
+    notes: str,
+) -> None:
+    async with Pool(notes, ROLE, size=1, deadline_s=0.5) as pool:
+        async with pool.tenant(1) as connection:
+            still = connection.info.backend_pid
+        os.kill(still, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                with pytest.raises(DatabaseBusy):
+                    await read(pool, 1)
+                assert await read(pool, 1) == ["one"]
+        finally:
+            os.kill(still, signal.SIGCONT)
+        async with pool.tenant(1) as connection:
+            assert connection.info.backend_pid != still
 
 
 async def test_an_unreachable_server_is_busy_not_a_crash() -> None:

@@ -391,7 +391,7 @@ async def test_a_remote_start_is_listed_with_what_became_of_it_and_its_session_n
     path = f"/api/v1/stations/{identity}/remote-starts"
     support = await tenant.client(Role.SUPPORT)
     refused = problem(
-        await support.post(f"/api/v1/stations/{identity}/start", json={"token": "AB", "evse": 2}),
+        await support.post(f"/api/v1/stations/{identity}/start", json={"token": "AB", "evse": 2, "unregistered": True}),
         409,
         "station-offline",
     )

@@ -19,7 +19,7 @@ from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.remote.model import EXPIRY_GRACE, INTERRUPTED, NO_SESSION_CAME, NOBODY_PLUGGED_IN, START_LIMIT
-from forecourt.sessions.remote.service import StartAnswered, remote_start, remote_stop
+from forecourt.sessions.remote.service import StartAnswered, TokenRefused, TokenUnregistered, remote_start, remote_stop
 from forecourt.stations import service as stations
 from forecourt.stations import store as stations_store
 from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
@@ -57,11 +57,26 @@ class Stage:
             yield station
 
     def start(
-        self, identity: str = "CP1", token: str = "TAG1", evse: int | None = None, deadline_s: float = DEADLINE_S
+        self,
+        identity: str = "CP1",
+        token: str = "TAG1",
+        evse: int | None = None,
+        deadline_s: float = DEADLINE_S,
+        *,
+        unregistered: bool = True,
     ) -> "asyncio.Task[StartAnswered]":
         commander = Commander(self.pool, self.bus, SystemClock(), deadline_s, secret_key=SECRET.encode())
         return asyncio.create_task(
-            remote_start(self.pool, commander, SystemClock(), self.actor, identity, token_uid=token, evse=evse)
+            remote_start(
+                self.pool,
+                commander,
+                SystemClock(),
+                self.actor,
+                identity,
+                token_uid=token,
+                evse=evse,
+                unregistered=unregistered,
+            )
         )
 
     async def accepted(self, station: StationClient, token: str = "TAG1", evse: int | None = None) -> StartAnswered:
@@ -444,3 +459,26 @@ async def test_retiring_a_station_forgets_every_password_that_is_open(stage: Sta
         assert not (await stations.retire_station(conn, stage.actor, "CP1")).has_password
     stage.rig.admin.execute("SELECT stations_settle_password(%s::uuid, true)", (command_id,))
     assert stage.rig.rows("SELECT password_hash FROM stations") == [(None,)]
+
+
+async def test_a_token_that_may_not_charge_starts_nothing_and_its_status_is_named(stage: Stage) -> None:
+    await stage.rig.register("CP1")
+    for status in ("blocked", "expired", "invalid", "no_credit"):
+        stage.rig.token(status, status)
+    stage.rig.token("over")
+    stage.rig.admin.execute("UPDATE tokens SET expires_at = now() - interval '1 second' WHERE uid = 'over'")
+    async with stage.station("CP1") as station:
+        for uid in ("blocked", "EXPIRED", "invalid", "no_credit", "over"):
+            with pytest.raises(TokenRefused) as refused:
+                await stage.start(token=uid)
+            assert refused.value.context["token_status"] == ("expired" if uid == "over" else uid.lower())
+        with pytest.raises(TokenUnregistered):
+            await stage.start(token="nobodys", unregistered=False)
+        assert "currentTime" in await station.call("Heartbeat", {})
+        assert station.asked == []
+        assert stage.starts() == []
+        stage.rig.admin.execute("UPDATE tokens SET expires_at = now() + interval '1 hour' WHERE uid = 'over'")
+        asking = stage.start(token="OVER", unregistered=False)
+        asked = await answer(station, {"status": "Accepted"})
+        assert (await asking).accepted
+        assert asked[3]["idTag"] == "over"

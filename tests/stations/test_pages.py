@@ -104,10 +104,22 @@ async def test_the_database_and_the_gateway_find_the_same_word_for_a_station(hou
     assert await states(house, tenant) == wanted
 
 
-async def test_the_station_itself_speaks_only_when_it_is_faulted(house: House, tenant: Tenant) -> None:
-    fine = add_station(house, tenant, ["Charging"], own_state="Unavailable")
-    broken = add_station(house, tenant, ["Charging"], own_state="Faulted")
-    assert await states(house, tenant) == {fine: "Charging", broken: "Faulted"}
+async def test_the_station_itself_speaks_when_it_is_faulted_or_out_of_service(house: House, tenant: Tenant) -> None:
+    wanted = {}
+    for own, connectors, word in (
+        ("Unavailable", ["Available", "Available"], "Unavailable"),
+        ("Unavailable", [], "Unavailable"),
+        ("Unavailable", ["Available", "Charging"], "Charging"),
+        ("Faulted", ["Charging"], "Faulted"),
+        ("Available", ["Unavailable"], "Unavailable"),
+        ("Available", ["Charging"], "Charging"),
+    ):
+        wanted[add_station(house, tenant, connectors, own_state=own)] = word
+        assert station_state(True, connectors, own=own) == word
+    assert await states(house, tenant) == wanted
+    client = await tenant.client()
+    shown = {each["id"]: each["state"] for each in (await client.get("/api/v1/stations")).json()["items"]}
+    assert shown == wanted
 
 
 async def test_a_station_whose_gateway_died_is_offline(house: House, tenant: Tenant) -> None:

@@ -167,7 +167,9 @@ async def test_a_gateway_that_died_with_its_lease_running_counts_as_offline(hous
     client = await tenant.client()
     call = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": NO_SECRET}}
     problem(await client.post(f"/api/v1/stations/{identity}/calls", json=call), 409, "station-offline")
-    started = await client.post(f"/api/v1/stations/{identity}/start", json={"token": "04A2", "evse": 1})
+    started = await client.post(
+        f"/api/v1/stations/{identity}/start", json={"token": "04A2", "evse": 1, "unregistered": True}
+    )
     problem(started, 409, "station-offline")
     commands = await walk(await tenant.client(Role.VIEWER), f"/api/v1/stations/{identity}/commands")
     assert [(each["action"], each["outcome"]) for each in commands] == [

@@ -37,10 +37,23 @@ def readyz_route(checks: Mapping[str, Check]) -> HTTPRouteHandler:
     return readyz
 
 
+#: Checks that answer no more; each ends by the deadlines of the part itself.
+_late: set[asyncio.Future[None]] = set()
+
+
 async def _word(check: Check) -> str:
-    try:
-        async with asyncio.timeout(CHECK_DEADLINE_S):
-            await check()
-    except Exception:  # noqa: BLE001  whatever is wrong, the part is not there
+    asked = asyncio.ensure_future(check())
+    # Not cancelled: a driver that is cancelled asks its server first, which may stand still.
+    done, _ = await asyncio.wait({asked}, timeout=CHECK_DEADLINE_S)
+    if not done:
+        _late.add(asked)
+        asked.add_done_callback(_ended)
         return "away"
-    return "ok"
+    return "ok" if asked.exception() is None else "away"
+
+
+def _ended(asked: asyncio.Future[None]) -> None:
+    _late.discard(asked)
+    if not asked.cancelled():
+        # Taken, so that nobody is told of a fault that was reported as the part being away.
+        asked.exception()

@@ -11,6 +11,7 @@ from litestar.response import Redirect
 from msgspec import Meta, Struct
 
 from forecourt.access import SecondFactorNeeded, Unauthenticated
+from forecourt.app.wording import in_words
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.shell import to_sign_in
 
@@ -130,7 +131,7 @@ def _first_detail(fault: ValidationException) -> str:
     if not members:
         return str(fault.detail)
     first = members[0]
-    where = f" ({first.pointer})" if first.pointer else ""
+    where = f" ({first.pointer})" if first.pointer not in (None, "#") else ""
     return f"{first.detail}{where}. Correct it and send the request again."
 
 
@@ -146,7 +147,7 @@ def _member(each: dict[str, Any]) -> InvalidMember:
         pointer = "#/" + key.replace("[", "/").replace("]", "").replace(".", "/") if key not in ("", "data") else "#"
     else:
         pointer = key
-    return InvalidMember(detail=str(each.get("message", "")), pointer=pointer or None)
+    return InvalidMember(detail=in_words(str(each.get("message", ""))), pointer=pointer or None)
 
 
 def _wants_page(request: AnyRequest) -> bool:

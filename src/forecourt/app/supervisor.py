@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 class ProcessFailed(ForecourtError):
     """A process of Forecourt ended while starting. Its log tells why."""
 
-    code = "process_failed"
+    code = "process-failed"
 
 
 class Watched(Protocol):

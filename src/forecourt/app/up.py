@@ -43,7 +43,7 @@ KEPT_FROM_CHILDREN = (f"{PREFIX}MIGRATE_URL", f"{PREFIX}BOOTSTRAP_API_KEY")
 class PortTaken(ForecourtError):
     """A port is taken by another program. Stop that program, or choose another port."""
 
-    code = "port_taken"
+    code = "port-taken"
 
 
 def main(settings: Settings, *, demo: bool) -> None:
@@ -154,16 +154,24 @@ async def stop_processes(supervisor: Supervisor, stop: asyncio.Event) -> None:
 
 
 def check_ports(settings: Settings) -> None:
-    """Raises PortTaken, naming the variable, before anything is started."""
+    """Raises PortTaken, or SettingsError where two of our own shall have one port, naming the variables, before
+    anything is started."""
     ports = [
         ("WEB_PORT", "HOST", settings.web_port),
         ("OCPP_PORT", "HOST", settings.ocpp_port),
         ("OCPP_TLS_PORT", "HOST", settings.ocpp_tls_port),
         *(("METRICS_PORT", "METRICS_HOST", port) for port in metrics_ports(settings).values()),
     ]
+    ours: dict[int, str] = {}
     for name, host_name, port in ports:
         if port is None:
             continue
+        if port in ours:
+            behind = "" if port == getattr(settings, name.lower()) else " (it and the ports behind it)"
+            raise SettingsError(
+                f"{PREFIX}{ours[port]} and {PREFIX}{name}{behind} ask for the same port {port}: change one of them."
+            )
+        ours[port] = name
         host = settings.host if host_name == "HOST" else settings.metrics_host
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -29,7 +29,7 @@ from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
 from forecourt.app.slashes import Slashes
 from forecourt.drivers.outside.service import AuthorizationHooks
-from forecourt.platform.bus import Bus, BusAway
+from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -108,7 +108,7 @@ def create_app(
         api,
         document_route(api, dependencies, version("forecourt")),
         health.healthz,
-        health.readyz_route({"database": lambda: _check_database(db), "bus": lambda: _check_bus(bus)}),
+        health.readyz_route({"database": lambda: _check_database(db), "bus": bus.check}),
         health.metrics,
         *([] if shell is None else sign_in_pages(shell, doors)),
         *screens,
@@ -138,8 +138,3 @@ def given(value: Any) -> Provide:
 async def _check_database(db: Pool) -> None:
     async with db.anyone() as conn:
         await conn.execute("SELECT 1")
-
-
-async def _check_bus(bus: Bus) -> None:
-    if not bus.connected:
-        raise BusAway

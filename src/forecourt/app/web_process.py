@@ -26,6 +26,8 @@ SHUTDOWN_S = 8
 #: How long an idle connection of a browser is kept.
 KEEP_ALIVE_S = 65
 BACKLOG = 2048
+#: Whoever waits for an answer is told that the database is away after this long, should it stand still.
+TRANSACTION_DEADLINE_S = 10.0
 #: Connections at once, open pages' sockets included.
 MAX_CONNECTIONS = 10_000
 #: Live pages send a list of what they watch and nothing else.
@@ -45,7 +47,10 @@ async def serve(settings: Settings) -> None:
     assert settings.nats_url is not None
     await wait_until_safe(settings.database_url, "forecourt_app")
     bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
-    pool = Pool(settings.database_url, "forecourt_app", size=settings.database_pool_size, application="web")
+    pool = Pool(
+        settings.database_url, "forecourt_app", size=settings.database_pool_size, application="web",
+        deadline_s=TRANSACTION_DEADLINE_S,
+    )  # fmt: skip
     try:
         async with pool:
             clock = SystemClock()

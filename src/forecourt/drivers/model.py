@@ -54,6 +54,11 @@ def decided(status: TokenState, expires_at: datetime | None, now: datetime) -> T
     return TokenState.EXPIRED if past else status
 
 
+def standing(token: Token, now: datetime) -> TokenState:
+    """What a token is worth at a moment, its own expiry applied, as the view `token_decisions` does."""
+    return decided(token.status, token.expires_at, now)
+
+
 class TokenUnknown(ForecourtError):
     """There is no token with this uid. `GET /api/v1/tokens` lists those that exist."""
 

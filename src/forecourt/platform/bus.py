@@ -24,6 +24,14 @@ RETRY_S = 0.5
 #: Bytes kept for sending while the bus is away; live deltas beyond it are dropped.
 MAX_PENDING_BYTES = 2 * 1024 * 1024
 DRAIN_DEADLINE_S = 3
+#: How long the bus has to answer a word of ours before it counts as away: one that stands still takes all and says
+#: nothing.
+PROBE_DEADLINE_S = 2.0
+#: Nobody listens there, which the server itself answers.
+PROBE_SUBJECT = "forecourt.nobody"
+#: A connection over which this many pings in a row brought nothing is given up.
+PING_EVERY_S = 5
+MAX_PINGS = 2
 
 
 class NoResponders(ForecourtError):
@@ -88,6 +96,8 @@ class Bus:
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]
                     pending_size=MAX_PENDING_BYTES,
+                    ping_interval=PING_EVERY_S,
+                    max_outstanding_pings=MAX_PINGS,
                     drain_timeout=DRAIN_DEADLINE_S,
                     error_cb=quiet,
                     reconnected_cb=back,
@@ -111,8 +121,19 @@ class Bus:
 
     @property
     def connected(self) -> bool:
-        """Whether the bus can be reached at this moment."""
+        """Whether the bus can be reached, as far as is known without asking it."""
         return self._client.is_connected
+
+    async def check(self) -> None:
+        """Return once the bus has answered; raises BusDown after PROBE_DEADLINE_S, or at once if known."""
+        if not self.connected:
+            raise BusDown
+        try:
+            await self._client.request(PROBE_SUBJECT, b"", timeout=PROBE_DEADLINE_S)
+        except nats.errors.NoRespondersError:
+            return
+        except (nats.errors.Error, TimeoutError, OSError) as fault:
+            raise BusDown from fault
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> None:
         """Send to whoever listens; lost if nobody does. Raises BusAway when the bus is away and its buffer full."""
@@ -122,10 +143,11 @@ class Bus:
             raise BusAway from fault
 
     async def request(self, subject: str, data: bytes, deadline_s: float) -> bytes:
-        """Ask one listener. Raises NoResponders or BusAway at once, BusTimeout at the deadline."""
-        if not self.connected:
-            # The client would keep it and send it when the bus is back: long after the one who asked was told no.
-            raise BusDown
+        """Ask one listener, over a bus that answers. Raises NoResponders or BusAway at once, BusDown within
+        PROBE_DEADLINE_S, BusTimeout at the deadline."""
+        # A bus that is away or stands still would have it delivered when it is back: long after the one who asked was
+        # told no.
+        await self.check()
         try:
             message = await self._client.request(subject, data, timeout=deadline_s)
         except nats.errors.NoRespondersError as fault:

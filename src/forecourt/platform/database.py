@@ -8,8 +8,10 @@ any room has to remember it: each transaction begun inside tells PostgreSQL, who
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Literal, Self
 
@@ -35,6 +37,9 @@ STATEMENT_TIMEOUT_MS = 30_000
 START_PATIENCE_S = 60.0
 START_RETRY_S = 0.5
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+#: A transaction that is not over by then is given up from this side, with its connection: a server that stands still
+#: keeps no deadline of its own. Longer than those, so that it speaks only where they do not.
+TRANSACTION_DEADLINE_S = 90.0
 #: An unused connection beyond MIN_SIZE is closed after this long.
 MAX_IDLE_S = 300.0
 #: How long the pool keeps trying to reach a lost server before it pauses; it resumes with the next request.
@@ -63,14 +68,14 @@ class DatabaseBusy(ForecourtError):
     """The database is busy or away. Try again in a few seconds."""
 
     status = 503
-    code = "database_busy"
+    code = "database-busy"
     unsent = True
 
 
 class DatabaseUnsafe(ForecourtError):
     """The database is not safe to use. Correct what is named and start again."""
 
-    code = "database_unsafe"
+    code = "database-unsafe"
 
 
 async def connect(url: str, role: Role | None = None, *, autocommit: bool = False) -> AsyncConnection[Any]:
@@ -106,8 +111,11 @@ class Pool:
     """A bounded set of connections of one role. Open it with `async with`, or `open` and `close`."""
 
     def __init__(
-        self, url: str, role: Role, *, size: int, application: str = "forecourt", acquire_timeout_s: float | None = None
-    ) -> None:
+        self, url: str, role: Role, *, size: int, application: str = "forecourt",
+        acquire_timeout_s: float | None = None, deadline_s: float = TRANSACTION_DEADLINE_S,
+    ) -> None:  # fmt: skip
+        self._deadline_s = deadline_s
+
         async def dress(connection: AsyncConnection[Any]) -> None:
             await _dress(connection, role)
 
@@ -184,10 +192,12 @@ class Pool:
 
     @asynccontextmanager
     async def _transaction(self, connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-        """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy.
+        """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy, and so is one
+        that takes longer than the pool's deadline.
 
         One lost connection usually means a restarted server, so the idle ones are looked at before they are lent out.
         """
+        alarm = asyncio.get_running_loop().call_later(self._deadline_s, _cut, connection)
         try:
             async with connection.transaction():
                 yield
@@ -197,6 +207,17 @@ class Pool:
             if self._inspection is None or self._inspection.done():
                 self._inspection = asyncio.create_task(self._pool.check())
             raise DatabaseBusy from fault
+        finally:
+            alarm.cancel()
+
+
+def _cut(connection: AsyncConnection[Any]) -> None:
+    """End a connection under a transaction that waits for its server: it fails at once, as if the server had gone.
+
+    Cancelling the wait instead would have the driver ask the server to cancel, and wait for that.
+    """
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def _wear(connection: AsyncConnection[Any], tenant_id: int | None, person_id: int | None) -> None:

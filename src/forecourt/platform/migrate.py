@@ -38,14 +38,14 @@ GRANT_OPTIONS_SINCE = 160_000
 class MigrationFailed(ForecourtError):
     """The database could not be brought to this version. It is as it was before the step that failed."""
 
-    code = "migration_failed"
+    code = "migration-failed"
 
 
 class MigrationBusy(ForecourtError):
     """Another migration of this database is at work and did not finish in time. Try again when it is done."""
 
     status = 503
-    code = "migration_busy"
+    code = "migration-busy"
 
 
 def migrate(url: str, app_login: str | None = None, folders: Sequence[Path] | None = None) -> list[str]:

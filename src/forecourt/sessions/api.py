@@ -24,6 +24,8 @@ from forecourt.sessions.remote.service import (
     SessionEnded,
     SessionUnknown,
     StartAnswered,
+    TokenRefused,
+    TokenUnregistered,
     remote_start,
     remote_stop,
 )
@@ -149,6 +151,15 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     token: Uid
     evse: Annotated[int, Meta(ge=1, le=2**31 - 1, description="OCPP 1.6: the connector.")] | None = None
+    unregistered: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Ask the station even if the token is not registered. It is told that the token is Invalid as soon as"
+                " it asks, or reports the start."
+            )
+        ),
+    ] = False
 
 
 @get(
@@ -306,13 +317,14 @@ async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Cd
     "/stations/{station:str}/start",
     opt={
         "verb": Verb.CONTROL,
-        "problems": COMMAND_PROBLEMS,
+        "problems": [*COMMAND_PROBLEMS, TokenRefused, TokenUnregistered],
     },
     status_code=200,
     summary="Ask a station to start charging",
     description=(
         "The request is kept as a remote start, whose id is `remote_start` in the answer and in a problem that says why"
-        " it failed. That the station accepted does not mean that it starts: it may still wait for the plug."
+        " it failed. Neither kept nor sent is one for a token that may not charge. That the station accepted does not"
+        " mean that it starts: it may still wait for the plug."
     ),
     tags=["sessions"],
 )
@@ -324,7 +336,9 @@ async def start(
     commander: StationCommander,
     clock: NamedDependency[Clock],
 ) -> StartAnswered:
-    return await remote_start(db, commander, clock, actor, station, token_uid=data.token, evse=data.evse)
+    return await remote_start(
+        db, commander, clock, actor, station, token_uid=data.token, evse=data.evse, unregistered=data.unregistered
+    )
 
 
 @get(

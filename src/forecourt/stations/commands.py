@@ -26,7 +26,13 @@ from forecourt.stations import store
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
-from forecourt.stations.model import password_hash, password_taken, passwords_set_by
+from forecourt.stations.model import (
+    MAX_PASSWORD_LENGTH,
+    password_allowed,
+    password_hash,
+    password_taken,
+    passwords_set_by,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +90,33 @@ class StationAnswerInvalid(ForecourtError):
     code = "station-answer-invalid"
 
 
+class StationNotAnswering(ForecourtError):
+    """The station did not answer the calls before this one in time, so this one was not sent. Look into its message log
+    for what it last said, and try again when it answers."""
+
+    status = 503
+    code = "station-not-answering"
+    unsent = True
+
+
+class StationNotAccepted(ForecourtError):
+    """The station is not accepted, and must not be asked to start or stop charging until it is. Set its registration to
+    `accepted` and wait until it has booted again."""
+
+    status = 409
+    code = "station-not-accepted"
+    unsent = True
+
+
+class CallOverdue(ForecourtError):
+    """The call reached the station's gateway after its deadline, so it was not sent. Try again; if it happens again,
+    compare the clocks of the hosts."""
+
+    status = 503
+    code = "call-overdue"
+    unsent = True
+
+
 class StationBusy(ForecourtError):
     """Too many calls wait for this station already; this one was not sent. Try again when it has answered some."""
 
@@ -118,8 +151,27 @@ COMMAND_PROBLEMS: Final[list[type[ForecourtError]]] = [
     OutcomeUnrecorded,
     StationAnswerInvalid,
     StationBusy,
+    StationNotAnswering,
+    StationNotAccepted,
+    CallOverdue,
     CallInvalid,
 ]
+
+#: What a station that is not accepted must not be asked (OCPP 1.6 4.2, 2.0.1 B02.FR.05). All else may be, so that it
+#: can be configured.
+_ACCEPTED_ONLY: Final = frozenset(
+    ("RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction")
+)
+#: What came of a call that brought no answer, by the flag of CallAnswer: its error, and how it is recorded.
+_FAILURES: Final[tuple[tuple[str, type[ForecourtError], str], ...]] = (
+    ("offline", StationOffline, "offline"),
+    ("busy", StationBusy, "unsent"),
+    ("blocked", StationNotAnswering, "unsent"),
+    ("overdue", CallOverdue, "unsent"),
+    ("timeout", StationTimeout, "timeout"),
+    ("lost", StationLost, "unknown"),
+    ("unreadable", StationAnswerInvalid, "unknown"),
+)
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -156,8 +208,8 @@ class Commander:
         """Call a station with a payload of its version, checked against the schema.
 
         One that sets the station's password changes the registry as well (2.0.1 A01, and its like for 1.6).
-        Raises StationUnknown, StationOffline at once, CallInvalid, StationBusy, PasswordOpen, BusAway, StationLost,
-        StationTimeout after CALL_DEADLINE_S.
+        Raises StationUnknown, StationNotAccepted, StationOffline at once, CallInvalid, StationBusy, PasswordOpen,
+        BusAway, StationLost, StationAnswerInvalid, StationTimeout or StationNotAnswering after CALL_DEADLINE_S.
         """
         holder = await self._find(tenant_id, identity)
         version = self._held(holder)
@@ -213,37 +265,40 @@ class Commander:
     async def _send(
         self, tenant_id: int, identity: str, holder: store.Holder, action: str, payload: bytes, asked_by: str
     ) -> Answered | Refused:
+        if holder.registration != "accepted" and action in _ACCEPTED_ONLY:
+            raise StationNotAccepted(registration=holder.registration)
         passwords = passwords_set_by(action, payload)
         if len(passwords) > 1:
             raise CallInvalid("The call sets the station's password twice: which one it would have can't be told.")
+        if not all(map(password_allowed, passwords)):
+            raise CallInvalid(
+                f"A station's password is 1 to {MAX_PASSWORD_LENGTH} printable ASCII characters. Nothing was sent."
+            )
         command_id = await self._enter(tenant_id, holder.station_id, action, payload, asked_by, passwords)
         request = CallRequest(
             identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
-            deadline_s=self._deadline_s, command_id=command_id,
+            deadline_s=self._deadline_s, command_id=command_id, sent_at=self._clock.now(),
         )  # fmt: skip
         try:
             if passwords:
                 await self.refresh()
+                request = msgspec.structs.replace(request, sent_at=self._clock.now())
             answer = await self._carry(holder, request)
         except BusAway as away:
             answer = CallAnswer(error_code=away.code, description=away.detail)
             if not away.unsent:
-                await self._record_sent(tenant_id, command_id, action, answer, None)
+                await self._record_sent(tenant_id, command_id, action, answer, None, "unknown")
             else:
-                await self._record(tenant_id, command_id, action, answer, None)
+                await self._record(tenant_id, command_id, action, answer, None, "unsent")
             raise
         taken = _taken(action, answer) if passwords else None
-        await self._record_sent(tenant_id, command_id, action, answer, taken)
+        failure = next(((error, outcome) for flag, error, outcome in _FAILURES if getattr(answer, flag)), None)
+        outcome = ("answered" if answer.error_code is None else "error") if failure is None else failure[1]
+        await self._record_sent(tenant_id, command_id, action, answer, taken, outcome)
         if taken is not None:
             await self._tell_gateways()
-        if answer.offline:
-            raise StationOffline(command_id=command_id)
-        if answer.busy:
-            raise StationBusy(command_id=command_id)
-        if answer.timeout:
-            raise StationTimeout(command_id=command_id)
-        if answer.lost:
-            raise StationLost(command_id=command_id)
+        if failure is not None:
+            raise failure[0](command_id=command_id)
         content = msgspec.json.decode(answer.payload or "{}")
         if answer.error_code is not None:
             return Refused(
@@ -291,23 +346,17 @@ class Commander:
         return msgspec.json.decode(data, type=CallAnswer)
 
     async def _record_sent(
-        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None
+        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None, outcome: str
     ) -> None:
         """As `_record`, for what the station may have obeyed: a fault of ours must not read as if nothing was done."""
         try:
-            await self._record(tenant_id, command_id, action, answer, taken)
+            await self._record(tenant_id, command_id, action, answer, taken, outcome)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             raise OutcomeUnrecorded(command_id=command_id) from fault
 
     async def _record(
-        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None
+        self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None, outcome: str
     ) -> None:
-        if answer.offline:
-            outcome = "offline"
-        elif answer.timeout or answer.busy or answer.lost:
-            outcome = "error" if answer.busy else "timeout"
-        else:
-            outcome = "answered" if answer.error_code is None else "error"
         kept: str | None = None
         if answer.error_code is not None:
             kept = msgspec.json.encode({"code": answer.error_code, "description": answer.description}).decode()
@@ -322,7 +371,7 @@ class Commander:
 
 def _taken(action: str, answer: CallAnswer) -> bool | None:
     """Whether the station has the password it was sent; None where it may have it or not."""
-    if answer.offline or answer.busy:
+    if answer.offline or answer.busy or answer.blocked or answer.overdue:
         return False
     if answer.timeout or answer.lost or answer.unreadable:
         return None

@@ -31,6 +31,13 @@ class IdentityFixed(ForecourtError):
     code = "identity-fixed"
 
 
+class PositionRefused(ForecourtError):
+    """A position has a latitude and a longitude. Give both or neither."""
+
+    status = 422
+    code = "position-refused"
+
+
 class SiteUnknown(ForecourtError):
     """There is no such site. `GET /api/v1/sites` lists those that exist."""
 

@@ -42,10 +42,13 @@ def shown_state(state: str, activity: str | None) -> str:
     return activity if state == "Occupied" and activity is not None else state
 
 
-def station_state(connected: bool, connector_states: Sequence[str], *, restarting: bool = False) -> str:
+def station_state(
+    connected: bool, connector_states: Sequence[str], *, own: str | None = None, restarting: bool = False
+) -> str:
     """One word for the whole station from the states of its connectors.
 
-    The pseudo-connector (0, 0) of OCPP 1.6 stands for the station itself: pass its state only when it is Faulted.
+    `own` is the state of the pseudo-connector (0, 0) of OCPP 1.6, which stands for the station itself: Faulted speaks
+    for all of it, and while it is Unavailable, no connector is Available, whatever it said of itself (1.6 7.7).
     A connected station that has told nothing yet counts as Available; a state we don't know counts as least telling.
     One that agreed to a reset and is not back yet is `restarting`, whatever its connectors say meanwhile.
     """
@@ -54,9 +57,17 @@ def station_state(connected: bool, connector_states: Sequence[str], *, restartin
     if not connected:
         return OFFLINE
     known = [state for state in connector_states if state in _RANK]
+    if own == "Faulted":
+        known.append(own)
+    elif own == "Unavailable":
+        known = ["Unavailable", *(state for state in known if state != "Available")]
     return min(known, key=_RANK.__getitem__, default="Available")
 
 
+#: What a station's password may be, whoever gives it: printable ASCII, which every station can send in a Basic header.
+#: A key of OCPP 1.6 in hex digits is one as well.
+PASSWORD_PATTERN: Final = r"^[\x20-\x7e]+$"
+MAX_PASSWORD_LENGTH: Final = 64
 #: Bytes of the key that an AuthorizationKey writes in hex digits (OCPP 1.6 security white paper, A00.FR.205).
 KEY_BYTES: Final = range(16, 21)
 _HEX_KEY: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,20}")
@@ -70,6 +81,11 @@ _TAKEN: Final = {
     "UnknownVariable": False,
     "NotSupportedAttributeType": False,
 }
+
+
+def password_allowed(password: str) -> bool:
+    """Whether a station may be given this password."""
+    return 0 < len(password) <= MAX_PASSWORD_LENGTH and password.isascii() and password.isprintable()
 
 
 def password_hash(secret_key: bytes, password: str | bytes) -> bytes:

@@ -15,6 +15,7 @@ from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations import store
 from forecourt.stations.commands import StationUnknown
 from forecourt.stations.errors import (
+    PositionRefused,
     QuarantinedUnknown,
     SiteExists,
     SiteInUse,
@@ -62,8 +63,10 @@ async def create_site(
 ) -> SiteRow:
     """Stores a site; a slug that is not given is made from the name.
 
-    Raises SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded where the actor is limited.
+    Raises SiteExists, TimeZoneRefused, PositionRefused, SiteRefused, SiteTreeRefused, and SiteNeeded where the actor
+    is limited.
     """
+    _check_position(values)
     if values["time_zone"] not in available_timezones():
         raise TimeZoneRefused
     values = {**values, "parent_id": await _site_id(conn, actor, parent)}
@@ -83,8 +86,8 @@ async def change_site(
 ) -> SiteRow:
     """Changes the named columns of a site, or its `parent`: what is below it moves along.
 
-    Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, SiteRefused, SiteTreeRefused, and SiteNeeded
-    where the actor is limited.
+    Raises SiteUnknown, ChangedMeanwhile, SiteExists, TimeZoneRefused, PositionRefused, SiteRefused, SiteTreeRefused,
+    and SiteNeeded where the actor is limited.
     """
     held = await find_site(conn, actor.tenant_id, site, lock=True)
     check_match(if_match, etag(held))
@@ -92,6 +95,7 @@ async def change_site(
         raise TimeZoneRefused
     if not changes:
         return held
+    _check_position({"latitude": held.latitude, "longitude": held.longitude, **changes})
     columns = {name: value for name, value in changes.items() if name != "parent"}
     if "parent" in changes:
         if actor.sites is not None and held.site_id in actor.sites:
@@ -159,8 +163,10 @@ async def create_station(
 ) -> tuple[StationRow, str | None]:
     """Registers a station; returns it with the password that was made for it, if one was needed and none given.
 
-    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused, SiteNeeded.
+    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused, SiteNeeded,
+    PositionRefused.
     """
+    _check_position(values)
     made = secrets.token_hex(PASSWORD_BYTES) if _lacks_password(values["security_profile"], password) else None
     given = password or made
     station_id = await store.insert_station(
@@ -195,13 +201,14 @@ async def change_station(
     whatever calls to the station left open is settled by it.
 
     Returns the station with the password that was made for it, if its profile now needs one and it had none.
-    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused, SiteNeeded.
+    Raises StationUnknown, StationRetired, ChangedMeanwhile, SiteRefused, SiteNeeded, PositionRefused.
     """
     held = await store.lock_station(conn, actor.tenant_id, identity)
     if held is None:
         raise await _refused(conn, actor.tenant_id, identity)
     before = await find_station(conn, actor.tenant_id, identity)
     check_match(if_match, station_tag(before))
+    _check_position({"latitude": before.latitude, "longitude": before.longitude, **changes})
     profile, has_password = held
     columns = {name: value for name, value in changes.items() if name not in ("site", "password")}
     if "site" in changes:
@@ -287,6 +294,11 @@ async def review_quarantined(conn: Connection, actor: Actor, number: int) -> Qua
     if await store.review_quarantined(conn, actor.tenant_id, number):
         await audit(conn, actor, "review quarantined message", f"quarantine:{number}")
     return await find_quarantined(conn, actor.tenant_id, number)
+
+
+def _check_position(values: Mapping[str, Any]) -> None:
+    if (values["latitude"] is None) is not (values["longitude"] is None):
+        raise PositionRefused
 
 
 def _lacks_password(security_profile: int, password: str | None) -> bool:

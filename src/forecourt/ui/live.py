@@ -51,7 +51,7 @@ class TooManyPages(ForecourtError):
     """Too many pages are open at once. Close some, or try again in a minute."""
 
     status = 503
-    code = "too_many_pages"
+    code = "too-many-pages"
 
 
 class SnapshotProvider(Protocol):

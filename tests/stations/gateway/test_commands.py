@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,8 +13,12 @@ from forecourt.platform.database import Pool
 from forecourt.stations.commands import (
     Answered,
     CallInvalid,
+    CallOverdue,
     Commander,
     Refused,
+    StationAnswerInvalid,
+    StationNotAccepted,
+    StationNotAnswering,
     StationOffline,
     StationTimeout,
     StationUnknown,
@@ -123,6 +128,94 @@ async def test_calls_to_one_station_go_one_after_the_other_and_errors_come_back_
     assert refused.code == "NotSupported"
     [_, other] = [outcome for outcome in outcomes if isinstance(outcome, Answered)]
     assert "unknownKey" in other.result
+
+
+async def test_calls_behind_an_unanswered_one_are_not_sent_and_say_so(rig: Rig, pool: Pool, bus: Bus) -> None:
+    commander = Commander(pool, bus, SystemClock(), 1.5, secret_key=SECRET.encode())
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        silent = asyncio.create_task(commander.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test"))
+        await station.next_ask()
+        with pytest.raises(StationNotAnswering):
+            await commander.call(rig.tenant(), "CP1", "GetLocalListVersion", b"{}", "test")
+        with pytest.raises(StationTimeout):
+            await silent
+        assert "currentTime" in await station.call("Heartbeat", {})
+        assert station.asked == []
+    assert rig.rows("SELECT action, outcome FROM commands ORDER BY number") == [
+        ("ClearCache", "timeout"),
+        ("GetLocalListVersion", "unsent"),
+    ]
+
+
+async def test_a_call_that_lay_on_its_way_for_longer_than_its_deadline_never_reaches_the_station(
+    rig: Rig, pool: Pool, bus: Bus
+) -> None:
+    class Yesterday(SystemClock):
+        def now(self) -> datetime:
+            return super().now() - timedelta(seconds=DEADLINE_S)
+
+    slow = Commander(pool, bus, Yesterday(), DEADLINE_S, secret_key=SECRET.encode())
+    prompt = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        with pytest.raises(CallOverdue):
+            await slow.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test")
+        _, asked = await asyncio.gather(
+            prompt.call(rig.tenant(), "CP1", "GetLocalListVersion", b"{}", "test"), obey(station, {"listVersion": 0})
+        )
+        assert asked[0] == "GetLocalListVersion"
+        assert station.asked == []
+    assert rig.rows("SELECT outcome FROM commands ORDER BY number") == [("unsent",), ("answered",)]
+
+
+async def test_an_answer_that_cant_be_read_is_no_error_of_the_station_and_its_outcome_is_unknown(
+    rig: Rig, pool: Pool, bus: Bus
+) -> None:
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    await rig.register("CP1")
+    async with rig.station("CP1") as station:
+        await boot(station)
+        for garbled in ('[3,"{}",{"status":', '[3,"{}"]', '[4,"{}",7]', '[4,"{}"]'):
+            asking = asyncio.create_task(commander.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test"))
+            ask = await station.next_ask()
+            await station.link.send(garbled.replace("{}", ask[1], 1))
+            with pytest.raises(StationAnswerInvalid) as told:
+                await asking
+            assert told.value.status == 502
+        assert "currentTime" in await station.call("Heartbeat", {})
+    assert rig.rows("SELECT DISTINCT outcome FROM commands") == [("unknown",)]
+
+
+@pytest.mark.parametrize("registration", ["pending", "rejected"])
+async def test_a_station_that_is_not_accepted_is_configured_and_not_asked_to_start_or_stop(
+    rig: Rig, pool: Pool, bus: Bus, registration: str
+) -> None:
+    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    tenant = rig.tenant()
+    for version, read in (("ocpp1.6", "GetConfiguration"), ("ocpp2.0.1", "GetVariables")):
+        await rig.register(version, registration=registration)
+        payload = {"getVariableData": [{"component": {"name": "C"}, "variable": {"name": "V"}}]}
+        async with rig.station(version, version) as station:
+            # Answered, with whatever: its socket stands in the directory.
+            await station.call("Heartbeat", {})
+            for command in (
+                StartCharging(token=Token(uid="TAG1"), remote_start_id=7),
+                StopCharging(transaction_id="4"),
+            ):
+                with pytest.raises(StationNotAccepted) as told:
+                    await commander.command(tenant, version, command, "test")
+                assert told.value.context["registration"] == registration
+            if version == "ocpp1.6":
+                with pytest.raises(StationNotAccepted):
+                    await commander.call(tenant, version, "RemoteStopTransaction", b'{"transactionId":4}', "test")
+            data = b"{}" if version == "ocpp1.6" else json.dumps(payload).encode()
+            _, asked = await asyncio.gather(commander.call(tenant, version, read, data, "test"), obey(station, {}))
+            assert asked[0] == read
+            assert station.asked == []
+    assert rig.rows("SELECT count(*) FROM commands") == [(2,)]
 
 
 async def test_an_answer_after_the_deadline_is_recorded_with_its_command(rig: Rig, pool: Pool, bus: Bus) -> None:

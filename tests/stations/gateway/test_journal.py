@@ -32,6 +32,11 @@ def told_as_text(inner: Any) -> dict[str, Any]:
         ("DataTransfer", {"vendorId": "V", "data": '{"password": "' + SECRET}),
         ("DataTransfer", {"vendorId": "V", "data": f"user=me;password={SECRET};"}),
         ("DataTransfer", {"vendorId": "V", "data": {"password": [SECRET], "secret": {"value": SECRET}}}),
+        ("DataTransfer", {"vendorId": "V", "data": f"pw {SECRET}"}),
+        ("DataTransfer", {"vendorId": "V", "data": f"the PIN is {SECRET}, the rest is not"}),
+        ("DataTransfer", {"vendorId": "V", "data": f"api_key = '{SECRET}'; retries=3"}),
+        ("DataTransfer", {"status": "Accepted", "data": {"accessToken": 1, "access_token": SECRET}}),
+        ("DataTransfer", {"status": "Accepted", "data": json.dumps({"pw": SECRET})}),
         ("GetDiagnostics", {"location": f"ftp://u:p@ss{SECRET}@host/logs"}),
         ("GetLog", {"log": {"remoteLocation": f"sftp://u@x:{SECRET}@host"}}),
     ],
@@ -54,6 +59,18 @@ def test_what_holds_no_secret_is_kept_as_it_came() -> None:
         assert safe(payload) is payload
     text = rb'{"vendorId":"V","data":"{\"apn\": [1, 2.50]}"}'
     assert json.loads(redact("DataTransfer", text)) == json.loads(text)
+
+
+def test_of_a_transfer_no_more_is_taken_out_than_what_stands_behind_the_word() -> None:
+    for said, kept in (
+        (f"set pw {SECRET} now", f"set pw {MASK} now"),
+        ("pinned tokens, monkeys", "pinned tokens, monkeys"),
+        ("pw", "pw"),
+    ):
+        payload = {"vendorId": "V", "messageId": "M", "data": said}
+        assert json.loads(redact("DataTransfer", json.dumps(payload).encode())) == {**payload, "data": kept}
+    asked = {"vendorId": "V", "data": {"key": "HeartbeatInterval", "value": "300"}}
+    assert json.loads(redact("DataTransfer", json.dumps(asked).encode())) == asked
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from forecourt.stations.gateway.outbound import LEAST_TIME_S, AnswerLost, Ask, CallLine, LineClosed, LineFull
+from forecourt.stations.gateway.outbound import LEAST_TIME_S, AnswerLost, Ask, CallLine, LineBlocked, LineClosed
 
 
 async def test_a_call_that_waited_too_long_is_never_sent_and_its_caller_told_so() -> None:
@@ -13,7 +13,7 @@ async def test_a_call_that_waited_too_long_is_never_sent_and_its_caller_told_so(
     patient = line.ask("Reset", b"{}", LEAST_TIME_S * 60, None)
     with pytest.raises(TimeoutError):
         await silent.future
-    with pytest.raises(LineFull):
+    with pytest.raises(LineBlocked):
         await waiting.future
     assert sent == [silent, patient]
     line.close()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,9 +20,11 @@ from forecourt.stations.commands import (
     Commander,
     PasswordOpen,
     Refused,
+    StationAnswerInvalid,
     StationLost,
     StationTimeout,
 )
+from forecourt.stations.model import password_hash
 from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, SECRET, Rig, StationClient
 
 NEW = "the-next-password-4567"
@@ -74,6 +77,22 @@ async def lets_in(rig: Rig, identity: str, password: str | bytes) -> bool:
     except websockets.InvalidStatus as refused:
         return refused.response.status_code != 401
     return True
+
+
+@asynccontextmanager
+async def connecting(rig: Rig, identity: str, password: str) -> AsyncIterator[None]:
+    """An upgrade with a password, whatever PostgreSQL does meanwhile."""
+    async with rig.station(identity, *VERSIONS, password=password):
+        yield
+
+
+async def refused(rig: Rig, identity: str, password: str) -> bool:
+    """Whether an upgrade with a password is turned down."""
+    try:
+        async with connecting(rig, identity, password):
+            return False
+    except websockets.InvalidStatus as answer:
+        return answer.response.status_code == 401
 
 
 def open_at(rig: Rig, identity: str) -> int:
@@ -200,7 +219,11 @@ async def test_an_answer_that_cant_be_read_or_names_no_password_leaves_both(rig:
             giving = asyncio.create_task(office.give(version))
             ask = await station.next_ask()
             await station.link.send(frame.replace("{}", ask[1], 1))
-            await giving
+            if version == "ocpp1.6":
+                with pytest.raises(StationAnswerInvalid):
+                    await giving
+            else:
+                await giving
         assert await lets_in(rig, version, PASSWORD)
         assert await lets_in(rig, version, NEW)
 
@@ -276,6 +299,41 @@ async def test_a_call_that_sets_the_password_twice_is_refused(rig: Rig, office: 
         with pytest.raises(CallInvalid):
             await office.patient.call(rig.tenant(), "ocpp2.0.1", "SetVariables", json.dumps(twice).encode(), "test")
     assert rig.rows("SELECT count(*) FROM commands") == [(0,)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_password_that_the_registry_would_refuse_is_not_sent_and_an_empty_one_lets_nobody_in(
+    rig: Rig, office: Office, version: str
+) -> None:
+    await rig.register(version)
+    async with rig.station(version, version) as station:
+        await station.call("Heartbeat", {})
+        for refused in ("", "x" * 65, "pass\nword", "pässword-0123456789"):
+            with pytest.raises(CallInvalid):
+                await office.give(version, refused)
+        assert station.asked == []
+    assert rig.rows("SELECT count(*) FROM commands") == [(0,)]
+    # However it came to be one: it is as good as none.
+    empty = password_hash(SECRET.encode(), b"")
+    rig.admin.execute("UPDATE stations SET password_hash = %s, version = nextval('station_versions')", (empty,))
+    await rig.gateway._read_roster(everything=True)
+    assert not await lets_in(rig, version, b"")
+
+
+async def test_the_old_password_lets_nobody_in_from_the_moment_the_new_one_did(rig: Rig, office: Office) -> None:
+    version = "ocpp1.6"
+    await rig.register(version)
+    async with rig.station(version) as station:
+        await station.call("Heartbeat", {})
+        for password in ("given-before-it-00", NEW, "given-after-it-000"):
+            await asyncio.gather(office.give(version, password), answer(station, told(version, "RebootRequired")))
+    # PostgreSQL settles nothing from here on, so memory alone refuses.
+    with rig.admin.transaction():
+        rig.admin.execute("LOCK TABLE commands IN SHARE MODE")
+        async with connecting(rig, version, NEW):
+            for old in (PASSWORD, "given-before-it-00"):
+                assert await refused(rig, version, old)
+    assert await lets_in(rig, version, "given-after-it-000")
 
 
 async def test_a_station_that_repeats_the_password_in_its_refusal_tells_it_to_nobody(rig: Rig, office: Office) -> None:

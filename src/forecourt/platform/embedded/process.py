@@ -34,13 +34,13 @@ HARMLESS_ACCOUNTS = ("daemon", "nobody")
 class EmbeddedServerFailed(ForecourtError):
     """An embedded server could not be started. Its log tells why."""
 
-    code = "embedded_server_failed"
+    code = "embedded-server-failed"
 
 
 class FolderInUse(ForecourtError):
     """Another Forecourt runs in this data folder. Stop it, or choose another folder by FORECOURT_DATA_DIR."""
 
-    code = "folder_in_use"
+    code = "folder-in-use"
 
 
 class Guise(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.drivers import service as drivers
-from forecourt.drivers.model import TokenUnknown
+from forecourt.drivers.model import TokenState, TokenUnknown, standing
 from forecourt.ocpp.neutral import StartCharging, StopCharging, Token
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -35,6 +35,23 @@ class SessionEnded(ForecourtError):
     code = "session-ended"
 
 
+class TokenRefused(ForecourtError):
+    """This token may not charge, so nothing was sent. Set its status to `accepted`, or start with another token."""
+
+    status = 409
+    code = "token-refused"
+    unsent = True
+
+
+class TokenUnregistered(ForecourtError):
+    """This token is not registered, and the session that it starts would be refused. Register it by `POST
+    /api/v1/tokens` first, or say `"unregistered": true` to have the station asked all the same."""
+
+    status = 409
+    code = "token-unregistered"
+    unsent = True
+
+
 class StartAnswered(Struct, frozen=True, kw_only=True):
     """What the station said to a remote start. `remote_start` is its id, under which its session will be known."""
 
@@ -46,14 +63,15 @@ class StartAnswered(Struct, frozen=True, kw_only=True):
 
 
 async def remote_start(
-    db: Pool, commander: Commander, clock: Clock, actor: Actor, identity: str, *, token_uid: str, evse: int | None
-) -> StartAnswered:
-    """Asks a station to start for a token; a token that is not registered is sent as an RFID card.
+    db: Pool, commander: Commander, clock: Clock, actor: Actor, identity: str, *, token_uid: str,
+    evse: int | None, unregistered: bool = False,
+) -> StartAnswered:  # fmt: skip
+    """Asks a station to start for a token. One that is not registered is sent, as an RFID card, only if `unregistered`.
 
-    The request is kept whatever comes of it; a failure names it as `remote_start`. Raises StationUnknown, and as
-    `Commander.command`.
+    The request is kept whatever comes of it; a failure names it as `remote_start`. Not kept is what asks for too much:
+    raises StationUnknown, StationRetired, TokenRefused, TokenUnregistered, and as `Commander.command`.
     """
-    request = await _request(db, clock, actor, identity, token_uid, evse)
+    request = await _request(db, clock, actor, identity, token_uid, evse, unregistered)
     try:
         answer, command_id = await commander.command(actor.tenant_id, identity, request.command, str(actor))
     except ForecourtError as fault:
@@ -79,16 +97,14 @@ class _Request(Struct, frozen=True, kw_only=True):
     command: StartCharging
 
 
-async def _request(db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None) -> _Request:
+async def _request(
+    db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None, unregistered: bool
+) -> _Request:
     tenant_id, now = actor.tenant_id, clock.now()
     async with db.tenant(tenant_id) as conn:
         await stations.check_in_service(conn, tenant_id, identity)
         station_id = await stations.find_station_id(conn, tenant_id, identity)
-        try:
-            known = await drivers.find_token(conn, tenant_id, token_uid)
-            token = Token(uid=known.uid, type=known.type)
-        except TokenUnknown:
-            token = Token(uid=token_uid)
+        token = await _token(conn, tenant_id, token_uid, unregistered, now)
         request_id, remote_start_id = await store.insert(
             conn,
             tenant_id,
@@ -102,6 +118,24 @@ async def _request(db: Pool, clock: Clock, actor: Actor, identity: str, token_ui
         await audit(conn, actor, "start charging", f"station:{identity}", {"token": token.uid, "evse": evse})
     command = StartCharging(token=token, remote_start_id=remote_start_id, evse=evse)
     return _Request(id=request_id, tenant_id=tenant_id, station_id=station_id, command=command)
+
+
+async def _token(conn: store.Connection, tenant_id: int, uid: str, unregistered: bool, now: datetime) -> Token:
+    """The token to start with, as it is registered. Raises TokenRefused, TokenUnregistered."""
+    try:
+        known = await drivers.find_token(conn, tenant_id, uid)
+    except TokenUnknown:
+        if unregistered:
+            return Token(uid=uid)
+        raise TokenUnregistered from None
+    worth = standing(known, now)
+    if worth is not TokenState.ACCEPTED:
+        word = worth.value.replace("_", " ")
+        raise TokenRefused(
+            f"This token is {word}, so nothing was sent. Set its status to `accepted`, or start with another token.",
+            token_status=worth.value,
+        )
+    return Token(uid=known.uid, type=known.type)
 
 
 async def _settle(db: Pool, clock: Clock, request: _Request, settlement: Settlement, command_id: str | None) -> None:

@@ -26,8 +26,15 @@ from forecourt.stations.api.fields import (
     Text,
 )
 from forecourt.stations.commands import StationUnknown
-from forecourt.stations.errors import IdentityFixed, SiteNeeded, SiteRefused, StationExists, StationRetired
-from forecourt.stations.model import STATION_STATES, station_state
+from forecourt.stations.errors import (
+    IdentityFixed,
+    PositionRefused,
+    SiteNeeded,
+    SiteRefused,
+    StationExists,
+    StationRetired,
+)
+from forecourt.stations.model import MAX_PASSWORD_LENGTH, PASSWORD_PATTERN, STATION_STATES, station_state
 from forecourt.stations.store import ConnectorRow, StationFilter, StationRow, UnsupportedRow
 
 Order = Literal["registered", "name"]
@@ -46,8 +53,8 @@ Password = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=64,
-        pattern=r"^[\x20-\x7e]+$",
+        max_length=MAX_PASSWORD_LENGTH,
+        pattern=PASSWORD_PATTERN,
         description="What the station authenticates with; at least 16 random characters are recommended.",
         examples=["8e2cf1b5c2a14f0d9a3d7b6e5f4c3b2a"],
     ),
@@ -147,7 +154,11 @@ class Station(Struct, frozen=True, kw_only=True):
 
 @post(
     "/stations",
-    opt={"verb": Verb.CHANGE_STATIONS, "etag": True, "problems": [StationExists, SiteRefused, SiteNeeded]},
+    opt={
+        "verb": Verb.CHANGE_STATIONS,
+        "etag": True,
+        "problems": [StationExists, SiteRefused, SiteNeeded, PositionRefused],
+    },
     summary="Register a station",
     description=(
         "It can connect as soon as the answer is there. With security profile 1 or 2 and no password, one is made and"
@@ -178,7 +189,15 @@ async def create_station(
     opt={
         "verb": Verb.CHANGE_STATIONS,
         "etag": True,
-        "problems": [StationUnknown, StationRetired, ChangedMeanwhile, IdentityFixed, SiteRefused, SiteNeeded],
+        "problems": [
+            StationUnknown,
+            StationRetired,
+            ChangedMeanwhile,
+            IdentityFixed,
+            SiteRefused,
+            SiteNeeded,
+            PositionRefused,
+        ],
     },
     summary="Change a station",
     description=(
@@ -323,13 +342,14 @@ def _shown(
     unsupported = [each for each in unsupported_of_all if each.station_id == row.station_id]
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
-    speaking = [each.shown_state for each in connectors if each.connector > 0 or each.state == "Faulted"]
+    speaking = [each.shown_state for each in connectors if each.connector > 0]
+    own = next((each.state for each in connectors if each.connector == 0), None)
     return Station(
         **{
             **values,
             "id": row.identity,
             "registration": Registration(row.registration),
-            "state": station_state(row.connected, speaking, restarting=row.restarting),
+            "state": station_state(row.connected, speaking, own=own, restarting=row.restarting),
             "connectors": [
                 Connector(**{name: getattr(each, name) for name in Connector.__struct_fields__}) for each in connectors
             ],

@@ -14,6 +14,7 @@ from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, ta
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import Latitude, Longitude, Text
 from forecourt.stations.errors import (
+    PositionRefused,
     SiteExists,
     SiteInUse,
     SiteNeeded,
@@ -85,7 +86,7 @@ class Site(Struct, frozen=True, kw_only=True):
     opt={
         "verb": Verb.CHANGE_SITES,
         "etag": True,
-        "problems": [SiteExists, SiteRefused, SiteNeeded, SiteTreeRefused, TimeZoneRefused],
+        "problems": [SiteExists, SiteRefused, SiteNeeded, SiteTreeRefused, TimeZoneRefused, PositionRefused],
     },
     summary="Create a site",
     tags=["sites"],
@@ -128,6 +129,7 @@ async def find_site(site: SiteInPath, actor: Asker, db: Database) -> Response[Si
             SiteNeeded,
             SiteTreeRefused,
             TimeZoneRefused,
+            PositionRefused,
         ],
     },
     summary="Change a site",

@@ -85,8 +85,13 @@ class CommandShown(Struct, frozen=True, kw_only=True):
     asked_by: str
     asked_at: datetime
     outcome: Annotated[
-        Literal["sent", "answered", "error", "offline", "timeout", "late"],
-        Meta(description="`late`: answered after its deadline."),
+        Literal["sent", "answered", "error", "offline", "timeout", "late", "unsent", "unknown"],
+        Meta(
+            description=(
+                "`late`: answered after its deadline. `unsent`: surely not sent to the station. `unknown`: sent, and"
+                " nobody knows whether the station obeyed: its connection was lost, or its answer can't be read."
+            )
+        ),
     ]
     answer: Any
     answered_at: datetime | None

@@ -341,7 +341,7 @@ class Connection:
     # -- what the station is asked
 
     async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
-        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed, AnswerLost."""
+        """Call the station and wait. Raises TimeoutError, LineFull, LineBlocked, LineClosed, AnswerLost."""
         if self.closed:
             raise LineClosed
         if self._asks is None:

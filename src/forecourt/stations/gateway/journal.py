@@ -33,16 +33,23 @@ _HARMLESS: Final = frozenset(
 )  # fmt: skip
 #: What makes a payload worth decoding: a secret's name, a user in an address, or an escape that could hide either.
 _SUSPECT = re.compile(
-    rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|vpn|pin\b|:(?:\\*/){2}[^/\"\s]*@|\\u00"
+    rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|vpn|pin\b|\bpw\b|:(?:\\*/){2}[^/\"\s]*@|\\u00"
 )
-_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|simpin")
+_SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|^pw$|simpin")
 #: Up to the last @ before the path: a password may hold one itself.
 _USERINFO = re.compile(r"(://)[^/\s]*@")
 #: A secret in a text that is no JSON: password=..., "password": "...
-_SPOKEN = re.compile(
-    r"(?i)((?:password|passwd|passphrase|authorizationkey|secret|private.?key|\bpin)[\"']?\s*[:=]\s*)"
-    r"(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)"
+_SECRET_WORDS = r"password|passwd|passphrase|authorizationkey|secret|private.?key|\bpin|\bpw"
+_SPOKEN = re.compile(rf"({_SECRET_WORDS})([\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)", re.IGNORECASE)
+#: The text of a DataTransfer has no form: any word for a secret with something behind it. More is taken out than need
+#: be, for nothing else depends on it.
+_TRANSFER_WORDS = r"(?<![a-z])(?:pw|pwd|pass|pin|token|key)(?![a-z])"
+_TRANSFER_SUSPECT = re.compile(_TRANSFER_WORDS.encode(), re.IGNORECASE)
+_TRANSFER_SPOKEN = re.compile(
+    rf"({_SECRET_WORDS}|{_TRANSFER_WORDS})([\"']?\s*(?:[:=]|\s(?:is\s)?)\s*)(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)",
+    re.IGNORECASE,
 )
+_TRANSFER_NAME = re.compile(_TRANSFER_WORDS, re.IGNORECASE)
 #: Members that are secrets by where they stand: the pre-shared key of a VPN.
 _SECRET_MEMBERS: Final = {"vpn": ("key", "password")}
 #: Where a key and its value stand beside each other: 1.6 configuration, 2.x variables.
@@ -54,17 +61,24 @@ _encode = msgspec.json.Encoder().encode
 
 def redact(action: str | None, payload: bytes) -> bytes:
     """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
-    if action in _HARMLESS or _SUSPECT.search(payload) is None:
+    transfer = action == "DataTransfer"
+    if action in _HARMLESS or not _suspect(payload, transfer):
         return payload
     for password in passwords_set_by(action or "", payload):
         payload = _without(password, payload)
-    return _without_secrets(payload)
+    return _without_secrets(payload, transfer)
 
 
 def safe(raw: bytes) -> bytes:
     """A whole frame, or what was meant to be one, without its secrets; the same object where there are none."""
     # A text in UTF-16, say, has its letters apart.
-    return raw if _SUSPECT.search(raw.replace(b"\0", b"")) is None else _without_secrets(raw)
+    text = raw.replace(b"\0", b"")
+    transfer = b"DataTransfer" in text
+    return _without_secrets(raw, transfer) if _suspect(text, transfer) else raw
+
+
+def _suspect(text: bytes, transfer: bool) -> bool:
+    return _SUSPECT.search(text) is not None or (transfer and _TRANSFER_SUSPECT.search(text) is not None)
 
 
 def without_password(ask: Ask, reply: Reply) -> Reply:
@@ -98,35 +112,41 @@ def _cleared(secret: str, value: Any) -> Any:
     return value
 
 
-def _without_secrets(text: bytes) -> bytes:
+def _without_secrets(text: bytes, transfer: bool) -> bytes:
     try:
-        return _encode(_masked(_decode(text)))
+        return _encode(_masked(_decode(text), transfer))
     except UNREADABLE:
         return _encode("[withheld: not readable and may hold a secret]")
 
 
-def _masked(value: Any) -> Any:
+def _masked(value: Any, transfer: bool) -> Any:
+    """A value without its secrets, `transfer` telling whether it is of a DataTransfer."""
     if isinstance(value, str):
-        return _masked_text(value)
+        return _masked_text(value, transfer)
     if isinstance(value, list):
-        return [_masked(item) for item in value]
+        return [_masked(item, transfer) for item in value]
     if not isinstance(value, dict):
         return value
     named = _value_fields(value) if _names_a_secret(value) else ()
+    loose = transfer and "value" not in value
+
+    def secret(key: str) -> bool:
+        return key in named or bool(_SECRET_NAME.search(key)) or (loose and bool(_TRANSFER_NAME.search(key)))
+
     return {
-        key: MASK if item is not None and (key in named or _SECRET_NAME.search(key)) else _masked_member(key, item)
+        key: MASK if item is not None and secret(key) else _masked_member(key, item, transfer)
         for key, item in value.items()
     }
 
 
-def _masked_member(key: str, value: Any) -> Any:
+def _masked_member(key: str, value: Any, transfer: bool) -> Any:
     secret = _SECRET_MEMBERS.get(key)
     if secret is not None and isinstance(value, dict):
         value = {name: MASK if name in secret and item is not None else item for name, item in value.items()}
-    return _masked(value)
+    return _masked(value, transfer)
 
 
-def _masked_text(text: str) -> str:
+def _masked_text(text: str, transfer: bool) -> str:
     """A text without addresses' users and spoken secrets. JSON in a text, as in DataTransfer, is looked into."""
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
@@ -134,9 +154,10 @@ def _masked_text(text: str) -> str:
         except UNREADABLE:
             pass
         else:
-            masked = _masked(inner)
+            masked = _masked(inner, transfer)
             return text if masked == inner else _encode(masked).decode()
-    return _SPOKEN.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}@", text))
+    spoken = _TRANSFER_SPOKEN if transfer else _SPOKEN
+    return spoken.sub(rf"\1\2{MASK}", _USERINFO.sub(rf"\1{MASK}@", text))
 
 
 def _names_a_secret(value: dict[str, Any]) -> bool:

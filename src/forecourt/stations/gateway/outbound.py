@@ -47,6 +47,10 @@ class LineFull(Exception):
     """Too many calls wait for this station: the call was not sent."""
 
 
+class LineBlocked(Exception):
+    """The calls before it were not answered for so long that the call was not sent."""
+
+
 class LineClosed(Exception):
     """The station's socket closed before the call was sent."""
 
@@ -67,8 +71,8 @@ class CallLine:
         self._late: OrderedDict[str, Ask] = OrderedDict()
 
     def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None) -> Ask:
-        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, LineClosed, or
-        AnswerLost.
+        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, LineBlocked,
+        LineClosed, or AnswerLost.
 
         Raises LineFull. The deadline counts from now, so that waiting in line is part of it.
         """
@@ -117,7 +121,7 @@ class CallLine:
         while self._flying is None and self._line:
             ask = self._line.popleft()
             if waited and ask.due < latest:
-                self._drop(ask, LineFull())
+                self._drop(ask, LineBlocked())
                 continue
             self._flying = ask
             self._transmit(ask)
@@ -131,7 +135,7 @@ class CallLine:
             self._drop(ask, TimeoutError())
         elif ask in self._line:
             self._line.remove(ask)
-            self._drop(ask, LineFull())
+            self._drop(ask, LineBlocked())
         self._next()
 
 

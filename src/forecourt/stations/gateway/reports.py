@@ -153,19 +153,20 @@ class StationReports:
 
     def show(self, station: Station) -> None:
         """Tell screens the state of the whole station, the code of its fault, and the state of each connector."""
-        speaking = [
-            known for (_, number), known in station.connectors.items() if number > 0 or known.state == "Faulted"
+        own = station.connectors.get((0, 0))
+        states = [
+            shown_state(known.state, known.activity) for place, known in station.connectors.items() if place[1] > 0
         ]
-        states = [shown_state(known.state, known.activity) for known in speaking]
         restarting = station.station_id in self._restarting
-        state = station_state(station.connection is not None, states, restarting=restarting)
-        error = next((known.error_code for known in speaking if known.state == state == "Faulted"), None)
+        state = station_state(station.connection is not None, states, own=own and own.state, restarting=restarting)
+        faulted = (known.error_code for known in station.connectors.values() if known.state == state == "Faulted")
         prefix = f"station.{station.identity}."
         cells: dict[str, LiveValue] = {
             prefix + connector_cell(evse, number): shown_state(known.state, known.activity)
             for (evse, number), known in station.connectors.items()
         }
-        self._live.put_all(station.tenant_id, {**cells, prefix + "state": state, prefix + "error": error})
+        told = {**cells, prefix + "state": state, prefix + "error": next(faulted, None)}
+        self._live.put_all(station.tenant_id, told)
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)

@@ -168,11 +168,13 @@ class Roster:
         given = basic_password(authorization, station.identity)
         if given is None:
             return Refusal(401, "Basic authentication with the station's identity as user name is needed.")
-        own = [] if station.password_hash is None else [station.password_hash]
-        place = find_password(self._secret_key, given, [*own, *(digest for _, digest in station.open_passwords)])
+        if not given:
+            return Refusal(401, "The password is empty.")
+        own, opened = station.let_in
+        place = find_password(self._secret_key, given, [*own, *(digest for _, digest in opened)])
         if place is None:
             return Refusal(401, "The password is wrong.")
-        return None if place < len(own) else station.open_passwords[place - len(own)][0]
+        return None if place < len(own) else opened[place - len(own)][0]
 
 
 def basic_password(authorization: str | None, identity: str) -> bytes | None:

@@ -26,7 +26,7 @@ from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.lanes import RETURNS
-from forecourt.stations.gateway.outbound import AnswerLost, LineClosed, LineFull
+from forecourt.stations.gateway.outbound import AnswerLost, LineBlocked, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
 from forecourt.stations.gateway.station import Held, Station
@@ -165,6 +165,8 @@ class Gateway:
         former, station.connection = station.connection, connection
         if former is not None:
             former.supersede()
+        if admission.proves is not None:
+            station.proven = admission.proves
         self.connections.add(connection)
         CONNECTED.set(len(self.connections))
         connection.link(remote_address, admission.proves)
@@ -230,10 +232,18 @@ class Gateway:
         # A password must be known here before its station is: it may come back with it at once, and stay if it took it.
         if passwords_set_by(request.action, payload) and not await self._refresh():
             return CallAnswer(busy=True)
+        age_s = 0.0 if request.sent_at is None else (self.clock.now() - request.sent_at).total_seconds()
+        left_s = min(request.deadline_s, request.deadline_s - age_s)
+        if left_s <= 0:
+            # Whoever asked was told that nobody answers: the station must not do it after that.
+            log.warning("a call came after its deadline and is not sent", action=request.action, age_s=round(age_s, 1))
+            return CallAnswer(overdue=True)
         try:
-            reply = await connection.ask(request.action, payload, request.deadline_s, request.command_id)
+            reply = await connection.ask(request.action, payload, left_s, request.command_id)
         except LineFull:
             return CallAnswer(busy=True)
+        except LineBlocked:
+            return CallAnswer(blocked=True)
         except LineClosed:
             return CallAnswer(offline=True)
         except AnswerLost:

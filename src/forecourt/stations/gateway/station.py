@@ -23,7 +23,7 @@ class Held(Protocol):
     epoch: int
 
     async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
-        """Call the station and wait. Raises TimeoutError, LineFull, LineClosed, AnswerLost."""
+        """Call the station and wait. Raises TimeoutError, LineFull, LineBlocked, LineClosed, AnswerLost."""
 
     def supersede(self) -> None:
         """Close it because the station is connected elsewhere."""
@@ -36,7 +36,8 @@ class Station:
     """One station as the gateway knows it. `connectors` maps (evse, connector) to what it last said.
 
     `packed` is the tenant and the station as the first two fields of a row, which is all that most rows share.
-    `open_passwords` are those that calls gave to the station and that it may or may not have taken: command and digest.
+    `open_passwords` are those that calls gave to the station and that it may or may not have taken: command and digest,
+    the newest first. `proven` is the command of the one that it has come with, until PostgreSQL has settled it.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class Station:
         "open_passwords",
         "packed",
         "password_hash",
+        "proven",
         "registration",
         "security_profile",
         "station_id",
@@ -62,6 +64,16 @@ class Station:
         self.registration = "accepted"
         self.password_hash: bytes | None = None
         self.open_passwords: tuple[tuple[UUID, bytes], ...] = ()
+        self.proven: UUID | None = None
         self.version = 0
         self.connection: Held | None = None
         self.connectors: dict[tuple[int, int], Connector] = {}
+
+    @property
+    def let_in(self) -> tuple[list[bytes], tuple[tuple[UUID, bytes], ...]]:
+        """The digests with which it may come: of its own password, and the open ones. Whatever is older than the one
+        that it has come with is let in no more, from that very moment."""
+        for place, (command_id, _) in enumerate(self.open_passwords):
+            if command_id == self.proven:
+                return [], self.open_passwords[: place + 1]
+        return [] if self.password_hash is None else [self.password_hash], self.open_passwords

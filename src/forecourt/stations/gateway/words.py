@@ -1,5 +1,7 @@
 """What gateways and those who ask of them say on the bus."""
 
+from datetime import datetime
+
 from msgspec import Struct
 
 #: One subject a gateway: a subject a station would cost the bus 5 KiB each.
@@ -11,7 +13,9 @@ REFRESH_SUBJECT = "gateway.all.refresh"
 
 class CallRequest(Struct, frozen=True, kw_only=True):
     """Call a station. `payload` is JSON; `epoch` the connection that the directory named, so that a stale holder
-    refuses; `deadline_s` counts from arrival; `command_id` is where a late answer is recorded."""
+    refuses; `command_id` is where a late answer is recorded. `deadline_s` counts from `sent_at`, by the wall clock of
+    the one who asks: what lay on the bus for longer than that is not sent to the station any more. Without it, as of a
+    process of an older release, it counts from arrival."""
 
     identity: str
     epoch: int
@@ -19,11 +23,14 @@ class CallRequest(Struct, frozen=True, kw_only=True):
     payload: str
     deadline_s: float
     command_id: str | None = None
+    sent_at: datetime | None = None
 
 
 class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of it: a payload, a CALLERROR with its code, or one of the ways of getting none. `lost`: it was sent,
-    and the socket closed before the answer. `unreadable`: the error is ours about an answer that was none."""
+    and the socket closed before the answer. `unreadable`: the error is ours about an answer that was none. Not sent, it
+    is `offline`; `busy`, the line of calls being full; `blocked`, those before it being unanswered for too long; or
+    `overdue`, having come after its deadline."""
 
     payload: str = ""
     error_code: str | None = None
@@ -31,6 +38,8 @@ class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     offline: bool = False
     timeout: bool = False
     busy: bool = False
+    blocked: bool = False
+    overdue: bool = False
     lost: bool = False
     unreadable: bool = False
 

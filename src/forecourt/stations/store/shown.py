@@ -30,10 +30,14 @@ SELECT s.station_id, s.identity, s.name, i.name AS site_name, i.slug AS site, s.
     coalesce(g.lease_until > now(), false) AS connected
 {_FROM}
 LEFT JOIN LATERAL (
-    SELECT shown_state, error_code FROM connectors
-    WHERE tenant_id = s.tenant_id AND station_id = s.station_id AND shown_state = ANY(%(priority)s)
-        AND (connector > 0 OR shown_state = 'Faulted')
-    ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
+    SELECT k.shown_state, k.error_code FROM (
+        SELECT shown_state, error_code, connector, bool_or(connector = 0 AND state = 'Unavailable') OVER () AS closed
+        FROM connectors WHERE tenant_id = s.tenant_id AND station_id = s.station_id
+    ) k
+    WHERE k.shown_state = ANY(%(priority)s)
+        AND CASE WHEN k.connector = 0 THEN k.shown_state IN ('Faulted', 'Unavailable')
+            ELSE NOT (k.closed AND k.shown_state = 'Available') END
+    ORDER BY array_position(%(priority)s, k.shown_state) LIMIT 1
 ) c ON true
 WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
 """

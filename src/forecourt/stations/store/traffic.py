@@ -49,6 +49,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     gateway_id: str | None
     epoch: int
     version: Version | None
+    registration: str
 
 
 async def list_commands(
@@ -108,7 +109,7 @@ async def find_holder(conn: Connection, tenant_id: int, identity: str) -> Holder
     """The directory's entry of a station; `gateway_id` None when no living gateway holds it."""
     row = await (
         await conn.execute(
-            "SELECT s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol FROM stations s"
+            "SELECT s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol, s.registration FROM stations s"
             " LEFT JOIN station_links l USING (station_id)"
             " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
             " WHERE s.tenant_id = %s AND s.identity = %s",
@@ -117,9 +118,13 @@ async def find_holder(conn: Connection, tenant_id: int, identity: str) -> Holder
     ).fetchone()
     if row is None:
         return None
-    station_id, gateway_id, epoch, version = row
+    station_id, gateway_id, epoch, version, registration = row
     return Holder(
-        station_id=station_id, gateway_id=gateway_id, epoch=epoch, version=None if version is None else Version(version)
+        station_id=station_id,
+        gateway_id=gateway_id,
+        epoch=epoch,
+        version=None if version is None else Version(version),
+        registration=registration,
     )
 
 

@@ -1,0 +1,42 @@
+"""The bus when it is there, and when it stands still: it takes everything then, and says nothing."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from forecourt.app.health import _word
+from forecourt.platform.bus import Bus, BusDown, NoResponders
+from forecourt.platform.embedded.nats import EmbeddedNats
+
+DEADLINE_S = 20.0
+
+
+async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_or_later(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    async with EmbeddedNats(tmp_path) as nats:
+        bus, far = await Bus.connect(nats.url), await Bus.connect(nats.url)
+
+        async def hear(_: str, data: bytes, reply: str) -> None:
+            heard.append(data)
+            await far.publish(reply, b"yes")
+
+        await far.subscribe("ear", hear)
+        assert await bus.request("ear", b"one", DEADLINE_S) == b"yes"
+        with pytest.raises(NoResponders):
+            await bus.request("nobody", b"", DEADLINE_S)
+
+        os.kill(nats.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(BusDown) as away:
+                await bus.request("ear", b"two", DEADLINE_S)
+            assert away.value.unsent
+            assert await _word(bus.check) == "away"
+        finally:
+            os.kill(nats.pid, signal.SIGCONT)
+        assert await bus.request("ear", b"three", DEADLINE_S) == b"yes"
+        assert await _word(bus.check) == "ok"
+        assert heard == [b"one", b"three"]
+        await bus.close()
+        await far.close()
