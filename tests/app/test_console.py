@@ -259,7 +259,7 @@ async def test_a_token_is_registered_from_the_session_it_was_refused_in_and_bloc
     await page.get_by_role("button", name="Store").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Katherine Johnson")
     await expect(page.locator(".rows.sessions")).to_contain_text("CARD-1")
-    await page.get_by_role("button", name="Block").click()
+    await page.get_by_role("button", name="Block", exact=True).click()
     ask = page.get_by_role("dialog", name="Block this token?")
     await expect(ask).to_contain_text("a session that runs with it goes on")
     await ask.get_by_role("button", name="Block token").click()

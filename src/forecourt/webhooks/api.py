@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Router, delete, get, patch, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -14,6 +14,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.outward import MAX_URL, AddressRefused
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DeliveryUnknown, Kind, TooManyWebhooks, WebhookUnknown
 from forecourt.webhooks.service import Webhooks
@@ -194,29 +195,36 @@ async def list_webhooks(actor: Asker, db: Database, limit: Limit = 50, cursor: N
 
 @get(
     "/webhooks/{webhook_id:int}",
-    opt={"verb": Verb.WEBHOOKS, "problems": [WebhookUnknown]},
+    opt={"verb": Verb.WEBHOOKS, "etag": True, "problems": [WebhookUnknown]},
     summary="Show a webhook",
     tags=["webhooks"],
 )
-async def find_webhook(webhook_id: WebhookId, actor: Asker, db: Database) -> Webhook:
+async def find_webhook(webhook_id: WebhookId, actor: Asker, db: Database) -> Response[Webhook]:
     async with db.tenant(actor.tenant_id) as conn:
-        return _webhook(await service.find(conn, actor.tenant_id, webhook_id))
+        row = await service.find(conn, actor.tenant_id, webhook_id)
+    return tagged(_webhook(row), etag(row))
 
 
 @patch(
     "/webhooks/{webhook_id:int}",
-    opt={"verb": Verb.WEBHOOKS, "problems": [WebhookUnknown, AddressRefused]},
+    opt={"verb": Verb.WEBHOOKS, "etag": True, "problems": [WebhookUnknown, AddressRefused, ChangedMeanwhile]},
     summary="Change a webhook, switch it off or on",
     tags=["webhooks"],
 )
 async def change_webhook(
-    webhook_id: WebhookId, data: JSONBody[WebhookChange], actor: Asker, db: Database, webhooks: Hooks
-) -> Webhook:
+    webhook_id: WebhookId,
+    data: JSONBody[WebhookChange],
+    actor: Asker,
+    db: Database,
+    webhooks: Hooks,
+    if_match: IfMatch = None,
+) -> Response[Webhook]:
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     if "events" in changes:
         changes["events"] = [kind.value for kind in changes["events"]]
     async with db.tenant(actor.tenant_id) as conn:
-        return _webhook(await webhooks.change(conn, actor, webhook_id, changes, webhooks.now()))
+        row = await webhooks.change(conn, actor, webhook_id, changes, webhooks.now(), if_match)
+    return tagged(_webhook(row), etag(row))
 
 
 @delete(

@@ -11,6 +11,7 @@ from forecourt.access.store import list_owner_addresses
 from forecourt.platform.clock import Clock
 from forecourt.platform.mail import Letter, write
 from forecourt.platform.outward import check_address, new_secret
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.platform.sealing import Seal
 from forecourt.ui.i18n import gettext as _
 from forecourt.webhooks import store
@@ -65,10 +66,18 @@ class Webhooks:
         return row, secret
 
     async def change(
-        self, conn: Connection, actor: Actor, webhook_id: int, changes: Mapping[str, Any], at: datetime
+        self,
+        conn: Connection,
+        actor: Actor,
+        webhook_id: int,
+        changes: Mapping[str, Any],
+        at: datetime,
+        if_match: str | None = None,
     ) -> WebhookRow:
         """Changes url, description, events or `active`. Switching one on that is paused lets it go on, with what was
-        held meanwhile. Raises WebhookUnknown, AddressRefused."""
+        held meanwhile. Raises WebhookUnknown, AddressRefused, ChangedMeanwhile."""
+        held = await find(conn, actor.tenant_id, webhook_id, lock=True)
+        check_match(if_match, etag(held))
         columns = dict(changes)
         if "url" in columns:
             check_address(columns["url"], private=self._private)
@@ -77,7 +86,7 @@ class Webhooks:
         if columns.get("active"):
             columns |= {"paused_at": None, "pause_reason": None}
         if not columns:
-            return await find(conn, actor.tenant_id, webhook_id)
+            return held
         row = await store.update_webhook(conn, actor.tenant_id, webhook_id, columns)
         if row is None:
             raise WebhookUnknown
@@ -96,9 +105,9 @@ class Webhooks:
         return row, secret
 
 
-async def find(conn: Connection, tenant_id: int, webhook_id: int) -> WebhookRow:
+async def find(conn: Connection, tenant_id: int, webhook_id: int, *, lock: bool = False) -> WebhookRow:
     """The webhook of this id. Raises WebhookUnknown."""
-    row = await store.find_webhook(conn, tenant_id, webhook_id)
+    row = await store.find_webhook(conn, tenant_id, webhook_id, lock=lock)
     if row is None:
         raise WebhookUnknown
     return row

@@ -116,11 +116,12 @@ async def list_webhooks(conn: Connection, tenant_id: int, after: int, limit: int
     return await cursor.fetchall()
 
 
-async def find_webhook(conn: Connection, tenant_id: int, webhook_id: int) -> WebhookRow | None:
-    """The webhook of this id."""
+async def find_webhook(conn: Connection, tenant_id: int, webhook_id: int, *, lock: bool = False) -> WebhookRow | None:
+    """The webhook of this id; with `lock` held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(WebhookRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %s AND webhook_id = %s", (tenant_id, webhook_id)
+        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %s AND webhook_id = %s{' FOR UPDATE' if lock else ''}",
+        (tenant_id, webhook_id),
     )
     return await cursor.fetchone()
 
