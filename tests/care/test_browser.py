@@ -67,7 +67,7 @@ class Desk(Yard):
         await page.goto(f"{self.address}/sign-in?next={path.replace('?', '%3F')}")
         await page.locator("[name=email]").fill(EMAIL)
         await page.locator("[name=password]").fill(PASSWORD)
-        await page.locator("main button").click()
+        await page.get_by_role("button", name="Sign in", exact=True).click()
         await page.wait_for_url(f"{self.address}{path}")
         return page, complaints
 

@@ -1,5 +1,6 @@
 """The bus when it is there, and when it stands still: it takes everything then, and says nothing."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -28,6 +29,7 @@ async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_
             await bus.request("nobody", b"", DEADLINE_S)
 
         os.kill(nats.pid, signal.SIGSTOP)
+        await _until_stopped(nats.pid)
         try:
             with pytest.raises(BusDown) as away:
                 await bus.request("ear", b"two", DEADLINE_S)
@@ -40,3 +42,15 @@ async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_
         assert heard == [b"one", b"three"]
         await bus.close()
         await far.close()
+
+
+async def _until_stopped(pid: int) -> None:
+    """Each of its threads stops when it next runs."""
+    async with asyncio.timeout(DEADLINE_S):
+        while any(status(task) not in "Tt" for task in Path(f"/proc/{pid}/task").iterdir()):
+            await asyncio.sleep(0.01)
+
+
+def status(task: Path) -> str:
+    """The letter by which the kernel tells what a thread does."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]

@@ -9,11 +9,11 @@ IMPORT = "/api/v1/stations/import"
 async def ready(tenant: Tenant, prefix: str) -> str:
     client = await tenant.client()
     assert (await client.post("/api/v1/sites", json={"name": "Yard", "slug": "yard"})).status_code == 201
-    return f"""id;name;site;max_power_w;latitude;password
-{prefix}1;North 1;yard;22000;52,5;
-{prefix}2;North 2;;11000;;a password of its own
-{prefix}3;;nowhere;11000;;
-{prefix}/4;;;11 kW;91;
+    return f"""id;name;site;max_power_w;latitude;longitude;password
+{prefix}1;North 1;yard;22000;52,5;13,4;
+{prefix}2;North 2;;11000;;;a password of its own
+{prefix}3;;nowhere;11000;;;
+{prefix}/4;;;11 kW;91;;
 """
 
 
@@ -47,6 +47,13 @@ async def test_an_absent_column_stays_and_a_change_is_told_before_it_is_made(ten
     ]
     station = (await client.get(f"/api/v1/stations/{prefix}1")).json()
     assert (station["name"], station["site"], station["max_power_w"]) == ("South 1", "yard", 22_000)
+
+
+async def test_half_a_position_is_told_at_the_column_that_lacks_it(tenant: Tenant) -> None:
+    client, identity = await tenant.client(), f"P{tenant.tenant_id}"
+    answer = (await client.post(IMPORT, json={"csv": f"id,longitude\n{identity},13.4", "dry_run": False})).json()
+    [line] = answer["lines"]
+    assert (line["action"], [each["column"] for each in line["problems"]]) == ("refused", ["latitude"])
 
 
 async def test_an_id_of_another_organisation_is_refused_without_harm_to_the_other_lines(

@@ -210,7 +210,7 @@ async def test_a_station_is_changed_unless_somebody_else_was_quicker(house: Hous
         "security_profile": "2",
         "max_power_kw": "22,5",
         "latitude": "52.5",
-        "longitude": "",
+        "longitude": "13.4",
         "tag": tag[1].replace("&#34;", '"'),
     }
     saved = await client.post(f"/stations/{identity}/settings", data=form)

@@ -107,14 +107,13 @@ async def test_it_carries_the_stations_that_were_asked_for_and_never_a_strangers
                 assert (await listener.next())["delta"] == {f"station.{one}.power_w": 2}
 
 
-async def test_it_needs_a_key_that_may_read_and_ends_when_that_is_revoked(
+async def test_it_needs_a_key_and_ends_when_that_is_revoked(
     address: str, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "RECHECK_S", 0.1)
     await stations(tenant)
     async with httpx.AsyncClient(base_url=address) as client:
         problem(await client.get("/api/v1/stream"), 401, "unauthenticated")
-        problem(await client.get("/api/v1/stream", headers=await a_key(tenant, Role.SITE_HOST)), 403, "forbidden")
         owner = await tenant.client()
         made = (await owner.post("/api/v1/keys", json={"name": "Wall", "role": "viewer"})).json()
         headers = {"authorization": f"Bearer {made['key']}"}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.stations.api.fields import IDENTITY_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
@@ -21,6 +22,10 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(TYPE_PATTERN): "A token's type is of letters, digits, - and _",
     repr(STATE_PATTERN): f"The state is one of {', '.join(STATION_STATES)}",
     repr(r"^[^\x00-\x1f\x7f]*$"): "Control characters, such as a new line, are not allowed here",
+    repr(r"^[^\x00-\x1f\x7f-\x9f]*$"): "Control characters, such as a new line, are not allowed here",
+    repr(r"^https?://[^\x00-\x20\x7f]+$"): "An address begins with http:// or https:// and has no blanks",
+    repr(EMAIL_PATTERN): "This is no e-mail address",
+    repr("^[a-z]{2,3}$"): "A language is two or three small letters, such as de",
     repr(r"^[^\x00]*$"): "The character NUL is not allowed here",
     repr("^[a-z0-9-]{1,63}$"): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",

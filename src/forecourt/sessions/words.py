@@ -55,6 +55,22 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
             " and local list."
         ),
     ),
+    Finding.METER_START_LATE: (
+        mark("The first reading came late"),
+        mark("The start said no register: the earliest one that was measured counts, and the energy may be too low."),
+    ),
+    Finding.STOP_CONTRADICTED: (
+        mark("The station ended it more than once"),
+        mark("It said several ends that differ. The first counts, the others are kept."),
+    ),
+    Finding.END_BEFORE_START: (
+        mark("It ends before it starts"),
+        mark("The times that the station said can't both be right. Check the clock of the station."),
+    ),
+    Finding.NO_CONNECTOR: (
+        mark("No connector is named"),
+        mark("The station started it at connector 0, which is the station itself. Its energy is right all the same."),
+    ),
     Finding.ARRIVAL_CLOCK: (
         mark("The station's clock was wrong"),
         mark("Some times here are those at which reports arrived. Check the clock of the station."),

@@ -78,6 +78,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "latitude": (_degrees(90), mark("must be degrees between -90 and 90")),
     "longitude": (_degrees(180), mark("must be degrees between -180 and 180")),
 }
+_POSITION: Final = ("latitude", "longitude")
 #: Who else may have a station of this id is told only when it is registered.
 TAKEN: Final = mark("is registered already, by another organisation")
 
@@ -97,10 +98,14 @@ def _planned(line: Line, known: Mapping[str, StationRow], sites: Collection[str]
         wrong.append(Wrong(column="id", value=identity, rule=mark("stands in an earlier line already")))
     if values.get("site") is not None and values["site"] not in sites:
         wrong.append(Wrong(column="site", value=values["site"], rule=COLUMNS["site"][1]))
+    station = None if identity is None else known.get(identity)
+    place = [values.get(name, getattr(station, name, None)) for name in ("latitude", "longitude")]
+    if (place[0] is None) != (place[1] is None) and not any(each.column in _POSITION for each in wrong):
+        missing = _POSITION[place.index(None)]
+        wrong.append(Wrong(column=missing, value="", rule=mark("is missing: a position has both coordinates")))
     if wrong or identity is None:
         return Planned(line=line.number, id=line.cells.get("id", ""), action="refused", wrong=wrong)
     given = {name: value for name, value in values.items() if value is not None or name not in _NEVER_EMPTY}
-    station = known.get(identity)
     if station is None:
         return Planned(line=line.number, id=identity, action="create", values={**DEFAULTS, **given})
     given.pop("password", None)

@@ -35,6 +35,8 @@ DEVIATIONS: Final[Mapping[str, str]] = {
     Deviation.NUL_CHARACTER: mark("A text is padded with NUL characters. They are removed."),
     Deviation.REPEATED_FIELD: mark("A field stands twice in one object. The last one is taken."),
     Deviation.SAMPLE_SKIPPED: mark("A measured value can't be understood. It is left out, the others are kept."),
+    Deviation.UNKNOWN_WORD: mark("A word is none of the specification's. Nothing depends on it; it is kept as it is."),
+    Deviation.TOKEN_SKIPPED: mark("A token at the end of a transaction can't be understood. The end is served."),
     Deviation.VALUE_BEYOND_RANGE: mark(
         "A measured value is beyond all measure. It is kept, but not used for the session."
     ),

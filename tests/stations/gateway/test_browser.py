@@ -68,7 +68,7 @@ class Console:
         await page.goto(f"{self.address}/sign-in?next={path}")
         await page.get_by_label("E-mail address").fill(email)
         await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("button", name="Sign in", exact=True).click()
         await expect(page).to_have_url(re.compile(re.escape(f"{self.address}{path}")))
         return page
 

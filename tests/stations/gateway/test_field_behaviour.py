@@ -42,12 +42,12 @@ async def test_a_16_replay_of_all_statuses_then_meter_values_then_the_stop_ends_
 
 async def test_a_fault_is_told_to_who_watches_when_it_begins_and_when_it_ends_and_only_then(rig: Rig) -> None:
     [(station_id,)] = await registered(rig)
-    told = [("station.fault", str(station_id))]
+    told = [("station.faults_changed", str(station_id))]
 
     async def said(state: str, when: float) -> list[tuple[Any, ...]]:
         rig.rows("DELETE FROM outbox RETURNING 1")
         await station.call("StatusNotification", status(state, when))
-        return rig.rows("SELECT event, subject FROM outbox WHERE event = 'station.fault'")
+        return rig.rows("SELECT event, subject FROM outbox WHERE event = 'station.faults_changed'")
 
     async with rig.station("CP1") as station:
         assert await said("Available", -60) == []

@@ -20,7 +20,7 @@ from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import SecretKey, StationCommander, StationRefresher
 from forecourt.stations.commands import Commander, Refused
-from forecourt.stations.errors import SiteRefused
+from forecourt.stations.errors import PositionRefused, SiteRefused
 from forecourt.stations.pages.ask import Answer, answered, failed
 from forecourt.stations.pages.frame import StationFrame, StationPages
 from forecourt.stations.pages.station import AnyRequest, IdentityPath
@@ -181,7 +181,7 @@ def settings_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         try:
             async with db.tenant(actor.tenant_id) as conn:
                 _, made = await service.change_station(conn, actor, secret_key, identity, changes, data.tag or None)
-        except (ChangedMeanwhile, SiteRefused) as fault:
+        except (ChangedMeanwhile, PositionRefused, SiteRefused) as fault:
             words = _MEANWHILE if isinstance(fault, ChangedMeanwhile) else _NO_SITE
             return await settings.show(request, actor, db, identity, notice=words, bad=True)
         await refresher()
