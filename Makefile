@@ -24,7 +24,7 @@ run: setup ## start everything with a demo organisation and simulated stations
 	@exec $(BIN)/forecourt up --demo
 
 test: setup ## run the tests (real PostgreSQL, real sockets)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: setup ## lint, types, architecture, generated code, lock files
 	$(BIN)/ruff check

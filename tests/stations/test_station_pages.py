@@ -221,7 +221,7 @@ async def test_a_station_is_changed_unless_somebody_else_was_quicker(house: Hous
             " FROM stations s JOIN sites i USING (site_id) WHERE identity = %s",
             (identity,),
         ).fetchone()
-    assert row == ("After", "yard", "pending", 2, 22_500, 52.5, None)
+    assert row == ("After", "yard", "pending", 2, 22_500, 52.5, 13.4)
     again = await client.post(f"/stations/{identity}/settings", data={**form, "name": "Too late"})
     assert "Somebody else changed the station meanwhile" in again.text
     assert 'value="After"' in again.text
