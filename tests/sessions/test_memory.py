@@ -39,7 +39,7 @@ def said(
 def shown(writer: Writer, station: Station) -> dict[str, Any]:
     """What screens were told of a station, by the last part of the key."""
     return {
-        key.rpartition(".")[2]: value for key, value in writer.live._pending[TENANT].items() if station.identity in key
+        key.rpartition(".")[2]: value for key, value in writer.live.gathered(TENANT).items() if station.identity in key
     }
 
 

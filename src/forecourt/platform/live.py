@@ -4,7 +4,7 @@ Screens start from a snapshot of PostgreSQL, so a delta lost on the bus is only 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import structlog
@@ -37,6 +37,8 @@ class LiveFeed:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._pending: dict[int, dict[str, LiveValue]] = {}
+        #: Called before values go out: who works them out only then does it once for all that happened meanwhile.
+        self.before_flush: list[Callable[[], None]] = []
 
     def put(self, tenant_id: int, key: str, value: LiveValue) -> None:
         """Say a new value; the last one of a key within MERGE_S is the one that goes out."""
@@ -56,8 +58,16 @@ class LiveFeed:
             await asyncio.sleep(MERGE_S)
             await self.flush()
 
+    def gathered(self, tenant_id: int) -> dict[str, LiveValue]:
+        """What goes out to a tenant's screens next."""
+        for say in self.before_flush:
+            say()
+        return self._pending.get(tenant_id, {})
+
     async def flush(self) -> None:
         """Publish what gathered; what the bus does not take is dropped, for its own tenant alone."""
+        for say in self.before_flush:
+            say()
         pending, self._pending = self._pending, {}
         for tenant_id, deltas in pending.items():
             try:

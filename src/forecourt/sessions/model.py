@@ -42,13 +42,13 @@ def order_key(report: TransactionReport) -> int:
     return (report.step << _STEP_SHIFT) + min(inner, _MOST_KEY)
 
 
-def start_register_key(report: TransactionReport) -> int:
-    """Where the register that a report says first stands among those that may be the session's at its start.
+def start_register_key(report: TransactionReport, key: int) -> int:
+    """Where the register that a report says first stands among those that may be the session's at its start; `key` is
+    the report's own place.
 
     The start's own comes first, and so does one whose context is Transaction.Begin whatever report brings it (2.x may
     send it with the end alone); then the earliest of an update.
     """
-    key = order_key(report)
     return key & _MOST_KEY if report.begun else key
 
 
@@ -152,9 +152,10 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     def join(self, report: TransactionReport, key: int, at: datetime, distrusted: bool, *, accepted: bool) -> "Session":
         """`apply` for who knows the report's order key and billing time already."""
         news: dict[str, Any] = {}
-        if (key, at) < (self.start_key, self.started_at or at):
+        # Pairs are compared part by part: a tuple a comparison costs more than all of them.
+        if key < self.start_key or (key == self.start_key and at < (self.started_at or at)):
             news["start_key"], news["started_at"] = key, at
-        if (key, at) > (self.last_key, self.last_at or at):
+        if key > self.last_key or (key == self.last_key and at > (self.last_at or at)):
             news["last_key"], news["last_at"] = key, at
         self._join_meters(report, key, news)
         if report.step is Step.ENDED:
@@ -178,19 +179,22 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     def _join_meters(self, report: TransactionReport, key: int, news: dict[str, Any]) -> None:
         first, last, power, soc = start_register(report), report.meter_last_wh, report.power_w, report.soc_pct
         if first is not None:
-            start_key = start_register_key(report)
-            if (start_key, first) < (self.meter_start_key, self.meter_start_wh or 0):
+            start_key = start_register_key(report, key)
+            if start_key < self.meter_start_key or (
+                start_key == self.meter_start_key and first < (self.meter_start_wh or 0)
+            ):
                 news["meter_start_key"], news["meter_start_wh"] = start_key, first
         if last is not None and report.step is Step.UPDATED:
             news["readings"] = _with_reading(self.readings, key, last, self.end_key)
-        if power is not None and (key, power) > (self.power_key, self.power_w or 0):
+        if power is not None and (key > self.power_key or (key == self.power_key and power > (self.power_w or 0))):
             news["power_key"], news["power_w"] = key, power
-        if soc is not None and (key, soc) > (self.soc_key, self.soc_pct or 0):
+        if soc is not None and (key > self.soc_key or (key == self.soc_key and soc > (self.soc_pct or 0))):
             news["soc_key"], news["soc_pct"] = key, soc
 
     def _join_facts(self, report: TransactionReport, key: int, accepted: bool, news: dict[str, Any]) -> None:
-        if report.evse is not None and (key, report.evse) < (self.place_key, self.evse or 0):
-            news["place_key"], news["evse"], news["connector"] = key, report.evse, report.connector
+        evse = report.evse
+        if evse is not None and (key < self.place_key or (key == self.place_key and evse < (self.evse or 0))):
+            news["place_key"], news["evse"], news["connector"] = key, evse, report.connector
         if report.token is not None:
             token_key = key if accepted else key + NOT_ACCEPTED
             if (token_key, report.token.uid) < (self.token_key, self.token_uid or ""):
@@ -217,6 +221,9 @@ def _not_behind(readings: tuple[int, ...], end_key: int) -> tuple[int, ...]:
 
 def _with_reading(readings: tuple[int, ...], key: int, wh: int, end_key: int) -> tuple[int, ...]:
     """The latest MAX_READINGS with one more; of two at one place the higher counts."""
+    if end_key == UNKNOWN_LEAST and (not readings or key > readings[0]):
+        # Mostly it is the latest, of a session that runs.
+        return (key, wh, *readings[: 2 * MAX_READINGS - 2])
     by_key = dict(_pairs(readings))
     by_key[key] = max(wh, by_key.get(key, wh))
     latest = sorted(by_key.items(), reverse=True)

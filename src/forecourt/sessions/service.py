@@ -41,6 +41,8 @@ from forecourt.stations.gateway.station import Station
 
 #: Running sessions kept in memory; the one longest without a report is forgotten first, and recalled when it speaks.
 MAX_REMEMBERED = 200_000
+#: Sessions that screens are yet to be told of; at so many they are, before their time.
+MAX_SPOKEN = 20_000
 #: Stations whose names on screens are kept ready, those first that spoke last.
 MAX_LIVE_KEYS = 20_000
 
@@ -66,6 +68,9 @@ class Sessions:
         self._stations = stations
         self._running: OrderedDict[tuple[int, str], Session] = OrderedDict()
         self._at_station: dict[int, dict[str, Session]] = {}
+        #: Sessions spoken of since screens were told last, and which of them are over.
+        self._spoken: dict[tuple[int, str], tuple[Station, Session, bool]] = {}
+        live.before_flush.append(self._tell_screens)
 
     # -- verbs
 
@@ -98,14 +103,15 @@ class Sessions:
         if report.transaction_id is None:
             return self._start(inbound, report, at, distrusted)
         order = order_key(report)
-        _add_report(inbound, report, order, at, distrusted)
-        _add_samples(inbound, report.transaction_id, report.evse, report.samples)
         key = (inbound.station.station_id, report.transaction_id)
         known = self._running.get(key)
+        transaction = packrow.text(report.transaction_id)
+        _add_report(inbound, report, transaction, known, order, at, distrusted)
+        _add_samples(inbound, transaction, report.evse, report.samples)
         if known is None:
-            _recall(inbound, report.transaction_id)
+            _recall(inbound, transaction)
         if report.seq >= 0:
-            self._refine(inbound, report, known)
+            self._refine(inbound, report, order, known)
 
         def decide() -> neutral.Answer:
             token = None if report.token is None else _decided(inbound.write, report.token)
@@ -120,12 +126,13 @@ class Sessions:
 
     def measure(self, inbound: Inbound, report: neutral.MeterReport) -> Decide:
         """Store values that belong to no transaction; they are never billed (2.0.1 J01)."""
-        _add_samples(inbound, "", report.evse, report.samples)
+        _add_samples(inbound, _NO_TRANSACTION, report.evse, report.samples)
         return lambda: neutral.Acknowledged(now=inbound.arrived)
 
     def forget(self, station: Station) -> None:
         """A station connected: what it said elsewhere meanwhile is not known here, so its next report is joined by
         PostgreSQL and read back. Screens keep what they show until then."""
+        self._tell_screens()
         for transaction_id in self._at_station.pop(station.station_id, ()):
             self._running.pop((station.station_id, transaction_id), None)
 
@@ -176,14 +183,14 @@ class Sessions:
             ),
         )
 
-    def _refine(self, inbound: Inbound, report: TransactionReport, known: Session | None) -> None:
+    def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> None:
         """Tell the stations room what a 2.x transaction says of an Occupied connector."""
         evse = report.evse if report.evse is not None else (known.evse if known is not None else None)
         if evse is None:
             return
         if report.step is Step.ENDED:
             self._stations.activity(inbound, evse, None)
-        elif report.charging_state is not None and (known is None or order_key(report) >= known.state_key):
+        elif report.charging_state is not None and (known is None or order >= known.state_key):
             self._stations.activity(inbound, evse, _ACTIVITY.get(report.charging_state))
 
     def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
@@ -195,8 +202,10 @@ class Sessions:
         """`over` is what memory can't know: that it was closed from evidence."""
         station = inbound.station
         key = (session.station_id, session.transaction_id)
-        here = self._at_station.setdefault(station.station_id, {})
-        if session.active and not over:
+        here = self._at_station.get(station.station_id)
+        if here is None:
+            here = self._at_station[station.station_id] = {}
+        if session.ended_at is None and not over:
             self._running[key] = session
             self._running.move_to_end(key)
             here[session.transaction_id] = session
@@ -208,10 +217,11 @@ class Sessions:
             here.pop(session.transaction_id, None)
         if len(here) > 1:
             self._drop_silent(inbound, here, session)
-        self._show(station, here)
-        self._show_one(station, session, over=over)
-        if not here:
+        elif not here:
             del self._at_station[station.station_id]
+        self._spoken[key] = (station, session, over)
+        if len(self._spoken) >= MAX_SPOKEN:
+            self._tell_screens()
 
     def _drop_silent(self, inbound: Inbound, here: dict[str, Session], speaking: Session) -> None:
         """Forget others at this station that the worker closes from evidence about now (see `review.closing_time`);
@@ -223,6 +233,14 @@ class Sessions:
             if other.evse == speaking.evse or (states and FREE.issuperset(states)):
                 del here[transaction_id]
                 self._running.pop((other.station_id, transaction_id), None)
+
+    def _tell_screens(self) -> None:
+        """Said when the screens are, and not with every report: nobody reads faster."""
+        spoken, self._spoken = self._spoken, {}
+        for station in {station.station_id: station for station, _, _ in spoken.values()}.values():
+            self._show(station, self._at_station.get(station.station_id, {}))
+        for station, session, over in spoken.values():
+            self._show_one(station, session, over=over)
 
     def _show(self, station: Station, here: dict[str, Session]) -> None:
         power = energy = 0
@@ -282,36 +300,44 @@ def _decided(write: Write, token: neutral.Token) -> TokenStatus:
     return TokenStatus(status=AuthorizationStatus(status), group=group, expires_at=expires_at)
 
 
-def _recall(inbound: Inbound, transaction_id: str) -> None:
+def _recall(inbound: Inbound, transaction: bytes) -> None:
     write = inbound.write
     write.add(
         RECALL.name,
-        packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id), packrow.text(transaction_id)),
+        packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id), transaction),
     )
 
 
 _REPORT_COLUMNS: Final = len(REPORTS.columns)
 _place_in_order = packrow.fields("hqqtt??")
 #: What most reports leave out, by neighbours.
+_NO_PLACE: Final = packrow.int4(None) * 2
 _NO_TOKEN: Final = packrow.NULL_TEXT * 2
 _NO_FIRST: Final = packrow.int8(None) * 2
 _first = packrow.fields("qq")
 _NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
+#: What samples without one say of their transaction.
+_NO_TRANSACTION: Final = packrow.text("")
 
 
-def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: datetime, distrusted: bool) -> None:
+def _add_report(
+    inbound: Inbound, report: TransactionReport, transaction: bytes, known: Session | None, order: int, at: datetime,
+    distrusted: bool,
+) -> None:  # fmt: skip
+    """Only what is news: a place or a first register that loses against what memory knows, which PostgreSQL had
+    committed before, would lose there as well."""
     token = report.token
     state, reason, remote = report.charging_state, report.stop_reason, report.remote_start_id
     arrived = packrow.micros(inbound.arrived)
     plain = state is None and reason is None and remote is None
+    placed = known is not None and known.place_key < order
     parts = (
         inbound.station.packed,
         _place_in_order(report.step, order, report.seq, packrow.micros(at), arrived, distrusted, report.offline),
-        packrow.text(report.transaction_id),
-        packrow.int4(report.evse),
-        packrow.int4(report.connector),
+        transaction,
+        _NO_PLACE if placed else packrow.int4(report.evse) + packrow.int4(report.connector),
         _NO_TOKEN if token is None else packrow.text(token.uid) + packrow.text(token.type),
-        _NO_FIRST if (first := start_register(report)) is None else _first(first, start_register_key(report)),
+        _first_register(report, known, order),
         packrow.int8(report.meter_last_wh),
         packrow.int4(report.power_w),
         packrow.int4(report.soc_pct),
@@ -320,12 +346,20 @@ def _add_report(inbound: Inbound, report: TransactionReport, order: int, at: dat
     inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
 
 
+def _first_register(report: TransactionReport, known: Session | None, order: int) -> bytes:
+    first = start_register(report)
+    if first is None:
+        return _NO_FIRST
+    key = start_register_key(report, order)
+    return _NO_FIRST if known is not None and known.meter_start_key < key else _first(first, key)
+
+
 _SAMPLE_COLUMNS: Final = len(METER_VALUES.columns)
 _moment = packrow.fields("tq")
 _signed_number = Struct(">q").unpack
 
 
-def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
+def _add_samples(inbound: Inbound, transaction: bytes, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
     """One row for each moment in a report; its digest makes the same values said again the same row.
 
     The moment is the station's own even where it can't be believed, or a replay would be new each time.
@@ -347,7 +381,7 @@ def _add_samples(inbound: Inbound, transaction_id: str, evse: int | None, sample
         parts = (
             inbound.station.packed,
             _moment(packrow.micros(at), digest),
-            packrow.text(transaction_id),
+            transaction,
             packrow.int4(evse),
             packed,
             packrow.raw(kept) if signed else packrow.NULL_TEXT,

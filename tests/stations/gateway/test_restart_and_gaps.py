@@ -32,7 +32,7 @@ async def shown(rig: Rig, pool: Pool, identity: str = "CP1") -> Any:
 
 def told(rig: Rig, identity: str = "CP1") -> Any:
     """The state that pages that are open were told last."""
-    return rig.live._pending[rig.tenant()].get(f"station.{identity}.state")
+    return rig.live.gathered(rig.tenant()).get(f"station.{identity}.state")
 
 
 async def until_rows(rig: Rig, query: str, wanted: list[tuple[Any, ...]]) -> None:

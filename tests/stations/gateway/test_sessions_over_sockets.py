@@ -171,11 +171,11 @@ async def test_a_session_that_ended_elsewhere_is_not_counted_once_its_station_co
     async with rig.station("CP1", "ocpp2.0.1") as station:
         await station.call("TransactionEvent", one)
         await station.call("TransactionEvent", other)
-    assert rig.live._pending[rig.tenant()]["station.CP1.power_w"] == 14_000
+    assert rig.live.gathered(rig.tenant())["station.CP1.power_w"] == 14_000
     rig.admin.execute("UPDATE sessions SET end_key = last_key + 1, ended_at = now() WHERE transaction_id = 'tx-1'")
     async with rig.station("CP1", "ocpp2.0.1") as station:
         await station.call("TransactionEvent", other)
-    assert rig.live._pending[rig.tenant()]["station.CP1.power_w"] == 7_000
+    assert rig.live.gathered(rig.tenant())["station.CP1.power_w"] == 7_000
 
 
 async def test_a_hundred_stations_start_at_once_and_all_are_answered(rig: Rig) -> None:
