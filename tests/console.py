@@ -95,7 +95,9 @@ async def console(servers: Servers) -> AsyncIterator[Console]:
         rig = Rig(database, servers.nats.url, "picows")
         await rig.start()
         telling = asyncio.create_task(rig.live.run())
-        settings = Settings(database_url=database.url, nats_url=servers.nats.url, secret_key=SECRET)
+        settings = Settings(
+            database_url=database.url, nats_url=servers.nats.url, secret_key=SECRET, webhooks_private=True
+        )
         bus, clock = await Bus.connect(servers.nats.url), SystemClock()
         try:
             async with Pool(database.url, "forecourt_app", size=4) as db, async_playwright() as playwright:

@@ -13,6 +13,7 @@ from forecourt.access import Role
 from forecourt.ui.errors import AssetsMissing
 from tests.conftest import Servers
 from tests.console import CHROMIUM, DESK, PHONE, Console, breaks_no_rule, console, live
+from tests.receiver import receiving, signature
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -158,6 +159,107 @@ async def test_anything_is_found_by_the_keyboard_alone(deployment: Console, comp
     assert complaints == []
 
 
+async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_them(
+    deployment: Console, complaints: list[str]
+) -> None:
+    api = await deployment.tenant.client()
+    await api.post("/api/v1/keys", json={"name": "Grid balancer", "role": "viewer"})
+    url = "https://example.com/grid"
+    await api.post("/api/v1/webhooks", json={"url": url, "description": "Grid archive", "events": ["session.ended"]})
+    page = await deployment.page("/stations")
+    found = page.locator("#palette-found")
+    for text, kind, title in (
+        ("grid b", "API keys", "Grid balancer"),
+        ("grid a", "Webhooks", "Grid archive"),
+        ("example.org", "People", "Someone"),
+        ("invite", "Pages and commands", "Invite a person"),
+        ("register", "Pages and commands", "Register a station"),
+    ):
+        await find(page, text)
+        await expect(found.get_by_role("group", name=kind)).to_contain_text(title)
+        await page.keyboard.press("Escape")
+    await find(page, "invite a")
+    await expect(found.get_by_role("option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1, name="Invite somebody")).to_be_visible()
+    onlooker = await deployment.page("/stations", role=Role.VIEWER)
+    for text in ("grid", "example.org", "invite", "register", "make"):
+        await find(onlooker, text)
+        await expect(onlooker.locator("#palette-found")).to_contain_text(f"Nothing is called “{text}”.")
+        await onlooker.keyboard.press("Escape")
+    assert complaints == []
+
+
+async def test_an_outside_service_is_set_up_tried_out_and_given_up(deployment: Console, complaints: list[str]) -> None:
+    async with receiving() as service:
+        page = await deployment.page("/settings")
+        await page.get_by_role("link", name="Outside authorisation").click()
+        await page.get_by_label("Address").fill(service.url)
+        await page.get_by_label("Deadline").fill("50")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator("main")).to_contain_text("Deadline must be a number of milliseconds")
+        await page.get_by_label("Deadline").fill("900")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("The secret of the outside authorisation")
+        secret = await page.locator(".secret").inner_text()
+        assert secret.startswith("whsec_")
+        await page.get_by_role("link", name="I have kept it").click()
+        await expect(page.locator("main")).not_to_contain_text(secret)
+
+        service.status, service.body = 200, b'{"status": "no_credit", "group": "FLEET-7"}'
+        await page.get_by_role("textbox", name="Token").fill("04AB")
+        await page.get_by_role("button", name="Ask now").click()
+        answer = page.locator(".answer")
+        await expect(answer).to_contain_text("No credit")
+        await expect(answer).to_contain_text("group FLEET-7")
+        await expect(answer).to_contain_text("ms, of 900 ms at the most")
+        headers, body = service.got[-1]
+        assert headers["webhook-signature"].split()[0] == signature(secret, headers, body)
+        service.status = 500
+        await page.get_by_role("button", name="Ask now").click()
+        await expect(answer).to_contain_text("it answered with status 500 and not 200")
+        for viewport in (DESK, PHONE):
+            await page.set_viewport_size(viewport)
+            await breaks_no_rule(page)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+        await page.get_by_role("button", name="Decide here again …").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Decide here again").click()
+        await expect(page.get_by_role("status").first).to_have_text("Tokens are decided here again.")
+        await expect(page.locator(".head")).to_contain_text("Not set up")
+    assert complaints == []
+
+
+async def test_sites_are_parted_moved_and_given_a_host_in_place(deployment: Console, complaints: list[str]) -> None:
+    api = await deployment.tenant.client()
+    await api.post("/api/v1/sites", json={"name": "Region East", "slug": "region-east"})
+    await api.post("/api/v1/sites", json={"name": "Lakeside", "slug": "lakeside"})
+    await api.post("/api/v1/stations", json={"id": "LAKE-1", "site": "lakeside"})
+    page = await deployment.page("/sites/lakeside")
+    await page.get_by_role("button", name="Move", exact=True).click()
+    ask = page.get_by_role("dialog", name="Move this site?")
+    await expect(ask).to_contain_text("What is part of it moves along.")
+    await ask.get_by_label("Part of").select_option("Region East")
+    await ask.get_by_role("button", name="Move site").click()
+    await expect(page.get_by_role("status").first).to_have_text("Moved, with all that is part of it.")
+    await page.locator(".crumbs").get_by_role("link", name="Region East").click()
+    await expect(page.get_by_role("table", name="Parts")).to_contain_text("Lakeside")
+    await expect(page.get_by_role("table", name="Parts")).to_contain_text("1 station")
+    await page.get_by_role("link", name="Invite a host").click()
+    await expect(page.get_by_label("Site host")).to_be_checked()
+    await expect(page.get_by_label("Region East")).to_be_checked()
+    await page.get_by_label("E-mail address").fill("host@example.org")
+    await page.get_by_role("button", name="Send the invitation").click()
+    await page.goto(f"{deployment.address}/sites/lakeside")
+    await expect(page.get_by_role("region", name="Hosts and others of this site")).to_contain_text("host@example.org")
+    await page.goto(f"{deployment.address}/sites")
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="Region East"))
+    await expect(row).to_contain_text("1 station · 0 here")
+    await expect(row).to_contain_text("1 Offline")
+    await page.get_by_label("Search").fill("lakes")
+    await expect(page.locator("#sites [data-row]")).to_have_count(2)
+    assert complaints == []
+
+
 async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_among_several(
     deployment: Console, complaints: list[str]
 ) -> None:
@@ -288,6 +390,9 @@ async def test_a_site_is_made_by_a_click_on_the_map_and_deleted(deployment: Cons
 
 
 PAGES = (
+    "/nothing-here",
+    "/settings",
+    "/settings/authorisation",
     "/sessions",
     "/sites",
     "/sites/north-yard",

@@ -7,16 +7,16 @@ import jsonschema_rs
 import msgspec
 import pytest
 import structlog
-from litestar import get
+from litestar import get, post
 
-from forecourt.access import Access
+from forecourt.access import Access, Role, Verb
 from forecourt.app.web import create_app
 from forecourt.app.wording import ANYTHING_ELSE, in_words
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Servers
-from tests.http import PASSWORD, SECRET, House, Tenant, problem
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant, fake_shell, problem
 from tests.support import FakeClock
 
 
@@ -169,6 +169,65 @@ async def test_a_person_who_is_not_signed_in_is_sent_to_sign_in(house: House, na
     )
     answer = await made.client().get("/stations?q=a", headers={"accept": "text/html,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fstations%3Fq%3Da")
+    await made.close()
+    await bus.close()
+
+
+async def test_a_problem_that_a_browser_meets_is_a_page_in_the_words_of_its_reader(
+    house: House, nats_url: str, clock: FakeClock
+) -> None:
+    @get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    @post("/forbidden", opt={"verb": Verb.CONTROL})
+    async def forbidden() -> None:
+        raise AssertionError("a viewer came through")
+
+    settings = Settings(database_url=house.database.url, nats_url=nats_url, secret_key=SECRET)
+    bus = await Bus.connect(nats_url)
+    access = Access(house.db, SECRET.encode(), clock)
+    app = create_app(
+        settings, house.db, bus, clock, access=access, shell=fake_shell(clock), screens=[broken, forbidden]
+    )
+    made = House(house.database, house.db, app, clock)
+    tenant = await made.tenant()
+    html = {"accept": "text/html,*/*;q=0.8", "accept-language": "de", "origin": BASE}
+    viewer, nobody = made.client(headers=html), made.client(headers=html)
+
+    stray = await nobody.get("/nothing")
+    assert (stray.status_code, stray.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Hier ist nichts" in stray.text
+    assert stray.headers["x-request-id"] in stray.text
+    assert 'href="/sign-in"' in stray.text
+    assert "<nav" not in stray.text
+
+    email = await tenant.operator(Role.VIEWER)
+    assert (await viewer.post("/sign-in", data={"email": email, "password": PASSWORD})).status_code == 303
+    lost = await viewer.get("/nothing")
+    assert lost.status_code == 404
+    assert "<nav" in lost.text
+    assert "Hier ist nichts" in lost.text
+
+    refused = await viewer.post("/forbidden")
+    assert (refused.status_code, refused.headers["cache-control"]) == (403, "private, no-store")
+    assert "Das dürfen Sie nicht" in refused.text
+    assert "Inhaber, Betreiber, Techniker, Kundendienst" in refused.text
+    assert "Ihre Rolle: Betrachter" in refused.text
+
+    failed = await viewer.get("/broken")
+    assert failed.status_code == 500
+    assert "Auf unserer Seite ist etwas schiefgegangen" in failed.text
+    assert "hunter2" not in failed.text
+
+    part = await viewer.post("/forbidden", headers={"hx-request": "true", "hx-request-type": "partial"})
+    assert part.status_code == 403
+    assert part.text.startswith('<p class="fault" role="alert" data-problem="forbidden"')
+    whole = await viewer.get("/nothing", headers={"hx-request": "true", "hx-request-type": "full"})
+    assert whole.text.startswith("<!doctype html>")
+
+    problem(await viewer.get("/api/v1/stations/nothing"), 404, "station-unknown")
+    problem(await viewer.get("/nothing", headers={"accept": "*/*"}), 404, "not-found")
     await made.close()
     await bus.close()
 

@@ -52,6 +52,15 @@ class Limits(Struct, frozen=True):
         """The sites of a limit; those that are no more are left out."""
         return None if site_ids is None else [each for each in self.sites if each.site_id in site_ids]
 
+    def above(self, slug: str) -> list[SiteName]:
+        """The site of this slug behind those that it is part of, from the top down; empty if there is none."""
+        line: list[SiteName] = []
+        for each in self.sites:
+            line = [*(one for one in line if one.depth < each.depth), each]
+            if each.slug == slug:
+                return line
+        return []
+
     def slugs(self, site_ids: Sequence[int] | None) -> list[str] | None:
         """The slugs of the sites of a limit."""
         names = self.names(site_ids)

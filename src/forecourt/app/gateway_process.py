@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from forecourt.app.routing import routes
 from forecourt.app.signals import stop_event
-from forecourt.drivers.outside.authorizer import Decision, OutsideAuthorizer
+from forecourt.drivers.outside.authorizer import Decision, Failure, OutsideAuthorizer
 from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
 from forecourt.drivers.outside.lanes import write_of
 from forecourt.platform import database, metrics
@@ -99,8 +99,8 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, out
     clock = SystemClock()
     reports = StationReports(clock, live, settings.heartbeat_interval_s)
 
-    def keep(decision: Decision) -> None:
-        gateway.commit.submit_patiently(write_of(decision))
+    def keep(kept: Decision | Failure) -> None:
+        gateway.commit.submit_patiently(write_of(kept))
 
     sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep))
     reports.on_linked.append(sessions.forget)

@@ -15,10 +15,13 @@ import forecourt.webhooks.pages
 from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
+from forecourt.access.search import KeySearch, PersonSearch
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.drivers.outside.pages import outside_pages
+from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
@@ -34,9 +37,10 @@ from forecourt.stations.site_pages import site_pages
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import Hub
-from forecourt.ui.search import Command, search_routes
+from forecourt.ui.search import Command, Source, search_routes
 from forecourt.ui.shell import Connection, NavItem, Shell, Viewer
 from forecourt.ui.socket import live_route
+from forecourt.webhooks.search import WebhookSearch
 from forecourt.webhooks.service import Webhooks
 
 
@@ -63,10 +67,19 @@ NAVIGATION = (
 COMMANDS = (
     Command(label=mark("Running sessions"), href="/sessions?status=active"),
     Command(label=mark("Sessions with notes"), href="/sessions?noted=true&range=month"),
-    Command(label=mark("New site"), href="/sites/new"),
-    Command(label=mark("New token"), href="/tokens/new"),
-    Command(label=mark("Import tokens from CSV"), href="/tokens/import"),
-    Command(label=mark("Import stations from CSV"), href="/stations/import"),
+    Command(label=mark("Register a station"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
+    Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
+    Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
+    Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
+    Command(label=mark("Import tokens from CSV"), href="/tokens/import", shown_to=may(Verb.CHANGE_TOKENS)),
+    Command(label=mark("Invite a person"), href="/people/invite", shown_to=may(Verb.PEOPLE)),
+    Command(label=mark("Make an API key"), href="/keys/new", shown_to=may(Verb.KEYS)),
+    Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
+    Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("Your account"), href="/account"),
+    Command(label=mark("Change to another organisation"), href="/organisations"),
 )
 
 
@@ -135,13 +148,21 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
+        *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
         *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
         *search_routes(
             shell=shell,
             authenticate=of_guard,
             navigation=NAVIGATION,
             commands=COMMANDS,
-            providers=[StationSearch(db), TokenSearch(db), SessionSearch(db)],
+            sources=[
+                Source(find=StationSearch(db)),
+                Source(find=TokenSearch(db)),
+                Source(find=SessionSearch(db)),
+                Source(find=PersonSearch(db), shown_to=may(Verb.PEOPLE)),
+                Source(find=KeySearch(db), shown_to=may(Verb.KEYS)),
+                Source(find=WebhookSearch(db), shown_to=may(Verb.WEBHOOKS)),
+            ],
         ),
         *forecourt.access.pages.access_pages(
             shell=shell,

@@ -1,10 +1,10 @@
 """Ctrl-K: from part of a name to anything, in one answer. Each room finds its own things; this asks all of them.
 
-Rooms offer a `SearchProvider`, wired in `app`. Pages and commands are found by their words in the reader's language and
-in English. Works without JavaScript as the page `/search`.
+Rooms offer a `SearchProvider`, wired in `app` with who may see what it finds. Pages and commands are found by their
+words in the reader's language and in English. Works without JavaScript as the page `/search`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Protocol
 
 from litestar import Request, Response, get
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
-from forecourt.ui.shell import Authenticate, NavItem, Shell, to_sign_in
+from forecourt.ui.shell import Authenticate, NavItem, Shell, Viewer, everybody, to_sign_in
 
 #: Things of one kind in an answer.
 MAX_OF_KIND: Final = 6
@@ -27,6 +27,8 @@ KINDS: Final = {
     "token": mark("Tokens"),
     "session": mark("Sessions"),
     "person": mark("People"),
+    "key": mark("API keys"),
+    "webhook": mark("Webhooks"),
 }
 
 SearchText = Annotated[str, QueryParameter(name="q", max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
@@ -48,6 +50,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
     label: str
     href: str
+    shown_to: Callable[[Viewer], bool] = everybody
 
 
 class SearchProvider(Protocol):
@@ -55,6 +58,13 @@ class SearchProvider(Protocol):
     empty; case counts for nothing."""
 
     async def __call__(self, tenant_id: int, text: str, limit: int, /) -> Sequence[Found]: ...
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Where things come from, and who may see them."""
+
+    find: SearchProvider
+    shown_to: Callable[[Viewer], bool] = everybody
 
 
 def find_commands(commands: Sequence[Command], text: str) -> list[Found]:
@@ -75,10 +85,11 @@ def search_routes(
     authenticate: Authenticate,
     navigation: Sequence[NavItem],
     commands: Sequence[Command],
-    providers: Sequence[SearchProvider],
+    sources: Sequence[Source],
 ) -> list[HTTPRouteHandler]:
     """The page `/search` and, with `part`, its list alone, for people who are signed in."""
-    known = [*(Command(label=item.label, href=item.href) for item in navigation), *commands]
+    pages = (Command(label=item.label, href=item.href, shown_to=item.shown_to) for item in navigation)
+    known = [*pages, *commands]
 
     @get("/search", include_in_schema=False)
     async def search(request: Request[Any, Any, Any], text: SearchText = "", part: ListAlone = False) -> Response[Any]:
@@ -87,10 +98,10 @@ def search_routes(
             return to_sign_in(request)
         text = text.strip()
         with shell.speaking(request):
-            found = find_commands(known, text)
-        if text:
-            for provider in providers:
-                found += await provider(viewer.tenant_id, text, MAX_OF_KIND)
+            found = find_commands([each for each in known if each.shown_to(viewer)], text)
+            for source in sources if text else ():
+                if source.shown_to(viewer):
+                    found += await source.find(viewer.tenant_id, text, MAX_OF_KIND)
         groups = [(label, [each for each in found if each.kind == kind]) for kind, label in KINDS.items()]
         return shell.page(
             "ui/found.html" if part else "ui/search.html",

@@ -9,6 +9,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
+from forecourt.platform.search import anywhere
 from forecourt.webhooks.model import MAX_WAITING, Outcome
 
 Connection = AsyncConnection[Any]
@@ -112,6 +113,17 @@ async def list_webhooks(conn: Connection, tenant_id: int, after: int, limit: int
     await cursor.execute(
         f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %s AND webhook_id > %s ORDER BY webhook_id LIMIT %s",
         (tenant_id, after, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def find_by_part(conn: Connection, tenant_id: int, text: str, limit: int) -> list[WebhookRow]:
+    """Webhooks whose purpose or address holds the text, the newest first."""
+    cursor = conn.cursor(row_factory=class_row(WebhookRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %s AND concat_ws(' ', description, url) ILIKE %s"
+        " ORDER BY webhook_id DESC LIMIT %s",
+        (tenant_id, anywhere(text), limit),
     )
     return await cursor.fetchall()
 

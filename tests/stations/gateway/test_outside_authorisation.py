@@ -160,6 +160,10 @@ async def test_a_service_that_keeps_failing_is_given_a_rest(rig: Rig, outside: O
         for number in range(FAILURES_TO_OPEN + 5):
             assert await authorize(station, f"T{number}") == "Invalid"
     assert len(outside.receiver.got) == FAILURES_TO_OPEN
+    await outside.hook(fallback="accept")
+    kept = rig.rows("SELECT outcome, detail, number FROM outside_failures ORDER BY outcome")
+    assert [(outcome, number) for outcome, _, number in kept] == [("failed", FAILURES_TO_OPEN), ("resting", 5)]
+    assert kept[0][1] == "it answered with status 500 and not 200"
 
 
 async def test_a_station_that_waits_for_the_service_holds_up_no_other_and_answers_in_order(

@@ -18,7 +18,11 @@ from forecourt.ui.i18n import mark
 
 #: Lines of one page.
 PAGE_SIZE = 50
+#: People, and invitations, that the page of a site shows.
+MAX_AT_SITE = 50
 After = Annotated[int, QueryParameter(ge=0, le=2**31 - 1)]
+SiteSlug = Annotated[str, QueryParameter(name="site", max_length=63, pattern=r"^[^\x00]*$")]
+RoleWord = Annotated[str, QueryParameter(name="role", max_length=20)]
 PEOPLE = {"verb": Verb.PEOPLE}
 
 
@@ -44,10 +48,34 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
             **frame.words(),
         )
 
-    async def invite_form(request: WebRequest, form: Form | None, fault: str = "", status: int = 200) -> Response[str]:
+    @get("/people/at", opt=PEOPLE, include_in_schema=False)
+    async def at_site(request: WebRequest, site: SiteSlug) -> Response[str]:
         actor = signed_in(request)
         async with house.db.tenant(actor.tenant_id) as conn:
             frame = await house.frame(conn, actor)
+            line = frame.limits.above(site)
+            ids = [each.site_id for each in line]
+            rows = await store.list_members_at(conn, actor.tenant_id, ids, MAX_AT_SITE)
+            invited = await store.list_invitations_at(conn, actor.tenant_id, ids, MAX_AT_SITE)
+        return house.shell.page(
+            "access/at_site.html",
+            request,
+            viewer=actor,
+            site=line[-1] if line else None,
+            rows=rows,
+            invited=invited,
+            now=house.clock.now(),
+            **frame.words(),
+        )
+
+    async def invite_form(
+        request: WebRequest, form: Form | None, fault: str = "", status: int = 200, role: str = "", site: str = ""
+    ) -> Response[str]:
+        actor = signed_in(request)
+        async with house.db.tenant(actor.tenant_id) as conn:
+            frame = await house.frame(conn, actor)
+        wanted = [str(each.site_id) for each in frame.limits.sites if each.slug == site]
+        proposed = role if role in set(Role) else Role.TECHNICIAN.value
         return house.shell.page(
             "access/invite.html",
             request,
@@ -55,15 +83,15 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
             current="people",
             status=status,
             email="" if form is None else form.text("email"),
-            role=Role.TECHNICIAN.value if form is None else form.role().value,
-            ticked=[] if form is None else form.many("sites"),
+            role=proposed if form is None else form.role().value,
+            ticked=wanted if form is None else form.many("sites"),
             fault=fault,
             **frame.words(),
         )
 
     @get("/people/invite", opt=PEOPLE, include_in_schema=False)
-    async def ask_whom(request: WebRequest) -> Response[str]:
-        return await invite_form(request, None)
+    async def ask_whom(request: WebRequest, role: RoleWord = "", site: SiteSlug = "") -> Response[str]:
+        return await invite_form(request, None, role=role, site=site)
 
     @post("/people/invite", opt=PEOPLE, include_in_schema=False, status_code=303)
     async def invite(request: WebRequest) -> Response[Any]:
@@ -98,7 +126,7 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
             pass  # it was answered or revoked meanwhile: the page shows what is
         return Redirect("/people#invitations", status_code=303)
 
-    return [people, ask_whom, invite, resend, revoke, *_person_pages(house)]
+    return [people, at_site, ask_whom, invite, resend, revoke, *_person_pages(house)]
 
 
 def _person_pages(house: House) -> list[HTTPRouteHandler]:

@@ -1,6 +1,6 @@
 """Settings: the organisation's, one's own, and which organisation one looks at."""
 
-from typing import Any
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from litestar import Response, get, post
@@ -14,10 +14,27 @@ from forecourt.access.guard import cookie_name
 from forecourt.access.model import Verb
 from forecourt.access.pages.shown import ROLE_WORDS, Form, House, WebRequest, form_of, signed_in
 from forecourt.platform.errors import ForecourtError
-from forecourt.ui.i18n import spoken
+from forecourt.ui.i18n import mark, spoken
 from forecourt.ui.shell import LANGUAGE_COOKIE
 
 YEAR_S = 31_536_000
+#: What is set up on pages of its own: where, its name, what it is for, and who may.
+MORE: Final = (
+    (
+        "/organisation/sign-in",
+        mark("How people sign in"),
+        mark("Second factors for everybody, and your own identity provider."),
+        Verb.ORGANISATION,
+    ),
+    ("/settings/alerts", mark("Alerts"), mark("Who is told of incidents, by mail or webhook."), Verb.ALERTS),
+    (
+        "/settings/authorisation",
+        mark("Outside authorisation"),
+        mark("A service of yours that decides who may charge."),
+        Verb.WEBHOOKS,
+    ),
+    ("/webhooks", mark("Webhooks"), mark("Programs of yours hear what happens, as it happens."), Verb.WEBHOOKS),
+)
 
 
 def settings_pages(house: House) -> list[HTTPRouteHandler]:
@@ -39,6 +56,7 @@ def settings_pages(house: House) -> list[HTTPRouteHandler]:
             profile=profile,
             several=len(mine) > 1,
             may_change=actor.may(Verb.ORGANISATION),
+            more=[(href, title, meaning) for href, title, meaning, verb in MORE if actor.may(verb)],
             zones=sorted(available_timezones()),
             fault=fault,
             saved=saved,

@@ -1,5 +1,6 @@
 """Invitations: who was asked to become what. Of the token in a letter's link only a digest is kept."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +89,19 @@ async def list_invitations(conn: Connection, tenant_id: int, after: int, limit: 
         f"SELECT {_INVITATION} FROM invitations WHERE tenant_id = %s AND {_OPEN} AND invitation_id > %s"
         " ORDER BY invitation_id LIMIT %s",
         (tenant_id, after, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def list_invitations_at(
+    conn: Connection, tenant_id: int, site_ids: Sequence[int], limit: int
+) -> list[InvitationRow]:
+    """Invitations that wait and whose limit names one of these sites, oldest first."""
+    cursor = conn.cursor(row_factory=class_row(InvitationRow))
+    await cursor.execute(
+        f"SELECT {_INVITATION} FROM invitations WHERE tenant_id = %s AND {_OPEN} AND site_ids && %s::int[]"
+        " ORDER BY invitation_id LIMIT %s",
+        (tenant_id, list(site_ids), limit),
     )
     return await cursor.fetchall()
 

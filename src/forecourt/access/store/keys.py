@@ -7,6 +7,8 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.search import anywhere
+
 Connection = AsyncConnection[Any]
 
 _KEY = (
@@ -93,6 +95,17 @@ async def list_keys(conn: Connection, tenant_id: int, after: int, limit: int) ->
     await cursor.execute(
         f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %s AND key_id > %s ORDER BY key_id LIMIT %s",
         (tenant_id, after, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def find_keys_by_part(conn: Connection, tenant_id: int, text: str, limit: int) -> list[KeyRow]:
+    """Keys whose name or beginning holds the text, those that still count first."""
+    cursor = conn.cursor(row_factory=class_row(KeyRow))
+    await cursor.execute(
+        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %s AND concat_ws(' ', name, prefix) ILIKE %s"
+        " ORDER BY revoked_at IS NOT NULL, lower(name), key_id LIMIT %s",
+        (tenant_id, anywhere(text), limit),
     )
     return await cursor.fetchall()
 

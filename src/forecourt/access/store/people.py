@@ -4,12 +4,15 @@ What a person is, is read and changed in a transaction that acts as that person 
 `person_id`); an organisation sees its members and changes what they are in it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
+
+from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
 
@@ -298,6 +301,27 @@ async def list_members(conn: Connection, tenant_id: int, after: int, limit: int)
     await cursor.execute(
         f"{_MEMBER} AND m.person_id > %(after)s ORDER BY m.person_id LIMIT %(limit)s",
         {"tenant_id": tenant_id, "after": after, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def list_members_at(conn: Connection, tenant_id: int, site_ids: Sequence[int], limit: int) -> list[MemberRow]:
+    """Members whose limit names one of these sites, by name."""
+    cursor = conn.cursor(row_factory=class_row(MemberRow))
+    await cursor.execute(
+        f"{_MEMBER} AND m.site_ids && %(sites)s::int[] ORDER BY lower(p.name), m.person_id LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "sites": list(site_ids), "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def find_members_by_part(conn: Connection, tenant_id: int, text: str, limit: int) -> list[MemberRow]:
+    """Members whose name or address holds the text, by name."""
+    cursor = conn.cursor(row_factory=class_row(MemberRow))
+    await cursor.execute(
+        f"{_MEMBER} AND concat_ws(' ', p.name, p.email) ILIKE %(pattern)s ORDER BY lower(p.name), m.person_id"
+        " LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "pattern": anywhere(text), "limit": limit},
     )
     return await cursor.fetchall()
 

@@ -30,6 +30,8 @@ from forecourt.stations.commands import Commander
 from forecourt.stations.store import list_sites
 
 PAGE_SIZE: Final = 50
+#: Open incidents that the page of a site shows.
+SHORT: Final = 5
 MAX_PAGE: Final = 10_000
 MAX_SITES: Final = 200
 MAX_HISTORY: Final = 200
@@ -146,6 +148,18 @@ class IncidentPages:
             changed_ms=changed_ms(count),
         )
 
+    async def short(self, request: WebRequest, actor: Actor, site: str) -> Response[str]:
+        """What is open at a site, the worst first, as a part of another page; nothing at all where nothing is."""
+        pages, now = self._pages, self._pages.clock.now()
+        async with pages.db.tenant(actor.tenant_id) as conn:
+            wanted = Filter(open=True, site=site or None)
+            rows, matching = await store.list_for_page(conn, actor.tenant_id, wanted, offset=0, limit=SHORT)
+        with pages.shell.speaking(request):
+            shown = show_all(rows, actor, now)
+        return pages.shell.page(
+            "care/here.html", request, viewer=actor, shown=shown, matching=matching, site=site, next=f"/sites/{site}"
+        )
+
     async def one(
         self, request: WebRequest, actor: Actor, incident_id: UUID, fault: str = "", status: int = 200
     ) -> Response[str]:
@@ -252,6 +266,10 @@ def incident_pages(pages: CarePages) -> list[HTTPRouteHandler]:
         )
         return await shared.list(request, actor, filters)
 
+    @get("/incidents/recent", include_in_schema=False)
+    async def recent(request: WebRequest, actor: Asker, site: Word = "") -> Response[str]:
+        return await shared.short(request, actor, site)
+
     @get("/incidents/{incident_id:uuid}", include_in_schema=False)
     async def incident(request: WebRequest, actor: Asker, incident_id: FromPath[UUID]) -> Response[str]:
         return await shared.one(request, actor, incident_id)
@@ -319,4 +337,4 @@ def incident_pages(pages: CarePages) -> list[HTTPRouteHandler]:
         await refresher()
         return answer
 
-    return [incidents, incident, toast, acknowledge, snooze, close, ask, act]
+    return [incidents, recent, incident, toast, acknowledge, snooze, close, ask, act]

@@ -12,19 +12,15 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import TokenType, Uid
 from forecourt.drivers.model import TokenState
-from forecourt.drivers.outside import service, store
-from forecourt.drivers.outside.authorizer import OutsideAuthorizer
-from forecourt.drivers.outside.model import Fallback, HookMissing
+from forecourt.drivers.outside import service
+from forecourt.drivers.outside.model import Fallback, HookMissing, state_of
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.outside.store import HookRow
 from forecourt.ocpp.neutral import Token
-from forecourt.platform.outward import MAX_URL, AddressRefused, Outward
+from forecourt.platform.outward import MAX_URL, AddressRefused
 
 #: The verbs, wired in app with the deployment's secret key and clock.
 Hooks = NamedDependency[AuthorizationHooks]
-
-_STATES = {"Accepted": TokenState.ACCEPTED, "Blocked": TokenState.BLOCKED, "Expired": TokenState.EXPIRED,
-           "Invalid": TokenState.INVALID, "NoCredit": TokenState.NO_CREDIT}  # fmt: skip
 
 
 class HookWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,17 +153,11 @@ async def rotate_hook_secret(actor: Asker, db: Database, hooks: Hooks) -> Author
     tags=["tokens"],
 )
 async def test_hook(data: JSONBody[Trial], actor: Asker, db: Database, hooks: Hooks) -> TrialOutcome:
-    async with db.tenant(actor.tenant_id) as conn:
-        asked_at = await store.find_asked(conn, actor.tenant_id)
-    if asked_at is None:
-        raise HookMissing
-    async with Outward(private=hooks.private) as outward:
-        authorizer = OutsideAuthorizer(outward, hooks.secret_key, hooks.clock)
-        asked = await authorizer.ask(actor.tenant_id, asked_at, Token(uid=data.uid, type=data.type), "")
+    asked = await hooks.ask_now(db, actor, Token(uid=data.uid, type=data.type))
     decided = None if asked.decision is None else asked.decision.status
     return TrialOutcome(
         outcome=asked.outcome,
-        status=None if decided is None else _STATES[decided.status],
+        status=None if decided is None else state_of(decided.status),
         group=None if decided is None else decided.group,
         expires_at=None if decided is None else decided.expires_at,
         detail=asked.detail,

@@ -19,6 +19,7 @@ from forecourt.drivers.outside.model import (
     FAILURES_TO_OPEN,
     MAX_ANSWER,
     MAX_AT_ONCE,
+    MAX_DETAIL,
     OPEN_S,
     QUESTION,
     Hook,
@@ -53,19 +54,34 @@ class Decision(Struct, frozen=True, kw_only=True):
     valid_until: datetime
 
 
+class Failure(Struct, frozen=True, kw_only=True):
+    """A question that got no decision, so that the fallback decided."""
+
+    tenant_id: int
+    outcome: str
+    detail: str
+    at: datetime
+
+
 class Asked(Struct, frozen=True, kw_only=True):
-    """What came of a question: a decision, or why there is none."""
+    """What came of a question: a decision, or why there is none. `took_ms` is 0 where nothing was sent."""
 
     decision: Decision | None
     outcome: str
     detail: str = ""
+    took_ms: int = 0
 
 
 class OutsideAuthorizer:
-    """Owns what is asked at this moment, and which services are given a rest. `keep` stores a decision."""
+    """Owns what is asked at this moment, and which services are given a rest. `keep` stores a decision, or that there
+    is none."""
 
     def __init__(
-        self, outward: Outward, secret_key: bytes, clock: Clock, keep: Callable[[Decision], None] | None = None
+        self,
+        outward: Outward,
+        secret_key: bytes,
+        clock: Clock,
+        keep: Callable[[Decision | Failure], None] | None = None,
     ) -> None:
         self._outward = outward
         self._seal = Seal(secret_key, SEAL_PURPOSE)
@@ -81,10 +97,17 @@ class OutsideAuthorizer:
         asked = await self.ask(tenant_id, msgspec.convert(hook, Hook), token, station)
         if asked.decision is None:
             log.info("no outside decision about a token", tenant_id=tenant_id, outcome=asked.outcome)
+            if self._keep is not None:
+                self._keep(self.failure(tenant_id, asked))
             return None
         if self._keep is not None:
             self._keep(asked.decision)
         return asked.decision.status
+
+    def failure(self, tenant_id: int, asked: Asked) -> Failure:
+        """What is kept of a question that got no decision."""
+        detail = asked.detail.replace("\x00", "")[:MAX_DETAIL]
+        return Failure(tenant_id=tenant_id, outcome=asked.outcome, detail=detail, at=self._clock.now())
 
     async def ask(self, tenant_id: int, hook: Hook, token: Token, station: str) -> Asked:
         """One question, counted and timed."""
@@ -114,8 +137,10 @@ class OutsideAuthorizer:
             verdict = _read(answer.status, answer.body)
         except (Unanswered, ForecourtError) as fault:
             self._failed(tenant_id)
-            return Asked(decision=None, outcome="failed", detail=str(fault))
-        DURATION_S.observe(self._clock.monotonic() - began)
+            took_s = self._clock.monotonic() - began
+            return Asked(decision=None, outcome="failed", detail=str(fault), took_ms=round(took_s * 1000))
+        took_s = self._clock.monotonic() - began
+        DURATION_S.observe(took_s)
         self._failures.pop(tenant_id, None)
         decision = Decision(
             tenant_id=tenant_id,
@@ -124,7 +149,7 @@ class OutsideAuthorizer:
             decided_at=now,
             valid_until=now + timedelta(seconds=hook.cache_s),
         )
-        return Asked(decision=decision, outcome="decided")
+        return Asked(decision=decision, outcome="decided", took_ms=round(took_s * 1000))
 
     def _resting(self, tenant_id: int) -> bool:
         """After a rest one question is let through; if it fails too, the rest begins anew."""

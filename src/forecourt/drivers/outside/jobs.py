@@ -10,7 +10,9 @@ from forecourt.platform.database import Pool
 
 #: Decisions are kept so long after they ceased to count.
 KEEP = timedelta(days=1)
-#: Old decisions deleted in one transaction.
+#: A reason for which no decision came is kept so long after it was last met.
+KEEP_FAILURES = timedelta(days=7)
+#: Old decisions, or failures, deleted in one transaction.
 DELETED_AT_ONCE = 5_000
 
 
@@ -34,15 +36,20 @@ class OutsideDecisions:
         if known is not None:
             return AuthorizationStatus(known)
         asked = await self._authorizer.ask(tenant_id, hook, token, station)
-        if asked.decision is None:
-            return None
         async with self._tenants.tenant(tenant_id) as conn:
+            if asked.decision is None:
+                await store.insert_failure(conn, self._authorizer.failure(tenant_id, asked))
+                return None
             await store.insert_decision(conn, asked.decision)
         return asked.decision.status.status
 
     async def tidy(self) -> None:
-        """Deletes decisions that ceased to count long ago."""
+        """Deletes decisions that ceased to count long ago, and failures that were not met again since."""
         more = DELETED_AT_ONCE
         while more == DELETED_AT_ONCE:
             async with self._worker.anyone() as conn:
                 more = await store.delete_old(conn, self._clock.now() - KEEP, DELETED_AT_ONCE)
+        more = DELETED_AT_ONCE
+        while more == DELETED_AT_ONCE:
+            async with self._worker.anyone() as conn:
+                more = await store.delete_old_failures(conn, self._clock.now() - KEEP_FAILURES, DELETED_AT_ONCE)

@@ -16,6 +16,8 @@ from forecourt.platform.errors import ForecourtError
 QUESTION: Final = "token.authorize"
 #: Bytes of an answer that are read.
 MAX_ANSWER: Final = 4_096
+#: Characters kept of why a question got no decision.
+MAX_DETAIL: Final = 200
 #: After a rotation the former secret signs as well for so long.
 OVERLAP: Final = timedelta(hours=24)
 #: Questions of this process at once; one more is decided by the fallback.
@@ -31,6 +33,11 @@ _STATUS: Final = {
     TokenState.INVALID: AuthorizationStatus.INVALID,
     TokenState.NO_CREDIT: AuthorizationStatus.NO_CREDIT,
 }
+
+
+def state_of(status: AuthorizationStatus | str) -> TokenState | None:
+    """A decision as tokens word it; None for what no service decides."""
+    return next((state for state, said in _STATUS.items() if said == status), None)
 
 
 class Fallback(StrEnum):

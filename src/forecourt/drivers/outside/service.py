@@ -4,11 +4,13 @@ from datetime import datetime
 
 from forecourt.access import Actor, audit
 from forecourt.drivers.outside import store
-from forecourt.drivers.outside.authorizer import SEAL_PURPOSE
+from forecourt.drivers.outside.authorizer import SEAL_PURPOSE, Asked, OutsideAuthorizer
 from forecourt.drivers.outside.model import OVERLAP, Fallback, HookMissing
 from forecourt.drivers.outside.store import Connection, HookRow
+from forecourt.ocpp.neutral import Token
 from forecourt.platform.clock import Clock
-from forecourt.platform.outward import check_address, new_secret
+from forecourt.platform.database import Pool
+from forecourt.platform.outward import Outward, check_address, new_secret
 from forecourt.platform.sealing import Seal
 
 
@@ -64,6 +66,15 @@ class AuthorizationHooks:
             raise HookMissing
         await audit(conn, actor, "rotate authorization secret", "authorization-hook")
         return row, secret
+
+    async def ask_now(self, db: Pool, actor: Actor, token: Token) -> Asked:
+        """Asks the service about a token, to see how it answers; nothing is kept of it. Raises HookMissing."""
+        async with db.tenant(actor.tenant_id) as conn:
+            hook = await store.find_asked(conn, actor.tenant_id)
+        if hook is None:
+            raise HookMissing
+        async with Outward(private=self.private) as outward:
+            return await OutsideAuthorizer(outward, self.secret_key, self.clock).ask(actor.tenant_id, hook, token, "")
 
 
 async def find(conn: Connection, tenant_id: int) -> HookRow:

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.drivers.model import uid_key
-from forecourt.drivers.outside.authorizer import Decision
+from forecourt.drivers.outside.authorizer import Decision, Failure
 from forecourt.drivers.outside.model import Hook
 
 Connection = AsyncConnection[Any]
@@ -26,6 +26,26 @@ class HookRow(Struct, frozen=True, kw_only=True):
     active: bool
     former_until: datetime | None
     updated_at: datetime
+
+
+class DecisionRow(Struct, frozen=True, kw_only=True):
+    """What was decided about a token. `status` is worded as OCPP 2.x does, `uid_key` is the uid without its case."""
+
+    uid_key: str
+    status: str
+    group_uid: str | None
+    decided_at: datetime
+    valid_until: datetime
+
+
+class FailureRow(Struct, frozen=True, kw_only=True):
+    """How often a question got no decision for one reason."""
+
+    outcome: str
+    detail: str
+    number: int
+    first_at: datetime
+    last_at: datetime
 
 
 async def upsert_hook(
@@ -72,8 +92,9 @@ async def rotate_secret(conn: Connection, tenant_id: int, secret: bytes, former_
 
 
 async def delete_hook(conn: Connection, tenant_id: int) -> bool:
-    """Forgets the hook and all that was decided; whether there was one."""
+    """Forgets the hook, all that was decided, and what went wrong; whether there was one."""
     await conn.execute("DELETE FROM outside_decisions WHERE tenant_id = %s", (tenant_id,))
+    await conn.execute("DELETE FROM outside_failures WHERE tenant_id = %s", (tenant_id,))
     cursor = await conn.execute("DELETE FROM authorization_hooks WHERE tenant_id = %s", (tenant_id,))
     return cursor.rowcount == 1
 
@@ -118,11 +139,59 @@ async def insert_decision(conn: Connection, decision: Decision) -> None:
     )
 
 
+async def insert_failure(conn: Connection, failure: Failure) -> None:
+    """Counts a question that got no decision."""
+    await conn.execute(
+        "INSERT INTO outside_failures AS o (tenant_id, outcome, detail, number, first_at, last_at)"
+        " VALUES (%(tenant_id)s, %(outcome)s, %(detail)s, 1, %(at)s, %(at)s)"
+        " ON CONFLICT (tenant_id, outcome, detail) DO UPDATE SET number = o.number + 1,"
+        " last_at = greatest(o.last_at, excluded.last_at)",
+        {
+            "tenant_id": failure.tenant_id,
+            "outcome": failure.outcome,
+            "detail": failure.detail,
+            "at": failure.at,
+        },
+    )
+
+
+async def list_decisions(conn: Connection, tenant_id: int, limit: int) -> list[DecisionRow]:
+    """What was decided outside, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(DecisionRow))
+    await cursor.execute(
+        "SELECT uid_key, status, group_uid, decided_at, valid_until FROM outside_decisions WHERE tenant_id = %s"
+        " ORDER BY decided_at DESC, uid_key LIMIT %s",
+        (tenant_id, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def list_failures(conn: Connection, tenant_id: int, limit: int) -> list[FailureRow]:
+    """Why questions got no decision, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(FailureRow))
+    await cursor.execute(
+        "SELECT outcome, detail, number, first_at, last_at FROM outside_failures WHERE tenant_id = %s"
+        " ORDER BY last_at DESC, detail LIMIT %s",
+        (tenant_id, limit),
+    )
+    return await cursor.fetchall()
+
+
 async def delete_old(conn: Connection, before: datetime, limit: int) -> int:
     """Deletes decisions that ceased to count before a time; how many. For the worker."""
     cursor = await conn.execute(
         "DELETE FROM outside_decisions WHERE (tenant_id, uid_key) IN"
         " (SELECT tenant_id, uid_key FROM outside_decisions WHERE valid_until < %s LIMIT %s)",
+        (before, limit),
+    )
+    return cursor.rowcount
+
+
+async def delete_old_failures(conn: Connection, before: datetime, limit: int) -> int:
+    """Deletes reasons that were not met again since a time; how many. For the worker."""
+    cursor = await conn.execute(
+        "DELETE FROM outside_failures WHERE (tenant_id, outcome, detail) IN"
+        " (SELECT tenant_id, outcome, detail FROM outside_failures WHERE last_at < %s LIMIT %s)",
         (before, limit),
     )
     return cursor.rowcount

@@ -44,6 +44,8 @@ from forecourt.stations.store.places import (
     find_sites_by_part,
     find_slugs,
     find_zone,
+    list_above,
+    list_paths,
     list_shown_sites,
 )
 from forecourt.stations.store.registry import (
@@ -169,6 +171,7 @@ __all__ = [
     "insert_run",
     "insert_site",
     "insert_station",
+    "list_above",
     "list_asked",
     "list_changes",
     "list_commands",
@@ -180,6 +183,7 @@ __all__ = [
     "list_messages",
     "list_models",
     "list_partners",
+    "list_paths",
     "list_quarantine",
     "list_reports",
     "list_run_stations",

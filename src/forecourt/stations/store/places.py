@@ -20,11 +20,16 @@ MAX_CANDIDATES = 200
 
 
 class ShownSite(Struct, frozen=True, kw_only=True):
-    """One site with its stations counted by state; states that none is in are left out."""
+    """One site with the stations of its branch, which is itself and all that is part of it, counted by state; states
+    that none is in are left out."""
 
     site_id: int
     slug: str
     name: str
+    #: The slug of the site that it is part of, where that can be seen.
+    parent: str | None
+    #: The sites above it from the top down, and itself; holds some that can't be seen by who is limited.
+    path: list[int]
     address: str | None
     city: str | None
     country: str | None
@@ -32,6 +37,8 @@ class ShownSite(Struct, frozen=True, kw_only=True):
     latitude: float | None
     longitude: float | None
     stations: int
+    #: Of these, those at the site itself.
+    own_stations: int
     states: dict[str, int]
 
 
@@ -53,19 +60,28 @@ async def find_zone(conn: Connection, tenant_id: int, *, site: str = "", station
 
 
 async def list_shown_sites(
-    conn: Connection, tenant_id: int, *, search: str = "", slug: str | None = None
+    conn: Connection, tenant_id: int, *, search: str = "", slug: str | None = None, part_of: int | None = None
 ) -> list[ShownSite]:
-    """Sites by name, MAX_SITES at most; `search` is found anywhere in name, slug, address or city."""
+    """Sites by name, each followed by what is part of it, MAX_SITES at most.
+
+    `search` is found anywhere in name, slug, address or city, and brings along what a found site is part of; `part_of`
+    keeps the sites that are directly part of one.
+    """
     cursor = conn.cursor(row_factory=class_row(ShownSite))
     await cursor.execute(
         """
-        SELECT i.site_id, i.slug, i.name, i.address, i.city, i.country, i.time_zone, i.latitude, i.longitude,
-            coalesce(sum(c.number), 0)::int AS stations,
+        SELECT i.site_id, i.slug, i.name, above.slug AS parent, i.path, i.address, i.city, i.country, i.time_zone,
+            i.latitude, i.longitude, coalesce(sum(c.number), 0)::int AS stations,
+            coalesce(sum(c.own), 0)::int AS own_stations,
             coalesce(jsonb_object_agg(c.state, c.number) FILTER (WHERE c.state IS NOT NULL), '{}') AS states
-        FROM sites i LEFT JOIN (
-            SELECT s.site_id, CASE WHEN g.lease_until > now() THEN coalesce(k.shown_state, 'Available')
-                ELSE 'Offline' END AS state, count(*)::int AS number
+        FROM sites i LEFT JOIN sites above ON above.tenant_id = i.tenant_id AND above.site_id = i.parent_id
+        LEFT JOIN (
+            SELECT branch.site_id, CASE WHEN g.lease_until > now() THEN coalesce(k.shown_state, 'Available')
+                ELSE 'Offline' END AS state, count(*)::int AS number,
+                count(*) FILTER (WHERE branch.site_id = s.site_id)::int AS own
             FROM stations s
+            JOIN sites stands ON stands.tenant_id = s.tenant_id AND stands.site_id = s.site_id
+            CROSS JOIN LATERAL unnest(stands.path) AS branch(site_id)
             LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
             LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
             LEFT JOIN LATERAL (
@@ -74,23 +90,48 @@ async def list_shown_sites(
                     AND (connector > 0 OR shown_state = 'Faulted')
                 ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
             ) k ON true
-            WHERE s.tenant_id = %(tenant_id)s AND s.site_id IS NOT NULL AND s.retired_at IS NULL
+            WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
             GROUP BY 1, 2
         ) c ON c.site_id = i.site_id
         WHERE i.tenant_id = %(tenant_id)s AND (%(slug)s::text IS NULL OR i.slug = %(slug)s)
-            AND (%(search)s = '' OR concat_ws(' ', i.name, i.slug, i.address, i.city) ILIKE %(pattern)s)
-        GROUP BY i.site_id ORDER BY lower(i.name), i.site_id LIMIT %(limit)s
+            AND (%(part_of)s::int IS NULL OR i.parent_id = %(part_of)s)
+            AND (%(search)s = '' OR i.site_id IN (
+                SELECT unnest(path) FROM sites WHERE tenant_id = %(tenant_id)s
+                    AND concat_ws(' ', name, slug, address, city) ILIKE %(pattern)s))
+        GROUP BY i.site_id, above.slug
+        ORDER BY (SELECT array_agg(lower(step.name) || ' ' || step.site_id ORDER BY at)
+            FROM unnest(i.path) WITH ORDINALITY AS part(site_id, at)
+            JOIN sites step ON step.tenant_id = i.tenant_id AND step.site_id = part.site_id)
+        LIMIT %(limit)s
         """,
         {
             "tenant_id": tenant_id,
             "priority": list(STATE_PRIORITY),
             "slug": slug,
+            "part_of": part_of,
             "search": search,
             "pattern": anywhere(search),
             "limit": MAX_SITES,
         },
     )
     return await cursor.fetchall()
+
+
+async def list_paths(conn: Connection, tenant_id: int, slugs: Collection[str]) -> dict[str, list[int]]:
+    """The sites above each of these and itself, from the top down, by slug."""
+    cursor = await conn.execute(
+        "SELECT slug, path FROM sites WHERE tenant_id = %s AND slug = ANY(%s)", (tenant_id, list(slugs))
+    )
+    return dict(await cursor.fetchall())
+
+
+async def list_above(conn: Connection, tenant_id: int, path: Sequence[int]) -> list[tuple[str, str]]:
+    """Slug and name of the sites of a path but its last, from the top down; those that can't be seen are left out."""
+    cursor = await conn.execute(
+        "SELECT slug, name FROM sites WHERE tenant_id = %s AND site_id = ANY(%s) ORDER BY cardinality(path)",
+        (tenant_id, list(path[:-1])),
+    )
+    return [(slug, name) for slug, name in await cursor.fetchall()]
 
 
 async def find_by_part(

@@ -1,0 +1,28 @@
+"""A component is styled in one sheet: a page is not dressed by the sheet of another room."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+SHEETS = Path(__file__).parents[2] / "web" / "src"
+RULE = re.compile(r"([^{}]+)\{[^{}]*\}")
+#: A class, of one element or another, by itself: nothing around it says which room's page is meant.
+ALONE = re.compile(r"[a-z]*\.[\w-]+")
+#: What only a printer is told.
+PRINT = re.compile(r"@media print \{.*?\n\}", re.DOTALL)
+
+
+def test_no_class_is_styled_by_itself_in_two_sheets() -> None:
+    found = defaultdict(set)
+    for sheet in sorted(SHEETS.glob("*.css")):
+        text = PRINT.sub("", re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL))
+        for rule in RULE.finditer(text):
+            for selector in rule[1].split(","):
+                if ALONE.fullmatch(selector.strip()):
+                    found[selector.strip()].add(sheet.name)
+    assert len(found) > 100, "too little was read to prove anything"
+    shared = {selector: sheets for selector, sheets in found.items() if len(sheets) > 1}
+    # Both are sheets of the room ui: the one holds the bones, the other the components.
+    assert {
+        selector: sheets for selector, sheets in shared.items() if sheets != {"console.css", "components.css"}
+    } == {}
