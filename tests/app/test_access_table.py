@@ -151,6 +151,33 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
         person = connection.execute(
             "SELECT max(person_id)::text FROM memberships WHERE tenant_id = %s", (tenant.tenant_id,)
         ).fetchone()
+        run = connection.execute(
+            "INSERT INTO bulk_runs (tenant_id, action, argument, actor, asked_at)"
+            " VALUES (%s, 'reset', 'soft', %s, now()) RETURNING run_id::text",
+            (tenant.tenant_id, f'{{"name": "{mark}"}}'),
+        ).fetchone()
+        assert run is not None
+        connection.execute(
+            "INSERT INTO bulk_run_stations (run_id, position, tenant_id, station_id, station)"
+            " VALUES (%s, 1, %s, %s, %s)",
+            (run[0], tenant.tenant_id, station[0], mark),
+        )
+        connection.execute(
+            "INSERT INTO station_variables (station_id, component, variable, attribute, tenant_id, value, read_only,"
+            " secret, read_at) VALUES (%s, '', 'Key', 'Actual', %s, %s, false, false, now())",
+            (station[0], tenant.tenant_id, mark),
+        )
+        connection.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at, info)"
+            " VALUES (%s, 1, 1, %s, 'Available', now(), %s)",
+            (station[0], tenant.tenant_id, mark),
+        )
+        command = connection.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+            " VALUES (%s, %s, 'Reset', '{}', %s, now(), 'timeout') RETURNING command_id::text",
+            (tenant.tenant_id, station[0], mark),
+        ).fetchone()
+        assert command is not None
     assert session is not None
     assert broken is not None
     assert person is not None
@@ -163,6 +190,8 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
         "invitation_id": str(invited.json()["id"]),
         "person_id": person[0],
         "session_id": session[0],
+        "run_id": run[0],
+        "command_id": command[0],
         "number": broken[0],
         "tenant_id": str(tenant.tenant_id),
     }

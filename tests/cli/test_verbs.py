@@ -87,6 +87,14 @@ async def test_the_registry_is_read_and_changed(shell: Shell) -> None:
     await shell.run("stations", "set", "CP1", "--name", "Pillar")
     [station] = (await shell.run("stations", "show", "CP1", "--json")).json()
     assert (station["name"], station["site"]) == ("Pillar", "north-yard")
+    assert (await shell.run("bulk", "plan", "--site", "north-yard", "--ids")).out.split() == ["CP1"]
+    asked = await shell.run("bulk", "registration", "pending", "CP1")
+    run = asked.out.split()[1]
+    assert (asked.code, "1 waiting" in asked.out) == (0, True)
+    assert "stopping" in (await shell.run("bulk", "stop", run)).out
+    shown = await shell.run("bulk", "show", run)
+    assert all(word in shown.out for word in ("pending", "CP1", "waiting"))
+    assert [each["id"] for each in (await shell.run("bulk", "list", "--json")).json()] == [run]
     await shell.run("tokens", "add", "04AB")
     await shell.run("tokens", "set", "04ab", "--group", "FLEET")
     await shell.run("tokens", "block", "04ab")
@@ -121,6 +129,14 @@ async def test_a_station_is_asked_and_its_word_is_the_exit_code(rig: Rig, shell:
         asked, said = await answered(keys, "stations", "call", "CP1", "GetConfiguration", '{"key": ["X"]}')
         assert asked == ["GetConfiguration", {"key": ["X"]}]
         assert said.json() == [keys]
+        told = {"configurationKey": [{"key": "Locale", "readonly": False, "value": "en"}]}
+        _, said = await answered(told, "variables", "read", "CP1")
+        assert (said.code, said.out.strip()) == (0, "The station told 1.")
+        asked, said = await answered({"status": "Rejected"}, "variables", "set", "CP1", "Locale=de=x")
+        assert (asked, said.code) == (["ChangeConfiguration", {"key": "Locale", "value": "de=x"}], 7)
+        assert "Locale" in said.err
+        [key] = (await shell.run("variables", "list", "CP1", "--json")).json()
+        assert (key["variable"], key["value"]) == ("Locale", "en")
         await station.call("StartTransaction", start("TAG1"))
         [session] = (await shell.run("sessions", "list", "--status", "active", "--json")).json()
         asked, said = await answered(accepted, "sessions", "stop", session["id"])

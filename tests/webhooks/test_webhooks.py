@@ -9,8 +9,9 @@ from httpx import AsyncClient
 
 from forecourt.access import Role
 from forecourt.platform.outward import Outward, Unanswered
-from forecourt.webhooks import sender, store
+from forecourt.webhooks import sender
 from forecourt.webhooks.model import MAX_ANSWER, MAX_WEBHOOKS, RETRY_AFTER, Kind
+from forecourt.webhooks.store import deliveries
 from tests.http import House, Tenant, problem, walk
 from tests.webhooks.conftest import Receiver, Works, signature
 
@@ -309,7 +310,7 @@ async def test_the_number_of_webhooks_and_of_what_waits_for_one_is_bounded(
 ) -> None:
     client = await tenant.client()
     webhook_id, _ = await a_webhook(client, receiver.url)
-    monkeypatch.setattr(store, "MAX_WAITING", 1)
+    monkeypatch.setattr(deliveries, "MAX_WAITING", 1)
     receiver.status = 500
     point(webhook_id, receiver.url)
     for uid in ("A", "B"):

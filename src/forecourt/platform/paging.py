@@ -22,6 +22,8 @@ MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 #: The longest cursor that is looked at.
 MAX_CURSOR_LENGTH = 200
+#: As long as a cursor of names may be: two of 600 characters of four bytes and an attribute, in base64.
+MAX_NAMES_LENGTH = 8_000
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
 NextCursor = Annotated[
@@ -52,8 +54,10 @@ Reviewed = Annotated[
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+Place = TypeVar("Place", int, str)
 
 _places = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)], ...])
+_names = msgspec.json.Decoder(tuple[Annotated[str, Meta(pattern=r"^[^\x00]*$")], ...])
 
 
 class CursorRefused(ForecourtError):
@@ -80,24 +84,21 @@ class Cursors:
 
     def encode(self, *place: int) -> str:
         """The place of an item, as text that fits a query string."""
-        assert len(place) == self._length
-        body = msgspec.json.encode(place)
-        return base64.urlsafe_b64encode(self._mark(body) + body).decode().rstrip("=")
+        return self._encode(place)
 
     def decode(self, cursor: str | None) -> tuple[int, ...] | None:
         """The place that a cursor stands for; None for no cursor. Raises CursorRefused."""
         if cursor is None:
             return None
-        if len(cursor) > MAX_CURSOR_LENGTH:
-            raise CursorRefused
-        try:
-            raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            place = _places.decode(raw[4:])
-        except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as fault:
-            raise CursorRefused from fault
-        if raw[:4] != self._mark(raw[4:]) or len(place) != self._length:
-            raise CursorRefused
-        return place
+        return self._decode(cursor, _places, MAX_CURSOR_LENGTH)
+
+    def encode_names(self, *place: str) -> str:
+        """As `encode`, for a list whose items have names and no number."""
+        return self._encode(place)
+
+    def decode_names(self, cursor: str | None) -> tuple[str, ...] | None:
+        """The names that such a cursor stands for; None for no cursor. Raises CursorRefused."""
+        return None if cursor is None else self._decode(cursor, _names, MAX_NAMES_LENGTH)
 
     def page(
         self, rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[int, ...]], show: Callable[[Row], Item]
@@ -106,6 +107,23 @@ class Cursors:
         more = len(rows) > limit
         shown = rows[:limit]
         return Page(items=[show(row) for row in shown], next=self.encode(*place(shown[-1])) if more else None)
+
+    def _encode(self, place: tuple[int, ...] | tuple[str, ...]) -> str:
+        assert len(place) == self._length
+        body = msgspec.json.encode(place)
+        return base64.urlsafe_b64encode(self._mark(body) + body).decode().rstrip("=")
+
+    def _decode(self, cursor: str, kind: msgspec.json.Decoder[tuple[Place, ...]], longest: int) -> tuple[Place, ...]:
+        if len(cursor) > longest:
+            raise CursorRefused
+        try:
+            raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            place = kind.decode(raw[4:])
+        except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as fault:
+            raise CursorRefused from fault
+        if raw[:4] != self._mark(raw[4:]) or len(place) != self._length:
+            raise CursorRefused
+        return place
 
     def _mark(self, body: bytes) -> bytes:
         return zlib.crc32(body, self._seed).to_bytes(4, "big")

@@ -67,6 +67,15 @@ class Plan(Struct, frozen=True, kw_only=True):
     offline: int
 
 
+class _Asker(Struct, frozen=True):
+    name: str = ""
+
+
+def asked_by(run: BulkRun) -> str:
+    """The name of who asked for a run."""
+    return msgspec.json.decode(run.actor, type=_Asker).name
+
+
 def plan(stations: Sequence[ShownStation]) -> Plan:
     """The consequence of a run in numbers."""
     return Plan(

@@ -1,14 +1,19 @@
 """Unlock, reset and any other call: asked by a person or a key, carried by a command, obeyed or not by the station."""
 
+from typing import Final
+
 import msgspec
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
-from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector
+from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector, Version
 from forecourt.platform.database import Pool
-from forecourt.stations import service
-from forecourt.stations.commands import Answered, Commander, Refused
+from forecourt.stations import asks, service
+from forecourt.stations.commands import Answered, Commander, Refused, StationOffline
 from forecourt.stations.gateway.journal import redact
+
+#: By what a station agrees (1.6 and 2.x); Scheduled is agreed too, it comes when nobody charges.
+_AGREED: Final = frozenset({"Accepted", "Scheduled", "Unlocked"})
 
 
 class Obeyed(Struct, frozen=True, kw_only=True):
@@ -42,6 +47,41 @@ async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kin
         await audit(conn, actor, "reset station", f"station:{identity}", {"type": kind.value})
     answer, command_id = await commander.command(actor.tenant_id, identity, Reset(kind=kind), str(actor))
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
+
+
+async def trigger(
+    db: Pool, commander: Commander, actor: Actor, identity: str, message: str, *, evse: int | None, connector: int
+) -> Obeyed:
+    """Ask a station to send a message now (1.6 5.17, 2.0.1 F06). Raises as `call`, and StationOffline for one
+    that never connected."""
+    version = await _version(db, actor, identity)
+    return obeyed(await call(db, commander, actor, identity, *asks.trigger(version, message, evse, connector)))
+
+
+async def change_availability(
+    db: Pool, commander: Commander, actor: Actor, identity: str, *, operative: bool, evse: int | None
+) -> Obeyed:
+    """Ask a station to take an EVSE, or all of it, out of service or into it (1.6 5.2, 2.0.1 G03 and G04). Raises as
+    `trigger`."""
+    version = await _version(db, actor, identity)
+    return obeyed(await call(db, commander, actor, identity, *asks.availability(version, operative, evse)))
+
+
+def obeyed(outcome: Answered | Refused) -> Obeyed:
+    """What a call came to that is answered by a status."""
+    if isinstance(outcome, Refused):
+        return Obeyed(accepted=False, status=outcome.code, command_id=outcome.command_id)
+    said = str(outcome.result.get("status", "")) if isinstance(outcome.result, dict) else ""
+    return Obeyed(accepted=said in _AGREED, status=said, command_id=outcome.command_id)
+
+
+async def _version(db: Pool, actor: Actor, identity: str) -> Version:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.check_in_service(conn, actor.tenant_id, identity)
+        station = await service.find_station(conn, actor.tenant_id, identity)
+    if station.protocol is None:
+        raise StationOffline
+    return Version(station.protocol)
 
 
 async def call(

@@ -10,6 +10,20 @@ class QuarantinedUnknown(ForecourtError):
     code = "quarantined-unknown"
 
 
+class MessageUnknown(ForecourtError):
+    """The station's log has no such message. It may have been dropped for its age; the list shows what is there."""
+
+    status = 404
+    code = "message-unknown"
+
+
+class CommandUnknown(ForecourtError):
+    """Nothing of this id was asked of the station, or it is no longer kept. The list of its commands shows what was."""
+
+    status = 404
+    code = "command-unknown"
+
+
 class StationExists(ForecourtError):
     """A station with this id exists already. Ids are unique in the whole deployment: choose another."""
 

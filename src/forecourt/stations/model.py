@@ -32,6 +32,10 @@ _RANK: Final = {state: rank for rank, state in enumerate(STATE_PRIORITY)}
 STATION_STATES: Final = (*STATE_PRIORITY, RESTARTING, OFFLINE)
 
 
+#: The words by which a station says that it doesn't have what it was asked for (OCPP-J 1.6 4.2.3, 2.0.1 part 4 4.3).
+LACKING: Final = frozenset(("NotImplemented", "NotSupported"))
+
+
 def connector_cell(evse: int, connector: int) -> str:
     """The name of the live cell that holds a connector's state. What follows the last dot of a key is its cell."""
     return f"connector-{evse}-{connector}"

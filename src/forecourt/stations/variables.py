@@ -63,7 +63,7 @@ def of_configuration(result: Any, at: datetime) -> list[VariableRow]:
     found = []
     for each in result.get("configurationKey") or [] if isinstance(result, dict) else []:
         key, value = str(each.get("key", "")), each.get("value")
-        secret = value == MASK or _is_secret(key)
+        secret = value == MASK or is_secret(key)
         found.append(
             VariableRow(
                 component="",
@@ -94,7 +94,7 @@ def of_report(data: Any, at: datetime) -> list[VariableRow]:
         for attribute in known:
             mutability = attribute.get("mutability", "ReadWrite")
             value = attribute.get("value")
-            secret = attributes == MASK or mutability == "WriteOnly" or _is_secret(variable)
+            secret = attributes == MASK or mutability == "WriteOnly" or is_secret(variable)
             found.append(
                 VariableRow(
                     component=component,
@@ -127,11 +127,12 @@ def assemble(pages: Sequence[tuple[datetime, Any]], request_id: int) -> Report:
 
 async def read_all(db: Pool, commander: Commander, clock: Clock, actor: Actor, station: StationRow) -> ReadingRow:
     """Ask a station for all its variables. A 1.6 station's are kept when this returns; a 2.x station's are on their way
-    and kept by `collect`. Raises as `Commander.call`; then the reading has ended as refused."""
-    async with db.tenant(actor.tenant_id) as conn:
-        request_id = await store.begin_reading(conn, actor.tenant_id, station.station_id, str(actor), clock.now())
+    and kept by `collect`. Raises StationOffline for one that never connected, and as `Commander.call`; then the reading
+    has ended as refused."""
     if station.protocol is None:
         raise StationOffline
+    async with db.tenant(actor.tenant_id) as conn:
+        request_id = await store.begin_reading(conn, actor.tenant_id, station.station_id, str(actor), clock.now())
     version = Version(station.protocol)
     action, payload = "GetConfiguration", b"{}"
     if version is not Version.V16:
@@ -255,7 +256,7 @@ def _named(thing: Any) -> str:
     return str(thing.get("name", "")) + ("" if instance is None else f"[{instance}]")
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
     """Whether the message log would take the value of a variable of this name for a secret."""
     probe = msgspec.json.encode({"key": name, "value": "x"})
     return redact(None, probe) != probe and MASK in redact(None, probe).decode()

@@ -3,7 +3,7 @@
 from litestar import Router
 
 from forecourt.access.api.audit import export_audit, list_audit
-from forecourt.access.api.keys import create_key, list_keys, revoke_key
+from forecourt.access.api.keys import create_key, find_key, list_keys, revoke_key
 from forecourt.access.api.organisation import change_me, change_organisation, find_me, find_organisation
 from forecourt.access.api.people import (
     change_person,
@@ -22,6 +22,7 @@ routes = Router(
     route_handlers=[
         create_key,
         list_keys,
+        find_key,
         revoke_key,
         list_people,
         find_person,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from litestar import delete, get, post
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import service, store
@@ -17,6 +17,7 @@ from forecourt.access.store import KeyRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 
 CURSORS = Cursors("keys")
+KeyInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The key's id.")]
 
 
 class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,14 +105,26 @@ async def list_keys(
     actor: Asker,
     db: Database,
     site_directory: Sites,
+    role: Annotated[Role | None, QueryParameter(description="Only those of this role.")] = None,
+    revoked: Annotated[bool | None, QueryParameter(description="Only revoked ones, or only the others.")] = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Key]:
     after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1)
+        rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1, role=role, revoked=revoked)
         limits = Limits(await site_directory(conn, actor.tenant_id))
     return CURSORS.page(rows, limit, lambda row: (row.key_id,), lambda row: _shown(row, limits))
+
+
+@get("/keys/{key_id:int}", opt={"verb": Verb.KEYS, "problems": [KeyUnknown]}, summary="Show an API key", tags=["keys"])
+async def find_key(key_id: KeyInPath, actor: Asker, db: Database, site_directory: Sites) -> Key:
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_keys(conn, actor.tenant_id, key_id - 1, 1)
+        limits = Limits(await site_directory(conn, actor.tenant_id))
+    if not rows or rows[0].key_id != key_id:
+        raise KeyUnknown
+    return _shown(rows[0], limits)
 
 
 @delete(
@@ -122,7 +135,7 @@ async def list_keys(
     tags=["keys"],
 )
 async def revoke_key(
-    key_id: Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The key's id.")],
+    key_id: KeyInPath,
     actor: Asker,
     db: Database,
     site_directory: Sites,

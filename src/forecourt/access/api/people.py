@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import members, store
@@ -25,6 +25,7 @@ from forecourt.access.model import Role, Verb
 from forecourt.access.store import InvitationRow, MemberRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.platform.search import Search
 
 CURSORS = Cursors("people")
 INVITATION_CURSORS = Cursors("invitations")
@@ -77,11 +78,17 @@ class Invitation(Struct, frozen=True, kw_only=True):
     tags=["people"],
 )
 async def list_people(
-    actor: Asker, db: Database, site_directory: Sites, limit: Limit = 50, cursor: NextCursor = None
+    actor: Asker,
+    db: Database,
+    site_directory: Sites,
+    role: Annotated[Role | None, QueryParameter(description="Only those of this role.")] = None,
+    search: Search = None,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[Person]:
     after = (CURSORS.decode(cursor) or (0,))[0]
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_members(conn, actor.tenant_id, after, limit + 1)
+        rows = await store.list_members(conn, actor.tenant_id, after, limit + 1, role=role, search=search)
         limits = Limits(await site_directory(conn, actor.tenant_id))
     return CURSORS.page(rows, limit, lambda row: (row.person_id,), lambda row: _person(row, limits))
 

@@ -89,12 +89,16 @@ async def insert_key(
     return await cursor.fetchone()
 
 
-async def list_keys(conn: Connection, tenant_id: int, after: int, limit: int) -> list[KeyRow]:
-    """Keys in the order of their making, revoked ones too."""
+async def list_keys(
+    conn: Connection, tenant_id: int, after: int, limit: int, *, role: str | None = None, revoked: bool | None = None
+) -> list[KeyRow]:
+    """Keys in the order of their making; of one role, and revoked or not, where that is asked."""
     cursor = conn.cursor(row_factory=class_row(KeyRow))
     await cursor.execute(
-        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %s AND key_id > %s ORDER BY key_id LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %(tenant_id)s AND key_id > %(after)s"
+        " AND (%(role)s::text IS NULL OR role = %(role)s)"
+        " AND (%(revoked)s::bool IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s) ORDER BY key_id LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "after": after, "role": role, "revoked": revoked, "limit": limit},
     )
     return await cursor.fetchall()
 

@@ -295,12 +295,23 @@ async def list_addresses(conn: Connection, tenant_id: int) -> list[str]:
     return [email for (email,) in await cursor.fetchall()]
 
 
-async def list_members(conn: Connection, tenant_id: int, after: int, limit: int) -> list[MemberRow]:
-    """Members in the order in which they became people; those who were removed are left out."""
+async def list_members(
+    conn: Connection, tenant_id: int, after: int, limit: int, *, role: str | None = None, search: str | None = None
+) -> list[MemberRow]:
+    """Members in the order in which they became people; those who were removed are left out. `search` is found in name
+    or address."""
     cursor = conn.cursor(row_factory=class_row(MemberRow))
     await cursor.execute(
-        f"{_MEMBER} AND m.person_id > %(after)s ORDER BY m.person_id LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "after": after, "limit": limit},
+        f"{_MEMBER} AND m.person_id > %(after)s AND (%(role)s::text IS NULL OR m.role = %(role)s)"
+        " AND (%(pattern)s::text IS NULL OR concat_ws(' ', p.name, p.email) ILIKE %(pattern)s)"
+        " ORDER BY m.person_id LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "after": after,
+            "role": role,
+            "pattern": None if search is None else anywhere(search),
+            "limit": limit,
+        },
     )
     return await cursor.fetchall()
 

@@ -3,7 +3,18 @@
 from litestar import Router
 
 from forecourt.stations.api.availability import show_availability
-from forecourt.stations.api.control import reset_station, unlock_connector
+from forecourt.stations.api.bulk import (
+    find_bulk_run,
+    list_bulk_run_stations,
+    list_bulk_runs,
+    move_stations,
+    plan_bulk_run,
+    register_stations,
+    reset_stations,
+    stop_bulk_run,
+)
+from forecourt.stations.api.connectors import list_connectors
+from forecourt.stations.api.control import change_availability, reset_station, trigger_message, unlock_connector
 from forecourt.stations.api.imports import import_stations
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import (
@@ -16,7 +27,8 @@ from forecourt.stations.api.registry import (
 )
 from forecourt.stations.api.sites import change_site, create_site, delete_site, find_site, list_sites
 from forecourt.stations.api.stream import stream
-from forecourt.stations.api.traffic import call_station, list_commands, list_messages
+from forecourt.stations.api.traffic import call_station, find_command, find_message, list_commands, list_messages
+from forecourt.stations.api.variables import list_variables, read_variables, set_variables, show_reading
 
 routes = Router(
     "/",
@@ -35,13 +47,30 @@ routes = Router(
         stream,
         show_availability,
         list_messages,
+        find_message,
+        list_connectors,
+        list_variables,
+        show_reading,
+        read_variables,
+        set_variables,
         call_station,
         unlock_connector,
         reset_station,
+        change_availability,
+        trigger_message,
         list_commands,
+        find_command,
         list_quarantine,
         find_quarantined,
         review_quarantined,
+        plan_bulk_run,
+        reset_stations,
+        register_stations,
+        move_stations,
+        list_bulk_runs,
+        find_bulk_run,
+        list_bulk_run_stations,
+        stop_bulk_run,
     ],
 )
 

@@ -22,6 +22,36 @@ class Unlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connector: Annotated[int, Meta(ge=1, le=2**31 - 1, description="Of the EVSE; OCPP 2.x only.")] = 1
 
 
+class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall be in service or out of it."""
+
+    operative: Annotated[bool, Meta(description="False: out of service.", examples=[False])]
+    evse: Annotated[
+        Annotated[int, Meta(ge=1, le=2**31 - 1)] | None,
+        Meta(description="OCPP 1.6: the connector. Null: the whole station.", examples=[1]),
+    ] = None
+
+
+class Trigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message that a station shall send now."""
+
+    message: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            pattern="^[A-Za-z0-9]+$",
+            description="As TriggerMessage of the station's version names it.",
+            examples=["StatusNotification"],
+        ),
+    ]
+    evse: Annotated[
+        Annotated[int, Meta(ge=1, le=2**31 - 1)] | None,
+        Meta(description="OCPP 1.6: the connector. Taken where the message is about one.", examples=[1]),
+    ] = None
+    connector: Annotated[int, Meta(ge=1, le=2**31 - 1, description="Of the EVSE; OCPP 2.x only.")] = 1
+
+
 class Restart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to restart."""
 
@@ -74,3 +104,39 @@ async def reset_station(
     commander: StationCommander,
 ) -> Obeyed:
     return await control.reset(db, commander, actor, station, data.type)
+
+
+@post(
+    "/stations/{station:str}/availability",
+    opt={"verb": Verb.CALL, "problems": COMMAND_PROBLEMS},
+    status_code=200,
+    summary="Ask a station to go out of service, or into it",
+    description="The whole of it or one EVSE. `Scheduled` is agreed as well: it comes when the session there is over.",
+    tags=["stations"],
+)
+async def change_availability(
+    station: IdentityInPath,
+    data: JSONBody[Service],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
+    return await control.change_availability(db, commander, actor, station, operative=data.operative, evse=data.evse)
+
+
+@post(
+    "/stations/{station:str}/trigger",
+    opt={"verb": Verb.CALL, "problems": COMMAND_PROBLEMS},
+    status_code=200,
+    summary="Ask a station to send a message now",
+    description="What it then sends is in its message log, and counts as if it had come by itself.",
+    tags=["stations"],
+)
+async def trigger_message(
+    station: IdentityInPath,
+    data: JSONBody[Trigger],
+    actor: Asker,
+    db: Database,
+    commander: StationCommander,
+) -> Obeyed:
+    return await control.trigger(db, commander, actor, station, data.message, evse=data.evse, connector=data.connector)

@@ -98,6 +98,13 @@ class Connector(Struct, frozen=True, kw_only=True):
     evse: int
     connector: int
     state: Annotated[str, Meta(examples=["Available", "Charging", "Faulted"])]
+    shown_state: Annotated[
+        str,
+        Meta(
+            description="What it is taken for: its state, made finer or put right by what its session says.",
+            examples=["Charging"],
+        ),
+    ]
     state_at: datetime
     error_code: str | None
     info: str | None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access import Verb
@@ -15,11 +15,14 @@ from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limi
 from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, Refused, StationUnknown
+from forecourt.stations.errors import CommandUnknown, MessageUnknown
 from forecourt.stations.log import read_log
-from forecourt.stations.store import CommandRow, MessageFilter, MessageRow
+from forecourt.stations.store import CommandFilter, CommandRow, MessageFilter, MessageRow
 
 MESSAGE_CURSORS = Cursors("messages")
 COMMAND_CURSORS = Cursors("commands")
+NumberInPath = Annotated[int, PathParameter(ge=1, le=2**62, description="Its number in the log.")]
+Outcome = Literal["sent", "answered", "error", "offline", "timeout", "late", "unsent", "unknown"]
 Direction = Literal["in", "out"]
 Kind = Literal["call", "result", "error", "result_error", "send", "unreadable"]
 #: By OCPP-J message type; 0 stands for a frame that is no message.
@@ -85,7 +88,7 @@ class CommandShown(Struct, frozen=True, kw_only=True):
     asked_by: str
     asked_at: datetime
     outcome: Annotated[
-        Literal["sent", "answered", "error", "offline", "timeout", "late", "unsent", "unknown"],
+        Outcome,
         Meta(
             description=(
                 "`late`: answered after its deadline. `unsent`: surely not sent to the station. `unknown`: sent, and"
@@ -156,6 +159,21 @@ async def list_messages(
 
 
 @get(
+    "/stations/{station:str}/messages/{number:int}",
+    opt={"problems": [StationUnknown, MessageUnknown]},
+    summary="Show a message of a station's log",
+    tags=["stations"],
+)
+async def find_message(station: IdentityInPath, number: NumberInPath, actor: Asker, db: Database) -> Message:
+    async with db.tenant(actor.tenant_id) as conn:
+        station_id = await service.find_station_id(conn, actor.tenant_id, station)
+        row = await store.find_message(conn, actor.tenant_id, station_id, number)
+    if row is None:
+        raise MessageUnknown
+    return _message(row)
+
+
+@get(
     "/stations/{station:str}/commands",
     opt={"problems": [StationUnknown, CursorRefused]},
     summary="List what was asked of a station, newest first",
@@ -165,14 +183,45 @@ async def list_commands(
     station: IdentityInPath,
     actor: Asker,
     db: Database,
+    action: Annotated[
+        str | None, QueryParameter(description="Only of this action.", pattern="^[A-Za-z0-9]{1,64}$")
+    ] = None,
+    outcome: Annotated[Outcome | None, QueryParameter(description="Only with this outcome.")] = None,
+    by: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only asked by whom is named so, in part or whole.", max_length=200, pattern=r"^[^\x00]*$"
+        ),
+    ] = None,
+    since: From = None,
+    until: To = None,
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[CommandShown]:
+    wanted = CommandFilter(action=action, outcome=outcome, asked_by=by, since=since, until=until)
     before = (COMMAND_CURSORS.decode(cursor) or (NEWEST,))[0]
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
-        rows = await store.list_commands(conn, actor.tenant_id, station_id, before=before, limit=limit + 1)
+        rows = await store.list_commands(
+            conn, actor.tenant_id, station_id, before=before, limit=limit + 1, wanted=wanted
+        )
     return COMMAND_CURSORS.page(rows, limit, lambda row: (row.number,), _command)
+
+
+@get(
+    "/stations/{station:str}/commands/{command_id:uuid}",
+    opt={"problems": [StationUnknown, CommandUnknown]},
+    summary="Show what was asked of a station, and what came of it",
+    description="Every answer to a call names its `command_id`: here a late answer is found.",
+    tags=["stations"],
+)
+async def find_command(station: IdentityInPath, command_id: FromPath[UUID], actor: Asker, db: Database) -> CommandShown:
+    async with db.tenant(actor.tenant_id) as conn:
+        station_id = await service.find_station_id(conn, actor.tenant_id, station)
+        row = await store.find_command(conn, actor.tenant_id, station_id, command_id)
+    if row is None:
+        raise CommandUnknown
+    return _command(row)
 
 
 @post(
@@ -186,7 +235,10 @@ async def list_commands(
     description=(
         "The expert door: any call of the station's OCPP version, its payload checked against the schema, answered with"
         " the station's result or error. 409 at once if the station is not connected; 504 at the deadline, when it is"
-        " unknown whether the station obeyed."
+        " unknown whether the station obeyed. It is raw on purpose: beyond the schema, the station's registration"
+        " and the keeping of its password nothing is looked at. A RemoteStartTransaction or RequestStartTransaction"
+        " goes out with whatever token it names; `POST /api/v1/stations/{station}/start` knows tokens and"
+        " follows what becomes of the start."
     ),
     tags=["stations"],
 )

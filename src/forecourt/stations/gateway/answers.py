@@ -14,10 +14,8 @@ from forecourt.platform.commit import Write
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.lanes import LATE_ANSWERS, PASSWORDS
 from forecourt.stations.gateway.outbound import Ask, Reply
-from forecourt.stations.model import password_taken, passwords_set_by
+from forecourt.stations.model import LACKING, password_taken, passwords_set_by
 
-#: CALLERROR codes by which a station says that it doesn't have an action (OCPP-J 1.6 4.2.3, 2.0.1 part 4 4.3).
-_LACKING: Final = frozenset(("NotImplemented", "NotSupported"))
 #: Actions whose status NotSupported means the action itself; elsewhere it means a key, a report or a monitor.
 _WHOLE: Final = frozenset(("SendLocalList", "SetChargingProfile", "UnlockConnector"))
 
@@ -37,7 +35,7 @@ _reset_asked = msgspec.json.Decoder(_ResetAsked).decode
 def lacking(ask: Ask, reply: Reply) -> str | None:
     """The word by which the station said that it doesn't have this action; None if it didn't."""
     if reply.error_code is not None:
-        return reply.error_code if reply.error_code in _LACKING else None
+        return reply.error_code if reply.error_code in LACKING else None
     if ask.action in _WHOLE and _said(reply) == "NotSupported":
         return "NotSupported"
     return None

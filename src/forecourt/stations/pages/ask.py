@@ -26,13 +26,13 @@ from forecourt.stations.commands import (
     Commander,
     OutcomeUnrecorded,
     PasswordOpen,
-    Refused,
     StationAnswerInvalid,
     StationBusy,
     StationLost,
     StationOffline,
     StationTimeout,
 )
+from forecourt.stations.model import LACKING
 from forecourt.stations.pages.frame import StationFrame, StationPages, is_fragment
 from forecourt.stations.pages.ports import Charging, Running
 from forecourt.stations.pages.station import AnyRequest, IdentityPath
@@ -48,9 +48,6 @@ COMMANDS: Final[Mapping[str, tuple[str, Verb]]] = {
     "trigger": (mark("Ask for a message"), Verb.CALL),
     "availability": (mark("Change availability"), Verb.CALL),
 }
-#: By what a station agrees (1.6 and 2.x); Scheduled is agreed too, it comes when nobody charges.
-_AGREED: Final = frozenset({"Accepted", "Scheduled", "Unlocked"})
-
 #: `2` or `2.1`: an EVSE and, where it matters, its connector; nothing for the whole station.
 PLACE: Final = r"^([0-9]{1,9}(\.[0-9]{1,9})?)?$"
 
@@ -115,7 +112,7 @@ def answered(said: str, accepted: bool, command_id: str | None) -> Answer:
         return Answer(
             outcome="accepted", words=_SCHEDULED if said == "Scheduled" else _ACCEPTED, said=said, command_id=command_id
         )
-    lacking = said in ("NotImplemented", "NotSupported")
+    lacking = said in LACKING
     return Answer(outcome="refused", words=_LACKING if lacking else _REFUSED, said=said, command_id=command_id)
 
 
@@ -207,11 +204,8 @@ async def call(
     db: Pool, commander: Commander, actor: Actor, frame: StationFrame, action: str, payload: bytes
 ) -> Answer:
     """A call by the expert door."""
-    outcome = await control.call(db, commander, actor, frame.identity, action, payload)
-    if isinstance(outcome, Refused):
-        return answered(outcome.code, False, outcome.command_id)
-    said = str(outcome.result.get("status", "")) if isinstance(outcome.result, dict) else ""
-    return answered(said, said in _AGREED, outcome.command_id)
+    agreed = control.obeyed(await control.call(db, commander, actor, frame.identity, action, payload))
+    return answered(agreed.status, agreed.accepted, agreed.command_id)
 
 
 Evse = Annotated[str, QueryParameter(pattern=PLACE)]

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
@@ -188,7 +187,7 @@ class BulkPages:
             viewer=actor,
             current="stations",
             run=run,
-            by=asked_by(run),
+            by=bulk.asked_by(run),
             title=ACTIONS[run.action],
             argument=self.argument_word(run.action, run.argument),
             counts=[(word, OUTCOMES[word], counts[word]) for word in OUTCOMES if counts.get(word)],
@@ -204,15 +203,6 @@ class BulkPages:
             going_on=run.ended_at is None,
             allowed=allowed(actor),
         )
-
-
-class _Asker(Struct, frozen=True):
-    name: str = ""
-
-
-def asked_by(run: BulkRun) -> str:
-    """The name of who asked for a run."""
-    return msgspec.json.decode(run.actor, type=_Asker).name
 
 
 def bulk_routes(shell: Shell) -> list[HTTPRouteHandler]:
@@ -240,7 +230,8 @@ def bulk_routes(shell: Shell) -> list[HTTPRouteHandler]:
         async with db.tenant(actor.tenant_id) as conn:
             rows: Sequence[BulkRun] = await store.list_runs(conn, actor.tenant_id, before=2**63 - 1, limit=RUNS)
         shown = [
-            (run, asked_by(run), ACTIONS[run.action], pages.argument_word(run.action, run.argument)) for run in rows
+            (run, bulk.asked_by(run), ACTIONS[run.action], pages.argument_word(run.action, run.argument))
+            for run in rows
         ]
         return shell.page(
             "stations/bulk_runs.html", request, viewer=actor, current="stations", runs=shown, states=RUN_STATES

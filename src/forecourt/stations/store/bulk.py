@@ -79,12 +79,22 @@ async def find_run(conn: Connection, tenant_id: int, run_id: UUID) -> BulkRun | 
     return await cursor.fetchone()
 
 
-async def list_runs(conn: Connection, tenant_id: int, *, before: int, limit: int) -> list[BulkRun]:
-    """Runs with a number below `before`, newest first."""
+async def list_runs(
+    conn: Connection,
+    tenant_id: int,
+    *,
+    before: int,
+    limit: int,
+    state: str | None = None,
+    action: str | None = None,
+) -> list[BulkRun]:
+    """Runs with a number below `before`, newest first; of one state and one action where they are named."""
     cursor = conn.cursor(row_factory=class_row(BulkRun))
     await cursor.execute(
-        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %s AND number < %s ORDER BY number DESC LIMIT %s",
-        (tenant_id, before, limit),
+        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %(tenant_id)s AND number < %(before)s"
+        " AND (%(state)s::text IS NULL OR state = %(state)s) AND (%(action)s::text IS NULL OR action = %(action)s)"
+        " ORDER BY number DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "before": before, "limit": limit, "state": state, "action": action},
     )
     return await cursor.fetchall()
 
@@ -110,6 +120,19 @@ async def count_outcomes(conn: Connection, tenant_id: int, run_id: UUID) -> dict
         (tenant_id, run_id),
     )
     return {str(state): int(count) for state, count in await cursor.fetchall()}
+
+
+async def count_outcomes_of(conn: Connection, tenant_id: int, run_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """As `count_outcomes`, of several runs."""
+    cursor = await conn.execute(
+        "SELECT run_id, state, count(*) FROM bulk_run_stations WHERE tenant_id = %s AND run_id = ANY(%s)"
+        " GROUP BY run_id, state",
+        (tenant_id, list(run_ids)),
+    )
+    found: dict[UUID, dict[str, int]] = {}
+    for run_id, state, count in await cursor.fetchall():
+        found.setdefault(run_id, {})[str(state)] = int(count)
+    return found
 
 
 async def begin_run(conn: Connection, tenant_id: int, run_id: UUID, at: datetime) -> None:

@@ -1,26 +1,19 @@
-"""Sites, stations, and what connectors last said of themselves."""
+"""The registry: which stations there are, and how each is linked."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, structs
-from psycopg import AsyncConnection, errors, sql
+from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
-from forecourt.access.limits import SiteName
 from forecourt.platform.search import anywhere
 from forecourt.stations.model import STATE_PRIORITY
 from forecourt.stations.store.shown import SHOWN
 
 Connection = AsyncConnection[Any]
 
-_SITE = (
-    "site_id, slug, name, address, city, country, time_zone, latitude, longitude, created_at,"
-    " (SELECT slug FROM sites above WHERE above.tenant_id = sites.tenant_id AND above.site_id = sites.parent_id)"
-    " AS parent"
-)
-_SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "latitude", "longitude", "parent_id")
 #: What a gateway must know: a change of one of these draws the next version.
 _CREDENTIALS = frozenset({"security_profile", "registration", "password_hash"})
 _CHANGEABLE = _CREDENTIALS | {"name", "site_id", "latitude", "longitude", "max_power_w"}
@@ -47,23 +40,6 @@ WHERE s.tenant_id = %(tenant_id)s
 _OF_IDENTITY = (
     "(s.identity = %(identity)s OR s.retired_identity = %(identity)s) ORDER BY s.retired_at DESC NULLS FIRST LIMIT 1"
 )
-
-
-class SiteRow(Struct, frozen=True, kw_only=True):
-    """One site as stored."""
-
-    site_id: int
-    slug: str
-    name: str
-    address: str | None
-    city: str | None
-    country: str | None
-    time_zone: str
-    latitude: float | None
-    longitude: float | None
-    created_at: datetime
-    #: The slug of the site it is part of; None also where that one may not be seen.
-    parent: str | None = None
 
 
 class StationRow(Struct, frozen=True, kw_only=True):
@@ -95,15 +71,6 @@ class StationRow(Struct, frozen=True, kw_only=True):
     restarting: bool
 
 
-class UnsupportedRow(Struct, frozen=True, kw_only=True):
-    """An action that a station said it doesn't have: the word of its answer, and when it first came."""
-
-    station_id: int
-    action: str
-    said: str
-    since: datetime
-
-
 class StationFilter(Struct, frozen=True, kw_only=True):
     """Which stations a list shows; None: whatever it is. `site` is a slug, `state` the word for the whole station,
     `search` is found in name, identity or site; with `retired`, those out of service are shown as well."""
@@ -129,125 +96,6 @@ _WANTED = {
     "connected": "coalesce(g.lease_until > now(), false) = %(connected)s",
     "search": "concat_ws(' ', s.name, s.identity, s.retired_identity, i.name) ILIKE %(pattern)s",
 }
-
-
-class ConnectorRow(Struct, frozen=True, kw_only=True):
-    """What a connector last said of itself."""
-
-    station_id: int
-    evse: int
-    connector: int
-    state: str
-    #: What it is shown as: `state`, made finer by what a 2.x transaction says.
-    shown_state: str
-    state_at: datetime
-    error_code: str | None
-    info: str | None
-    vendor_error_code: str | None
-
-
-async def insert_site(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> SiteRow | None:
-    """Stores a site; None if its slug is taken."""
-    assert values.keys() == set(_SITE_VALUES)
-    query = sql.SQL(
-        "INSERT INTO sites (tenant_id, {columns}) VALUES (%(tenant_id)s, {values})"
-        " ON CONFLICT (tenant_id, slug) DO NOTHING RETURNING {returned}"
-    ).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, _SITE_VALUES)),
-        values=sql.SQL(", ").join(map(sql.Placeholder, _SITE_VALUES)),
-        returned=sql.SQL(_SITE),
-    )
-    cursor = conn.cursor(row_factory=class_row(SiteRow))
-    await cursor.execute(query, {**values, "tenant_id": tenant_id})
-    return await cursor.fetchone()
-
-
-async def find_site(
-    conn: Connection, tenant_id: int, *, slug: str | None, site_id: int | None, lock: bool = False
-) -> SiteRow | None:
-    """The site of this slug or of this id; the slug wins. With `lock` it is held until the transaction ends."""
-    cursor = conn.cursor(row_factory=class_row(SiteRow))
-    await cursor.execute(
-        f"SELECT {_SITE} FROM sites WHERE tenant_id = %s AND (slug = %s OR site_id = %s)"
-        f" ORDER BY slug = %s DESC NULLS LAST LIMIT 1 {'FOR UPDATE' if lock else ''}",
-        (tenant_id, slug, site_id, slug),
-    )
-    return await cursor.fetchone()
-
-
-async def list_sites(conn: Connection, tenant_id: int, after: int, limit: int) -> list[SiteRow]:
-    """Sites in the order of their making."""
-    cursor = conn.cursor(row_factory=class_row(SiteRow))
-    await cursor.execute(
-        f"SELECT {_SITE} FROM sites WHERE tenant_id = %s AND site_id > %s ORDER BY site_id LIMIT %s",
-        (tenant_id, after, limit),
-    )
-    return await cursor.fetchall()
-
-
-async def update_site(conn: Connection, tenant_id: int, site_id: int, changes: Mapping[str, Any]) -> SiteRow | None:
-    """Changes the named columns of a site; None if another site has the slug."""
-    assert changes.keys() <= set(_SITE_VALUES)
-    query = sql.SQL(
-        "UPDATE sites SET {sets} WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s RETURNING {returned}"
-    ).format(
-        sets=sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes
-        ),
-        returned=sql.SQL(_SITE),
-    )
-    cursor = conn.cursor(row_factory=class_row(SiteRow))
-    try:
-        await cursor.execute(query, {**changes, "tenant_id": tenant_id, "site_id": site_id})
-    except errors.UniqueViolation:
-        return None
-    return await cursor.fetchone()
-
-
-async def count_stations_at(conn: Connection, tenant_id: int, site_id: int) -> int:
-    """How many stations in service stand at a site; no more can come while it is locked."""
-    row = await (
-        await conn.execute(
-            "SELECT count(*) FROM stations WHERE tenant_id = %s AND site_id = %s AND retired_at IS NULL",
-            (tenant_id, site_id),
-        )
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-async def has_parts(conn: Connection, tenant_id: int, site_id: int) -> bool:
-    """Whether other sites are part of a site."""
-    row = await (
-        await conn.execute(
-            "SELECT EXISTS (SELECT FROM sites WHERE tenant_id = %s AND parent_id = %s)", (tenant_id, site_id)
-        )
-    ).fetchone()
-    return row == (True,)
-
-
-async def list_site_names(conn: Connection, tenant_id: int, limit: int) -> list[SiteName]:
-    """Sites by name, each followed by what is part of it."""
-    cursor = conn.cursor(row_factory=class_row(SiteName))
-    await cursor.execute(
-        "SELECT site_id, slug, name, cardinality(path) - 1 AS depth FROM sites WHERE tenant_id = %(tenant_id)s"
-        " ORDER BY (SELECT array_agg(above.name || ' ' || above.site_id ORDER BY step)"
-        "  FROM unnest(sites.path) WITH ORDINALITY AS part(site_id, step) JOIN sites above"
-        "  ON above.tenant_id = %(tenant_id)s AND above.site_id = part.site_id) LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "limit": limit},
-    )
-    return await cursor.fetchall()
-
-
-async def delete_site(conn: Connection, tenant_id: int, site_id: int) -> None:
-    """Deletes a site at which no station in service stands; retired ones stood at what it was part of, if anything."""
-    await conn.execute(
-        "UPDATE stations SET site_id ="
-        " (SELECT parent_id FROM sites WHERE tenant_id = %(tenant)s AND site_id = %(site)s)"
-        " WHERE tenant_id = %(tenant)s AND site_id = %(site)s AND retired_at IS NOT NULL",
-        {"tenant": tenant_id, "site": site_id},
-    )
-    await conn.execute("DELETE FROM sites WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
 
 
 async def insert_station(
@@ -401,28 +249,5 @@ async def list_stations(
             "pattern": anywhere(wanted.search or ""),
             **structs.asdict(wanted),
         },
-    )
-    return await cursor.fetchall()
-
-
-async def list_connectors(conn: Connection, tenant_id: int, station_ids: Sequence[int]) -> list[ConnectorRow]:
-    """All connectors of these stations, in their own order."""
-    cursor = conn.cursor(row_factory=class_row(ConnectorRow))
-    await cursor.execute(
-        "SELECT station_id, evse, connector, state, shown_state, state_at, error_code, info, vendor_error_code"
-        " FROM connectors"
-        " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, evse, connector",
-        (tenant_id, list(station_ids)),
-    )
-    return await cursor.fetchall()
-
-
-async def list_unsupported(conn: Connection, tenant_id: int, station_ids: Sequence[int]) -> list[UnsupportedRow]:
-    """What these stations said they don't have, by the action's name."""
-    cursor = conn.cursor(row_factory=class_row(UnsupportedRow))
-    await cursor.execute(
-        "SELECT station_id, action, said, since FROM unsupported_actions"
-        " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, action",
-        (tenant_id, list(station_ids)),
     )
     return await cursor.fetchall()

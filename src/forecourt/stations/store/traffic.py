@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.ocpp.neutral import Version
+from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
 
@@ -52,17 +53,63 @@ class Holder(Struct, frozen=True, kw_only=True):
     registration: str
 
 
+class CommandFilter(Struct, frozen=True, kw_only=True):
+    """Which commands are wanted; None: whatever it is. `since` is included, `until` is not."""
+
+    action: str | None = None
+    outcome: str | None = None
+    asked_by: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+_COMMAND = "number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at"
+_WANTED = {
+    "action": "action = %(action)s",
+    "outcome": "outcome = %(outcome)s",
+    "asked_by": "asked_by ILIKE %(by)s",
+    "since": "asked_at >= %(since)s",
+    "until": "asked_at < %(until)s",
+}
+_ANY_COMMAND = CommandFilter()
+
+
 async def list_commands(
-    conn: Connection, tenant_id: int, station_id: int, *, before: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    station_id: int,
+    *,
+    before: int,
+    limit: int,
+    wanted: CommandFilter = _ANY_COMMAND,
 ) -> list[CommandRow]:
-    """Commands with a number below `before`, newest first."""
+    """Wanted commands with a number below `before`, newest first."""
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     cursor = conn.cursor(row_factory=class_row(CommandRow))
     await cursor.execute(
-        "SELECT number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at FROM commands"
-        " WHERE tenant_id = %s AND station_id = %s AND number < %s ORDER BY number DESC LIMIT %s",
-        (tenant_id, station_id, before, limit),
+        f"SELECT {_COMMAND} FROM commands WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s"
+        f" AND number < %(before)s {' '.join(f'AND {condition}' for condition in conditions)}"
+        " ORDER BY number DESC LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "before": before,
+            "limit": limit,
+            "by": anywhere(wanted.asked_by or ""),
+            **structs.asdict(wanted),
+        },
     )
     return await cursor.fetchall()
+
+
+async def find_command(conn: Connection, tenant_id: int, station_id: int, command_id: UUID) -> CommandRow | None:
+    """One command of a station."""
+    cursor = conn.cursor(row_factory=class_row(CommandRow))
+    await cursor.execute(
+        f"SELECT {_COMMAND} FROM commands WHERE tenant_id = %s AND station_id = %s AND command_id = %s",
+        (tenant_id, station_id, command_id),
+    )
+    return await cursor.fetchone()
 
 
 _QUARANTINE = """
@@ -167,7 +214,7 @@ async def list_commands_between(
     """Commands asked in a span, newest first."""
     cursor = conn.cursor(row_factory=class_row(CommandRow))
     await cursor.execute(
-        "SELECT number, command_id, action, payload, asked_by, asked_at, outcome, answer, answered_at FROM commands"
+        f"SELECT {_COMMAND} FROM commands"
         " WHERE tenant_id = %s AND station_id = %s AND asked_at >= %s AND asked_at < %s ORDER BY number DESC LIMIT %s",
         (tenant_id, station_id, since, until, limit),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
@@ -144,6 +144,68 @@ async def list_variables(
     rows = await cursor.fetchall()
     count = await (await conn.execute(f"SELECT count(*) {matching}", wanted)).fetchone()
     return rows, 0 if count is None else int(count[0])
+
+
+class VariableFilter(Struct, frozen=True, kw_only=True):
+    """Which variables a list shows; None: whatever it is. `search` is found in name or value."""
+
+    search: str | None = None
+    component: str | None = None
+    variable: str | None = None
+    attribute: str | None = None
+    read_only: bool | None = None
+
+
+_WANTED = {
+    "search": "(concat_ws('.', component, variable) ILIKE %(pattern)s OR value ILIKE %(pattern)s)",
+    "component": "component = %(component)s",
+    "variable": "variable = %(variable)s",
+    "attribute": "attribute = %(attribute)s",
+    "read_only": "read_only = %(read_only)s",
+}
+
+
+async def list_variables_behind(
+    conn: Connection,
+    tenant_id: int,
+    station_id: int,
+    wanted: VariableFilter,
+    *,
+    after: tuple[str, ...] | None,
+    limit: int,
+) -> list[VariableRow]:
+    """The wanted variables by name, behind the component, variable and attribute of `after`."""
+    conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    if after is not None:
+        conditions.append("(component, variable, attribute) > (%(after_0)s, %(after_1)s, %(after_2)s)")
+    cursor = conn.cursor(row_factory=class_row(VariableRow))
+    await cursor.execute(
+        f"SELECT {_VARIABLE} FROM station_variables WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s"
+        f" {' '.join(f'AND {condition}' for condition in conditions)}"
+        " ORDER BY component, variable, attribute LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "station_id": station_id,
+            "pattern": anywhere(wanted.search or ""),
+            "limit": limit,
+            **{f"after_{number}": name for number, name in enumerate(after or ())},
+            **structs.asdict(wanted),
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def find_variables(
+    conn: Connection, tenant_id: int, station_id: int, places: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], VariableRow]:
+    """Those of these components, variables and attributes that the station has told of."""
+    cursor = conn.cursor(row_factory=class_row(VariableRow))
+    await cursor.execute(
+        f"SELECT {_VARIABLE} FROM station_variables WHERE tenant_id = %s AND station_id = %s"
+        " AND (component, variable, attribute) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))",
+        (tenant_id, station_id, *([place[part] for place in places] for part in range(3))),
+    )
+    return {(row.component, row.variable, row.attribute): row for row in await cursor.fetchall()}
 
 
 async def find_variable(

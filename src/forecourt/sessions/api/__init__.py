@@ -1,0 +1,25 @@
+"""Routes of sessions: what was charged, what was measured, and starting and stopping from afar."""
+
+from litestar import Router
+
+from forecourt.sessions.api.orphans import list_orphans, review_orphan_report
+from forecourt.sessions.api.reading import describe_session, find_cdr, find_session, list_sessions
+from forecourt.sessions.api.remote import list_remote_starts, start, stop
+from forecourt.sessions.api.samples import list_samples
+
+routes = Router(
+    "/",
+    route_handlers=[
+        list_sessions,
+        find_session,
+        list_samples,
+        find_cdr,
+        list_orphans,
+        review_orphan_report,
+        start,
+        list_remote_starts,
+        stop,
+    ],
+)
+
+__all__ = ["describe_session", "routes"]

@@ -1,0 +1,199 @@
+"""Routes by which sessions are listed and shown, and their charge detail records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from litestar import get
+from litestar.params import FromPath, QueryParameter
+from msgspec import Meta, Struct
+
+from forecourt.access.guard import Asker, Database
+from forecourt.drivers.api import UID_PATTERN
+from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
+from forecourt.platform.paging import CursorRefused, Cursors, From, Limit, NextCursor, Page, To
+from forecourt.sessions import store
+from forecourt.sessions.cdr import Cdr, SessionRunning, record
+from forecourt.sessions.remote.service import (
+    SessionUnknown,
+)
+from forecourt.sessions.store import SessionFilter, SessionRow
+from forecourt.stations.api.fields import IDENTITY_PATTERN
+
+Order = Literal["newest", "oldest"]
+CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
+Status = Literal["active", "completed"]
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """The remote start that a session came from."""
+
+    id: UUID
+    asked_by: Annotated[str, Meta(examples=["operator:3 Ada", "key:7 Grid app"])]
+    asked_at: datetime
+
+
+class Session(Struct, frozen=True, kw_only=True):
+    """One charging session, from the station's own words."""
+
+    id: UUID
+    station: str
+    evse: int | None
+    connector: int | None
+    transaction_id: Annotated[str, Meta(description="As the station knows it.")]
+    token: Annotated[str | None, Meta(description="The uid of the token it was started with.")]
+    token_status: Annotated[str | None, Meta(description="What was decided about the token.", examples=["Accepted"])]
+    started_at: datetime
+    ended_at: datetime | None
+    meter_start_wh: int | None
+    meter_stop_wh: Annotated[int | None, Meta(description="The register at the end; null while it runs.")]
+    energy_wh: Annotated[int | None, Meta(description="Delivered, so far while it runs; null while it is not known.")]
+    status: Status
+    stop_reason: Annotated[str | None, Meta(description="In OCPP 2.x's words.", examples=["EVDisconnected"])]
+    power_w: Annotated[int | None, Meta(description="Latest known; null once it ended.")]
+    soc_pct: int | None
+    charging_state: Annotated[str | None, Meta(description="OCPP 2.x only.", examples=["Charging", "SuspendedEV"])]
+    time_source: Annotated[
+        Literal["station", "arrival"],
+        Meta(description="Whose clock its times are by: `arrival` where the station's could not be believed."),
+    ]
+    offline: Annotated[bool, Meta(description="Part of it was reported later, after the station had been offline.")]
+    seq_gaps: Annotated[int, Meta(description="Reports that are missing by their sequence numbers (OCPP 2.x).")]
+    closed_from_evidence: Annotated[bool, Meta(description="No end was said; it was closed because it must be over.")]
+    notes: list[str]
+    remote_start: Annotated[Origin | None, Meta(description="Null where nobody asked for it from afar.")]
+
+
+@get(
+    "/sessions",
+    opt={"problems": [CursorRefused]},
+    summary="List sessions",
+    description="`from` and `to` are about when they started.",
+    tags=["sessions"],
+)
+async def list_sessions(
+    actor: Asker,
+    db: Database,
+    station: Annotated[
+        str | None,
+        QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
+    ] = None,
+    retired: Annotated[
+        bool,
+        QueryParameter(
+            description="With `station`: those too of retired stations that had this id. A station that was given it"
+            " since has none of them."
+        ),
+    ] = False,
+    status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
+    site: Annotated[
+        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
+    ] = None,
+    token: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only those started with the token of this uid, in whatever case.",
+            max_length=MAX_UID_LENGTH,
+            pattern=UID_PATTERN,
+        ),
+    ] = None,
+    since: From = None,
+    until: To = None,
+    sort: Annotated[Order, QueryParameter(description="Which come first.")] = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Session]:
+    place = CURSORS[sort].decode(cursor)
+    wanted = SessionFilter(
+        station=station,
+        retired=retired,
+        site=site,
+        token_key=None if token is None else uid_key(token),
+        active=None if status is None else status == "active",
+        since=since,
+        until=until,
+    )
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await store.list_sessions(
+            conn,
+            actor.tenant_id,
+            wanted,
+            oldest_first=sort == "oldest",
+            place=None if place is None else place[0],
+            limit=limit + 1,
+        )
+    return CURSORS[sort].page(rows, limit, lambda row: (row.number,), _session)
+
+
+@get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])
+async def find_session(session_id: FromPath[UUID], actor: Asker, db: Database) -> Session:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await store.find_session(conn, actor.tenant_id, session_id)
+    if row is None:
+        raise SessionUnknown
+    return _session(row)
+
+
+@get(
+    "/sessions/{session_id:uuid}/cdr",
+    opt={"problems": [SessionUnknown, SessionRunning]},
+    summary="Show the charge detail record of a session that ended",
+    description="In the words of OCPI 2.2.1, as far as data exist; it holds no price.",
+    tags=["sessions"],
+)
+async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Cdr:
+    async with db.tenant(actor.tenant_id) as conn:
+        session = await store.find_session(conn, actor.tenant_id, session_id)
+        heard = await store.find_heard(conn, actor.tenant_id, session_id)
+        if session is None or heard is None:
+            raise SessionUnknown
+        if session.ended_at is None:
+            raise SessionRunning
+        place = await store.find_place(conn, actor.tenant_id, session.station_id)
+        signed = await store.list_signed(conn, actor.tenant_id, session.station_id, session.transaction_id)
+    return record(session, heard, place, signed)
+
+
+async def describe_session(conn: store.Connection, tenant_id: int, subject: str) -> Session | None:
+    """What `GET /sessions/{id}` shows, for those who hear of a session elsewhere; None if there is none."""
+    row = await store.find_session(conn, tenant_id, UUID(subject))
+    return None if row is None else _session(row)
+
+
+def _session(row: SessionRow) -> Session:
+    active = row.ended_at is None
+    energy_wh: int | None = None
+    if row.meter_start_wh is not None and row.meter_stop_wh is not None and row.meter_stop_wh >= row.meter_start_wh:
+        energy_wh = row.meter_stop_wh - row.meter_start_wh
+    return Session(
+        id=row.session_id,
+        station=row.station,
+        evse=row.evse,
+        connector=row.connector,
+        transaction_id=row.transaction_id,
+        token=row.token_uid,
+        token_status=row.token_status,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        meter_start_wh=row.meter_start_wh,
+        meter_stop_wh=None if active else row.meter_stop_wh,
+        energy_wh=energy_wh,
+        status="active" if active else "completed",
+        stop_reason=row.stop_reason,
+        power_w=row.power_w if active else None,
+        soc_pct=row.soc_pct,
+        charging_state=row.charging_state,
+        time_source="arrival" if row.arrival_clock else "station",
+        offline=row.offline,
+        seq_gaps=row.seq_gaps,
+        closed_from_evidence=row.closed_from_evidence,
+        notes=row.notes,
+        remote_start=_origin(row),
+    )
+
+
+def _origin(row: SessionRow) -> Origin | None:
+    if row.remote_start is None or row.asked_by is None or row.asked_at is None:
+        return None
+    return Origin(id=row.remote_start, asked_by=row.asked_by, asked_at=row.asked_at)

@@ -1,0 +1,85 @@
+"""Route of what was measured in a session."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get
+from litestar.params import FromPath
+from msgspec import Meta, Struct
+
+from forecourt.access.guard import Asker, Database
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.sessions import store
+from forecourt.sessions.remote.service import (
+    SessionUnknown,
+)
+from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
+from forecourt.sessions.store import SampleRow
+
+SAMPLE_CURSORS = Cursors("samples", length=3)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+#: Further microseconds from the epoch than any stored time, and small enough to be added to it.
+_MAX_MICROSECONDS = 2**57
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One measured value."""
+
+    at: datetime
+    evse: int | None
+    measurand: Annotated[str, Meta(examples=["Energy.Active.Import.Register"])]
+    phase: Annotated[str | None, Meta(description="Null: of the whole.", examples=["L1", "L1-N"])]
+    location: Annotated[str, Meta(examples=["Outlet"])]
+    context: Annotated[str, Meta(examples=["Sample.Periodic"])]
+    value: Annotated[int | float | None, Meta(description="Null where the signed record alone tells it.")]
+    signed: Annotated[
+        str | None,
+        Meta(description="The signed record: OCPP 1.6 the text as sent, 2.x the SignedMeterValueType as JSON."),
+    ]
+    unit: Annotated[str, Meta(examples=["Wh"])]
+
+
+@get(
+    "/sessions/{session_id:uuid}/samples",
+    opt={"problems": [SessionUnknown, CursorRefused]},
+    summary="Read what was measured in a session, oldest first",
+    tags=["sessions"],
+)
+async def list_samples(
+    session_id: FromPath[UUID],
+    actor: Asker,
+    db: Database,
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Sample]:
+    place = SAMPLE_CURSORS.decode(cursor)
+    if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not all(0 <= part < 2**31 for part in place[1:])):
+        raise CursorRefused
+    after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1], place[2])
+    async with db.tenant(actor.tenant_id) as conn:
+        session = await store.find_session(conn, actor.tenant_id, session_id)
+        if session is None:
+            raise SessionUnknown
+        rows = await store.list_samples(
+            conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
+        )
+    return SAMPLE_CURSORS.page(
+        rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code, row.copy), _sample
+    )
+
+
+def _sample(row: SampleRow) -> Sample:
+    meaning = MEANINGS[row.measurand]
+    return Sample(
+        at=row.at,
+        evse=row.evse,
+        measurand=meaning.name,
+        phase=PHASES[row.phase],
+        location=LOCATIONS[row.location],
+        context=CONTEXTS[row.context],
+        value=None if row.value is None else in_unit(row.value, meaning.divisor),
+        signed=row.signed,
+        unit=meaning.unit,
+    )
