@@ -3,6 +3,7 @@
 from forecourt.access.store.audit import (
     AuditFilter,
     AuditRow,
+    forget_audit,
     insert_audit,
     list_actions,
     list_audit,
@@ -105,6 +106,7 @@ __all__ = [
     "find_profile",
     "find_session",
     "finish_request",
+    "forget_audit",
     "insert_audit",
     "insert_invitation",
     "insert_key",
