@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
 from forecourt.app.telling import DESCRIBE
-from forecourt.app.worker_process import compose
+from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -52,15 +53,6 @@ class Jobs:
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
         self.bulk = BulkJobs(tenants, commander, clock, secret)
-        self.app, self.routes = compose(
-            url,
-            self.sessions,
-            self.stations,
-            self.remote_starts,
-            self.mail,
-            self.webhooks,
-            self.decisions,
-            self.outside,
-            self.care,
-            self.bulk,
-        )
+        self.access = AccessJobs(pool, clock)
+        works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
+        self.app, self.routes = compose(url, works)

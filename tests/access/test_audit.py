@@ -3,14 +3,17 @@
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from forecourt.access import Role
+from forecourt.access import Role, jobs
 from forecourt.access.api.audit import _cell
+from forecourt.access.jobs import AccessJobs
+from forecourt.platform.database import Pool
 from tests.http import House, Tenant, problem, walk
+from tests.support import FakeClock
 
 AUDIT = "/api/v1/audit"
 
@@ -63,6 +66,32 @@ async def test_not_even_the_application_can_change_what_stands_there(
         async with house.db.tenant(tenant.tenant_id) as conn:
             await conn.execute(statement.encode())
     assert len(await walk(await tenant.client(), AUDIT)) == 1
+
+
+async def test_it_is_forgotten_when_it_was_kept_long_enough_and_never_its_last_ninety_days(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "FORGOTTEN_AT_ONCE", 2)
+    with house.admin() as connection:
+        connection.execute("ALTER TABLE audit DISABLE TRIGGER audit_stays")
+        connection.execute("DELETE FROM audit")
+        connection.execute("ALTER TABLE audit ENABLE TRIGGER audit_stays")
+        connection.cursor().executemany(
+            "INSERT INTO audit (tenant_id, actor, action, object, at)"
+            " VALUES (%s, 'a', 'b', 'c', now() - make_interval(days => %s))",
+            [(tenant.tenant_id, age) for age in (900, 850, 810, 790, 91, 89, 0)],
+        )
+    clock = FakeClock(datetime.now(UTC))
+    async with Pool(house.database.url, "forecourt_worker", size=1) as pool:
+        assert await AccessJobs(pool, clock).forget_audit() == 0, "for ever, unless it is said how long"
+        assert await AccessJobs(pool, clock, timedelta(days=800)).forget_audit() == 3
+        assert await AccessJobs(pool, clock, timedelta(days=1)).forget_audit() == 2, "the database keeps ninety days"
+    assert len(await walk(await tenant.client(), AUDIT)) == 2
+    with house.admin() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("DELETE FROM audit WHERE at < now() - interval '90 days'")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with house.db.tenant(tenant.tenant_id) as conn:
+            await conn.execute("SELECT access_forget_audit(now(), 100)")
 
 
 async def test_no_other_role_of_the_application_sees_it(house: House, tenant: Tenant) -> None:

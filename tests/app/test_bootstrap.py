@@ -16,7 +16,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.settings import Settings
-from forecourt.stations.jobs import DAYS_AHEAD
+from forecourt.stations.message_log import DAYS_AHEAD
 from tests.conftest import Database, Servers
 from tests.http import SECRET
 from tests.support import FakeClock

@@ -12,7 +12,7 @@ import websockets
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from forecourt.app.up import check_ports, metrics_ports
-from forecourt.app.worker_process import _counted
+from forecourt.app.works import _counted
 from forecourt.platform import metrics, outbox
 from forecourt.platform.commit import MAX_PATIENT, GroupCommit, Write
 from forecourt.platform.database import Pool

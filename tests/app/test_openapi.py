@@ -121,7 +121,9 @@ def known_things(client: httpx.Client) -> dict[str, Any]:
     key = make("/keys", {"name": "Other", "role": "viewer"})
     hook = make("/webhooks", {"url": "https://example.com", "events": ["token.changed"]})
     delivery = make(f"/webhooks/{hook['webhook']['id']}/test", None)
+    run = make("/bulk-runs/registration", {"stations": ["CP1"], "registration": "pending"})
     return {
+        "run_id": run["id"],
         "site": "yard",
         "station": "CP1",
         "uid": "04AB",

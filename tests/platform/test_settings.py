@@ -3,12 +3,13 @@
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from forecourt.platform.errors import SettingsError
-from forecourt.platform.settings import Settings, load
+from forecourt.platform.settings import Settings, days, load
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -50,6 +51,13 @@ def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         load({name: value})
+
+
+def test_the_last_days_of_the_audit_can_t_be_set_to_be_forgotten() -> None:
+    with pytest.raises(SettingsError, match="FORECOURT_KEEP_AUDIT_DAYS"):
+        load({"FORECOURT_KEEP_AUDIT_DAYS": "89"})
+    assert days(load({"FORECOURT_KEEP_AUDIT_DAYS": "90"}).keep_audit_days) == timedelta(days=90)
+    assert days(load({"FORECOURT_KEEP_AUDIT_DAYS": "0"}).keep_audit_days) is None
 
 
 def test_half_of_a_tls_setup_is_refused() -> None:

@@ -13,8 +13,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
-from forecourt.stations import jobs as station_jobs
-from forecourt.stations.jobs import DAYS_AHEAD, KEEP_DAYS
+from forecourt.stations import message_log
+from forecourt.stations.message_log import DAYS_AHEAD, KEEP_DAYS, fair_share
 from tests.conftest import Database
 from tests.support import FakeClock
 from tests.works import Jobs
@@ -25,6 +25,7 @@ class Bench:
 
     def __init__(self, database: Database, pool: Pool, tenants: Pool, clock: FakeClock) -> None:
         self.admin_url = database.admin_url
+        self.tenants = tenants
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
         self.pool = pool
         self.clock = clock
@@ -83,13 +84,14 @@ class Bench:
             state_at,
         )
 
-    def message(self, at: datetime, size: int = 1) -> None:
+    def message(self, at: datetime, size: int = 1, *, tenant_id: int = 1) -> None:
         """A message as the gateway logs it; `size` is about what it takes."""
         self.rows(
-            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload) VALUES (%s, 1, 1,"
+            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload) VALUES (%s, %s, 1,"
             " 'i', 2, 'm', (SELECT string_agg(gen_random_uuid()::text, '') FROM generate_series(1, %s / 36 + 1)))"
             " RETURNING 1",
             at,
+            tenant_id,
             size,
         )
 
@@ -273,18 +275,52 @@ async def test_the_oldest_days_go_first_when_the_volume_is_spent_and_today_never
         bench.clock.advance(timedelta(days=1).total_seconds())
     today = names.pop()
     bench.clock.set(bench.clock.now() - timedelta(days=1))
-    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 2_500_000)
+    monkeypatch.setattr(message_log, "KEEP_BYTES", 2_500_000)
     assert await bench.stations.tend_message_log() == names[:2]
-    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 0)
+    monkeypatch.setattr(message_log, "KEEP_BYTES", 0)
     assert await bench.stations.tend_message_log() == names[2:]
     assert bench.partitions()[0] == today
     assert bench.rows("SELECT count(*) FROM messages") == [(1,)]
 
 
+def test_who_needs_less_than_a_fair_share_leaves_the_rest_to_the_others() -> None:
+    assert fair_share({1: 10, 2: 10}, 100) == 100
+    assert fair_share({1: 100, 2: 10, 3: 30}, 100) == 60
+    assert fair_share({1: 100, 2: 100}, 100) == 50
+    assert fair_share({1: 5}, -3) == 0
+
+
+async def test_an_organisation_that_says_much_pushes_out_nothing_of_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = []
+    for _ in range(4):
+        await bench.stations.tend_message_log()
+        names.append(f"messages_{bench.clock.now():%Y%m%d}")
+        bench.message(bench.clock.now(), 1_000_000)
+        bench.message(bench.clock.now(), 100_000, tenant_id=2)
+        bench.clock.advance(timedelta(days=1).total_seconds())
+    bench.clock.set(bench.clock.now() - timedelta(days=1))
+    assert await bench.stations.tend_message_log() == []
+    monkeypatch.setattr(message_log, "KEEP_BYTES", 3_000_000)
+    assert await bench.stations.tend_message_log() == names[:2]
+    said = "SELECT tenant_id, count(*)::int FROM messages GROUP BY 1 ORDER BY 1"
+    assert bench.rows(said) == [(1, 2), (2, 4)]
+    assert bench.partitions()[:4] == names, "days of which something is left stay"
+    indexes = bench.rows("SELECT indexdef FROM pg_indexes WHERE tablename = %s", names[0])
+    assert any("(station_id, number)" in text for (text,) in indexes), "and are searched as fast as before"
+    async with bench.tenants.tenant(2) as conn:
+        found = await (await conn.execute("SELECT count(*)::int FROM messages")).fetchone()
+    assert found == (4,), "read under row-level security as before"
+    monkeypatch.setattr(message_log, "KEEP_BYTES", 0)
+    assert await bench.stations.tend_message_log() == names[:3]
+    assert bench.rows(said) == [(1, 1), (2, 1)]
+
+
 async def test_messages_without_a_partition_are_bounded_by_age_and_count_in_the_volume(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station_jobs, "STRAYS_AT_ONCE", 2)
+    monkeypatch.setattr(message_log, "STRAYS_AT_ONCE", 2)
     midnight = bench.clock.now().replace(hour=0)
     for _ in range(5):
         bench.message(midnight - timedelta(days=KEEP_DAYS, seconds=1))
@@ -296,7 +332,7 @@ async def test_messages_without_a_partition_are_bounded_by_age_and_count_in_the_
     bench.message(bench.clock.now() - timedelta(days=1), 1)
     bench.message(midnight - timedelta(days=20), 1_000_000)
     # Half the volume is in the way of yesterday's partition, and goes when dropping that one was not enough.
-    monkeypatch.setattr(station_jobs, "KEEP_BYTES", 1_500_000)
+    monkeypatch.setattr(message_log, "KEEP_BYTES", 1_500_000)
     assert await bench.stations.tend_message_log() == [f"messages_{midnight:%Y%m%d}"]
     assert bench.rows("SELECT count(*) FROM messages_default") == [(0,)]
     assert bench.rows("SELECT stations_stray_message_bytes() < 100000") == [(True,)]

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from forecourt.platform.database import Pool
 from forecourt.stations import jobs
-from forecourt.stations.jobs import COMMAND_ABANDONED_S, GATEWAY_GONE_S, StationJobs
+from forecourt.stations.jobs import COMMAND_ABANDONED_S, GATEWAY_GONE_S, Keep, StationJobs
 from tests.conftest import Database
 from tests.support import FakeClock
 
@@ -97,6 +97,73 @@ async def test_commands_of_a_process_that_died_end_without_an_answer_and_no_othe
     assert set(admin.execute("SELECT answered_at FROM commands WHERE action LIKE 'old%'").fetchall()) == {
         (clock.now(),)
     }
+
+
+async def test_what_is_old_is_forgotten_but_the_word_that_held_and_passwords_that_are_open(
+    admin: psycopg.Connection[Any], worker: StationJobs, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROWS_AT_ONCE", 2)
+    admin.execute("TRUNCATE connectors, connector_history, connection_gaps, bulk_runs, bulk_run_stations")
+    [(tenant_id,)] = admin.execute("INSERT INTO organisations (name) VALUES ('Org') RETURNING tenant_id").fetchall()
+    edge = clock.now() - jobs.KEEP_HISTORY
+    ages = [timedelta(days=5), timedelta(days=4), timedelta(days=3), timedelta(days=2), -timedelta(days=1)]
+    for connector in (1, 2):
+        admin.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " VALUES (1, 1, %s, %s, 'Available', %s)",
+            (connector, tenant_id, edge),
+        )
+        for age in ages:
+            admin.execute(
+                "INSERT INTO connector_history (station_id, evse, connector, state_at, state, tenant_id, arrived_at)"
+                " VALUES (1, 1, %s, %s, 'Charging', %s, now())",
+                (connector, edge - age, tenant_id),
+            )
+    for epoch, returned_at in enumerate((edge - ages[0], edge - ages[1], edge - ages[2], edge + ages[0], None)):
+        admin.execute(
+            "INSERT INTO connection_gaps (station_id, epoch, tenant_id, lost_at, returned_at)"
+            " VALUES (1, %s, %s, %s, %s)",
+            (epoch, tenant_id, edge - timedelta(days=9), returned_at),
+        )
+    for action, asked_at, password in (
+        ("open", edge - ages[0], b"x"),
+        *((f"old {number}", edge - ages[1], None) for number in range(3)),
+        ("young", edge + ages[0], None),
+    ):
+        admin.execute(
+            "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome, password_hash)"
+            " VALUES (%s, 1, %s, '{}', 'test', %s, 'timeout', %s)",
+            (tenant_id, action, asked_at, password),
+        )
+    for ended_at in (edge - ages[0], edge + ages[0], None):
+        admin.execute(
+            "WITH run AS (INSERT INTO bulk_runs (tenant_id, action, argument, actor, asked_at, ended_at)"
+            " VALUES (%s, 'reset', 'soft', '{}', %s, %s) RETURNING run_id, tenant_id)"
+            " INSERT INTO bulk_run_stations (run_id, position, tenant_id, station_id, station)"
+            " SELECT run_id, n, tenant_id, 1, 'x' FROM run, generate_series(1, 3) n",
+            (tenant_id, edge - ages[0], ended_at),
+        )
+    while await worker.forget_old():
+        pass
+    kept = admin.execute("SELECT connector, state_at FROM connector_history ORDER BY 1, 2").fetchall()
+    assert kept == [(number, edge - age) for number in (1, 2) for age in ages[-2:]]
+    assert admin.execute("SELECT epoch FROM connection_gaps ORDER BY 1").fetchall() == [(3,), (4,)]
+    assert admin.execute("SELECT action FROM commands ORDER BY 1").fetchall() == [("open",), ("young",)]
+    assert admin.execute("SELECT count(*) FROM bulk_runs").fetchall() == [(2,)]
+    assert admin.execute("SELECT count(*) FROM bulk_run_stations").fetchall() == [(6,)]
+
+
+async def test_what_is_kept_for_ever_is_never_forgotten(
+    admin: psycopg.Connection[Any], database: Database, clock: FakeClock
+) -> None:
+    [(tenant_id,)] = admin.execute("INSERT INTO organisations (name) VALUES ('Org') RETURNING tenant_id").fetchall()
+    admin.execute(
+        "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+        " VALUES (%s, 1, 'Reset', '{}', 'test', %s, 'timeout')",
+        (tenant_id, clock.now() - timedelta(days=9_000)),
+    )
+    async with Pool(database.url, "forecourt_worker", size=1) as pool:
+        assert await StationJobs(pool, clock, Keep(messages=None, states=None, commands=None)).forget_old() == 0
 
 
 async def test_the_worker_reads_nothing_that_was_said(database: Database, worker: StationJobs) -> None:

@@ -7,10 +7,12 @@ import pytest
 from forecourt.platform.digest import keyed_digest
 from forecourt.stations.model import (
     STATE_PRIORITY,
+    UNKNOWN,
     find_password,
     password_hash,
     password_taken,
     passwords_set_by,
+    shown_state,
     station_state,
 )
 
@@ -43,6 +45,14 @@ def test_the_more_telling_state_wins_in_either_order(stronger: str, weaker: str)
 
 KEY = b"a key of the tests"
 DIGITS = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_a_running_session_knows_better_than_a_connector_that_says_it_is_free_or_says_nothing() -> None:
+    for said in ("Available", "Occupied", UNKNOWN):
+        assert shown_state(said, "Charging") == "Charging"
+        assert shown_state(said, None) == said
+    for said in ("Faulted", "Unavailable", "Reserved", "Charging"):
+        assert shown_state(said, "SuspendedEV") == said
 
 
 def test_a_password_fits_its_digest_only_whole_and_in_its_own_case() -> None:

@@ -25,7 +25,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import connect
 from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.settings import Settings
-from forecourt.stations.jobs import make_message_partitions
+from forecourt.stations.message_log import make_message_partitions
 
 #: Held for the transaction, so that two first starts at once make one organisation.
 LOCK_ID = 0x466F7265626F6F74

@@ -1,24 +1,21 @@
-"""The worker process: the dispatcher of the outbox, the durable jobs, and what is done by the clock."""
+"""The worker process: the dispatcher of the outbox, and the durable jobs that `works` lists."""
 
 import asyncio
 import contextlib
-import functools
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from collections.abc import Coroutine
 from typing import Any
 
 import procrastinate
 import structlog
 import uvloop
-from procrastinate import PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
-from prometheus_client import Counter
 
+from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
+from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
-from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
@@ -26,26 +23,21 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
-from forecourt.platform.mail import WRITTEN, MailJobs, post_of
+from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
-from forecourt.platform.settings import Settings
+from forecourt.platform.settings import Settings, days
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
-from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
-from forecourt.stations.bulk import ASKED, BulkJobs
+from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
-from forecourt.stations.jobs import StationJobs
-from forecourt.webhooks.jobs import WebhookJobs, task_of
-from forecourt.webhooks.model import Kind
+from forecourt.stations.jobs import Keep, StationJobs
+from forecourt.webhooks.jobs import WebhookJobs
 from forecourt.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 4
-JOB_POOL = 3
-#: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
-RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
 STOP_DEADLINE_S = 8.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
@@ -53,10 +45,6 @@ ABANDONED_AFTER_S = 15.0
 RESCUE_EVERY_S = 5.0
 #: How long jobs rest when the database is away.
 AWAY_REST_S = 1.0
-
-JOBS = Counter(
-    "forecourt_jobs_total", "Tries of jobs by how they ended; one that failed is tried again", ["job", "end"]
-)
 
 
 def main(settings: Settings) -> None:
@@ -73,7 +61,6 @@ async def serve(settings: Settings) -> None:
     assert settings.nats_url is not None
     stopping = stop_event()
     await wait_until_safe(url, "forecourt_worker")
-    clock = SystemClock()
     bus = await Bus.wait(settings.nats_url, START_PATIENCE_S)
     async with (
         contextlib.AsyncExitStack() as stack,
@@ -82,22 +69,43 @@ async def serve(settings: Settings) -> None:
         Outward(private=settings.webhooks_private) as outward,
     ):
         stack.push_async_callback(bus.close)
-        commander = Commander(tenants, bus, clock, secret_key=settings.secret())
-        webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, settings.console_url)
-        sender = Sender(pool, tenants, clock, outward, settings.secret(), settings.console_url)
-        stations = StationJobs(pool, clock)
-        await stations.tend_message_log()
-        mail = MailJobs(pool, post_of(settings, clock))
-        sessions = SessionJobs(pool, tenants, clock)
-        remote_starts = RemoteStartJobs(pool, tenants, clock)
-        authorizer = OutsideAuthorizer(outward, settings.secret(), clock)
-        decisions = OutsideDecisions(pool, tenants, authorizer, clock)
-        outside = OutsideJobs(tenants, decisions, commander)
-        care = CareJobs(pool, tenants, clock, telling_of(settings), bus)
-        bulk = BulkJobs(tenants, commander, clock, settings.secret())
-        app, routes = compose(url, sessions, stations, remote_starts, mail, webhooks, decisions, outside, care, bulk)
+        works = _works(settings, pool, tenants, bus, outward)
+        sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
+        await works.stations.tend_message_log()
+        app, routes = compose(url, works)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
+
+
+def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Outward) -> Works:
+    """Every room's jobs, as this deployment wants them."""
+    clock, secret = SystemClock(), settings.secret()
+    commander = Commander(tenants, bus, clock, secret_key=secret)
+    decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
+    return Works(
+        sessions=SessionJobs(pool, tenants, clock),
+        stations=StationJobs(
+            pool,
+            clock,
+            Keep(
+                messages=days(settings.keep_messages_days),
+                states=days(settings.keep_states_days),
+                commands=days(settings.keep_commands_days),
+            ),
+        ),
+        remote_starts=RemoteStartJobs(pool, tenants, clock),
+        mail=MailJobs(pool, post_of(settings, clock)),
+        webhooks=WebhookJobs(
+            pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
+        ),
+        decisions=decisions,
+        outside=OutsideJobs(tenants, decisions, commander),
+        care=CareJobs(
+            pool, tenants, clock, telling_of(settings), bus, keep_incidents=days(settings.keep_incidents_days)
+        ),
+        bulk=BulkJobs(tenants, commander, clock, secret),
+        access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
+    )
 
 
 async def _until(
@@ -150,115 +158,3 @@ async def _rescue(app: procrastinate.App) -> None:
         except ConnectorException:
             log.debug("abandoned jobs wait for the database")
         await asyncio.sleep(RESCUE_EVERY_S)
-
-
-def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """The job, counted in JOBS at the end of every try."""
-    done, failed = JOBS.labels(name, "done"), JOBS.labels(name, "failed")
-
-    @functools.wraps(job)
-    async def counted(*arguments: Any, **named: Any) -> None:
-        try:
-            await job(*arguments, **named)
-        except Exception:
-            failed.inc()
-            raise
-        done.inc()
-
-    return counted
-
-
-def compose(
-    url: str,
-    sessions: SessionJobs,
-    stations: StationJobs,
-    remote_starts: RemoteStartJobs,
-    mail: MailJobs,
-    webhooks: WebhookJobs,
-    decisions: OutsideDecisions,
-    outside: OutsideJobs,
-    care: CareJobs,
-    bulk: BulkJobs,
-) -> tuple[procrastinate.App, outbox.Routes]:
-    """The jobs there are, and which event leads to which."""
-    connector = PsycopgConnector(
-        conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
-    )
-    app = procrastinate.App(connector=connector)
-
-    async def close_silent_sessions(timestamp: int) -> None:
-        await sessions.close_silent()
-
-    async def review_sharing_sessions(timestamp: int) -> None:
-        await sessions.review_sharing()
-
-    async def settle_remote_starts(timestamp: int) -> None:
-        await remote_starts.settle_due()
-
-    async def tend_message_log(timestamp: int) -> None:
-        await stations.tend_message_log()
-
-    async def tend_directory(timestamp: int) -> None:
-        await stations.tend_directory()
-
-    async def end_abandoned_commands(timestamp: int) -> None:
-        await stations.end_abandoned_commands()
-
-    async def tell_updates(timestamp: int) -> None:
-        since = datetime.fromtimestamp(timestamp, UTC) - timedelta(minutes=1)
-        await sessions.tell_updates(await webhooks.following(Kind.SESSION_UPDATED), since)
-
-    async def tidy_decisions(timestamp: int) -> None:
-        await decisions.tidy()
-
-    async def tidy_webhooks(timestamp: int) -> None:
-        await webhooks.tidy()
-
-    async def watch_stations(timestamp: int) -> None:
-        await care.watch_all()
-
-    async def tidy_incidents(timestamp: int) -> None:
-        await care.tidy()
-
-    def task(name: str, job: Callable[..., Awaitable[Any]], **how: Any) -> Any:
-        made: Any = app.task(name=name, **how)
-        return made(_counted(name, job))
-
-    review = task("sessions.review", sessions.review, retry=RETRY)
-    link = task("sessions.link_remote_start", remote_starts.link_session, retry=RETRY)
-    check = task("sessions.check_outside", outside.check_session, retry=RETRY)
-    expire = task("sessions.expire_remote_starts", remote_starts.expire_freed, retry=RETRY)
-    send = task("mail.send", mail.send, retry=RETRY)
-    watch = task("care.watch_station", care.watch_station, retry=RETRY)
-    tell = task("care.tell", care.tell, retry=RETRY)
-    app.periodic(cron="* * * * *")(task("care.watch_all", watch_stations))
-    app.periodic(cron="43 3 * * *")(task("care.tidy", tidy_incidents))
-    run = task("stations.bulk_run", bulk.run, retry=RETRY)
-    app.periodic(cron="* * * * *")(task("sessions.close_silent", close_silent_sessions))
-    app.periodic(cron="* * * * *")(task("sessions.review_sharing", review_sharing_sessions))
-    app.periodic(cron="* * * * *")(task("sessions.settle_remote_starts", settle_remote_starts))
-    app.periodic(cron="* * * * *")(task("stations.tend_directory", tend_directory))
-    app.periodic(cron="* * * * *")(task("stations.end_abandoned_commands", end_abandoned_commands))
-    app.periodic(cron="17 * * * *")(task("stations.tend_message_log", tend_message_log))
-    app.periodic(cron="* * * * *")(task("sessions.tell_updates", tell_updates))
-    app.periodic(cron="43 * * * *")(task("webhooks.tidy", tidy_webhooks))
-    app.periodic(cron="53 * * * *")(task("drivers.tidy_decisions", tidy_decisions))
-    routes: dict[str, tuple[Any, ...]] = {
-        "session.started": (link, check, review),
-        "session.ended": (review,),
-        "session.reviewed": (watch,),
-        "station.faults_changed": (watch,),
-        CHANGED: (tell,),
-        OPENED: (),
-        CLOSED: (),
-        "connector.freed": (expire,),
-        LINKED: (),
-        FAILED: (),
-        EXPIRED: (),
-        WRITTEN: (send,),
-        ASKED: (run,),
-    }
-    for kind in DESCRIBE:
-        told = task(f"webhooks.tell.{kind}", task_of(webhooks, kind), retry=RETRY)
-        routes[kind.value] = (*routes.get(kind.value, ()), told)
-    return app, routes

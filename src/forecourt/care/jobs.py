@@ -2,7 +2,7 @@
 noting the load, and forgetting what is old."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
@@ -20,7 +20,7 @@ from forecourt.platform.live import subject as live_subject
 
 log = structlog.get_logger(__name__)
 
-#: Closed incidents, and what was sent of them, are kept this long.
+#: Closed incidents, and what was sent of them, are kept this long unless a deployment wants otherwise.
 KEEP_INCIDENTS: Final = timedelta(days=400)
 #: Closed incidents that are deleted in one transaction.
 FORGET_AT_ONCE: Final = 5_000
@@ -38,6 +38,7 @@ class CareJobs:
     """Durable follow-up work, each piece idempotent, and each organisation in transactions of its own.
 
     `pool` is of role forecourt_worker, `tenants` of role forecourt_app. Without a bus, pages hear by their own asking.
+    `keep_incidents` None: closed incidents are kept for ever.
     """
 
     def __init__(
@@ -47,12 +48,15 @@ class CareJobs:
         clock: Clock,
         telling: Telling,
         bus: Publisher | None = None,
+        *,
+        keep_incidents: timedelta | None = KEEP_INCIDENTS,
     ) -> None:
         self._worker = pool
         self._tenants = tenants
         self._clock = clock
         self._telling = telling
         self._bus = bus
+        self._keep_incidents = keep_incidents
 
     async def watch_all(self) -> None:
         """Every minute: look at every organisation, note its load, and tell who is to be told by now.
@@ -84,13 +88,18 @@ class CareJobs:
         async with self._worker.anyone() as conn:
             tenants = await incidents.list_tenants(conn)
         for tenant_id in tenants:
-            forgotten = FORGET_AT_ONCE
-            while forgotten == FORGET_AT_ONCE:
-                async with self._tenants.tenant(tenant_id) as conn:
-                    forgotten = await incidents.forget_before(conn, tenant_id, now - KEEP_INCIDENTS, FORGET_AT_ONCE)
+            if self._keep_incidents is not None:
+                await self._forget_incidents(tenant_id, now - self._keep_incidents)
             async with self._tenants.tenant(tenant_id) as conn:
-                await alerts.forget_log_before(conn, tenant_id, now - KEEP_INCIDENTS)
                 await days.forget_load_before(conn, tenant_id, now - KEEP_LOAD)
+
+    async def _forget_incidents(self, tenant_id: int, before: datetime) -> None:
+        forgotten = FORGET_AT_ONCE
+        while forgotten == FORGET_AT_ONCE:
+            async with self._tenants.tenant(tenant_id) as conn:
+                forgotten = await incidents.forget_before(conn, tenant_id, before, FORGET_AT_ONCE)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await alerts.forget_log_before(conn, tenant_id, before)
 
     async def _watch(self, tenant_id: int, station_id: int | None) -> Looked:
         async with self._tenants.tenant(tenant_id) as conn:

@@ -9,6 +9,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,9 @@ MAX_PORT = 65_535
 Port = Annotated[int, Meta(ge=1, le=MAX_PORT)]
 Count = Annotated[int, Meta(ge=1, le=1000)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Days = Annotated[int, Meta(ge=0, le=36_500)]
+#: The database gives no younger entry of the audit to whoever would forget it.
+LEAST_AUDIT_DAYS = 90
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +81,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway_workers: Count = 1
     ocpp_transport: Literal["picows", "aiohttp"] = "picows"
     heartbeat_interval_s: Seconds = 300
+    #: Days that the message log, what stations said of themselves, what was asked of them, closed incidents, what was
+    #: told to webhooks, and the audit are kept; 0: for ever.
+    keep_messages_days: Days = 30
+    keep_states_days: Days = 400
+    keep_commands_days: Days = 400
+    keep_incidents_days: Days = 400
+    keep_webhooks_days: Days = 30
+    keep_audit_days: Days = 800
     #: Database connections of one process, at most.
     database_pool_size: Count = 4
 
@@ -119,6 +131,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             finally:
                 draft.unlink()
         return path.read_bytes().strip()
+
+
+def days(number: int) -> timedelta | None:
+    """How long something is kept; None: for ever."""
+    return timedelta(days=number) if number else None
 
 
 def load(env: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -189,5 +206,9 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.metrics_port is not None and settings.metrics_port + settings.gateway_workers > MAX_PORT:
         raise SettingsError("FORECOURT_METRICS_PORT leaves no ports behind it for the gateways: choose a smaller one.")
+    if 0 < settings.keep_audit_days < LEAST_AUDIT_DAYS:
+        raise SettingsError(
+            f"FORECOURT_KEEP_AUDIT_DAYS is {LEAST_AUDIT_DAYS} or more, or 0 for ever: the last days of the audit stay."
+        )
     if settings.migrate_url is not None and settings.database_url is None:
         raise SettingsError("FORECOURT_MIGRATE_URL is set without FORECOURT_DATABASE_URL: set both or none.")

@@ -64,7 +64,8 @@ class SessionJobs:
         return told
 
     async def close_silent(self) -> int:
-        """Close the sessions that evidence says are over; how many."""
+        """Close the sessions that evidence says are over, and let nothing be told of connectors by those that are; how
+        many were closed."""
         async with self._worker.anyone() as connection:
             tenants = await store.list_tenants_with_silence(connection)
         closed = 0
@@ -72,7 +73,16 @@ class SessionJobs:
             closed += await self._close_silent_of(tenant_id)
         if closed:
             log.info("sessions without an end were closed from evidence", sessions=closed)
+        await self._end_activities()
         return closed
+
+    async def _end_activities(self) -> None:
+        """What a session said last stays with its connector when its end never comes, or comes before other words."""
+        async with self._worker.anyone() as connection:
+            tenants = await store.list_tenants_with_activity(connection)
+        for tenant_id in tenants:
+            async with self._tenants.tenant(tenant_id) as connection:
+                await store.end_activities(connection, tenant_id)
 
     async def _close_silent_of(self, tenant_id: int) -> int:
         """Page through a tenant's silent sessions, and close each in a transaction of its own: ingest writes the same

@@ -1,12 +1,14 @@
 """What a look at a whole session finds, and when a session without an end is over. Pure rules."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
+from forecourt.stations.model import SILENCE
+
 #: A session whose station is there and silent about it for this long may be over.
-QUIET = timedelta(minutes=10)
+QUIET = SILENCE
 #: What no station delivers and no car takes (MCS reaches it): the limit of a station whose own is not known.
 POWER_LIMIT_W = 1_000_000
 #: Registers count in steps of up to a kilowatt-hour: a short session may seem to have taken a whole one.

@@ -38,6 +38,7 @@ from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.station import Station
+from forecourt.stations.model import UNKNOWN
 
 #: Running sessions kept in memory; the one longest without a report is forgotten first, and recalled when it speaks.
 MAX_REMEMBERED = 200_000
@@ -184,14 +185,20 @@ class Sessions:
         )
 
     def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> None:
-        """Tell the stations room what a 2.x transaction says of an Occupied connector."""
+        """Tell the stations room what a 2.x transaction says of its EVSE. One that says nothing of the car takes the
+        place all the same."""
         evse = report.evse if report.evse is not None else (known.evse if known is not None else None)
         if evse is None:
             return
+        state = report.charging_state
         if report.step is Step.ENDED:
-            self._stations.activity(inbound, evse, None)
-        elif report.charging_state is not None and (known is None or order >= known.state_key):
-            self._stations.activity(inbound, evse, _ACTIVITY.get(report.charging_state))
+            activity = None
+        elif known is not None and (state is None or order < known.state_key):
+            activity = _ACTIVITY.get(known.charging_state or "", "Occupied")
+        else:
+            activity = _ACTIVITY.get(state or "", "Occupied")
+        anew = report.step is Step.STARTED
+        self._stations.activity(inbound, evse, report.connector or 1, activity, anew=anew)
 
     def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
         """Remember a session as PostgreSQL has it, this report included."""
@@ -229,7 +236,8 @@ class Sessions:
         for transaction_id, other in list(here.items()):
             if other is speaking or other.last_at is None or inbound.arrived - other.last_at < QUIET:
                 continue
-            states = [known.state for (evse, _), known in inbound.station.connectors.items() if evse == other.evse]
+            places = inbound.station.connectors.items()
+            states = [known.state for (evse, _), known in places if evse == other.evse and known.state != UNKNOWN]
             if other.evse == speaking.evse or (states and FREE.issuperset(states)):
                 del here[transaction_id]
                 self._running.pop((other.station_id, transaction_id), None)

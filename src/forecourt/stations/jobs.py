@@ -1,33 +1,20 @@
-"""Housekeeping: the message log, and what gateways and web processes that died left behind.
+"""Housekeeping: the message log, what gateways and web processes that died left behind, and what is old."""
 
-Making and dropping a partition locks the log against its writers, and a lock that waits for one slow reader holds up
-all who come after it. So each is a transaction of its own, which gives up soon and is tried again at the next run.
-"""
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, LiteralString
-
-import psycopg
 import structlog
+from msgspec import Struct
 from psycopg import AsyncConnection
 
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store
+from forecourt.stations.message_log import KEEP_DAYS, keep_within, make_message_partitions
 
 log = structlog.get_logger(__name__)
 
-#: Partitions of the message log are made this many days ahead.
-DAYS_AHEAD = 3
-#: The message log keeps this many days, and no more than this volume: the oldest day goes first.
-KEEP_DAYS = 30
-KEEP_BYTES = 20 * 1024**3
-#: Writers of the log wait this long at the most for housekeeping that waits for a reader.
-LOCK_TIMEOUT_MS = 1_000
-#: Messages without a partition of their own that are deleted in one transaction.
-STRAYS_AT_ONCE = 20_000
 #: A gateway whose lease ran out this long ago is dead: its stations are unlinked from it, and it is forgotten. One that
 #: was only frozen finds out by itself and lets its stations connect anew.
 GATEWAY_GONE_S = 60.0
@@ -35,46 +22,54 @@ GATEWAY_GONE_S = 60.0
 COMMAND_ABANDONED_S = 300.0
 #: Rows that such housekeeping changes in one transaction.
 ROWS_AT_ONCE = 1_000
+#: What stations said of themselves, and what was asked of them, is kept so long unless a deployment wants otherwise.
+KEEP_HISTORY: Final = timedelta(days=400)
 
 
-#: How to begin a transaction that commits on leaving.
-Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection[Any]]]
+#: Forgets what is from before a time, so many rows at most; how many.
+Forget = Callable[[AsyncConnection[Any], datetime, int], Awaitable[int]]
 
 
-async def make_message_partitions(transaction: Transaction, today: date) -> None:
-    """Make the partitions of today and the next days, each in a transaction of its own. One that can't be made now is
-    logged: its messages go to the default partition meanwhile."""
-    for ahead in range(DAYS_AHEAD + 1):
-        await _alone(transaction, "SELECT stations_make_message_partition(%s)", (today + timedelta(days=ahead),))
+class Keep(Struct, frozen=True, kw_only=True):
+    """How long things are kept; None: for ever. `states`: of connectors and connections; `commands`: bulk runs too."""
+
+    messages: timedelta | None = timedelta(days=KEEP_DAYS)
+    states: timedelta | None = KEEP_HISTORY
+    commands: timedelta | None = KEEP_HISTORY
 
 
-async def _alone(transaction: Transaction, statement: LiteralString, parameters: Sequence[Any]) -> Any:
-    """What one statement of housekeeping returned; None, and a line in the log, where it met others at work."""
-    try:
-        async with transaction() as connection:
-            await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-            row = await (await connection.execute(statement, parameters)).fetchone()
-            return None if row is None else row[0]
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.QueryCanceled) as fault:
-        log.warning("housekeeping of the message log is put off", fault=type(fault).__name__, statement=statement)
-        return None
+KEEP: Final = Keep()
 
 
 class StationJobs:
     """Periodic work, safe to run at any time and by several workers."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, keep: Keep = KEEP) -> None:
         self._pool = pool
         self._clock = clock
+        self._keep = keep
 
     async def tend_message_log(self) -> list[str]:
-        """Make the partitions of the next days and drop what is beyond the budget; the names dropped."""
+        """Make the partitions of the next days and take away what is beyond the budget; the names of those that were
+        dropped or made smaller."""
         today = self._clock.now().date()
         await make_message_partitions(self._pool.anyone, today)
-        dropped = await self._drop_beyond_budget(today)
+        dropped = await keep_within(self._pool, today, self._keep.messages)
         if dropped:
-            log.info("days of the message log were dropped", partitions=dropped)
+            log.info("days of the message log were dropped or made smaller", partitions=dropped)
         return dropped
+
+    async def forget_old(self) -> int:
+        """Forget what connectors said, connection gaps, commands and bulk runs that are older than they are kept; how
+        many. Of each connector the last word from before that time stays: it says what held then."""
+        states, commands = self._keep.states, self._keep.commands
+        forgotten = await self._forget(states, store.forget_states)
+        forgotten += await self._forget(states, store.forget_gaps)
+        forgotten += await self._forget(commands, store.forget_commands)
+        forgotten += await self._forget(commands, store.forget_runs)
+        if forgotten:
+            log.info("what is older than it is kept was forgotten", rows=forgotten)
+        return forgotten
 
     async def tend_directory(self) -> int:
         """Clean the directory of gateways that died; how many stations were unlinked."""
@@ -93,6 +88,12 @@ class StationJobs:
             log.info("commands that nobody waits for were ended", commands=ended)
         return ended
 
+    async def _forget(self, kept: timedelta | None, forget: Forget) -> int:
+        if kept is None:
+            return 0
+        before = self._clock.now() - kept
+        return await self._all(lambda conn: forget(conn, before, ROWS_AT_ONCE))
+
     async def _all(self, step: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
         """Repeat a step that changes ROWS_AT_ONCE rows at the most, each time in a transaction of its own."""
         changed = 0
@@ -102,29 +103,3 @@ class StationJobs:
             changed += done
             if done < ROWS_AT_ONCE:
                 return changed
-
-    async def _drop_beyond_budget(self, today: date) -> list[str]:
-        """Drop days that are too old, then the oldest until the volume fits; never today."""
-        async with self._pool.anyone() as connection:
-            rows = await (
-                await connection.execute("SELECT name, day, bytes FROM stations_message_partitions()")
-            ).fetchall()
-            strays = await (await connection.execute("SELECT stations_stray_message_bytes()")).fetchone()
-        assert strays is not None
-        volume = int(strays[0]) + sum(size for _, _, size in rows)
-        dropped = []
-        for name, day, size in rows:
-            if day >= today or (today - day <= timedelta(days=KEEP_DAYS) and volume <= KEEP_BYTES):
-                continue
-            if await _alone(self._pool.anyone, "SELECT stations_drop_message_partition(%s)", (name,)) is not None:
-                dropped.append(name)
-                volume -= size
-        kept_from = today if volume > KEEP_BYTES else today - timedelta(days=KEEP_DAYS)
-        await self._drop_strays(datetime.combine(kept_from, time(), UTC))
-        return dropped
-
-    async def _drop_strays(self, before: datetime) -> None:
-        """Delete messages that came before their partition was made, a bounded number in each transaction."""
-        statement: LiteralString = "SELECT stations_drop_stray_messages(%s, %s)"
-        while await _alone(self._pool.anyone, statement, (before, STRAYS_AT_ONCE)) == STRAYS_AT_ONCE:
-            pass

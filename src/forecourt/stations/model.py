@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -41,9 +42,17 @@ def connector_cell(evse: int, connector: int) -> str:
     return f"connector-{evse}-{connector}"
 
 
+#: The state of a connector that never said any, and of which a session tells.
+UNKNOWN: Final = "Unknown"
+#: States that a session knows better: 2.x says only Occupied, and a car that charges is not at a free connector.
+_OVERRULED: Final = frozenset(("Available", "Occupied", UNKNOWN))
+#: A session that is silent for so long, while its connector says that it is free, may be over.
+SILENCE: Final = timedelta(minutes=10)
+
+
 def shown_state(state: str, activity: str | None) -> str:
-    """What a connector is shown as: 2.x says only Occupied, its transaction says what the car does."""
-    return activity if state == "Occupied" and activity is not None else state
+    """What a connector is shown as: its own word, or what its running 2.x transaction says the car does."""
+    return activity if state in _OVERRULED and activity is not None else state
 
 
 def station_state(

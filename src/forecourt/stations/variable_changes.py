@@ -24,8 +24,12 @@ from forecourt.stations.variables import ACTUAL, is_secret, set_call
 
 #: Variables that are set by one request.
 MAX_CHANGES: Final = 50
-#: Where a 2.x station says how many variables it takes in one message (2.0.1 part 2, ItemsPerMessageSetVariables).
-ITEMS_PER_MESSAGE: Final = ("DeviceDataCtrlr", "ItemsPerMessage[SetVariables]", ACTUAL)
+#: Where a 2.x station says how many variables it takes in one message (2.0.1 part 2, ItemsPerMessageSetVariables); some
+#: say it of all messages.
+ITEMS_PER_MESSAGE: Final = (
+    ("DeviceDataCtrlr", "ItemsPerMessage[SetVariables]", ACTUAL),
+    ("DeviceDataCtrlr", "ItemsPerMessage", ACTUAL),
+)
 
 Outcome = Literal["accepted", "reboot_required", "refused", "unknown", "unsent"]
 _AGREED: Final[Mapping[str, Outcome]] = {"Accepted": "accepted", "RebootRequired": "reboot_required"}
@@ -75,10 +79,11 @@ async def change_several(
     version = Version(station.protocol)
     _check(version, changes)
     async with db.tenant(actor.tenant_id) as conn:
-        places = [ITEMS_PER_MESSAGE, *(each.place for each in changes)]
+        places = [*ITEMS_PER_MESSAGE, *(each.place for each in changes)]
         known = await store.find_variables(conn, actor.tenant_id, station.station_id, places)
     said: list[Said] = []
-    for part in _parts(version, changes, known.get(ITEMS_PER_MESSAGE)):
+    limit = next((known[place] for place in ITEMS_PER_MESSAGE if place in known), None)
+    for part in _parts(version, changes, limit):
         try:
             said += await _ask(db, commander, clock, actor, station, version, part, known)
         except ForecourtError as fault:

@@ -29,6 +29,7 @@ STATE_WORDS: Final = {
     "SuspendedEVSE": mark("Paused by station"),
     "Finishing": mark("Finishing"),
     "Occupied": mark("Occupied"),
+    "Unknown": mark("Unknown"),
     "Reserved": mark("Reserved"),
     "Unavailable": mark("Unavailable"),
     "Faulted": mark("Faulted"),

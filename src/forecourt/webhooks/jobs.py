@@ -1,6 +1,7 @@
 """From an event in the outbox to a delivery in line, and out of the house again when it is old."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,16 +19,25 @@ DELETED_AT_ONCE = 5_000
 
 
 class WebhookJobs:
-    """Durable follow-up work, each piece idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+    """Durable follow-up work, each piece idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app;
+    `keep` None: what was told is kept for ever."""
 
     def __init__(
-        self, pool: Pool, tenants: Pool, clock: Clock, describe: Mapping[Kind, Describe], console_url: str
+        self,
+        pool: Pool,
+        tenants: Pool,
+        clock: Clock,
+        describe: Mapping[Kind, Describe],
+        console_url: str,
+        *,
+        keep: timedelta | None = KEEP,
     ) -> None:
         self._worker = pool
         self._tenants = tenants
         self._clock = clock
         self._describe = describe
         self._console_url = console_url
+        self._keep = keep
 
     async def tell(self, kind: Kind, *, tenant_id: int, subject: str) -> None:
         """Puts an event in line for whoever wants to hear of it; one that says what was said before is no news."""
@@ -61,7 +71,10 @@ class WebhookJobs:
         """Deletes what is older than what is kept; how much."""
         deleted = 0
         for kind in (*Kind, TEST):
-            before = self._clock.now() - (KEEP_UPDATES if kind is Kind.SESSION_UPDATED else KEEP)
+            keep = KEEP_UPDATES if kind is Kind.SESSION_UPDATED else self._keep
+            if keep is None:
+                continue
+            before = self._clock.now() - keep
             more = DELETED_AT_ONCE
             while more == DELETED_AT_ONCE:
                 async with self._worker.anyone() as conn:

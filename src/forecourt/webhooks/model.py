@@ -42,7 +42,8 @@ MAX_REPLAYED: Final = 10_000
 DEADLINE_S: Final = 10.0
 #: Bytes of an answer that are read and kept in the log.
 MAX_ANSWER: Final = 1_024
-#: What is told, and the log of its tries, is kept so long; of running sessions, which are many, less.
+#: What is told, and the log of its tries, is kept so long unless a deployment wants otherwise; of running sessions,
+#: which are many, less.
 KEEP: Final = timedelta(days=30)
 KEEP_UPDATES: Final = timedelta(days=1)
 #: After a rotation the former secret signs as well for so long.

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from forecourt.platform.bus import Bus
-from forecourt.platform.database import DatabaseBusy
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import DatabaseBusy, Pool
+from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.gateway import connection
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from tests.stations.gateway.conftest import Rig
@@ -213,6 +215,40 @@ async def test_a_2x_connector_shows_what_its_transaction_says_and_no_more_once_t
         assert rig.rows("SELECT shown_state FROM connectors") == [("SuspendedEV",)]
         await station.call("TransactionEvent", event("Ended", 2, -30, info={"stoppedReason": "Local"}))
         assert rig.rows("SELECT shown_state FROM connectors") == [("Occupied",)]
+
+
+async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_says_or_never_said(
+    rig: Rig, pool: Pool
+) -> None:
+    await rig.register("CP1")
+    shown = "SELECT evse, connector, state, shown_state FROM connectors ORDER BY evse"
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        free = {"timestamp": at(-49), "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+        charging = {"chargingState": "Charging"}
+        first, second = {"id": 1, "connectorId": 1}, {"id": 2, "connectorId": 1}
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=first, info=charging))
+        assert rig.rows(shown) == [(1, 1, "Unknown", "Charging")]
+        await station.call("StatusNotification", free)
+        assert rig.rows(shown) == [(1, 1, "Available", "Charging")]
+        assert rig.rows("SELECT state FROM connector_history") == [("Available",)], "its history is what it said"
+        assert rig.rows("SELECT state FROM connector_conditions") == [("Available",)], "and what others look for"
+        await station.call("TransactionEvent", event("Ended", 1, -30, info={"stoppedReason": "EVDisconnected"}))
+        assert rig.rows(shown) == [(1, 1, "Available", "Available")]
+        quiet = {"transactionId": "quiet"}
+        await station.call("TransactionEvent", event("Started", 0, -20, evse=second, info=quiet))
+        assert rig.rows(shown)[1] == (2, 1, "Unknown", "Occupied"), "a session that says nothing of the car"
+        await station.call("TransactionEvent", event("Updated", 1, -19, info={**charging, **quiet}))
+        assert rig.rows(shown)[1] == (2, 1, "Unknown", "Charging")
+        await station.call("StatusNotification", {**free, "evseId": 2, "timestamp": at(-18)})
+        # Its end is lost: the session is closed from evidence, and the connector's own word counts again.
+        rig.admin.execute("UPDATE sessions SET closed_at = now() WHERE over_at IS NULL")
+        async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
+            await SessionJobs(worker, pool, SystemClock()).close_silent()
+        assert rig.rows(shown)[1] == (2, 1, "Available", "Available")
+        await station.call(
+            "TransactionEvent", event("Started", 0, -9, evse=second, info={**charging, "transactionId": "next"})
+        )
+        assert rig.rows(shown)[1] == (2, 1, "Available", "Charging"), "what was known before is said anew"
 
 
 async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from forecourt.access.store.audit import (
     AuditFilter,
     AuditRow,
+    forget_audit,
     insert_audit,
     list_actions,
     list_audit,
@@ -111,6 +112,7 @@ __all__ = [
     "find_profile",
     "find_session",
     "finish_request",
+    "forget_audit",
     "insert_audit",
     "insert_invitation",
     "insert_key",

@@ -98,6 +98,14 @@ async def list_actions(conn: Connection, tenant_id: int, limit: int) -> list[str
     return [action for (action,) in await cursor.fetchall()]
 
 
+async def forget_audit(conn: Connection, before: datetime, most: int) -> int:
+    """Delete the oldest entries from before a time, of all organisations, `most` at once; how many. For the worker. The
+    database itself keeps the last ninety days from it."""
+    row = await (await conn.execute("SELECT access_forget_audit(%s, %s)", (before, most))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 

@@ -11,6 +11,7 @@ from forecourt.ocpp.neutral import Location, Measurand, Phase
 from forecourt.platform import outbox
 from forecourt.sessions.review import QUIET, Evidence, Finding, Silence
 from forecourt.sessions.store.records import Connection
+from forecourt.stations.model import UNKNOWN
 
 #: Silent sessions read at once.
 MAX_SILENT = 1_000
@@ -136,9 +137,9 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
         SELECT s.session_id::text, s.station_id, s.transaction_id, s.last_at, s.heard_at, l.connected_at,
             CASE WHEN g.lease_until > now() THEN %(now)s ELSE l.last_seen_at END AS heard_until,
             (SELECT array_agg(c.state) FROM connectors c
-                WHERE c.station_id = s.station_id AND c.evse = s.evse) AS states,
+                WHERE c.station_id = s.station_id AND c.evse = s.evse AND c.state <> %(unknown)s) AS states,
             (SELECT array_agg(c.state_at) FROM connectors c
-                WHERE c.station_id = s.station_id AND c.evse = s.evse) AS state_times,
+                WHERE c.station_id = s.station_id AND c.evse = s.evse AND c.state <> %(unknown)s) AS state_times,
             (SELECT min(n.started_at) FROM sessions n WHERE n.station_id = s.station_id AND n.evse = s.evse
                 AND n.started_at > s.last_at) AS successor_at,
             t.retired_at IS NOT NULL AS retired
@@ -157,6 +158,7 @@ async def list_silent(conn: Connection, tenant_id: int, now: datetime, after: tu
             "station_id": after[0],
             "transaction_id": after[1],
             "limit": MAX_SILENT,
+            "unknown": UNKNOWN,
         },
     )
     return [
@@ -186,6 +188,23 @@ async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) 
     )
     if cursor.rowcount:
         await outbox.write(conn, tenant_id, "session.ended", silent.session_id)
+    return cursor.rowcount
+
+
+async def list_tenants_with_activity(conn: Connection) -> list[int]:
+    """Tenants with a connector of which a session tells."""
+    rows = await (await conn.execute("SELECT DISTINCT tenant_id FROM connectors WHERE activity IS NOT NULL")).fetchall()
+    return [tenant_id for (tenant_id,) in rows]
+
+
+async def end_activities(conn: Connection, tenant_id: int) -> int:
+    """Let connectors be shown as what they say themselves where no session runs any more; how many."""
+    cursor = await conn.execute(
+        "UPDATE connectors c SET activity = NULL WHERE c.tenant_id = %s AND c.activity IS NOT NULL AND NOT EXISTS ("
+        " SELECT FROM sessions s WHERE s.tenant_id = c.tenant_id AND s.station_id = c.station_id AND s.evse = c.evse"
+        " AND s.over_at IS NULL)",
+        (tenant_id,),
+    )
     return cursor.rowcount
 
 

@@ -24,7 +24,13 @@ class ConnectorListed(Struct, frozen=True, kw_only=True):
     connected: Annotated[bool, Meta(description="Whether its station is; if not, what it said may have changed.")]
     evse: int
     connector: int
-    state: Annotated[str, Meta(description="Its own word.", examples=["Occupied"])]
+    state: Annotated[
+        str,
+        Meta(
+            description="Its own word. `Unknown`, since 1970, where it said none and a session tells of it.",
+            examples=["Occupied"],
+        ),
+    ]
     shown_state: Annotated[
         str,
         Meta(

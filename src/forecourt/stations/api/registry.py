@@ -97,7 +97,13 @@ class Connector(Struct, frozen=True, kw_only=True):
 
     evse: int
     connector: int
-    state: Annotated[str, Meta(examples=["Available", "Charging", "Faulted"])]
+    state: Annotated[
+        str,
+        Meta(
+            description="Its own word. `Unknown`, since 1970, where it said none and a session tells of it.",
+            examples=["Available", "Charging", "Faulted"],
+        ),
+    ]
     shown_state: Annotated[
         str,
         Meta(

@@ -244,18 +244,29 @@ STATES = Lane(
     ),
 )
 
-#: 2.x connectors say only Occupied; what the car does is known from its transaction.
+#: 2.x connectors say only Occupied, or the wrong thing, or nothing; what the car does is known from its transaction.
 ACTIVITIES = Lane(
     name="activities",
-    columns=("station_id bigint", "evse int", "activity text"),
+    columns=("station_id bigint", "evse int", "connector int", "tenant_id int", "activity text"),
     merge=(
         _tell(
             "station.state",
             """
-            SELECT c.tenant_id, c.station_id FROM stage_activities n JOIN connectors c USING (station_id, evse)
-            WHERE c.state = 'Occupied' AND c.activity IS DISTINCT FROM n.activity
+            SELECT n.tenant_id, n.station_id FROM stage_activities n LEFT JOIN connectors c USING (station_id, evse)
+            WHERE coalesce(c.state, 'Unknown') IN ('Available', 'Occupied', 'Unknown')
+                AND c.activity IS DISTINCT FROM n.activity
             """,
         ),
+        # One that never said anything of itself; whatever it says is newer.
+        """
+        INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)
+        SELECT DISTINCT n.station_id, n.evse, n.connector, n.tenant_id, 'Unknown', timestamptz '1970-01-01 00:00+00'
+        FROM stage_activities n
+        WHERE n.activity IS NOT NULL
+            AND NOT EXISTS (SELECT FROM connectors c WHERE c.station_id = n.station_id AND c.evse = n.evse)
+        ORDER BY 1, 2, 3
+        ON CONFLICT DO NOTHING
+        """,
         """
         UPDATE connectors c SET activity = n.activity
         FROM stage_activities n WHERE c.station_id = n.station_id AND c.evse = n.evse

@@ -1,7 +1,7 @@
 """The verbs for what a station says of itself: boot, heartbeat, connector status, and everything else."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from forecourt.ocpp import neutral
@@ -13,12 +13,14 @@ from forecourt.stations.gateway.inbound import Decide, Inbound
 from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, RESTARTS, STATES, UNSUPPORTED
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Connector, Station
-from forecourt.stations.model import connector_cell, shown_state, station_state
+from forecourt.stations.model import SILENCE, UNKNOWN, connector_cell, shown_state, station_state
 
 #: A station told to wait asks again after this long.
 RETRY_BOOT_S = 60
 #: A station that agreed to a reset is shown as restarting for this long at the most.
 RESTART_LIMIT_S = 300.0
+#: Before anything was said: whatever comes is newer.
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StationReports:
@@ -96,19 +98,31 @@ class StationReports:
         """Anything else: the message log keeps it, the version's own rule answers it."""
         return lambda: neutral.Acknowledged(now=self._clock.now())
 
-    def activity(self, inbound: Inbound, evse: int, activity: str | None) -> None:
-        """Refine what an Occupied connector is shown as by what its transaction says; None when that is over.
+    def activity(self, inbound: Inbound, evse: int, connector: int, activity: str | None, *, anew: bool) -> None:
+        """Take what a running transaction says of its EVSE into what its connectors are shown as; None when it is over.
 
-        Writes only a change; memory follows at once, being no more than what screens are shown.
+        A connector that never said anything is known from now on, with a state of its own that is Unknown. Writes only
+        a change, or what is said `anew`, after the worker may have ended what the session before it said. Memory
+        follows at once, being no more than what screens are shown.
         """
         station = inbound.station
+        station.active_at[evse] = inbound.arrived
         places = [place for place in station.connectors if place[0] == evse]
-        changed = [place for place in places if station.connectors[place].activity != activity]
+        if not places and activity is not None:
+            places = [(evse, connector)]
+            station.connectors[evse, connector] = Connector(UNKNOWN, _NEVER, None, None)
+        changed = [place for place in places if anew or station.connectors[place].activity != activity]
         if not changed:
             return
         inbound.write.add(
             ACTIVITIES.name,
-            packrow.row(packrow.int8(station.station_id), packrow.int4(evse), packrow.text(activity)),
+            packrow.row(
+                packrow.int8(station.station_id),
+                packrow.int4(evse),
+                packrow.int4(connector),
+                packrow.int4(station.tenant_id),
+                packrow.text(activity),
+            ),
         )
         for place in changed:
             station.connectors[place] = station.connectors[place]._replace(activity=activity)
@@ -146,6 +160,8 @@ class StationReports:
             (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
             for evse, connector, state, at, activity, error_code in connectors or ()
         }
+        now = self._clock.now()
+        station.active_at = {place[0]: now for place, known in station.connectors.items() if known.activity is not None}
         self._restarting.pop(station.station_id, None)
         for hear in self.on_linked:
             hear(station)
@@ -154,19 +170,22 @@ class StationReports:
     def show(self, station: Station) -> None:
         """Tell screens the state of the whole station, the code of its fault, and the state of each connector."""
         own = station.connectors.get((0, 0))
-        states = [
-            shown_state(known.state, known.activity) for place, known in station.connectors.items() if place[1] > 0
-        ]
+        shown = {place: self._shown(station, place[0], known) for place, known in station.connectors.items()}
+        states = [state for place, state in shown.items() if place[1] > 0]
         restarting = station.station_id in self._restarting
         state = station_state(station.connection is not None, states, own=own and own.state, restarting=restarting)
         faulted = (known.error_code for known in station.connectors.values() if known.state == state == "Faulted")
         prefix = f"station.{station.identity}."
         cells: dict[str, LiveValue] = {
-            prefix + connector_cell(evse, number): shown_state(known.state, known.activity)
-            for (evse, number), known in station.connectors.items()
+            prefix + connector_cell(evse, number): state for (evse, number), state in shown.items()
         }
         told = {**cells, prefix + "state": state, prefix + "error": next(faulted, None)}
         self._live.put_all(station.tenant_id, told)
+
+    def _shown(self, station: Station, evse: int, known: Connector) -> str:
+        """A session that fell silent is not believed against a connector that says it is free: its end may be lost."""
+        silent = known.state == "Available" and self._clock.now() - station.active_at.get(evse, _NEVER) >= SILENCE
+        return shown_state(known.state, None if silent else known.activity)
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)

@@ -9,7 +9,7 @@ from forecourt.stations.gateway.outbound import Reply
 
 
 class Connector(NamedTuple):
-    """What a connector last said, and what its transaction makes of an Occupied one."""
+    """What a connector last said, and what its running transaction says of it."""
 
     state: str
     at: datetime
@@ -41,6 +41,7 @@ class Station:
     """
 
     __slots__ = (
+        "active_at",
         "connection",
         "connectors",
         "identity",
@@ -68,6 +69,8 @@ class Station:
         self.version = 0
         self.connection: Held | None = None
         self.connectors: dict[tuple[int, int], Connector] = {}
+        #: When a running transaction of each EVSE was last heard.
+        self.active_at: dict[int, datetime] = {}
 
     @property
     def let_in(self) -> tuple[list[bytes], tuple[tuple[UUID, bytes], ...]]:

@@ -33,6 +33,10 @@ from forecourt.stations.store.connectors import (
 )
 from forecourt.stations.store.housekeeping import (
     end_abandoned_commands,
+    forget_commands,
+    forget_gaps,
+    forget_runs,
+    forget_states,
     remove_dead_gateways,
     unlink_from_the_dead,
 )
@@ -184,7 +188,11 @@ __all__ = [
     "find_zone",
     "finish_command",
     "finish_station",
+    "forget_commands",
+    "forget_gaps",
     "forget_open_passwords",
+    "forget_runs",
+    "forget_states",
     "give_up_stations",
     "has_parts",
     "insert_command",

@@ -59,3 +59,61 @@ async def end_abandoned_commands(conn: Connection, sent_before: datetime, now: d
         (now, sent_before, most),
     )
     return cursor.rowcount
+
+
+async def forget_states(conn: Connection, before: datetime, most: int) -> int:
+    """Delete what connectors said before a time, but the last word of each: it is what held then."""
+    cursor = await conn.execute(
+        """
+        DELETE FROM connector_history WHERE (station_id, evse, connector, state_at, state) IN (
+            SELECT h.station_id, h.evse, h.connector, h.state_at, h.state
+            FROM connectors c
+            CROSS JOIN LATERAL (
+                SELECT max(state_at) AS at FROM connector_history
+                WHERE station_id = c.station_id AND evse = c.evse AND connector = c.connector AND state_at < %(before)s
+            ) last
+            JOIN connector_history h ON h.station_id = c.station_id AND h.evse = c.evse AND h.connector = c.connector
+                AND h.state_at < last.at
+            LIMIT %(most)s)
+        """,
+        {"before": before, "most": most},
+    )
+    return cursor.rowcount
+
+
+async def forget_gaps(conn: Connection, before: datetime, most: int) -> int:
+    """Delete connection gaps that were over before a time."""
+    cursor = await conn.execute(
+        "DELETE FROM connection_gaps WHERE (station_id, epoch) IN"
+        " (SELECT station_id, epoch FROM connection_gaps WHERE returned_at < %s LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount
+
+
+async def forget_commands(conn: Connection, before: datetime, most: int) -> int:
+    """Delete commands asked before a time. Those stay that gave a password of which nobody knows whether it was taken:
+    a policy of the table keeps them, and a batch that meets some is the last of its run."""
+    cursor = await conn.execute(
+        "DELETE FROM commands WHERE command_id IN (SELECT command_id FROM commands"
+        " WHERE asked_at < %s AND outcome <> 'sent' ORDER BY asked_at LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount
+
+
+async def forget_runs(conn: Connection, before: datetime, most: int) -> int:
+    """Delete bulk runs that ended before a time with what came of them; how many rows, of `most` stations first."""
+    stations = await conn.execute(
+        "DELETE FROM bulk_run_stations WHERE (run_id, position) IN (SELECT s.run_id, s.position"
+        " FROM bulk_run_stations s JOIN bulk_runs r USING (run_id) WHERE r.ended_at < %s LIMIT %s)",
+        (before, most),
+    )
+    if stations.rowcount == most:
+        return most
+    runs = await conn.execute(
+        "DELETE FROM bulk_runs r WHERE r.ended_at < %s"
+        " AND NOT EXISTS (SELECT FROM bulk_run_stations s WHERE s.run_id = r.run_id)",
+        (before,),
+    )
+    return min(most - 1, stations.rowcount + runs.rowcount)

@@ -1,0 +1,151 @@
+"""What a worker does, as a table of contents: the durable jobs, which event leads to which, and when the clock does."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import procrastinate
+from msgspec import Struct
+from procrastinate import PsycopgConnector, RetryStrategy
+from prometheus_client import Counter
+
+from forecourt.access.jobs import AccessJobs
+from forecourt.app.telling import DESCRIBE
+from forecourt.care.jobs import CareJobs
+from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
+from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.platform import outbox
+from forecourt.platform.mail import WRITTEN, MailJobs
+from forecourt.sessions.jobs import SessionJobs
+from forecourt.sessions.outside import OutsideJobs
+from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
+from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.stations.bulk import ASKED, BulkJobs
+from forecourt.stations.jobs import StationJobs
+from forecourt.webhooks.jobs import WebhookJobs, task_of
+from forecourt.webhooks.model import Kind
+
+JOB_POOL = 3
+#: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
+RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
+EVERY_MINUTE: Final = "* * * * *"
+
+JOBS = Counter(
+    "forecourt_jobs_total", "Tries of jobs by how they ended; one that failed is tried again", ["job", "end"]
+)
+
+Job = Callable[..., Awaitable[Any]]
+
+
+class Works(Struct, frozen=True, kw_only=True):
+    """The jobs of every room."""
+
+    sessions: SessionJobs
+    stations: StationJobs
+    remote_starts: RemoteStartJobs
+    mail: MailJobs
+    webhooks: WebhookJobs
+    decisions: OutsideDecisions
+    outside: OutsideJobs
+    care: CareJobs
+    bulk: BulkJobs
+    access: AccessJobs
+
+
+def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
+    """The jobs there are, and which event leads to which."""
+    connector = PsycopgConnector(
+        conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
+    )
+    app = procrastinate.App(connector=connector)
+    for name, cron, job in _by_the_clock(works):
+        app.periodic(cron=cron)(_task(app, name, job))
+    return app, _by_events(app, works)
+
+
+def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
+    """What is done when: name, times as cron has them, and the job, which is told the time."""
+
+    async def tell_updates(timestamp: int) -> None:
+        since = datetime.fromtimestamp(timestamp, UTC) - timedelta(minutes=1)
+        await works.sessions.tell_updates(await works.webhooks.following(Kind.SESSION_UPDATED), since)
+
+    return [
+        ("care.watch_all", EVERY_MINUTE, _at_any_time(works.care.watch_all)),
+        ("sessions.close_silent", EVERY_MINUTE, _at_any_time(works.sessions.close_silent)),
+        ("sessions.review_sharing", EVERY_MINUTE, _at_any_time(works.sessions.review_sharing)),
+        ("sessions.settle_remote_starts", EVERY_MINUTE, _at_any_time(works.remote_starts.settle_due)),
+        ("sessions.tell_updates", EVERY_MINUTE, tell_updates),
+        ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
+        ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
+        ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
+        ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
+        ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
+        ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
+        ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
+        ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
+    ]
+
+
+def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
+    """Which event of the outbox leads to which jobs."""
+
+    def task(name: str, job: Job) -> Any:
+        return _task(app, name, job, retry=RETRY)
+
+    review = task("sessions.review", works.sessions.review)
+    watch = task("care.watch_station", works.care.watch_station)
+    routes: dict[str, tuple[Any, ...]] = {
+        "session.started": (
+            task("sessions.link_remote_start", works.remote_starts.link_session),
+            task("sessions.check_outside", works.outside.check_session),
+            review,
+        ),
+        "session.ended": (review,),
+        "session.reviewed": (watch,),
+        "station.faults_changed": (watch,),
+        CHANGED: (task("care.tell", works.care.tell),),
+        OPENED: (),
+        CLOSED: (),
+        "connector.freed": (task("sessions.expire_remote_starts", works.remote_starts.expire_freed),),
+        LINKED: (),
+        FAILED: (),
+        EXPIRED: (),
+        WRITTEN: (task("mail.send", works.mail.send),),
+        ASKED: (task("stations.bulk_run", works.bulk.run),),
+    }
+    for kind in DESCRIBE:
+        told = task(f"webhooks.tell.{kind}", task_of(works.webhooks, kind))
+        routes[kind.value] = (*routes.get(kind.value, ()), told)
+    return routes
+
+
+def _task(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
+    made: Any = app.task(name=name, **how)
+    return made(_counted(name, job))
+
+
+def _at_any_time(job: Callable[[], Awaitable[Any]]) -> Job:
+    """A job that the clock starts and that doesn't ask what time it is."""
+
+    async def at_any_time(timestamp: int) -> None:
+        await job()
+
+    return at_any_time
+
+
+def _counted(name: str, job: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """The job, counted in JOBS at the end of every try."""
+    done, failed = JOBS.labels(name, "done"), JOBS.labels(name, "failed")
+
+    @functools.wraps(job)
+    async def counted(*arguments: Any, **named: Any) -> None:
+        try:
+            await job(*arguments, **named)
+        except Exception:
+            failed.inc()
+            raise
+        done.inc()
+
+    return counted
