@@ -25,7 +25,7 @@ from forecourt.sessions.pages import lists
 from forecourt.sessions.search import ids_beginning
 from forecourt.sessions.store import SessionFilter
 from tests.conftest import Database
-from tests.http import SECRET, House, Tenant, problem
+from tests.http import SECRET, House, Tenant, problem, problem_page
 from tests.sessions.test_api import a_station, code, say
 from tests.stations.test_pages import signed_in
 from tests.support import EPOCH, FakeClock
@@ -85,7 +85,7 @@ async def test_pages_go_on_by_place_and_show_each_session_once_whatever_begins_m
     second = (await client.get(older[1].replace("&amp;", "&"))).text
     assert shown(second) == made[6::-1]
     assert 'rel="next"' not in second
-    problem(await client.get("/sessions?cursor=made-up"), 400, "cursor-refused")
+    problem_page(await client.get("/sessions?cursor=made-up"), 400, "cursor-refused")
 
 
 async def test_filters_narrow_the_list_and_its_sums_alike(house: House, tenant: Tenant) -> None:
