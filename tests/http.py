@@ -232,6 +232,15 @@ def problem(response: Response, status: int, code: str) -> dict[str, Any]:
     return body
 
 
+def problem_page(response: Response, status: int, code: str) -> str:
+    """The page by which a browser is told of a problem, which must be this one."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert f'data-problem="{code}"' in response.text
+    assert response.headers["x-request-id"] in response.text
+    return response.text
+
+
 async def walk(client: AsyncClient, path: str, **params: Any) -> list[dict[str, Any]]:
     """All items of a list, page by page to its end."""
     items: list[dict[str, Any]] = []

@@ -56,14 +56,18 @@ def values(power_w: int, register_wh: int, minutes: float = 0) -> dict[str, Any]
     return {"timestamp": at(minutes), "sampledValue": sampled}
 
 
-async def test_a_live_session_is_followed_from_the_list_and_stopped(deployment: Console, complaints: list[str]) -> None:
+async def test_from_the_sign_in_a_running_session_is_found_followed_and_stopped_in_four_clicks(
+    deployment: Console, complaints: list[str]
+) -> None:
     rig = deployment.rig
     await rig.register("LIVE-1")
     rig.token("04A2B1")
     async with rig.station("LIVE-1") as station:
         started = {"connectorId": 1, "idTag": "04A2B1", "meterStart": 1_000, "timestamp": at(-2)}
         transaction = (await station.call("StartTransaction", started))["transactionId"]
-        page = await deployment.page("/sessions")
+        page = await deployment.page("/")
+        await page.get_by_role("list", name="All stations now").get_by_role("link", name="Sessions now").click()
+        await page.wait_for_url("**/sessions?status=active")
         await live(page)
         row = page.locator("tr[data-running]", has_text="LIVE-1")
         await expect(row.locator(".status [data-word]")).to_have_text("Charging")

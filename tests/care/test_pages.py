@@ -18,7 +18,7 @@ from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import PAGE, console, signed_in
 from tests.care.yard import Yard
 from tests.conftest import Database
-from tests.http import House, Tenant, problem
+from tests.http import House, Tenant, problem_page
 from tests.support import EPOCH, FakeClock
 
 pytestmark = pytest.mark.skipif(
@@ -134,7 +134,7 @@ async def test_a_dangerous_action_asks_first_with_its_consequence(house: House, 
     assert refused.status_code == 409
     assert "Not done: " in refused.text
     viewer = await signed_in(house, tenant, Role.VIEWER)
-    problem(await viewer.post(f"/incidents/{incident}/act"), 403, "forbidden")
+    problem_page(await viewer.post(f"/incidents/{incident}/act"), 403, "forbidden")
     assert "Restart the station</a>" not in (await viewer.get(f"/incidents/{incident}")).text
 
 
@@ -248,7 +248,7 @@ async def test_an_alert_rule_is_made_tried_and_deleted_in_forms(house: House, te
     assert [letter["recipient"] for letter in yard.letters()] == [ada]
     assert "will no longer be told" in (await client.get(f"/settings/alerts/{rule}/delete")).text
     support = await signed_in(house, tenant, Role.SUPPORT)
-    problem(await support.post(f"/settings/alerts/{rule}/delete"), 403, "forbidden")
+    problem_page(await support.post(f"/settings/alerts/{rule}/delete"), 403, "forbidden")
     assert (await client.post(f"/settings/alerts/{rule}/delete")).status_code == 303
     assert "Nobody is told yet" in (await client.get("/settings/alerts")).text
 

@@ -25,7 +25,7 @@ from forecourt.sessions.pages import lists
 from forecourt.sessions.search import ids_beginning
 from forecourt.sessions.store import SessionFilter
 from tests.conftest import Database
-from tests.http import SECRET, House, Tenant, problem
+from tests.http import SECRET, House, Tenant, problem, problem_page
 from tests.sessions.test_api import a_station, code, say
 from tests.stations.test_pages import signed_in
 from tests.support import EPOCH, FakeClock
@@ -85,7 +85,7 @@ async def test_pages_go_on_by_place_and_show_each_session_once_whatever_begins_m
     second = (await client.get(older[1].replace("&amp;", "&"))).text
     assert shown(second) == made[6::-1]
     assert 'rel="next"' not in second
-    problem(await client.get("/sessions?cursor=made-up"), 400, "cursor-refused")
+    problem_page(await client.get("/sessions?cursor=made-up"), 400, "cursor-refused")
 
 
 async def test_filters_narrow_the_list_and_its_sums_alike(house: House, tenant: Tenant) -> None:
@@ -202,7 +202,7 @@ async def test_another_organisation_finds_no_trace_of_a_session(
     assert (await client.get(f"/sessions/{session_id}{path}")).status_code == 404
     for list_path in (
         "/sessions",
-        f"/sessions/at/{identity}",
+        f"/sessions/recent?station={identity}",
         "/sessions/recent?token=04SECRET",
         "/sessions/export.csv",
     ):
@@ -217,7 +217,7 @@ async def test_a_stations_fragment_shows_what_runs_before_what_ended_and_leads_t
     sessions(house, tenant, station_id, lists.SHORT + 3)
     with house.admin() as connection:
         running = say(connection, tenant, station_id, "old", started_at=EPOCH - timedelta(days=3), evse=2, power_w=11)
-    page = (await (await signed_in(house, tenant)).get(f"/sessions/at/{identity}")).text
+    page = (await (await signed_in(house, tenant)).get(f"/sessions/recent?station={identity}")).text
     assert shown(page)[0] == running
     assert len(shown(page)) == lists.SHORT
     assert f'data-live="station.{identity}.power_w@{running}"' in page

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from forecourt.ui.ranges import MAX_DAYS, time_range
+from forecourt.ui.ranges import ALWAYS, MAX_DAYS, time_range, time_range_to_the_minute
 
 #: 00:30 of 29 March in Berlin, an hour and a half before its clocks go forward.
 NIGHT = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
@@ -46,3 +46,31 @@ def test_a_span_of_years_is_cut_and_says_so_in_its_address() -> None:
     span = time_range(NIGHT, BERLIN, first="2020-01-01", last="2026-01-01")
     assert span.last - span.first == timedelta(days=MAX_DAYS - 1)
     assert span.query["to"] == span.last.isoformat()
+
+
+def test_a_page_that_shows_everything_is_asked_for_less_by_a_preset() -> None:
+    everything = time_range(NIGHT, BERLIN, default=ALWAYS)
+    assert (everything.since, everything.until, everything.query) == (None, None, {})
+    today = time_range(NIGHT, BERLIN, preset="today", default=ALWAYS)
+    assert (today.since, today.query) == (today.start, {"range": "today"})
+    assert time_range(NIGHT, BERLIN, preset=ALWAYS).preset == "7d", "it is not offered everywhere"
+
+
+def test_times_of_day_are_those_of_the_zone_and_survive_in_the_address() -> None:
+    span = time_range_to_the_minute(NIGHT, BERLIN, first="2026-02-01T10:30", last="2026-02-01T09:00", default=ALWAYS)
+    assert (span.start, span.end) == (datetime(2026, 2, 1, 8, tzinfo=UTC), datetime(2026, 2, 1, 9, 30, tzinfo=UTC))
+    assert span.query == {"from": "2026-02-01T09:00", "to": "2026-02-01T10:30"}
+    assert time_range_to_the_minute(NIGHT, BERLIN, last="2026-02-01T09:00").end - span.start == timedelta(0)
+    days = time_range_to_the_minute(NIGHT, BERLIN, first="2026-02-01", last="2026-02-02", default=ALWAYS)
+    assert days.query == {"from": "2026-02-01", "to": "2026-02-02"}
+
+
+@pytest.mark.parametrize("asked", ["0001-01-01T00:00", "9999-12-31T23:59", "T", "2026-02-30T10:00", "nonsense T"])
+def test_times_that_are_none_are_the_default(asked: str) -> None:
+    span = time_range_to_the_minute(NIGHT, "Pacific/Kiritimati", first=asked, last=asked, default=ALWAYS)
+    assert span.query == {}
+
+
+def test_a_span_of_minutes_is_cut_as_one_of_days() -> None:
+    span = time_range_to_the_minute(NIGHT, BERLIN, first="2020-01-01T00:00", last="2026-01-01T00:00")
+    assert span.end - span.start == timedelta(days=MAX_DAYS)

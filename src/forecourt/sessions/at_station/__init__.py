@@ -1,1 +1,1 @@
-"""What the page of a station shows and asks of sessions."""
+"""What the page of a station asks of sessions to draw and to control; the list of them is a fragment of the pages."""

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from msgspec import Struct
 
@@ -173,7 +173,7 @@ class SessionLists:
 
 
 def list_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
-    """The routes `/sessions`, `/sessions/export.csv`, `/sessions/at/{station}` and `/sessions/recent`."""
+    """The routes `/sessions`, `/sessions/export.csv` and `/sessions/recent`, the part that other rooms' pages show."""
     lists = SessionLists(shell, db, clock)
 
     @get("/sessions", include_in_schema=False)
@@ -219,30 +219,21 @@ def list_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock: Cl
         headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
         return Stream(lists.export(viewer, filters), media_type="text/csv; charset=utf-8", headers=headers)
 
-    @get("/sessions/at/{station:str}", include_in_schema=False)
-    async def at_station(
-        request: Request[Any, Any, Any], station: Annotated[str, PathParameter(max_length=255, pattern=_TEXT)]
+    @get("/sessions/recent", include_in_schema=False)
+    async def recent(
+        request: Request[Any, Any, Any], station: StationFilter = "", site: SiteFilter = "", token: TokenFilter = ""
     ) -> Response[Any]:
         viewer = await authenticate(request)
         if viewer is None:
             return to_sign_in(request)
-        href = f"/sessions?{urlencode({'station': station})}"
-        return await lists.short(request, viewer, SessionFilter(station=station), href)
-
-    @get("/sessions/recent", include_in_schema=False)
-    async def recent(request: Request[Any, Any, Any], site: SiteFilter = "", token: TokenFilter = "") -> Response[Any]:
-        viewer = await authenticate(request)
-        if viewer is None:
-            return to_sign_in(request)
-        query = urlencode({name: value for name, value in (("site", site), ("token", token)) if value})
-        return await lists.short(
-            request,
-            viewer,
-            SessionFilter(site=site or None, token_spelt=store.spellings(token) if token else None),
-            f"/sessions?{query}",
+        asked = {"station": station, "site": site, "token": token}
+        wanted = SessionFilter(
+            station=station or None, site=site or None, token_spelt=store.spellings(token) if token else None
         )
+        query = urlencode({name: value for name, value in asked.items() if value})
+        return await lists.short(request, viewer, wanted, f"/sessions?{query}")
 
-    return [sessions, export, at_station, recent]
+    return [sessions, export, recent]
 
 
 def _place(cursor: str) -> tuple[datetime, int] | None:

@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.protocol import protocol
+from forecourt.platform.clock import Clock
 from forecourt.stations import store
 from forecourt.stations.decoded import Decoded, decode, gist
 from forecourt.stations.log import LogPage, read_log, read_news
@@ -22,6 +23,15 @@ from forecourt.stations.pages.station import AnyRequest, BeforeNumber, IdentityP
 from forecourt.stations.store import Connection, MessageFilter, MessageRow
 from forecourt.stations.store.messages import REFUSALS, SCAN_LIMIT
 from forecourt.stations.words import KINDS, deviation_kind, explain_deviation
+from forecourt.ui.ranges import (
+    ALWAYS,
+    PRESETS_OR_ALWAYS,
+    FromTime,
+    RangeWord,
+    TimeRange,
+    ToTime,
+    time_range_to_the_minute,
+)
 
 #: Messages of one page, and of one look for new ones.
 PAGE_SIZE: Final = 50
@@ -38,23 +48,19 @@ DirectionWord = Annotated[str, QueryParameter(name="direction", max_length=8)]
 KindWord = Annotated[str, QueryParameter(name="kind", max_length=16)]
 Words = Annotated[str, QueryParameter(name="q", max_length=200, pattern=_TEXT)]
 CallId = Annotated[str, QueryParameter(name="call", max_length=255, pattern=_TEXT)]
-LocalFrom = Annotated[str, QueryParameter(name="from", max_length=25)]
-LocalTo = Annotated[str, QueryParameter(name="to", max_length=25)]
 Ticked = Annotated[str, QueryParameter(max_length=1)]
 AfterNumber = Annotated[int, QueryParameter(name="after", ge=0, le=NEWEST)]
 NumberPath = Annotated[int, PathParameter(ge=1, le=NEWEST)]
 
 
 class LogFilters(Struct, frozen=True, kw_only=True):
-    """What the address asks for, in its own words. `since` and `until` are local times of the site."""
+    """What the address asks for, in its own words, but for the span of time."""
 
     action: str = ""
     direction: str = ""
     kind: str = ""
     text: str = ""
     call: str = ""
-    since: str = ""
-    until: str = ""
     errors: bool = False
     deviating: bool = False
 
@@ -62,23 +68,20 @@ class LogFilters(Struct, frozen=True, kw_only=True):
     def any(self) -> bool:
         return self != LogFilters()
 
-    def query(self, **changes: str | int | None) -> str:
-        """The query string of these filters with some of it changed; empty for none."""
-        asked: Mapping[str, Any] = {
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """How an address says them."""
+        return {
             "action": self.action,
             "direction": self.direction,
             "kind": self.kind,
             "q": self.text,
             "call": self.call,
-            "from": self.since,
-            "to": self.until,
             "errors": "1" if self.errors else "",
             "deviating": "1" if self.deviating else "",
-            **changes,
         }
-        return urlencode({name: value for name, value in asked.items() if value})
 
-    def wanted(self, zone: str) -> MessageFilter:
+    def wanted(self, span: TimeRange) -> MessageFilter:
         """The same for the store; what can't be read is not asked for."""
         kind = KIND_NAMES.get(self.kind)
         return MessageFilter(
@@ -87,8 +90,8 @@ class LogFilters(Struct, frozen=True, kw_only=True):
             kinds=REFUSALS if self.errors else () if kind is None else (kind,),
             text=self.text or None,
             message_id=self.call or None,
-            since=_moment(self.since, zone),
-            until=_moment(self.until, zone),
+            since=span.since,
+            until=span.until,
             deviating=self.deviating,
         )
 
@@ -112,14 +115,6 @@ class Opened(Struct, frozen=True, kw_only=True):
     decoded: Decoded
     deviations: list[tuple[str, str]]
     raw: str
-
-
-def _moment(text: str, zone: str) -> datetime | None:
-    """A local time as a browser's field sends it."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)) if text else None
-    except ValueError:
-        return None
 
 
 def _parsed(payload: str) -> Any:
@@ -184,6 +179,19 @@ def actions_of(frame: StationFrame) -> list[str]:
     return sorted({*told.station_actions, *told.csms_actions, *told.send_actions})
 
 
+def span_of(now: datetime, zone: str, preset: str, first: str, last: str) -> TimeRange:
+    """The span of the log that an address asks for; all of it unless it says otherwise."""
+    return time_range_to_the_minute(now, zone, preset=preset, first=first, last=last, default=ALWAYS)
+
+
+def log_href(identity: str, filters: LogFilters, span: TimeRange, part: str = "", **changes: str | int) -> str:
+    """The address of the log, or of a part of it, with some of what it asks changed."""
+    asked: Mapping[str, Any] = {**filters.fields, **span.query, **changes}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    path = f"/stations/{quote(identity, safe='')}/messages{part}"
+    return f"{path}?{query}" if query else path
+
+
 def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
     """`/stations/{id}/messages`, what is new in it, and one message of it."""
 
@@ -193,24 +201,27 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         identity: IdentityPath,
         actor: Asker,
         db: Database,
+        clock: NamedDependency[Clock],
         action: ActionName = "",
         direction: DirectionWord = "",
         kind: KindWord = "",
         text: Words = "",
         call: CallId = "",
-        since: LocalFrom = "",
-        until: LocalTo = "",
+        preset: RangeWord = "",
+        first: FromTime = "",
+        last: ToTime = "",
         errors: Ticked = "",
         deviating: Ticked = "",
         before: BeforeNumber = None,
     ) -> Response[str]:
         filters = LogFilters(
-            action=action, direction=direction, kind=kind, text=text.strip(), call=call, since=since, until=until,
+            action=action, direction=direction, kind=kind, text=text.strip(), call=call,
             errors=bool(errors), deviating=bool(deviating),
         )  # fmt: skip
         frame = await pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return pages.gone(request, actor, identity)
+        span = span_of(clock.now(), frame.zone, preset, first, last)
         station_id = frame.station.station_id
         async with db.tenant(actor.tenant_id) as conn:
             page: LogPage = await read_log(
@@ -219,7 +230,7 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
                 station_id,
                 before=before or NEWEST,
                 limit=PAGE_SIZE,
-                wanted=filters.wanted(frame.zone),
+                wanted=filters.wanted(span),
             )
             lines = await _lines(conn, actor.tenant_id, station_id, page.rows)
         return await pages.page(
@@ -229,10 +240,14 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
             frame,
             "messages",
             filters=filters,
+            any=filters.any or span.preset != ALWAYS,
+            range=span,
+            presets=PRESETS_OR_ALWAYS,
+            href=lambda **changes: log_href(identity, filters, span, **changes),
             lines=lines,
             log=page,
             before=before,
-            live_log=before is None and not until,
+            live_log=before is None and (span.until is None or span.until > clock.now()),
             newest=page.rows[0].number if page.rows else 0,
             actions=actions_of(frame),
             kinds=KINDS,
@@ -246,28 +261,32 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         identity: IdentityPath,
         actor: Asker,
         db: Database,
+        clock: NamedDependency[Clock],
         after: AfterNumber = 0,
         action: ActionName = "",
         direction: DirectionWord = "",
         kind: KindWord = "",
         text: Words = "",
         call: CallId = "",
-        since: LocalFrom = "",
+        preset: RangeWord = "",
+        first: FromTime = "",
+        last: ToTime = "",
         errors: Ticked = "",
         deviating: Ticked = "",
     ) -> Response[Any]:
         filters = LogFilters(
-            action=action, direction=direction, kind=kind, text=text.strip(), call=call, since=since,
+            action=action, direction=direction, kind=kind, text=text.strip(), call=call,
             errors=bool(errors), deviating=bool(deviating),
         )  # fmt: skip
         frame = await pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return pages.gone(request, actor, identity)
+        span = span_of(clock.now(), frame.zone, preset, first, last)
         station_id = frame.station.station_id
         async with db.tenant(actor.tenant_id) as conn:
             rows = await read_news(
                 conn, actor.tenant_id, station_id, after=after, before=NEWEST, limit=PAGE_SIZE,
-                wanted=filters.wanted(frame.zone),
+                wanted=filters.wanted(span),
             )  # fmt: skip
             lines = await _lines(conn, actor.tenant_id, station_id, rows)
         if not lines:
