@@ -33,9 +33,10 @@ from forecourt.sessions.remote.store import RemoteStartRow
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import OrphanRow, SampleRow, SessionFilter, SessionRow
 from forecourt.stations import service as stations
-from forecourt.stations.api.fields import IDENTITY_PATTERN, IdentityInPath, StationCommander
+from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, StationUnknown
 from forecourt.stations.control import Obeyed
+from forecourt.stations.model import IDENTITY_PATTERN
 
 Order = Literal["newest", "oldest"]
 CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
