@@ -42,6 +42,7 @@ DESCRIPTION = (
 TAGS = {
     "sites": "Places with stations.",
     "stations": "Charging stations: who may connect, how they are, what was said, and calls to them.",
+    "inbox": "Stations that knocked and are not known: adopted or dismissed.",
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
     "webhooks": "Telling programs of yours what happens, as it happens.",

@@ -86,7 +86,7 @@ async def serve(settings: Settings) -> None:
         webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, settings.console_url)
         sender = Sender(pool, tenants, clock, outward, settings.secret(), settings.console_url)
         stations = StationJobs(pool, clock)
-        await stations.tend_message_log()
+        await stations.tend_kept()
         mail = MailJobs(pool, post_of(settings, clock))
         sessions = SessionJobs(pool, tenants, clock)
         remote_starts = RemoteStartJobs(pool, tenants, clock)

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store
+from forecourt.stations.store.knocks import forget_knocks
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,8 @@ STRAYS_AT_ONCE = 20_000
 GATEWAY_GONE_S = 60.0
 #: A command that is this old and still counts as sent was asked by a process that died: nobody waits for so long.
 COMMAND_ABANDONED_S = 300.0
+#: Who was refused is kept for so long after the last time.
+KEEP_KNOCKS = timedelta(days=14)
 #: Rows that such housekeeping changes in one transaction.
 ROWS_AT_ONCE = 1_000
 
@@ -67,6 +70,11 @@ class StationJobs:
         self._pool = pool
         self._clock = clock
 
+    async def tend_kept(self) -> None:
+        """What is kept for a time is let go when that is over: messages, and who was refused."""
+        await self.tidy_knocks()
+        await self.tend_message_log()
+
     async def tend_message_log(self) -> list[str]:
         """Make the partitions of the next days and drop what is beyond the budget; the names dropped."""
         today = self._clock.now().date()
@@ -92,6 +100,14 @@ class StationJobs:
         if ended:
             log.info("commands that nobody waits for were ended", commands=ended)
         return ended
+
+    async def tidy_knocks(self) -> int:
+        """Forget who was refused long ago; how many."""
+        now = self._clock.now()
+        gone = await self._all(lambda conn: forget_knocks(conn, now - KEEP_KNOCKS, now, ROWS_AT_ONCE))
+        if gone:
+            log.info("knocks of long ago were forgotten", knocks=gone)
+        return gone
 
     async def _all(self, step: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
         """Repeat a step that changes ROWS_AT_ONCE rows at the most, each time in a transaction of its own."""

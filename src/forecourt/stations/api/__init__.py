@@ -5,6 +5,7 @@ from litestar import Router
 from forecourt.stations.api.availability import show_availability
 from forecourt.stations.api.control import reset_station, unlock_connector
 from forecourt.stations.api.imports import import_stations
+from forecourt.stations.api.inbox import adopt, dismiss, find_inbox_code, find_knock, list_knocks, renew_inbox_code
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import (
     change_station,
@@ -42,6 +43,12 @@ routes = Router(
         list_quarantine,
         find_quarantined,
         review_quarantined,
+        list_knocks,
+        find_knock,
+        adopt,
+        dismiss,
+        find_inbox_code,
+        renew_inbox_code,
     ],
 )
 

@@ -101,6 +101,11 @@ class KnockRow(Struct, frozen=True, kw_only=True):
     last_at: datetime
     muted_until: datetime | None
 
+    @property
+    def offered(self) -> list[str]:
+        """The subprotocols that it offered."""
+        return [name for each in (self.subprotocols or "").split(",") if (name := each.strip())]
+
 
 class KnockFilter(Struct, frozen=True, kw_only=True):
     """Which knocks a list shows: those of stations that are registered, or of strangers; with `dismissed`, those too
@@ -255,8 +260,8 @@ async def is_only_organisation(conn: Connection, tenant_id: int) -> bool:
 async def forget_knocks(conn: Connection, before: datetime, now: datetime, most: int) -> int:
     """Forgets, in all organisations, who last knocked before a time and is not dismissed for longer; how many."""
     cursor = await conn.execute(
-        "DELETE FROM knocks WHERE (tenant_id, identity) IN (SELECT tenant_id, identity FROM knocks"
-        " WHERE last_at < %s AND (muted_until IS NULL OR muted_until < %s) LIMIT %s FOR UPDATE SKIP LOCKED)",
-        (before, now, most),
+        "DELETE FROM knocks WHERE last_at < %(before)s AND ctid = ANY (ARRAY(SELECT ctid FROM knocks"
+        " WHERE last_at < %(before)s AND (muted_until IS NULL OR muted_until < %(now)s) LIMIT %(most)s))",
+        {"before": before, "now": now, "most": most},
     )
     return cursor.rowcount
