@@ -56,10 +56,16 @@ def test_the_stage_follows_refusal_connection_and_boot() -> None:
     assert progress(a_station(**away), late, None, [], None).stage is Stage.REFUSED
 
 
-def test_a_stranger_that_knocks_meanwhile_is_shown_and_one_alike_first() -> None:
+def test_a_stranger_that_knocks_meanwhile_is_shown_and_one_alike_alone() -> None:
     other, long_ago = a_knock("XY-99", "unknown", number=9), a_knock("cp1", last_at=NOW - 2 * LOOKED_BACK)
-    near = progress(a_station(), None, None, [other, long_ago, a_knock("cp-1", "unknown")], None).near
-    assert [(each.row.identity, each.alike) for each in near] == [("cp-1", True), ("XY-99", False)]
+
+    def near(refusal: KnockRow | None, *strangers: KnockRow) -> list[tuple[str, bool]]:
+        found = progress(a_station(), refusal, None, strangers, None).near
+        return [(each.row.identity, each.alike) for each in found]
+
+    assert near(None, other, long_ago) == [("XY-99", False)]
+    assert near(None, other, a_knock("cp-1", "unknown")) == [("cp-1", True)]
+    assert near(a_knock(), other, a_knock("cp-1", "unknown")) == []
 
 
 @pytest.mark.parametrize(

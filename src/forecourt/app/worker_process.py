@@ -86,7 +86,7 @@ async def serve(settings: Settings) -> None:
         webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, settings.console_url)
         sender = Sender(pool, tenants, clock, outward, settings.secret(), settings.console_url)
         stations = StationJobs(pool, clock)
-        await stations.tend_kept()
+        await stations.tend_message_log()
         mail = MailJobs(pool, post_of(settings, clock))
         sessions = SessionJobs(pool, tenants, clock)
         remote_starts = RemoteStartJobs(pool, tenants, clock)
@@ -196,7 +196,7 @@ def compose(
         await remote_starts.settle_due()
 
     async def tend_message_log(timestamp: int) -> None:
-        await stations.tend_message_log()
+        await stations.tend_kept()
 
     async def tend_directory(timestamp: int) -> None:
         await stations.tend_directory()

@@ -20,7 +20,7 @@ CLOCK_LIMIT: Final = AHEAD
 #: Strangers are looked for that knocked since so long before the station was registered.
 LOOKED_BACK: Final = timedelta(minutes=10)
 #: Strangers that are shown beside a station that is waited for.
-MAX_NEAR: Final = 5
+MAX_NEAR: Final = 3
 
 
 class Stage(StrEnum):
@@ -65,6 +65,7 @@ def progress(
             stage = Stage.READY if station.registration == "accepted" else Stage.HELD_BACK
         return Progress(stage=stage, clock_off=None if said is None else clock_offset(said))
     since = (station.connected_at or station.created_at) - LOOKED_BACK
+    # Who has named itself rightly is no stranger; and one alike leaves the others uninteresting.
     near = sorted(
         (Near(row=row, alike=alike(station.identity, row.identity)) for row in strangers if row.last_at >= since),
         key=lambda each: (not each.alike, -each.row.number),
@@ -77,7 +78,7 @@ def progress(
         tls_failed=failed
         if station.security_profile >= 2 or failed is None or "HTTP" in (failed.detail or "")
         else None,
-        near=tuple(near[:MAX_NEAR]),
+        near=() if fresh else tuple([each for each in near if each.alike] or near)[:MAX_NEAR],
     )
 
 

@@ -7,9 +7,9 @@ import pytest
 import websockets
 from playwright.async_api import Page, expect
 
-from tests.console import breaks_no_rule
+from tests.console import CHROMIUM, PHONE, breaks_no_rule
 from tests.stations.gateway.conftest import Rig
-from tests.stations.gateway.test_browser import CHROMIUM, PHONE, Console, console, transport
+from tests.stations.gateway.test_browser import Console, console, transport
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
 __all__ = ["console", "transport"]

@@ -260,8 +260,9 @@ async def is_only_organisation(conn: Connection, tenant_id: int) -> bool:
 async def forget_knocks(conn: Connection, before: datetime, now: datetime, most: int) -> int:
     """Forgets, in all organisations, who last knocked before a time and is not dismissed for longer; how many."""
     cursor = await conn.execute(
-        "DELETE FROM knocks WHERE last_at < %(before)s AND ctid = ANY (ARRAY(SELECT ctid FROM knocks"
-        " WHERE last_at < %(before)s AND (muted_until IS NULL OR muted_until < %(now)s) LIMIT %(most)s))",
+        "DELETE FROM knocks WHERE last_at < %(before)s AND (tenant_id, identity) IN"
+        " (SELECT tenant_id, identity FROM knocks"
+        " WHERE last_at < %(before)s AND (muted_until IS NULL OR muted_until < %(now)s) LIMIT %(most)s)",
         {"before": before, "now": now, "most": most},
     )
     return cursor.rowcount
