@@ -177,7 +177,7 @@ async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_
         ("grid a", "Webhooks", "Grid archive"),
         ("example.org", "People", "Someone"),
         ("invite", "Pages and commands", "Invite a person"),
-        ("register", "Pages and commands", "Register a station"),
+        ("connect a", "Pages and commands", "Connect a station"),
     ):
         await find(page, text)
         await expect(found.get_by_role("group", name=kind)).to_contain_text(title)
@@ -187,7 +187,7 @@ async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1, name="Invite somebody")).to_be_visible()
     onlooker = await deployment.page("/stations", role=Role.VIEWER)
-    for text in ("grid", "example.org", "invite", "register", "make"):
+    for text in ("grid", "example.org", "invite", "connect a", "make"):
         await find(onlooker, text)
         await expect(onlooker.locator("#palette-found")).to_contain_text(f"Nothing is called “{text}”.")
         await onlooker.keyboard.press("Escape")

@@ -64,6 +64,12 @@ NEEDS = {
     ("GET", "/api/v1/stations/{station}"): Verb.READ,
     ("PATCH", "/api/v1/stations/{station}"): Verb.CHANGE_STATIONS,
     ("DELETE", "/api/v1/stations/{station}"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/inbox"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/inbox/{station}"): Verb.CHANGE_STATIONS,
+    ("POST", "/api/v1/inbox/{station}/adopt"): Verb.CHANGE_STATIONS,
+    ("DELETE", "/api/v1/inbox/{station}"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/inbox-code"): Verb.CHANGE_STATIONS,
+    ("POST", "/api/v1/inbox-code/renew"): Verb.ORGANISATION,
     ("GET", "/api/v1/quarantine"): Verb.READ,
     ("GET", "/api/v1/quarantine/{number}"): Verb.READ,
     ("POST", "/api/v1/quarantine/{number}/review"): Verb.REVIEW,
@@ -122,6 +128,8 @@ TENANT_TABLES = (
     "commands",
     "connection_gaps",
     "unsupported_actions",
+    "knocks",
+    "inboxes",
     "sessions",
     "remote_starts",
     "meter_values",
@@ -290,6 +298,8 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("sessions_tenants_with_silence",),
             # These two see a tenant's rows only, by their own condition: see the test of the search.
             ("stations_by_part",),
+            # Tells a number of whose strangers are that say nothing of it, where there is one organisation only.
+            ("stations_only_organisation",),
             ("tokens_by_part",),
         ]
         for role in ("forecourt_ingest", "forecourt_worker"):

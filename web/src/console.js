@@ -2,6 +2,7 @@
 import htmx from "htmx.org/dist/htmx.esm.min.js";
 import { care } from "./care.js";
 import { said } from "./formats.js";
+import { inbox } from "./inbox.js";
 import * as live from "./live.js";
 import "./palette.js";
 import { say } from "./say.js";
@@ -40,4 +41,5 @@ care(live);
 if (document.getElementById("stations")) stations(htmx, live);
 if (document.querySelector(".station-head, #ask")) station(htmx, live);
 if (document.querySelector("[data-sessions], [data-session]")) sessions(htmx, live);
+inbox(live);
 sites(live);

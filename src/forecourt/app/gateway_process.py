@@ -24,6 +24,7 @@ from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.service import Sessions
+from forecourt.stations.gateway.knocks import Knocks
 from forecourt.stations.gateway.lanes import LANES as STATION_LANES
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import Roster
@@ -104,15 +105,17 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, out
 
     sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep))
     reports.on_linked.append(sessions.forget)
+    roster = Roster(settings.secret(), behind_tls_proxy=settings.ocpp_behind_tls_proxy)
     gateway = Gateway(
         str(uuid4()),
         clock=clock,
         bus=bus,
         connect=connect,
         pool=pool,
-        roster=Roster(settings.secret(), behind_tls_proxy=settings.ocpp_behind_tls_proxy),
+        roster=roster,
         routes=routes(reports, sessions),
         reports=reports,
+        knocks=Knocks(settings.secret(), clock, roster.get),
         lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES),
     )
     return gateway

@@ -43,6 +43,7 @@ TAGS = {
     "sites": "Places with stations.",
     "stations": "Charging stations: who may connect, how they are, what was said, and calls to them.",
     "bulk runs": "One action on many stations: planned, done by a worker, followed and stopped.",
+    "inbox": "Stations that knocked and are not known: adopted or dismissed.",
     "tokens": "What drivers show at a station, and what is decided about it.",
     "sessions": "What was charged and measured; start and stop from afar.",
     "webhooks": "Telling programs of yours what happens, as it happens.",

@@ -29,8 +29,11 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.search import SessionSearch
+from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.commands import Commander
 from forecourt.stations.import_pages import import_pages
+from forecourt.stations.pages.connect import connect_pages
+from forecourt.stations.pages.inbox import inbox_pages
 from forecourt.stations.search import StationSearch
 from forecourt.stations.service import site_names
 from forecourt.stations.site_pages import site_pages
@@ -52,6 +55,9 @@ def may(verb: Verb) -> Callable[[Viewer], bool]:
 NAVIGATION = (
     NavItem(key="overview", label=mark("Overview"), href="/"),
     NavItem(key="stations", label=mark("Stations"), href="/stations"),
+    NavItem(
+        key="inbox", label=mark("Inbox"), href="/inbox", live="totals.strangers", shown_to=may(Verb.CHANGE_STATIONS)
+    ),
     NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
@@ -67,7 +73,7 @@ NAVIGATION = (
 COMMANDS = (
     Command(label=mark("Running sessions"), href="/sessions?status=active"),
     Command(label=mark("Sessions with notes"), href="/sessions?noted=true&range=month"),
-    Command(label=mark("Register a station"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
+    Command(label=mark("Connect a station"), href="/stations/connect", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
     Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
@@ -117,6 +123,12 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         return actor if isinstance(actor, Actor) and actor.may(Verb.READ) else None
 
     charging = SessionsAtStation(db, Commander(db, bus, clock, secret_key=settings.secret()), clock)
+    addresses = OcppAddresses(
+        port=settings.ocpp_port,
+        tls_port=settings.ocpp_tls_port,
+        behind_tls_proxy=settings.ocpp_behind_tls_proxy,
+        public_url=settings.public_url,
+    )
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
@@ -145,6 +157,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             today=live.sessions.today,
         ),
         *import_pages(shell),
+        *inbox_pages(shell, addresses),
+        *connect_pages(shell, addresses),
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),

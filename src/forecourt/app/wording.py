@@ -6,9 +6,8 @@ from typing import Final
 
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
-from forecourt.stations.api.fields import IDENTITY_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
-from forecourt.stations.model import PASSWORD_PATTERN, STATION_STATES
+from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
 
 MISSING_BODY: Final = "The body is missing. Send a JSON object"
 ANYTHING_ELSE: Final = "This is not written in the form that the description of the API gives for it"

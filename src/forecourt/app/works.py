@@ -80,6 +80,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
         ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
         ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
+        ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from forecourt.cli import bulk, incidents, sessions, sites, stations, tokens, variables
+from forecourt.cli import bulk, inbox, incidents, sessions, sites, stations, tokens, variables
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import CONFIG_VARIABLE, load
 
@@ -34,7 +34,7 @@ class Commands(typer.core.TyperGroup):
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
-for room in (stations, variables, bulk, sessions, tokens, sites, incidents):
+for room in (stations, variables, bulk, sessions, tokens, sites, incidents, inbox):
     app.add_typer(room.app)
 
 

@@ -78,6 +78,10 @@ class Api:
         """The thing as it is after the change."""
         return self._ask("PATCH", path, body=body)
 
+    def delete(self, *path: str) -> Any:
+        """The thing as it is after it was taken away."""
+        return self._ask("DELETE", path)
+
     def listed(self, *path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """Up to `limit` items of a list, page by page."""
         cursor: str | None = None

@@ -24,6 +24,27 @@ class CommandUnknown(ForecourtError):
     code = "command-unknown"
 
 
+class KnockUnknown(ForecourtError):
+    """No unknown station of this id has knocked lately. `GET /api/v1/inbox` lists those that have."""
+
+    status = 404
+    code = "knock-unknown"
+
+
+class PasswordNotKept(ForecourtError):
+    """There is no password to keep: it showed none, or several. Leave `keep_password` out to have one made for it."""
+
+    status = 409
+    code = "password-not-kept"
+
+
+class PasswordTwice(ForecourtError):
+    """A password is given and the one that it showed shall be kept. Choose one of the two."""
+
+    status = 422
+    code = "password-twice"
+
+
 class StationExists(ForecourtError):
     """A station with this id exists already. Ids are unique in the whole deployment: choose another."""
 

@@ -12,6 +12,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.message_log import KEEP_DAYS, keep_within, make_message_partitions
+from forecourt.stations.store.knocks import forget_knocks
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 GATEWAY_GONE_S = 60.0
 #: A command that is this old and still counts as sent was asked by a process that died: nobody waits for so long.
 COMMAND_ABANDONED_S = 300.0
+#: Who was refused is kept for so long after the last time.
+KEEP_KNOCKS = timedelta(days=14)
 #: Rows that such housekeeping changes in one transaction.
 ROWS_AT_ONCE = 1_000
 #: What stations said of themselves, and what was asked of them, is kept so long unless a deployment wants otherwise.
@@ -93,6 +96,14 @@ class StationJobs:
             return 0
         before = self._clock.now() - kept
         return await self._all(lambda conn: forget(conn, before, ROWS_AT_ONCE))
+
+    async def tidy_knocks(self) -> int:
+        """Forget who was refused long ago; how many."""
+        now = self._clock.now()
+        gone = await self._all(lambda conn: forget_knocks(conn, now - KEEP_KNOCKS, now, ROWS_AT_ONCE))
+        if gone:
+            log.info("knocks of long ago were forgotten", knocks=gone)
+        return gone
 
     async def _all(self, step: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
         """Repeat a step that changes ROWS_AT_ONCE rows at the most, each time in a transaction of its own."""

@@ -1,10 +1,13 @@
 """What live pages start from: the state of stations as PostgreSQL knows it, by dot-key."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
+from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.model import STATION_STATES, connector_cell
+from forecourt.stations.store.knocks import InboxCount, count_inbox
 
 Value = str | int | float | bool | None
 
@@ -37,3 +40,27 @@ class LiveStations:
             counts = await store.count_states(conn, tenant_id)
         cells: dict[str, Value] = {f"totals.n.{state}": counts.get(state, 0) for state in STATION_STATES}
         return {**cells, "totals.stations": sum(counts.values())}
+
+
+def knocked_ms(count: InboxCount) -> int | None:
+    """When anybody last knocked, in ms: what a page that was made from this count knows."""
+    return (
+        None
+        if count.last_at is None
+        else (count.last_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    )
+
+
+class LiveInbox:
+    """The totals of the inbox, for the live hub and for pages."""
+
+    def __init__(self, db: Pool, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def totals(self, tenant_id: int, /) -> Mapping[str, Value]:
+        """`totals.strangers`, how many wait, and `.knocked_at`, when anybody knocked last, in ms: a page that shows
+        the inbox reads it anew when it moves."""
+        async with self._db.tenant(tenant_id) as conn:
+            count = await count_inbox(conn, tenant_id, self._clock.now())
+        return {"totals.strangers": count.strangers, "totals.knocked_at": knocked_ms(count)}

@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -75,6 +76,26 @@ def station_state(
     elif own == "Unavailable":
         known = ["Unavailable", *(state for state in known if state != "Available")]
     return min(known, key=_RANK.__getitem__, default="Available")
+
+
+#: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
+#: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
+IDENTITY_PATTERN: Final = r"^(?!\.{1,2}$)(?! )[^\x00-\x1f\x7f-\x9f:/]+(?<! )$"
+MAX_IDENTITY: Final = 255
+
+
+class Reason(StrEnum):
+    """Why a connection is refused at the door, before anything of OCPP was said."""
+
+    UNKNOWN = "unknown"
+    NO_PASSWORD = "no_password"
+    WRONG_PASSWORD = "wrong_password"
+    NO_CERTIFICATE = "no_certificate"
+    WRONG_CERTIFICATE = "wrong_certificate"
+    NO_TLS = "no_tls"
+    NO_SUBPROTOCOL = "no_subprotocol"
+    #: Broken off before an identity was named.
+    TLS_FAILED = "tls_failed"
 
 
 #: What a station's password may be, whoever gives it: printable ASCII, which every station can send in a Basic header.

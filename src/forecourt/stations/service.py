@@ -160,21 +160,23 @@ async def create_station(
     site: str | int | None,
     password: str | None,
     values: Mapping[str, Any],
+    digest: bytes | None = None,
 ) -> tuple[StationRow, str | None]:
     """Registers a station; returns it with the password that was made for it, if one was needed and none given.
 
-    `values` names the other columns of `store.insert_station`. Raises StationExists, SiteRefused, SiteNeeded,
-    PositionRefused.
+    `values` names the other columns of `store.insert_station`; `digest` is of a password that is known by it
+    only. Raises StationExists, SiteRefused, SiteNeeded, PositionRefused.
     """
     _check_position(values)
-    made = secrets.token_hex(PASSWORD_BYTES) if _lacks_password(values["security_profile"], password) else None
+    lacks = digest is None and _lacks_password(values["security_profile"], password)
+    made = secrets.token_hex(PASSWORD_BYTES) if lacks else None
     given = password or made
     station_id = await store.insert_station(
         conn,
         actor.tenant_id,
         identity=identity,
         site_id=await _site_id(conn, actor, site),
-        password_hash=None if given is None else password_hash(secret_key, given),
+        password_hash=digest if given is None else password_hash(secret_key, given),
         **values,
     )
     if station_id is None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.sheets import Column, Line, Plan, Planned, Sheet, Wrong, as_text, read_line
-from forecourt.stations.api.fields import IDENTITY_PATTERN
+from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.stations.store import StationRow
 from forecourt.ui.i18n import mark
 

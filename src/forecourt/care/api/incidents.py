@@ -19,7 +19,7 @@ from forecourt.care.store.incidents import EventRow, Filter, IncidentRow
 from forecourt.care.words import tell
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.stations.api.fields import IDENTITY_PATTERN
+from forecourt.stations.model import IDENTITY_PATTERN
 
 #: Lines of history that come with an incident, the latest first.
 MAX_EVENTS = 200

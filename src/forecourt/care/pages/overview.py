@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker
+from forecourt.access.model import Verb
 from forecourt.care.live import changed_ms
 from forecourt.care.pages.common import CarePages, WebRequest, show_all
 from forecourt.care.store import Connection, days, incidents
@@ -187,6 +188,7 @@ def overview_pages(pages: CarePages) -> list[HTTPRouteHandler]:
             totals=totals,
             head_states=HEAD_STATES,
             core_states=CORE_STATES,
+            connects=actor.may(Verb.CHANGE_STATIONS),
             day=day,
             load=load,
             **context,

@@ -19,7 +19,7 @@ from forecourt.sessions.remote.service import (
     SessionUnknown,
 )
 from forecourt.sessions.store import SessionFilter, SessionRow
-from forecourt.stations.api.fields import IDENTITY_PATTERN
+from forecourt.stations.model import IDENTITY_PATTERN
 
 Order = Literal["newest", "oldest"]
 CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}

@@ -16,6 +16,7 @@ from forecourt.stations.api.bulk import (
 from forecourt.stations.api.connectors import list_connectors
 from forecourt.stations.api.control import change_availability, reset_station, trigger_message, unlock_connector
 from forecourt.stations.api.imports import import_stations
+from forecourt.stations.api.inbox import adopt, dismiss, find_inbox_code, find_knock, list_knocks, renew_inbox_code
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import (
     change_station,
@@ -71,6 +72,12 @@ routes = Router(
         find_bulk_run,
         list_bulk_run_stations,
         stop_bulk_run,
+        list_knocks,
+        find_knock,
+        adopt,
+        dismiss,
+        find_inbox_code,
+        renew_inbox_code,
     ],
 )
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations import store
-from forecourt.stations.api.fields import IDENTITY_PATTERN
+from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.stations.store import ConnectorFilter, PlacedConnector
 
 CURSORS = Cursors("connectors", 3)

@@ -8,16 +8,13 @@ from litestar.params import PathParameter
 from msgspec import Meta
 
 from forecourt.stations.commands import Commander
+from forecourt.stations.model import IDENTITY_PATTERN
 
 StationCommander = NamedDependency[Commander]
 #: Tells every gateway that what lets stations connect has changed, and waits for them a little; never fails.
 StationRefresher = NamedDependency[Callable[[], Awaitable[None]]]
 #: The deployment's, under which passwords are digested.
 SecretKey = NamedDependency[bytes]
-
-#: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
-#: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
-IDENTITY_PATTERN = r"^(?!\.{1,2}$)(?! )[^\x00-\x1f\x7f-\x9f:/]+(?<! )$"
 
 Identity = Annotated[
     str,

@@ -194,7 +194,7 @@ async def create_station(
             conn, actor, secret_key, identity=data.id, site=data.site, password=data.password, values=values
         )
     await refresher()
-    return tagged(_shown(row, made=made), service.station_tag(row))
+    return tagged(shown(row, made=made), service.station_tag(row))
 
 
 @patch(
@@ -239,7 +239,7 @@ async def change_station(
         row, made = await service.change_station(conn, actor, secret_key, station, changes, if_match)
         said = await _said(conn, actor.tenant_id, [row])
     await refresher()
-    return tagged(_shown(row, *said, made=made), service.station_tag(row))
+    return tagged(shown(row, *said, made=made), service.station_tag(row))
 
 
 @delete(
@@ -258,7 +258,7 @@ async def retire_station(station: IdentityInPath, actor: Asker, db: Database, re
         row = await service.retire_station(conn, actor, station)
         said = await _said(conn, actor.tenant_id, [row])
     await refresher()
-    return _shown(row, *said)
+    return shown(row, *said)
 
 
 @get(
@@ -310,7 +310,7 @@ async def list_stations(
             limit=limit + 1,
         )
         said = await _said(conn, actor.tenant_id, rows)
-    return CURSORS[sort].page(rows, limit, lambda row: (row.station_id,), lambda row: _shown(row, *said))
+    return CURSORS[sort].page(rows, limit, lambda row: (row.station_id,), lambda row: shown(row, *said))
 
 
 @get(
@@ -324,7 +324,7 @@ async def find_station(station: IdentityInPath, actor: Asker, db: Database) -> R
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find_station(conn, actor.tenant_id, station)
         said = await _said(conn, actor.tenant_id, [row])
-    return tagged(_shown(row, *said), service.station_tag(row))
+    return tagged(shown(row, *said), service.station_tag(row))
 
 
 async def _said(
@@ -340,10 +340,10 @@ async def describe_station(conn: store.Connection, tenant_id: int, subject: str)
     """What `GET /stations/{id}` shows, for those who hear of a station elsewhere by its number; None if it is gone."""
     identity = await store.find_identity(conn, tenant_id, int(subject))
     row = None if identity is None else await store.find_station(conn, tenant_id, identity)
-    return None if row is None else _shown(row, *await _said(conn, tenant_id, [row]))
+    return None if row is None else shown(row, *await _said(conn, tenant_id, [row]))
 
 
-def _shown(
+def shown(
     row: StationRow,
     connectors_of_all: Sequence[ConnectorRow] = (),
     unsupported_of_all: Sequence[UnsupportedRow] = (),

@@ -10,7 +10,7 @@ from msgspec import Meta
 from forecourt.access.guard import Asker, Database, Doorkeeper, identify
 from forecourt.access.model import Verb
 from forecourt.stations import store
-from forecourt.stations.api.fields import IDENTITY_PATTERN
+from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.ui.live import TooManyPages
 from forecourt.ui.stream import MAX_STREAMED, EventStream, Streams, TooManyStreamed, TooManyStreams
 

@@ -8,6 +8,7 @@ after MAX_AGE_S, so that no lost word lasts.
 import base64
 import binascii
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
@@ -16,7 +17,7 @@ from psycopg import AsyncConnection
 
 from forecourt.ocpp.neutral import Version
 from forecourt.stations.gateway.station import Station
-from forecourt.stations.model import find_password
+from forecourt.stations.model import MAX_IDENTITY, Reason, find_password
 
 #: Version numbers are drawn before their transaction commits, so each reading looks back this far.
 VERSION_OVERLAP = 1_000
@@ -24,7 +25,6 @@ VERSION_OVERLAP = 1_000
 POLL_S = 10.0
 #: Seconds after which everything is read anew.
 MAX_AGE_S = 300.0
-MAX_IDENTITY = 255
 
 # An enum is iterated slowly, and this is asked for every upgrade. Newest first.
 _VERSIONS = tuple((version.value, version) for version in Version)
@@ -57,10 +57,12 @@ class _Row(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An upgrade that is turned down: the HTTP status and a sentence for the installer who reads it."""
+    """An upgrade that is turned down: the HTTP status, a sentence for the installer who reads it, and which it is of
+    those that are kept; None where it says nothing of the station."""
 
     status: int
     reason: str
+    kept_as: Reason | None = None
 
 
 class Admission(NamedTuple):
@@ -138,19 +140,33 @@ class Roster:
 
         `headers` is looked up without case. `certificate_names` are those that a verified client certificate bears.
         """
-        identity = unquote(path.partition("?")[0].rsplit("/", 1)[-1])
-        station = self._stations.get(identity) if 0 < len(identity) <= MAX_IDENTITY else None
+        station = self.get(identity_of(path))
         if station is None:
-            return Refusal(404, "This station is not known here: register its identity first.")
-        tls = tls or (self._behind_tls_proxy and headers.get("X-Forwarded-Proto", "").lower() in ("https", "wss"))
+            sentence = "This station is not known here: register its identity first, or adopt it from the inbox."
+            return Refusal(404, sentence, Reason.UNKNOWN)
+        tls = self.by_tls(headers, tls=tls)
         proves = self._authenticate(station, headers.get("Authorization"), tls, certificate_names)
         if isinstance(proves, Refusal):
             return proves
         version = choose_version(headers.get("Sec-WebSocket-Protocol", ""))
         if version is None:
             spoken = ", ".join(Version)
-            return Refusal(400, f"None of the offered WebSocket subprotocols is spoken here; offer one of {spoken}.")
+            sentence = f"None of the offered WebSocket subprotocols is spoken here; offer one of {spoken}."
+            return Refusal(400, sentence, Reason.NO_SUBPROTOCOL)
         return Admission(station, version, proves)
+
+    def by_tls(self, headers: Mapping[str, str], *, tls: bool) -> bool:
+        """Whether a station came by TLS, with us or with the proxy before us that is believed."""
+        return tls or (self._behind_tls_proxy and headers.get("X-Forwarded-Proto", "").lower() in ("https", "wss"))
+
+    def address_of(self, headers: Mapping[str, str], peer: str) -> str:
+        """The network address that a station came from: of its socket, or as the proxy that is believed says."""
+        if not self._behind_tls_proxy:
+            return peer
+        try:
+            return str(ip_address(headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()))
+        except ValueError:
+            return peer
 
     def _authenticate(
         self, station: Station, authorization: str | None, tls: bool, names: Collection[str]
@@ -160,21 +176,30 @@ class Roster:
         if profile == 0:
             return None
         if profile >= 2 and not tls:
-            return Refusal(403, f"Security profile {profile} needs TLS: connect with wss://.")
+            return Refusal(403, f"Security profile {profile} needs TLS: connect with wss://.", Reason.NO_TLS)
         if profile == 3:
             if station.identity in names:
                 return None
-            return Refusal(401, "Security profile 3 needs a client certificate that names the identity (CN or SAN).")
+            kept_as = Reason.WRONG_CERTIFICATE if names else Reason.NO_CERTIFICATE
+            sentence = "Security profile 3 needs a client certificate that names the identity (CN or SAN)."
+            return Refusal(401, sentence, kept_as)
         given = basic_password(authorization, station.identity)
         if given is None:
-            return Refusal(401, "Basic authentication with the station's identity as user name is needed.")
+            sentence = "Basic authentication with the station's identity as user name is needed."
+            return Refusal(401, sentence, Reason.NO_PASSWORD)
         if not given:
-            return Refusal(401, "The password is empty.")
+            return Refusal(401, "The password is empty.", Reason.NO_PASSWORD)
         own, opened = station.let_in
         place = find_password(self._secret_key, given, [*own, *(digest for _, digest in opened)])
         if place is None:
-            return Refusal(401, "The password is wrong.")
+            return Refusal(401, "The password is wrong.", Reason.WRONG_PASSWORD)
         return None if place < len(own) else opened[place - len(own)][0]
+
+
+def identity_of(path: str) -> str:
+    """The identity that a path names: its last segment, percent-decoded; empty where that can be none."""
+    identity = unquote(path.partition("?")[0].rsplit("/", 1)[-1])
+    return identity if len(identity) <= MAX_IDENTITY else ""
 
 
 def basic_password(authorization: str | None, identity: str) -> bytes | None:

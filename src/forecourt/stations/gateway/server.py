@@ -25,6 +25,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
+from forecourt.stations.gateway.knocks import WRITE_EVERY_S, Knocks
 from forecourt.stations.gateway.lanes import RETURNS
 from forecourt.stations.gateway.outbound import AnswerLost, LineBlocked, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
@@ -40,6 +41,7 @@ from forecourt.stations.gateway.words import (
     Eviction,
 )
 from forecourt.stations.model import passwords_set_by
+from forecourt.stations.store.knocks import record_knocks
 
 log = structlog.get_logger(__name__)
 
@@ -88,6 +90,7 @@ class Gateway:
         roster: Roster,
         routes: Routes,
         reports: StationReports,
+        knocks: Knocks,
         lanes: tuple[Lane, ...],
     ) -> None:
         self.gateway_id = gateway_id
@@ -95,6 +98,7 @@ class Gateway:
         self.reports = reports
         self.roster = roster
         self.commit = GroupCommit(connect, lanes, quarantine)
+        self.knocks = knocks
         self.connections: set[Connection] = set()
         self.draining = False
         self.take = Turns(clock, self.commit, routes, self._count).take
@@ -114,7 +118,14 @@ class Gateway:
         await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._on_call)
         await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
         await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
-        for work in (self.commit.run, self._keep_lease, self._keep_roster, self._watch_waits, self._sight):
+        for work in (
+            self.commit.run,
+            self._keep_lease,
+            self._keep_roster,
+            self._watch_waits,
+            self._sight,
+            self._keep_knocks,
+        ):
             self._spawn(work(), self._part_ended)
 
     async def drain(self) -> None:
@@ -362,6 +373,22 @@ class Gateway:
 
         write.done = answered
         self.commit.submit(write)
+
+    async def _keep_knocks(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY_S)
+            await self.write_knocks()
+
+    async def write_knocks(self) -> None:
+        """Keep who was refused since the last time. What can't be written is let go: who is refused knocks again."""
+        heard = self.knocks.take()
+        if not heard:
+            return
+        try:
+            async with self._pool.anyone() as connection:
+                await record_knocks(connection, heard)
+        except _AWAY as fault:
+            log.warning("knocks could not be kept", fault=type(fault).__name__, knocks=len(heard))
 
     async def _sight(self) -> None:
         while True:

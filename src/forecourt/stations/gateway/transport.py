@@ -7,13 +7,14 @@ messages to a `Connection`. Pings find peers that are gone without saying so.
 import asyncio
 import logging
 import ssl
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
 import structlog
 from aiohttp import web
 from picows import (
+    WSAutoPingStrategy,
     WSCloseCode,
     WSFrame,
     WSListener,
@@ -22,8 +23,8 @@ from picows import (
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
-    ws_create_server,
 )
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from forecourt.stations.gateway.connection import Connection
 from forecourt.stations.gateway.roster import Admission, Refusal
@@ -60,15 +61,24 @@ class Server(Protocol):
 
 
 def knock(
-    gateway: Gateway, path: str, headers: Mapping[str, str], *, tls: bool, certificate_names: Collection[str] = ()
+    gateway: Gateway,
+    path: str,
+    headers: Mapping[str, str],
+    *,
+    tls: bool,
+    peer: str,
+    certificate_names: Collection[str] = (),
 ) -> Admission | Refusal:
-    """Decide an upgrade."""
+    """Decide an upgrade, and have it kept who is refused."""
     if not gateway.accepting:
         return Refusal(503, "Not taking connections at the moment: try again shortly.")
     answer = gateway.roster.admit(path, headers, tls=tls, certificate_names=certificate_names)
     if isinstance(answer, Refusal):
         REFUSALS.labels(str(answer.status)).inc()
         log.info("upgrade refused", path=path.partition("?")[0][-80:], status=answer.status, reason=answer.reason)
+        roster = gateway.roster
+        by_tls, address = roster.by_tls(headers, tls=tls), roster.address_of(headers, peer)
+        gateway.knocks.heard(path, headers, answer, tls=by_tls, address=address)
     return answer
 
 
@@ -83,6 +93,28 @@ def names_in(certificate: Mapping[str, Any] | None) -> frozenset[str]:
     common = (value for name, value in subject if name == "commonName")
     alternative = (value for kind, value in certificate.get("subjectAltName", ()) if kind in _NAMING)
     return frozenset(value for value in (*common, *alternative) if isinstance(value, str))
+
+
+class _WatchedHandshake(ssl.SSLObject):
+    """TLS on a listening socket, which says why a handshake fails: event loops only close the connection, so that to a
+    CSMS a station which does not trust its certificate looks like one that never came."""
+
+    #: Of each listening socket, in a subclass of its own.
+    failed: ClassVar[Callable[[str], None]]
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise
+        except ssl.SSLError as fault:
+            type(self).failed(fault.reason or type(fault).__name__)
+            raise
+
+
+def watch_handshakes(tls: ssl.SSLContext, failed: Callable[[str], None]) -> None:
+    """Have the reason of every handshake that fails told, in OpenSSL's words; a peer that only hangs up has none."""
+    tls.sslobject_class = type("_Handshake", (_WatchedHandshake,), {"failed": staticmethod(failed)})
 
 
 class _PicowsSocket(WSListener):
@@ -205,20 +237,9 @@ class PicowsServer:
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Several processes may share the port (SO_REUSEPORT). Raises OSError when it is taken."""
-        self._server = await ws_create_server(
-            self._upgrade,
-            host,
-            port,
-            ssl=self._tls,
-            backlog=BACKLOG,
-            reuse_port=True,
-            read_buffer_init_size=READ_BUFFER,
-            websocket_handshake_timeout=HANDSHAKE_DEADLINE_S,
-            max_frame_size=MAX_MESSAGE,
-            use_aiofastnet=False,
-            logger_name=self._log,
-            # Its own pings cost a task for each socket.
-            enable_auto_ping=False,
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._protocol, host, port, ssl=self._tls, backlog=BACKLOG, reuse_port=True
         )
         self._looking = asyncio.create_task(self._look())
 
@@ -238,10 +259,25 @@ class PicowsServer:
                     socket.look()
                 await asyncio.sleep(LOOK_EVERY_S / LOOK_STEPS)
 
-    def _upgrade(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+    def _protocol(self) -> WSProtocol:
+        """The library's own protocol, made here and not by its `ws_create_server`, which does not tell the upgrade who
+        the peer is. Positional arguments are all that it takes."""
+        auto_ping, idle_s, reply_s, auto_pong = False, 0, 0, True  # its own pings cost a task for each socket
+
+        def upgrade(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+            peer = made.transport.underlying_transport.get_extra_info("peername")
+            return self._upgrade(request, str(peer[0]) if peer else "")
+
+        made = WSProtocol(
+            None, None, False, upgrade, self._log, True, HANDSHAKE_DEADLINE_S,
+            auto_ping, idle_s, reply_s, WSAutoPingStrategy.PING_WHEN_IDLE, auto_pong, MAX_MESSAGE, None, READ_BUFFER,
+        )  # fmt: skip
+        return made
+
+    def _upgrade(self, request: WSUpgradeRequest, peer: str) -> WSUpgradeResponseWithListener:
         # Its upgrade does not show client certificates: `carrier` gives sockets that ask for them to the twin.
         path = request.path.decode(errors="replace")
-        answer = knock(self._gateway, path, request.headers, tls=self._tls is not None)
+        answer = knock(self._gateway, path, request.headers, tls=self._tls is not None, peer=peer)
         if isinstance(answer, Refusal):
             extra = {"Content-Type": "text/plain; charset=utf-8"}
             if answer.status == 401:
@@ -324,6 +360,7 @@ class AiohttpServer:
             request.rel_url.raw_path,
             request.headers,
             tls=self._tls is not None,
+            peer=request.remote or "",
             certificate_names=names_in(certificate),
         )
         if isinstance(answer, Refusal):
@@ -358,6 +395,8 @@ class AiohttpServer:
 
 def carrier(gateway: Gateway, transport: str, tls: ssl.SSLContext | None) -> PicowsServer | AiohttpServer:
     """The carrier for a listening socket: the one asked for, or the twin where client certificates are verified."""
+    if tls is not None:
+        watch_handshakes(tls, gateway.knocks.handshake_failed)
     if transport == "aiohttp" or (tls is not None and tls.verify_mode is not ssl.CERT_NONE):
         return AiohttpServer(gateway, tls)
     return PicowsServer(gateway, tls)

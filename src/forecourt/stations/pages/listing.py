@@ -264,7 +264,6 @@ class StationsPages:
             chosen=chosen if panel else "",
             begin=not rows and not filters.any and filters.page == 1,
             ocpp_address=self._ocpp_address(request),
-            web_address=str(request.base_url).rstrip("/"),
         )
 
     async def show_panel(self, request: WebRequest, viewer: Viewer, identity: str) -> Response[str]:

@@ -1,0 +1,119 @@
+"""A stranger is adopted, and a first station is connected, in a real browser with a station that really knocks."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import websockets
+from playwright.async_api import Page, expect
+
+from tests.console import CHROMIUM, PHONE, breaks_no_rule
+from tests.stations.gateway.conftest import Rig
+from tests.stations.gateway.test_browser import Console, console, transport
+from tests.stations.gateway.test_sessions_over_sockets import boot
+
+__all__ = ["console", "transport"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+]
+OWN_PASSWORD = "the-password-it-came-with"
+
+
+async def knock(rig: Rig, identity: str, *protocols: str, **how: Any) -> int:
+    """One try of a station that is refused: by which status."""
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with rig.station(identity, *protocols, **how):
+            pass
+    return refused.value.response.status_code
+
+
+async def test_a_stranger_appears_is_adopted_with_its_password_and_comes_in(rig: Rig, console: Console) -> None:
+    page = await console.page("/inbox")
+    await expect(page.get_by_text("Nobody knocks.")).to_be_visible()
+    await expect(page.locator("html")).to_have_attribute("data-connection", "live")
+    assert await knock(rig, "NEW-7", password=OWN_PASSWORD) == 404
+    stranger = page.locator('[data-knock="NEW-7"]')
+    await expect(stranger).to_contain_text("from 127.0.0.1")
+    await expect(stranger).to_contain_text("shows a password")
+    await expect(page.get_by_role("link", name="Inbox")).to_contain_text("1")
+    await breaks_no_rule(page)
+    await stranger.get_by_role("link", name="Adopt NEW-7").click()
+    form = page.locator("#adopt")
+    await expect(form).to_contain_text("Make sure that it is yours")
+    # Somebody else who knocks now takes nothing away from the form.
+    assert await knock(rig, "<b>OTHER") == 404
+    await expect(page.locator("[data-knock]")).to_have_count(2)
+    await form.get_by_role("textbox", name="Name").fill("Gate 7")
+    await form.get_by_text("Keep the one it uses").click()
+    await breaks_no_rule(page)
+    await form.get_by_role("button", name="Adopt").click()
+    await expect(form).to_contain_text("NEW-7 is yours")
+    await expect(page.locator("[data-knock]")).to_have_count(1)
+    await form.get_by_role("link", name="Watch it connect").click()
+    progress = page.locator("#progress")
+    await expect(progress).to_have_attribute("data-stage", "waiting")
+    async with rig.station("NEW-7", password=OWN_PASSWORD) as station:
+        await expect(progress).to_have_attribute("data-stage", "connected")
+        assert (await boot(station))["status"] == "Accepted"
+        await expect(progress).to_have_attribute("data-stage", "ready")
+        await progress.get_by_role("link", name="Open this station").click()
+        await expect(page.get_by_role("heading", name="Gate 7", level=1)).to_be_visible()
+    await page.goto(f"{console.address}/inbox")
+    await page.get_by_role("button", name="Dismiss").click()
+    await expect(page.get_by_text("Nobody knocks.")).to_be_visible()
+    assert console.complaints == []
+
+
+async def shown_password(page: Page) -> str:
+    password = await page.locator(".entries .secret-once code").text_content()
+    assert password is not None
+    return password
+
+
+async def test_the_guide_says_what_is_wrong_until_the_station_is_there(rig: Rig, console: Console) -> None:
+    page = await console.page("/stations")
+    await page.get_by_role("link", name="Connect a station").click()
+    await page.get_by_label("Id", exact=True).fill("CP 1:x")
+    await page.get_by_role("button", name="Register this station").click()
+    await expect(page.get_by_role("alert")).to_contain_text("a colon")
+    await breaks_no_rule(page)
+    await page.get_by_label("Id", exact=True).fill("CP-1")
+    await page.get_by_role("button", name="Register this station").click()
+    password, progress = await shown_password(page), page.locator("#progress")
+    await expect(progress).to_contain_text("Nothing has been heard of it yet.")
+    await expect(page.locator(".qr svg")).to_be_visible()
+    assert password not in await page.locator(".qr").inner_html()
+    assert password not in page.url
+    await breaks_no_rule(page)
+    assert await knock(rig, "cp1", password=password) == 404
+    near = progress.locator('[data-near="cp1"]')
+    await expect(near).to_contain_text("calls itself “cp1”")
+    assert await knock(rig, "CP-1", password="a-wrong-password") == 401
+    await expect(progress).to_contain_text("Wrong password")
+    await breaks_no_rule(page)
+    assert await knock(rig, "CP-1", "ocpp1.5", password=password) == 400
+    await expect(progress).to_contain_text("It offers: ocpp1.5.")
+    async with rig.station("CP-1", password=password) as station:
+        await boot(station)
+        await expect(progress).to_have_attribute("data-stage", "ready")
+        await expect(progress).to_contain_text("It is connected.")
+        ahead = (datetime.now(UTC) + timedelta(hours=2, minutes=1)).isoformat()
+        said = {"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": ahead}
+        await station.call("StatusNotification", said)
+        await expect(progress).to_contain_text("Its clock is ahead by 2")
+        # What it was shown once is still there, and nowhere else.
+        assert await shown_password(page) == password
+        await page.goto(page.url.removesuffix("/CP-1").removesuffix("/connect") + "/connect/CP-1")
+        assert password not in await page.content()
+    bare = await console.page("/stations/connect", viewport=PHONE, java_script_enabled=False)
+    await bare.get_by_label("Id", exact=True).fill("CP-9")
+    await bare.get_by_role("button", name="Register this station").click()
+    other = await shown_password(bare)
+    async with rig.station("CP-9", password=other) as station:
+        await boot(station)
+        await bare.goto(f"{console.address}/stations/connect/CP-9")
+        await expect(bare.locator("#progress")).to_contain_text("It is connected.")
+    [(kept,)] = rig.rows("SELECT string_agg(t::text, '') FROM (SELECT audit::text FROM audit) t")
+    assert password not in kept
+    assert console.complaints == []
