@@ -210,7 +210,7 @@ async def test_a_key_is_made_shown_once_used_and_revoked(day: Day) -> None:
     assert key.startswith("fc_")
     async with httpx.AsyncClient(base_url=day.address, headers={"authorization": f"Bearer {key}"}) as program:
         assert (await program.get("/api/v1/stations")).status_code == 200
-        await page.get_by_role("link", name="I have it").click()
+        await page.get_by_role("link", name="I have kept it").click()
         row = page.get_by_role("row", name="Grid app")
         await expect(row).to_contain_text("from 127.0.0.1")
         assert key not in await page.content()
@@ -269,7 +269,7 @@ async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(
     await page.goto(f"{day.address}/keys/new")
     await page.get_by_label("Name").fill("App")
     await page.get_by_role("button", name="Make the key").click()
-    await page.get_by_role("link", name="I have it").click()
+    await page.get_by_role("link", name="I have kept it").click()
     link = re.search(r"http://\S+", (await day.letters())[-1])
     assert link is not None
     paths = ["/people", "/people/invite", "/keys", "/keys/new", "/audit", "/audit?q=x", "/settings", "/organisations"]
