@@ -42,7 +42,8 @@ async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application()
     app.router.add_post("/{tail:.*}", made.take)
-    runner = web.AppRunner(app)
+    # A request that is still being answered slowly holds nothing up.
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
