@@ -6,8 +6,6 @@ it begins, and which of its pages no link leads to.
 
 import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -52,16 +50,16 @@ async def furnish(browser: Browser, base: str, folder: Path) -> dict[str, State]
     """Furnish the demo that runs in a folder; the states by name, the more special before the more general."""
     kept = msgspec.json.decode((folder / "demo.json").read_bytes())
     headers = {"Authorization": f"Bearer {kept['api_key']}"}
-    with _receiver() as address:
-        async with httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=30) as api:
-            await _until_busy(api)
-            more = await _by_api(api, address, kept["email"])
-        tina = await _letter(folder, TECHNICIAN)
-        halfway = await _halfway(browser, base, tina)
-        invited = await browser.new_context()
-        await (await invited.new_page()).goto(await _letter(folder, NEWCOMER))
-        owner = await _owner(browser, base, kept["email"], kept["password"])
-        more = [*await _by_forms(owner, base, more[0], address), *more]
+    address = _receiver()
+    async with httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=30) as api:
+        await _until_busy(api)
+        more = await _by_api(api, address, kept["email"])
+    tina = await _letter(folder, TECHNICIAN)
+    halfway = await _halfway(browser, base, tina)
+    invited = await browser.new_context()
+    await (await invited.new_page()).goto(await _letter(folder, NEWCOMER))
+    owner = await _owner(browser, base, kept["email"], kept["password"])
+    more = [*await _by_forms(owner, base, more[0], address), *more]
     stranger = await browser.new_context()
     return {
         "owner": State(storage=await owner.storage_state(), start="/", more=tuple(more)),
@@ -196,9 +194,8 @@ async def _by_forms(owner: BrowserContext, base: str, station: str, address: str
     return [station, f"{station}/configuration", run]
 
 
-@contextmanager
-def _receiver() -> Iterator[str]:
-    """A program that takes every webhook; its address."""
+def _receiver() -> str:
+    """Starts a program that takes every webhook, for as long as this one runs; its address."""
 
     class Taker(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -221,7 +218,4 @@ def _receiver() -> Iterator[str]:
 
     server = HTTPServer(("127.0.0.1", 0), Taker)
     Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/forecourt"
-    finally:
-        server.shutdown()
+    return f"http://127.0.0.1:{server.server_port}/forecourt"
