@@ -13,7 +13,7 @@ export UV_LINK_MODE ?= copy
 # Trust whom this machine trusts, as pip and npm do: many networks have an authority of their own.
 export UV_SYSTEM_CERTS ?= true
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench pictures clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[36mmake %-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: setup ## start everything with a demo organisation and simulated stations
 	@exec $(BIN)/forecourt up --demo
 
 test: setup ## run the tests (real PostgreSQL, real sockets)
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, types, architecture, generated code, lock files
 	$(BIN)/ruff check
@@ -36,6 +36,9 @@ check: setup ## lint, types, architecture, generated code, lock files
 
 bench: setup ## measure speed against the ordinary way and print the ratios
 	$(BIN)/python -m bench
+
+pictures: setup ## picture every page of the console for the docs
+	$(BIN)/python -m tools.take_pictures
 
 clean: ## remove everything that set-up made (never ./var, where the data lives)
 	rm -rf $(VENV) .cache web/node_modules $(STATIC)

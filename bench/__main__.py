@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import tempfile
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -24,38 +25,67 @@ PARTS = {
     "pages": pages.measure,
 }
 RESULTS = Path("bench/results/latest.json")
+#: Beside the figures: what each round of the kill test hit.
+KILL_REPORT = "kills.jsonl"
 #: Of the table where it goes to a file.
 WIDTH = 120
 
 
 def main(
-    quick: Annotated[bool, typer.Option(help="Short measurements and no kill rounds.")] = False,
-    rounds: Annotated[int, typer.Option(help="Rounds of the kill test; 0 leaves it out.")] = kills.ROUNDS,
-    json: Annotated[Path, typer.Option(help="Where the figures are kept.")] = RESULTS,
+    quick: Annotated[bool, typer.Option(help="Short measurements, and no kill rounds unless asked for.")] = False,
+    rounds: Annotated[
+        int | None, typer.Option(min=0, help=f"Rounds of the kill test ({kills.ROUNDS}); 0 leaves it out.")
+    ] = None,
+    json: Annotated[Path, typer.Option(help="Where the figures are kept, part by part.")] = RESULTS,
 ) -> None:
-    """Measure Forecourt. Ctrl-C stops it and everything it started."""
+    """Measure Forecourt. Ctrl-C stops it and everything it started; what was measured until then is kept."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
+    results = Results(json, quick=quick)
+    if rounds is None:
+        rounds = 0 if quick else kills.ROUNDS
     try:
-        figures = asyncio.run(_measure(console, quick=quick))
+        asyncio.run(_measure(results, console, quick=quick))
+        if rounds:
+            console.print(f"{rounds} rounds of kill -9 under load", style="dim")
+            _kill(results, rounds, json.with_name(KILL_REPORT))
     except KeyboardInterrupt:
-        console.print("Stopped; nothing is left running.", style="dim")
+        console.print(f"Stopped; nothing is left running. What was measured is in {json}.", style="dim")
         raise typer.Exit(130) from None
-    show(figures, console, "Forecourt beside the ordinary way, one run")
-    circumstances: dict[str, str | int | bool] = {
-        "cores": os.cpu_count() or 0,
-        "python": platform.python_version(),
-        "quick": quick,
-    }
-    write(figures, json, circumstances)
+    show(results.figures, console, "Forecourt beside the ordinary way, one run")
     console.print(f"Ratios are judged, absolute figures depend on the machine. Kept in {json}.", style="dim")
-    if rounds and not quick and not kills.run(rounds):
+    for part, fault in results.failed.items():
+        console.print(f"{part} failed: {fault}", style="red", markup=False)
+    if results.failed:
         raise typer.Exit(1)
 
 
-async def _measure(console: Console, *, quick: bool) -> list[Figure]:
-    figures: list[Figure] = []
+class Results:
+    """What was measured so far, kept in its file after each part."""
+
+    def __init__(self, path: Path, *, quick: bool) -> None:
+        self.figures: list[Figure] = []
+        #: Parts that could not be measured, each with why.
+        self.failed: dict[str, str] = {}
+        self._path = path
+        self._circumstances: dict[str, str | int | bool] = {
+            "cores": os.cpu_count() or 0,
+            "python": platform.python_version(),
+            "quick": quick,
+        }
+
+    def add(self, part: str, outcome: list[Figure] | BaseException) -> None:
+        """Keep a part's figures, or why there are none."""
+        if isinstance(outcome, BaseException):
+            self.failed[part] = f"{type(outcome).__name__}: {outcome}"
+            traceback.print_exception(outcome)
+        else:
+            self.figures += outcome
+        write(self.figures, self._path, self._circumstances, self.failed)
+
+
+async def _measure(results: Results, console: Console, *, quick: bool) -> None:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with (
         tempfile.TemporaryDirectory(prefix="forecourt-bench-") as folder,
@@ -65,9 +95,17 @@ async def _measure(console: Console, *, quick: bool) -> list[Figure]:
         async with stage(Path(folder), quick=quick) as made:
             for name, measure in PARTS.items():
                 progress.update(task, description=f"Measuring {name}")
-                figures += await measure(made)
+                # One part that fails costs its own figures and not those of the others.
+                [outcome] = await asyncio.gather(measure(made), return_exceptions=True)
+                results.add(name, outcome)
                 progress.advance(task)
-    return figures
+
+
+def _kill(results: Results, rounds: int, report: Path) -> None:
+    try:
+        results.add("kills", kills.run(rounds, report))
+    except RuntimeError as fault:
+        results.add("kills", fault)
 
 
 if __name__ == "__main__":

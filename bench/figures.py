@@ -71,14 +71,19 @@ def show(figures: list[Figure], console: Console, title: str) -> None:
     console.print(table)
 
 
-def write(figures: list[Figure], path: Path, circumstances: dict[str, str | int | bool]) -> None:
-    """Keep the figures as JSON."""
+def write(
+    figures: list[Figure], path: Path, circumstances: dict[str, str | int | bool], failed: dict[str, str]
+) -> None:
+    """Keep the figures as JSON, and the parts that have none with why; the file is whole at every instant."""
     rows = [
         msgspec.to_builtins(figure) | {"ratio": figure.ratio, "goal": figure.goal, "met": figure.met}
         for figure in figures
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode({"circumstances": circumstances, "figures": rows})))
+    kept = {"circumstances": circumstances, "figures": rows, "failed": failed}
+    draft = path.with_suffix(f"{path.suffix}.draft")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
+    draft.replace(path)
 
 
 def _short(value: float) -> str:

@@ -16,6 +16,7 @@ starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leav
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -30,7 +31,38 @@ from tests.support import FakeClock
 pytest_plugins = ["tests.http"]
 
 TEMPLATE = "forecourt_template"
+#: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone
+#: with a long one while the others have nothing more to do. The others follow as they come.
+LONGEST = (
+    "spine/test_kill.py",
+    "app/test_openapi.py",
+    "app/test_console.py",
+    "app/test_access_table.py",
+    "spine/test_secrets.py",
+    "spine/test_api.py",
+    "app/test_up.py",
+    "access/test_browser.py",
+    "stations/gateway/test_browser.py",
+    "care/test_browser.py",
+    "cli/test_verbs.py",
+    "spine/test_two_gateways.py",
+    "spine/test_outage.py",
+    "access/test_account_browser.py",
+    "sessions/test_merge.py",
+    "spine/test_drain.py",
+    "app/test_web_process.py",
+    "ui/test_browser.py",
+    "webhooks/test_webhooks.py",
+    "webhooks/test_pages.py",
+)
 CONNECT_TIMEOUT_S = 5
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(root).as_posix(), len(places)))
 
 
 class Database(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """Signing in and the account in a real browser: passkeys by a virtual authenticator, links, both themes."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,14 +9,15 @@ import psycopg
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from forecourt.ui.errors import AssetsMissing
 from tests.access.deployment import Deployment, deployment
 from tests.access.ways import NEW_PASSWORD
 from tests.conftest import Database
 from tests.http import PASSWORD
-from tests.ui.test_browser import ARGUMENTS, AXE, CHROMIUM, DEADLINE_MS, DESK, PHONE, REPORT_VIOLATIONS, Complaints
+from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
+from tests.ui.test_browser import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS, Complaints
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -302,34 +302,16 @@ INSIDE = (
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(
-    console: Deployment, desk: Desk, scheme: Any, viewport: ViewportSize
-) -> None:
+async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(console: Deployment, desk: Desk) -> None:
     page = desk.page
-    await page.emulate_media(color_scheme=scheme)
-    await page.set_viewport_size(viewport)
     email, _ = await console.person()
     for path in OUTSIDE:
         await page.goto(f"{console.address}{path}")
-        await judge(page, path)
+        await breaks_no_rule_in_any_view(page)
     await desk.sign_in(email)
     await desk.add_passkey("A passkey with a name that is rather long")
     for path in INSIDE:
         await page.goto(f"{console.address}{path}")
-        await judge(page, path)
+        await breaks_no_rule_in_any_view(page)
     # A page that was refused says so in the browser's own log too.
     assert [each for each in desk.complaints.all if "404" not in each] == []
-
-
-async def judge(page: Page, path: str) -> None:
-    """No rule of axe is broken, and nothing sticks out."""
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate(
-        "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
-        "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
-    )
-    assert found == [], f"{path}: {json.dumps(found, indent=1)}"
-    width = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert width <= 0, f"{path} is {width} px too wide"

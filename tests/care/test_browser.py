@@ -1,6 +1,5 @@
 """The paths of a day in a real browser: an alarm arrives, is understood, and is settled."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from forecourt.access import store
 from forecourt.platform.clock import SystemClock
@@ -20,19 +19,10 @@ from tests.care.console import console
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.http import PASSWORD, PASSWORD_HASH
+from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
 from tests.support import FakeClock
 from tests.ui.conftest import served
-from tests.ui.test_browser import (
-    ARGUMENTS,
-    AXE,
-    CHROMIUM,
-    DEADLINE_MS,
-    DESK,
-    PHONE,
-    REPORT_VIOLATIONS,
-    Complaints,
-    live,
-)
+from tests.ui.test_browser import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS, Complaints, live
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -42,10 +32,6 @@ pytestmark = [
 ]
 
 EMAIL = "ada@example.org"
-AXE_RUN = (
-    "axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((all) => "
-    "all.violations.map((v) => [v.id, v.nodes.map((n) => n.html + ' ' + n.failureSummary)]))"
-)
 OpenPage = Callable[..., Awaitable[tuple[Page, Complaints]]]
 
 
@@ -198,13 +184,9 @@ async def test_an_alert_rule_is_made_in_the_browser_and_its_test_is_sent(desk: D
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-async def test_no_page_breaks_a_rule_of_wcag_a_or_aa_or_of_the_policy(
-    desk: Desk, scheme: str, viewport: ViewportSize
-) -> None:
+async def test_no_page_breaks_a_rule_of_wcag_a_or_aa_or_of_the_policy(desk: Desk) -> None:
     incident = await _everything(desk)
-    page, complaints = await desk.open_page("/", color_scheme=scheme, viewport=viewport)
+    page, complaints = await desk.open_page("/")
     for path in (
         "/", "/incidents?status=all", f"/incidents/{incident}", f"/incidents/{incident}/act", "/settings/alerts",
         "/settings/alerts/new",
@@ -214,10 +196,7 @@ async def test_no_page_breaks_a_rule_of_wcag_a_or_aa_or_of_the_policy(
         if path == "/":
             await page.locator("#load canvas").wait_for()
             await page.locator("#map canvas").wait_for(state="attached")
-        await page.evaluate(AXE.read_text())
-        found = await page.evaluate(AXE_RUN)
-        assert found == [], f"{path}: {json.dumps(found, indent=1)}"
-        assert await page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
+        await breaks_no_rule_in_any_view(page)
     assert complaints.all == []
 
 

@@ -46,6 +46,8 @@ ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
 ROUTE = re.compile(r"^\| `([A-Z]+) (/api/v1/[^`]*)` \|[^|]*\| ([^|]*) \|$", re.MULTILINE)
 OUR_PATH = re.compile(r"`((?:src|tests|tools|web|bench)/[\w./-]+)`")
 TEST_NAME = re.compile(r"`(test_\w+)`")
+#: A row of a table of threats: who does what, what stands against it, which tests fail without that.
+THREAT = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 UNITS = {
     "": 1, "s": 1, "ms": 1, "min": 60, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
 }  # fmt: skip
@@ -101,6 +103,25 @@ def test_every_file_and_test_that_is_named_exists(page: Path) -> None:
     for path in OUR_PATH.findall(text):
         assert (ROOT / path).exists(), f"there is no {path}"
     assert set(TEST_NAME.findall(text)) <= known_tests()
+
+
+def test_every_threat_has_a_control_and_a_test_that_exists() -> None:
+    text = (DOCS / "explanation" / "security.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| threat \| control \| test \|\n\|---\|---\|---\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = [line for table in tables for line in table.splitlines()]
+    assert len(rows) >= 30
+    # Every table of the page is one of threats: none is told in another form that nobody checks.
+    assert len(re.findall(r"^\|---", text, re.MULTILINE)) == len(tables)
+    for row in rows:
+        told = THREAT.match(row)
+        assert told is not None, f"not three cells: {row}"
+        threat, control, tests = (cell.strip() for cell in told.groups())
+        assert threat, row
+        assert control, row
+        named = TEST_NAME.findall(tests)
+        assert named, f"no test stands against: {threat}"
+        assert set(named) <= known_tests(), f"{threat}: {set(named) - known_tests()}"
+        assert tests == ", ".join(f"`{name}`" for name in named), f"something beside the tests: {tests}"
 
 
 @cache

@@ -110,7 +110,6 @@ class Plant:
         program, hit = await self.catch(victim, rng)
         await self._kill(hit, program)
         self._let_go()
-        log.info("killed", **{"victim": victim.name, "unanswered": len(hit.unanswered), "stored": len(hit.stored)})
         await self.repair()
         return hit
 

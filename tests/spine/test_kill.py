@@ -1,6 +1,7 @@
 """kill -9 of anything at any instant loses no acknowledged message and doubles no session.
 
-FORECOURT_KILL_ROUNDS sets the number of rounds, FORECOURT_KILL_SEED which instants they hit.
+FORECOURT_KILL_ROUNDS sets the number of rounds, FORECOURT_KILL_SEED which instants they hit. FORECOURT_KILL_REPORT is a
+file that takes a line of JSON for what each round hit, and one for the whole.
 """
 
 import itertools
@@ -9,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 import structlog
 
@@ -34,7 +36,15 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
     victims = list(itertools.islice(itertools.cycle(Victim), ROUNDS))
     rng.shuffle(victims)
     async with plant(tmp_path, seed=SEED) as made:
-        hits = [await made.strike(victim, rng) for victim in victims]
+        hits = []
+        for number, victim in enumerate(victims, 1):
+            hits.append(hit := await made.strike(victim, rng))
+            report(
+                f"killed {number} of {ROUNDS}",
+                victim=victim.name,
+                unanswered=len(hit.unanswered),
+                stored=len(hit.stored),
+            )
         await made.flows()
         await made.load.finish()
 
@@ -49,7 +59,7 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
         await _check_what_followed(made, told.sessions)
         in_flight = sum(len(hit.unanswered) for hit in hits)
         stored = sum(len(hit.stored) for hit in hits)
-        log.info(
+        report(
             "kill test",
             rounds=len(hits),
             in_flight=in_flight,
@@ -58,6 +68,14 @@ async def test_no_acknowledged_message_is_lost_and_no_session_doubled_whatever_i
             sessions=len(told.sessions),
             replayed=made.load.counts.resent,
         )
+
+
+def report(event: str, **told: int | str) -> None:
+    """Says it in the log, and in the file for whoever runs the rounds."""
+    log.info(event, **told)
+    if file := os.environ.get("FORECOURT_KILL_REPORT"):
+        with Path(file).open("ab") as lines:
+            lines.write(msgspec.json.encode(told) + b"\n")
 
 
 async def _check_what_followed(made: Plant, known: dict[str, tuple[str, str]]) -> None:

@@ -16,8 +16,9 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
 from tests.http import PASSWORD, SECRET, House, Tenant
+from tests.looks import AXE, DESK, PHONE
 from tests.ui.conftest import served
-from tests.ui.test_browser import ARGUMENTS, AXE, CHROMIUM, DESK, PHONE, REPORT_VIOLATIONS
+from tests.ui.test_browser import ARGUMENTS, CHROMIUM, REPORT_VIOLATIONS
 from tests.webhooks.conftest import Receiver, Works
 
 pytestmark = [

@@ -37,6 +37,12 @@ def told_as_text(inner: Any) -> dict[str, Any]:
         ("DataTransfer", {"vendorId": "V", "data": f"api_key = '{SECRET}'; retries=3"}),
         ("DataTransfer", {"status": "Accepted", "data": {"accessToken": 1, "access_token": SECRET}}),
         ("DataTransfer", {"status": "Accepted", "data": json.dumps({"pw": SECRET})}),
+        ("DataTransfer", {"vendorId": "V", "data": {"apiKey": SECRET, "cardNumber": SECRET}}),
+        ("StatusNotification", {"info": f"password={SECRET}"}),
+        ("TransactionEvent", {"customData": {"vendorId": "V", "Password": SECRET}}),
+        ("Authorize", {"idTag": "A", "authorizationKey": SECRET}),
+        ("SignCertificate", {"csr": f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----"}),
+        ("CertificateSigned", {"certificateChain": f"-----BEGIN PRIVATE KEY-----\n{SECRET}"}),
         ("GetDiagnostics", {"location": f"ftp://u:p@ss{SECRET}@host/logs"}),
         ("GetLog", {"log": {"remoteLocation": f"sftp://u@x:{SECRET}@host"}}),
     ],
@@ -51,6 +57,20 @@ def test_a_secret_is_not_kept_and_the_rest_is(action: str, payload: dict[str, An
         assert b"123456" not in text
         assert MASK.encode() in text
     assert json.loads(redact(action, plain)).keys() == payload.keys()
+
+
+@pytest.mark.parametrize(
+    "number", ["4929 1234 5678 1236", "4929-1234-5678-1236", "378282246310005", "5555555555554444"]
+)
+def test_the_number_of_a_card_is_not_kept_and_another_number_is(number: str) -> None:
+    plain = number.replace(" ", "").replace("-", "")
+    other = plain[:-1] + str((int(plain[-1]) + 1) % 10)
+    for data in (f"paid by {number} today", {"receipt": {"by": plain}}, {"by": int(plain)}, json.dumps({"a": plain})):
+        kept = redact("DataTransfer", json.dumps({"vendorId": "V", "data": data}).encode()).decode()
+        assert number not in kept
+        assert plain not in kept
+    kept = redact("DataTransfer", json.dumps({"vendorId": "V", "data": f"meter {other}"}).encode()).decode()
+    assert other in kept
 
 
 def test_what_holds_no_secret_is_kept_as_it_came() -> None:

@@ -1,7 +1,8 @@
 """The message log's rows, with secrets taken out before anything is stored.
 
-Passwords and keys travel in a few messages only (configuration, variables, network profiles, log and firmware
-addresses), so the frequent ones are not searched. What can't be parsed and looks secret is withheld whole.
+Passwords and keys travel in a few messages by design (configuration, variables, network profiles, log and firmware
+addresses) and in any by mistake: in a field that is none, or in customData. The frequent ones are looked through for
+the words alone, which is quick. What can't be parsed and looks secret is withheld whole.
 """
 
 import re
@@ -26,11 +27,12 @@ MASK = "[redacted]"
 #: Characters of the shortest secret that is looked for wherever it may stand: a shorter one is found in any word.
 LEAST_SECRET = 8
 
-#: Frequent messages whose schemas have no place for a secret.
+#: Frequent messages whose schemas have no place for a secret; those that hold such a word are no longer harmless.
 _HARMLESS: Final = frozenset(
     ("MeterValues", "Heartbeat", "StatusNotification", "StartTransaction", "StopTransaction", "TransactionEvent",
      "BootNotification", "Authorize")
 )  # fmt: skip
+_WORDS: Final = (b"pass", b"secret", b"private", b"authorizationkey", b"\\u00")
 #: What makes a payload worth decoding: a secret's name, a user in an address, or an escape that could hide either.
 _SUSPECT = re.compile(
     rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|vpn|pin\b|\bpw\b|:(?:\\*/){2}[^/\"\s]*@|\\u00"
@@ -38,12 +40,17 @@ _SUSPECT = re.compile(
 _SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|^pw$|simpin")
 #: Up to the last @ before the path: a password may hold one itself.
 _USERINFO = re.compile(r"(://)[^/\s]*@")
+#: A private key, whole or cut off.
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+#: What may be the number of a payment card (ISO/IEC 7812), in groups or not.
+_CARD = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
+_CARD_SUSPECT = re.compile(rb"[2-6](?:[ -]?[0-9]){12,18}")
 #: A secret in a text that is no JSON: password=..., "password": "...
 _SECRET_WORDS = r"password|passwd|passphrase|authorizationkey|secret|private.?key|\bpin|\bpw"
 _SPOKEN = re.compile(rf"({_SECRET_WORDS})([\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)", re.IGNORECASE)
 #: The text of a DataTransfer has no form: any word for a secret with something behind it. More is taken out than need
 #: be, for nothing else depends on it.
-_TRANSFER_WORDS = r"(?<![a-z])(?:pw|pwd|pass|pin|token|key)(?![a-z])"
+_TRANSFER_WORDS = r"(?<![a-z])(?:pw|pwd|pass|pin|token|key|pan|cvc|cvv)(?![a-z])|api.?key|card.?number"
 _TRANSFER_SUSPECT = re.compile(_TRANSFER_WORDS.encode(), re.IGNORECASE)
 _TRANSFER_SPOKEN = re.compile(
     rf"({_SECRET_WORDS}|{_TRANSFER_WORDS})([\"']?\s*(?:[:=]|\s(?:is\s)?)\s*)(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)",
@@ -62,7 +69,7 @@ _encode = msgspec.json.Encoder().encode
 def redact(action: str | None, payload: bytes) -> bytes:
     """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
     transfer = action == "DataTransfer"
-    if action in _HARMLESS or not _suspect(payload, transfer):
+    if (action in _HARMLESS and not _worded(payload)) or not _suspect(payload, transfer):
         return payload
     for password in passwords_set_by(action or "", payload):
         payload = _without(password, payload)
@@ -77,8 +84,20 @@ def safe(raw: bytes) -> bytes:
     return _without_secrets(raw, transfer) if _suspect(text, transfer) else raw
 
 
+def spoken(text: str | None) -> str | None:
+    """What a station says in words of its own, without the secrets in it."""
+    return _masked_text(text, transfer=False) if text and _worded(text.encode()) else text
+
+
+def _worded(text: bytes) -> bool:
+    lowered = text.lower()
+    return any(word in lowered for word in _WORDS)
+
+
 def _suspect(text: bytes, transfer: bool) -> bool:
-    return _SUSPECT.search(text) is not None or (transfer and _TRANSFER_SUSPECT.search(text) is not None)
+    if _SUSPECT.search(text) is not None:
+        return True
+    return transfer and (_TRANSFER_SUSPECT.search(text) is not None or _CARD_SUSPECT.search(text) is not None)
 
 
 def without_password(ask: Ask, reply: Reply) -> Reply:
@@ -123,6 +142,8 @@ def _masked(value: Any, transfer: bool) -> Any:
     """A value without its secrets, `transfer` telling whether it is of a DataTransfer."""
     if isinstance(value, str):
         return _masked_text(value, transfer)
+    if transfer and isinstance(value, int) and _is_card(str(value)):
+        return MASK
     if isinstance(value, list):
         return [_masked(item, transfer) for item in value]
     if not isinstance(value, dict):
@@ -156,8 +177,19 @@ def _masked_text(text: str, transfer: bool) -> str:
         else:
             masked = _masked(inner, transfer)
             return text if masked == inner else _encode(masked).decode()
-    spoken = _TRANSFER_SPOKEN if transfer else _SPOKEN
-    return spoken.sub(rf"\1\2{MASK}", _USERINFO.sub(rf"\1{MASK}@", text))
+    text = _USERINFO.sub(rf"\1{MASK}@", _PRIVATE_KEY.sub(MASK, text))
+    if transfer:
+        text = _CARD.sub(lambda found: MASK if _is_card(found[0]) else found[0], text)
+    return (_TRANSFER_SPOKEN if transfer else _SPOKEN).sub(rf"\1\2{MASK}", text)
+
+
+def _is_card(text: str) -> bool:
+    """Whether a number passes the check of ISO/IEC 7812-1 annex B, which one in ten others does as well."""
+    digits = [int(digit) for digit in text if digit.isdigit()]
+    if not 13 <= len(digits) <= 19 or digits[0] not in range(2, 7):
+        return False
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
 
 
 def _names_a_secret(value: dict[str, Any]) -> bool:
@@ -207,6 +239,8 @@ def enter(
     packed_action = _HARMLESS_PACKED.get(action or "")
     if packed_action is None:
         packed_action, payload = packrow.text(action), redact(action, payload)
+    elif _worded(payload):
+        payload = redact(action, payload)
     parts = (
         station.packed,
         _moment(at, inbound, kind),

@@ -10,6 +10,7 @@ from forecourt.platform.clock import Clock, plausible
 from forecourt.platform.live import LiveFeed, LiveValue
 from forecourt.stations.gateway.answers import lacking, restarts
 from forecourt.stations.gateway.inbound import Decide, Inbound
+from forecourt.stations.gateway.journal import spoken
 from forecourt.stations.gateway.lanes import ACTIVITIES, BOOTS, RESTARTS, STATES, UNSUPPORTED
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Connector, Station
@@ -82,7 +83,7 @@ class StationReports:
                 packrow.text(report.state),
                 packrow.timestamp(at),
                 packrow.text(report.error_code),
-                packrow.text(report.info),
+                packrow.text(spoken(report.info)),
                 packrow.text(report.vendor_error_code),
                 packrow.timestamp(arrived),
             ),
