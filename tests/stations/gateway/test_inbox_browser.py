@@ -7,13 +7,15 @@ import pytest
 import websockets
 from playwright.async_api import Page, expect
 
-from tests.console import CHROMIUM, PHONE, breaks_no_rule
+from tests.console import CHROMIUM
+from tests.looks import PHONE, breaks_no_rule_in_any_view
 from tests.stations.gateway.conftest import Rig
-from tests.stations.gateway.test_browser import Console, console, transport
+from tests.stations.gateway.test_browser import Console, browser, console, rig
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
-__all__ = ["console", "transport"]
+__all__ = ["browser", "console", "rig"]
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
 ]
@@ -37,7 +39,7 @@ async def test_a_stranger_appears_is_adopted_with_its_password_and_comes_in(rig:
     await expect(stranger).to_contain_text("from 127.0.0.1")
     await expect(stranger).to_contain_text("shows a password")
     await expect(page.get_by_role("link", name="Inbox")).to_contain_text("1")
-    await breaks_no_rule(page)
+    await breaks_no_rule_in_any_view(page)
     await stranger.get_by_role("link", name="Adopt NEW-7").click()
     form = page.locator("#adopt")
     await expect(form).to_contain_text("Make sure that it is yours")
@@ -46,7 +48,7 @@ async def test_a_stranger_appears_is_adopted_with_its_password_and_comes_in(rig:
     await expect(page.locator("[data-knock]")).to_have_count(2)
     await form.get_by_role("textbox", name="Name").fill("Gate 7")
     await form.get_by_text("Keep the one it uses").click()
-    await breaks_no_rule(page)
+    await breaks_no_rule_in_any_view(page)
     await form.get_by_role("button", name="Adopt").click()
     await expect(form).to_contain_text("NEW-7 is yours")
     await expect(page.locator("[data-knock]")).to_have_count(1)
@@ -77,7 +79,7 @@ async def test_the_guide_says_what_is_wrong_until_the_station_is_there(rig: Rig,
     await page.get_by_label("Id", exact=True).fill("CP 1:x")
     await page.get_by_role("button", name="Register this station").click()
     await expect(page.get_by_role("alert")).to_contain_text("a colon")
-    await breaks_no_rule(page)
+    await breaks_no_rule_in_any_view(page)
     await page.get_by_label("Id", exact=True).fill("CP-1")
     await page.get_by_role("button", name="Register this station").click()
     password, progress = await shown_password(page), page.locator("#progress")
@@ -85,13 +87,13 @@ async def test_the_guide_says_what_is_wrong_until_the_station_is_there(rig: Rig,
     await expect(page.locator(".qr svg")).to_be_visible()
     assert password not in await page.locator(".qr").inner_html()
     assert password not in page.url
-    await breaks_no_rule(page)
+    await breaks_no_rule_in_any_view(page)
     assert await knock(rig, "cp1", password=password) == 404
     near = progress.locator('[data-near="cp1"]')
     await expect(near).to_contain_text("calls itself “cp1”")
     assert await knock(rig, "CP-1", password="a-wrong-password") == 401
     await expect(progress).to_contain_text("Wrong password")
-    await breaks_no_rule(page)
+    await breaks_no_rule_in_any_view(page)
     assert await knock(rig, "CP-1", "ocpp1.5", password=password) == 400
     await expect(progress).to_contain_text("It offers: ocpp1.5.")
     async with rig.station("CP-1", password=password) as station:
