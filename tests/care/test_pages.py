@@ -53,7 +53,7 @@ async def a_fault(yard: Yard, error_code: str | None = "GroundFailure") -> UUID:
 async def test_an_organisation_without_stations_is_led_to_its_first_one(house: House, tenant: Tenant) -> None:
     page = (await (await signed_in(house, tenant)).get("/")).text
     assert "Welcome to Forecourt" in page
-    assert '<a class="button primary" href="/stations">Connect your first station</a>' in page
+    assert '<a class="button primary" href="/stations/connect">Connect your first station</a>' in page
 
 
 async def test_who_is_not_signed_in_is_sent_to_sign_in(house: House) -> None:

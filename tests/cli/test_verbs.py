@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import websockets
 from msgspec import Struct
 
 from forecourt.access import Role, store
@@ -101,6 +102,23 @@ async def test_the_registry_is_read_and_changed(shell: Shell) -> None:
     [token] = (await shell.run("tokens", "list", "--json")).json()
     assert (token["uid"], token["status"], token["group"]) == ("04AB", "blocked", "FLEET")
     assert (await shell.run("sessions", "list")).out.strip() == "Nothing to list."
+
+
+async def test_a_stranger_is_listed_dismissed_and_adopted(rig: Rig, shell: Shell) -> None:
+    rig.admin.execute("INSERT INTO inboxes (tenant_id, code) VALUES (%s, '0123456789ab')", (rig.tenant(),))
+    with pytest.raises(websockets.InvalidStatus):
+        async with rig.station("NEW-1", path="/ocpp/0123456789ab/"):
+            pass
+    await rig.gateway.write_knocks()
+    [stranger] = (await shell.run("inbox", "list", "--json")).json()
+    assert (stranger["id"], stranger["reason"], stranger["has_password"]) == ("NEW-1", "unknown", True)
+    assert "is not shown before" in (await shell.run("inbox", "dismiss", "NEW-1")).out
+    assert (await shell.run("inbox", "list")).out.strip() == "Nothing to list."
+    adopted = await shell.run("inbox", "adopt", "NEW-1", "--keep-password")
+    assert "Password, shown this once" not in adopted.out
+    async with rig.station("NEW-1") as station:
+        assert (await boot(station))["status"] == "Accepted"
+    assert (await shell.run("inbox", "adopt", "NEW-1")).code == 3
 
 
 async def test_a_station_is_asked_and_its_word_is_the_exit_code(rig: Rig, shell: Shell) -> None:
