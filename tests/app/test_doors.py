@@ -70,6 +70,24 @@ NEEDS = {
     ("DELETE", "/api/v1/inbox/{station}"): Verb.CHANGE_STATIONS,
     ("GET", "/api/v1/inbox-code"): Verb.CHANGE_STATIONS,
     ("POST", "/api/v1/inbox-code/renew"): Verb.ORGANISATION,
+    ("GET", "/api/v1/connectors"): Verb.READ,
+    ("GET", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
+    ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
+    ("POST", "/api/v1/bulk-runs/registration"): Verb.CHANGE_STATIONS,
+    ("POST", "/api/v1/bulk-runs/site"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/bulk-runs"): Verb.READ,
+    ("GET", "/api/v1/bulk-runs/{run_id}"): Verb.READ,
+    ("GET", "/api/v1/bulk-runs/{run_id}/stations"): Verb.READ,
+    ("POST", "/api/v1/bulk-runs/{run_id}/stop"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/stations/{station}/variables"): Verb.READ,
+    ("GET", "/api/v1/stations/{station}/variables/reading"): Verb.READ,
+    ("POST", "/api/v1/stations/{station}/variables"): Verb.CALL,
+    ("POST", "/api/v1/stations/{station}/variables/read"): Verb.CALL,
+    ("POST", "/api/v1/stations/{station}/availability"): Verb.CALL,
+    ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
+    ("GET", "/api/v1/stations/{station}/messages/{number}"): Verb.READ,
+    ("GET", "/api/v1/stations/{station}/commands/{command_id}"): Verb.READ,
     ("GET", "/api/v1/quarantine"): Verb.READ,
     ("GET", "/api/v1/quarantine/{number}"): Verb.READ,
     ("POST", "/api/v1/quarantine/{number}/review"): Verb.REVIEW,
@@ -149,7 +167,8 @@ def filled(path: str) -> str:
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
-    return path.format(**values, session_id=some_id, incident_id=some_id, rule_id="1") + query
+    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id"), some_id)
+    return path.format(**values, rule_id="1") + query
 
 
 #: What every person who is signed in may do with what is theirs, and no key.

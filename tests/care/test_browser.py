@@ -106,7 +106,7 @@ async def test_an_alarm_arrives_while_on_another_page_and_is_understood_and_clos
     page, complaints = await desk.open_page("/settings/alerts")
     await live(page)
     await page.locator("#toasts[data-ready]").wait_for(state="attached")
-    badge = page.locator(".badge")
+    badge = page.locator('.badge[data-live="totals.incidents"]')
     await expect(badge).to_be_hidden()
     desk.clock.advance(1)
     desk.says(station, "Faulted", "GroundFailure")
@@ -162,10 +162,10 @@ async def test_an_alarm_that_was_told_once_is_not_told_again_on_the_next_page(de
     await desk.look_at(station)
     page, _ = await desk.open_page("/")
     await live(page)
-    await expect(page.locator(".badge")).to_have_text("1")
+    await expect(page.locator('.badge[data-live="totals.incidents"]')).to_have_text("1")
     await page.get_by_role("link", name="Alerts").click()
     await live(page)
-    await expect(page.locator(".badge")).to_have_text("1")
+    await expect(page.locator('.badge[data-live="totals.incidents"]')).to_have_text("1")
     await expect(page.locator(".toast")).to_have_count(0)
 
 

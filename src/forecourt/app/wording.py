@@ -29,6 +29,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[a-z0-9-]{1,63}$"): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
+    repr("^[A-Za-z]{1,40}$"): "A state is of letters, such as Charging",
     repr("^[A-Za-z0-9]+$"): "An action is of letters and digits, such as GetConfiguration",
     repr("^[A-Za-z0-9]{1,64}$"): "An action is of letters and digits, 64 at most, such as GetConfiguration",
 }

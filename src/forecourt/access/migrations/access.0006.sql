@@ -18,14 +18,17 @@ $body$;
 
 -- Entries are numbered as they are made, so the oldest numbers are the oldest entries, and looking at these is enough.
 CREATE FUNCTION access_forget_audit(before timestamptz, most int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET forecourt.forgetting = 'audit'
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
 DECLARE forgotten int;
 BEGIN
+    -- For this transaction only; who may not delete from the table gains nothing by saying it.
+    PERFORM set_config('forecourt.forgetting', 'audit', true);
     DELETE FROM audit WHERE audit_id IN (
         SELECT audit_id FROM (SELECT a.audit_id, a.at FROM audit a ORDER BY a.audit_id LIMIT most) oldest
         WHERE at < least(access_forget_audit.before, now() - interval '90 days'));
     GET DIAGNOSTICS forgotten = ROW_COUNT;
+    PERFORM set_config('forecourt.forgetting', '', true);
     RETURN forgotten;
 END
 $body$;
