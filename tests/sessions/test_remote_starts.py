@@ -25,6 +25,7 @@ from forecourt.stations import store as stations_store
 from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorded, StationOffline, StationTimeout
 from forecourt.stations.errors import StationRetired
 from tests.http import an_actor
+from tests.stations.gateway import test_sessions_over_sockets
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event
 from tests.support import FakeClock
@@ -103,6 +104,12 @@ class Stage:
         """What others may hear of remote starts and have not."""
         rows = self.rig.rows("SELECT event FROM outbox WHERE event LIKE 'remote_start.%%' ORDER BY 1")
         return [name for (name,) in rows]
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`at` counts from this test, not from when its file was read, which may be minutes ago."""
+    monkeypatch.setattr(test_sessions_over_sockets, "NOW", datetime.now(UTC))
 
 
 @pytest_asyncio.fixture
