@@ -21,7 +21,7 @@ from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
+from forecourt.platform.database import START_PATIENCE_S, TRANSACTION_DEADLINE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
@@ -32,6 +32,7 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import Keep, StationJobs
+from forecourt.stations.message_log import THIN_DEADLINE_S
 from forecourt.webhooks.jobs import WebhookJobs
 from forecourt.webhooks.sender import Sender
 
@@ -43,6 +44,8 @@ STOP_DEADLINE_S = 8.0
 HEARTBEAT_S = 5.0
 ABANDONED_AFTER_S = 15.0
 RESCUE_EVERY_S = 5.0
+#: One transaction of the message log's housekeeping, by our own clock.
+LOG_DEADLINE_S = THIN_DEADLINE_S + TRANSACTION_DEADLINE_S
 #: How long jobs rest when the database is away.
 AWAY_REST_S = 1.0
 
@@ -66,18 +69,19 @@ async def serve(settings: Settings) -> None:
         contextlib.AsyncExitStack() as stack,
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
+        Pool(url, "forecourt_worker", size=1, application="worker-log", deadline_s=LOG_DEADLINE_S) as log_pool,
         Outward(private=settings.webhooks_private) as outward,
     ):
         stack.push_async_callback(bus.close)
-        works = _works(settings, pool, tenants, bus, outward)
+        works = _works(settings, pool, tenants, log_pool, bus, outward)
         sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
-        await works.stations.tend_message_log()
+        await works.stations.prepare_message_log()
         app, routes = compose(url, works)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
 
 
-def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Outward) -> Works:
+def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: Bus, outward: Outward) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
     commander = Commander(tenants, bus, clock, secret_key=secret)
@@ -92,6 +96,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Out
                 states=days(settings.keep_states_days),
                 commands=days(settings.keep_commands_days),
             ),
+            log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
         mail=MailJobs(pool, post_of(settings, clock)),

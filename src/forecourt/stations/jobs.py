@@ -45,19 +45,26 @@ KEEP: Final = Keep()
 
 
 class StationJobs:
-    """Periodic work, safe to run at any time and by several workers."""
+    """Periodic work, safe to run at any time and by several workers.
 
-    def __init__(self, pool: Pool, clock: Clock, keep: Keep = KEEP) -> None:
+    The message log is tended by a pool of its own, if one is given: it may hold a connection for long.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock, keep: Keep = KEEP, *, log_pool: Pool | None = None) -> None:
         self._pool = pool
+        self._log_pool = pool if log_pool is None else log_pool
         self._clock = clock
         self._keep = keep
+
+    async def prepare_message_log(self) -> None:
+        """Make the partitions of today and the next days."""
+        await make_message_partitions(self._log_pool.anyone, self._clock.now().date())
 
     async def tend_message_log(self) -> list[str]:
         """Make the partitions of the next days and take away what is beyond the budget; the names of those that were
         dropped or made smaller."""
-        today = self._clock.now().date()
-        await make_message_partitions(self._pool.anyone, today)
-        dropped = await keep_within(self._pool, today, self._keep.messages)
+        await self.prepare_message_log()
+        dropped = await keep_within(self._log_pool, self._clock.now().date(), self._keep.messages)
         if dropped:
             log.info("days of the message log were dropped or made smaller", partitions=dropped)
         return dropped
