@@ -9,6 +9,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from forecourt.app.worker_process import LINES
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
@@ -234,6 +235,12 @@ async def test_one_session_that_ingest_holds_keeps_no_other_row_locked(bench: Be
         ingest.execute("UPDATE sessions SET heard_at = now() WHERE station_id = 2")
         ingest.commit()
         assert await closing == 1
+
+
+def test_every_job_is_in_a_line_that_workers_do_and_bulk_runs_are_in_nobody_s_way(bench: Bench) -> None:
+    lines = {name: task.queue for name, task in bench.app.tasks.items() if "builtin" not in name}
+    assert set(lines.values()) == set(LINES)
+    assert [name for name, line in lines.items() if line != "default"] == ["stations.bulk_run"]
 
 
 async def test_of_two_reviews_at_once_the_one_that_looked_last_writes_last(bench: Bench) -> None:

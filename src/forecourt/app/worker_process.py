@@ -14,7 +14,7 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
-from forecourt.app.works import Works, compose
+from forecourt.app.works import LONG, Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -39,6 +39,9 @@ from forecourt.webhooks.sender import Sender
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 4
+#: Of the line of what may take long.
+LONG_CONCURRENCY = 2
+LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY}
 STOP_DEADLINE_S = 8.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
@@ -121,7 +124,7 @@ async def _until(
         works: tuple[Coroutine[Any, Any, Any], ...] = (
             outbox.dispatch(pool, routes),
             outbox.measure(pool, routes),
-            _work(app),
+            *(_work(app, line, at_once) for line, at_once in LINES.items()),
             _rescue(app),
             sender.run(),
             stopping.wait(),
@@ -136,12 +139,14 @@ async def _until(
             task.result()
 
 
-async def _work(app: procrastinate.App) -> None:
-    """Do jobs until cancelled. procrastinate's worker ends with its connections: begin anew when PostgreSQL is back."""
+async def _work(app: procrastinate.App, line: str, at_once: int) -> None:
+    """Do the jobs of one line until cancelled. procrastinate's worker ends with its connections: begin anew when
+    PostgreSQL is back."""
     while True:
         try:
             await app.run_worker_async(
-                concurrency=CONCURRENCY,
+                queues=[line],
+                concurrency=at_once,
                 install_signal_handlers=False,
                 delete_jobs="successful",
                 shutdown_graceful_timeout=STOP_DEADLINE_S,
