@@ -1,8 +1,9 @@
 """Housekeeping: the message log, what gateways and web processes that died left behind, and what is old."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -75,7 +76,7 @@ class StationJobs:
         states, commands = self._keep.states, self._keep.commands
         forgotten = await self._forget(states, store.forget_states)
         forgotten += await self._forget(states, store.forget_gaps)
-        forgotten += await self._forget(commands, store.forget_commands)
+        forgotten += await self._forget_commands(commands)
         forgotten += await self._forget(commands, store.forget_runs)
         if forgotten:
             log.info("what is older than it is kept was forgotten", rows=forgotten)
@@ -103,6 +104,19 @@ class StationJobs:
             return 0
         before = self._clock.now() - kept
         return await self._all(lambda conn: forget(conn, before, ROWS_AT_ONCE))
+
+    async def _forget_commands(self, kept: timedelta | None) -> int:
+        """All that may go is reached in one run, however many stand between that stay."""
+        forgotten = 0
+        if kept is None:
+            return forgotten
+        before = self._clock.now() - kept
+        at: tuple[datetime, UUID] | None = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+        while at is not None:
+            async with self._pool.anyone() as connection:
+                gone, at = await store.forget_commands(connection, before, ROWS_AT_ONCE, at)
+            forgotten += gone
+        return forgotten
 
     async def tidy_knocks(self) -> int:
         """Forget who was refused long ago; how many."""

@@ -2,7 +2,7 @@
 -- depends: stations.0007
 
 -- What the worker looks at to forget what is old; no word that was said is among it.
-CREATE INDEX commands_in_time ON commands (asked_at);
+CREATE INDEX commands_in_time ON commands (asked_at, command_id);
 DO $policies$
 DECLARE t text;
 BEGIN
