@@ -9,6 +9,7 @@ from httpx import AsyncClient
 from forecourt.access.model import Role
 from forecourt.platform.bus import BusAway
 from forecourt.platform.errors import ForecourtError
+from forecourt.stations import bulk
 from forecourt.stations.commands import (
     OutcomeUnrecorded,
     StationAnswerInvalid,
@@ -330,6 +331,9 @@ async def test_a_run_belongs_to_its_organisation_and_needs_the_right_role(
     assert asked.status_code == 303
     address = asked.headers["location"]
     assert identity in (await client.get(address)).text
+    for _ in range(bulk.MAX_OPEN):
+        asked = await client.post("/bulk-runs/reset", data={"action": "reset", "reset": "soft", "station": [identity]})
+    assert (asked.status_code, "Too many runs have not ended yet" in asked.text) == (409, True)
     assert (await (await signed_in(house, stranger)).get(address)).status_code == 404
     viewer = await as_role(house, tenant, Role.VIEWER)
     assert (await viewer.get(address)).status_code == 200

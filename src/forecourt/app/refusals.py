@@ -56,6 +56,9 @@ BY_CODE: Final[Mapping[str, Told]] = {
         mark("This is for people who are signed in"),
         mark("An API key can't do it. Sign in with your e-mail address and try again."),
     ),
+    "too-many-bulk-runs": Told(
+        mark("Too many runs have not ended yet"), mark("Wait for one of them, or stop one. Then try again.")
+    ),
     "too-many-attempts": Told(mark("Too many attempts"), mark("Wait a few minutes, then try again.")),
 }
 #: By status otherwise.
