@@ -170,7 +170,7 @@ async def test_what_is_kept_for_ever_is_never_forgotten(
         assert await StationJobs(pool, clock, Keep(messages=None, states=None, commands=None)).forget_old() == 0
 
 
-async def test_the_worker_reads_nothing_that_was_said(database: Database, worker: StationJobs) -> None:
+async def test_the_worker_reads_no_message_and_no_password(database: Database, worker: StationJobs) -> None:
     async with Pool(database.url, "forecourt_worker", size=1) as pool:
         for column, table in (
             ("payload", "commands"),

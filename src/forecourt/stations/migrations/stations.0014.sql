@@ -1,7 +1,7 @@
 -- Old things are forgotten in time, and one organisation that says much pushes nothing of the others out of the message log.
 -- depends: stations.0007
 
--- What the worker looks at to forget what is old; no word that was said is among it.
+-- What the worker looks at to forget what is old; of what was said, the states of connectors alone.
 CREATE INDEX commands_in_time ON commands (asked_at, command_id);
 DO $policies$
 DECLARE t text;
