@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 import uvloop
 from procrastinate.exceptions import ConnectorException
@@ -22,7 +23,7 @@ from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
-from forecourt.platform.errors import SettingsError
+from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
@@ -71,7 +72,7 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(bus.close)
         works = _works(settings, pool, tenants, bus, outward)
         sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
-        await works.stations.tend_message_log()
+        await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
@@ -106,6 +107,15 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Out
         bulk=BulkJobs(tenants, commander, clock, secret),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
     )
+
+
+async def _tend_first(works: Works) -> None:
+    """Have today's part of the message log before its first message. A database that goes away again just now is no
+    reason to end: the hourly job makes what is missing."""
+    try:
+        await works.stations.tend_message_log()
+    except (psycopg.Error, ForecourtError, OSError) as fault:
+        log.warning("the message log is tended within the hour", fault=type(fault).__name__)
 
 
 async def _until(

@@ -17,10 +17,11 @@ from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor,
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.search import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
+from forecourt.platform.text import HIDDEN, ONE_LINE
 
 CURSORS = Cursors("tokens")
 TYPE_PATTERN = r"^[A-Za-z0-9_-]+$"
-UID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+UID_PATTERN = rf"^[^{HIDDEN}]+$"
 Uid = Annotated[
     str,
     Meta(
@@ -52,7 +53,7 @@ TokenType = Annotated[
 ]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
 
-Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 DriverName = Annotated[
     Note, Meta(description="Who uses it; a note, nothing is decided by it.", examples=["Ada Lovelace"])
 ]

@@ -15,6 +15,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.outward import MAX_URL, AddressRefused
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.text import ONE_LINE
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DeliveryUnknown, Kind, TooManyWebhooks, WebhookUnknown
 from forecourt.webhooks.service import Webhooks
@@ -41,7 +42,7 @@ Description = Annotated[
     str,
     Meta(
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=ONE_LINE,
         description="What it is for.",
         examples=["Parking app"],
     ),

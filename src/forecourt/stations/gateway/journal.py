@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from forecourt.ocpp.frames import UNREADABLE
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
+from forecourt.platform.text import HIDDEN
 from forecourt.stations.gateway.lanes import MESSAGES
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Station
@@ -51,6 +52,7 @@ _SUSPECT = re.compile(
 _SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|^pw$|simpin")
 #: Up to the last @ before the path: a password may hold one itself.
 _USERINFO = re.compile(r"(://)[^/\s]*@")
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 #: A private key, whole or cut off.
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 #: What may be the number of a payment card (ISO/IEC 7812), in groups or not.
@@ -96,7 +98,8 @@ def safe(raw: bytes) -> bytes:
 
 
 def spoken(text: str | None, *, cards: bool = True) -> str | None:
-    """What a station says in words of its own, without the secrets in it."""
+    """What a station says in words of its own, as it can be shown: without secrets and without hidden characters."""
+    text = _HIDDEN.sub("", text) if text else text
     look = _Look(words=False, cards=cards)
     return _masked_text(text, look) if text and _suspect(text.encode(), look) else text
 

@@ -19,6 +19,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import etag
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import service, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -38,7 +39,7 @@ from forecourt.ui.shell import Shell
 #: Strangers looked through for one that may be the station that is waited for.
 MAX_LOOKED_AT: Final = 100
 _QR_SCALE: Final = 4
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_TEXT: Final = ONE_LINE
 _identity = re.compile(IDENTITY_PATTERN)
 Now = NamedDependency[Clock]
 Seen = Annotated[str, QueryParameter(max_length=200)]

@@ -19,6 +19,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import inbox, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -42,7 +43,7 @@ from forecourt.ui.shell import Shell
 
 #: Strangers, and refused stations, of the page.
 PAGE_SIZE: Final = 100
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_TEXT: Final = ONE_LINE
 Now = NamedDependency[Clock]
 _VERSIONS: Final = frozenset(version.value for version in Version)
 #: What an adoption says that can't be done.
