@@ -1,6 +1,8 @@
 -- A browser session tells the time zone of its organisation, in which pages say their times.
 -- depends: access.0006
 
+COMMENT ON COLUMN organisations.time_zone IS 'IANA name; of new sites, and of the times that every page says';
+
 GRANT SELECT (time_zone) ON organisations TO forecourt_lookup;
 
 DROP FUNCTION access_session(bytea, timestamptz, timestamptz);
