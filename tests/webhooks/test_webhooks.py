@@ -1,6 +1,7 @@
 """What happens is heard by programs outside: signed, at least once, again when it fails, and never by strangers."""
 
 import json
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
-from forecourt.platform.outward import Outward, Unanswered
+from forecourt.platform.outward import NAME_UNKNOWN, NO_TLS, Outward, Unanswered
 from forecourt.webhooks import sender
 from forecourt.webhooks.model import MAX_ANSWER, MAX_WEBHOOKS, RETRY_AFTER, Kind
 from forecourt.webhooks.store import deliveries
@@ -267,6 +268,23 @@ async def test_a_name_that_stands_for_a_private_address_is_not_called(receiver: 
     async with Outward(private=True) as outward:
         answer = await outward.post(f"http://0x7f.1:{port}/hook", {}, b"{}", deadline_s=10, most=100)
     assert answer.status == 204
+
+
+async def test_why_no_answer_came_is_said_in_words(receiver: Receiver) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    with socket.socket() as taken:
+        # Bound and not listening: who calls there is refused.
+        taken.bind(("127.0.0.1", 0))
+        reasons = {
+            f"http://127.0.0.1:{taken.getsockname()[1]}/": "the connection was refused",
+            f"https://127.0.0.1:{port}/": NO_TLS,
+            "http://no-such-server.invalid/": NAME_UNKNOWN,
+        }
+        async with Outward(private=True) as outward:
+            for url, reason in reasons.items():
+                with pytest.raises(Unanswered) as fault:
+                    await outward.post(url, {}, b"{}", deadline_s=10, most=100)
+                assert str(fault.value) == reason
 
 
 async def test_webhooks_are_the_owners_and_of_one_organisation(

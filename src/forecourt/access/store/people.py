@@ -87,6 +87,7 @@ class SessionHolder(Struct, frozen=True, kw_only=True):
     needs_second_factor: bool
     by_provider: bool
     proved_at: datetime
+    time_zone: str
 
 
 class NewSession(Struct, frozen=True, kw_only=True):
