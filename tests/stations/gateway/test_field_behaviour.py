@@ -13,6 +13,7 @@ from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.gateway import connection
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
+from forecourt.stations.model import SILENCE
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
 
@@ -249,6 +250,33 @@ async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_say
             "TransactionEvent", event("Started", 0, -9, evse=second, info={**charging, "transactionId": "next"})
         )
         assert rig.rows(shown)[1] == (2, 1, "Available", "Charging"), "what was known before is said anew"
+
+
+async def test_a_session_that_was_closed_for_its_silence_is_shown_again_as_soon_as_it_goes_on(
+    rig: Rig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.register("CP1")
+    shown, place, charging = "SELECT shown_state FROM connectors", {"id": 1, "connectorId": 1}, "Charging"
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        free = {"timestamp": at(-30), "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", free)
+        await station.call("TransactionEvent", event("Started", 0, -20, evse=place, info={"chargingState": charging}))
+        rig.admin.execute("UPDATE sessions SET closed_at = now() WHERE over_at IS NULL")
+        async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
+            await SessionJobs(worker, pool, SystemClock()).close_silent()
+        assert rig.rows(shown) == [("Available",)]
+        monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) + SILENCE)
+        await station.call("TransactionEvent", event("Updated", 1, -5))
+        assert rig.rows(shown) == [("Charging",)]
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == charging
+        # Taken up anew by a socket that found it as it was, and ended only then.
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("Heartbeat", {})
+        rig.admin.execute("UPDATE connectors SET activity = NULL")
+        await station.call("TransactionEvent", event("Updated", 2, -4, evse=place))
+        assert rig.rows(shown) == [("Occupied",)], "what it said last is known once it was read back"
+        await station.call("TransactionEvent", event("Updated", 3, -3))
+        assert rig.rows(shown) == [("Charging",)]
 
 
 async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:

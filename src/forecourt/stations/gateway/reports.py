@@ -20,6 +20,8 @@ from forecourt.stations.model import SILENCE, UNKNOWN, connector_cell, shown_sta
 RETRY_BOOT_S = 60
 #: A station that agreed to a reset is shown as restarting for this long at the most.
 RESTART_LIMIT_S = 300.0
+#: Advances memory by what was stored; called after the commit.
+Take = Callable[[], None]
 #: Before anything was said: whatever comes is newer.
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -99,35 +101,34 @@ class StationReports:
         """Anything else: the message log keeps it, the version's own rule answers it."""
         return lambda: neutral.Acknowledged(now=self._clock.now())
 
-    def activity(self, inbound: Inbound, evse: int, connector: int, activity: str | None, *, anew: bool) -> None:
+    def activity(self, inbound: Inbound, evse: int, connector: int, activity: str | None, *, anew: bool) -> Take:
         """Take what a running transaction says of its EVSE into what its connectors are shown as; None when it is over.
 
         A connector that never said anything is known from now on, with a state of its own that is Unknown. Writes only
-        a change, or what is said `anew`, after the worker may have ended what the session before it said. Memory
-        follows at once, being no more than what screens are shown.
+        a change, or what is said `anew`, or after a silence: the worker may have ended what was said before. What is
+        returned advances memory, and is for after the commit.
         """
-        station = inbound.station
-        station.active_at[evse] = inbound.arrived
-        places = [place for place in station.connectors if place[0] == evse]
-        if not places and activity is not None:
-            places = [(evse, connector)]
-            station.connectors[evse, connector] = Connector(UNKNOWN, _NEVER, None, None)
-        changed = [place for place in places if anew or station.connectors[place].activity != activity]
-        if not changed:
-            return
-        inbound.write.add(
-            ACTIVITIES.name,
-            packrow.row(
+        station, arrived = inbound.station, inbound.arrived
+        known = [one for place, one in station.connectors.items() if place[0] == evse]
+        silent = arrived - station.active_at.get(evse, _NEVER) >= SILENCE
+        changed = anew or silent or any(one.activity != activity for one in known)
+        changed = changed if known else activity is not None
+        if changed:
+            row = packrow.row(
                 packrow.int8(station.station_id),
                 packrow.int4(evse),
                 packrow.int4(connector),
                 packrow.int4(station.tenant_id),
                 packrow.text(activity),
-            ),
-        )
-        for place in changed:
-            station.connectors[place] = station.connectors[place]._replace(activity=activity)
-        self.show(station)
+            )
+            inbound.write.add(ACTIVITIES.name, row)
+
+        def take() -> None:
+            station.active_at[evse] = arrived
+            if changed:
+                self._take(station, evse, connector, activity)
+
+        return take
 
     def answered(self, inbound: Inbound, epoch: int, ask: Ask, reply: Reply) -> None:
         """Learn from a station's answer to a call over the connection of this epoch."""
@@ -187,6 +188,15 @@ class StationReports:
         """A session that fell silent is not believed against a connector that says it is free: its end may be lost."""
         silent = known.state == "Available" and self._clock.now() - station.active_at.get(evse, _NEVER) >= SILENCE
         return shown_state(known.state, None if silent else known.activity)
+
+    def _take(self, station: Station, evse: int, connector: int, activity: str | None) -> None:
+        places = [place for place in station.connectors if place[0] == evse]
+        if not places and activity is not None:
+            places = [(evse, connector)]
+            station.connectors[evse, connector] = Connector(UNKNOWN, _NEVER, None, None)
+        for place in places:
+            station.connectors[place] = station.connectors[place]._replace(activity=activity)
+        self.show(station)
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)
