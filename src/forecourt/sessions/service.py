@@ -199,7 +199,9 @@ class Sessions:
         else:
             activity = _ACTIVITY.get(state or "", "Occupied")
         anew = known is None or report.step is Step.STARTED
-        return self._stations.activity(inbound, evse, report.connector or 1, activity, anew=anew)
+        there = known is not None and known.evse == evse
+        connector = report.connector or (known.connector if known is not None and there else None)
+        return self._stations.activity(inbound, evse, connector, activity, anew=anew)
 
     def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
         """Remember a session as PostgreSQL has it, this report included."""

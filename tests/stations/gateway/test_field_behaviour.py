@@ -252,6 +252,43 @@ async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_say
         assert rig.rows(shown)[1] == (2, 1, "Available", "Charging"), "what was known before is said anew"
 
 
+async def test_a_car_at_one_connector_of_an_evse_leaves_the_others_free(rig: Rig) -> None:
+    await rig.register("CP1")
+    shown = "SELECT connector, state, shown_state FROM connectors ORDER BY connector"
+    states = {number: f"station.CP1.connector-1-{number}" for number in (1, 2, 3)}
+
+    def told() -> list[Any]:
+        cells = rig.live.gathered(rig.tenant())
+        return [cells.get(cell) for cell in states.values()]
+
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        for number in (1, 2):
+            free = {"timestamp": at(-60), "connectorStatus": "Available", "evseId": 1, "connectorId": number}
+            await station.call("StatusNotification", free)
+        at_second, charging = {"id": 1, "connectorId": 2}, {"chargingState": "Charging"}
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=at_second))
+        # Its place is not said again.
+        await station.call("TransactionEvent", event("Updated", 1, -49, evse={"id": 1}, info=charging))
+        assert rig.rows(shown) == [(1, "Available", "Available"), (2, "Available", "Charging")]
+        assert told() == ["Available", "Charging", None]
+        occupied = {"timestamp": at(-48), "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", occupied)
+        assert rig.rows(shown)[0] == (1, "Occupied", "Charging"), "Occupied means what the session of its EVSE says"
+        await station.call("TransactionEvent", event("Ended", 2, -40))
+        assert rig.rows(shown) == [(1, "Occupied", "Occupied"), (2, "Available", "Available")]
+        # One that never said anything, beside two that did; then a session of which nobody knows where it is.
+        third = {"transactionId": "third", **charging}
+        await station.call("TransactionEvent", event("Started", 0, -30, evse={"id": 1, "connectorId": 3}, info=third))
+        assert rig.rows(shown)[1:] == [(2, "Available", "Available"), (3, "Unknown", "Charging")]
+        assert told() == ["Charging", "Available", "Charging"]
+        await station.call("TransactionEvent", event("Ended", 1, -29, info={"transactionId": "third"}))
+        somewhere = {"transactionId": "somewhere", **charging}
+        await station.call("TransactionEvent", event("Started", 0, -20, evse={"id": 1}, info=somewhere))
+        assert rig.rows(shown) == [
+            (1, "Occupied", "Charging"), (2, "Available", "Available"), (3, "Unknown", "Unknown"),
+        ]  # fmt: skip
+
+
 async def test_a_session_that_was_closed_for_its_silence_is_shown_again_as_soon_as_it_goes_on(
     rig: Rig, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ RESTART_LIMIT_S = 300.0
 Take = Callable[[], None]
 #: Before anything was said: whatever comes is newer.
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+#: The connector of a session that is over, or of which it is not known where in its EVSE it is.
+_NOWHERE = -1
 
 
 class StationReports:
@@ -101,23 +103,27 @@ class StationReports:
         """Anything else: the message log keeps it, the version's own rule answers it."""
         return lambda: neutral.Acknowledged(now=self._clock.now())
 
-    def activity(self, inbound: Inbound, evse: int, connector: int, activity: str | None, *, anew: bool) -> Take:
+    def activity(self, inbound: Inbound, evse: int, connector: int | None, activity: str | None, *, anew: bool) -> Take:
         """Take what a running transaction says of its EVSE into what its connectors are shown as; None when it is over.
 
-        A connector that never said anything is known from now on, with a state of its own that is Unknown. Writes only
-        a change, or what is said `anew`, or after a silence: the worker may have ended what was said before. What is
-        returned advances memory, and is for after the commit.
+        `connector` is the one it is at, where it said so; if it never said anything itself, it is known from now on,
+        with a state of its own that is Unknown. Writes only a change, or what is said `anew`, or after a silence: the
+        worker may have ended what was said before. What is returned advances memory, and is for after the commit.
         """
         station, arrived = inbound.station, inbound.arrived
-        known = [one for place, one in station.connectors.items() if place[0] == evse]
+        known = {place[1]: one for place, one in station.connectors.items() if place[0] == evse}
+        at = _NOWHERE if activity is None else connector or _likely(known)
         silent = arrived - station.active_at.get(evse, _NEVER) >= SILENCE
-        changed = anew or silent or any(one.activity != activity for one in known)
-        changed = changed if known else activity is not None
+        changed = (
+            (at != _NOWHERE and at not in known)
+            or ((anew or silent) and bool(known))
+            or any(one.activity != activity or one.here != (number == at) for number, one in known.items())
+        )
         if changed:
             row = packrow.row(
                 packrow.int8(station.station_id),
                 packrow.int4(evse),
-                packrow.int4(connector),
+                packrow.int4(at),
                 packrow.int4(station.tenant_id),
                 packrow.text(activity),
             )
@@ -126,7 +132,7 @@ class StationReports:
         def take() -> None:
             station.active_at[evse] = arrived
             if changed:
-                self._take(station, evse, connector, activity)
+                self._take(station, evse, at, activity)
 
         return take
 
@@ -159,8 +165,8 @@ class StationReports:
     def linked(self, station: Station, connectors: list[list[Any]] | None) -> None:
         """A socket was accepted: take up what PostgreSQL knows of the connectors, and show the station online."""
         station.connectors = {
-            (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
-            for evse, connector, state, at, activity, error_code in connectors or ()
+            (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code, here)
+            for evse, connector, state, at, activity, error_code, here in connectors or ()
         }
         now = self._clock.now()
         station.active_at = {place[0]: now for place, known in station.connectors.items() if known.activity is not None}
@@ -187,21 +193,28 @@ class StationReports:
     def _shown(self, station: Station, evse: int, known: Connector) -> str:
         """A session that fell silent is not believed against a connector that says it is free: its end may be lost."""
         silent = known.state == "Available" and self._clock.now() - station.active_at.get(evse, _NEVER) >= SILENCE
-        return shown_state(known.state, None if silent else known.activity)
+        return shown_state(known.state, known.activity, here=known.here and not silent)
 
     def _take(self, station: Station, evse: int, connector: int, activity: str | None) -> None:
-        places = [place for place in station.connectors if place[0] == evse]
-        if not places and activity is not None:
-            places = [(evse, connector)]
-            station.connectors[evse, connector] = Connector(UNKNOWN, _NEVER, None, None)
-        for place in places:
-            station.connectors[place] = station.connectors[place]._replace(activity=activity)
+        if connector != _NOWHERE:
+            station.connectors.setdefault((evse, connector), Connector(UNKNOWN, _NEVER, None, None))
+        for place, known in station.connectors.items():
+            if place[0] == evse:
+                station.connectors[place] = known._replace(activity=activity, here=place[1] == connector)
         self.show(station)
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)
         known = station.connectors.get(place)
         if known is None or at >= known.at:
-            activity = None if known is None else known.activity
-            station.connectors[place] = Connector(report.state, at, activity, report.error_code)
+            activity, here = (None, False) if known is None else (known.activity, known.here)
+            station.connectors[place] = Connector(report.state, at, activity, report.error_code, here)
             self.show(station)
+
+
+def _likely(known: dict[int, Connector]) -> int:
+    """Which connector of its EVSE a session is at that doesn't say: the one it was at, or the only one."""
+    numbers = [number for number in known if number > 0]
+    if len(numbers) > 1:
+        return next((number for number in numbers if known[number].here), _NOWHERE)
+    return next(iter(numbers), 1)
