@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from forecourt.platform.bus import Bus
@@ -14,8 +15,9 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.gateway import connection
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from forecourt.stations.model import SILENCE
-from tests.stations.gateway.conftest import Rig
+from tests.stations.gateway.conftest import ANSWER_WITHIN_S, Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
+from tests.stations.gateway.test_told_outside import follow
 
 
 def status(state: str, when: float, connector: int = 1, **more: Any) -> dict[str, Any]:
@@ -219,7 +221,7 @@ async def test_a_2x_connector_shows_what_its_transaction_says_and_no_more_once_t
 
 
 async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_says_or_never_said(
-    rig: Rig, pool: Pool
+    rig: Rig, pool: Pool, bus: Bus
 ) -> None:
     await rig.register("CP1")
     shown = "SELECT evse, connector, state, shown_state FROM connectors ORDER BY evse"
@@ -243,9 +245,16 @@ async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_say
         await station.call("StatusNotification", {**free, "evseId": 2, "timestamp": at(-18)})
         # Its end is lost: the session is closed from evidence, and the connector's own word counts again.
         rig.admin.execute("UPDATE sessions SET closed_at = now() WHERE over_at IS NULL")
+        follow(rig, "station.state")
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Charging"
         async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
-            await SessionJobs(worker, pool, SystemClock()).close_silent()
+            await SessionJobs(worker, pool, SystemClock(), bus).close_silent()
         assert rig.rows(shown)[1] == (2, 1, "Available", "Available")
+        assert rig.rows("SELECT event FROM outbox WHERE event = 'station.state'") == [("station.state",)]
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            while rig.live.gathered(rig.tenant())["station.CP1.connector-2-1"] != "Available":
+                await asyncio.sleep(0.01)
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Available"
         await station.call(
             "TransactionEvent", event("Started", 0, -9, evse=second, info={**charging, "transactionId": "next"})
         )
@@ -314,6 +323,24 @@ async def test_a_session_that_was_closed_for_its_silence_is_shown_again_as_soon_
         assert rig.rows(shown) == [("Occupied",)], "what it said last is known once it was read back"
         await station.call("TransactionEvent", event("Updated", 3, -3))
         assert rig.rows(shown) == [("Charging",)]
+
+
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_what_a_new_session_says_is_not_lost_to_the_end_of_what_the_one_before_it_said(rig: Rig) -> None:
+    await rig.register("CP1")
+    place, charging = {"id": 1, "connectorId": 1}, {"chargingState": "Charging"}
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=place, info=charging))
+        with psycopg.connect(rig.database.admin_url) as worker:
+            worker.execute("UPDATE connectors SET activity = NULL, active_here = false")
+            following = event("Started", 0, -9, evse=place, info={"transactionId": "next", **charging})
+            said = asyncio.create_task(station.call("TransactionEvent", following))
+            while not rig.rows("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
+                assert not said.done(), "it was stored without a look at what is about to be ended"
+                await asyncio.sleep(0.01)
+            worker.commit()
+        await said
+        assert rig.rows("SELECT shown_state FROM connectors") == [("Charging",)]
 
 
 async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:

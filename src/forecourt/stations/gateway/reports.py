@@ -136,6 +136,11 @@ class StationReports:
 
         return take
 
+    def over(self, station: Station, evse: int, at: datetime) -> None:
+        """No session ran at this EVSE at this time, as PostgreSQL has it; one that spoke since then goes on."""
+        if station.active_at.get(evse, _NEVER) <= at:
+            self._take(station, evse, _NOWHERE, None)
+
     def answered(self, inbound: Inbound, epoch: int, ask: Ask, reply: Reply) -> None:
         """Learn from a station's answer to a call over the connection of this epoch."""
         station = inbound.station
