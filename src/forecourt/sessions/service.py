@@ -221,7 +221,10 @@ class Sessions:
             here[session.transaction_id] = session
             if len(self._running) > MAX_REMEMBERED:
                 (station_id, transaction_id), _ = self._running.popitem(last=False)
-                self._at_station.get(station_id, {}).pop(transaction_id, None)
+                others = self._at_station.get(station_id, {})
+                others.pop(transaction_id, None)
+                if not others:
+                    self._at_station.pop(station_id, None)
         else:
             self._running.pop(key, None)
             here.pop(session.transaction_id, None)
