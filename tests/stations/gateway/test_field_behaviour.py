@@ -12,7 +12,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.sessions.jobs import SessionJobs
-from forecourt.stations.gateway import connection
+from forecourt.stations.gateway import connection, reports
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from forecourt.stations.model import SILENCE
 from tests.stations.gateway.conftest import ANSWER_WITHIN_S, Rig
@@ -341,6 +341,44 @@ async def test_what_a_new_session_says_is_not_lost_to_the_end_of_what_the_one_be
             worker.commit()
         await said
         assert rig.rows("SELECT shown_state FROM connectors") == [("Charging",)]
+
+
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_a_station_that_names_ever_new_connectors_is_served_and_kept_within_bounds(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAX_CONNECTORS", 2)
+    await rig.register("CP1")
+    known = "SELECT evse, state, shown_state FROM connectors ORDER BY evse"
+    begun = [(1, "Occupied", "Occupied"), (2, "Unknown", "Charging")]
+
+    def said(evse: int, state: str = "Occupied") -> dict[str, Any]:
+        return {"timestamp": at(-40 + evse), "connectorStatus": state, "evseId": evse, "connectorId": 1}
+
+    def session(evse: int) -> dict[str, Any]:
+        info = {"transactionId": f"at {evse}", "chargingState": "Charging"}
+        return event("Started", 0, -20, evse={"id": evse, "connectorId": 1}, info=info)
+
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("StatusNotification", said(1))
+        await station.call("TransactionEvent", session(2))
+        for evse in (3, 4):
+            assert await station.call("StatusNotification", said(evse)) == {}
+            assert await station.call("TransactionEvent", session(evse)) == {}
+        assert rig.rows(known) == begun
+        assert rig.rows("SELECT count(*) FROM connector_history") == [(1,)]
+        assert rig.rows("SELECT count(*) FROM sessions") == [(3,)], "a session is kept wherever it is"
+        kept = [key for key in rig.live.gathered(rig.tenant()) if "connector-" in key]
+        assert sorted(kept) == ["station.CP1.connector-1-1", "station.CP1.connector-2-1"]
+        assert set(rig.gateway.roster.get("CP1").active_at) == {2}  # type: ignore[union-attr]
+        await station.call("StatusNotification", said(2, "Available"))
+        assert rig.rows(known)[1] == (2, "Available", "Charging"), "what is known is heard as ever"
+    deviations = rig.rows("SELECT action, deviations FROM messages WHERE deviations IS NOT NULL ORDER BY number")
+    assert deviations == [
+        (action, f"connector-beyond-limit {evse}.1")
+        for evse in (3, 4)
+        for action in ("StatusNotification", "TransactionEvent")
+    ]
 
 
 async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:

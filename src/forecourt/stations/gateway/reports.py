@@ -20,6 +20,10 @@ from forecourt.stations.model import SILENCE, UNKNOWN, connector_cell, shown_sta
 RETRY_BOOT_S = 60
 #: A station that agreed to a reset is shown as restarting for this long at the most.
 RESTART_LIMIT_S = 300.0
+#: Connectors of one station, and places that stand for it and its EVSEs; what more it names is in the log alone.
+MAX_CONNECTORS = 200
+#: The deviation that a message has which names one more.
+BEYOND_LIMIT = "connector-beyond-limit"
 #: Advances memory by what was stored; called after the commit.
 Take = Callable[[], None]
 #: Before anything was said: whatever comes is newer.
@@ -77,6 +81,8 @@ class StationReports:
         station, arrived = inbound.station, inbound.arrived
         believed = report.at is not None and plausible(report.at, arrived)
         at = min(report.at, arrived) if report.at is not None and believed else arrived
+        if not _has_room(inbound, report.evse, report.connector):
+            return lambda: neutral.Acknowledged(now=self._clock.now())
         inbound.write.add(
             STATES.name,
             packrow.row(
@@ -113,6 +119,8 @@ class StationReports:
         station, arrived = inbound.station, inbound.arrived
         known = {place[1]: one for place, one in station.connectors.items() if place[0] == evse}
         at = _NOWHERE if activity is None else connector or _likely(known)
+        if at != _NOWHERE and at not in known and not _has_room(inbound, evse, at):
+            at = _NOWHERE
         silent = arrived - station.active_at.get(evse, _NEVER) >= SILENCE
         changed = (
             (at != _NOWHERE and at not in known)
@@ -130,7 +138,8 @@ class StationReports:
             inbound.write.add(ACTIVITIES.name, row)
 
         def take() -> None:
-            station.active_at[evse] = arrived
+            if known or changed:
+                station.active_at[evse] = arrived
             if changed:
                 self._take(station, evse, at, activity)
 
@@ -215,6 +224,15 @@ class StationReports:
             activity, here = (None, False) if known is None else (known.activity, known.here)
             station.connectors[place] = Connector(report.state, at, activity, report.error_code, here)
             self.show(station)
+
+
+def _has_room(inbound: Inbound, evse: int, connector: int) -> bool:
+    """Whether this connector is known or may be from now on; if not, the log says so."""
+    connectors = inbound.station.connectors
+    if (evse, connector) in connectors or len(connectors) < MAX_CONNECTORS:
+        return True
+    inbound.deviations += (f"{BEYOND_LIMIT} {evse}.{connector}",)
+    return False
 
 
 def _likely(known: dict[int, Connector]) -> int:
