@@ -84,7 +84,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Out
     commander = Commander(tenants, bus, clock, secret_key=secret)
     decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
     return Works(
-        sessions=SessionJobs(pool, tenants, clock),
+        sessions=SessionJobs(pool, tenants, clock, bus),
         stations=StationJobs(
             pool,
             clock,
