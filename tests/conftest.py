@@ -28,7 +28,7 @@ from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.migrate import migrate
 from tests.support import FakeClock
 
-pytest_plugins = ["tests.http"]
+pytest_plugins = ["tests.http", "tests.owned"]
 
 TEMPLATE = "forecourt_template"
 #: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone

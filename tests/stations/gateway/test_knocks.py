@@ -192,6 +192,8 @@ async def test_a_flood_of_made_up_names_grows_neither_memory_nor_the_table_nor_d
         for number in range(knocks.MAX_GATHERED):
             knock_of(rig, f"T{turn}-{number}", f"198.18.{turn}.{number}")
         await rig.gateway.write_knocks()
+        # Who was dismissed and is due again is one of those that wait.
+        rig.admin.execute("UPDATE knocks SET muted_until = now() - interval '1 day' WHERE identity LIKE '%-1_'")
     strangers = [row[0] for row in await kept(rig, "identity") if row[0] != "CP1"]
     assert len(strangers) == MAX_STRANGERS
     assert "REAL" in strangers

@@ -49,12 +49,13 @@ _RECORD = f"""
         knocked = k.knocked + excluded.knocked, last_at = greatest(k.last_at, excluded.last_at)
     RETURNING tenant_id
     """
+_DISMISSED = "coalesce(k.muted_until > now(), false)"
 _HOLD_DOWN = f"""
     DELETE FROM knocks WHERE ctid = ANY (ARRAY(
         SELECT k.ctid FROM knocks k JOIN (
             SELECT k.tenant_id, k.identity,
-                row_number() OVER (PARTITION BY k.tenant_id, k.muted_until > now() ORDER BY {_WORTH}) AS place,
-                row_number() OVER (PARTITION BY k.tenant_id, k.muted_until > now(), k.remote_address
+                row_number() OVER (PARTITION BY k.tenant_id, {_DISMISSED} ORDER BY {_WORTH}) AS place,
+                row_number() OVER (PARTITION BY k.tenant_id, {_DISMISSED}, k.remote_address
                     ORDER BY {_WORTH}) AS of_address
             FROM knocks k WHERE k.tenant_id = ANY (%s) AND k.station_id IS NULL AND k.identity <> ''
         ) r USING (tenant_id, identity)
