@@ -24,6 +24,7 @@ from forecourt.stations.store.bulk import (
 )
 from forecourt.stations.store.connectors import (
     ConnectorFilter,
+    ConnectorOrder,
     ConnectorRow,
     PlacedConnector,
     UnsupportedRow,
@@ -137,6 +138,7 @@ __all__ = [
     "CommandRow",
     "Connection",
     "ConnectorFilter",
+    "ConnectorOrder",
     "ConnectorRow",
     "DeviationCount",
     "GapRow",
