@@ -13,7 +13,7 @@ from forecourt.platform.outward import NAME_UNKNOWN, NO_TLS, Outward, Unanswered
 from forecourt.webhooks import sender
 from forecourt.webhooks.model import MAX_ANSWER, MAX_WEBHOOKS, RETRY_AFTER, Kind
 from forecourt.webhooks.store import deliveries
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 from tests.webhooks.conftest import Receiver, Works, signature
 
 CARD = {"uid": "04AB", "type": "ISO14443", "status": "accepted"}
@@ -285,6 +285,12 @@ async def test_why_no_answer_came_is_said_in_words(receiver: Receiver) -> None:
                 with pytest.raises(Unanswered) as fault:
                     await outward.post(url, {}, b"{}", deadline_s=10, most=100)
                 assert str(fault.value) == reason
+
+
+async def test_webhooks_are_listed_from_either_end(tenant: Tenant) -> None:
+    client = await tenant.client()
+    made = [(await a_webhook(client, ""))[0] for _ in range(3)]
+    await check_orders(client, "/api/v1/webhooks", "id", oldest=made, newest=made[::-1])
 
 
 async def test_webhooks_are_the_owners_and_of_one_organisation(

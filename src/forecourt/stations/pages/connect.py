@@ -156,7 +156,7 @@ async def read_progress(conn: Connection, tenant_id: int, station: StationRow, n
     strangers, said = [], []
     if not station.connected:
         wanted = KnockFilter(dismissed=True)
-        strangers = await kept.list_knocks(conn, tenant_id, wanted, now, before=NEWEST, limit=MAX_LOOKED_AT)
+        strangers = await kept.list_knocks(conn, tenant_id, wanted, now, place=None, limit=MAX_LOOKED_AT)
     elif station.booted_at is not None:
         told = MessageFilter(action="StatusNotification", direction="i", kinds=(2,), since=station.booted_at)
         said = await store.list_messages(conn, tenant_id, station.station_id, before=NEWEST, limit=1, wanted=told)

@@ -17,7 +17,6 @@ from forecourt.ocpp.neutral import Registration, Version
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import ONE_LINE
 from forecourt.stations import inbox, store
@@ -81,9 +80,9 @@ class InboxPages:
         now = clock.now()
         async with db.tenant(actor.tenant_id) as conn:
             tenant_id = actor.tenant_id
-            strangers = await kept.list_knocks(conn, tenant_id, KnockFilter(), now, before=NEWEST, limit=PAGE_SIZE + 1)
+            strangers = await kept.list_knocks(conn, tenant_id, KnockFilter(), now, place=None, limit=PAGE_SIZE + 1)
             refused = await kept.list_knocks(
-                conn, tenant_id, KnockFilter(registered=True), now, before=NEWEST, limit=PAGE_SIZE
+                conn, tenant_id, KnockFilter(registered=True), now, place=None, limit=PAGE_SIZE
             )
             tls_failed = await kept.find_knock(conn, tenant_id, "")
             count = await kept.count_inbox(conn, tenant_id, now)
