@@ -41,7 +41,7 @@ class Jobs:
         mail: Path = Path("never-made"),
         care: CareJobs | None = None,
     ) -> None:
-        self.sessions = SessionJobs(pool, tenants, clock)
+        self.sessions = SessionJobs(pool, tenants, clock, bus)
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         self.mail = MailJobs(pool, FolderPost(mail, "forecourt@example.com", clock))

@@ -14,6 +14,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
+from forecourt.sessions.store import reviewing
 from tests.conftest import Database
 from tests.support import FakeClock
 from tests.works import Jobs
@@ -235,6 +236,38 @@ async def test_one_session_that_ingest_holds_keeps_no_other_row_locked(bench: Be
         ingest.execute("UPDATE sessions SET heard_at = now() WHERE station_id = 2")
         ingest.commit()
         assert await closing == 1
+
+
+async def test_what_a_session_says_of_its_connector_ends_with_it_unless_ingest_has_just_begun_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviewing, "MAX_LEFT", 1)
+    monkeypatch.setattr(store, "MAX_LEFT", 1)
+    for number in (1, 2, 3):
+        bench.connector(1, number, "Available", bench.clock.now())
+    bench.admin.execute("UPDATE connectors SET activity = 'Charging', active_here = true")
+    shown = "SELECT shown_state FROM connectors ORDER BY station_id"
+    bench.session(1, "running", station_id=1)
+    with psycopg.connect(bench.admin_url) as ingest:
+        columns = "tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at, heard_at, evse"
+        ingest.execute("UPDATE connectors SET activity = 'SuspendedEV' WHERE station_id = 3")
+        ingest.execute(f"INSERT INTO sessions ({columns}) VALUES (1, 3, 'new', 0, now(), 0, now(), now(), 1)".encode())
+        await asyncio.wait_for(bench.sessions.close_silent(), 20)
+        ingest.commit()
+    assert bench.rows(shown) == [("Charging",), ("Available",), ("SuspendedEV",)]
+    # It was seen as left over, then held, and by then a session runs there.
+    at_first = store.list_left
+
+    async def begins(conn: store.Connection, tenant_id: int) -> list[Any]:
+        left = await at_first(conn, tenant_id)
+        if left:
+            bench.session(1, "just begun", station_id=2)
+        return left
+
+    bench.admin.execute("UPDATE connectors SET activity = 'Charging', active_here = true WHERE station_id = 2")
+    monkeypatch.setattr(store, "list_left", begins)
+    await bench.sessions.close_silent()
+    assert bench.rows(shown) == [("Charging",), ("Charging",), ("SuspendedEV",)]
 
 
 def test_every_job_is_in_a_line_that_workers_do_and_bulk_runs_are_in_nobody_s_way(bench: Bench) -> None:

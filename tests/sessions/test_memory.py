@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
 from forecourt.ocpp.neutral import Step, Token, TransactionAnswer, TransactionReport
 from forecourt.platform.database import Pool
-from forecourt.sessions import store
+from forecourt.sessions import service, store
 from forecourt.sessions.review import QUIET
 from forecourt.stations.gateway.station import Connector, Station
 from tests.conftest import Database
@@ -183,3 +184,18 @@ async def test_a_token_is_judged_by_its_state_when_it_was_shown_and_not_when_tha
         stored = bench.value("SELECT token_status FROM sessions WHERE station_id = %s", station.station_id)
         decided.append((answer.token.status.value, stored))
     assert decided == [("Accepted", "Accepted"), ("Expired", "Expired")]
+
+
+async def test_a_station_whose_last_session_is_forgotten_for_others_leaves_nothing_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_REMEMBERED", 2)
+    writer = bench.writers[0]
+    first, second = bench.station(), bench.station()
+    await writer.say(first, said(Step.STARTED, 0))
+    for transaction_id in ("a", "b"):
+        await writer.say(second, said(Step.STARTED, 0, transaction_id=transaction_id))
+    assert remembered(writer, first) == set()
+    assert set(writer.sessions._at_station) == {second.station_id}
+    await writer.say(second, said(Step.STARTED, 0, transaction_id="c"))
+    assert set(writer.sessions._at_station[second.station_id]) == remembered(writer, second) == {"b", "c"}

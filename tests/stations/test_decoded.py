@@ -4,6 +4,7 @@ import pytest
 
 from forecourt.ocpp.deviations import Deviation
 from forecourt.stations.decoded import MAX_FIELDS, MAX_TEXT, Cell, Field, Table, decode, gist
+from forecourt.stations.gateway.reports import BEYOND_LIMIT
 from forecourt.stations.words import DEVIATIONS, UNNAMED_DEVIATION, deviation_kind, explain_deviation
 
 
@@ -119,6 +120,7 @@ def test_the_gist_says_first_what_the_message_itself_says() -> None:
 
 def test_every_deviation_has_words_of_its_own() -> None:
     assert {explain_deviation(each) for each in Deviation} <= set(DEVIATIONS.values())
+    assert explain_deviation(BEYOND_LIMIT) != UNNAMED_DEVIATION
     assert explain_deviation("never-heard-of") == UNNAMED_DEVIATION
     assert deviation_kind("unknown-field $.x") == "unknown-field"
     assert deviation_kind("TypeConstraintViolation: $.a must be a number") == "TypeConstraintViolation"

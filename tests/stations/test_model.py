@@ -49,10 +49,16 @@ DIGITS = "0123456789abcdef0123456789abcdef01234567"
 
 def test_a_running_session_knows_better_than_a_connector_that_says_it_is_free_or_says_nothing() -> None:
     for said in ("Available", "Occupied", UNKNOWN):
-        assert shown_state(said, "Charging") == "Charging"
-        assert shown_state(said, None) == said
+        assert shown_state(said, "Charging", here=True) == "Charging"
+        assert shown_state(said, None, here=True) == said
     for said in ("Faulted", "Unavailable", "Reserved", "Charging"):
-        assert shown_state(said, "SuspendedEV") == said
+        assert shown_state(said, "SuspendedEV", here=True) == said
+
+
+def test_a_session_at_another_connector_of_the_evse_says_what_occupied_means_and_no_more() -> None:
+    assert shown_state("Occupied", "Charging", here=False) == "Charging"
+    for said in ("Available", UNKNOWN, "Unavailable", "Faulted"):
+        assert shown_state(said, "Charging", here=False) == said
 
 
 def test_a_password_fits_its_digest_only_whole_and_in_its_own_case() -> None:

@@ -22,6 +22,8 @@ from tests.support import FakeClock
 
 _numbers = itertools.count(1)
 PAGE = {"accept": "text/html"}
+#: Of the states below, the one that wants to be seen first.
+URGENCY = ("Faulted", "Restarting", "Unavailable", "Charging", "Available")
 
 
 @pytest_asyncio.fixture
@@ -104,22 +106,44 @@ async def test_the_database_and_the_gateway_find_the_same_word_for_a_station(hou
     assert await states(house, tenant) == wanted
 
 
-async def test_the_station_itself_speaks_when_it_is_faulted_or_out_of_service(house: House, tenant: Tenant) -> None:
+async def test_every_list_finds_the_word_by_which_a_station_itself_speaks(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    site = (await client.post("/api/v1/sites", json={"name": "Yard"})).json()
     wanted = {}
     for own, connectors, word in (
         ("Unavailable", ["Available", "Available"], "Unavailable"),
         ("Unavailable", [], "Unavailable"),
         ("Unavailable", ["Available", "Charging"], "Charging"),
+        ("Unavailable", ["Levitating"], "Unavailable"),
         ("Faulted", ["Charging"], "Faulted"),
         ("Available", ["Unavailable"], "Unavailable"),
         ("Available", ["Charging"], "Charging"),
+        ("Charging", ["Available"], "Available"),
     ):
-        wanted[add_station(house, tenant, connectors, own_state=own)] = word
+        wanted[add_station(house, tenant, connectors, own_state=own, site_id=site["id"])] = word
         assert station_state(True, connectors, own=own) == word
+    restarting = add_station(house, tenant, ["Charging"], connected=False, site_id=site["id"])
+    wanted[restarting] = station_state(False, ["Charging"], restarting=True)
+    with house.admin() as connection:
+        connection.execute(
+            "UPDATE station_links l SET restarting_until = now() + interval '1 hour' FROM stations s"
+            " WHERE s.station_id = l.station_id AND s.identity = %s",
+            (restarting,),
+        )
     assert await states(house, tenant) == wanted
-    client = await tenant.client()
     shown = {each["id"]: each["state"] for each in (await client.get("/api/v1/stations")).json()["items"]}
     assert shown == wanted
+    counted = {state: list(wanted.values()).count(state) for state in set(wanted.values())}
+    for state in STATION_STATES:
+        # Such stations a bulk run takes that is asked for by their state.
+        assert set(await states(house, tenant, state=state)) == {name for name, word in wanted.items() if word == state}
+    in_order = list(await states(house, tenant, sort="state"))
+    assert [wanted[name] for name in in_order] == sorted(wanted.values(), key=URGENCY.index)
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        assert await store.count_states(conn, tenant.tenant_id) == counted
+        for asked in ({}, {"slug": site["slug"]}, {"search": "yard"}):
+            [yard] = await store.list_shown_sites(conn, tenant.tenant_id, **asked)
+            assert yard.states == counted
 
 
 async def test_a_station_whose_gateway_died_is_offline(house: House, tenant: Tenant) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 import uvloop
 from procrastinate.exceptions import ConnectorException
@@ -22,7 +23,7 @@ from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import START_PATIENCE_S, TRANSACTION_DEADLINE_S, Pool, wait_until_safe
-from forecourt.platform.errors import SettingsError
+from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
@@ -78,7 +79,7 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(bus.close)
         works = _works(settings, pool, tenants, log_pool, bus, outward)
         sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
-        await works.stations.prepare_message_log()
+        await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
@@ -90,7 +91,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: B
     commander = Commander(tenants, bus, clock, secret_key=secret)
     decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
     return Works(
-        sessions=SessionJobs(pool, tenants, clock),
+        sessions=SessionJobs(pool, tenants, clock, bus),
         stations=StationJobs(
             pool,
             clock,
@@ -114,6 +115,15 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: B
         bulk=BulkJobs(tenants, commander, clock, secret),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
     )
+
+
+async def _tend_first(works: Works) -> None:
+    """Have today's part of the message log before its first message. A database that goes away again just now is no
+    reason to end: the hourly job makes what is missing."""
+    try:
+        await works.stations.prepare_message_log()
+    except (psycopg.Error, ForecourtError, OSError) as fault:
+        log.warning("the message log is tended within the hour", fault=type(fault).__name__)
 
 
 async def _until(

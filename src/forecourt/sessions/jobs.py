@@ -2,24 +2,39 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
+import msgspec
 import structlog
 
+from forecourt.platform.bus import BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
 from forecourt.sessions.review import closing_time, review
+from forecourt.stations.gateway.words import OVER_SUBJECT, Over
+from forecourt.stations.store.activities import end_activities, hold_activities, list_tenants_with_activity
 
 log = structlog.get_logger(__name__)
 
 
-class SessionJobs:
-    """Durable follow-up work, each piece idempotent, and each session in a transaction of its tenant."""
+class Publisher(Protocol):
+    """The side of the bus that is needed here."""
 
-    def __init__(self, pool: Pool, tenants: Pool, clock: Clock) -> None:
+    async def publish(self, subject: str, data: bytes) -> None: ...
+
+
+class SessionJobs:
+    """Durable follow-up work, each piece idempotent, and each session in a transaction of its tenant.
+
+    Without a bus, gateways hear that a session is over when its station speaks.
+    """
+
+    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, bus: Publisher | None = None) -> None:
         self._worker = pool
         self._tenants = tenants
         self._clock = clock
+        self._bus = bus
 
     async def review(self, *, tenant_id: int, subject: str) -> None:
         """Note what is odd about a session; noted anew each time something was said of its start or end.
@@ -79,10 +94,26 @@ class SessionJobs:
     async def _end_activities(self) -> None:
         """What a session said last stays with its connector when its end never comes, or comes before other words."""
         async with self._worker.anyone() as connection:
-            tenants = await store.list_tenants_with_activity(connection)
+            tenants = await list_tenants_with_activity(connection)
         for tenant_id in tenants:
-            async with self._tenants.tenant(tenant_id) as connection:
-                await store.end_activities(connection, tenant_id)
+            while await self._end_some_activities(tenant_id):
+                pass
+
+    async def _end_some_activities(self, tenant_id: int) -> bool:
+        """Whether there may be more of them. A session that starts meanwhile is seen by the second look, or waits with
+        what it says of its connector until this has ended what was said before."""
+        at = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as connection:
+            left = await store.list_left(connection, tenant_id)
+            held = await hold_activities(connection, tenant_id, left) if left else []
+            places = await store.list_still_left(connection, tenant_id, held) if held else []
+            ended = await end_activities(connection, tenant_id, places) if places else []
+        if ended and self._bus is not None:
+            try:
+                await self._bus.publish(OVER_SUBJECT, msgspec.json.encode(Over(evses=ended, at=at)))
+            except BusAway:
+                log.warning("gateways were not told of sessions that are over", connectors=len(ended))
+        return len(left) == store.MAX_LEFT and bool(held)
 
     async def _close_silent_of(self, tenant_id: int) -> int:
         """Page through a tenant's silent sessions, and close each in a transaction of its own: ingest writes the same

@@ -36,7 +36,7 @@ from forecourt.sessions.model import (
 from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
-from forecourt.stations.gateway.reports import StationReports
+from forecourt.stations.gateway.reports import StationReports, Take
 from forecourt.stations.gateway.station import Station
 from forecourt.stations.model import UNKNOWN
 
@@ -111,10 +111,11 @@ class Sessions:
         _add_samples(inbound, transaction, report.evse, report.samples)
         if known is None:
             _recall(inbound, transaction)
-        if report.seq >= 0:
-            self._refine(inbound, report, order, known)
+        take = self._refine(inbound, report, order, known) if report.seq >= 0 else None
 
         def decide() -> neutral.Answer:
+            if take is not None:
+                take()
             token = None if report.token is None else _decided(inbound.write, report.token)
             if known is not None:
                 accepted = token is not None and token.status is AuthorizationStatus.ACCEPTED
@@ -184,12 +185,12 @@ class Sessions:
             ),
         )
 
-    def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> None:
+    def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> Take | None:
         """Tell the stations room what a 2.x transaction says of its EVSE. One that says nothing of the car takes the
-        place all the same."""
+        place all the same; one that memory doesn't know may be known to PostgreSQL as over."""
         evse = report.evse if report.evse is not None else (known.evse if known is not None else None)
         if evse is None:
-            return
+            return None
         state = report.charging_state
         if report.step is Step.ENDED:
             activity = None
@@ -197,8 +198,10 @@ class Sessions:
             activity = _ACTIVITY.get(known.charging_state or "", "Occupied")
         else:
             activity = _ACTIVITY.get(state or "", "Occupied")
-        anew = report.step is Step.STARTED
-        self._stations.activity(inbound, evse, report.connector or 1, activity, anew=anew)
+        anew = known is None or report.step is Step.STARTED
+        there = known is not None and known.evse == evse
+        connector = report.connector or (known.connector if known is not None and there else None)
+        return self._stations.activity(inbound, evse, connector, activity, anew=anew)
 
     def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
         """Remember a session as PostgreSQL has it, this report included."""
@@ -218,7 +221,10 @@ class Sessions:
             here[session.transaction_id] = session
             if len(self._running) > MAX_REMEMBERED:
                 (station_id, transaction_id), _ = self._running.popitem(last=False)
-                self._at_station.get(station_id, {}).pop(transaction_id, None)
+                others = self._at_station.get(station_id, {})
+                others.pop(transaction_id, None)
+                if not others:
+                    self._at_station.pop(station_id, None)
         else:
             self._running.pop(key, None)
             here.pop(session.transaction_id, None)

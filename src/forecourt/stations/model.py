@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.platform.digest import keyed_digest
+from forecourt.platform.text import HIDDEN
 
 OFFLINE: Final = "Offline"
 RESTARTING: Final = "Restarting"
@@ -45,15 +46,20 @@ def connector_cell(evse: int, connector: int) -> str:
 
 #: The state of a connector that never said any, and of which a session tells.
 UNKNOWN: Final = "Unknown"
-#: States that a session knows better: 2.x says only Occupied, and a car that charges is not at a free connector.
-_OVERRULED: Final = frozenset(("Available", "Occupied", UNKNOWN))
+#: States that a session knows better where it is: a car that charges is not at a free connector.
+_OVERRULED: Final = frozenset(("Available", UNKNOWN))
 #: A session that is silent for so long, while its connector says that it is free, may be over.
 SILENCE: Final = timedelta(minutes=10)
 
 
-def shown_state(state: str, activity: str | None) -> str:
-    """What a connector is shown as: its own word, or what its running 2.x transaction says the car does."""
-    return activity if state in _OVERRULED and activity is not None else state
+def shown_state(state: str, activity: str | None, *, here: bool) -> str:
+    """What a connector is shown as: its own word, or what the running 2.x transaction of its EVSE says the car does.
+
+    That the connector is free, or nothing, is overruled only `here`, where the session is: a car at one connector says
+    nothing of the others of its EVSE. Occupied may be any of them, for stations name the wrong one.
+    """
+    overruled = state == "Occupied" or (here and state in _OVERRULED)
+    return activity if overruled and activity is not None else state
 
 
 def station_state(
@@ -79,8 +85,8 @@ def station_state(
 
 
 #: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
-#: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
-IDENTITY_PATTERN: Final = r"^(?!\.{1,2}$)(?! )[^\x00-\x1f\x7f-\x9f:/]+(?<! )$"
+#: colon, nothing hidden, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
+IDENTITY_PATTERN: Final = rf"^(?!\.{{1,2}}$)(?!\s)[^{HIDDEN}:/]+(?<!\s)$"
 MAX_IDENTITY: Final = 255
 
 

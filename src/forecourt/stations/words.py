@@ -43,6 +43,9 @@ DEVIATIONS: Final[Mapping[str, str]] = {
     Deviation.UNIT_MISMATCH: mark(
         "A measured value has a unit that does not fit it. It is kept as a value of an unknown kind."
     ),
+    "connector-beyond-limit": mark(
+        "A station names more connectors than are kept of one. What it says of this one is not."
+    ),
     "late": mark("The answer came after its deadline. What it says is recorded with the command."),
     "answers": mark("The answer belongs to no call of ours. It is ignored."),
     "FormationViolation": mark("The message could not be read and was refused."),

@@ -5,16 +5,19 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.sessions.jobs import SessionJobs
-from forecourt.stations.gateway import connection
+from forecourt.stations.gateway import connection, reports
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
-from tests.stations.gateway.conftest import Rig
+from forecourt.stations.model import SILENCE
+from tests.stations.gateway.conftest import ANSWER_WITHIN_S, Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
+from tests.stations.gateway.test_told_outside import follow
 
 
 def status(state: str, when: float, connector: int = 1, **more: Any) -> dict[str, Any]:
@@ -218,7 +221,7 @@ async def test_a_2x_connector_shows_what_its_transaction_says_and_no_more_once_t
 
 
 async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_says_or_never_said(
-    rig: Rig, pool: Pool
+    rig: Rig, pool: Pool, bus: Bus
 ) -> None:
     await rig.register("CP1")
     shown = "SELECT evse, connector, state, shown_state FROM connectors ORDER BY evse"
@@ -242,13 +245,140 @@ async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_say
         await station.call("StatusNotification", {**free, "evseId": 2, "timestamp": at(-18)})
         # Its end is lost: the session is closed from evidence, and the connector's own word counts again.
         rig.admin.execute("UPDATE sessions SET closed_at = now() WHERE over_at IS NULL")
+        follow(rig, "station.state")
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Charging"
         async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
-            await SessionJobs(worker, pool, SystemClock()).close_silent()
+            await SessionJobs(worker, pool, SystemClock(), bus).close_silent()
         assert rig.rows(shown)[1] == (2, 1, "Available", "Available")
+        assert rig.rows("SELECT event FROM outbox WHERE event = 'station.state'") == [("station.state",)]
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            while rig.live.gathered(rig.tenant())["station.CP1.connector-2-1"] != "Available":
+                await asyncio.sleep(0.01)
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Available"
         await station.call(
             "TransactionEvent", event("Started", 0, -9, evse=second, info={**charging, "transactionId": "next"})
         )
         assert rig.rows(shown)[1] == (2, 1, "Available", "Charging"), "what was known before is said anew"
+
+
+async def test_a_car_at_one_connector_of_an_evse_leaves_the_others_free(rig: Rig) -> None:
+    await rig.register("CP1")
+    shown = "SELECT connector, state, shown_state FROM connectors ORDER BY connector"
+    states = {number: f"station.CP1.connector-1-{number}" for number in (1, 2, 3)}
+
+    def told() -> list[Any]:
+        cells = rig.live.gathered(rig.tenant())
+        return [cells.get(cell) for cell in states.values()]
+
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        for number in (1, 2):
+            free = {"timestamp": at(-60), "connectorStatus": "Available", "evseId": 1, "connectorId": number}
+            await station.call("StatusNotification", free)
+        at_second, charging = {"id": 1, "connectorId": 2}, {"chargingState": "Charging"}
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=at_second))
+        # Its place is not said again.
+        await station.call("TransactionEvent", event("Updated", 1, -49, evse={"id": 1}, info=charging))
+        assert rig.rows(shown) == [(1, "Available", "Available"), (2, "Available", "Charging")]
+        assert told() == ["Available", "Charging", None]
+        occupied = {"timestamp": at(-48), "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", occupied)
+        assert rig.rows(shown)[0] == (1, "Occupied", "Charging"), "Occupied means what the session of its EVSE says"
+        await station.call("TransactionEvent", event("Ended", 2, -40))
+        assert rig.rows(shown) == [(1, "Occupied", "Occupied"), (2, "Available", "Available")]
+        # One that never said anything, beside two that did; then a session of which nobody knows where it is.
+        third = {"transactionId": "third", **charging}
+        await station.call("TransactionEvent", event("Started", 0, -30, evse={"id": 1, "connectorId": 3}, info=third))
+        assert rig.rows(shown)[1:] == [(2, "Available", "Available"), (3, "Unknown", "Charging")]
+        assert told() == ["Charging", "Available", "Charging"]
+        await station.call("TransactionEvent", event("Ended", 1, -29, info={"transactionId": "third"}))
+        somewhere = {"transactionId": "somewhere", **charging}
+        await station.call("TransactionEvent", event("Started", 0, -20, evse={"id": 1}, info=somewhere))
+        assert rig.rows(shown) == [
+            (1, "Occupied", "Charging"), (2, "Available", "Available"), (3, "Unknown", "Unknown"),
+        ]  # fmt: skip
+
+
+async def test_a_session_that_was_closed_for_its_silence_is_shown_again_as_soon_as_it_goes_on(
+    rig: Rig, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.register("CP1")
+    shown, place, charging = "SELECT shown_state FROM connectors", {"id": 1, "connectorId": 1}, "Charging"
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        free = {"timestamp": at(-30), "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", free)
+        await station.call("TransactionEvent", event("Started", 0, -20, evse=place, info={"chargingState": charging}))
+        rig.admin.execute("UPDATE sessions SET closed_at = now() WHERE over_at IS NULL")
+        async with Pool(rig.database.url, "forecourt_worker", size=1) as worker:
+            await SessionJobs(worker, pool, SystemClock()).close_silent()
+        assert rig.rows(shown) == [("Available",)]
+        monkeypatch.setattr(SystemClock, "now", lambda _: datetime.now(UTC) + SILENCE)
+        await station.call("TransactionEvent", event("Updated", 1, -5))
+        assert rig.rows(shown) == [("Charging",)]
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == charging
+        # Taken up anew by a socket that found it as it was, and ended only then.
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("Heartbeat", {})
+        rig.admin.execute("UPDATE connectors SET activity = NULL")
+        await station.call("TransactionEvent", event("Updated", 2, -4, evse=place))
+        assert rig.rows(shown) == [("Occupied",)], "what it said last is known once it was read back"
+        await station.call("TransactionEvent", event("Updated", 3, -3))
+        assert rig.rows(shown) == [("Charging",)]
+
+
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_what_a_new_session_says_is_not_lost_to_the_end_of_what_the_one_before_it_said(rig: Rig) -> None:
+    await rig.register("CP1")
+    place, charging = {"id": 1, "connectorId": 1}, {"chargingState": "Charging"}
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, -50, evse=place, info=charging))
+        with psycopg.connect(rig.database.admin_url) as worker:
+            worker.execute("UPDATE connectors SET activity = NULL, active_here = false")
+            following = event("Started", 0, -9, evse=place, info={"transactionId": "next", **charging})
+            said = asyncio.create_task(station.call("TransactionEvent", following))
+            while not rig.rows("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"):
+                assert not said.done(), "it was stored without a look at what is about to be ended"
+                await asyncio.sleep(0.01)
+            worker.commit()
+        await said
+        assert rig.rows("SELECT shown_state FROM connectors") == [("Charging",)]
+
+
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_a_station_that_names_ever_new_connectors_is_served_and_kept_within_bounds(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAX_CONNECTORS", 2)
+    await rig.register("CP1")
+    known = "SELECT evse, state, shown_state FROM connectors ORDER BY evse"
+    begun = [(1, "Occupied", "Occupied"), (2, "Unknown", "Charging")]
+
+    def said(evse: int, state: str = "Occupied") -> dict[str, Any]:
+        return {"timestamp": at(-40 + evse), "connectorStatus": state, "evseId": evse, "connectorId": 1}
+
+    def session(evse: int) -> dict[str, Any]:
+        info = {"transactionId": f"at {evse}", "chargingState": "Charging"}
+        return event("Started", 0, -20, evse={"id": evse, "connectorId": 1}, info=info)
+
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("StatusNotification", said(1))
+        await station.call("TransactionEvent", session(2))
+        for evse in (3, 4):
+            assert await station.call("StatusNotification", said(evse)) == {}
+            assert await station.call("TransactionEvent", session(evse)) == {}
+        assert rig.rows(known) == begun
+        assert rig.rows("SELECT count(*) FROM connector_history") == [(1,)]
+        assert rig.rows("SELECT count(*) FROM sessions") == [(3,)], "a session is kept wherever it is"
+        kept = [key for key in rig.live.gathered(rig.tenant()) if "connector-" in key]
+        assert sorted(kept) == ["station.CP1.connector-1-1", "station.CP1.connector-2-1"]
+        assert set(rig.gateway.roster.get("CP1").active_at) == {2}  # type: ignore[union-attr]
+        await station.call("StatusNotification", said(2, "Available"))
+        assert rig.rows(known)[1] == (2, "Available", "Charging"), "what is known is heard as ever"
+    deviations = rig.rows("SELECT action, deviations FROM messages WHERE deviations IS NOT NULL ORDER BY number")
+    assert deviations == [
+        (action, f"connector-beyond-limit {evse}.1")
+        for evse in (3, 4)
+        for action in ("StatusNotification", "TransactionEvent")
+    ]
 
 
 async def test_a_ghost_that_goes_on_metering_after_a_hard_reset_stays_one_open_session(rig: Rig) -> None:

@@ -44,3 +44,25 @@ async def test_the_offender_alone_is_quarantined_and_every_other_station_is_serv
     assert all("POISON" in raw and "poison" in error for _, raw, error in kept)
     async with rig.station("S7") as station:
         assert (await station.call("StartTransaction", start()))["transactionId"] not in others
+
+
+async def test_what_a_session_says_of_its_connector_is_shown_once_it_is_stored_and_not_before(rig: Rig) -> None:
+    await rig.register("CP1")
+    place, charging = {"id": 1, "connectorId": 1}, {"chargingState": "Charging"}
+    shown = "SELECT shown_state FROM connectors"
+    async with rig.station("CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, -9, evse=place))
+        rig.admin.execute(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'data_exception'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON connectors FOR EACH ROW EXECUTE FUNCTION refuse();
+            """
+        )
+        assert await station.call("TransactionEvent", event("Updated", 1, -8, info=charging)) == {}
+        assert rig.rows("SELECT count(*) FROM quarantine") == [(1,)]
+        assert rig.live.gathered(rig.tenant()).get("station.CP1.state") != "Charging"
+        rig.admin.execute("DROP TRIGGER refuse ON connectors")
+        await station.call("TransactionEvent", event("Updated", 2, -7, info=charging))
+        assert rig.rows(shown) == [("Charging",)]
+        assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Charging"

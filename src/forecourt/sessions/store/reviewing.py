@@ -12,6 +12,7 @@ from forecourt.platform import outbox
 from forecourt.sessions.review import QUIET, Evidence, Finding, Silence
 from forecourt.sessions.store.records import Connection
 from forecourt.stations.model import UNKNOWN
+from forecourt.stations.store.activities import Place as ConnectorPlace
 
 #: Silent sessions read at once.
 MAX_SILENT = 1_000
@@ -19,6 +20,8 @@ MAX_SILENT = 1_000
 MAX_SHARING = 100
 #: Running sessions of one tenant that programs outside hear of in one minute.
 MAX_TOLD = 2_000
+#: Connectors whose session is over that are let go in one transaction.
+MAX_LEFT = 1_000
 #: Before the place of every session.
 FIRST_PLACE = (-1, "")
 
@@ -29,6 +32,11 @@ _REGISTER_AT_OUTLET = Measurand.ENERGY_IMPORT_REGISTER | Phase.NONE << 8 | Locat
 _SHARES: LiteralString = """o.tenant_id = s.tenant_id AND o.station_id = s.station_id AND o.evse = s.evse
     AND o.transaction_id <> s.transaction_id
     AND o.started_at < coalesce(s.over_at, s.last_at) AND s.started_at < coalesce(o.over_at, o.last_at)"""
+
+#: At the EVSE of p runs no session.
+_UNUSED: LiteralString = """NOT EXISTS (
+    SELECT FROM sessions s WHERE s.tenant_id = %(tenant_id)s AND s.station_id = p.station_id AND s.evse = p.evse
+        AND s.over_at IS NULL)"""
 
 
 class Silent(Struct, frozen=True, kw_only=True):
@@ -191,21 +199,31 @@ async def close(conn: Connection, tenant_id: int, silent: Silent, at: datetime) 
     return cursor.rowcount
 
 
-async def list_tenants_with_activity(conn: Connection) -> list[int]:
-    """Tenants with a connector of which a session tells."""
-    rows = await (await conn.execute("SELECT DISTINCT tenant_id FROM connectors WHERE activity IS NOT NULL")).fetchall()
-    return [tenant_id for (tenant_id,) in rows]
-
-
-async def end_activities(conn: Connection, tenant_id: int) -> int:
-    """Let connectors be shown as what they say themselves where no session runs any more; how many."""
+async def list_left(conn: Connection, tenant_id: int) -> list[ConnectorPlace]:
+    """Connectors of which a session tells though none runs at their EVSE, MAX_LEFT at the most."""
     cursor = await conn.execute(
-        "UPDATE connectors c SET activity = NULL WHERE c.tenant_id = %s AND c.activity IS NOT NULL AND NOT EXISTS ("
-        " SELECT FROM sessions s WHERE s.tenant_id = c.tenant_id AND s.station_id = c.station_id AND s.evse = c.evse"
-        " AND s.over_at IS NULL)",
-        (tenant_id,),
+        f"""
+        SELECT p.station_id, p.evse, p.connector FROM connectors p
+        WHERE p.tenant_id = %(tenant_id)s AND p.activity IS NOT NULL AND {_UNUSED}
+        ORDER BY 1, 2, 3 LIMIT %(limit)s
+        """,
+        {"tenant_id": tenant_id, "limit": MAX_LEFT},
     )
-    return cursor.rowcount
+    return [(station_id, evse, connector) for station_id, evse, connector in await cursor.fetchall()]
+
+
+async def list_still_left(conn: Connection, tenant_id: int, places: Sequence[ConnectorPlace]) -> list[ConnectorPlace]:
+    """Those of the connectors at whose EVSE no session runs by now."""
+    stations, evses, connectors = ([place[column] for place in places] for column in range(3))
+    cursor = await conn.execute(
+        f"""
+        SELECT p.station_id, p.evse, p.connector
+        FROM unnest(%(stations)s::bigint[], %(evses)s::int[], %(connectors)s::int[]) AS p (station_id, evse, connector)
+        WHERE {_UNUSED}
+        """,
+        {"tenant_id": tenant_id, "stations": stations, "evses": evses, "connectors": connectors},
+    )
+    return [(station_id, evse, connector) for station_id, evse, connector in await cursor.fetchall()]
 
 
 async def tell_updated(conn: Connection, tenant_id: int, since: datetime) -> int:

@@ -356,7 +356,7 @@ def shown(
     same = set(row.__struct_fields__) & set(Station.__struct_fields__)
     values = {name: getattr(row, name) for name in same}
     speaking = [each.shown_state for each in connectors if each.connector > 0]
-    own = next((each.state for each in connectors if each.connector == 0), None)
+    own = next((each.state for each in connectors if (each.evse, each.connector) == (0, 0)), None)
     return Station(
         **{
             **values,

@@ -26,14 +26,18 @@ Decide = Callable[[], neutral.Answer | Later]
 
 class Inbound:
     """A report's surroundings. A verb adds rows to `write` and returns how to decide; it reads nothing and waits for
-    nothing, because whatever it needs to know is asked by lanes that answer in the same transaction."""
+    nothing, because whatever it needs to know is asked by lanes that answer in the same transaction.
 
-    __slots__ = ("arrived", "station", "write")
+    `deviations` are those of the message, the name of each first; what a verb doesn't take, it adds to them.
+    """
+
+    __slots__ = ("arrived", "deviations", "station", "write")
 
     def __init__(self, station: Station, arrived: datetime, write: Write) -> None:
         self.station = station
         self.arrived = arrived
         self.write = write
+        self.deviations: tuple[str, ...] = ()
 
 
 #: A verb of any room for one kind of report.

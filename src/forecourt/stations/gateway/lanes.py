@@ -74,7 +74,8 @@ LINKS = Lane(
     # What the gateway keeps of the station's connectors comes with it.
     answer="""
         SELECT n.number, l.epoch, l.previous_gateway_id, (
-            SELECT json_agg(json_build_array(c.evse, c.connector, c.state, c.state_at, c.activity, c.error_code))
+            SELECT json_agg(json_build_array(
+                c.evse, c.connector, c.state, c.state_at, c.activity, c.error_code, c.active_here))
             FROM connectors c WHERE c.station_id = n.station_id)
         FROM stage_links n JOIN station_links l USING (station_id)
         """,
@@ -252,25 +253,30 @@ ACTIVITIES = Lane(
         _tell(
             "station.state",
             """
-            SELECT n.tenant_id, n.station_id FROM stage_activities n LEFT JOIN connectors c USING (station_id, evse)
-            WHERE coalesce(c.state, 'Unknown') IN ('Available', 'Occupied', 'Unknown')
-                AND c.activity IS DISTINCT FROM n.activity
+            SELECT n.tenant_id, n.station_id FROM stage_activities n JOIN connectors c USING (station_id, evse)
+            WHERE c.activity IS DISTINCT FROM n.activity AND (c.state = 'Occupied'
+                OR (c.state IN ('Available', 'Unknown') AND (c.active_here OR c.connector = n.connector)))
+            UNION ALL
+            SELECT n.tenant_id, n.station_id FROM stage_activities n
+            WHERE n.activity IS NOT NULL AND n.connector > 0 AND NOT EXISTS (
+                SELECT FROM connectors c
+                WHERE c.station_id = n.station_id AND c.evse = n.evse AND c.connector = n.connector)
             """,
         ),
-        # One that never said anything of itself; whatever it says is newer.
+        # One that never said anything of itself; whatever it says is newer. A number below 1 is no connector.
         """
         INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)
         SELECT DISTINCT n.station_id, n.evse, n.connector, n.tenant_id, 'Unknown', timestamptz '1970-01-01 00:00+00'
         FROM stage_activities n
-        WHERE n.activity IS NOT NULL
-            AND NOT EXISTS (SELECT FROM connectors c WHERE c.station_id = n.station_id AND c.evse = n.evse)
+        WHERE n.activity IS NOT NULL AND n.connector > 0
         ORDER BY 1, 2, 3
         ON CONFLICT DO NOTHING
         """,
+        # Also where it says the same already: that may be just what the worker is about to end.
         """
-        UPDATE connectors c SET activity = n.activity
+        UPDATE connectors c SET activity = n.activity,
+            active_here = c.connector = n.connector
         FROM stage_activities n WHERE c.station_id = n.station_id AND c.evse = n.evse
-          AND c.activity IS DISTINCT FROM n.activity
         """,
     ),
 )

@@ -20,8 +20,16 @@ from forecourt.stations.model import SILENCE, UNKNOWN, connector_cell, shown_sta
 RETRY_BOOT_S = 60
 #: A station that agreed to a reset is shown as restarting for this long at the most.
 RESTART_LIMIT_S = 300.0
+#: Connectors of one station, and places that stand for it and its EVSEs; what more it names is in the log alone.
+MAX_CONNECTORS = 200
+#: The deviation that a message has which names one more.
+BEYOND_LIMIT = "connector-beyond-limit"
+#: Advances memory by what was stored; called after the commit.
+Take = Callable[[], None]
 #: Before anything was said: whatever comes is newer.
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+#: The connector of a session that is over, or of which it is not known where in its EVSE it is.
+_NOWHERE = -1
 
 
 class StationReports:
@@ -43,10 +51,10 @@ class StationReports:
             BOOTS.name,
             packrow.row(
                 packrow.int8(station.station_id),
-                packrow.text(report.vendor),
-                packrow.text(report.model),
-                packrow.text(report.serial),
-                packrow.text(report.firmware),
+                packrow.text(spoken(report.vendor, cards=False)),
+                packrow.text(spoken(report.model, cards=False)),
+                packrow.text(spoken(report.serial, cards=False)),
+                packrow.text(spoken(report.firmware, cards=False)),
                 packrow.text(report.reason),
                 packrow.timestamp(inbound.arrived),
             ),
@@ -73,6 +81,8 @@ class StationReports:
         station, arrived = inbound.station, inbound.arrived
         believed = report.at is not None and plausible(report.at, arrived)
         at = min(report.at, arrived) if report.at is not None and believed else arrived
+        if not _has_room(inbound, report.evse, report.connector):
+            return lambda: neutral.Acknowledged(now=self._clock.now())
         inbound.write.add(
             STATES.name,
             packrow.row(
@@ -84,7 +94,7 @@ class StationReports:
                 packrow.timestamp(at),
                 packrow.text(report.error_code),
                 packrow.text(spoken(report.info)),
-                packrow.text(report.vendor_error_code),
+                packrow.text(spoken(report.vendor_error_code)),
                 packrow.timestamp(arrived),
             ),
         )
@@ -99,35 +109,46 @@ class StationReports:
         """Anything else: the message log keeps it, the version's own rule answers it."""
         return lambda: neutral.Acknowledged(now=self._clock.now())
 
-    def activity(self, inbound: Inbound, evse: int, connector: int, activity: str | None, *, anew: bool) -> None:
+    def activity(self, inbound: Inbound, evse: int, connector: int | None, activity: str | None, *, anew: bool) -> Take:
         """Take what a running transaction says of its EVSE into what its connectors are shown as; None when it is over.
 
-        A connector that never said anything is known from now on, with a state of its own that is Unknown. Writes only
-        a change, or what is said `anew`, after the worker may have ended what the session before it said. Memory
-        follows at once, being no more than what screens are shown.
+        `connector` is the one it is at, where it said so; if it never said anything itself, it is known from now on,
+        with a state of its own that is Unknown. Writes only a change, or what is said `anew`, or after a silence: the
+        worker may have ended what was said before. What is returned advances memory, and is for after the commit.
         """
-        station = inbound.station
-        station.active_at[evse] = inbound.arrived
-        places = [place for place in station.connectors if place[0] == evse]
-        if not places and activity is not None:
-            places = [(evse, connector)]
-            station.connectors[evse, connector] = Connector(UNKNOWN, _NEVER, None, None)
-        changed = [place for place in places if anew or station.connectors[place].activity != activity]
-        if not changed:
-            return
-        inbound.write.add(
-            ACTIVITIES.name,
-            packrow.row(
+        station, arrived = inbound.station, inbound.arrived
+        known = {place[1]: one for place, one in station.connectors.items() if place[0] == evse}
+        at = _NOWHERE if activity is None else connector or _likely(known)
+        if at != _NOWHERE and at not in known and not _has_room(inbound, evse, at):
+            at = _NOWHERE
+        silent = arrived - station.active_at.get(evse, _NEVER) >= SILENCE
+        changed = (
+            (at != _NOWHERE and at not in known)
+            or ((anew or silent) and bool(known))
+            or any(one.activity != activity or one.here != (number == at) for number, one in known.items())
+        )
+        if changed:
+            row = packrow.row(
                 packrow.int8(station.station_id),
                 packrow.int4(evse),
-                packrow.int4(connector),
+                packrow.int4(at),
                 packrow.int4(station.tenant_id),
                 packrow.text(activity),
-            ),
-        )
-        for place in changed:
-            station.connectors[place] = station.connectors[place]._replace(activity=activity)
-        self.show(station)
+            )
+            inbound.write.add(ACTIVITIES.name, row)
+
+        def take() -> None:
+            if known or changed:
+                station.active_at[evse] = arrived
+            if changed:
+                self._take(station, evse, at, activity)
+
+        return take
+
+    def over(self, station: Station, evse: int, at: datetime) -> None:
+        """No session ran at this EVSE at this time, as PostgreSQL has it; one that spoke since then goes on."""
+        if station.active_at.get(evse, _NEVER) <= at:
+            self._take(station, evse, _NOWHERE, None)
 
     def answered(self, inbound: Inbound, epoch: int, ask: Ask, reply: Reply) -> None:
         """Learn from a station's answer to a call over the connection of this epoch."""
@@ -158,8 +179,8 @@ class StationReports:
     def linked(self, station: Station, connectors: list[list[Any]] | None) -> None:
         """A socket was accepted: take up what PostgreSQL knows of the connectors, and show the station online."""
         station.connectors = {
-            (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code)
-            for evse, connector, state, at, activity, error_code in connectors or ()
+            (evse, connector): Connector(state, datetime.fromisoformat(at), activity, error_code, here)
+            for evse, connector, state, at, activity, error_code, here in connectors or ()
         }
         now = self._clock.now()
         station.active_at = {place[0]: now for place, known in station.connectors.items() if known.activity is not None}
@@ -186,12 +207,37 @@ class StationReports:
     def _shown(self, station: Station, evse: int, known: Connector) -> str:
         """A session that fell silent is not believed against a connector that says it is free: its end may be lost."""
         silent = known.state == "Available" and self._clock.now() - station.active_at.get(evse, _NEVER) >= SILENCE
-        return shown_state(known.state, None if silent else known.activity)
+        return shown_state(known.state, known.activity, here=known.here and not silent)
+
+    def _take(self, station: Station, evse: int, connector: int, activity: str | None) -> None:
+        if connector != _NOWHERE:
+            station.connectors.setdefault((evse, connector), Connector(UNKNOWN, _NEVER, None, None))
+        for place, known in station.connectors.items():
+            if place[0] == evse:
+                station.connectors[place] = known._replace(activity=activity, here=place[1] == connector)
+        self.show(station)
 
     def _learn(self, station: Station, report: neutral.ConnectorStatus, at: datetime) -> None:
         place = (report.evse, report.connector)
         known = station.connectors.get(place)
         if known is None or at >= known.at:
-            activity = None if known is None else known.activity
-            station.connectors[place] = Connector(report.state, at, activity, report.error_code)
+            activity, here = (None, False) if known is None else (known.activity, known.here)
+            station.connectors[place] = Connector(report.state, at, activity, report.error_code, here)
             self.show(station)
+
+
+def _has_room(inbound: Inbound, evse: int, connector: int) -> bool:
+    """Whether this connector is known or may be from now on; if not, the log says so."""
+    connectors = inbound.station.connectors
+    if (evse, connector) in connectors or len(connectors) < MAX_CONNECTORS:
+        return True
+    inbound.deviations += (f"{BEYOND_LIMIT} {evse}.{connector}",)
+    return False
+
+
+def _likely(known: dict[int, Connector]) -> int:
+    """Which connector of its EVSE a session is at that doesn't say: the one it was at, or the only one."""
+    numbers = [number for number in known if number > 0]
+    if len(numbers) > 1:
+        return next((number for number in numbers if known[number].here), _NOWHERE)
+    return next(iter(numbers), 1)

@@ -35,10 +35,12 @@ from forecourt.stations.gateway.turn import Turns
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
     EVICT_SUBJECT,
+    OVER_SUBJECT,
     REFRESH_SUBJECT,
     CallAnswer,
     CallRequest,
     Eviction,
+    Over,
 )
 from forecourt.stations.model import passwords_set_by
 from forecourt.stations.store.knocks import record_knocks
@@ -118,6 +120,7 @@ class Gateway:
         await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._on_call)
         await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
         await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
+        await self._bus.subscribe(OVER_SUBJECT, self._on_over)
         for work in (
             self.commit.run,
             self._keep_lease,
@@ -277,6 +280,13 @@ class Gateway:
         # A gateway that could not read must not say that it has: whoever changed a password relies on it.
         if await self._refresh() and reply:
             await self._publish(reply, self.gateway_id.encode())
+
+    async def _on_over(self, _: str, data: bytes, reply: str) -> None:
+        over = msgspec.json.decode(data, type=Over)
+        for identity, evse in over.evses:
+            station = self.roster.get(identity)
+            if station is not None and station.connection is not None:
+                self.reports.over(station, evse, over.at)
 
     # -- keeping
 

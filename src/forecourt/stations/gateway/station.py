@@ -9,12 +9,13 @@ from forecourt.stations.gateway.outbound import Reply
 
 
 class Connector(NamedTuple):
-    """What a connector last said, and what its running transaction says of it."""
+    """What a connector last said, and what the running transaction of its EVSE says; `here`: that is at this one."""
 
     state: str
     at: datetime
     activity: str | None
     error_code: str | None
+    here: bool = False
 
 
 class Held(Protocol):

@@ -37,7 +37,6 @@ class Work(Inbound):
         "connection",
         "decide",
         "decoded",
-        "deviations",
         "later",
         "outcome",
         "payload",
@@ -47,7 +46,6 @@ class Work(Inbound):
     )
 
     decoded: Decoded
-    deviations: tuple[str, ...]
     report: neutral.Report
     decide: Decide | None
     outcome: Outcome

@@ -9,6 +9,8 @@ CALL_SUBJECT = "gateway.{gateway_id}.call"
 EVICT_SUBJECT = "gateway.{gateway_id}.evict"
 #: Every gateway reads what changed of the roster, and replies when it has.
 REFRESH_SUBJECT = "gateway.all.refresh"
+#: Every gateway forgets what sessions said of connectors that are over without a word.
+OVER_SUBJECT = "gateway.all.over"
 
 
 class CallRequest(Struct, frozen=True, kw_only=True):
@@ -49,3 +51,10 @@ class Eviction(Struct, frozen=True, kw_only=True):
 
     identity: str
     epoch: int
+
+
+class Over(Struct, frozen=True, kw_only=True):
+    """No session ran at these EVSEs `at` this time: each a station's identity and the EVSE's number."""
+
+    evses: list[tuple[str, int]]
+    at: datetime

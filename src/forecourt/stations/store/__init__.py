@@ -26,6 +26,7 @@ from forecourt.stations.store.bulk import (
 )
 from forecourt.stations.store.connectors import (
     ConnectorFilter,
+    ConnectorOrder,
     ConnectorRow,
     PlacedConnector,
     UnsupportedRow,
@@ -139,6 +140,7 @@ __all__ = [
     "CommandRow",
     "Connection",
     "ConnectorFilter",
+    "ConnectorOrder",
     "ConnectorRow",
     "DeviationCount",
     "GapRow",

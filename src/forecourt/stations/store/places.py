@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from forecourt.platform.search import anywhere
 from forecourt.stations.model import STATE_PRIORITY
+from forecourt.stations.store.shown import RANK_OF_EACH, RANK_OF_MANY, STATE
 
 Connection = AsyncConnection[Any]
 
@@ -42,21 +43,11 @@ class ShownSite(Struct, frozen=True, kw_only=True):
     states: dict[str, int]
 
 
-async def find_zone(conn: Connection, tenant_id: int, *, site: str = "", station: str = "") -> str:
-    """The time zone of a site (slug), or of where a station stands; without either the one that most sites are in."""
-    cursor = await conn.execute(
-        """
-        SELECT time_zone FROM (
-            SELECT i.time_zone, CASE WHEN i.slug = %(site)s THEN 2 WHEN i.site_id = (
-                SELECT site_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s) THEN 1 ELSE 0
-            END AS meant
-            FROM sites i WHERE i.tenant_id = %(tenant_id)s
-        ) known GROUP BY meant, time_zone ORDER BY meant DESC, count(*) DESC, time_zone LIMIT 1
-        """,
-        {"tenant_id": tenant_id, "site": site, "station": station},
-    )
+async def find_zone(conn: Connection, tenant_id: int, site: str) -> str | None:
+    """The time zone of a site (slug); None if there is none."""
+    cursor = await conn.execute("SELECT time_zone FROM sites WHERE tenant_id = %s AND slug = %s", (tenant_id, site))
     row = await cursor.fetchone()
-    return "UTC" if row is None else str(row[0])
+    return None if row is None else str(row[0])
 
 
 async def list_shown_sites(
@@ -69,36 +60,35 @@ async def list_shown_sites(
     """
     cursor = conn.cursor(row_factory=class_row(ShownSite))
     await cursor.execute(
-        """
+        f"""
+        WITH wanted AS (
+            SELECT * FROM sites i
+            WHERE i.tenant_id = %(tenant_id)s AND (%(slug)s::text IS NULL OR i.slug = %(slug)s)
+                AND (%(part_of)s::int IS NULL OR i.parent_id = %(part_of)s)
+                AND (%(search)s = '' OR i.site_id IN (
+                    SELECT unnest(path) FROM sites WHERE tenant_id = %(tenant_id)s
+                        AND concat_ws(' ', name, slug, address, city) ILIKE %(pattern)s))
+        )
         SELECT i.site_id, i.slug, i.name, above.slug AS parent, i.path, i.address, i.city, i.country, i.time_zone,
-            i.latitude, i.longitude, coalesce(sum(c.number), 0)::int AS stations,
-            coalesce(sum(c.own), 0)::int AS own_stations,
-            coalesce(jsonb_object_agg(c.state, c.number) FILTER (WHERE c.state IS NOT NULL), '{}') AS states
-        FROM sites i LEFT JOIN sites above ON above.tenant_id = i.tenant_id AND above.site_id = i.parent_id
+            i.latitude, i.longitude, coalesce(sum(n.number), 0)::int AS stations,
+            coalesce(sum(n.own), 0)::int AS own_stations,
+            coalesce(jsonb_object_agg(n.state, n.number) FILTER (WHERE n.state IS NOT NULL), '{{}}') AS states
+        FROM wanted i LEFT JOIN sites above ON above.tenant_id = i.tenant_id AND above.site_id = i.parent_id
         LEFT JOIN (
-            SELECT branch.site_id, CASE WHEN g.lease_until > now() THEN coalesce(k.shown_state, 'Available')
-                ELSE 'Offline' END AS state, count(*)::int AS number,
+            SELECT branch.site_id, {STATE} AS state, count(*)::int AS number,
                 count(*) FILTER (WHERE branch.site_id = s.site_id)::int AS own
-            FROM stations s
-            JOIN sites stands ON stands.tenant_id = s.tenant_id AND stands.site_id = s.site_id
+            FROM sites stands
             CROSS JOIN LATERAL unnest(stands.path) AS branch(site_id)
+            JOIN stations s ON s.tenant_id = stands.tenant_id AND s.site_id = stands.site_id
             LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
             LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
-            LEFT JOIN LATERAL (
-                SELECT shown_state FROM connectors
-                WHERE tenant_id = s.tenant_id AND station_id = s.station_id AND shown_state = ANY(%(priority)s)
-                    AND (connector > 0 OR shown_state = 'Faulted')
-                ORDER BY array_position(%(priority)s, shown_state) LIMIT 1
-            ) k ON true
-            WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
+            {RANK_OF_MANY if slug is None and part_of is None else RANK_OF_EACH}
+            WHERE stands.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
+                AND branch.site_id IN (SELECT site_id FROM wanted)
             GROUP BY 1, 2
-        ) c ON c.site_id = i.site_id
-        WHERE i.tenant_id = %(tenant_id)s AND (%(slug)s::text IS NULL OR i.slug = %(slug)s)
-            AND (%(part_of)s::int IS NULL OR i.parent_id = %(part_of)s)
-            AND (%(search)s = '' OR i.site_id IN (
-                SELECT unnest(path) FROM sites WHERE tenant_id = %(tenant_id)s
-                    AND concat_ws(' ', name, slug, address, city) ILIKE %(pattern)s))
-        GROUP BY i.site_id, above.slug
+        ) n ON n.site_id = i.site_id
+        GROUP BY i.site_id, i.slug, i.name, above.slug, i.path, i.address, i.city, i.country, i.time_zone, i.latitude,
+            i.longitude, i.tenant_id
         ORDER BY (SELECT array_agg(lower(step.name) || ' ' || step.site_id ORDER BY at)
             FROM unnest(i.path) WITH ORDINALITY AS part(site_id, at)
             JOIN sites step ON step.tenant_id = i.tenant_id AND step.site_id = part.site_id)

@@ -19,40 +19,37 @@ LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
 """
-#: One line a station with the word for the whole of it, as `model.station_state` finds it.
+_OWN = "(evse = 0 AND connector = 0)"
+_PLACE = "array_position(%(priority)s::text[], shown_state)"
+#: The rank in `priority` of the word that speaks for all connectors of a station, as `model.station_state` finds it.
+_RANKED = f"""
+SELECT station_id, CASE WHEN bool_or({_OWN} AND state = 'Unavailable')
+    THEN min({_PLACE}) FILTER (WHERE {_OWN} OR (connector > 0 AND shown_state <> 'Available'))
+    ELSE min({_PLACE}) FILTER (WHERE connector > 0 OR ({_OWN} AND state = 'Faulted')) END AS rank
+FROM connectors WHERE tenant_id = %(tenant_id)s
+"""
+#: Joins it to stations s for few stations, each looked up by itself.
+RANK_OF_EACH = f"LEFT JOIN LATERAL ({_RANKED} AND station_id = s.station_id GROUP BY station_id) c ON true\n"
+#: The same for many: all connectors in one go cost a third of looking them up by station.
+RANK_OF_MANY = f"LEFT JOIN ({_RANKED} GROUP BY station_id) c ON c.station_id = s.station_id\n"
+#: The word for the whole of a station s, of which the link l, its gateway g and the rank c are joined.
+STATE = """CASE WHEN l.restarting_until > now() THEN 'Restarting'
+    WHEN g.lease_until > now() THEN coalesce((%(priority)s::text[])[c.rank], 'Available') ELSE 'Offline' END"""
+#: One line a station with the word for the whole of it, and the error of a connector that speaks for it.
 SHOWN = f"""
 SELECT s.station_id, s.identity, s.name, i.name AS site_name, i.slug AS site, s.max_power_w,
-    coalesce(s.latitude, i.latitude) AS latitude, coalesce(s.longitude, i.longitude) AS longitude,
-    CASE WHEN l.restarting_until > now() THEN 'Restarting'
-        WHEN g.lease_until > now() THEN coalesce(c.shown_state, 'Available') ELSE 'Offline' END AS state,
-    nullif(c.error_code, 'NoError') AS error_code, coalesce(l.disconnected_at, l.last_seen_at) AS last_seen_at,
+    coalesce(s.latitude, i.latitude) AS latitude, coalesce(s.longitude, i.longitude) AS longitude, {STATE} AS state,
+    (SELECT nullif(k.error_code, 'NoError') FROM connectors k
+        WHERE k.tenant_id = s.tenant_id AND k.station_id = s.station_id
+            AND k.shown_state = (%(priority)s::text[])[c.rank]
+        ORDER BY k.evse, k.connector LIMIT 1) AS error_code,
+    coalesce(l.disconnected_at, l.last_seen_at) AS last_seen_at,
     s.registration, l.protocol, nullif(concat_ws(' ', s.vendor, s.model), '') AS model,
     coalesce(g.lease_until > now(), false) AS connected
 {_FROM}
-LEFT JOIN LATERAL (
-    SELECT k.shown_state, k.error_code FROM (
-        SELECT shown_state, error_code, connector, bool_or(connector = 0 AND state = 'Unavailable') OVER () AS closed
-        FROM connectors WHERE tenant_id = s.tenant_id AND station_id = s.station_id
-    ) k
-    WHERE k.shown_state = ANY(%(priority)s)
-        AND CASE WHEN k.connector = 0 THEN k.shown_state IN ('Faulted', 'Unavailable')
-            ELSE NOT (k.closed AND k.shown_state = 'Available') END
-    ORDER BY array_position(%(priority)s, k.shown_state) LIMIT 1
-) c ON true
+{RANK_OF_EACH}
 WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL
 """
-
-
-#: The same word for many stations at once: all connectors in one go cost a third of looking them up by station.
-_STATES = """
-LEFT JOIN (
-    SELECT station_id, min(array_position(%(priority)s::text[], shown_state)) AS rank FROM connectors
-    WHERE tenant_id = %(tenant_id)s AND shown_state = ANY(%(priority)s) AND (connector > 0 OR shown_state = 'Faulted')
-    GROUP BY station_id
-) c ON c.station_id = s.station_id
-"""
-_STATE = """CASE WHEN l.restarting_until > now() THEN 'Restarting'
-    WHEN g.lease_until > now() THEN coalesce((%(priority)s::text[])[c.rank], 'Available') ELSE 'Offline' END"""
 _SEEN = "coalesce(l.disconnected_at, l.last_seen_at)"
 _MODEL = "nullif(concat_ws(' ', s.vendor, s.model), '')"
 _CONNECTED = "coalesce(g.lease_until > now(), false)"
@@ -60,7 +57,7 @@ _CONNECTED = "coalesce(g.lease_until > now(), false)"
 SORTS: Final = {
     "name": "",
     "state": "array_position(ARRAY['Faulted', 'Offline', 'Restarting', 'Unavailable', 'Charging', 'SuspendedEVSE',"
-    f" 'SuspendedEV', 'Finishing', 'Preparing', 'Occupied', 'Reserved', 'Available'], {_STATE}), ",
+    f" 'SuspendedEV', 'Finishing', 'Preparing', 'Occupied', 'Reserved', 'Available'], {STATE}), ",
     "site": "i.name NULLS LAST, ",
     "model": f"{_MODEL} NULLS LAST, ",
     "seen": f"{_SEEN} DESC NULLS LAST, ",
@@ -68,7 +65,7 @@ SORTS: Final = {
 #: The condition of each filter that is used.
 _WANTED: Final = {
     "search": "concat_ws(' ', s.name, s.identity, i.name) ILIKE %(pattern)s",
-    "state": f"{_STATE} = %(state)s",
+    "state": f"{STATE} = %(state)s",
     "site": "i.slug = %(site)s",
     "identities": "s.identity = ANY(%(identities)s)",
     "registration": "s.registration = %(registration)s",
@@ -130,7 +127,7 @@ async def list_for_page(
         "placed": placed or None,
     }
     conditions = [condition for name, condition in _WANTED.items() if used[name] is not None]
-    states = _STATES if state is not None or sort == "state" else ""
+    states = RANK_OF_MANY if state is not None or sort == "state" else ""
     where = " AND ".join(["s.tenant_id = %(tenant_id)s", "s.retired_at IS NULL", *conditions])
     wanted = {
         **used,
@@ -166,7 +163,7 @@ async def _count(conn: Connection, matching: str, wanted: Mapping[str, Any]) -> 
 async def count_states(conn: Connection, tenant_id: int) -> dict[str, int]:
     """How many stations are in each state; states without a station are left out."""
     cursor = await conn.execute(
-        f"SELECT {_STATE} AS state, count(*) {_FROM}{_STATES}"
+        f"SELECT {STATE} AS state, count(*) {_FROM}{RANK_OF_MANY}"
         " WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL GROUP BY 1",
         {"tenant_id": tenant_id, "priority": list(STATE_PRIORITY)},
     )
