@@ -6,7 +6,7 @@ also held against the OpenAPI document: a status or a body that the document doe
 
 import itertools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +253,17 @@ async def walk(client: AsyncClient, path: str, **params: Any) -> list[dict[str, 
             return items
         assert page["items"], "a page that is not the last holds something"
     raise AssertionError("the list never ends")
+
+
+async def check_orders(client: AsyncClient, path: str, name: str, /, **orders: Sequence[Any]) -> None:
+    """Each order of a list shows all of its items once, page by page, by what they have under `name`; the first one is
+    the order of who asks for none. A cursor holds in the order that gave it out and in no other."""
+    for sort, wanted in orders.items():
+        for limit in (1, 2, 200):
+            found = [each[name] for each in await walk(client, path, sort=sort, limit=limit)]
+            assert found == list(wanted), (sort, limit)
+        cursor = (await client.get(path, params={"sort": sort, "limit": 1})).json()["next"]
+        for other in orders.keys() - {sort}:
+            problem(await client.get(path, params={"sort": other, "cursor": cursor}), 400, "cursor-refused")
+    assert [each[name] for each in await walk(client, path)] == list(next(iter(orders.values())))
+    problem(await client.get(path, params={"sort": "colour"}), 400, "request-invalid")

@@ -24,8 +24,10 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Stations": {
         "/stations": "Every station, live, with search and filters in the address, and actions on many at once.",
-        "/stations/inbox": "Stations that called and are not known yet: adopt them or keep them out.",
-        "/stations/connect": "Connect a station step by step, and be told what is wrong if it fails.",
+        "/inbox": "Stations that knocked and are not known: adopt them or dismiss them; and yours that are refused.",
+        "/inbox/{identity}/adopt": "Make a stranger a station: its site, and whether it keeps the password it uses.",
+        "/stations/connect": "Connect a station: its id, its site and how it is to be secured.",
+        "/stations/connect/{identity}": "What to enter at the station, and what is wrong until its boot is heard.",
         "/stations/import": "Register stations from a CSV file, with a plan before anything is changed.",
         "/stations/{identity}": "One station: connectors, power, what happened, commands, availability.",
         "/stations/{identity}/messages": "The message log, live, filtered, decoded with the specification's names.",
@@ -72,11 +74,11 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/webhooks": "Programs that are told what happens.",
         "/webhooks/{webhook_id}": "One webhook: what it is told, and each delivery.",
         "/webhooks/{webhook_id}/deliveries/{delivery_id}": "One delivery: what was sent and each attempt.",
-        "/authorization": "The outside service that is asked about tokens nobody knows here.",
         "/audit": "Who did what to what, from where, before and after.",
     },
     "Settings": {
         "/settings": "The organisation and one's own language and time.",
+        "/settings/authorisation": "The outside service that is asked about tokens: set up, tried out, its failures.",
         "/settings/alerts": "Who is told of which incidents, and what was told.",
         "/settings/alerts/new": "A new rule about who is told.",
         "/settings/alerts/{rule_id}": "One rule about who is told.",
@@ -111,3 +113,28 @@ NO_PAGES = {
     "/sign-in/organisation/{slug}/callback": "the provider leads back here",
     "/sessions/{session_id}/signed/{number}": "a file",
 }
+
+#: Parts of pages and files, which are seen where they belong.
+PARTS = frozenset(
+    (
+        "/inbox/lists",
+        "/incidents/attention",
+        "/incidents/recent",
+        "/incidents/{incident_id}/toast",
+        "/overview/day",
+        "/overview/recent",
+        "/people/at",
+        "/sessions/export.csv",
+        "/sessions/recent",
+        "/sessions/{session_id}/curve",
+        "/sites/points",
+        "/stations.csv",
+        "/stations/connect/{identity}/progress",
+        "/stations/points",
+        "/stations/{identity}/connectors",
+        "/stations/{identity}/messages/new",
+        "/stations/{identity}/panel",
+        "/stations/{identity}/timeline",
+        "/tokens/of",
+    )
+)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from forecourt.access import Role
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 KEYS = "/api/v1/keys"
 
@@ -51,6 +51,33 @@ async def test_the_last_use_of_a_key_is_shown(house: House, tenant: Tenant) -> N
     await client.get("/api/v1/sites")
     shown = {key["id"]: key for key in (await owner.get(KEYS)).json()["items"]}
     assert shown[made["id"]]["last_used_at"] == house.clock.now().isoformat().replace("+00:00", "Z")
+
+
+async def test_keys_are_sorted_as_asked_and_by_last_use_whatever_is_used_meanwhile(
+    house: House, tenant: Tenant
+) -> None:
+    owner = await tenant.client()
+    used = house.clock.now() - timedelta(days=1)
+    for name, at in (("beta", None), ("Alpha", used), ("gamma", used + timedelta(hours=1)), ("alpha", None)):
+        key_id = (await owner.post(KEYS, json={"name": name, "role": "viewer"})).json()["id"]
+        with house.admin() as connection:
+            connection.execute("UPDATE api_keys SET last_used_at = %s WHERE key_id = %s", (at, key_id))
+    await check_orders(
+        owner,
+        KEYS,
+        "name",
+        oldest=["owner", "beta", "Alpha", "gamma", "alpha"],
+        newest=["alpha", "gamma", "Alpha", "beta", "owner"],
+        name=["Alpha", "alpha", "beta", "gamma", "owner"],
+        used=["owner", "gamma", "Alpha", "alpha", "beta"],
+    )
+    page = (await owner.get(KEYS, params={"sort": "used", "limit": 1})).json()
+    names = [page["items"][0]["name"]]
+    while page["next"] is not None:
+        house.clock.advance(600)
+        page = (await owner.get(KEYS, params={"sort": "used", "limit": 1, "cursor": page["next"]})).json()
+        names.append(page["items"][0]["name"])
+    assert names == ["owner", "gamma", "Alpha", "alpha", "beta"], "the key that asks is used by asking"
 
 
 async def test_only_owners_meet_keys_and_only_those_of_their_organisation(tenant: Tenant, stranger: Tenant) -> None:

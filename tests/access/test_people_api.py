@@ -11,7 +11,7 @@ from forecourt.access.errors import InvitationVoid, InvitedAnother, PasswordRefu
 from forecourt.access.invitations import LIFE, Invitations
 from forecourt.access.model import Actor
 from tests.access.test_people import in_both
-from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem, walk
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant, check_orders, problem, walk
 
 PEOPLE, INVITATIONS = "/api/v1/people", "/api/v1/invitations"
 
@@ -201,6 +201,34 @@ async def test_the_last_owner_can_neither_be_removed_nor_made_less(house: House,
     second, _ = await signed_in_as(house, tenant)
     assert (await owner.patch(f"{PEOPLE}/{first.id}", json={"role": "operator"})).status_code == 200
     problem(await owner.delete(f"{PEOPLE}/{second.id}"), 409, "last-owner")
+
+
+async def test_people_are_sorted_as_asked_and_one_who_is_removed_meanwhile_takes_none_with_them(
+    house: House, tenant: Tenant
+) -> None:
+    owner, names = await tenant.client(), ("Berta", "ada", "Cleo", "Ada", "Berta")
+    emails = [await tenant.operator() for _ in names]
+    emails[1], emails[3] = f"z{emails[1]}", f"b{emails[3]}"
+    with house.admin() as connection:
+        for email, name in zip(emails, names, strict=True):
+            connection.execute(
+                "UPDATE people SET email = %s, name = %s WHERE email = %s", (email, name, email.lstrip("zb"))
+            )
+    first, zed, cleo, bee, last = emails
+    first_of_two, second_of_two = sorted((first, last))
+    await check_orders(
+        owner,
+        PEOPLE,
+        "email",
+        oldest=emails,
+        newest=emails[::-1],
+        name=[bee, zed, first_of_two, second_of_two, cleo],
+        email=[bee, *sorted((first, cleo, last)), zed],
+    )
+    page = (await owner.get(PEOPLE, params={"sort": "name", "limit": 2})).json()
+    await owner.delete(f"{PEOPLE}/{page['items'][1]['id']}")
+    rest = (await owner.get(PEOPLE, params={"sort": "name", "cursor": page["next"]})).json()
+    assert [each["email"] for each in rest["items"]] == [first_of_two, second_of_two, cleo]
 
 
 async def test_a_person_of_another_organisation_is_none_here(house: House, tenant: Tenant, stranger: Tenant) -> None:

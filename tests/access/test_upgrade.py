@@ -1,26 +1,21 @@
 """A database of the version before, brought to this one: who could get in still can, as what they were."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from forecourt.access import Access, Origin, Role
 from forecourt.access.service import key_digest
 from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
 from forecourt.platform.embedded.postgres import LOGIN
-from forecourt.platform.migrate import migrate, room_folders
-from tests.conftest import Database, Servers
+from forecourt.platform.migrate import migrate
+from tests.conftest import Database
 from tests.http import PASSWORD, PASSWORD_HASH, SECRET
+from tests.owned import as_they_were_before
 from tests.support import FakeClock
 
-OWNER = "plain_migrator"
-ROLES = ("forecourt_app", "forecourt_ingest", "forecourt_worker", "forecourt_lookup")
 BEFORE = """
 INSERT INTO organisations (name) VALUES ('Yard'), ('Harbour');
 INSERT INTO operators (tenant_id, email, name, role, password_hash, disabled_at) VALUES
@@ -32,43 +27,6 @@ INSERT INTO operator_sessions (token_hash, operator_id, tenant_id, expires_at) V
 INSERT INTO api_keys (tenant_id, name, key_hash, role) VALUES (2, 'Old', %(key)s, 'site_host');
 INSERT INTO audit (tenant_id, actor, action, object) VALUES (1, 'operator:1 Ada', 'sign in', 'operator:1 Ada');
 """
-
-
-@pytest.fixture
-def owned(servers: Servers) -> Iterator[tuple[Database, str]]:
-    """An empty database whose owner is nobody special, as on a managed PostgreSQL; and the owner's address."""
-    with servers.database(), servers.empty_database() as database:  # the first one makes the roles
-        with psycopg.connect(database.admin_url, autocommit=True) as admin:
-            admin.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD 'plain'".encode())
-            admin.execute(f"GRANT {', '.join(ROLES)} TO {OWNER} WITH ADMIN OPTION".encode())
-            name = sql.Identifier(admin.info.dbname)
-            admin.execute(sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(name, sql.Identifier(OWNER)))
-            admin.execute(f"ALTER SCHEMA public OWNER TO {OWNER}".encode())
-        yield database, make_conninfo(database.admin_url, user=OWNER, password="plain")
-        with psycopg.connect(database.admin_url, autocommit=True) as admin:
-            admin.execute(f"DROP OWNED BY {OWNER} CASCADE".encode())
-            admin.execute(f"DROP ROLE {OWNER}".encode())
-
-
-def as_they_were_before(tmp_path: Path, later: str) -> list[Path]:
-    """The rooms' migrations without a later one and all that build on it."""
-    files = {path.stem: path for folder in room_folders() for path in folder.glob("*.sql")}
-    missing = {later}
-    while True:
-        more = {name for name, path in files.items() if missing & depends(path)} - missing
-        if not more:
-            break
-        missing |= more
-    for name in files.keys() - missing:
-        folder = tmp_path / name.partition(".")[0] / "migrations"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.sql").write_bytes(files[name].read_bytes())
-    return sorted(tmp_path.glob("*/migrations"))
-
-
-def depends(path: Path) -> set[str]:
-    found = re.search(r"^-- depends: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return set() if found is None else set(found[1].split())
 
 
 async def test_operators_become_people_with_their_passwords_sessions_and_roles(

@@ -14,11 +14,14 @@ from forecourt.access.model import SignInRefused
 from forecourt.app.bootstrap import DEMO_EMAIL, ensure
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
+from forecourt.platform.embedded.postgres import LOGIN
 from forecourt.platform.errors import ForecourtError, SettingsError
+from forecourt.platform.migrate import migrate
 from forecourt.platform.settings import Settings
 from forecourt.stations.message_log import DAYS_AHEAD
 from tests.conftest import Database, Servers
 from tests.http import SECRET
+from tests.owned import as_they_were_before
 from tests.support import FakeClock
 
 KEY = "a-key-that-the-environment-gives"
@@ -159,34 +162,47 @@ async def test_a_demo_file_that_is_none_is_named(fresh: Database, settings: Sett
         await ensure(settings, fresh.admin_url, True)
 
 
-async def test_an_ordinary_owner_of_the_tables_is_enough(servers: Servers, tmp_path: Path) -> None:
-    """As on a managed PostgreSQL, where nobody is a superuser and row-level security holds the owner as well."""
-    with servers.database() as database:
-        with psycopg.connect(database.admin_url, autocommit=True) as connection:
-            connection.execute("DROP ROLE IF EXISTS plain_owner")
-            connection.execute("CREATE ROLE plain_owner LOGIN PASSWORD 'plain'")
-            name = connection.info.dbname
-            connection.execute("GRANT CREATE ON SCHEMA public TO plain_owner")
-            owned = ("organisations", "people", "memberships", "person_sessions", "api_keys", "audit", "messages")
-            for table in (*owned, "messages_default"):
-                connection.execute(f"ALTER TABLE {table} OWNER TO plain_owner".encode())
-            for function in ("make_message_partition", "drop_stray_messages"):
-                connection.execute(f"ALTER FUNCTION stations_{function} OWNER TO plain_owner".encode())
-            for table in ("organisations", "people", "memberships", "api_keys", "audit", "messages_default"):
-                connection.execute(f"ALTER POLICY of_owner ON {table} TO plain_owner".encode())
-        url = psycopg.conninfo.make_conninfo(database.admin_url, user="plain_owner", password="plain", dbname=name)
-        settings = Settings(data_dir=tmp_path, database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)
-        first = await ensure(settings, url, True)
-        assert (await whose(settings, KEY)).tenant_id == first.tenant_id
-        with psycopg.connect(database.admin_url, autocommit=True) as connection:
-            made = connection.execute("SELECT count(*) FROM stations_message_partitions()").fetchone()
-            assert made == (1 + DAYS_AHEAD,)
-            connection.execute(
-                "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
-                " VALUES ('2026-01-01Z', 1, 1, 'i', 2, 'm', '')"
+async def test_an_ordinary_owner_of_the_tables_is_enough(owned: tuple[Database, str], tmp_path: Path) -> None:
+    """Nobody is a superuser, and row-level security holds the owner as well."""
+    database, url = owned
+    migrate(url, LOGIN, folders=as_they_were_before(tmp_path / "before", "stations.0015"))
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        admin.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at, activity)"
+            " VALUES (1, 1, 1, 1, 'Available', now(), 'Charging'), (1, 2, 1, 1, 'Occupied', now(), 'Charging')"
+        )
+    migrate(url, LOGIN)
+    settings = Settings(data_dir=tmp_path, database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)
+    first = await ensure(settings, url, True)
+    assert (await whose(settings, KEY)).tenant_id == first.tenant_id
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        shown = admin.execute("SELECT evse, shown_state FROM connectors ORDER BY 1").fetchall()
+        assert shown == [(1, "Available"), (2, "Charging")]
+        parts = admin.execute("SELECT name, day::timestamptz FROM stations_message_partitions()").fetchall()
+        assert len(parts) == 1 + DAYS_AHEAD
+        said = "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
+        for at, tenant_id in (("2026-01-01Z", 1), (parts[0][1], 1), (parts[0][1], 2)):
+            admin.execute(f"{said} VALUES (%s, %s, 1, 'i', 2, 'm', '')".encode(), (at, tenant_id))
+        for days in (1, 200):
+            admin.execute(
+                "INSERT INTO audit (tenant_id, at, actor, action, object)"
+                " VALUES (%s, now() - make_interval(days => %s), 'key x', 'try', 'thing')",
+                (first.tenant_id, days),
             )
-            dropped = connection.execute("SELECT stations_drop_stray_messages('2026-01-02Z', 9)").fetchone()
-            assert dropped == (1,)
-            connection.execute("REASSIGN OWNED BY plain_owner TO CURRENT_USER")
-            connection.execute("DROP OWNED BY plain_owner")
-            connection.execute("DROP ROLE plain_owner")
+        name = parts[0][0]
+        async with Pool(database.url, "forecourt_worker", size=1) as pool, pool.anyone() as worker:
+            for call, parameters, result in (
+                ("stations_drop_stray_messages(%s, %s)", ("2026-01-02Z", 9), 1),
+                (
+                    "(SELECT array_agg(tenant_id ORDER BY tenant_id) FROM stations_message_shares(%s, %s))",
+                    (name, 9),
+                    [1, 2],
+                ),
+                ("stations_thin_message_partition(%s, %s)", (name, [1]), True),
+                ("access_forget_audit(now(), %s)", (1_000,), 1),
+            ):
+                row = await (await worker.execute(f"SELECT {call}".encode(), parameters)).fetchone()
+                assert row == (result,), call
+        assert admin.execute("SELECT tenant_id FROM messages").fetchall() == [(2,)]
+        assert admin.execute("SELECT count(*) FROM audit WHERE action = 'try'").fetchall() == [(1,)]

@@ -71,6 +71,7 @@ NEEDS = {
     ("GET", "/api/v1/inbox-code"): Verb.CHANGE_STATIONS,
     ("POST", "/api/v1/inbox-code/renew"): Verb.ORGANISATION,
     ("GET", "/api/v1/connectors"): Verb.READ,
+    ("GET", "/api/v1/evses"): Verb.READ,
     ("GET", "/api/v1/keys/{key_id}"): Verb.KEYS,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,

@@ -347,3 +347,26 @@ async def test_a_position_is_whole_or_none(tenant: Tenant) -> None:
     path = f"/api/v1/sites/{made.json()['slug']}"
     problem(await client.patch(path, json={"latitude": None}), 422, "position-refused")
     assert (await client.patch(path, json={"latitude": None, "longitude": None})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "stations", {"id": "X", "site": "\0"}),
+        ("POST", "sites", {"name": "x", "parent": "\0"}),
+        ("POST", "sites", {"name": "turned \u202e around"}),
+        ("POST", "stations", {"id": "\u202eevil"}),
+        ("POST", "stations", {"id": "\u00a0"}),
+        ("POST", "tokens", {"uid": "A", "type": "ISO14443", "status": "accepted",
+                            "expires_at": "9999-12-31T23:59:59-14:00"}),
+        ("POST", "keys", {"name": "k", "role": "viewer", "expires_at": "9999-12-31T23:59:59-14:00"}),
+        ("GET", "audit?action=%00", None),
+        ("GET", "audit/export?action=%00", None),
+        ("GET", "audit/export?actor=%00", None),
+        ("GET", "audit/export?object=%00", None),
+    ],
+)  # fmt: skip
+async def test_what_can_not_be_kept_is_refused_in_words(tenant: Tenant, method: str, path: str, body: Any) -> None:
+    client = await tenant.client()
+    told = problem(await client.request(method, f"/api/v1/{path}", json=body), 400, "request-invalid")
+    assert told["detail"].endswith("send the request again.") or "Send an earlier one." in told["detail"]

@@ -10,7 +10,7 @@ import pytest_asyncio
 from forecourt.access import Role
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 
 @pytest_asyncio.fixture
@@ -97,6 +97,16 @@ async def test_incidents_are_listed_by_what_one_asks_for_page_by_page(yard: Yard
     assert await kinds(severity="warning") == []
     assert await kinds(acknowledged="true") == ["fault"]
     assert await kinds(site="nowhere") == []
+    gone = (await walk(client, "/api/v1/incidents", station="GONE"))[0]["id"]
+    yard.rows("UPDATE incidents SET severity = CASE incident_id WHEN %s THEN 1 WHEN %s THEN 3 ELSE 2 END", gone, ids[1])
+    await check_orders(
+        client,
+        "/api/v1/incidents",
+        "id",
+        newest=[gone, ids[2], ids[1], ids[0]],
+        oldest=[ids[0], ids[1], ids[2], gone],
+        severity=[ids[1], ids[2], ids[0], gone],
+    )
 
 
 async def test_another_organisation_and_a_viewer_change_nothing(yard: Yard, tenant: Tenant, stranger: Tenant) -> None:

@@ -95,16 +95,6 @@ async def test_a_usual_load_is_the_median_of_days_that_have_one(yard: Yard) -> N
         assert await days.usual_load(conn, yard.tenant_id, windows) == [(12 * 3600, 6_000)]
 
 
-async def test_the_zone_of_a_day_is_that_of_most_stations(yard: Yard) -> None:
-    async with yard.tenants.tenant(yard.tenant_id) as conn:
-        assert await days.find_zone(conn, yard.tenant_id) == "UTC"
-    oslo, berlin = yard.site("Europe/Oslo"), yard.site(BERLIN)
-    for site_id in (oslo, berlin, berlin):
-        yard.station(site_id=site_id)
-    async with yard.tenants.tenant(yard.tenant_id) as conn:
-        assert await days.find_zone(conn, yard.tenant_id) == BERLIN
-
-
 async def test_what_is_old_is_forgotten_and_what_is_open_stays(yard: Yard) -> None:
     station = yard.station()
     yard.says(station, "Faulted")

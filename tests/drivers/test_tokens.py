@@ -15,7 +15,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from forecourt.access import Role
 from forecourt.drivers.model import uid_key
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 TOKENS = "/api/v1/tokens"
 CARD = {"uid": "04A2B1C3", "type": "ISO14443", "status": "accepted"}
@@ -47,6 +47,24 @@ async def test_the_same_uid_again_replaces_the_token_and_says_so(tenant: Tenant)
     assert (again.json()["uid"], again.json()["status"], again.json()["group"]) == ("04a2B1c3", "blocked", None)
     assert again.json()["created_at"] == first["created_at"]
     assert len(await walk(client, TOKENS)) == 1
+
+
+async def test_tokens_are_sorted_as_asked_and_one_that_goes_meanwhile_takes_none_with_it(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for uid in ("b2", "A1", "DE/8AA/1", "a0", "C3"):
+        await client.post(TOKENS, json={**CARD, "uid": uid})
+    await check_orders(
+        client,
+        TOKENS,
+        "uid",
+        oldest=["b2", "A1", "DE/8AA/1", "a0", "C3"],
+        newest=["C3", "a0", "DE/8AA/1", "A1", "b2"],
+        uid=["a0", "A1", "b2", "C3", "DE/8AA/1"],
+    )
+    first = (await client.get(TOKENS, params={"sort": "uid", "limit": 2})).json()
+    await client.delete(f"{TOKENS}/A1")
+    rest = (await client.get(TOKENS, params={"sort": "uid", "cursor": first["next"]})).json()
+    assert [each["uid"] for each in rest["items"]] == ["b2", "C3", "DE/8AA/1"]
 
 
 async def test_a_change_leaves_alone_what_it_does_not_name(tenant: Tenant) -> None:

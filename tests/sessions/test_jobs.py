@@ -9,13 +9,12 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from forecourt.app.worker_process import LINES
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
 from forecourt.sessions.store import reviewing
-from forecourt.stations import message_log
-from forecourt.stations.message_log import DAYS_AHEAD, KEEP_DAYS, fair_share
 from tests.conftest import Database
 from tests.support import FakeClock
 from tests.works import Jobs
@@ -84,20 +83,6 @@ class Bench:
             state,
             state_at,
         )
-
-    def message(self, at: datetime, size: int = 1, *, tenant_id: int = 1) -> None:
-        """A message as the gateway logs it; `size` is about what it takes."""
-        self.rows(
-            "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload) VALUES (%s, %s, 1,"
-            " 'i', 2, 'm', (SELECT string_agg(gen_random_uuid()::text, '') FROM generate_series(1, %s / 36 + 1)))"
-            " RETURNING 1",
-            at,
-            tenant_id,
-            size,
-        )
-
-    def partitions(self) -> list[str]:
-        return [name for (name,) in self.rows("SELECT name FROM stations_message_partitions()")]
 
     async def work(self) -> None:
         """Dispatch and run every job there is."""
@@ -285,103 +270,10 @@ async def test_what_a_session_says_of_its_connector_ends_with_it_unless_ingest_h
     assert bench.rows(shown) == [("Charging",), ("Charging",), ("SuspendedEV",)]
 
 
-async def test_message_partitions_are_made_ahead_and_dropped_by_age(bench: Bench) -> None:
-    await bench.stations.tend_message_log()
-    today = bench.clock.now().date()
-    names = [name for (name,) in bench.rows("SELECT name FROM stations_message_partitions()")]
-    assert names == [f"messages_{today + timedelta(days=ahead):%Y%m%d}" for ahead in range(DAYS_AHEAD + 1)]
-    bench.clock.advance(timedelta(days=32).total_seconds())
-    dropped = await bench.stations.tend_message_log()
-    assert dropped == names[:2]
-    left = [name for (name,) in bench.rows("SELECT name FROM stations_message_partitions()")]
-    assert left[:2] == names[2:]
-
-
-async def test_the_oldest_days_go_first_when_the_volume_is_spent_and_today_never(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = []
-    for _ in range(4):
-        await bench.stations.tend_message_log()
-        bench.message(bench.clock.now(), 1_000_000)
-        names.append(f"messages_{bench.clock.now():%Y%m%d}")
-        bench.clock.advance(timedelta(days=1).total_seconds())
-    today = names.pop()
-    bench.clock.set(bench.clock.now() - timedelta(days=1))
-    monkeypatch.setattr(message_log, "KEEP_BYTES", 2_500_000)
-    assert await bench.stations.tend_message_log() == names[:2]
-    monkeypatch.setattr(message_log, "KEEP_BYTES", 0)
-    assert await bench.stations.tend_message_log() == names[2:]
-    assert bench.partitions()[0] == today
-    assert bench.rows("SELECT count(*) FROM messages") == [(1,)]
-
-
-def test_who_needs_less_than_a_fair_share_leaves_the_rest_to_the_others() -> None:
-    assert fair_share({1: 10, 2: 10}, 100) == 100
-    assert fair_share({1: 100, 2: 10, 3: 30}, 100) == 60
-    assert fair_share({1: 100, 2: 100}, 100) == 50
-    assert fair_share({1: 5}, -3) == 0
-
-
-async def test_an_organisation_that_says_much_pushes_out_nothing_of_the_others(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = []
-    for _ in range(4):
-        await bench.stations.tend_message_log()
-        names.append(f"messages_{bench.clock.now():%Y%m%d}")
-        bench.message(bench.clock.now(), 1_000_000)
-        bench.message(bench.clock.now(), 100_000, tenant_id=2)
-        bench.clock.advance(timedelta(days=1).total_seconds())
-    bench.clock.set(bench.clock.now() - timedelta(days=1))
-    assert await bench.stations.tend_message_log() == []
-    monkeypatch.setattr(message_log, "KEEP_BYTES", 3_000_000)
-    assert await bench.stations.tend_message_log() == names[:2]
-    said = "SELECT tenant_id, count(*)::int FROM messages GROUP BY 1 ORDER BY 1"
-    assert bench.rows(said) == [(1, 2), (2, 4)]
-    assert bench.partitions()[:4] == names, "days of which something is left stay"
-    indexes = bench.rows("SELECT indexdef FROM pg_indexes WHERE tablename = %s", names[0])
-    assert any("(station_id, number)" in text for (text,) in indexes), "and are searched as fast as before"
-    async with bench.tenants.tenant(2) as conn:
-        found = await (await conn.execute("SELECT count(*)::int FROM messages")).fetchone()
-    assert found == (4,), "read under row-level security as before"
-    monkeypatch.setattr(message_log, "KEEP_BYTES", 0)
-    assert await bench.stations.tend_message_log() == names[:3]
-    assert bench.rows(said) == [(1, 1), (2, 1)]
-
-
-async def test_messages_without_a_partition_are_bounded_by_age_and_count_in_the_volume(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(message_log, "STRAYS_AT_ONCE", 2)
-    midnight = bench.clock.now().replace(hour=0)
-    for _ in range(5):
-        bench.message(midnight - timedelta(days=KEEP_DAYS, seconds=1))
-    bench.message(midnight - timedelta(days=KEEP_DAYS), 1_000_000)
-    await bench.stations.tend_message_log()
-    assert bench.rows("SELECT at FROM messages_default") == [(midnight - timedelta(days=KEEP_DAYS),)]
-    bench.clock.advance(timedelta(days=1).total_seconds())
-    bench.message(bench.clock.now(), 1_000_000)
-    bench.message(bench.clock.now() - timedelta(days=1), 1)
-    bench.message(midnight - timedelta(days=20), 1_000_000)
-    # Half the volume is in the way of yesterday's partition, and goes when dropping that one was not enough.
-    monkeypatch.setattr(message_log, "KEEP_BYTES", 1_500_000)
-    assert await bench.stations.tend_message_log() == [f"messages_{midnight:%Y%m%d}"]
-    assert bench.rows("SELECT count(*) FROM messages_default") == [(0,)]
-    assert bench.rows("SELECT stations_stray_message_bytes() < 100000") == [(True,)]
-    assert bench.rows("SELECT at FROM messages") == [(bench.clock.now(),)]
-
-
-async def test_a_slow_reader_puts_housekeeping_off_and_does_not_stall_those_who_write(bench: Bench) -> None:
-    await bench.stations.tend_message_log()
-    first = bench.partitions()[0]
-    bench.clock.advance(timedelta(days=KEEP_DAYS + 1).total_seconds())
-    with psycopg.connect(bench.admin_url) as reader:
-        reader.execute(f"SELECT count(*) FROM {first}".encode())
-        assert await bench.stations.tend_message_log() == []
-        assert first in bench.partitions()
-        bench.message(bench.clock.now())
-    assert await bench.stations.tend_message_log() == [first]
+def test_every_job_is_in_a_line_that_workers_do_and_bulk_runs_are_in_nobody_s_way(bench: Bench) -> None:
+    lines = {name: task.queue for name, task in bench.app.tasks.items() if "builtin" not in name}
+    assert set(lines.values()) == set(LINES)
+    assert [name for name, line in lines.items() if line != "default"] == ["stations.bulk_run"]
 
 
 async def test_of_two_reviews_at_once_the_one_that_looked_last_writes_last(bench: Bench) -> None:

@@ -52,7 +52,7 @@ async def test_after_minutes_about_half_of_the_bays_charge_and_little_is_broken(
         assert not any(bay.tx for bay in bays)
 
 
-def test_the_fleet_is_some_sixty_stations_of_three_versions_at_eight_sites_under_names_of_their_own() -> None:
+def test_the_fleet_is_some_sixty_stations_of_three_versions_in_a_tree_of_sites_under_names_of_their_own() -> None:
     demo = Demo("ws://nowhere", JumpClock(START), None, seed=1)
     assert 55 <= len(demo.stations) <= 65
     assert len({station.identity for station in demo.stations}) == len(demo.stations)
@@ -61,8 +61,16 @@ def test_the_fleet_is_some_sixty_stations_of_three_versions_at_eight_sites_under
     assert min(versions.values()) > 15
     powers = {station.make.power_w for station in demo.stations}
     assert {11_000, 22_000, 50_000, 150_000, 300_000} <= powers
-    assert len({site.slug for site in demo.sites}) == 8
-    assert all(site.latitude and site.longitude for site in demo.sites)
+    assert all(site.latitude and site.longitude for site in demo.sites if site.city)
+    stands_at = {registered.site for registered in demo.registered}
+    known: list[str] = []
+    for site in demo.sites:
+        assert site.parent is None or site.parent in known, "what a site is part of is made before it"
+        known.append(site.slug)
+    assert len(set(known)) == len(known)
+    assert stands_at < set(known)
+    parts = {site.slug: site.parent for site in demo.sites}
+    assert any(parts.get(parts[slug or ""] or "") for slug in stands_at), "region, site, part"
     assert len({registered.name for registered in demo.registered}) == len(demo.stations)
 
 

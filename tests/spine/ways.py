@@ -92,7 +92,8 @@ async def say_what_16_says(station: StationClient, seeds: Seeds) -> None:
         ("StatusNotification", {"connectorId": "one", "secret": seeds.new("wrong type")}),
         ("Authorize", {"idTag": "TAG1", "password": seeds.new("authorize field")}),
         ("StatusNotification", {"connectorId": 1, "status": "Available", "errorCode": "NoError",
-                                "info": f"password={seeds.new('status info')}"}),
+                                "info": f"pw={seeds.new('status info')}",
+                                "vendorErrorCode": f"ftp://u:{seeds.new('error code')}@h"}),
     ]  # fmt: skip
     for action, payload in calls:
         await station.call(action, payload)

@@ -1,7 +1,7 @@
 """Bulk runs over HTTP, with no worker at work: planned, asked for, followed and stopped."""
 
 from forecourt.access import Role
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 
 async def some_stations(tenant: Tenant, *names: str, site: str | None = None) -> list[str]:
@@ -91,6 +91,22 @@ async def test_connectors_keys_and_people_are_found_by_what_they_are(house: Hous
     faulted = await walk(owner, "/api/v1/connectors", state="Faulted", station=two)
     assert [(each["station"], each["evse"], each["connected"]) for each in faulted] == [(two, 2, False)]
     assert await walk(owner, "/api/v1/connectors", site="nowhere") == []
+    await owner.patch(f"/api/v1/stations/{one}", json={"name": "Zoo"})
+    with house.admin() as connection:
+        for number, (place, evse) in enumerate([(two, 2), (one, 1), (one, 2), (two, 1)]):
+            connection.execute(
+                "UPDATE connectors SET state_at = '2026-03-01Z'::timestamptz - make_interval(hours => %s), info = %s"
+                " WHERE evse = %s AND station_id = (SELECT station_id FROM stations WHERE identity = %s)",
+                (number // 3, f"{place[0]}{evse}", evse, place),
+            )
+    await check_orders(
+        owner,
+        "/api/v1/connectors",
+        "info",
+        registered=["A1", "A2", "B1", "B2"],
+        name=["B1", "B2", "A1", "A2"],
+        changed=["B2", "A2", "A1", "B1"],
+    )
 
     viewer = (await owner.post("/api/v1/keys", json={"name": "Wall", "role": "viewer"})).json()["id"]
     assert [each["id"] for each in await walk(owner, "/api/v1/keys", role="viewer")] == [viewer]

@@ -51,7 +51,8 @@ def test_the_stage_follows_refusal_connection_and_boot() -> None:
     assert progress(a_station(**booted, registration="pending"), None, None, [], None).stage is Stage.HELD_BACK
     # Gone again: a refusal from before it was here is over, one from after it counts.
     away = {"connected": False, "connected_at": NOW + timedelta(minutes=1)}
-    assert progress(a_station(**away), a_knock(), None, [], None).stage is Stage.WAITING
+    gone = progress(a_station(**away), a_knock(), None, [a_knock("XY-99", "unknown")], None)
+    assert (gone.stage, gone.near) == (Stage.LEFT, ())
     late = a_knock(last_at=NOW + timedelta(minutes=2))
     assert progress(a_station(**away), late, None, [], None).stage is Stage.REFUSED
 

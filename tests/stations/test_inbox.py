@@ -1,5 +1,6 @@
 """The inbox over HTTP: who sees which stranger, and what becomes of it."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations.inbox import DISMISSED_FOR
 from forecourt.stations.jobs import KEEP_KNOCKS, StationJobs
 from forecourt.stations.model import password_hash
-from tests.http import SECRET, House, Tenant, problem, walk
+from tests.http import SECRET, House, Tenant, check_orders, problem, walk
 
 INBOX = "/api/v1/inbox"
 SHOWN = b"a-password-of-a-stranger"
@@ -72,6 +73,21 @@ async def test_a_list_pages_filters_and_leaves_out_whom_others_have(
     await (await tenant.client()).post("/api/v1/stations", json={"id": first})
     assert await listed(tenant) == [second]
     problem(await (await tenant.client()).post(f"{INBOX}/{first}/adopt", json={}), 404, "knock-unknown")
+
+
+async def test_the_inbox_is_sorted_by_first_and_last_knock_and_by_id(house: House, tenant: Tenant) -> None:
+    now = house.clock.now()
+    for identity, ago in (("B", 3), ("a", 1), ("C", 2), ("A", 1)):
+        a_knock(house, tenant, identity, last_at=now - timedelta(hours=ago))
+    await check_orders(
+        await tenant.client(),
+        INBOX,
+        "id",
+        newest=["A", "C", "a", "B"],
+        oldest=["B", "a", "C", "A"],
+        latest=["A", "a", "C", "B"],
+        id=["A", "B", "C", "a"],
+    )
 
 
 async def test_a_registered_station_that_is_refused_is_listed_apart(house: House, tenant: Tenant) -> None:

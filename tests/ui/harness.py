@@ -56,6 +56,7 @@ class Person(Struct, frozen=True):
 
     tenant_id: int = TENANT
     organisation: str = "Demo Charging"
+    time_zone: str = "UTC"
     name: str = "ada@demo.example"
     sites: tuple[int, ...] | None = None
 

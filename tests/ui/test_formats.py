@@ -1,14 +1,18 @@
 import json
 import shutil
 import subprocess
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from forecourt.ui import formats
+import forecourt
+from forecourt.platform.outward import BROKEN, UNANSWERED
+from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import Languages, speaking
 from tests.support import EPOCH
 
+GERMAN = Languages([Path(forecourt.__file__).parent / "ui"]).choose("de", "")
 FORMATS_JS = Path(__file__).parents[2] / "web/src/formats.js"
 
 
@@ -54,3 +58,25 @@ def test_the_browser_writes_every_number_as_the_server_does() -> None:
     )
     told = json.loads(answer.stdout)
     assert told == [[formats.kw(w), formats.kwh(w), formats.pct(w), formats.count(w)] for w in watts]
+
+
+def test_every_reason_why_no_answer_came_has_words_for_people() -> None:
+    assert frozenset(formats.UNANSWERED_WORDS) == UNANSWERED
+    raw = "no connection: Connect call failed ('127.0.0.1', 443)"
+    assert formats.unanswered(raw) == "No connection"
+    assert formats.unanswered(f"{BROKEN} (ServerDisconnectedError)") == "Connection broken off"
+    assert formats.unanswered("it answered with status 500") == "it answered with status 500"
+    with speaking(GERMAN):
+        assert formats.unanswered("no answer within 0.2 s") == "Keine Antwort innerhalb von 0,2 s".replace(
+            " ", formats.SPACE
+        )
+        assert formats.seconds(timedelta(milliseconds=440)) == f"0,4{formats.SPACE}s"
+
+
+def test_times_are_said_in_the_zone_of_the_page_unless_another_is_named() -> None:
+    noon = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
+    with i18n.in_zone("Europe/Berlin"):
+        assert formats.clock(noon) == "13:05:09"
+        assert formats.moment(noon) == "3 Mar, 13:05"
+        assert formats.stamp(noon, "UTC") == "3 Mar 2026, 12:05:09 UTC"
+    assert formats.clock(noon) == "12:05:09"

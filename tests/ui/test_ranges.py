@@ -58,6 +58,8 @@ def test_a_page_that_shows_everything_is_asked_for_less_by_a_preset() -> None:
 
 def test_times_of_day_are_those_of_the_zone_and_survive_in_the_address() -> None:
     span = time_range_to_the_minute(NIGHT, BERLIN, first="2026-02-01T10:30", last="2026-02-01T09:00", default=ALWAYS)
+    typed = time_range_to_the_minute(NIGHT, BERLIN, first="2026-02-01 10:30", last="2026-02-01 09:00", default=ALWAYS)
+    assert typed == span, "a field has a blank where an address has a T"
     assert (span.start, span.end) == (datetime(2026, 2, 1, 8, tzinfo=UTC), datetime(2026, 2, 1, 9, 30, tzinfo=UTC))
     assert span.query == {"from": "2026-02-01T09:00", "to": "2026-02-01T10:30"}
     assert time_range_to_the_minute(NIGHT, BERLIN, last="2026-02-01T09:00").end - span.start == timedelta(0)

@@ -1,6 +1,7 @@
 """What happens is heard by programs outside: signed, at least once, again when it fails, and never by strangers."""
 
 import json
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +9,11 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
-from forecourt.platform.outward import Outward, Unanswered
+from forecourt.platform.outward import NAME_UNKNOWN, NO_TLS, Outward, Unanswered
 from forecourt.webhooks import sender
 from forecourt.webhooks.model import MAX_ANSWER, MAX_WEBHOOKS, RETRY_AFTER, Kind
 from forecourt.webhooks.store import deliveries
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 from tests.webhooks.conftest import Receiver, Works, signature
 
 CARD = {"uid": "04AB", "type": "ISO14443", "status": "accepted"}
@@ -267,6 +268,29 @@ async def test_a_name_that_stands_for_a_private_address_is_not_called(receiver: 
     async with Outward(private=True) as outward:
         answer = await outward.post(f"http://0x7f.1:{port}/hook", {}, b"{}", deadline_s=10, most=100)
     assert answer.status == 204
+
+
+async def test_why_no_answer_came_is_said_in_words(receiver: Receiver) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    with socket.socket() as taken:
+        # Bound and not listening: who calls there is refused.
+        taken.bind(("127.0.0.1", 0))
+        reasons = {
+            f"http://127.0.0.1:{taken.getsockname()[1]}/": "the connection was refused",
+            f"https://127.0.0.1:{port}/": NO_TLS,
+            "http://no-such-server.invalid/": NAME_UNKNOWN,
+        }
+        async with Outward(private=True) as outward:
+            for url, reason in reasons.items():
+                with pytest.raises(Unanswered) as fault:
+                    await outward.post(url, {}, b"{}", deadline_s=10, most=100)
+                assert str(fault.value) == reason
+
+
+async def test_webhooks_are_listed_from_either_end(tenant: Tenant) -> None:
+    client = await tenant.client()
+    made = [(await a_webhook(client, ""))[0] for _ in range(3)]
+    await check_orders(client, "/api/v1/webhooks", "id", oldest=made, newest=made[::-1])
 
 
 async def test_webhooks_are_the_owners_and_of_one_organisation(

@@ -28,7 +28,7 @@ export function care(live) {
   const load = document.getElementById("load"), map = document.getElementById("map");
   if (!load) return;
   import("./load.js").then(({ start }) => start(load, live));
-  if (map) import("./map.js").then(({ start }) => start(map, live, (id) => { location.href = `/stations?station=${encodeURIComponent(id)}`; }));
+  if (map) import("./map.js").then(({ start }) => start(map, live, (id) => { location.href = `/stations/${encodeURIComponent(id)}`; }));
 }
 
 async function tell(toasts, incident) {

@@ -11,7 +11,7 @@ import { sites } from "./sites.js";
 import { station } from "./station.js";
 import { stations } from "./stations.js";
 
-const YEAR_S = 31_536_000, COPIED_MS = 1200;
+const YEAR_S = 31_536_000, COPIED_MS = 1200, NAV_FADE_PX = 44;
 const root = document.documentElement, preference = matchMedia("(prefers-color-scheme: dark)");
 
 document.getElementById("theme")?.addEventListener("click", () => {
@@ -34,6 +34,12 @@ document.addEventListener("click", async ({ target }) => {
   say(said("copied", copy.dataset.copy));
   setTimeout(() => delete copy.dataset.copied, COPIED_MS);
 });
+
+// On a phone the navigation is a row that scrolls: it begins at the page one is on.
+const nav = document.querySelector("body > .nav"), here = nav?.querySelector("[aria-current]");
+const cut = () => nav.toggleAttribute("data-scrolled", nav.scrollLeft > 0);
+nav?.addEventListener("scroll", cut, { passive: true });
+if (here && here.offsetLeft + here.offsetWidth > nav.clientWidth - NAV_FADE_PX) nav.scrollLeft = here.offsetLeft - nav.clientWidth / 3;
 
 live.watch();
 document.addEventListener("htmx:after:swap", live.watch);

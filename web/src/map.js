@@ -21,8 +21,7 @@ export async function start(element, live, choose) {
 }
 
 function draw(element, live, choose, world, points) {
-  const land = unwrapped(feature(world, world.objects.countries)), borders = mesh(world, world.objects.countries, (a, b) => a !== b);
-  borders.coordinates = borders.coordinates.map(unwrap);
+  const land = unwrapped(feature(world, world.objects.countries)), borders = frontiers(world);
   const bounds = new maplibre.LngLatBounds();
   const centre = points.filter((p) => p.id === element.dataset.centre);
   (centre.length ? centre : points).forEach((p) => bounds.extend([p.longitude, p.latitude]));
@@ -75,6 +74,12 @@ export const ground = () => [
   { id: "sea", type: "background", paint: { "background-color": token("sea") } },
   { id: "land", type: "fill", source: "land", paint: { "fill-color": token("land"), "fill-antialias": false } },
 ];
+
+// The lines between countries.
+export function frontiers(world) {
+  const borders = mesh(world, world.objects.countries, (a, b) => a !== b);
+  return { ...borders, coordinates: borders.coordinates.map(unwrap) };
+}
 
 // Shapes of which none spans the whole map.
 export function unwrapped(shapes) {

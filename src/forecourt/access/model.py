@@ -119,6 +119,8 @@ class Actor(Struct, frozen=True, kw_only=True):
     origin: Origin = Origin()
     #: None for a key.
     session: BrowserSession | None = None
+    #: The organisation's, in which pages say their times.
+    time_zone: str = "UTC"
 
     def __str__(self) -> str:
         """How the audit names them: `person:3 Ada` or `key:7 Grid app`."""

@@ -307,6 +307,7 @@ def _person(row: SessionHolder, origin: Origin) -> Actor:
             needs_second_factor=row.needs_second_factor,
             by_provider=row.by_provider,
         ),
+        time_zone=row.time_zone,
     )
 
 

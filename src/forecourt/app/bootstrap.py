@@ -33,6 +33,8 @@ ORGANISATION = "My organisation"
 DEMO_ORGANISATION = "Demo"
 DEMO_EMAIL = "demo@forecourt.example"
 DEMO_FILE = "demo.json"
+#: Where most sites of the demo are.
+DEMO_ZONE = "Europe/Amsterdam"
 OWNER_EMAIL = "owner@forecourt.example"
 OWNER_FILE = "owner.json"
 PASSWORD_BYTES = 12
@@ -100,7 +102,8 @@ async def _first_organisation(connection: AsyncConnection[Any], *, demo: bool) -
 async def _new_organisation(connection: AsyncConnection[Any], name: str, *, demo: bool) -> tuple[int, str]:
     row = await (
         await connection.execute(
-            "INSERT INTO organisations (name, demo) VALUES (%s, %s) RETURNING tenant_id", (name, demo)
+            "INSERT INTO organisations (name, demo, time_zone) VALUES (%s, %s, %s) RETURNING tenant_id",
+            (name, demo, DEMO_ZONE if demo else "UTC"),
         )
     ).fetchone()
     assert row is not None

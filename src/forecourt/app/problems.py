@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -104,12 +105,27 @@ def of_bytes(request: AnyRequest, _fault: UnicodeDecodeError) -> Response[Any]:
     return of_ours(request, RequestInvalid("The request is not UTF-8. Send it as UTF-8."))
 
 
+def of_value(request: AnyRequest, fault: psycopg.DataError) -> Response[Any]:
+    """A value that was let through and that PostgreSQL can't keep. What was begun with it was rolled back."""
+    for sign, words in _UNKEEPABLE.items():
+        if sign in str(fault):
+            return of_ours(request, RequestInvalid(words))
+    return of_stranger(request, fault)
+
+
 def of_stranger(request: AnyRequest, fault: Exception) -> Response[Any]:
     """What nobody foresaw: told without its inside, written to the log with it."""
     log.error("request failed", fault=type(fault).__name__, exc_info=fault)
     return _response(request, ForecourtError().problem(), {})
 
 
+#: By what psycopg or PostgreSQL says of a value.
+_UNKEEPABLE: Mapping[str, str] = {
+    "NUL": "The character NUL (U+0000) can't be kept. Leave it out and send the request again.",
+    "unsupported Unicode escape": "The character NUL (U+0000) can't be kept. Leave it out and send the request again.",
+    "timestamp too large": "A time lies beyond the year 9999 in UTC. Send an earlier one.",
+    "timestamp too small": "A time lies before the year 1 in UTC. Send a later one.",
+}
 _DETAILS: Mapping[int, str] = {
     404: "There is nothing at this address. The API is described at /api/v1/openapi.json.",
     405: "This address does not take this method. The header Allow names those it takes.",
@@ -160,5 +176,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: of_framework,
     UnicodeDecodeError: of_bytes,
     RecursionError: of_depth,
+    psycopg.DataError: of_value,
     Exception: of_stranger,
 }

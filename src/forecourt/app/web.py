@@ -27,7 +27,7 @@ from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
-from forecourt.app.refusals import Refusals
+from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.platform.bus import Bus
@@ -128,7 +128,7 @@ def create_app(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    return Edge(app if shell is None else Refusals(app, access, shell))
+    return Edge(app if shell is None else ProblemPages(app, access, shell))
 
 
 def given(value: Any) -> Provide:

@@ -6,6 +6,7 @@ from typing import Final
 
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations.api.registry import STATE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
 
@@ -20,8 +21,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(UID_PATTERN): "A token's uid has no control characters",
     repr(TYPE_PATTERN): "A token's type is of letters, digits, - and _",
     repr(STATE_PATTERN): f"The state is one of {', '.join(STATION_STATES)}",
-    repr(r"^[^\x00-\x1f\x7f]*$"): "Control characters, such as a new line, are not allowed here",
-    repr(r"^[^\x00-\x1f\x7f-\x9f]*$"): "Control characters, such as a new line, are not allowed here",
+    repr(ONE_LINE): "Control characters, such as a new line or marks that turn text around, are not allowed here",
     repr(r"^https?://[^\x00-\x20\x7f]+$"): "An address begins with http:// or https:// and has no blanks",
     repr(EMAIL_PATTERN): "This is no e-mail address",
     repr("^[a-z]{2,3}$"): "A language is two or three small letters, such as de",

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
 import uvloop
 from procrastinate.exceptions import ConnectorException
@@ -14,15 +15,15 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
-from forecourt.app.works import Works, compose
+from forecourt.app.works import LONG, Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
-from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
-from forecourt.platform.errors import SettingsError
+from forecourt.platform.database import START_PATIENCE_S, TRANSACTION_DEADLINE_S, Pool, wait_until_safe
+from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
@@ -32,17 +33,23 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.jobs import Keep, StationJobs
+from forecourt.stations.message_log import THIN_DEADLINE_S
 from forecourt.webhooks.jobs import WebhookJobs
 from forecourt.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 4
+#: Of the line of what may take long.
+LONG_CONCURRENCY = 2
+LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY}
 STOP_DEADLINE_S = 8.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
 ABANDONED_AFTER_S = 15.0
 RESCUE_EVERY_S = 5.0
+#: One transaction of the message log's housekeeping, by our own clock.
+LOG_DEADLINE_S = THIN_DEADLINE_S + TRANSACTION_DEADLINE_S
 #: How long jobs rest when the database is away.
 AWAY_REST_S = 1.0
 
@@ -66,18 +73,19 @@ async def serve(settings: Settings) -> None:
         contextlib.AsyncExitStack() as stack,
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
         Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
+        Pool(url, "forecourt_worker", size=1, application="worker-log", deadline_s=LOG_DEADLINE_S) as log_pool,
         Outward(private=settings.webhooks_private) as outward,
     ):
         stack.push_async_callback(bus.close)
-        works = _works(settings, pool, tenants, bus, outward)
+        works = _works(settings, pool, tenants, log_pool, bus, outward)
         sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
-        await works.stations.tend_message_log()
+        await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
             await _until(stopping, app, pool, routes, sender)
 
 
-def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Outward) -> Works:
+def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: Bus, outward: Outward) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
     commander = Commander(tenants, bus, clock, secret_key=secret)
@@ -92,6 +100,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Out
                 states=days(settings.keep_states_days),
                 commands=days(settings.keep_commands_days),
             ),
+            log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
         mail=MailJobs(pool, post_of(settings, clock)),
@@ -108,6 +117,15 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, bus: Bus, outward: Out
     )
 
 
+async def _tend_first(works: Works) -> None:
+    """Have today's part of the message log before its first message. A database that goes away again just now is no
+    reason to end: the hourly job makes what is missing."""
+    try:
+        await works.stations.prepare_message_log()
+    except (psycopg.Error, ForecourtError, OSError) as fault:
+        log.warning("the message log is tended within the hour", fault=type(fault).__name__)
+
+
 async def _until(
     stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes, sender: Sender
 ) -> None:
@@ -116,7 +134,7 @@ async def _until(
         works: tuple[Coroutine[Any, Any, Any], ...] = (
             outbox.dispatch(pool, routes),
             outbox.measure(pool, routes),
-            _work(app),
+            *(_work(app, line, at_once) for line, at_once in LINES.items()),
             _rescue(app),
             sender.run(),
             stopping.wait(),
@@ -131,12 +149,14 @@ async def _until(
             task.result()
 
 
-async def _work(app: procrastinate.App) -> None:
-    """Do jobs until cancelled. procrastinate's worker ends with its connections: begin anew when PostgreSQL is back."""
+async def _work(app: procrastinate.App, line: str, at_once: int) -> None:
+    """Do the jobs of one line until cancelled. procrastinate's worker ends with its connections: begin anew when
+    PostgreSQL is back."""
     while True:
         try:
             await app.run_worker_async(
-                concurrency=CONCURRENCY,
+                queues=[line],
+                concurrency=at_once,
                 install_signal_handlers=False,
                 delete_jobs="successful",
                 shutdown_graceful_timeout=STOP_DEADLINE_S,

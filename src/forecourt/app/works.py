@@ -29,6 +29,8 @@ from forecourt.webhooks.model import Kind
 JOB_POOL = 3
 #: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
 RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
+#: The line of what may take long: it waits for its own kind only, and nothing waits for it.
+LONG: Final = "long"
 EVERY_MINUTE: Final = "* * * * *"
 
 JOBS = Counter(
@@ -92,8 +94,8 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
 def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     """Which event of the outbox leads to which jobs."""
 
-    def task(name: str, job: Job) -> Any:
-        return _task(app, name, job, retry=RETRY)
+    def task(name: str, job: Job, **how: Any) -> Any:
+        return _task(app, name, job, retry=RETRY, **how)
 
     review = task("sessions.review", works.sessions.review)
     watch = task("care.watch_station", works.care.watch_station)
@@ -114,7 +116,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (task("mail.send", works.mail.send),),
-        ASKED: (task("stations.bulk_run", works.bulk.run),),
+        ASKED: (task("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:
         told = task(f"webhooks.tell.{kind}", task_of(works.webhooks, kind))

@@ -1,5 +1,6 @@
 """Routes of tokens."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,15 +13,20 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers import service, store
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnknown, uid_key
-from forecourt.drivers.store import TokenFilter
+from forecourt.drivers.store import Order, TokenFilter, TokenRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.search import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
+from forecourt.platform.text import HIDDEN, ONE_LINE
 
-CURSORS = Cursors("tokens")
+CURSORS: Mapping[Order, Cursors] = {
+    "oldest": Cursors("tokens"),
+    "newest": Cursors("newest tokens"),
+    "uid": Cursors("tokens by uid"),
+}
 TYPE_PATTERN = r"^[A-Za-z0-9_-]+$"
-UID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+UID_PATTERN = rf"^[^{HIDDEN}]+$"
 Uid = Annotated[
     str,
     Meta(
@@ -52,7 +58,7 @@ TokenType = Annotated[
 ]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
 
-Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 DriverName = Annotated[
     Note, Meta(description="Who uses it; a note, nothing is decided by it.", examples=["Ada Lovelace"])
 ]
@@ -112,7 +118,7 @@ async def put_token(data: JSONBody[NewToken], actor: Asker, db: Database) -> Res
     return Response(token, status_code=201 if new else 200, headers={"etag": etag(token)})
 
 
-@get("/tokens", opt={"problems": [CursorRefused]}, summary="List tokens, oldest first", tags=["tokens"])
+@get("/tokens", opt={"problems": [CursorRefused]}, summary="List tokens", tags=["tokens"])
 async def list_tokens(
     actor: Asker,
     db: Database,
@@ -128,10 +134,14 @@ async def list_tokens(
         ),
     ] = None,
     search: Search = None,
+    sort: Annotated[
+        Order, QueryParameter(description="Those stored first or last come first, or by uid without its case.")
+    ] = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Token]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+    cursors = CURSORS[sort]
+    place = cursors.decode_names(cursor) if sort == "uid" else cursors.decode(cursor)
     wanted = TokenFilter(
         status=None if status is None else status.value,
         type=kind,
@@ -139,8 +149,14 @@ async def list_tokens(
         search=search,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_tokens(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.number,), service.shown)
+        rows = await store.list_tokens(
+            conn, actor.tenant_id, wanted, order=sort, place=None if place is None else place[0], limit=limit + 1
+        )
+
+    def placed(row: TokenRow) -> tuple[int] | tuple[str]:
+        return (uid_key(row.uid),) if sort == "uid" else (row.number,)
+
+    return cursors.page(rows, limit, placed, service.shown)
 
 
 @post(

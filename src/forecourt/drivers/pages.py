@@ -130,7 +130,7 @@ class TokenPages:
                 group_key=uid_key(filters.group) or None,
             )
             rows = await store.list_tokens(
-                conn, viewer.tenant_id, wanted, after=before, limit=PAGE_SIZE + 1, newest_first=True
+                conn, viewer.tenant_id, wanted, order="newest", place=before, limit=PAGE_SIZE + 1
             )
             counts = await store.count_tokens(conn, viewer.tenant_id)
         more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]

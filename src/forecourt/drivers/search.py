@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from forecourt.drivers import store
 from forecourt.drivers.store import TokenFilter
 from forecourt.platform.database import Pool
-from forecourt.platform.paging import NEWEST
 from forecourt.ui.search import Found
 
 #: Tokens that a search puts in order; a text that fits more is too short to tell.
@@ -24,9 +23,9 @@ class TokenSearch:
                 conn,
                 tenant_id,
                 TokenFilter(search=text),
-                after=NEWEST,
+                order="newest",
+                place=None,
                 limit=limit,
-                newest_first=True,
                 most=MAX_CANDIDATES,
             )
         return [

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from msgspec import Struct, structs
 from psycopg import AsyncConnection, sql
@@ -57,6 +57,15 @@ _WANTED = {
     "group_key": 'lower(group_uid COLLATE "C") = %(group_key)s',
     "decided": f"{_DECIDED} = %(decided)s",
     "search": "number IN (SELECT tokens_by_part(%(pattern)s, %(most)s))",
+}
+
+
+Order = Literal["oldest", "newest", "uid"]
+#: How a list is ordered, and what stands behind a place in that order.
+_ORDERS: Final[Mapping[Order, tuple[str, str]]] = {
+    "oldest": ("number", "number > %(place)s"),
+    "newest": ("number DESC", "number < %(place)s"),
+    "uid": ("uid_key", "uid_key > %(place)s"),
 }
 
 
@@ -116,23 +125,25 @@ async def list_tokens(
     tenant_id: int,
     wanted: TokenFilter,
     *,
-    after: int,
+    order: Order,
+    place: int | str | None,
     limit: int,
-    newest_first: bool = False,
     most: int | None = None,
 ) -> list[TokenRow]:
-    """The wanted tokens behind the number `after`, in the order they were first stored, or the other way round.
+    """The wanted tokens behind a place in their order: a number, by uid the uid in the form by which uids are compared.
 
     A search looks among `most` of those that hold its text, whichever they are; None: among all."""
     cursor = conn.cursor(row_factory=class_row(TokenRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
-    conditions.append(f"number {'<' if newest_first else '>'} %(after)s")
+    key, behind = _ORDERS[order]
+    if place is not None:
+        conditions.append(behind)
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s AND {' AND '.join(conditions)}"
-        f" ORDER BY number {'DESC' if newest_first else 'ASC'} LIMIT %(limit)s",
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s"
+        f" {' '.join(f'AND {condition}' for condition in conditions)} ORDER BY {key} LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
-            "after": after,
+            "place": place,
             "limit": limit,
             "most": most,
             "pattern": anywhere(wanted.search or ""),

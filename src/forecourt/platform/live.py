@@ -60,14 +60,20 @@ class LiveFeed:
 
     def gathered(self, tenant_id: int) -> dict[str, LiveValue]:
         """What goes out to a tenant's screens next."""
-        for say in self.before_flush:
-            say()
+        self._hear()
         return self._pending.get(tenant_id, {})
+
+    def _hear(self) -> None:
+        for say in self.before_flush:
+            try:
+                say()
+            except Exception:
+                # One that fails must not keep screens from what the others say.
+                log.exception("live values could not be worked out")
 
     async def flush(self) -> None:
         """Publish what gathered; what the bus does not take is dropped, for its own tenant alone."""
-        for say in self.before_flush:
-            say()
+        self._hear()
         pending, self._pending = self._pending, {}
         for tenant_id, deltas in pending.items():
             try:

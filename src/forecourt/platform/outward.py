@@ -10,6 +10,7 @@ Signatures follow the Standard Webhooks specification 1.0: `webhook-id`, `webhoo
 
 import asyncio
 import base64
+import errno
 import hmac
 import secrets
 import socket
@@ -53,7 +54,27 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Unanswered(Exception):
-    """No answer came; the text says why, without a secret."""
+    """No answer came; the text says why, without a secret: one of UNANSWERED, or what the system said."""
+
+
+#: Why a connection was not made, by the system's number.
+UNREACHED: Final = {
+    errno.ECONNREFUSED: "the connection was refused",
+    errno.ETIMEDOUT: "the connection timed out",
+    errno.EHOSTUNREACH: "the address can't be reached",
+    errno.ENETUNREACH: "the address can't be reached",
+    errno.ECONNRESET: "the connection broke",
+}
+NAME_UNKNOWN: Final = "the name of the server is not known"
+NAME_PRIVATE: Final = "the name stands for a private address, which is not called"
+ADDRESS_PRIVATE: Final = "the address is private, which is not called"
+UNTRUSTED: Final = "the certificate of the server is not trusted"
+NO_TLS: Final = "the server does not speak TLS as it should"
+BROKEN: Final = "the connection broke"
+#: Every reason that is said in our own words, but for the one with a number: no answer within so many seconds.
+UNANSWERED: Final = frozenset(
+    {*UNREACHED.values(), NAME_UNKNOWN, NAME_PRIVATE, ADDRESS_PRIVATE, UNTRUSTED, NO_TLS, BROKEN}
+)
 
 
 def new_secret() -> str:
@@ -150,14 +171,17 @@ class Outward:
                     return Answer(status=response.status, body=first)
         except TimeoutError:
             raise Unanswered(f"no answer within {deadline_s:g} s") from None
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLError):
-            raise Unanswered("the certificate of the server is not trusted") from None
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
+            raise Unanswered(UNTRUSTED) from None
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            raise Unanswered(NO_TLS) from None
         except aiohttp.ClientConnectorDNSError as fault:
-            raise Unanswered(str(fault.os_error)) from None
+            raise Unanswered(NAME_PRIVATE if str(fault.os_error) == NAME_PRIVATE else NAME_UNKNOWN) from None
         except aiohttp.ClientConnectorError as fault:
-            raise Unanswered(f"no connection: {fault.os_error.strerror or 'refused'}") from None
+            said = fault.os_error.strerror or str(fault.os_error)
+            raise Unanswered(UNREACHED.get(fault.os_error.errno or 0, f"no connection: {said}")) from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise Unanswered(f"the connection broke ({type(fault).__name__})") from None
+            raise Unanswered(f"{BROKEN} ({type(fault).__name__})") from None
 
 
 async def _first(content: aiohttp.StreamReader, most: int) -> bytes:
@@ -188,7 +212,7 @@ class _Resolver(AbstractResolver):
             if self._private or is_public(address[0])
         ]
         if not allowed:
-            raise OSError("the name stands for a private address, which is not called")
+            raise OSError(NAME_PRIVATE)
         return allowed
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import binascii
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -34,6 +34,9 @@ NextCursor = Annotated[
 #: Above every number by which a list is ordered: where one that shows the newest first begins.
 NEWEST = 2**63 - 1
 
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -74,6 +77,19 @@ class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     next: Annotated[str | None, Meta(description="The cursor of the next page; null at the end.")]
 
 
+def place_in_time(at: datetime) -> int:
+    """A time as a number of a place: microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def time_of_place(number: int) -> datetime:
+    """The time that `place_in_time` made a number of. Raises CursorRefused where there is no such time."""
+    try:
+        return _EPOCH + number * _MICROSECOND
+    except OverflowError as fault:
+        raise CursorRefused from fault
+
+
 class Cursors:
     """The cursors of one list: it takes those only that it gave out itself, whatever its filters were."""
 
@@ -101,12 +117,17 @@ class Cursors:
         return None if cursor is None else self._decode(cursor, _names, MAX_NAMES_LENGTH)
 
     def page(
-        self, rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[int, ...]], show: Callable[[Row], Item]
+        self,
+        rows: Sequence[Row],
+        limit: int,
+        place: Callable[[Row], tuple[int, ...] | tuple[str, ...]],
+        show: Callable[[Row], Item],
     ) -> Page[Item]:
-        """The page made of up to `limit` of the rows, read with `limit + 1` to learn whether there are more."""
+        """The page made of up to `limit` of the rows, read with `limit + 1` to learn whether there are more. `place` is
+        that of a row, in numbers or in names."""
         more = len(rows) > limit
         shown = rows[:limit]
-        return Page(items=[show(row) for row in shown], next=self.encode(*place(shown[-1])) if more else None)
+        return Page(items=[show(row) for row in shown], next=self._encode(place(shown[-1])) if more else None)
 
     def _encode(self, place: tuple[int, ...] | tuple[str, ...]) -> str:
         assert len(place) == self._length

@@ -27,7 +27,7 @@ class SessionSearch:
         return [
             Found(
                 kind="session",
-                title=f"{row.station_name or row.station} · {formats.moment(row.started_at, row.zone)}",
+                title=f"{row.station_name or row.station} · {formats.moment(row.started_at)}",
                 second=f"{str(row.session_id)[:8]} · {row.transaction_id}",
                 href=f"/sessions/{row.session_id}",
             )

@@ -1,9 +1,10 @@
-"""The demo fleet: eight sites, some sixty stations of three versions, and drivers who come and go.
+"""The demo fleet: sites in a small tree, some sixty stations of three versions, and drivers who come and go.
 
 At any time about half of the bays charge, a few cars are full, one or two bays are broken and one or two stations are
 out of reach; something changes every few seconds.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -43,23 +44,40 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     makes: dict[str, int]
 
 
-def _ground(prefix: str, name: str, city: str, zone: str, place: tuple[float, float], **makes: int) -> Ground:
-    slug = name.lower().replace(" ", "-")
-    site = Site(
-        slug=slug, name=name, city=city, country=zone[-2:], time_zone=zone[:-3], latitude=place[0], longitude=place[1]
-    )
+def _place(
+    name: str, city: str | None, zone: str, place: tuple[float, float] | None = None, parent: str | None = None
+) -> Site:
+    latitude, longitude = place or (None, None)
+    return Site(
+        slug=name.lower().replace(" ", "-"), name=name, city=city, country=zone[-2:], time_zone=zone[:-3],
+        latitude=latitude, longitude=longitude, parent=parent,
+    )  # fmt: skip
+
+
+def _ground(
+    prefix: str, name: str, city: str, zone: str, place: tuple[float, float], parent: str | None = None, **makes: int
+) -> Ground:
+    site = _place(name, city, zone, place, parent)
     return Ground(site=site, prefix=prefix, makes={make.replace("_", " "): count for make, count in makes.items()})
 
 
+NL, BE, DE, NO = "Europe/Amsterdam NL", "Europe/Brussels BE", "Europe/Berlin DE", "Europe/Oslo NO"
+#: Where no station stands by itself: regions, and a site that has its stations in its parts. The higher first.
+BRANCHES = (
+    _place("Randstad", None, NL),
+    _place("Flanders", None, BE),
+    _place("Harbour Garage", "Rotterdam", NL, (51.9205, 4.4891), "randstad"),
+)
 GROUNDS = (
-    _ground("HBR", "Harbour Garage", "Rotterdam", "Europe/Amsterdam NL", (51.9205, 4.4891), twin_22=5, wallbox_11=5),
-    _ground("CST", "Central Station North", "Utrecht", "Europe/Amsterdam NL", (52.0907, 5.1101), post_22=6, fast_50=2),
-    _ground("A15", "Motorway A15 East", "Tiel", "Europe/Amsterdam NL", (51.8876, 5.4280), ultra_300=4, fast_150=3),
-    _ground("OFF", "Riverside Offices", "Antwerp", "Europe/Brussels BE", (51.2301, 4.4052), wallbox_11=8, twin_22=1),
-    _ground("MKT", "Old Market", "Ghent", "Europe/Brussels BE", (51.0543, 3.7174), plain_22=4, fast_50=2),
-    _ground("STD", "Stadium Park", "Cologne", "Europe/Berlin DE", (50.9335, 6.8750), twin_22=4, fast_150=2),
-    _ground("HTL", "Lake Hotel", "Konstanz", "Europe/Berlin DE", (47.6603, 9.1758), wallbox_7=3, wallbox_11=3),
-    _ground("FJD", "Fjord Retail", "Oslo", "Europe/Oslo NO", (59.9075, 10.7233), post_22=4, fast_150=2, ultra_300=2),
+    _ground("HBR", "Harbour Garage Level 1", "Rotterdam", NL, (51.9205, 4.4891), "harbour-garage", twin_22=5),
+    _ground("HBR", "Harbour Garage Quay", "Rotterdam", NL, (51.9198, 4.4906), "harbour-garage", wallbox_11=5),
+    _ground("CST", "Central Station North", "Utrecht", NL, (52.0907, 5.1101), "randstad", post_22=6, fast_50=2),
+    _ground("A15", "Motorway A15 East", "Tiel", NL, (51.8876, 5.4280), ultra_300=4, fast_150=3),
+    _ground("OFF", "Riverside Offices", "Antwerp", BE, (51.2301, 4.4052), "flanders", wallbox_11=8, twin_22=1),
+    _ground("MKT", "Old Market", "Ghent", BE, (51.0543, 3.7174), "flanders", plain_22=4, fast_50=2),
+    _ground("STD", "Stadium Park", "Cologne", DE, (50.9335, 6.8750), twin_22=4, fast_150=2),
+    _ground("HTL", "Lake Hotel", "Konstanz", DE, (47.6603, 9.1758), wallbox_7=3, wallbox_11=3),
+    _ground("FJD", "Fjord Retail", "Oslo", NO, (59.9075, 10.7233), post_22=4, fast_150=2, ultra_300=2),
 )
 
 
@@ -82,12 +100,13 @@ class Demo:
         self.counts = counts or Counts()
         self.stations: list[Station] = []
         self.registered: list[Registered] = []
+        numbers: Counter[str] = Counter()
         for ground in GROUNDS:
-            number = 0
             for name, count in ground.makes.items():
                 for _ in range(count):
-                    number += 1
-                    self._build(ground, f"{ground.prefix}-{number:02}", fleet.MAKES[name], url, secret)
+                    numbers[ground.prefix] += 1
+                    identity = f"{ground.prefix}-{numbers[ground.prefix]:02}"
+                    self._build(ground, identity, fleet.MAKES[name], url, secret)
         #: When something happens next at a bay: a car comes or goes, or a fault ends.
         self._due: dict[tuple[str, int], tuple[datetime, Callable[[Bay], None]]] = {}
         self._away: dict[str, datetime] = {}
@@ -95,7 +114,7 @@ class Demo:
 
     @property
     def sites(self) -> list[Site]:
-        return [ground.site for ground in GROUNDS]
+        return [*BRANCHES, *(ground.site for ground in GROUNDS)]
 
     @property
     def tokens(self) -> dict[str, str]:

@@ -34,6 +34,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    #: The slug of the site that it is part of.
+    parent: str | None = None
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,9 @@ class Api:
 
     async def register(self, sites: Iterable[Site], stations: Iterable[Registered], tokens: dict[str, str]) -> None:
         """All of it; `tokens` are uid -> status. Raises Refusal for the first thing that is not taken."""
-        await _all(self._site(site) for site in sites)
+        # What a site is part of comes before it.
+        for site in sites:
+            await self._site(site)
         await _all(self._token(uid, status) for uid, status in tokens.items())
         await _all(self._station(station) for station in stations)
 

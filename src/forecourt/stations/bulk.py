@@ -1,5 +1,7 @@
 """One action on many stations: planned, asked, and done by a job that can be stopped and goes on after a crash.
 
+The job does a portion and gets in line again, so that a long run of one organisation holds up nobody else's.
+
 A station that was being asked when a worker died is not asked again: whether it obeyed is unknown, and a second reset
 would end a second session.
 """
@@ -16,6 +18,7 @@ from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.ocpp.neutral import ResetType
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool, limited_to
 from forecourt.platform.errors import ForecourtError
@@ -30,8 +33,12 @@ Action = Literal["reset", "registration", "site"]
 ASKED: Final = "bulk_run.asked"
 #: Stations of one run.
 MAX_STATIONS: Final = 5_000
+#: Runs that have not ended, of one organisation; of those alone that are seen by somebody limited to sites.
+MAX_OPEN: Final = 5
 #: Stations of one run that are asked at the same time.
 AT_ONCE: Final = 8
+#: A job begins with no more stations after so long: the run goes on when others had their turn.
+PORTION: Final = timedelta(seconds=5)
 #: A station begun so long ago was begun by a worker that died: a call is over by then.
 LOST_AFTER: Final = timedelta(seconds=2 * CALL_DEADLINE_S)
 #: Where a car draws power or waits for it, which a reset ends.
@@ -50,6 +57,13 @@ class RunRefused(ForecourtError):
 
     status = 422
     code = "bulk-run-refused"
+
+
+class TooManyRuns(ForecourtError):
+    """Too many bulk runs of this organisation have not ended yet. Wait for one, or stop one."""
+
+    status = 409
+    code = "too-many-bulk-runs"
 
 
 class RunBusy(ForecourtError):
@@ -88,10 +102,12 @@ def plan(stations: Sequence[ShownStation]) -> Plan:
 async def ask(
     conn: Connection, actor: Actor, action: Action, argument: str, stations: Sequence[str], at: datetime
 ) -> UUID:
-    """Have it done. `argument` as in `store.BulkRun`. Raises RunRefused, SiteRefused."""
+    """Have it done. `argument` as in `store.BulkRun`. Raises RunRefused, TooManyRuns."""
     chosen = list(dict.fromkeys(stations))
     if not 0 < len(chosen) <= MAX_STATIONS:
         raise RunRefused
+    if await store.count_open_runs(conn, actor.tenant_id) >= MAX_OPEN:
+        raise TooManyRuns
     run_id = await store.insert_run(
         conn,
         actor.tenant_id,
@@ -132,7 +148,8 @@ class BulkJobs:
         self._secret_key = secret_key
 
     async def run(self, *, tenant_id: int, subject: str) -> None:
-        """Do a run until no station is left or it was stopped; `subject` is its id."""
+        """Do a portion of a run and get in line again, until no station is left or it was stopped; `subject` is its
+        id."""
         run_id = UUID(subject)
         async with self._db.tenant(tenant_id) as conn:
             await store.begin_run(conn, tenant_id, run_id, self._clock.now())
@@ -141,16 +158,30 @@ class BulkJobs:
             return
         actor = msgspec.json.decode(run.actor, type=Actor)
         with limited_to(actor.sites):
-            while await self._some(actor, run):
-                pass
-        await self._end(tenant_id, run_id)
+            more = await self._portion(actor, run)
+        if not more:
+            await self._end(tenant_id, run_id)
+            return
+        async with self._db.tenant(tenant_id) as conn:
+            await outbox.write(conn, tenant_id, ASKED, subject)
+
+    async def _portion(self, actor: Actor, run: BulkRun) -> bool:
+        """Do stations for as long as a portion takes; whether there may be more."""
+        until = self._clock.now() + PORTION
+        while await self._some(actor, run):
+            if self._clock.now() >= until:
+                return True
+        return False
 
     async def _some(self, actor: Actor, run: BulkRun) -> bool:
-        """Do the next AT_ONCE stations; whether there were any."""
+        """Do the next stations, so many that no more than AT_ONCE are asked, whoever asks them; whether there were
+        any."""
         now = self._clock.now()
         async with self._db.tenant(actor.tenant_id) as conn:
+            await store.hold_run(conn, actor.tenant_id, run.run_id)
             await store.give_up_stations(conn, actor.tenant_id, run.run_id, now - LOST_AFTER, now)
-            claimed = await store.claim_stations(conn, actor.tenant_id, run.run_id, AT_ONCE, now)
+            working = (await store.count_outcomes(conn, actor.tenant_id, run.run_id)).get("working", 0)
+            claimed = await store.claim_stations(conn, actor.tenant_id, run.run_id, max(0, AT_ONCE - working), now)
         await asyncio.gather(*(self._one(actor, run, each) for each in claimed))
         return bool(claimed)
 

@@ -31,6 +31,7 @@ class Stage(StrEnum):
     CONNECTED = "connected"
     HELD_BACK = "held_back"
     READY = "ready"
+    LEFT = "left"
 
 
 class Near(Struct, frozen=True, kw_only=True):
@@ -71,6 +72,8 @@ def progress(
         key=lambda each: (not each.alike, -each.row.number),
     )
     fresh = refusal is not None and (station.connected_at is None or refusal.last_at > station.connected_at)
+    if station.connected_at is not None and not fresh:
+        return Progress(stage=Stage.LEFT)
     failed = tls_failed if tls_failed is not None and tls_failed.last_at >= station.created_at else None
     return Progress(
         stage=Stage.REFUSED if fresh else Stage.WAITING,

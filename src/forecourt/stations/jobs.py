@@ -1,8 +1,9 @@
 """Housekeeping: the message log, what gateways and web processes that died left behind, and what is old."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -45,19 +46,26 @@ KEEP: Final = Keep()
 
 
 class StationJobs:
-    """Periodic work, safe to run at any time and by several workers."""
+    """Periodic work, safe to run at any time and by several workers.
 
-    def __init__(self, pool: Pool, clock: Clock, keep: Keep = KEEP) -> None:
+    The message log is tended by a pool of its own, if one is given: it may hold a connection for long.
+    """
+
+    def __init__(self, pool: Pool, clock: Clock, keep: Keep = KEEP, *, log_pool: Pool | None = None) -> None:
         self._pool = pool
+        self._log_pool = pool if log_pool is None else log_pool
         self._clock = clock
         self._keep = keep
+
+    async def prepare_message_log(self) -> None:
+        """Make the partitions of today and the next days."""
+        await make_message_partitions(self._log_pool.anyone, self._clock.now().date())
 
     async def tend_message_log(self) -> list[str]:
         """Make the partitions of the next days and take away what is beyond the budget; the names of those that were
         dropped or made smaller."""
-        today = self._clock.now().date()
-        await make_message_partitions(self._pool.anyone, today)
-        dropped = await keep_within(self._pool, today, self._keep.messages)
+        await self.prepare_message_log()
+        dropped = await keep_within(self._log_pool, self._clock.now().date(), self._keep.messages)
         if dropped:
             log.info("days of the message log were dropped or made smaller", partitions=dropped)
         return dropped
@@ -68,7 +76,7 @@ class StationJobs:
         states, commands = self._keep.states, self._keep.commands
         forgotten = await self._forget(states, store.forget_states)
         forgotten += await self._forget(states, store.forget_gaps)
-        forgotten += await self._forget(commands, store.forget_commands)
+        forgotten += await self._forget_commands(commands)
         forgotten += await self._forget(commands, store.forget_runs)
         if forgotten:
             log.info("what is older than it is kept was forgotten", rows=forgotten)
@@ -96,6 +104,19 @@ class StationJobs:
             return 0
         before = self._clock.now() - kept
         return await self._all(lambda conn: forget(conn, before, ROWS_AT_ONCE))
+
+    async def _forget_commands(self, kept: timedelta | None) -> int:
+        """All that may go is reached in one run, however many stand between that stay."""
+        forgotten = 0
+        if kept is None:
+            return forgotten
+        before = self._clock.now() - kept
+        at: tuple[datetime, UUID] | None = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
+        while at is not None:
+            async with self._pool.anyone() as connection:
+                gone, at = await store.forget_commands(connection, before, ROWS_AT_ONCE, at)
+            forgotten += gone
+        return forgotten
 
     async def tidy_knocks(self) -> int:
         """Forget who was refused long ago; how many."""

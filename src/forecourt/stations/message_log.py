@@ -33,6 +33,10 @@ SAMPLED_PAGES = 2_000
 LOCK_TIMEOUT_MS = 1_000
 #: Messages without a partition of their own that are deleted in one transaction.
 STRAYS_AT_ONCE = 20_000
+#: Bytes of such messages beyond which no day is made smaller: all of them are looked through while writers wait.
+STRAYS_BYTES = 64 * 1024**2
+#: For copying what is kept of one day; one that takes longer stays as it is and is tried again.
+THIN_DEADLINE_S = 1_800
 
 #: How to begin a transaction that commits on leaving.
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncConnection[Any]]]
@@ -81,31 +85,47 @@ async def make_message_partitions(transaction: Transaction, today: date) -> None
 
 
 async def keep_within(pool: Pool, today: date, keep: timedelta | None) -> list[str]:
-    """Drop days that are too old, then what is beyond the volume; the partitions that were dropped or made smaller."""
+    """Drop days that are too old, then what is beyond the volume; the partitions that were dropped or made smaller.
+
+    Making one smaller may take the pool's whole deadline, up to THIN_DEADLINE_S.
+    """
     async with pool.anyone() as connection:
         rows = await (await connection.execute("SELECT name, day, bytes FROM stations_message_partitions()")).fetchall()
-        strays = await (await connection.execute("SELECT stations_stray_message_bytes()")).fetchone()
-    assert strays is not None
     oldest = date.min if keep is None else today - keep
     old = [name for name, day, _ in rows if day < oldest and day < today]
     gone = [name for name in old if await _drop(pool, name)]
+    if oldest > date.min:
+        await _drop_strays(pool, oldest)
     left = [row for row in rows if row[0] not in gone]
-    volume = int(strays[0]) + sum(size for _, _, size in left)
-    if volume > KEEP_BYTES:
-        days = [Day(name=name, day=day, bytes_of=await _shares(pool, name, size)) for name, day, size in left]
-        for name, tenants in too_much(days, today, KEEP_BYTES - int(strays[0])).items():
+    strays, kept = await _stray_bytes(pool), sum(size for _, _, size in left)
+    if strays + kept <= KEEP_BYTES:
+        return gone
+    if strays > STRAYS_BYTES:
+        await _drop_strays(pool, today)
+        strays = await _stray_bytes(pool)
+    if strays > STRAYS_BYTES:
+        log.warning("days of the message log stay as they are until today's strays can go", bytes=strays)
+        return gone
+    days = [Day(name=name, day=day, bytes_of=await _shares(pool, name, size)) for name, day, size in left]
+    for name, tenants in too_much(days, today, KEEP_BYTES - strays).items():
+        if await _thin(pool, name, tenants):
             [day] = [each for each in days if each.name == name]
-            if await (_drop(pool, name) if tenants == day.bytes_of.keys() else _thin(pool, name, tenants)):
-                gone.append(name)
-                volume -= sum(day.bytes_of[tenant_id] for tenant_id in tenants)
-    kept_from = today if volume > KEEP_BYTES else oldest
-    if kept_from > date.min:
-        await _drop_strays(pool, datetime.combine(kept_from, time(), UTC))
+            gone.append(name)
+            kept -= sum(day.bytes_of[tenant_id] for tenant_id in tenants)
+    if strays + kept > KEEP_BYTES:
+        await _drop_strays(pool, today)
     return gone
 
 
+async def _stray_bytes(pool: Pool) -> int:
+    async with pool.anyone() as connection:
+        row = await (await connection.execute("SELECT stations_stray_message_bytes()")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def _shares(pool: Pool, name: str, size: int) -> dict[int, int]:
-    """The bytes of a partition, shared out by who said how much of it."""
+    """The bytes of a partition, shared out by who said how much of it. Who said little may be missing."""
     async with pool.anyone() as connection:
         said = await connection.execute("SELECT * FROM stations_message_shares(%s, %s)", (name, SAMPLED_PAGES))
         found = {int(tenant_id): int(bytes_) for tenant_id, bytes_ in await said.fetchall()}
@@ -118,22 +138,30 @@ async def _drop(pool: Pool, name: str) -> bool:
 
 
 async def _thin(pool: Pool, name: str, tenants: frozenset[int]) -> bool:
+    """Take out what these said, by copying what the others did, for which a statement's usual time is not enough."""
     statement: LiteralString = "SELECT stations_thin_message_partition(%s, %s)"
-    return await _alone(pool.anyone, statement, (name, sorted(tenants))) is not None
+    return await _alone(pool.anyone, statement, (name, sorted(tenants)), THIN_DEADLINE_S) is not None
 
 
-async def _drop_strays(pool: Pool, before: datetime) -> None:
-    """Delete messages that came before their partition was made, a bounded number in each transaction."""
+async def _drop_strays(pool: Pool, first_kept: date) -> None:
+    """Delete messages of earlier days that came before their partition was made, a bounded number in each
+    transaction."""
+    before = datetime.combine(first_kept, time(), UTC)
     statement: LiteralString = "SELECT stations_drop_stray_messages(%s, %s)"
     while await _alone(pool.anyone, statement, (before, STRAYS_AT_ONCE)) == STRAYS_AT_ONCE:
         pass
 
 
-async def _alone(transaction: Transaction, statement: LiteralString, parameters: Sequence[Any]) -> Any:
-    """What one statement of housekeeping returned; None, and a line in the log, where it met others at work."""
+async def _alone(
+    transaction: Transaction, statement: LiteralString, parameters: Sequence[Any], deadline_s: int | None = None
+) -> Any:
+    """What one statement of housekeeping returned; None, and a line in the log, where it met others at work or took
+    longer than its deadline, which is that of all statements unless one is given."""
     try:
         async with transaction() as connection:
             await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            if deadline_s is not None:
+                await connection.execute(f"SET LOCAL statement_timeout = '{deadline_s}s'")
             row = await (await connection.execute(statement, parameters)).fetchone()
             return None if row is None else row[0]
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected, psycopg.errors.QueryCanceled) as fault:

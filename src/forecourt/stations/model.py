@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.platform.digest import keyed_digest
+from forecourt.platform.text import HIDDEN
 
 OFFLINE: Final = "Offline"
 RESTARTING: Final = "Restarting"
@@ -84,8 +85,8 @@ def station_state(
 
 
 #: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
-#: colon, no control character, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
-IDENTITY_PATTERN: Final = r"^(?!\.{1,2}$)(?! )[^\x00-\x1f\x7f-\x9f:/]+(?<! )$"
+#: colon, nothing hidden, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
+IDENTITY_PATTERN: Final = rf"^(?!\.{{1,2}}$)(?!\s)[^{HIDDEN}:/]+(?<!\s)$"
 MAX_IDENTITY: Final = 255
 
 

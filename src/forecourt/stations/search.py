@@ -1,7 +1,7 @@
 """Stations and sites for Ctrl-K: by part of an identity, a name, or where a site is."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from forecourt.platform.database import Pool
 from forecourt.stations import store
@@ -10,7 +10,7 @@ from forecourt.ui.search import Found
 
 def station_path(identity: str) -> str:
     """The address at which a person looks at a station."""
-    return f"/stations?{urlencode({'station': identity})}"
+    return f"/stations/{quote(identity, safe='')}"
 
 
 class StationSearch:

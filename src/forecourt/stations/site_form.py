@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations.errors import (
     PositionRefused,
     SiteExists,
@@ -39,7 +40,7 @@ class SiteForm(Struct, frozen=True, kw_only=True):
 #: How each field must be, as the API takes it.
 RULES: Final[Mapping[str, tuple[Any, str]]] = {
     "name": (
-        Annotated[str, Meta(min_length=1, max_length=MAX_FIELD, pattern=r"^[^\x00-\x1f\x7f]*$")],
+        Annotated[str, Meta(min_length=1, max_length=MAX_FIELD, pattern=ONE_LINE)],
         mark("must be one line of 1 to 200 characters"),
     ),
     "slug": (
@@ -47,11 +48,11 @@ RULES: Final[Mapping[str, tuple[Any, str]]] = {
         mark("may hold small letters, digits and hyphens, 63 at most"),
     ),
     "address": (
-        Annotated[str, Meta(max_length=MAX_FIELD, pattern=r"^[^\x00-\x1f\x7f]*$")],
+        Annotated[str, Meta(max_length=MAX_FIELD, pattern=ONE_LINE)],
         mark("must be one line of 200 characters at most"),
     ),
     "city": (
-        Annotated[str, Meta(max_length=MAX_FIELD, pattern=r"^[^\x00-\x1f\x7f]*$")],
+        Annotated[str, Meta(max_length=MAX_FIELD, pattern=ONE_LINE)],
         mark("must be one line of 200 characters at most"),
     ),
     "country": (Annotated[str, Meta(pattern="^[A-Z]{2}$")], mark("must be two capital letters, such as DE")),

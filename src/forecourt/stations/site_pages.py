@@ -178,7 +178,7 @@ class SitePages:
                 if not found:
                     return self._gone(request, viewer, slug)
                 site = found[0]
-            zone = await store.find_zone(conn, viewer.tenant_id, site=parent)
+            zone = await store.find_zone(conn, viewer.tenant_id, parent) or viewer.time_zone
             places = await self._places(conn, viewer.tenant_id, site)
         if asked is None:
             asked = SiteForm(time_zone=zone, parent=parent) if site is None else form_of(site)

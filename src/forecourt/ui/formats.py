@@ -3,6 +3,7 @@
 Rounding is half up on integers in both, so that a number never changes when the live value equals the one in the page.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -53,6 +54,20 @@ TOKEN_WORDS: Final = {
     "no_credit": mark("No credit"),
 }
 
+#: What a person reads where a program of theirs gave no answer, by what `platform.outward` says of it.
+UNANSWERED_WORDS: Final = {
+    "the connection was refused": mark("Connection refused"),
+    "the connection timed out": mark("Connection timed out"),
+    "the address can't be reached": mark("Address out of reach"),
+    "the connection broke": mark("Connection broken off"),
+    "the name of the server is not known": mark("Server name unknown"),
+    "the name stands for a private address, which is not called": mark("Private address, not called"),
+    "the address is private, which is not called": mark("Private address, not called"),
+    "the certificate of the server is not trusted": mark("TLS certificate not trusted"),
+    "the server does not speak TLS as it should": mark("TLS failed"),
+}
+_WITHIN: Final = re.compile(r"no answer within ([0-9.]+) s")
+
 #: What pages say by themselves; `{what}` is put in by the browser.
 SAID: Final = {
     "said.copied": mark("Copied {what}"),
@@ -102,6 +117,28 @@ def token_word(status: str | None) -> str:
     return "" if status is None else _(TOKEN_WORDS.get(status, status))
 
 
+def unanswered(error: str) -> str:
+    """Why no answer came, in a few words; what the system said itself stays behind them."""
+    within = _WITHIN.fullmatch(error)
+    if within is not None:
+        return _together(_("No answer within %(n)s s") % {"n": plain(within[1])})
+    known = next((words for said, words in UNANSWERED_WORDS.items() if error.startswith(said)), None)
+    if known is not None:
+        return _(known)
+    return _("No connection") if error.startswith("no connection") else error
+
+
+def plain(number: str) -> str:
+    """A number that was written down with a decimal point, in the way of the language."""
+    whole, _point, part = number.partition(".")
+    return i18n.number(float(number), len(part)) if whole.isdecimal() else number
+
+
+def seconds(length: timedelta) -> str:
+    """A short time to the tenth: `0.4 s`."""
+    return f"{i18n.number(length / timedelta(seconds=1), 1)}{SPACE}s"
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     """`just now`, `5 min ago`, `3 h ago`, `2 days ago`; "never" without a time."""
     if at is None:
@@ -121,18 +158,18 @@ def _together(words: str) -> str:
     return words.replace(" ", SPACE)
 
 
-def stamp(at: datetime | None, zone: str = "UTC") -> str:
-    """A moment in a site's zone, to the second, with the zone's name."""
+def stamp(at: datetime | None, zone: str | None = None) -> str:
+    """A moment in a zone, the page's if none is named, to the second, with the zone's name."""
     return NOTHING if at is None else i18n.stamp(at, zone)
 
 
-def moment(at: datetime | None, zone: str = "UTC") -> str:
-    """A moment in a site's zone, to the minute and without the year, for lists: `3 Mar, 14:05`."""
+def moment(at: datetime | None, zone: str | None = None) -> str:
+    """A moment in such a zone, to the minute and without the year, for lists: `3 Mar, 14:05`."""
     return NOTHING if at is None else i18n.moment(at, zone)
 
 
-def clock(at: datetime | None, zone: str = "UTC") -> str:
-    """The time of day in a site's zone, to the second."""
+def clock(at: datetime | None, zone: str | None = None) -> str:
+    """The time of day in such a zone, to the second."""
     return NOTHING if at is None else i18n.clock(at, zone)
 
 

@@ -128,6 +128,7 @@ def _accepted(header: str) -> list[str]:
 
 _ENGLISH: Final = Catalogue(SOURCE)
 _speaking: ContextVar[Catalogue | None] = ContextVar("speaking", default=None)
+_zone: ContextVar[str] = ContextVar("zone", default="UTC")
 
 
 def current() -> Catalogue:
@@ -143,6 +144,21 @@ def speaking(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _speaking.reset(token)
+
+
+def zone_of_page() -> str:
+    """The time zone of the page in work: its reader's organisation's; UTC outside of any."""
+    return _zone.get()
+
+
+@contextmanager
+def in_zone(zone: str) -> Iterator[None]:
+    """Times that are said inside are said in that zone."""
+    token = _zone.set(zone)
+    try:
+        yield
+    finally:
+        _zone.reset(token)
 
 
 def gettext(message: str) -> str:
@@ -163,11 +179,15 @@ def mark(message: str) -> str:
 _ = gettext
 
 
-def stamp(at: datetime, zone: str = "UTC") -> str:
-    """A moment in a zone, in the way of the language: `3 Mar 2026, 14:05:09 CET`, `03.03.2026, 14:05:09 MEZ`."""
+def stamp(at: datetime, zone: str | None = None) -> str:
+    """A moment in a zone, the page's if none is named: `3 Mar 2026, 14:05:09 CET`, `03.03.2026, 14:05:09 MEZ`."""
     locale = current().locale
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{format_datetime(local, 'medium', tzinfo=ZoneInfo(zone), locale=locale)} {_zone_name(local, locale)}"
+    local = _local(at, zone)
+    return f"{format_datetime(local, 'medium', tzinfo=local.tzinfo, locale=locale)} {_zone_name(local, locale)}"
+
+
+def _local(at: datetime, zone: str | None) -> datetime:
+    return at.astimezone(ZoneInfo(zone or zone_of_page()))
 
 
 def _zone_name(local: datetime, locale: Locale) -> str:
@@ -175,22 +195,20 @@ def _zone_name(local: datetime, locale: Locale) -> str:
     return "UTC" if local.tzname() == "UTC" else name
 
 
-def day(at: datetime, zone: str = "UTC") -> str:
+def day(at: datetime, zone: str | None = None) -> str:
     """The day of a moment in a zone."""
-    return format_date(at.astimezone(ZoneInfo(zone)), "medium", locale=current().locale)
+    return format_date(_local(at, zone), "medium", locale=current().locale)
 
 
-def moment(at: datetime, zone: str = "UTC") -> str:
+def moment(at: datetime, zone: str | None = None) -> str:
     """A moment in a zone to the minute, without the year: `3 Mar, 14:05`, `3. März, 14:05`."""
-    day_of, time_of = (
-        format_skeleton(part, at, tzinfo=ZoneInfo(zone), locale=current().locale) for part in ("MMMd", "Hm")
-    )
+    day_of, time_of = (format_skeleton(part, _local(at, zone), locale=current().locale) for part in ("MMMd", "Hm"))
     return f"{day_of}, {time_of}"
 
 
-def clock(at: datetime, zone: str = "UTC") -> str:
+def clock(at: datetime, zone: str | None = None) -> str:
     """The time of day of a moment in a zone, to the second."""
-    return format_skeleton("Hms", at, tzinfo=ZoneInfo(zone), locale=current().locale)
+    return format_skeleton("Hms", _local(at, zone), locale=current().locale)
 
 
 def date_of(day: date) -> str:

@@ -75,7 +75,7 @@ class TimeRange(Struct, frozen=True, kw_only=True):
         return {} if self.preset == self.default else {"range": self.preset}
 
     def local(self, at: datetime) -> str:
-        """A moment in the zone, to the minute, as a browser's field sends it."""
+        """A moment in the zone, to the minute, as addresses say it; a field has a blank for the T."""
         return at.astimezone(ZoneInfo(self.zone)).strftime("%Y-%m-%dT%H:%M")
 
 
@@ -122,7 +122,7 @@ def time_range_to_the_minute(
 
 def _moment(text: str, zone: str) -> datetime | None:
     """A local time of day; None for what is none, such as a day alone."""
-    if "T" not in text:
+    if "T" not in text and " " not in text:
         return None
     try:
         at = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

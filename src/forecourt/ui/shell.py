@@ -46,6 +46,11 @@ class Viewer(Protocol):
         ...
 
     @property
+    def time_zone(self) -> str:
+        """Of the organisation: in it all pages say their times."""
+        ...
+
+    @property
     def sites(self) -> tuple[int, ...] | None:
         """The sites they are limited to, each with all below it; None: not limited."""
         ...
@@ -110,6 +115,8 @@ class Shell:
             date=formats.date_of,
             duration=formats.duration,
             token_word=formats.token_word,
+            unanswered=formats.unanswered,
+            seconds=formats.seconds,
             ago=lambda at: formats.ago(at, clock.now()),
         )
 
@@ -129,7 +136,7 @@ class Shell:
     ) -> Response[str]:
         """A whole page or a fragment as a response. Never stored by the browser: it holds one tenant's rows."""
         theme = connection.cookies.get(THEME_COOKIE, "")
-        with self.speaking(connection) as language:
+        with self.speaking(connection, viewer) as language:
             content = self._environment.get_template(template).render(
                 context, theme=theme if theme in THEMES else "", viewer=viewer, current=current, language=language
             )
@@ -138,11 +145,13 @@ class Shell:
         )
 
     @contextmanager
-    def speaking(self, connection: Connection) -> Iterator[str]:
-        """What is said inside is said in the language of that connection; gives its code."""
+    def speaking(self, connection: Connection, viewer: Viewer | None = None) -> Iterator[str]:
+        """What is said inside is said in the language of that connection, and in the time zone of the viewer's
+        organisation; gives the code of the language."""
         chosen = connection.cookies.get(LANGUAGE_COOKIE)
         catalogue = self._languages.choose(chosen, connection.headers.get("accept-language", ""))
-        with i18n.speaking(catalogue):
+        zone = getattr(viewer or connection.scope.get("user"), "time_zone", "UTC")
+        with i18n.speaking(catalogue), i18n.in_zone(zone):
             yield catalogue.language
 
 

@@ -1,5 +1,6 @@
 """Routes of webhooks: who wants to hear what, how deliveries went, and having them sent again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,13 +16,15 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.outward import MAX_URL, AddressRefused
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.text import ONE_LINE
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DeliveryUnknown, Kind, TooManyWebhooks, WebhookUnknown
 from forecourt.webhooks.service import Webhooks
 from forecourt.webhooks.store import AttemptRow, DeliveryRow, WebhookRow
 
 NEWEST = 2**63 - 1
-CURSORS = Cursors("webhooks")
+Order = Literal["oldest", "newest"]
+CURSORS: Mapping[Order, Cursors] = {"oldest": Cursors("webhooks"), "newest": Cursors("newest webhooks")}
 DELIVERY_CURSORS = Cursors("webhook deliveries")
 State = Literal["waiting", "held", "delivered", "failed"]
 #: The verbs, wired in app with the deployment's secret key and clock.
@@ -41,7 +44,7 @@ Description = Annotated[
     str,
     Meta(
         max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
+        pattern=ONE_LINE,
         description="What it is for.",
         examples=["Parking app"],
     ),
@@ -183,14 +186,20 @@ async def create_webhook(data: JSONBody[NewWebhook], actor: Asker, db: Database,
 @get(
     "/webhooks",
     opt={"verb": Verb.WEBHOOKS, "problems": [CursorRefused]},
-    summary="List webhooks, oldest first",
+    summary="List webhooks",
     tags=["webhooks"],
 )
-async def list_webhooks(actor: Asker, db: Database, limit: Limit = 50, cursor: NextCursor = None) -> Page[Webhook]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+async def list_webhooks(
+    actor: Asker,
+    db: Database,
+    sort: Annotated[Order, QueryParameter(description="Those made first or last come first.")] = "oldest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Webhook]:
+    (place,) = CURSORS[sort].decode(cursor) or (None,)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_webhooks(conn, actor.tenant_id, after, limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.webhook_id,), _webhook)
+        rows = await store.list_webhooks(conn, actor.tenant_id, place, limit + 1, newest_first=sort == "newest")
+    return CURSORS[sort].page(rows, limit, lambda row: (row.webhook_id,), _webhook)
 
 
 @get(

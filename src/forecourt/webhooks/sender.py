@@ -16,7 +16,7 @@ from prometheus_client import Counter, Histogram
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.outward import AddressRefused, Outward, Unanswered, signed_headers
+from forecourt.platform.outward import ADDRESS_PRIVATE, AddressRefused, Outward, Unanswered, signed_headers
 from forecourt.platform.sealing import Seal
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DEADLINE_S, GONE, MAX_ANSWER, Outcome, retry_after
@@ -124,7 +124,7 @@ class Sender:
         except Unanswered as fault:
             return self._outcome(began, error=str(fault))
         except AddressRefused:
-            return self._outcome(began, error="the address is private, which is not called")
+            return self._outcome(began, error=ADDRESS_PRIVATE)
         return self._outcome(
             began, status=answer.status, answer=answer.body.decode(errors="replace").replace("\0", "\ufffd")
         )

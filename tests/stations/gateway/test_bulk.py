@@ -14,7 +14,7 @@ import pytest_asyncio
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.stations import bulk, store
-from forecourt.stations.bulk import AT_ONCE, BulkJobs, RunBusy, RunRefused
+from forecourt.stations.bulk import AT_ONCE, BulkJobs, RunBusy, RunRefused, TooManyRuns
 from forecourt.stations.commands import Commander
 from tests.http import an_actor
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
@@ -110,6 +110,29 @@ async def test_never_more_stations_are_asked_at_once_than_said(desk: Desk) -> No
     assert {state for state, _ in (await desk.outcomes(run_id)).values()} == {"done"}
 
 
+async def test_a_run_that_takes_long_gets_in_line_again_after_a_portion(desk: Desk) -> None:
+    names = [f"B{number}" for number in range(AT_ONCE + 2)]
+    async with AsyncExitStack() as stack:
+        stations = [await connected(desk.rig, stack, name) for name in names]
+        run_id = await desk.ask("reset", "soft", names)
+        desk.rig.admin.execute("DELETE FROM outbox")
+        doing = asyncio.create_task(desk.do(run_id))
+        asks = await asyncio.gather(*(station.next_ask() for station in stations[:AT_ONCE]))
+        # Another worker that does the same run asks nobody beyond so many at once.
+        with pytest.raises(RunBusy):
+            await desk.do(run_id)
+        desk.clock.advance(bulk.PORTION.total_seconds())
+        for station, ask in zip(stations, asks, strict=False):
+            await station.link.send(json.dumps([3, ask[1], {"status": "Accepted"}]))
+        await doing
+        assert [state for state, _ in (await desk.outcomes(run_id)).values()] == ["done"] * AT_ONCE + ["waiting"] * 2
+        assert await desk.state(run_id) == "running"
+        assert desk.rig.rows("SELECT event, subject FROM outbox") == [(bulk.ASKED, str(run_id))]
+        await asyncio.gather(desk.do(run_id), *(obey(station, "Accepted") for station in stations[AT_ONCE:]))
+    assert await desk.state(run_id) == "done"
+    assert desk.rig.rows("SELECT count(*)::int FROM outbox") == [(1,)]
+
+
 async def test_a_run_that_is_stopped_finishes_what_is_in_work_and_begins_nothing_more(desk: Desk) -> None:
     names = [f"B{number}" for number in range(AT_ONCE + 2)]
     async with AsyncExitStack() as stack:
@@ -169,6 +192,15 @@ async def test_registrations_and_sites_are_changed_by_the_same_verbs_as_one_by_o
 async def test_a_run_of_no_station_is_refused(desk: Desk) -> None:
     with pytest.raises(RunRefused):
         await desk.ask("reset", "soft", [])
+
+
+async def test_an_organisation_has_so_many_runs_that_have_not_ended_and_no_more(desk: Desk) -> None:
+    await desk.rig.register("B1")
+    runs = [await desk.ask("reset", "soft", ["B1"]) for _ in range(bulk.MAX_OPEN)]
+    with pytest.raises(TooManyRuns):
+        await desk.ask("reset", "soft", ["B1"])
+    await desk.do(runs[0])
+    await desk.ask("reset", "soft", ["B1"])
 
 
 async def test_asking_for_a_run_leads_to_its_job(desk: Desk) -> None:

@@ -1,13 +1,17 @@
 """No secret is kept, wherever in a message it stands; what holds none is kept as it came."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from forecourt.stations.gateway.journal import MASK, redact, safe
+from forecourt.platform.commit import Write
+from forecourt.stations.gateway.journal import MASK, enter, redact, safe
+from forecourt.stations.gateway.station import Station
 
 SECRET = "hunter2-hunter2"
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def network_profile() -> dict[str, Any]:
@@ -39,6 +43,9 @@ def told_as_text(inner: Any) -> dict[str, Any]:
         ("DataTransfer", {"status": "Accepted", "data": json.dumps({"pw": SECRET})}),
         ("DataTransfer", {"vendorId": "V", "data": {"apiKey": SECRET, "cardNumber": SECRET}}),
         ("StatusNotification", {"info": f"password={SECRET}"}),
+        ("StatusNotification", {"info": f"pw={SECRET}"}),
+        ("StatusNotification", {"vendorErrorCode": f"no answer of ftp://admin:p{SECRET}@host"}),
+        ("BootNotification", {"firmwareVersion": f"1.0 secret: {SECRET}"}),
         ("TransactionEvent", {"customData": {"vendorId": "V", "Password": SECRET}}),
         ("Authorize", {"idTag": "A", "authorizationKey": SECRET}),
         ("SignCertificate", {"csr": f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----"}),
@@ -69,8 +76,30 @@ def test_the_number_of_a_card_is_not_kept_and_another_number_is(number: str) -> 
         kept = redact("DataTransfer", json.dumps({"vendorId": "V", "data": data}).encode()).decode()
         assert number not in kept
         assert plain not in kept
+    for action, name in (("StatusNotification", "info"), ("NotifyEvent", "techInfo")):
+        kept = redact(action, json.dumps({name: f"reader said {number}"}).encode()).decode()
+        assert number not in kept
     kept = redact("DataTransfer", json.dumps({"vendorId": "V", "data": f"meter {other}"}).encode()).decode()
     assert other in kept
+    # What names a thing is kept, though one in ten such numbers could be a card's.
+    boot = json.dumps({"chargePointSerialNumber": plain}).encode()
+    assert redact("BootNotification", boot) is boot
+
+
+def test_of_what_comes_most_only_what_may_hold_words_is_looked_through() -> None:
+    def kept(action: str, payload: dict[str, Any], *deviations: str) -> bytes:
+        write = Write()
+        enter(
+            write, Station(1, 1, "CP1"), NOON, inbound=True, kind=2, message_id="1", action=action,
+            payload=json.dumps(payload).encode(), deviations=deviations,
+        )  # fmt: skip
+        [(_, row)] = write.rows
+        return row
+
+    said = {"sampledValue": [{"value": f"password={SECRET}"}]}
+    assert SECRET.encode() not in kept("MeterValues", said, "sample-skipped $.meterValue")
+    for place in ("customData", "additionalInfo"):
+        assert SECRET.encode() not in kept("TransactionEvent", {place: {"password": SECRET}})
 
 
 def test_what_holds_no_secret_is_kept_as_it_came() -> None:

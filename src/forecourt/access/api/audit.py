@@ -28,21 +28,26 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Export = Literal["csv", "jsonl"]
 MEDIA_TYPES: Mapping[Export, str] = {"csv": "text/csv", "jsonl": "application/jsonl"}
+_SOUGHT = r"^[^\x00]*$"
 By = Annotated[
     str | None,
-    QueryParameter(name="actor", max_length=MAX_SOUGHT, description="Only what they did: `key:7`, or the whole."),
+    QueryParameter(
+        name="actor", max_length=MAX_SOUGHT, pattern=_SOUGHT, description="Only what they did: `key:7`, or the whole."
+    ),
 ]
-Action = Annotated[str | None, QueryParameter(max_length=MAX_SOUGHT, description="Only this action.")]
+Action = Annotated[str | None, QueryParameter(max_length=MAX_SOUGHT, pattern=_SOUGHT, description="Only this action.")]
 Subject = Annotated[
     str | None,
-    QueryParameter(name="object", max_length=MAX_SOUGHT, description="Only what was done to it: `station:CP1`."),
+    QueryParameter(
+        name="object", max_length=MAX_SOUGHT, pattern=_SOUGHT, description="Only what was done to it: `station:CP1`."
+    ),
 ]
 Search = Annotated[
     str | None,
     QueryParameter(
         name="q",
         max_length=MAX_SOUGHT,
-        pattern=r"^[^\x00]*$",
+        pattern=_SOUGHT,
         description="Only where this is part of who, what or to what.",
     ),
 ]

@@ -1,5 +1,6 @@
 """Routes of API keys."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -13,10 +14,23 @@ from forecourt.access.errors import ExpiryRefused, RightsExceeded, ScopeUnknown,
 from forecourt.access.guard import Asker, Database, Doorkeeper
 from forecourt.access.limits import Limits, scopes_of
 from forecourt.access.model import KeyUnknown, Role, Verb
-from forecourt.access.store import KeyRow
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.access.store import KeyOrder, KeyRow
+from forecourt.platform.paging import (
+    CursorRefused,
+    Cursors,
+    Limit,
+    NextCursor,
+    Page,
+    place_in_time,
+    time_of_place,
+)
 
-CURSORS = Cursors("keys")
+CURSORS: Mapping[KeyOrder, Cursors] = {
+    "oldest": Cursors("keys"),
+    "newest": Cursors("newest keys"),
+    "name": Cursors("keys by name"),
+    "used": Cursors("keys by last use", 2),
+}
 KeyInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The key's id.")]
 
 
@@ -98,23 +112,43 @@ async def create_key(
     return KeyMade(**same, key=key)
 
 
-@get(
-    "/keys", opt={"verb": Verb.KEYS, "problems": [CursorRefused]}, summary="List API keys, oldest first", tags=["keys"]
-)
+@get("/keys", opt={"verb": Verb.KEYS, "problems": [CursorRefused]}, summary="List API keys", tags=["keys"])
 async def list_keys(
     actor: Asker,
     db: Database,
     site_directory: Sites,
     role: Annotated[Role | None, QueryParameter(description="Only those of this role.")] = None,
     revoked: Annotated[bool | None, QueryParameter(description="Only revoked ones, or only the others.")] = None,
+    sort: Annotated[
+        KeyOrder,
+        QueryParameter(
+            description="Those made first or last come first, by name, or those used last first. One that is used while"
+            " you page by last use moves to the front."
+        ),
+    ] = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Key]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+    place = CURSORS[sort].decode(cursor)
+    used_at = time_of_place(place[0]) if place is not None and sort == "used" else None
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_keys(conn, actor.tenant_id, after, limit + 1, role=role, revoked=revoked)
+        rows = await store.list_keys(
+            conn,
+            actor.tenant_id,
+            None if place is None else place[-1],
+            limit + 1,
+            order=sort,
+            used_at=used_at,
+            role=role,
+            revoked=revoked,
+        )
         limits = Limits(await site_directory(conn, actor.tenant_id))
-    return CURSORS.page(rows, limit, lambda row: (row.key_id,), lambda row: _shown(row, limits))
+
+    def placed(row: KeyRow) -> tuple[int, ...]:
+        used = 0 if row.last_used_at is None else place_in_time(row.last_used_at)
+        return (used, row.key_id) if sort == "used" else (row.key_id,)
+
+    return CURSORS[sort].page(rows, limit, placed, lambda row: _shown(row, limits))
 
 
 @get("/keys/{key_id:int}", opt={"verb": Verb.KEYS, "problems": [KeyUnknown]}, summary="Show an API key", tags=["keys"])

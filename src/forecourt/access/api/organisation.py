@@ -22,7 +22,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
 
     id: int
     name: str
-    time_zone: Annotated[str, Meta(description="Of new sites, and of times that belong to no site.")]
+    time_zone: Annotated[str, Meta(description="Of new sites, and of the times that every page says.")]
     language: Annotated[str, Meta(description="Of letters to people whose own is not known.")]
     created_at: datetime
 

@@ -1,5 +1,6 @@
 """Routes of people and of invitations."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -22,12 +23,17 @@ from forecourt.access.errors import (
 from forecourt.access.guard import Asker, Database
 from forecourt.access.limits import Limits
 from forecourt.access.model import Role, Verb
-from forecourt.access.store import InvitationRow, MemberRow
+from forecourt.access.store import InvitationRow, MemberOrder, MemberRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.search import Search
 
-CURSORS = Cursors("people")
+CURSORS: Mapping[MemberOrder, Cursors] = {
+    "oldest": Cursors("people"),
+    "newest": Cursors("newest people"),
+    "name": Cursors("people by name", 2),
+    "email": Cursors("people by e-mail"),
+}
 INVITATION_CURSORS = Cursors("invitations")
 
 
@@ -83,14 +89,25 @@ async def list_people(
     site_directory: Sites,
     role: Annotated[Role | None, QueryParameter(description="Only those of this role.")] = None,
     search: Search = None,
+    sort: Annotated[
+        MemberOrder,
+        QueryParameter(description="Those who came first or last come first, or by name, or by e-mail address."),
+    ] = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Person]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+    named = sort in ("name", "email")
+    place = CURSORS[sort].decode_names(cursor) if named else CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_members(conn, actor.tenant_id, after, limit + 1, role=role, search=search)
+        rows = await store.list_members(conn, actor.tenant_id, place, limit + 1, order=sort, role=role, search=search)
         limits = Limits(await site_directory(conn, actor.tenant_id))
-    return CURSORS.page(rows, limit, lambda row: (row.person_id,), lambda row: _person(row, limits))
+
+    def placed(row: MemberRow) -> tuple[int, ...] | tuple[str, ...]:
+        if sort == "name":
+            return row.name, row.email
+        return (row.email,) if sort == "email" else (row.person_id,)
+
+    return CURSORS[sort].page(rows, limit, placed, lambda row: _person(row, limits))
 
 
 @get(

@@ -33,7 +33,7 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
     async def people(request: WebRequest, after: After = 0) -> Response[str]:
         actor = signed_in(request)
         async with house.db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_members(conn, actor.tenant_id, after, PAGE_SIZE + 1)
+            rows = await store.list_members(conn, actor.tenant_id, (after,), PAGE_SIZE + 1)
             invited = await store.list_invitations(conn, actor.tenant_id, 0, PAGE_SIZE * 10)
             frame = await house.frame(conn, actor)
         return house.shell.page(

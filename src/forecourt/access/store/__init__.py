@@ -23,6 +23,7 @@ from forecourt.access.store.invitations import (
 from forecourt.access.store.keys import (
     Connection,
     KeyHolder,
+    KeyOrder,
     KeyRow,
     find_key,
     find_keys_by_part,
@@ -30,6 +31,15 @@ from forecourt.access.store.keys import (
     list_keys,
     revoke_key,
     touch_key,
+)
+from forecourt.access.store.members import (
+    MemberOrder,
+    MemberRow,
+    find_member,
+    find_member_by_email,
+    find_members_by_part,
+    list_members,
+    list_members_at,
 )
 from forecourt.access.store.organisations import (
     OrganisationRow,
@@ -39,7 +49,6 @@ from forecourt.access.store.organisations import (
 from forecourt.access.store.people import (
     MAX_SESSIONS,
     Addressee,
-    MemberRow,
     Membership,
     NewSession,
     PersonRow,
@@ -51,9 +60,6 @@ from forecourt.access.store.people import (
     delete_session,
     disable_membership,
     find_addressee,
-    find_member,
-    find_member_by_email,
-    find_members_by_part,
     find_person,
     find_profile,
     find_session,
@@ -61,8 +67,6 @@ from forecourt.access.store.people import (
     insert_person,
     insert_session,
     list_addresses,
-    list_members,
-    list_members_at,
     list_memberships,
     list_owner_addresses,
     list_words_of,
@@ -85,7 +89,9 @@ __all__ = [
     "InvitationRow",
     "Invited",
     "KeyHolder",
+    "KeyOrder",
     "KeyRow",
+    "MemberOrder",
     "MemberRow",
     "Membership",
     "NewSession",

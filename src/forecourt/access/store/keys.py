@@ -1,7 +1,8 @@
 """API keys: digests of secrets, what each may do, and its last use."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from psycopg import AsyncConnection
@@ -15,6 +16,22 @@ _KEY = (
     "key_id, name, role, site_ids, scopes, prefix, created_by, created_at, expires_at, last_used_at, last_address,"
     " revoked_at"
 )
+
+
+#: A key that was never used comes behind all that were.
+_USED = "coalesce(last_used_at, 'epoch'::timestamptz)"
+KeyOrder = Literal["oldest", "newest", "name", "used"]
+#: How a list is ordered, and what stands behind the place of a key; a key's row and name stay.
+_ORDERS: Final[Mapping[KeyOrder, tuple[str, str]]] = {
+    "oldest": ("key_id", "key_id > %(after)s"),
+    "newest": ("key_id DESC", "key_id < %(after)s"),
+    "name": (
+        "lower(name), key_id",
+        "(lower(name), key_id) > (SELECT lower(o.name), o.key_id FROM api_keys o"
+        " WHERE o.tenant_id = %(tenant_id)s AND o.key_id = %(after)s)",
+    ),
+    "used": (f"{_USED} DESC, key_id DESC", f"({_USED}, key_id) < (%(used_at)s, %(after)s)"),
+}
 
 
 class KeyRow(Struct, frozen=True, kw_only=True):
@@ -90,16 +107,30 @@ async def insert_key(
 
 
 async def list_keys(
-    conn: Connection, tenant_id: int, after: int, limit: int, *, role: str | None = None, revoked: bool | None = None
+    conn: Connection,
+    tenant_id: int,
+    after: int | None,
+    limit: int,
+    *,
+    order: KeyOrder = "oldest",
+    used_at: datetime | None = None,
+    role: str | None = None,
+    revoked: bool | None = None,
 ) -> list[KeyRow]:
-    """Keys in the order of their making; of one role, and revoked or not, where that is asked."""
+    """Keys behind the one with the id `after`, of one role, and revoked or not, where that is asked.
+
+    By their last use the place is that of a key which was used at `used_at`, whenever it was used since."""
+    key, behind = _ORDERS[order]
     cursor = conn.cursor(row_factory=class_row(KeyRow))
     await cursor.execute(
-        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %(tenant_id)s AND key_id > %(after)s"
+        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %(tenant_id)s {'' if after is None else f'AND {behind}'}"
         " AND (%(role)s::text IS NULL OR role = %(role)s)"
-        " AND (%(revoked)s::bool IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s) ORDER BY key_id LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "after": after, "role": role, "revoked": revoked, "limit": limit},
-    )
+        f" AND (%(revoked)s::bool IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s) ORDER BY {key} LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id, "after": after, "used_at": used_at, "role": role, "revoked": revoked,
+            "limit": limit,
+        },
+    )  # fmt: skip
     return await cursor.fetchall()
 
 

@@ -20,13 +20,14 @@ from forecourt.care.store import alerts as store
 from forecourt.care.store.alerts import LogRow, RuleRow
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
+from forecourt.platform.text import ONE_LINE
 
 RULE_CURSORS = Cursors("alert rules")
 ALERT_CURSORS = Cursors("alerts")
 Teller = NamedDependency[Telling]
 RuleInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The rule's id.")]
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["On duty"])]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE, examples=["On duty"])]
 Address = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example.org"])]
 Addresses = Annotated[list[Address], Meta(max_length=MAX_RECIPIENTS, description="Of people of this organisation.")]
 Kinds = Annotated[list[IncidentKind], Meta(max_length=len(IncidentKind), description="Empty: all.")]

@@ -1,5 +1,6 @@
 """Routes of incidents."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,15 +16,19 @@ from forecourt.care.model import MAX_NOTE, IncidentClosed, IncidentKind, Inciden
 from forecourt.care.service import incidents as service
 from forecourt.care.store import Connection
 from forecourt.care.store import incidents as store
-from forecourt.care.store.incidents import EventRow, Filter, IncidentRow
+from forecourt.care.store.incidents import EventRow, Filter, IncidentRow, Order
 from forecourt.care.words import tell
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.stations.model import IDENTITY_PATTERN
 
 #: Lines of history that come with an incident, the latest first.
 MAX_EVENTS = 200
-CURSORS = Cursors("incidents")
+CURSORS: Mapping[Order, Cursors] = {
+    "newest": Cursors("incidents", 2),
+    "oldest": Cursors("oldest incidents", 2),
+    "severity": Cursors("incidents by severity", 2),
+}
 Ticking = NamedDependency[Clock]
 
 SeverityName = Literal["critical", "warning", "notice"]
@@ -89,7 +94,7 @@ class Snooze(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: Note | None = None
 
 
-@get("/incidents", opt={"problems": [CursorRefused]}, summary="List incidents, newest first", tags=["incidents"])
+@get("/incidents", opt={"problems": [CursorRefused]}, summary="List incidents", tags=["incidents"])
 async def list_incidents(
     actor: Asker,
     db: Database,
@@ -104,10 +109,14 @@ async def list_incidents(
         str | None, QueryParameter(description="Only at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
     ] = None,
     acknowledged: Annotated[bool | None, QueryParameter(description="Only those somebody has seen, or not.")] = None,
+    sort: Annotated[
+        Order,
+        QueryParameter(description="Those that opened last or first come first, or the worst, of these the newest."),
+    ] = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Incident]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = CURSORS[sort].decode(cursor)
     asked = Filter(
         open=None if status is None else status == "open",
         kind=None if kind is None else kind.value,
@@ -117,8 +126,15 @@ async def list_incidents(
         acknowledged=acknowledged,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_newest(conn, actor.tenant_id, asked, before=before, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.number,), lambda row: Incident(**_shown(row)))
+        rows = await store.list_in_order(
+            conn,
+            actor.tenant_id,
+            asked,
+            sort,
+            place=None if place is None else (place[0], place[1]),
+            limit=limit + 1,
+        )
+    return CURSORS[sort].page(rows, limit, lambda row: (row.severity, row.number), lambda row: Incident(**_shown(row)))
 
 
 @get(

@@ -17,7 +17,6 @@ from forecourt.care.model import IncidentKind, Severity
 from forecourt.care.pages.common import CarePages, WebRequest
 from forecourt.care.service import alerts as service
 from forecourt.care.store import alerts as store
-from forecourt.care.store import days
 from forecourt.care.words import kind_word, severity_word
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
@@ -96,7 +95,6 @@ class AlertPages:
             rules = await store.list_rules(conn, actor.tenant_id, limit=MAX_RULES)
             sites = await list_sites(conn, actor.tenant_id, 0, MAX_SITES)
             log = await store.list_log(conn, actor.tenant_id, before=NEWEST, limit=MAX_LOG)
-            zone = await days.find_zone(conn, actor.tenant_id)
         with pages.shell.speaking(request):
             words = {"kinds": {kind.value: kind_word(kind) for kind in IncidentKind}, "severities": _severities()}
         return pages.shell.page(
@@ -106,7 +104,6 @@ class AlertPages:
             current="alerts",
             rules=rules,
             log=log,
-            zone=zone,
             site_names={site.site_id: site.name for site in sites},
             may_change=actor.may(Verb.ALERTS),
             told=told,
@@ -130,7 +127,7 @@ class AlertPages:
                 row = await service.find_rule(conn, actor.tenant_id, rule_id)
                 values = {name: getattr(row, name) for name in store.CHOSEN}
             elif values is None:
-                values = FRESH | {"quiet_zone": await days.find_zone(conn, actor.tenant_id)}
+                values = FRESH | {"quiet_zone": actor.time_zone}
         with pages.shell.speaking(request) as language:
             kinds = {kind.value: kind_word(kind) for kind in IncidentKind}
             severities = _severities()

@@ -62,7 +62,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 def station_href(identity: str) -> str:
     """Where a station is shown."""
-    return f"/stations?station={quote(identity, safe='')}"
+    return f"/stations/{quote(identity, safe='')}"
 
 
 def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:

@@ -39,11 +39,10 @@ class Attention(Struct, frozen=True, kw_only=True):
     count: OpenCount
     last_look_at: datetime | None
     late: bool
-    zone: str
 
 
 class Day(Struct, frozen=True, kw_only=True):
-    """Today so far, in the zone of most stations."""
+    """Today so far, in the zone of the organisation."""
 
     zone: str
     now: datetime
@@ -87,7 +86,6 @@ async def read_attention(conn: Connection, actor: Actor, now: datetime) -> Atten
         count=await incidents.count_open(conn, actor.tenant_id, now),
         last_look_at=last,
         late=last is not None and now - last > WATCH_LATE,
-        zone=await days.find_zone(conn, actor.tenant_id),
     )
 
 
@@ -113,16 +111,16 @@ class UsualDays:
         """As this person may see it."""
         key, mark = (actor.tenant_id, actor.sites), now - (now - datetime.min.replace(tzinfo=UTC)) % MARK_EVERY
         known = self._known.get(key)
-        if known is None or known.mark != mark:
-            known = self._known[key] = await _read_usual(conn, actor.tenant_id, mark)
+        if known is None or (known.mark, known.zone) != (mark, actor.time_zone):
+            known = self._known[key] = await _read_usual(conn, actor, mark)
             self._known.move_to_end(key)
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
         return known
 
 
-async def _read_usual(conn: Connection, tenant_id: int, mark: datetime) -> Known:
-    zone = await days.find_zone(conn, tenant_id)
+async def _read_usual(conn: Connection, actor: Actor, mark: datetime) -> Known:
+    tenant_id, zone = actor.tenant_id, actor.time_zone
     before = usual_windows(mark, zone, await days.first_session_at(conn, tenant_id))
     # The load of a day before the first session counts as well: it was noted.
     whole = usual_windows(mark, zone, mark - timedelta(weeks=USUAL_WEEKS + 1), whole=True)

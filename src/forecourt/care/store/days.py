@@ -32,16 +32,6 @@ class RecentSession(Struct, frozen=True, kw_only=True):
     power_w: int | None
 
 
-async def find_zone(conn: Connection, tenant_id: int) -> str:
-    """The time zone of most stations: in which a day of the organisation begins."""
-    row = await (
-        await conn.execute(
-            "SELECT mode() WITHIN GROUP (ORDER BY time_zone) FROM station_conditions WHERE tenant_id = %s", (tenant_id,)
-        )
-    ).fetchone()
-    return "UTC" if row is None or row[0] is None else str(row[0])
-
-
 async def first_session_at(conn: Connection, tenant_id: int) -> datetime | None:
     """When the first session began that is known."""
     row = await (

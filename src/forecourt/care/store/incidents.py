@@ -1,8 +1,8 @@
 """Incidents as they are kept, listed and changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Any, Final, Literal, LiteralString
 from uuid import UUID
 
 from msgspec import Struct
@@ -266,12 +266,26 @@ def _wanted(tenant_id: int, asked: Filter) -> dict[str, Any]:
     }
 
 
-async def list_newest(conn: Connection, tenant_id: int, asked: Filter, *, before: int, limit: int) -> list[IncidentRow]:
-    """Incidents with a number below `before`, the newest first."""
+Order = Literal["newest", "oldest", "severity"]
+#: How a list is ordered, and what stands behind a place in that order: a severity and a number.
+_ORDERS: Final[Mapping[Order, tuple[LiteralString, LiteralString]]] = {
+    "newest": ("n.number DESC", "n.number < %(number)s"),
+    "oldest": ("n.number", "n.number > %(number)s"),
+    "severity": ("n.severity DESC, n.number DESC", "(n.severity, n.number) < (%(at_severity)s, %(number)s)"),
+}
+
+
+async def list_in_order(
+    conn: Connection, tenant_id: int, asked: Filter, order: Order, *, place: tuple[int, int] | None, limit: int
+) -> list[IncidentRow]:
+    """Incidents behind the severity and the number of a place; by severity the worst first, then the newest."""
+    key, behind = _ORDERS[order]
+    severity, number = place or (None, None)
+    beyond: LiteralString = "" if place is None else f"AND {behind}"
     cursor = conn.cursor(row_factory=class_row(IncidentRow))
     await cursor.execute(
-        f"{_INCIDENT} {_MATCHES} AND n.number < %(before)s ORDER BY n.number DESC LIMIT %(limit)s",
-        {**_wanted(tenant_id, asked), "before": before, "limit": limit},
+        f"{_INCIDENT} {_MATCHES} {beyond} ORDER BY {key} LIMIT %(limit)s",
+        {**_wanted(tenant_id, asked), "at_severity": severity, "number": number, "limit": limit},
     )
     return await cursor.fetchall()
 

@@ -2,6 +2,7 @@
 
 from litestar import Router
 
+from forecourt.sessions.api.evses import list_evses
 from forecourt.sessions.api.orphans import list_orphans, review_orphan_report
 from forecourt.sessions.api.reading import describe_session, find_cdr, find_session, list_sessions
 from forecourt.sessions.api.remote import list_remote_starts, start, stop
@@ -14,6 +15,7 @@ routes = Router(
         find_session,
         list_samples,
         find_cdr,
+        list_evses,
         list_orphans,
         review_orphan_report,
         start,

@@ -106,12 +106,10 @@ class SessionLists:
         self._clock = clock
 
     async def filters(self, viewer: Viewer, days: tuple[str, str, str], **asked: Any) -> Filters:
-        """What an address asks for, its days by the zone of its site, its station or the organisation."""
-        async with self._db.tenant(viewer.tenant_id) as conn:
-            zone = await stations.find_zone(conn, viewer.tenant_id, site=asked["site"], station=asked["station"])
+        """What an address asks for."""
         preset, first, last = days
         status = asked.pop("status")
-        span = time_range(self._clock.now(), zone, preset=preset, first=first, last=last)
+        span = time_range(self._clock.now(), viewer.time_zone, preset=preset, first=first, last=last)
         return Filters(range=span, status=status if status in STATUSES else "", **asked)
 
     async def show(self, request: WebRequest, viewer: Viewer, filters: Filters, cursor: str) -> Response[str]:

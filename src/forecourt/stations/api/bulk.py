@@ -20,7 +20,7 @@ from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, Nex
 from forecourt.platform.search import MAX_SEARCH_LENGTH
 from forecourt.stations import bulk, store
 from forecourt.stations.api.fields import Identity
-from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown
+from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown, TooManyRuns
 from forecourt.stations.errors import SiteRefused
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.store import BulkRun, BulkStation, Connection
@@ -162,7 +162,7 @@ async def plan_bulk_run(data: JSONBody[Choice], actor: Asker, db: Database) -> P
 
 @post(
     "/bulk-runs/reset",
-    opt={"verb": Verb.RESET, "problems": [RunRefused]},
+    opt={"verb": Verb.RESET, "problems": [RunRefused, TooManyRuns]},
     status_code=202,
     summary="Restart many stations",
     description="A worker asks eight at a time. `GET /api/v1/bulk-runs/{run_id}` tells how far it is.",
@@ -176,7 +176,7 @@ async def reset_stations(
 
 @post(
     "/bulk-runs/registration",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [RunRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [RunRefused, TooManyRuns]},
     status_code=202,
     summary="Give many stations a registration",
     tags=["bulk runs"],
@@ -189,7 +189,7 @@ async def register_stations(
 
 @post(
     "/bulk-runs/site",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [RunRefused, SiteRefused]},
+    opt={"verb": Verb.CHANGE_STATIONS, "problems": [RunRefused, SiteRefused, TooManyRuns]},
     status_code=202,
     summary="Move many stations to a site",
     tags=["bulk runs"],
@@ -270,7 +270,7 @@ async def stop_bulk_run(run_id: FromPath[UUID], actor: Asker, db: Database) -> R
 async def _ask(
     db: Pool, actor: Actor, clock: Clock, action: bulk.Action, argument: str, stations: list[str]
 ) -> RunShown:
-    """Asks for a run of exactly these stations. Raises RunRefused, SiteRefused."""
+    """Asks for a run of exactly these stations. Raises RunRefused, SiteRefused, TooManyRuns."""
     async with db.tenant(actor.tenant_id) as conn:
         there = set(
             await store.list_identities(conn, actor.tenant_id, identities=stations, sites=None, limit=MAX_STATIONS)

@@ -1,5 +1,6 @@
 """Route of the connectors of all stations."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -8,12 +9,24 @@ from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import (
+    CursorRefused,
+    Cursors,
+    Limit,
+    NextCursor,
+    Page,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.stations import store
 from forecourt.stations.model import IDENTITY_PATTERN
-from forecourt.stations.store import ConnectorFilter, PlacedConnector
+from forecourt.stations.store import ConnectorFilter, ConnectorOrder, PlacedConnector
 
-CURSORS = Cursors("connectors", 3)
+CURSORS: Mapping[ConnectorOrder, Cursors] = {
+    "registered": Cursors("connectors", 3),
+    "name": Cursors("connectors by name", 3),
+    "changed": Cursors("connectors by change", 4),
+}
 
 
 class ConnectorListed(Struct, frozen=True, kw_only=True):
@@ -47,7 +60,7 @@ class ConnectorListed(Struct, frozen=True, kw_only=True):
 @get(
     "/connectors",
     opt={"problems": [CursorRefused]},
-    summary="List connectors by station, EVSE and number",
+    summary="List connectors",
     description="Those of stations in service. An EVSE is what has one or more connectors and charges one car.",
     tags=["stations"],
 )
@@ -68,14 +81,35 @@ async def list_connectors(
     connected: Annotated[
         bool | None, QueryParameter(description="Only of stations that are connected, or that are not.")
     ] = None,
+    sort: Annotated[
+        ConnectorOrder,
+        QueryParameter(
+            description="By the registration of their stations, or by the name of these (their id where there is none),"
+            " and then by EVSE and number; or those first whose state changed last."
+        ),
+    ] = "registered",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[ConnectorListed]:
-    after = CURSORS.decode(cursor)
+    place = CURSORS[sort].decode(cursor)
+    changed_at = time_of_place(place[0]) if place is not None and sort == "changed" else None
     wanted = ConnectorFilter(station=station, site=site, state=shown_state, evse=evse, connected=connected)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_placed_connectors(conn, actor.tenant_id, wanted, after=after, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.station_id, row.evse, row.connector), _shown)
+        rows = await store.list_placed_connectors(
+            conn,
+            actor.tenant_id,
+            wanted,
+            sort,
+            after=None if place is None else place[-3:],
+            changed_at=changed_at,
+            limit=limit + 1,
+        )
+
+    def placed(row: PlacedConnector) -> tuple[int, ...]:
+        number = (row.station_id, row.evse, row.connector)
+        return (place_in_time(row.state_at), *number) if sort == "changed" else number
+
+    return CURSORS[sort].page(rows, limit, placed, _shown)
 
 
 def _shown(row: PlacedConnector) -> ConnectorListed:

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter
 from msgspec import Meta
 
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations.commands import Commander
 from forecourt.stations.model import IDENTITY_PATTERN
 
@@ -29,7 +30,7 @@ Identity = Annotated[
 IdentityInPath = Annotated[
     str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN, description="The station's id.")
 ]
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.", examples=[52.52])]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east.", examples=[13.405])]
 SiteName = Annotated[

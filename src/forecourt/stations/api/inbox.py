@@ -1,5 +1,6 @@
 """Routes of the inbox: who knocked and was refused, and what is done about it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,7 +13,15 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import (
+    CursorRefused,
+    Cursors,
+    Limit,
+    NextCursor,
+    Page,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.search import Search
 from forecourt.stations import inbox, service
@@ -28,9 +37,14 @@ from forecourt.stations.errors import (
 )
 from forecourt.stations.model import Reason
 from forecourt.stations.store import knocks as kept
-from forecourt.stations.store.knocks import KnockFilter, KnockRow
+from forecourt.stations.store.knocks import KnockFilter, KnockRow, Order
 
-CURSORS = Cursors("inbox")
+CURSORS: Mapping[Order, Cursors] = {
+    "newest": Cursors("inbox"),
+    "oldest": Cursors("oldest of the inbox"),
+    "latest": Cursors("inbox by last knock", 2),
+    "id": Cursors("inbox by id"),
+}
 
 
 class Knock(Struct, frozen=True, kw_only=True):
@@ -98,7 +112,7 @@ class InboxCode(Struct, frozen=True, kw_only=True):
 @get(
     "/inbox",
     opt={"verb": Verb.CHANGE_STATIONS, "problems": [CursorRefused]},
-    summary="List who knocked and was refused, newest first",
+    summary="List who knocked and was refused",
     description="Strangers, unless asked for the registered. An id is one item, however often it knocked.",
     tags=["inbox"],
 )
@@ -112,17 +126,38 @@ async def list_knocks(
     dismissed: Annotated[bool, QueryParameter(description="Those too that were dismissed.")] = False,
     reason: Annotated[Reason | None, QueryParameter(description="Only those refused for this.")] = None,
     search: Search = None,
+    sort: Annotated[
+        Order,
+        QueryParameter(
+            description="By the first knock, those that came last or first come first; by the last knock, the latest"
+            " first; or by id."
+        ),
+    ] = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Knock]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = _place(sort, cursor)
     wanted = KnockFilter(
         registered=registered, dismissed=dismissed, reason=None if reason is None else reason.value, search=search
     )
     now = clock.now()
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await kept.list_knocks(conn, actor.tenant_id, wanted, now, before=before, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.number,), lambda row: _knock(row, now))
+        rows = await kept.list_knocks(conn, actor.tenant_id, wanted, now, order=sort, place=place, limit=limit + 1)
+
+    def placed(row: KnockRow) -> tuple[int, ...] | tuple[str, ...]:
+        if sort == "id":
+            return (row.identity,)
+        return (place_in_time(row.last_at), row.number) if sort == "latest" else (row.number,)
+
+    return CURSORS[sort].page(rows, limit, placed, lambda row: _knock(row, now))
+
+
+def _place(sort: Order, cursor: str | None) -> tuple[int | str | datetime, ...] | None:
+    """What a cursor stands for in this order; None: the beginning."""
+    if sort == "id":
+        return CURSORS[sort].decode_names(cursor)
+    place = CURSORS[sort].decode(cursor)
+    return place if place is None or sort != "latest" else (time_of_place(place[0]), place[1])
 
 
 @get(

@@ -14,6 +14,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.clock import Clock
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import service, store, variable_changes, variables
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, StationUnknown
@@ -22,7 +23,7 @@ from forecourt.stations.variable_changes import MAX_CHANGES, ChangesRefused, Sai
 
 CURSORS = Cursors("variables", 3)
 MAX_NAME = 600
-_TEXT = r"^[^\x00-\x1f\x7f]*$"
+_TEXT = ONE_LINE
 
 Component = Annotated[
     str,

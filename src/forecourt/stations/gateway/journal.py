@@ -1,14 +1,14 @@
 """The message log's rows, with secrets taken out before anything is stored.
 
 Passwords and keys travel in a few messages by design (configuration, variables, network profiles, log and firmware
-addresses) and in any by mistake: in a field that is none, or in customData. The frequent ones are looked through for
-the words alone, which is quick. What can't be parsed and looks secret is withheld whole.
+addresses) and in any by mistake: in a field that is none, in customData, in a text of the station's own. Of the most
+frequent ones only those with such a place are looked through. What can't be parsed and looks secret is withheld whole.
 """
 
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from forecourt.ocpp.frames import UNREADABLE
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
+from forecourt.platform.text import HIDDEN
 from forecourt.stations.gateway.lanes import MESSAGES
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Station
@@ -27,14 +28,23 @@ MASK = "[redacted]"
 #: Characters of the shortest secret that is looked for wherever it may stand: a shorter one is found in any word.
 LEAST_SECRET = 8
 
-#: Frequent messages whose schemas have no place for a secret; those that hold such a word are no longer harmless.
-_HARMLESS: Final = frozenset(
-    ("MeterValues", "Heartbeat", "StatusNotification", "StartTransaction", "StopTransaction", "TransactionEvent",
-     "BootNotification", "Authorize")
-)  # fmt: skip
-#: Those that come most, in which a station that keeps to the schema can say nothing in words of its own.
+#: Those that come most, in which a station that keeps to the schema has but these two places for words of its own.
 _CLOSED: Final = frozenset(("MeterValues", "TransactionEvent", "Heartbeat"))
-_WORDS: Final = (b"pass", b"secret", b"private", b"authorizationkey", b"\\u00")
+_CUSTOM: Final = b"customData"
+_ADDITIONAL: Final = b"additionalInfo"
+#: Messages of a station with free text, in which the number of a card may stand. Elsewhere long numbers are serials.
+_TEXTS: Final = frozenset(
+    ("DataTransfer", "StatusNotification", "NotifyEvent", "SecurityEventNotification", "NotifyCustomerInformation")
+)
+
+
+class _Look(NamedTuple):
+    """What is looked for beside named secrets: looser `words`, as in the text of a DataTransfer, and `cards`."""
+
+    words: bool
+    cards: bool
+
+
 #: What makes a payload worth decoding: a secret's name, a user in an address, or an escape that could hide either.
 _SUSPECT = re.compile(
     rb"(?i)password|passwd|passphrase|authorizationkey|secret|private.?key|apn|vpn|pin\b|\bpw\b|:(?:\\*/){2}[^/\"\s]*@|\\u00"
@@ -42,6 +52,7 @@ _SUSPECT = re.compile(
 _SECRET_NAME = re.compile(r"(?i)password|passwd|passphrase|authorizationkey|secret|privatekey|vpnkey|^pin$|^pw$|simpin")
 #: Up to the last @ before the path: a password may hold one itself.
 _USERINFO = re.compile(r"(://)[^/\s]*@")
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 #: A private key, whole or cut off.
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 #: What may be the number of a payment card (ISO/IEC 7812), in groups or not.
@@ -70,36 +81,33 @@ _encode = msgspec.json.Encoder().encode
 
 def redact(action: str | None, payload: bytes) -> bytes:
     """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
-    transfer = action == "DataTransfer"
-    if (action in _HARMLESS and not _worded(payload)) or not _suspect(payload, transfer):
+    look = _Look(words=action == "DataTransfer", cards=action in _TEXTS)
+    if not _suspect(payload, look):
         return payload
     for password in passwords_set_by(action or "", payload):
         payload = _without(password, payload)
-    return _without_secrets(payload, transfer)
+    return _without_secrets(payload, look)
 
 
 def safe(raw: bytes) -> bytes:
     """A whole frame, or what was meant to be one, without its secrets; the same object where there are none."""
     # A text in UTF-16, say, has its letters apart.
     text = raw.replace(b"\0", b"")
-    transfer = b"DataTransfer" in text
-    return _without_secrets(raw, transfer) if _suspect(text, transfer) else raw
+    look = _Look(words=b"DataTransfer" in text, cards=True)
+    return _without_secrets(raw, look) if _suspect(text, look) else raw
 
 
-def spoken(text: str | None) -> str | None:
-    """What a station says in words of its own, without the secrets in it."""
-    return _masked_text(text, transfer=False) if text and _worded(text.encode()) else text
+def spoken(text: str | None, *, cards: bool = True) -> str | None:
+    """What a station says in words of its own, as it can be shown: without secrets and without hidden characters."""
+    text = _HIDDEN.sub("", text) if text else text
+    look = _Look(words=False, cards=cards)
+    return _masked_text(text, look) if text and _suspect(text.encode(), look) else text
 
 
-def _worded(text: bytes) -> bool:
-    lowered = text.lower()
-    return any(word in lowered for word in _WORDS)
-
-
-def _suspect(text: bytes, transfer: bool) -> bool:
-    if _SUSPECT.search(text) is not None:
+def _suspect(text: bytes, look: _Look) -> bool:
+    if _SUSPECT.search(text) is not None or (look.cards and _CARD_SUSPECT.search(text) is not None):
         return True
-    return transfer and (_TRANSFER_SUSPECT.search(text) is not None or _CARD_SUSPECT.search(text) is not None)
+    return look.words and _TRANSFER_SUSPECT.search(text) is not None
 
 
 def without_password(ask: Ask, reply: Reply) -> Reply:
@@ -133,43 +141,43 @@ def _cleared(secret: str, value: Any) -> Any:
     return value
 
 
-def _without_secrets(text: bytes, transfer: bool) -> bytes:
+def _without_secrets(text: bytes, look: _Look) -> bytes:
     try:
-        return _encode(_masked(_decode(text), transfer))
+        return _encode(_masked(_decode(text), look))
     except UNREADABLE:
         return _encode("[withheld: not readable and may hold a secret]")
 
 
-def _masked(value: Any, transfer: bool) -> Any:
-    """A value without its secrets, `transfer` telling whether it is of a DataTransfer."""
+def _masked(value: Any, look: _Look) -> Any:
+    """A value without its secrets, of what `look` names."""
     if isinstance(value, str):
-        return _masked_text(value, transfer)
-    if transfer and isinstance(value, int) and _is_card(str(value)):
+        return _masked_text(value, look)
+    if look.cards and isinstance(value, int) and _is_card(str(value)):
         return MASK
     if isinstance(value, list):
-        return [_masked(item, transfer) for item in value]
+        return [_masked(item, look) for item in value]
     if not isinstance(value, dict):
         return value
     named = _value_fields(value) if _names_a_secret(value) else ()
-    loose = transfer and "value" not in value
+    loose = look.words and "value" not in value
 
     def secret(key: str) -> bool:
         return key in named or bool(_SECRET_NAME.search(key)) or (loose and bool(_TRANSFER_NAME.search(key)))
 
     return {
-        key: MASK if item is not None and secret(key) else _masked_member(key, item, transfer)
+        key: MASK if item is not None and secret(key) else _masked_member(key, item, look)
         for key, item in value.items()
     }
 
 
-def _masked_member(key: str, value: Any, transfer: bool) -> Any:
+def _masked_member(key: str, value: Any, look: _Look) -> Any:
     secret = _SECRET_MEMBERS.get(key)
     if secret is not None and isinstance(value, dict):
         value = {name: MASK if name in secret and item is not None else item for name, item in value.items()}
-    return _masked(value, transfer)
+    return _masked(value, look)
 
 
-def _masked_text(text: str, transfer: bool) -> str:
+def _masked_text(text: str, look: _Look) -> str:
     """A text without addresses' users and spoken secrets. JSON in a text, as in DataTransfer, is looked into."""
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
@@ -177,12 +185,12 @@ def _masked_text(text: str, transfer: bool) -> str:
         except UNREADABLE:
             pass
         else:
-            masked = _masked(inner, transfer)
+            masked = _masked(inner, look)
             return text if masked == inner else _encode(masked).decode()
     text = _USERINFO.sub(rf"\1{MASK}@", _PRIVATE_KEY.sub(MASK, text))
-    if transfer:
+    if look.cards:
         text = _CARD.sub(lambda found: MASK if _is_card(found[0]) else found[0], text)
-    return (_TRANSFER_SPOKEN if transfer else _SPOKEN).sub(rf"\1\2{MASK}", text)
+    return (_TRANSFER_SPOKEN if look.words else _SPOKEN).sub(rf"\1\2{MASK}", text)
 
 
 def _is_card(text: str) -> bool:
@@ -216,7 +224,7 @@ def cut(payload: bytes) -> bytes:
 
 _COLUMNS: Final = len(MESSAGES.columns)
 _moment_of = packrow.fields("tch")
-_HARMLESS_PACKED: Final = {action: packrow.text(action) for action in _HARMLESS}
+_CLOSED_PACKED: Final = {action: packrow.text(action) for action in _CLOSED}
 
 
 @lru_cache(maxsize=16)
@@ -238,10 +246,10 @@ def enter(
     deviations: tuple[str, ...] = (),
 ) -> None:
     """Put one message into a write."""
-    packed_action = _HARMLESS_PACKED.get(action or "")
+    packed_action = _CLOSED_PACKED.get(action or "")
     if packed_action is None:
         packed_action, payload = packrow.text(action), redact(action, payload)
-    elif (deviations or action not in _CLOSED or b"customData" in payload) and _worded(payload):
+    elif deviations or _CUSTOM in payload or _ADDITIONAL in payload:
         payload = redact(action, payload)
     parts = (
         station.packed,

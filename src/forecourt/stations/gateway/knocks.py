@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client import Counter as Metric
 
 from forecourt.platform.clock import Clock
+from forecourt.platform.text import HIDDEN
 from forecourt.stations.gateway.roster import Refusal, basic_password, identity_of
 from forecourt.stations.gateway.station import Station
 from forecourt.stations.model import IDENTITY_PATTERN, Reason, password_hash
@@ -37,7 +38,7 @@ DROPPED = Metric("forecourt_knocks_dropped_total", "Knocks beyond what is kept o
 
 _identity = re.compile(IDENTITY_PATTERN)
 _CODE: Final = re.compile(r"[0-9a-f]{12}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(f"[{HIDDEN}]")
 
 
 class Gathered:

@@ -51,10 +51,10 @@ class StationReports:
             BOOTS.name,
             packrow.row(
                 packrow.int8(station.station_id),
-                packrow.text(report.vendor),
-                packrow.text(report.model),
-                packrow.text(report.serial),
-                packrow.text(report.firmware),
+                packrow.text(spoken(report.vendor, cards=False)),
+                packrow.text(spoken(report.model, cards=False)),
+                packrow.text(spoken(report.serial, cards=False)),
+                packrow.text(spoken(report.firmware, cards=False)),
                 packrow.text(report.reason),
                 packrow.timestamp(inbound.arrived),
             ),
@@ -94,7 +94,7 @@ class StationReports:
                 packrow.timestamp(at),
                 packrow.text(report.error_code),
                 packrow.text(spoken(report.info)),
-                packrow.text(report.vendor_error_code),
+                packrow.text(spoken(report.vendor_error_code)),
                 packrow.timestamp(arrived),
             ),
         )

@@ -2,7 +2,7 @@
 -- depends: stations.0007
 
 -- What the worker looks at to forget what is old; no word that was said is among it.
-CREATE INDEX commands_in_time ON commands (asked_at);
+CREATE INDEX commands_in_time ON commands (asked_at, command_id);
 DO $policies$
 DECLARE t text;
 BEGIN
@@ -66,19 +66,25 @@ BEGIN
 END
 $body$;
 
--- Puts in the place of a day one without what some organisations said. Others read on until it is ready; a day that is
--- written waits.
+-- Puts in the place of a day one without what some organisations said, or none where no others said anything. Others read
+-- on until it is ready; a day that is written waits.
 CREATE FUNCTION stations_thin_message_partition(name text, without int[]) RETURNS bool
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $body$
 DECLARE kept text := name || '_kept';
     day date;
+    others bool;
 BEGIN
     IF name !~ '^messages_[0-9]{8}$' THEN
         RAISE EXCEPTION '% is not a partition of the message log', name;
     END IF;
     day := to_date(right(name, 8), 'YYYYMMDD');
     EXECUTE format('LOCK TABLE %I IN SHARE MODE', name);
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE tenant_id <> ALL ($1))', name) INTO others USING without;
+    IF NOT others THEN
+        EXECUTE format('DROP TABLE %I', name);
+        RETURN true;
+    END IF;
     EXECUTE format('CREATE TABLE %I (LIKE messages INCLUDING DEFAULTS INCLUDING STORAGE INCLUDING INDEXES)', kept);
     EXECUTE format('ALTER TABLE %I ADD CONSTRAINT of_day CHECK (at >= %L AND at < %L)',
                    kept, day::text || ' 00:00+00', (day + 1)::text || ' 00:00+00');

@@ -19,6 +19,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import etag
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import service, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -38,7 +39,7 @@ from forecourt.ui.shell import Shell
 #: Strangers looked through for one that may be the station that is waited for.
 MAX_LOOKED_AT: Final = 100
 _QR_SCALE: Final = 4
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_TEXT: Final = ONE_LINE
 _identity = re.compile(IDENTITY_PATTERN)
 Now = NamedDependency[Clock]
 Seen = Annotated[str, QueryParameter(max_length=200)]
@@ -155,7 +156,7 @@ async def read_progress(conn: Connection, tenant_id: int, station: StationRow, n
     strangers, said = [], []
     if not station.connected:
         wanted = KnockFilter(dismissed=True)
-        strangers = await kept.list_knocks(conn, tenant_id, wanted, now, before=NEWEST, limit=MAX_LOOKED_AT)
+        strangers = await kept.list_knocks(conn, tenant_id, wanted, now, place=None, limit=MAX_LOOKED_AT)
     elif station.booted_at is not None:
         told = MessageFilter(action="StatusNotification", direction="i", kinds=(2,), since=station.booted_at)
         said = await store.list_messages(conn, tenant_id, station.station_id, before=NEWEST, limit=1, wanted=told)

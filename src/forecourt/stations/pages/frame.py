@@ -39,13 +39,12 @@ TABS: Final = (
 
 
 class StationFrame(Struct, frozen=True, kw_only=True):
-    """One station as every page of it needs it. `zone` is its site's, in which its times are shown."""
+    """One station as every page of it needs it."""
 
     station: StationRow
     shown: ShownStation
     site: SiteRow | None
     connectors: list[ConnectorRow]
-    zone: str
 
     @property
     def identity(self) -> str:
@@ -87,7 +86,6 @@ class StationPages:
             shown=rows[0],
             site=site,
             connectors=await store.list_connectors(conn, tenant_id, [station.station_id]),
-            zone="UTC" if site is None else site.time_zone,
         )
 
     async def page(

@@ -17,8 +17,8 @@ from forecourt.ocpp.neutral import Registration, Version
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import inbox, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -42,7 +42,7 @@ from forecourt.ui.shell import Shell
 
 #: Strangers, and refused stations, of the page.
 PAGE_SIZE: Final = 100
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_TEXT: Final = ONE_LINE
 Now = NamedDependency[Clock]
 _VERSIONS: Final = frozenset(version.value for version in Version)
 #: What an adoption says that can't be done.
@@ -80,9 +80,9 @@ class InboxPages:
         now = clock.now()
         async with db.tenant(actor.tenant_id) as conn:
             tenant_id = actor.tenant_id
-            strangers = await kept.list_knocks(conn, tenant_id, KnockFilter(), now, before=NEWEST, limit=PAGE_SIZE + 1)
+            strangers = await kept.list_knocks(conn, tenant_id, KnockFilter(), now, place=None, limit=PAGE_SIZE + 1)
             refused = await kept.list_knocks(
-                conn, tenant_id, KnockFilter(registered=True), now, before=NEWEST, limit=PAGE_SIZE
+                conn, tenant_id, KnockFilter(registered=True), now, place=None, limit=PAGE_SIZE
             )
             tls_failed = await kept.find_knock(conn, tenant_id, "")
             count = await kept.count_inbox(conn, tenant_id, now)

@@ -221,7 +221,7 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         frame = await pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return pages.gone(request, actor, identity)
-        span = span_of(clock.now(), frame.zone, preset, first, last)
+        span = span_of(clock.now(), actor.time_zone, preset, first, last)
         station_id = frame.station.station_id
         async with db.tenant(actor.tenant_id) as conn:
             page: LogPage = await read_log(
@@ -281,7 +281,7 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         frame = await pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return pages.gone(request, actor, identity)
-        span = span_of(clock.now(), frame.zone, preset, first, last)
+        span = span_of(clock.now(), actor.time_zone, preset, first, last)
         station_id = frame.station.station_id
         async with db.tenant(actor.tenant_id) as conn:
             rows = await read_news(

@@ -17,6 +17,7 @@ from forecourt.ocpp.neutral import Registration, Version
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import SecretKey, StationCommander, StationRefresher
 from forecourt.stations.commands import Commander, Refused
@@ -31,7 +32,7 @@ from forecourt.ui.i18n import mark
 #: Sites that can be chosen from.
 MAX_SITES: Final = 1_000
 MAX_POWER_W: Final = 2**31 - 1
-_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+_TEXT: Final = ONE_LINE
 
 _SAVED: Final = mark("Saved.")
 _MEANWHILE: Final = mark("Somebody else changed the station meanwhile, so nothing was saved. This is how it is now.")

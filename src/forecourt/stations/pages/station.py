@@ -65,7 +65,7 @@ class Overview:
         frame = await self.pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return self.pages.gone(request, actor, identity)
-        chosen = time_range(clock.now(), frame.zone, default="today", **asked)
+        chosen = time_range(clock.now(), actor.time_zone, default="today", **asked)
         past = await self.past(db, actor.tenant_id, frame, chosen, clock.now())
         now = clock.now()
         async with db.tenant(actor.tenant_id) as conn:
@@ -178,7 +178,7 @@ def overview_routes(pages: StationPages, charging: Charging) -> list[HTTPRouteHa
         if frame is None:
             return pages.gone(request, actor, identity)
         now = clock.now()
-        chosen = time_range(now, frame.zone, default="today", preset=preset, first=first, last=last)
+        chosen = time_range(now, actor.time_zone, default="today", preset=preset, first=first, last=last)
         past = await overview.past(db, actor.tenant_id, frame, chosen, now)
         return pages.part("timeline.html", request, actor, frame, **overview.timeline_context(frame, chosen, past, now))
 

@@ -36,11 +36,11 @@ def apart(length: timedelta) -> str:
     return f"{millis}{SPACE}ms" if millis < 1000 else f"{i18n.number(millis / 1000, 2)}{SPACE}s"
 
 
-def precise(at: datetime, zone: str) -> str:
-    """Day and time of a message, to the millisecond."""
-    local = at.astimezone(ZoneInfo(zone))
-    day = format_skeleton("MMMd", local, locale=i18n.current().locale)
-    return f"{day}, {local:%H:%M:%S}.{local.microsecond // 1000:03}"
+def precise(at: datetime) -> str:
+    """Day and time of a message in the zone of the page, to the millisecond."""
+    local, catalogue = at.astimezone(ZoneInfo(i18n.zone_of_page())), i18n.current()
+    day = format_skeleton("MMMd", local, locale=catalogue.locale)
+    return f"{day}, {local:%H:%M:%S}{catalogue.decimal}{local.microsecond // 1000:03}"
 
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {

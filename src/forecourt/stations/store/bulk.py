@@ -79,6 +79,20 @@ async def find_run(conn: Connection, tenant_id: int, run_id: UUID) -> BulkRun | 
     return await cursor.fetchone()
 
 
+async def hold_run(conn: Connection, tenant_id: int, run_id: UUID) -> None:
+    """Keep other workers from its stations until the transaction ends."""
+    await conn.execute("SELECT FROM bulk_runs WHERE tenant_id = %s AND run_id = %s FOR UPDATE", (tenant_id, run_id))
+
+
+async def count_open_runs(conn: Connection, tenant_id: int) -> int:
+    """How many runs have not ended."""
+    row = await (
+        await conn.execute("SELECT count(*) FROM bulk_runs WHERE tenant_id = %s AND ended_at IS NULL", (tenant_id,))
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def list_runs(
     conn: Connection,
     tenant_id: int,

@@ -1,8 +1,8 @@
 """What connectors last said of themselves, and what stations said they don't have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from msgspec import Struct, structs
 from psycopg import AsyncConnection
@@ -72,11 +72,42 @@ _WANTED = {
 }
 
 
+ConnectorOrder = Literal["registered", "name", "changed"]
+_IN_ORDER = "c.station_id, c.evse, c.connector"
+_BEHIND = "%(after_0)s, %(after_1)s, %(after_2)s"
+#: How a list is ordered, and what stands behind the station, EVSE and connector of a place.
+_ORDERS: Final[Mapping[ConnectorOrder, tuple[str, str]]] = {
+    "registered": (_IN_ORDER, f"({_IN_ORDER}) > ({_BEHIND})"),
+    "name": (
+        f"coalesce(s.name, s.identity), {_IN_ORDER}",
+        f"(coalesce(s.name, s.identity), {_IN_ORDER}) > ((SELECT coalesce(o.name, o.identity, o.retired_identity)"
+        f" FROM stations o WHERE o.tenant_id = %(tenant_id)s AND o.station_id = %(after_0)s), {_BEHIND})",
+    ),
+    "changed": (
+        "c.state_at DESC, c.station_id DESC, c.evse DESC, c.connector DESC",
+        f"(c.state_at, {_IN_ORDER}) < (%(changed_at)s, {_BEHIND})",
+    ),
+}
+
+
 async def list_placed_connectors(
-    conn: Connection, tenant_id: int, wanted: ConnectorFilter, *, after: tuple[int, ...] | None, limit: int
+    conn: Connection,
+    tenant_id: int,
+    wanted: ConnectorFilter,
+    order: ConnectorOrder,
+    *,
+    after: tuple[int, ...] | None,
+    changed_at: datetime | None,
+    limit: int,
 ) -> list[PlacedConnector]:
-    """The wanted connectors of stations in service, behind the station, EVSE and connector of `after`."""
+    """The wanted connectors of stations in service, behind the station, EVSE and connector of `after`.
+
+    By their last change the place is that of a connector that said its state at `changed_at`, whatever it said since.
+    """
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
+    key, behind = _ORDERS[order]
+    if after is not None:
+        conditions.append(behind)
     cursor = conn.cursor(row_factory=class_row(PlacedConnector))
     await cursor.execute(
         "SELECT c.station_id, s.identity AS station, i.slug AS site,"
@@ -87,13 +118,13 @@ async def list_placed_connectors(
         " LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id"
         " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
         " WHERE c.tenant_id = %(tenant_id)s AND s.retired_at IS NULL AND c.connector > 0"
-        " AND (c.station_id, c.evse, c.connector) > (%(after_0)s, %(after_1)s, %(after_2)s)"
         f" {' '.join(f'AND {condition}' for condition in conditions)}"
-        " ORDER BY c.station_id, c.evse, c.connector LIMIT %(limit)s",
+        f" ORDER BY {key} LIMIT %(limit)s",
         {
             "tenant_id": tenant_id,
             "limit": limit,
-            **{f"after_{number}": place for number, place in enumerate(after or (-1, -1, -1))},
+            **{f"after_{number}": place for number, place in enumerate(after or ())},
+            "changed_at": changed_at,
             **structs.asdict(wanted),
         },
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -91,15 +92,30 @@ async def forget_gaps(conn: Connection, before: datetime, most: int) -> int:
     return cursor.rowcount
 
 
-async def forget_commands(conn: Connection, before: datetime, most: int) -> int:
-    """Delete commands asked before a time. Those stay that gave a password of which nobody knows whether it was taken:
-    a policy of the table keeps them, and a batch that meets some is the last of its run."""
-    cursor = await conn.execute(
-        "DELETE FROM commands WHERE command_id IN (SELECT command_id FROM commands"
-        " WHERE asked_at < %s AND outcome <> 'sent' ORDER BY asked_at LIMIT %s)",
-        (before, most),
-    )
-    return cursor.rowcount
+async def forget_commands(
+    conn: Connection, before: datetime, most: int, after: tuple[datetime, UUID]
+) -> tuple[int, tuple[datetime, UUID] | None]:
+    """Delete commands asked before a time: of the `most` oldest behind `after`, how many, and where to go on.
+
+    Those stay that gave a password of which nobody knows whether it was taken: a policy of the table keeps them.
+    """
+    row = await (
+        await conn.execute(
+            """
+            WITH old AS MATERIALIZED (
+                SELECT asked_at, command_id FROM commands
+                WHERE (asked_at, command_id) > (%s, %s) AND asked_at < %s AND outcome <> 'sent'
+                ORDER BY asked_at, command_id LIMIT %s
+            ), gone AS (
+                DELETE FROM commands WHERE command_id IN (SELECT command_id FROM old) RETURNING 1
+            )
+            SELECT (SELECT count(*) FROM gone)::int, asked_at, command_id FROM old
+            ORDER BY asked_at DESC, command_id DESC LIMIT 1
+            """,
+            (*after, before, most),
+        )
+    ).fetchone()
+    return (0, None) if row is None else (int(row[0]), (row[1], row[2]))
 
 
 async def forget_runs(conn: Connection, before: datetime, most: int) -> int:

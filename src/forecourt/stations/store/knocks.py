@@ -1,9 +1,9 @@
 """Who knocked and was refused, and the codes by which strangers find their organisation."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from psycopg import AsyncConnection
@@ -49,12 +49,13 @@ _RECORD = f"""
         knocked = k.knocked + excluded.knocked, last_at = greatest(k.last_at, excluded.last_at)
     RETURNING tenant_id
     """
+_DISMISSED = "coalesce(k.muted_until > now(), false)"
 _HOLD_DOWN = f"""
     DELETE FROM knocks WHERE ctid = ANY (ARRAY(
         SELECT k.ctid FROM knocks k JOIN (
             SELECT k.tenant_id, k.identity,
-                row_number() OVER (PARTITION BY k.tenant_id, k.muted_until > now() ORDER BY {_WORTH}) AS place,
-                row_number() OVER (PARTITION BY k.tenant_id, k.muted_until > now(), k.remote_address
+                row_number() OVER (PARTITION BY k.tenant_id, {_DISMISSED} ORDER BY {_WORTH}) AS place,
+                row_number() OVER (PARTITION BY k.tenant_id, {_DISMISSED}, k.remote_address
                     ORDER BY {_WORTH}) AS of_address
             FROM knocks k WHERE k.tenant_id = ANY (%s) AND k.station_id IS NULL AND k.identity <> ''
         ) r USING (tenant_id, identity)
@@ -117,6 +118,16 @@ class KnockFilter(Struct, frozen=True, kw_only=True):
     search: str | None = None
 
 
+Order = Literal["newest", "oldest", "latest", "id"]
+#: How a list is ordered, and what stands behind a place in that order. Newest is who knocked for the first time last.
+_ORDERS: Final[Mapping[Order, tuple[str, str]]] = {
+    "newest": ("k.number DESC", "k.number < %(place_0)s"),
+    "oldest": ("k.number", "k.number > %(place_0)s"),
+    "latest": ("k.last_at DESC, k.number DESC", "(k.last_at, k.number) < (%(place_0)s, %(place_1)s)"),
+    "id": ("k.identity", "k.identity > %(place_0)s"),
+}
+
+
 class InboxCount(Struct, frozen=True, kw_only=True):
     """How many strangers wait, and when anybody last knocked."""
 
@@ -158,10 +169,20 @@ async def record_knocks(conn: Connection, heard: Sequence[Heard]) -> int:
 
 
 async def list_knocks(
-    conn: Connection, tenant_id: int, wanted: KnockFilter, now: datetime, *, before: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    wanted: KnockFilter,
+    now: datetime,
+    *,
+    order: Order = "newest",
+    place: tuple[int | str | datetime, ...] | None,
+    limit: int,
 ) -> list[KnockRow]:
-    """Those with a number below `before`, who knocked first last first."""
+    """Those behind a place in their order: a number, an identity, or the time of the last knock and a number."""
+    key, behind = _ORDERS[order]
     conditions = [_REFUSED if wanted.registered else _STRANGER]
+    if place is not None:
+        conditions.append(behind)
     if not wanted.dismissed:
         conditions.append(_SHOWN)
     if wanted.reason is not None:
@@ -170,10 +191,11 @@ async def list_knocks(
         conditions.append("concat_ws(' ', k.identity, k.remote_address) ILIKE %(pattern)s")
     cursor = conn.cursor(row_factory=class_row(KnockRow))
     await cursor.execute(
-        f"SELECT {_ROW} FROM knocks k WHERE k.tenant_id = %(tenant)s AND k.number < %(before)s"
-        f" AND {' AND '.join(conditions)} ORDER BY k.number DESC LIMIT %(limit)s",
+        f"SELECT {_ROW} FROM knocks k WHERE k.tenant_id = %(tenant)s"
+        f" AND {' AND '.join(conditions)} ORDER BY {key} LIMIT %(limit)s",
         {
-            "tenant": tenant_id, "before": before, "limit": limit, "now": now, "reason": wanted.reason,
+            **{f"place_{number}": part for number, part in enumerate(place or ())},
+            "tenant": tenant_id, "limit": limit, "now": now, "reason": wanted.reason,
             "pattern": anywhere(wanted.search or ""),
         },
     )  # fmt: skip

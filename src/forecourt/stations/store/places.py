@@ -43,21 +43,11 @@ class ShownSite(Struct, frozen=True, kw_only=True):
     states: dict[str, int]
 
 
-async def find_zone(conn: Connection, tenant_id: int, *, site: str = "", station: str = "") -> str:
-    """The time zone of a site (slug), or of where a station stands; without either the one that most sites are in."""
-    cursor = await conn.execute(
-        """
-        SELECT time_zone FROM (
-            SELECT i.time_zone, CASE WHEN i.slug = %(site)s THEN 2 WHEN i.site_id = (
-                SELECT site_id FROM stations WHERE tenant_id = %(tenant_id)s AND identity = %(station)s) THEN 1 ELSE 0
-            END AS meant
-            FROM sites i WHERE i.tenant_id = %(tenant_id)s
-        ) known GROUP BY meant, time_zone ORDER BY meant DESC, count(*) DESC, time_zone LIMIT 1
-        """,
-        {"tenant_id": tenant_id, "site": site, "station": station},
-    )
+async def find_zone(conn: Connection, tenant_id: int, site: str) -> str | None:
+    """The time zone of a site (slug); None if there is none."""
+    cursor = await conn.execute("SELECT time_zone FROM sites WHERE tenant_id = %s AND slug = %s", (tenant_id, site))
     row = await cursor.fetchone()
-    return "UTC" if row is None else str(row[0])
+    return None if row is None else str(row[0])
 
 
 async def list_shown_sites(

@@ -53,12 +53,16 @@ async def count_webhooks(conn: Connection, tenant_id: int) -> int:
     return int(row[0])
 
 
-async def list_webhooks(conn: Connection, tenant_id: int, after: int, limit: int) -> list[WebhookRow]:
-    """Webhooks in the order of their making."""
+async def list_webhooks(
+    conn: Connection, tenant_id: int, place: int | None, limit: int, *, newest_first: bool = False
+) -> list[WebhookRow]:
+    """Webhooks behind the id `place`, in the order of their making or the other way round."""
+    behind = "" if place is None else f" AND webhook_id {'<' if newest_first else '>'} %(place)s"
     cursor = conn.cursor(row_factory=class_row(WebhookRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %s AND webhook_id > %s ORDER BY webhook_id LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %(tenant_id)s{behind}"
+        f" ORDER BY webhook_id {'DESC' if newest_first else 'ASC'} LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "place": place, "limit": limit},
     )
     return await cursor.fetchall()
 

@@ -38,11 +38,12 @@ from forecourt.access.signin.pages.common import (
 from forecourt.access.signin.service import check_recent
 from forecourt.access.signin.service.passkeys import MAX_NAME
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.text import ONE_LINE
 from forecourt.ui.shell import Shell
 
 PASSKEYS: Final = f"{ACCOUNT}/passkeys"
 
-Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=ONE_LINE)]
 
 PasskeyId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 

@@ -106,7 +106,7 @@ class Problem(Struct, frozen=True):
     needs: Sequence[str] | str = ()
 
 
-class Refusals:
+class ProblemPages:
     """ASGI: what `inner` answers, with problems told as pages to who asked for one."""
 
     def __init__(self, inner: ASGIApp, access: Access, shell: Shell) -> None:
