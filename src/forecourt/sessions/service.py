@@ -199,8 +199,9 @@ class Sessions:
         else:
             activity = _ACTIVITY.get(state or "", "Occupied")
         anew = known is None or report.step is Step.STARTED
-        there = known is not None and known.evse == evse
-        connector = report.connector or (known.connector if known is not None and there else None)
+        connector = report.connector
+        if not connector and known is not None and known.evse == evse:
+            connector = known.connector
         return self._stations.activity(inbound, evse, connector, activity, anew=anew)
 
     def _take_up(self, inbound: Inbound, transaction_id: str, row: Sequence[Any]) -> None:
