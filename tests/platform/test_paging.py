@@ -1,11 +1,13 @@
 """Cursors and pages, and the digests of machine-made secrets."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forecourt.platform.digest import keyed_digest
-from forecourt.platform.paging import MAX_CURSOR_LENGTH, CursorRefused, Cursors
+from forecourt.platform.paging import MAX_CURSOR_LENGTH, CursorRefused, Cursors, place_in_time, time_of_place
 
 CURSORS = Cursors("stations")
 PLACES = st.integers(min_value=-(2**63), max_value=2**63 - 1)
@@ -34,6 +36,17 @@ def test_a_cursor_that_was_changed_is_none(place: int, data: st.DataObject) -> N
     if changed != cursor:
         with pytest.raises(CursorRefused):
             CURSORS.decode(changed)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_is_a_place_to_the_microsecond(at: datetime) -> None:
+    assert time_of_place(place_in_time(at)) == at
+
+
+@pytest.mark.parametrize("number", [-(2**63), 2**63 - 1])
+def test_a_place_beyond_all_times_is_none(number: int) -> None:
+    with pytest.raises(CursorRefused):
+        time_of_place(number)
 
 
 def test_a_cursor_of_another_kind_of_list_is_none() -> None:

@@ -1,6 +1,6 @@
 """Route of what was measured in a session."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +9,15 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import (
+    CursorRefused,
+    Cursors,
+    Limit,
+    NextCursor,
+    Page,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.sessions import store
 from forecourt.sessions.remote.service import (
     SessionUnknown,
@@ -18,10 +26,6 @@ from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in
 from forecourt.sessions.store import SampleRow
 
 SAMPLE_CURSORS = Cursors("samples", length=3)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-#: Further microseconds from the epoch than any stored time, and small enough to be added to it.
-_MAX_MICROSECONDS = 2**57
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -55,9 +59,9 @@ async def list_samples(
     cursor: NextCursor = None,
 ) -> Page[Sample]:
     place = SAMPLE_CURSORS.decode(cursor)
-    if place is not None and (abs(place[0]) > _MAX_MICROSECONDS or not all(0 <= part < 2**31 for part in place[1:])):
+    if place is not None and not all(0 <= part < 2**31 for part in place[1:]):
         raise CursorRefused
-    after = None if place is None else (_EPOCH + place[0] * _MICROSECOND, place[1], place[2])
+    after = None if place is None else (time_of_place(place[0]), place[1], place[2])
     async with db.tenant(actor.tenant_id) as conn:
         session = await store.find_session(conn, actor.tenant_id, session_id)
         if session is None:
@@ -65,9 +69,7 @@ async def list_samples(
         rows = await store.list_samples(
             conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
         )
-    return SAMPLE_CURSORS.page(
-        rows, limit, lambda row: ((row.at - _EPOCH) // _MICROSECOND, row.code, row.copy), _sample
-    )
+    return SAMPLE_CURSORS.page(rows, limit, lambda row: (place_in_time(row.at), row.code, row.copy), _sample)
 
 
 def _sample(row: SampleRow) -> Sample:

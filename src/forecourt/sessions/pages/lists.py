@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from msgspec import Struct
 from forecourt.drivers.model import uid_key
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.paging import CursorRefused, Cursors
+from forecourt.platform.paging import Cursors, place_in_time, time_of_place
 from forecourt.platform.sheets import plain_cell
 from forecourt.sessions import store
 from forecourt.sessions.model import shown_state
@@ -43,9 +43,6 @@ COLUMNS: Final = (
 
 CURSORS: Final = Cursors("sessions on a page", length=2)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MAX_MICROSECONDS = 2**57
 _TEXT: Final = r"^[^\x00]*$"
 StationFilter = Annotated[str, QueryParameter(name="station", max_length=255, pattern=_TEXT)]
 SiteFilter = Annotated[str, QueryParameter(name="site", max_length=64, pattern=_TEXT)]
@@ -238,13 +235,11 @@ def _place(cursor: str) -> tuple[datetime, int] | None:
     place = CURSORS.decode(cursor or None)
     if place is None:
         return None
-    if abs(place[0]) > _MAX_MICROSECONDS:
-        raise CursorRefused
-    return _EPOCH + place[0] * _MICROSECOND, place[1]
+    return time_of_place(place[0]), place[1]
 
 
 def _cursor(row: ShownSession) -> str:
-    return CURSORS.encode((row.started_at - _EPOCH) // _MICROSECOND, row.number)
+    return CURSORS.encode(place_in_time(row.started_at), row.number)
 
 
 def _lines(rows: Any) -> bytes:

@@ -12,13 +12,23 @@ from forecourt.stations.model import STATE_PRIORITY
 
 Connection = AsyncConnection[Any]
 
+#: The place of an EVSE's word among STATE_PRIORITY. Asked for each line alone, so that a page asks for its own only.
+_RANK = """
+    SELECT min(array_position(%(priority)s::text[], k.shown_state)) FROM (
+        SELECT shown_state, connector, bool_or(connector = 0 AND state = 'Unavailable') OVER () AS closed
+        FROM connectors
+        WHERE tenant_id = %(tenant_id)s AND station_id = e.station_id AND (evse = e.evse OR connector = 0)
+    ) k
+    WHERE CASE WHEN k.connector = 0 THEN k.shown_state IN ('Faulted', 'Unavailable')
+        ELSE NOT (k.closed AND k.shown_state = 'Available') END
+"""
 #: One line an EVSE of a station in service, with a word for it as `stations.model.station_state` finds it for a whole
 #: station from all connectors.
-_EVSE = """
+_EVSE = f"""
 SELECT s.station_id, s.identity AS station, coalesce(s.name, s.identity) AS name, i.slug AS site,
     coalesce(g.lease_until > now(), false) AS connected, e.evse,
     CASE WHEN l.restarting_until > now() THEN 'Restarting'
-        WHEN g.lease_until > now() THEN coalesce((%(priority)s::text[])[c.rank], 'Available')
+        WHEN g.lease_until > now() THEN coalesce((%(priority)s::text[])[({_RANK})], 'Available')
         ELSE 'Offline' END AS state
 FROM (
     SELECT DISTINCT station_id, evse FROM connectors WHERE tenant_id = %(tenant_id)s AND connector > 0
@@ -27,15 +37,6 @@ JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.station_id = e.station_id
 LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
 LEFT JOIN station_links l ON l.station_id = s.station_id AND l.tenant_id = s.tenant_id
 LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
-CROSS JOIN LATERAL (
-    SELECT min(array_position(%(priority)s::text[], k.shown_state)) AS rank FROM (
-        SELECT shown_state, connector, bool_or(connector = 0 AND state = 'Unavailable') OVER () AS closed
-        FROM connectors
-        WHERE tenant_id = %(tenant_id)s AND station_id = e.station_id AND (evse = e.evse OR connector = 0)
-    ) k
-    WHERE CASE WHEN k.connector = 0 THEN k.shown_state IN ('Faulted', 'Unavailable')
-        ELSE NOT (k.closed AND k.shown_state = 'Available') END
-) c
 WHERE s.retired_at IS NULL
 """
 _WANTED: Final = {
