@@ -5,6 +5,7 @@ it begins, and which of its pages no link leads to.
 """
 
 import asyncio
+import contextlib
 import re
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,12 +16,14 @@ from typing import Any
 import httpx
 import msgspec
 import pyotp
+import websockets
 from playwright.async_api import Browser, BrowserContext
 
 #: Cars charging before pictures are taken: the demo lets them come within seconds.
 BUSY = 15
 WAIT_S = 120.0
 PASSWORD = "four words of a demo"
+STRANGER = "GATE-7"
 TECHNICIAN, NEWCOMER = "tina@forecourt.example", "noor@forecourt.example"
 #: A telephone that keeps passkeys, as Chromium plays it.
 DEVICE = {
@@ -54,6 +57,7 @@ async def furnish(browser: Browser, base: str, folder: Path) -> dict[str, State]
     async with httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=30) as api:
         await _until_busy(api)
         more = await _by_api(api, address, kept["email"])
+        await _knock(api, (folder / "up.output").read_text())
     tina = await _letter(folder, TECHNICIAN)
     halfway = await _halfway(browser, base, tina)
     invited = await browser.new_context()
@@ -75,6 +79,18 @@ async def _until_busy(api: httpx.AsyncClient) -> None:
     async with asyncio.timeout(WAIT_S):
         while len((await _get(api, "/sessions?status=active&limit=50"))["items"]) < BUSY:
             await asyncio.sleep(1)
+
+
+async def _knock(api: httpx.AsyncClient, output: str) -> None:
+    """A station that nobody registered wants to come in, at the address that the demo printed."""
+    found = re.search(r"ws://\S+/ocpp", output)
+    assert found is not None, output
+    with contextlib.suppress(websockets.InvalidStatus):
+        async with websockets.connect(f"{found[0]}/{STRANGER}", subprotocols=[websockets.Subprotocol("ocpp1.6")]):
+            pass
+    async with asyncio.timeout(WAIT_S):
+        while not (await _get(api, "/inbox"))["items"]:
+            await asyncio.sleep(0.5)
 
 
 async def _by_api(api: httpx.AsyncClient, receiver: str, owner: str) -> list[str]:

@@ -32,6 +32,7 @@ from forecourt.ocpp.neutral import Version
 from forecourt.ocpp.protocol import protocol
 from forecourt.platform.settings import OTHER_VARIABLES, PREFIX, RENAMED, Settings
 from forecourt.simulator.command import app as simulator
+from tools.console_pages import NO_PAGES, PARTS, PURPOSES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -274,6 +275,15 @@ def test_every_dependency_is_in_the_decision_about_them() -> None:
     package = msgspec.json.decode((ROOT / "web" / "package.json").read_bytes())
     names |= package["dependencies"].keys() | package.get("devDependencies", {}).keys()
     assert {name for name in names if not re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", text)} == set()
+
+
+def test_every_page_of_the_console_is_pictured_and_says_what_it_is_for() -> None:
+    table = (DOCS / "reference" / "access.md").read_text(encoding="utf-8")
+    routes = {path for path in re.findall(r"^\| `GET ([^`]+)`", table, re.MULTILINE) if not path.startswith("/api/")}
+    nowhere = {"/no-such-page"}
+    assert routes == (PURPOSES.keys() - nowhere) | NO_PAGES.keys() | PARTS
+    told = (DOCS / "reference" / "pages.md").read_text(encoding="utf-8")
+    assert {path for path in PURPOSES.keys() - nowhere if f"`{path}`" not in told} == set()
 
 
 @each(PAGES)
