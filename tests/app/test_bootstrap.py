@@ -11,7 +11,7 @@ import pytest
 
 from forecourt.access import Access, Origin, Role
 from forecourt.access.model import SignInRefused
-from forecourt.app.bootstrap import DEMO_EMAIL, ensure
+from forecourt.app.bootstrap import DEMO_EMAIL, add_organisation, ensure
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.embedded.postgres import LOGIN
@@ -154,6 +154,27 @@ async def test_a_lost_demo_file_gives_a_new_password_that_works(fresh: Database,
         await access.sign_in(DEMO_EMAIL, second.password or "", Origin(address="::1"))
         with pytest.raises(SignInRefused):
             await access.sign_in(DEMO_EMAIL, first.password or "", Origin(address="::1"))
+
+
+async def test_another_organisation_is_owned_by_somebody_new_or_by_who_is_there_already(
+    fresh: Database, settings: Settings
+) -> None:
+    first = await ensure(settings, fresh.admin_url, False)
+    assert first.email is not None
+    second = await add_organisation(fresh.admin_url, "Second", "Nia@example.org")
+    third = await add_organisation(fresh.admin_url, "Third", first.email.upper())
+    assert third.password is None
+    assert second.password is not None
+    owned = "SELECT o.name, p.email, m.role FROM memberships m JOIN organisations o USING (tenant_id)"
+    assert rows(fresh, f"{owned} JOIN people p USING (person_id) ORDER BY o.tenant_id") == [
+        (first.organisation, first.email, "owner"),
+        ("Second", "nia@example.org", "owner"),
+        ("Third", first.email, "owner"),
+    ]
+    async with Pool(fresh.url, "forecourt_app", size=1) as db:
+        access = Access(db, settings.secret(), FakeClock())
+        signed_in = await access.sign_in("nia@example.org", second.password, Origin(address="::1"))
+        assert (signed_in.actor.tenant_id, signed_in.actor.role) == (second.tenant_id, Role.OWNER)
 
 
 async def test_a_demo_file_that_is_none_is_named(fresh: Database, settings: Settings) -> None:

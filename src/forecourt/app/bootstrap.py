@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
+from psycopg.errors import UndefinedTable
 
 from forecourt.access import store
 from forecourt.access.model import Role
@@ -86,6 +87,33 @@ async def ensure(settings: Settings, migrate_url: str, demo: bool) -> Bootstrapp
             if not demo:
                 return await _owner(connection, settings, *first)
             return await _demo(connection, settings)
+    finally:
+        await connection.close()
+
+
+async def add_organisation(migrate_url: str, name: str, email: str) -> Bootstrapped:
+    """Makes another organisation with its first owner: who has this address already signs in as before and changes to
+    it; else they are made, and `password` holds the one to sign in with first."""
+    connection = await connect(migrate_url)
+    try:
+        async with connection.transaction():
+            tenant_id, _ = await _new_organisation(connection, name, demo=False)
+            await connection.execute("SELECT set_config('forecourt.tenant', %s, true)", (str(tenant_id),))
+            person = await store.find_person(connection, email)
+            if person is not None:
+                await store.act_as(connection, person.person_id)
+                await store.upsert_membership(
+                    connection, tenant_id, person.person_id, role=Role.OWNER.value, site_ids=None, invited_by=None
+                )
+                return Bootstrapped(tenant_id=tenant_id, organisation=name, email=email)
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
+            hashed = await asyncio.to_thread(password_hash, password)
+            await store.insert_member(
+                connection, tenant_id, email=email, name="Owner", role=Role.OWNER.value, password_hash=hashed
+            )
+            return Bootstrapped(tenant_id=tenant_id, organisation=name, email=email, password=password)
+    except UndefinedTable:
+        raise ForecourtError("The database has no tables yet. Start Forecourt, or run `forecourt migrate`.") from None
     finally:
         await connection.close()
 

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from forecourt.app.supervisor import Service, Supervisor
 from forecourt.app.welcome import welcome
+from forecourt.platform.database import DatabaseBusy
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.process import Child, FolderLock
 from forecourt.platform.errors import ForecourtError, SettingsError
@@ -80,6 +81,27 @@ async def _migrate_embedded(settings: Settings) -> list[str]:
             applied = await asyncio.to_thread(migrate, postgres.admin_url, login_of(postgres.app_url))
             await ensure(settings, postgres.admin_url, False)
             return applied
+
+
+def add_organisation(settings: Settings, name: str, email: str) -> "Bootstrapped":
+    """Makes another organisation and its first owner, whether Forecourt runs or not."""
+    from forecourt.app.bootstrap import add_organisation as add
+
+    if settings.database_url is not None:
+        if settings.migrate_url is None:
+            raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
+        return asyncio.run(add(settings.migrate_url, name, email))
+
+    async def add_embedded() -> "Bootstrapped":
+        postgres = EmbeddedPostgres(settings.data_dir)
+        try:
+            return await add(postgres.admin_url, name, email)
+        except DatabaseBusy:
+            with FolderLock(settings.data_dir.absolute() / "up.lock"):
+                async with postgres:
+                    return await add(postgres.admin_url, name, email)
+
+    return asyncio.run(add_embedded())
 
 
 async def _main(settings: Settings, console: Console, *, demo: bool) -> None:

@@ -5,6 +5,7 @@ named after a noun speak to the HTTP API, as any program may.
 """
 
 import os
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,9 @@ class Commands(typer.core.TyperGroup):
             Console(stderr=True).print(told, highlight=False)
             sys.exit(getattr(fault, "exit_code", 1))
 
+
+#: Characters of an organisation's name, as in the console.
+MAX_NAME = 200
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
@@ -89,6 +93,29 @@ def migrate() -> None:
 
     applied = up.migrate_only(load(os.environ))
     Console().print(f"Applied {', '.join(applied)}." if applied else "The database is of this version already.")
+
+
+@app.command()
+def organisation(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    owner: Annotated[str, typer.Option(help="The address of its first owner, who may belong to others already.")],
+) -> None:
+    """Make another organisation (FORECOURT_MIGRATE_URL, or the embedded database)."""
+    from forecourt.access.api.fields import EMAIL_PATTERN
+    from forecourt.app import up
+    from forecourt.platform.text import ONE_LINE
+
+    if not name.strip() or len(name) > MAX_NAME or re.fullmatch(ONE_LINE, name) is None:
+        raise typer.BadParameter(f"An organisation's name is one line of 1 to {MAX_NAME} characters.")
+    if re.fullmatch(EMAIL_PATTERN, owner) is None:
+        raise typer.BadParameter("The owner is named by an e-mail address.")
+    made = up.add_organisation(load(os.environ), name.strip(), owner)
+    console = Console()
+    console.print(f"{made.organisation} is made, number {made.tenant_id}.", highlight=False)
+    if made.password is None:
+        console.print(f"{owner} signs in as before and changes to it in the console.", highlight=False)
+    else:
+        console.print(f"{owner} signs in with this password, shown this once: {made.password}", highlight=False)
 
 
 @app.command(
