@@ -32,14 +32,16 @@ function draw(element, live, choose, world, points) {
   });
   map.touchZoomRotate.disableRotation();
   const index = new Map(points.map((p, i) => [p.id, i])), shown = points.map((p) => p.state);
-  let chosen = null, moved = false;
+  // A style that is still loading takes no states of features: until then they are only remembered.
+  let chosen = null, moved = false, ready = false;
+  const mark = (i, said) => { if (ready && i !== null) map.setFeatureState({ source: "stations", id: i }, said); };
 
   const place = () => map.getSource("stations")?.setData(collection(points, map));
   const paint = () => points.forEach((p, i) => {
     const state = live.cell(`station.${p.id}.state`) ?? p.state;
-    if (state !== shown[i]) { shown[i] = state; map.setFeatureState({ source: "stations", id: i }, { state }); }
+    if (state !== shown[i]) { shown[i] = state; mark(i, { state }); }
   });
-  map.on("load", () => { place(); live.onCells(REPAINT_EVERY_MS, paint); });
+  map.on("load", () => { ready = true; place(); live.onCells(REPAINT_EVERY_MS, paint); });
   map.on("zoomend", place);
   // Until a person moves the map, it shows all stations whatever its size.
   map.on("movestart", ({ originalEvent }) => { moved ||= Boolean(originalEvent); });
@@ -56,15 +58,16 @@ function draw(element, live, choose, world, points) {
   });
   map.on("mouseleave", "stations", () => { map.getCanvas().style.cursor = ""; tip.hidden = true; });
   const choice = (id) => {
-    if (chosen !== null) map.setFeatureState({ source: "stations", id: chosen }, { chosen: false });
+    mark(chosen, { chosen: false });
     chosen = index.get(id) ?? null;
-    if (chosen !== null) map.setFeatureState({ source: "stations", id: chosen }, { chosen: true });
+    mark(chosen, { chosen: true });
   };
   addEventListener("stationchosen", ({ detail }) => choice(detail));
   map.once("load", () => choice(document.getElementById("panel")?.dataset.chosen));
   addEventListener("themechange", () => {
+    ready = false;
     map.setStyle(style(land, borders, points), { diff: false });
-    map.once("style.load", () => { place(); shown.forEach((state, i) => map.setFeatureState({ source: "stations", id: i }, { state, chosen: i === chosen })); });
+    map.once("style.load", () => { ready = true; place(); shown.forEach((state, i) => mark(i, { state, chosen: i === chosen })); });
   });
   live.watchAlso(points.map((p) => `state.${p.id}`));
 }
