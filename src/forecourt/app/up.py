@@ -62,14 +62,19 @@ def migrate_only(settings: Settings) -> list[str]:
     """
     if settings.database_url is None:
         return asyncio.run(_migrate_embedded(settings))
-    if settings.migrate_url is None:
-        raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
     from forecourt.app.bootstrap import ensure
     from forecourt.platform.migrate import migrate
 
-    applied = migrate(settings.migrate_url, login_of(settings.database_url))
-    asyncio.run(ensure(settings, settings.migrate_url, False))
+    url = _owner_url(settings)
+    applied = migrate(url, login_of(settings.database_url))
+    asyncio.run(ensure(settings, url, False))
     return applied
+
+
+def _owner_url(settings: Settings) -> str:
+    if settings.migrate_url is None:
+        raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
+    return settings.migrate_url
 
 
 async def _migrate_embedded(settings: Settings) -> list[str]:
@@ -88,9 +93,7 @@ def add_organisation(settings: Settings, name: str, email: str) -> "Bootstrapped
     from forecourt.app.bootstrap import add_organisation as add
 
     if settings.database_url is not None:
-        if settings.migrate_url is None:
-            raise SettingsError(f"{PREFIX}MIGRATE_URL is not set: it names the owner of the tables.")
-        return asyncio.run(add(settings.migrate_url, name, email))
+        return asyncio.run(add(_owner_url(settings), name, email))
 
     async def add_embedded() -> "Bootstrapped":
         postgres = EmbeddedPostgres(settings.data_dir)

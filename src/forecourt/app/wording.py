@@ -7,6 +7,7 @@ from typing import Final
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.platform.text import ONE_LINE
+from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
 
@@ -26,7 +27,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(EMAIL_PATTERN): "This is no e-mail address",
     repr("^[a-z]{2,3}$"): "A language is two or three small letters, such as de",
     repr(r"^[^\x00]*$"): "The character NUL is not allowed here",
-    repr("^[a-z0-9-]{1,63}$"): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
+    repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Za-z]{1,40}$"): "A state is of letters, such as Charging",

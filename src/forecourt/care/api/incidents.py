@@ -20,7 +20,7 @@ from forecourt.care.store.incidents import EventRow, Filter, IncidentRow, Order
 from forecourt.care.words import tell
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
-from forecourt.stations.model import IDENTITY_PATTERN
+from forecourt.stations.api.fields import AtSite, OfStation
 
 #: Lines of history that come with an incident, the latest first.
 MAX_EVENTS = 200
@@ -101,13 +101,8 @@ async def list_incidents(
     status: Annotated[Status | None, QueryParameter(description="Only open ones, or only closed ones.")] = None,
     kind: Annotated[IncidentKind | None, QueryParameter(description="Only of this kind.")] = None,
     severity: Annotated[SeverityName | None, QueryParameter(description="Only of this severity.")] = None,
-    station: Annotated[
-        str | None,
-        QueryParameter(description="Only of the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
-    ] = None,
-    site: Annotated[
-        str | None, QueryParameter(description="Only at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
-    ] = None,
+    station: OfStation = None,
+    site: AtSite = None,
     acknowledged: Annotated[bool | None, QueryParameter(description="Only those somebody has seen, or not.")] = None,
     sort: Annotated[
         Order,

@@ -12,8 +12,8 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.sessions.store import evses as store
 from forecourt.sessions.store.evses import EvseFilter, EvseRow, Order, RunningAt
+from forecourt.stations.api.fields import AtSite, OfConnected, OfStation
 from forecourt.stations.api.registry import STATE_PATTERN, Connector
-from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.stations.store import ConnectorRow, list_connectors
 
 CURSORS: Mapping[Order, Cursors] = {"registered": Cursors("EVSEs", 2), "name": Cursors("EVSEs by name", 2)}
@@ -51,21 +51,14 @@ class Evse(Struct, frozen=True, kw_only=True):
 async def list_evses(
     actor: Asker,
     db: Database,
-    station: Annotated[
-        str | None,
-        QueryParameter(description="Only those of this station.", max_length=255, pattern=IDENTITY_PATTERN),
-    ] = None,
-    site: Annotated[
-        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
-    ] = None,
+    station: OfStation = None,
+    site: AtSite = None,
     word: Annotated[
         str | None,
         QueryParameter(name="state", pattern=STATE_PATTERN, description="Only those in this state as a whole."),
     ] = None,
     evse: Annotated[int | None, QueryParameter(description="Only those with this id.", ge=0, le=2**31 - 1)] = None,
-    connected: Annotated[
-        bool | None, QueryParameter(description="Only of stations that are connected, or that are not.")
-    ] = None,
+    connected: OfConnected = None,
     sort: Annotated[
         Order,
         QueryParameter(

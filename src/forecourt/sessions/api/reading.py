@@ -19,7 +19,7 @@ from forecourt.sessions.remote.service import (
     SessionUnknown,
 )
 from forecourt.sessions.store import SessionFilter, SessionRow
-from forecourt.stations.model import IDENTITY_PATTERN
+from forecourt.stations.api.fields import AtSite, OfStation
 
 Order = Literal["newest", "oldest"]
 CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
@@ -75,10 +75,7 @@ class Session(Struct, frozen=True, kw_only=True):
 async def list_sessions(
     actor: Asker,
     db: Database,
-    station: Annotated[
-        str | None,
-        QueryParameter(description="Only those at the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
-    ] = None,
+    station: OfStation = None,
     retired: Annotated[
         bool,
         QueryParameter(
@@ -87,9 +84,7 @@ async def list_sessions(
         ),
     ] = False,
     status: Annotated[Status | None, QueryParameter(description="Only those that run, or that have ended.")] = None,
-    site: Annotated[
-        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
-    ] = None,
+    site: AtSite = None,
     token: Annotated[
         str | None,
         QueryParameter(

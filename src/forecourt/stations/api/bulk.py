@@ -19,7 +19,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.search import MAX_SEARCH_LENGTH
 from forecourt.stations import bulk, store
-from forecourt.stations.api.fields import Identity
+from forecourt.stations.api.fields import SITE_PATTERN, Identity
 from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown, TooManyRuns
 from forecourt.stations.errors import SiteRefused
 from forecourt.stations.model import STATION_STATES
@@ -35,7 +35,7 @@ Stations = Annotated[
 ]
 State = Literal["waiting", "running", "stopping", "stopped", "done"]
 Outcome = Literal["waiting", "working", "done", "refused", "failed", "unknown"]
-Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{1,63}$", examples=["north-yard"])]
+Slug = Annotated[str, Meta(pattern=SITE_PATTERN, examples=["north-yard"])]
 _Text = Annotated[str, Meta(min_length=1, max_length=MAX_SEARCH_LENGTH, pattern=r"^[^\x00]*$")]
 
 

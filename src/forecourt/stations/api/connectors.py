@@ -19,7 +19,7 @@ from forecourt.platform.paging import (
     time_of_place,
 )
 from forecourt.stations import store
-from forecourt.stations.model import IDENTITY_PATTERN
+from forecourt.stations.api.fields import AtSite, OfConnected, OfStation
 from forecourt.stations.store import ConnectorFilter, ConnectorOrder, PlacedConnector
 
 CURSORS: Mapping[ConnectorOrder, Cursors] = {
@@ -67,20 +67,13 @@ class ConnectorListed(Struct, frozen=True, kw_only=True):
 async def list_connectors(
     actor: Asker,
     db: Database,
-    station: Annotated[
-        str | None,
-        QueryParameter(description="Only those of this station.", max_length=255, pattern=IDENTITY_PATTERN),
-    ] = None,
-    site: Annotated[
-        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
-    ] = None,
+    station: OfStation = None,
+    site: AtSite = None,
     shown_state: Annotated[
         str | None, QueryParameter(name="state", description="Only those taken for this.", pattern="^[A-Za-z]{1,40}$")
     ] = None,
     evse: Annotated[int | None, QueryParameter(description="Only of this EVSE.", ge=0, le=2**31 - 1)] = None,
-    connected: Annotated[
-        bool | None, QueryParameter(description="Only of stations that are connected, or that are not.")
-    ] = None,
+    connected: OfConnected = None,
     sort: Annotated[
         ConnectorOrder,
         QueryParameter(

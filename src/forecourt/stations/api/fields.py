@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Meta
 
 from forecourt.platform.text import ONE_LINE
@@ -29,6 +29,17 @@ Identity = Annotated[
 ]
 IdentityInPath = Annotated[
     str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN, description="The station's id.")
+]
+#: A site by its slug or by its id.
+SITE_PATTERN = "^[a-z0-9-]{1,63}$"
+#: Filters of lists of any room.
+OfStation = Annotated[
+    str | None,
+    QueryParameter(description="Only those of the station of this id.", max_length=255, pattern=IDENTITY_PATTERN),
+]
+AtSite = Annotated[str | None, QueryParameter(description="Only those at the site of this slug.", pattern=SITE_PATTERN)]
+OfConnected = Annotated[
+    bool | None, QueryParameter(description="Only of stations that are connected, or that are not.")
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.", examples=[52.52])]

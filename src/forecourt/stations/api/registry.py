@@ -16,6 +16,7 @@ from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.search import Search
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
+    AtSite,
     Identity,
     IdentityInPath,
     Latitude,
@@ -270,9 +271,7 @@ async def retire_station(station: IdentityInPath, actor: Asker, db: Database, re
 async def list_stations(
     actor: Asker,
     db: Database,
-    site: Annotated[
-        str | None, QueryParameter(description="Only those at the site of this slug.", pattern="^[a-z0-9-]{1,63}$")
-    ] = None,
+    site: AtSite = None,
     word: Annotated[
         str | None,
         QueryParameter(name="state", pattern=STATE_PATTERN, description="Only those in this state as a whole."),

@@ -12,7 +12,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.stations import service, store
-from forecourt.stations.api.fields import Latitude, Longitude, Text
+from forecourt.stations.api.fields import SITE_PATTERN, Latitude, Longitude, Text
 from forecourt.stations.errors import (
     PositionRefused,
     SiteExists,
@@ -30,7 +30,7 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["nort
 
 
 Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
-SiteInPath = Annotated[str, PathParameter(description="Its slug or its id.", pattern="^[a-z0-9-]{1,63}$")]
+SiteInPath = Annotated[str, PathParameter(description="Its slug or its id.", pattern=SITE_PATTERN)]
 
 
 class NewSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from msgspec import Meta
 from forecourt.access.guard import Asker, Database, Doorkeeper, identify
 from forecourt.access.model import Verb
 from forecourt.stations import store
+from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.ui.live import TooManyPages
 from forecourt.ui.stream import MAX_STREAMED, EventStream, Streams, TooManyStreamed, TooManyStreams
@@ -47,7 +48,7 @@ async def stream(
         QueryParameter(max_items=MAX_NAMED, description="Only these; may be said several times."),
     ] = None,
     sites: Annotated[
-        list[Annotated[str, Meta(pattern="^[a-z0-9-]{1,63}$")]] | None,
+        list[Annotated[str, Meta(pattern=SITE_PATTERN)]] | None,
         QueryParameter(max_items=MAX_NAMED, description="Only those at the sites of these slugs."),
     ] = None,
 ) -> EventStream:
