@@ -1,5 +1,11 @@
 """Signing in with a browser, and what a browser must not be made to do."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import psycopg
 import pytest
 from httpx import AsyncClient
 
@@ -118,6 +124,40 @@ async def test_guessers_from_everywhere_cant_lock_the_owner_out_of_where_they_we
         await guess(home, email, 1)
     house.clock.advance(MAX_WAIT_KNOWN_S)
     assert (await home.post("/sign-in", data=form)).status_code == 303
+
+
+async def test_tries_of_one_person_at_one_moment_take_their_counters_in_one_order(house: House) -> None:
+    attempts, who = Access(house.db, SECRET.encode(), house.clock).attempts, "in-order@example.org"
+
+    def of(address: str) -> list[bytes]:
+        counted = (("password", address, ""), ("password", address, who), ("password", "", who))
+        return [attempts._digest(*each) for each in counted]  # type: ignore[arg-type]
+
+    # The counter of the place is first in order, and was the last to be taken.
+    address = next(each for number in range(200) if of(each := f"192.0.2.{number}")[0] == min(of(each)))
+    counters = sorted(of(address))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    free = "SELECT digest FROM attempts WHERE digest = ANY(%s) ORDER BY digest FOR UPDATE SKIP LOCKED"
+    await attempts.begin("password", address, who)
+    tries: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
+        partial(attempts.begin, "password", address, who),
+        partial(attempts.begin, "password", address, who, known=True),
+        partial(attempts.succeeded, "password", address, who),
+    )
+    for attempt in tries:
+        with (
+            psycopg.connect(house.database.admin_url) as other,
+            psycopg.connect(house.database.admin_url, autocommit=True) as onlooker,
+        ):
+            other.execute("SELECT FROM attempts WHERE digest = %s FOR UPDATE", (counters[0],))
+            trying = asyncio.create_task(attempt())
+            async with asyncio.timeout(20):
+                while onlooker.execute(waiting).fetchone() != (1,):
+                    assert not trying.done()
+                    await asyncio.sleep(0.02)
+            assert [digest for (digest,) in onlooker.execute(free, (counters,)).fetchall()] == counters[1:]
+            other.rollback()
+            await trying
 
 
 async def test_one_address_that_tries_many_people_has_to_wait(house: House, tenant: Tenant) -> None:

@@ -1,7 +1,10 @@
 """An event that is said again is never lost to a dispatcher that is quicker than the commit."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import procrastinate
 import psycopg
 import pytest
 import pytest_asyncio
@@ -52,3 +55,48 @@ async def test_whoever_merges_an_event_may_hold_its_row_and_change_nothing_else(
             writer.execute(query.encode())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             writer.execute("UPDATE outbox SET tenant_id = 2")
+
+
+class Severed:
+    """A task over whose first batch of jobs PostgreSQL ends the connection."""
+
+    def __init__(self, task: Any, admin_url: str) -> None:
+        self._task = task
+        self._admin_url = admin_url
+        self.severed = 0
+
+    def configure(self, *, connection: psycopg.AsyncConnection[Any]) -> Any:
+        if not self.severed:
+            self.severed += 1
+            with psycopg.connect(self._admin_url, autocommit=True) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s, 10000)", (connection.info.backend_pid,))
+        return self._task.configure(connection=connection)
+
+
+async def test_a_dispatcher_outlives_the_connection_over_which_it_makes_jobs(
+    database: Database, app: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "AWAY_REST_S", 0.01)
+    async with app.tenant(1) as conn:
+        await outbox.write(conn, 1, EVENT, SUBJECT)
+    options = {"options": "-c role=forecourt_worker"}
+    jobs = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database.url, kwargs=options))
+
+    @jobs.task(name="test.follow")
+    async def follow(*, tenant_id: int, subject: str) -> None:
+        raise AssertionError("nobody works here")
+
+    task = Severed(follow, database.admin_url)
+    made = "SELECT args FROM procrastinate_jobs WHERE task_name = 'test.follow'"
+    async with Pool(database.url, "forecourt_worker", size=1) as worker, jobs.open_async():
+        dispatching = asyncio.create_task(outbox.dispatch(worker, {EVENT: (task,)}))  # type: ignore[dict-item]
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            async with asyncio.timeout(20):
+                while not (rows := admin.execute(made.encode()).fetchall()):
+                    assert not dispatching.done(), dispatching
+                    await asyncio.sleep(0.02)
+            assert rows == [({"tenant_id": 1, "subject": SUBJECT},)]
+            assert admin.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+        dispatching.cancel()
+        await asyncio.gather(dispatching, return_exceptions=True)
+    assert task.severed == 1

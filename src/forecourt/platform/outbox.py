@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from procrastinate.exceptions import ConnectorException
 from procrastinate.tasks import Task
 from prometheus_client import Gauge
 from psycopg import AsyncConnection
@@ -96,7 +97,7 @@ async def dispatch(pool: Pool, routes: Routes) -> None:
     while True:
         try:
             rest = 0.0 if await dispatch_once(pool, routes) == BATCH else REST_S
-        except (psycopg.Error, ForecourtError, OSError) as fault:
+        except (psycopg.Error, ConnectorException, ForecourtError, OSError) as fault:
             log.warning("the outbox waits", fault=type(fault).__name__)
             rest = AWAY_REST_S
         await asyncio.sleep(rest)

@@ -102,21 +102,26 @@ class Attempts:
                 counted[self._digest(kind, "", who)] = rules.person
         heeded = [self._digest(kind, place, who)] if known else list(counted)
         async with self._db.anyone() as conn:
-            until = await store.blocked_until(conn, heeded, now)
-            if until is None:
+            held = await store.hold_attempts(conn, list(counted))
+            until = max((held[digest] for digest in heeded if digest in held), default=now)
+            if until <= now:
                 for digest, patience in sorted(counted.items()):
                     waits = [patience.wait_s(failures) for failures in range(1, patience.free + _LONGEST)]
                     await store.begin_attempt(conn, digest, now, now - WINDOW, waits)
-        if until is not None:
+                # Last, for what it takes may be what another waits to count: nothing is waited for after it.
+                await store.clear_old_attempts(conn, now - WINDOW)
+        if until > now:
             wait_s = int((until - now).total_seconds()) + 1
             raise TooManyAttempts(f"Too many attempts. Wait {wait_s} s and try again.", wait_s=wait_s)
 
     async def succeeded(self, kind: Kind, address: str, who: str) -> None:
         """Forgets the failures of the one who now came in."""
         place = place_of(address)
+        own, shared = [self._digest(kind, place, who), self._digest(kind, "", who)], self._digest(kind, place, "")
         async with self._db.anyone() as conn:
-            await store.clear_attempts(conn, [self._digest(kind, place, who), self._digest(kind, "", who)])
-            await store.forgive_attempt(conn, self._digest(kind, place, ""))
+            await store.hold_attempts(conn, [*own, shared])
+            await store.clear_attempts(conn, own)
+            await store.forgive_attempt(conn, shared)
 
     def _digest(self, kind: Kind, place: str, who: str) -> bytes:
         return keyed_digest(self._secret, "attempt", f"{kind}\n{place}\n{who}")

@@ -1,6 +1,12 @@
 """All SQL of signing in: steps and attempts, factors, sessions and places, providers."""
 
-from forecourt.access.signin.store.attempts import begin_attempt, blocked_until, clear_attempts, forgive_attempt
+from forecourt.access.signin.store.attempts import (
+    begin_attempt,
+    clear_attempts,
+    clear_old_attempts,
+    forgive_attempt,
+    hold_attempts,
+)
 from forecourt.access.signin.store.factors import (
     MAX_PASSKEYS,
     AuthenticatorRow,
@@ -63,8 +69,8 @@ __all__ = [
     "add_place",
     "begin_attempt",
     "begin_step",
-    "blocked_until",
     "clear_attempts",
+    "clear_old_attempts",
     "count_factors",
     "delete_authenticator",
     "delete_other_sessions",
@@ -83,6 +89,7 @@ __all__ = [
     "find_step",
     "forgive_attempt",
     "has_place",
+    "hold_attempts",
     "insert_linked",
     "insert_passkey",
     "list_passkeys",

@@ -13,13 +13,16 @@ CLEARED_AT_ONCE = 100
 _FAILURES = "(CASE WHEN a.last_at < %(since)s THEN 1 ELSE a.failures + 1 END)"
 
 
-async def blocked_until(conn: Connection, digests: Sequence[bytes], now: datetime) -> datetime | None:
-    """Until when the longest of these counters makes wait; None if none does. Holds them for the transaction."""
+async def hold_attempts(conn: Connection, digests: Sequence[bytes]) -> dict[bytes, datetime]:
+    """Holds these counters for the transaction; until when each makes wait, those left out that don't.
+
+    All that a transaction counts or clears is held by one call before it, in one order: or two tries of one person at
+    the same moment would wait for each other.
+    """
     cursor = await conn.execute(
-        "SELECT blocked_until FROM attempts WHERE digest = ANY(%s) ORDER BY digest FOR UPDATE", (list(digests),)
+        "SELECT digest, blocked_until FROM attempts WHERE digest = ANY(%s) ORDER BY digest FOR UPDATE", (list(digests),)
     )
-    waits = [until for (until,) in await cursor.fetchall() if until is not None and until > now]
-    return max(waits, default=None)
+    return {digest: until for digest, until in await cursor.fetchall() if until is not None}
 
 
 async def begin_attempt(
@@ -30,17 +33,21 @@ async def begin_attempt(
     `waits_s[n]` is how long to wait after n + 1 failures, its last for all beyond.
     """
     await conn.execute(
-        "DELETE FROM attempts WHERE digest IN (SELECT digest FROM attempts WHERE last_at < %s"
-        " ORDER BY last_at LIMIT %s FOR UPDATE SKIP LOCKED)",
-        (since, CLEARED_AT_ONCE),
-    )
-    await conn.execute(
         "INSERT INTO attempts AS a (digest, failures, last_at, blocked_until)"
         " VALUES (%(digest)s, 1, %(now)s, %(now)s + make_interval(secs => (%(waits)s::int[])[1]))"
         " ON CONFLICT (digest) DO UPDATE SET last_at = excluded.last_at,"
         f" failures = {_FAILURES}, blocked_until = excluded.last_at"
         f" + make_interval(secs => (%(waits)s::int[])[least({_FAILURES}, %(most)s)])",
         {"digest": digest, "now": now, "since": since, "waits": list(waits_s), "most": len(waits_s)},
+    )
+
+
+async def clear_old_attempts(conn: Connection, since: datetime) -> None:
+    """Clears away counters that nothing was counted by since then, but those in use."""
+    await conn.execute(
+        "DELETE FROM attempts WHERE digest IN (SELECT digest FROM attempts WHERE last_at < %s"
+        " ORDER BY last_at LIMIT %s FOR UPDATE SKIP LOCKED)",
+        (since, CLEARED_AT_ONCE),
     )
 
 
