@@ -83,20 +83,52 @@ async def test_a_dispatcher_outlives_the_connection_over_which_it_makes_jobs(
     jobs = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database.url, kwargs=options))
 
     @jobs.task(name="test.follow")
-    async def follow(*, tenant_id: int, subject: str) -> None:
+    async def follow(*, tenant_id: int, subjects: list[str]) -> None:
         raise AssertionError("nobody works here")
 
     task = Severed(follow, database.admin_url)
     made = "SELECT args FROM procrastinate_jobs WHERE task_name = 'test.follow'"
     async with Pool(database.url, "forecourt_worker", size=1) as worker, jobs.open_async():
-        dispatching = asyncio.create_task(outbox.dispatch(worker, {EVENT: (task,)}))  # type: ignore[dict-item]
+        dispatching = asyncio.create_task(outbox.dispatch(worker, {EVENT: (outbox.Follow(task),)}))  # type: ignore[arg-type]
         with psycopg.connect(database.admin_url, autocommit=True) as admin:
             async with asyncio.timeout(20):
                 while not (rows := admin.execute(made.encode()).fetchall()):
                     assert not dispatching.done(), dispatching
                     await asyncio.sleep(0.02)
-            assert rows == [({"tenant_id": 1, "subject": SUBJECT},)]
+            assert rows == [({"tenant_id": 1, "subjects": [SUBJECT]},)]
             assert admin.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
         dispatching.cancel()
         await asyncio.gather(dispatching, return_exceptions=True)
     assert task.severed == 1
+
+
+async def test_events_that_are_taken_together_share_jobs_within_their_organisation(
+    database: Database, app: Pool
+) -> None:
+    for tenant_id, subjects in ((1, "abcde"), (2, "xyz")):
+        async with app.tenant(tenant_id) as conn:
+            for subject in subjects:
+                await outbox.write(conn, tenant_id, EVENT, subject)
+    options = {"options": "-c role=forecourt_worker"}
+    jobs = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database.url, kwargs=options))
+
+    @jobs.task(name="test.together")
+    async def together(*, tenant_id: int, subjects: list[str]) -> None:
+        raise AssertionError("nobody works here")
+
+    @jobs.task(name="test.alone")
+    async def alone(*, tenant_id: int, subjects: list[str]) -> None:
+        raise AssertionError("nobody works here")
+
+    routes = {EVENT: (outbox.Follow(together, 2), outbox.Follow(alone))}
+    async with Pool(database.url, "forecourt_worker", size=1) as worker, jobs.open_async():
+        assert await outbox.dispatch_once(worker, routes) == 8
+    with psycopg.connect(database.admin_url) as admin:
+        made = "SELECT (args ->> 'tenant_id')::int, args -> 'subjects' FROM procrastinate_jobs WHERE task_name = %s"
+        told = {name: admin.execute(made.encode(), (name,)).fetchall() for name in ("test.together", "test.alone")}
+    sizes = sorted((tenant_id, len(subjects)) for tenant_id, subjects in told["test.together"])
+    assert sizes == [(1, 1), (1, 2), (1, 2), (2, 1), (2, 2)]
+    assert {len(subjects) for _, subjects in told["test.alone"]} == {1}
+    for rows in told.values():
+        each = sorted((tenant_id, subject) for tenant_id, subjects in rows for subject in subjects)
+        assert each == [(1, letter) for letter in "abcde"] + [(2, letter) for letter in "xyz"]

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from forecourt.app.worker_process import LINES
+from forecourt.app.lines import LINES
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store

@@ -91,6 +91,10 @@ class Program:
         decoded = (msgspec.json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}"))
         return [line for line in decoded if line.get("level") in ("error", "critical")]
 
+    def tail(self) -> str:
+        """The end of its log."""
+        return self._child.tail()
+
     @property
     def gateway_id(self) -> str:
         """By which name a gateway stands in the directory."""

@@ -78,17 +78,28 @@ def report(event: str, **told: int | str) -> None:
             lines.write(msgspec.json.encode(told) + b"\n")
 
 
+async def until_all_jobs_are_done(made: Plant) -> None:
+    """However many there are: jobs come to an end, or the number of them has stood still for ABANDONED_WITHIN_S."""
+
+    def left() -> dict[tuple[str, str], int]:
+        rows = made.deployment.rows(
+            "SELECT 'outbox', event, count(*) FROM outbox GROUP BY event UNION ALL"
+            " SELECT task_name, status::text, count(*) FROM procrastinate_jobs WHERE task_name LIKE 'sessions.%%'"
+            " GROUP BY task_name, status"
+        )
+        return {(name, state): count for name, state, count in rows}
+
+    while now := left():
+        try:
+            await until(lambda: sum(left().values()) < sum(now.values()), "some are done", ABANDONED_WITHIN_S)
+        except AssertionError as fault:
+            raise AssertionError(f"not done: {left()}; the end of the worker's log:\n{made.worker.tail()}") from fault
+
+
 async def _check_what_followed(made: Plant, known: dict[str, tuple[str, str]]) -> None:
     """What a commit asked for was done in spite of the dead workers: each session was reviewed."""
     deployment = made.deployment
-
-    def nothing_is_left() -> bool:
-        return not deployment.value(
-            "SELECT (SELECT count(*) FROM outbox)"
-            " + (SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'sessions.review')"
-        )
-
-    await until(nothing_is_left, "every job is done", ABANDONED_WITHIN_S)
+    await until_all_jobs_are_done(made)
     noted = {
         (station, transaction_id)
         for station, transaction_id in deployment.rows(

@@ -9,13 +9,13 @@ import procrastinate
 import psycopg
 import structlog
 import uvloop
-from procrastinate.exceptions import ConnectorException
 
 from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
+from forecourt.app.lines import LINES, Lines
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
-from forecourt.app.works import LONG, Works, compose
+from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -39,19 +39,8 @@ from forecourt.webhooks.sender import Sender
 
 log = structlog.get_logger(__name__)
 
-CONCURRENCY = 4
-#: Of the line of what may take long.
-LONG_CONCURRENCY = 2
-LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY}
-STOP_DEADLINE_S = 8.0
-#: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
-HEARTBEAT_S = 5.0
-ABANDONED_AFTER_S = 15.0
-RESCUE_EVERY_S = 5.0
 #: One transaction of the message log's housekeeping, by our own clock.
 LOG_DEADLINE_S = THIN_DEADLINE_S + TRANSACTION_DEADLINE_S
-#: How long jobs rest when the database is away.
-AWAY_REST_S = 1.0
 
 
 def main(settings: Settings) -> None:
@@ -130,12 +119,13 @@ async def _until(
     stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes, sender: Sender
 ) -> None:
     """Do all that a worker does until it is told to stop, or until a part of it ends."""
+    lines = Lines(app)
     async with app.open_async():
         works: tuple[Coroutine[Any, Any, Any], ...] = (
             outbox.dispatch(pool, routes),
             outbox.measure(pool, routes),
-            *(_work(app, line, at_once) for line, at_once in LINES.items()),
-            _rescue(app),
+            *(lines.work(line) for line in LINES),
+            lines.rescue(),
             sender.run(),
             stopping.wait(),
         )
@@ -147,34 +137,3 @@ async def _until(
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in done:
             task.result()
-
-
-async def _work(app: procrastinate.App, line: str, at_once: int) -> None:
-    """Do the jobs of one line until cancelled. procrastinate's worker ends with its connections: begin anew when
-    PostgreSQL is back."""
-    while True:
-        try:
-            await app.run_worker_async(
-                queues=[line],
-                concurrency=at_once,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                shutdown_graceful_timeout=STOP_DEADLINE_S,
-                update_heartbeat_interval=HEARTBEAT_S,
-                stalled_worker_timeout=ABANDONED_AFTER_S,
-            )
-        except ConnectorException as fault:
-            log.warning("jobs wait for the database", fault=str(fault.__cause__).partition("\n")[0])
-        await asyncio.sleep(AWAY_REST_S)
-
-
-async def _rescue(app: procrastinate.App) -> None:
-    """Put back in line, until cancelled, what workers had in work when they died; every job bears being done twice."""
-    while True:
-        try:
-            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=ABANDONED_AFTER_S):
-                log.warning("a job was abandoned by its worker and is put back", task=job.task_name, job=job.id)
-                await app.job_manager.retry_job(job)
-        except ConnectorException:
-            log.debug("abandoned jobs wait for the database")
-        await asyncio.sleep(RESCUE_EVERY_S)

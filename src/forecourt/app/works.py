@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import procrastinate
+import structlog
 from msgspec import Struct
 from procrastinate import PsycopgConnector, RetryStrategy
 from prometheus_client import Counter
@@ -26,11 +27,15 @@ from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
 from forecourt.webhooks.model import Kind
 
+log = structlog.get_logger(__name__)
+
 JOB_POOL = 3
 #: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
 RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
 #: The line of what may take long: it waits for its own kind only, and nothing waits for it.
 LONG: Final = "long"
+#: Subjects of a job that is soon done with each of them.
+AT_ONCE: Final = 25
 EVERY_MINUTE: Final = "* * * * *"
 
 JOBS = Counter(
@@ -56,13 +61,16 @@ class Works(Struct, frozen=True, kw_only=True):
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
-    """The jobs there are, and which event leads to which."""
-    connector = PsycopgConnector(
-        conninfo=url, kwargs={"options": "-c role=forecourt_worker"}, min_size=1, max_size=JOB_POOL
-    )
+    """The jobs there are, and which event leads to which.
+
+    Jobs are taken up and put away without waiting for the disk: what a crash of PostgreSQL takes back is done again.
+    They are made over connections that do wait, by the outbox.
+    """
+    options = "-c role=forecourt_worker -c synchronous_commit=off"
+    connector = PsycopgConnector(conninfo=url, kwargs={"options": options}, min_size=1, max_size=JOB_POOL)
     app = procrastinate.App(connector=connector)
     for name, cron, job in _by_the_clock(works):
-        app.periodic(cron=cron)(_task(app, name, job))
+        app.periodic(cron=cron)(_clocked(app, name, job))
     return app, _by_events(app, works)
 
 
@@ -94,38 +102,59 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
 def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     """Which event of the outbox leads to which jobs."""
 
-    def task(name: str, job: Job, **how: Any) -> Any:
-        return _task(app, name, job, retry=RETRY, **how)
+    def follow(name: str, job: Job, at_once: int = 1, **how: Any) -> outbox.Follow:
+        return outbox.Follow(_following(app, name, job, **how), at_once)
 
-    review = task("sessions.review", works.sessions.review)
-    watch = task("care.watch_station", works.care.watch_station)
-    routes: dict[str, tuple[Any, ...]] = {
-        "session.started": (
-            task("sessions.link_remote_start", works.remote_starts.link_session),
-            task("sessions.check_outside", works.outside.check_session),
-            review,
-        ),
+    review = follow("sessions.review", works.sessions.review, AT_ONCE)
+    watch = follow("care.watch_station", works.care.watch_station, AT_ONCE)
+    link = follow("sessions.link_remote_start", works.remote_starts.link_session, AT_ONCE)
+    expire = follow("sessions.expire_remote_starts", works.remote_starts.expire_freed, AT_ONCE)
+    routes: dict[str, tuple[outbox.Follow, ...]] = {
+        "session.started": (link, follow("sessions.check_outside", works.outside.check_session), review),
         "session.ended": (review,),
         "session.reviewed": (watch,),
         "station.faults_changed": (watch,),
-        CHANGED: (task("care.tell", works.care.tell),),
+        CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),
         CLOSED: (),
-        "connector.freed": (task("sessions.expire_remote_starts", works.remote_starts.expire_freed),),
+        "connector.freed": (expire,),
         LINKED: (),
         FAILED: (),
         EXPIRED: (),
-        WRITTEN: (task("mail.send", works.mail.send),),
-        ASKED: (task("stations.bulk_run", works.bulk.run, queue=LONG),),
+        WRITTEN: (follow("mail.send", works.mail.send),),
+        ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:
-        told = task(f"webhooks.tell.{kind}", task_of(works.webhooks, kind))
+        told = follow(f"webhooks.tell.{kind}", task_of(works.webhooks, kind), AT_ONCE)
         routes[kind.value] = (*routes.get(kind.value, ()), told)
     return routes
 
 
-def _task(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
-    made: Any = app.task(name=name, **how)
+def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
+    """The task that does a job for each of its subjects. One that fails keeps no other from being done: it is put in
+    line by itself, to be tried again as RETRY says, and so are those behind it."""
+    counted = _counted(name, job)
+
+    async def each(*, tenant_id: int, subjects: list[str]) -> None:
+        for number, subject in enumerate(subjects):
+            try:
+                await counted(tenant_id=tenant_id, subject=subject)
+            except Exception as fault:
+                if len(subjects) == 1:
+                    raise
+                log.warning("one of several failed and is tried alone", job=name, subject=subject, fault=repr(fault))
+                apart = [[subject], subjects[number + 1 :]]
+                await task.batch_defer_async(*({"tenant_id": tenant_id, "subjects": some} for some in apart if some))
+                return
+
+    made: Any = app.task(name=name, retry=RETRY, **how)
+    task = made(each)
+    return task
+
+
+def _clocked(app: procrastinate.App, name: str, job: Job) -> Any:
+    """The task that the clock makes."""
+    made: Any = app.task(name=name)
     return made(_counted(name, job))
 
 

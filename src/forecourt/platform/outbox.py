@@ -1,7 +1,8 @@
 """From what was committed to what must follow: the dispatcher turns outbox rows into durable jobs.
 
 Rows are taken and jobs made in one transaction, so each row leads to its jobs exactly once; the job itself may run
-again after a crash and is idempotent. Several dispatchers share the work by SKIP LOCKED.
+again after a crash and is idempotent. Several dispatchers share the work by SKIP LOCKED. Rows of one kind that are
+taken together share a job where each is soon done: taking a job up and putting it away costs more than doing it.
 
 An event that is written again before it was dispatched is merged into the row that stands. Merging holds the row until
 the writer's commit (`COALESCE`), or a dispatcher could take it, and the job look, before the writer's facts are there.
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from msgspec import Struct
 from procrastinate.exceptions import ConnectorException
 from procrastinate.tasks import Task
 from prometheus_client import Gauge
@@ -39,9 +41,16 @@ _TAKE = """
 #: How a row is written that may stand already; in one statement each (event, subject) may come once.
 COALESCE = "ON CONFLICT (event, subject) DO UPDATE SET written_at = outbox.written_at"
 
-#: What follows an event; each task is given `tenant_id` and `subject`. An event that nobody follows yet is listed with
-#: none, so that its rows don't pile up.
-Routes = Mapping[str, Sequence[Task[Any, Any, Any]]]
+
+class Follow(Struct, frozen=True):
+    """A task that follows an event. It is given `tenant_id` and `subjects`, `at_once` of them at the most."""
+
+    task: Task[Any, Any, Any]
+    at_once: int = 1
+
+
+#: What follows an event. One that nobody follows yet is listed with none, so that its rows don't pile up.
+Routes = Mapping[str, Sequence[Follow]]
 
 #: How often the worker looks at how far it is behind.
 MEASURE_EVERY_S = 10.0
@@ -83,12 +92,16 @@ async def dispatch_once(pool: Pool, routes: Routes) -> int:
     """Turn up to BATCH rows into jobs; how many. Rows of events that are not listed stay."""
     async with pool.anyone() as connection:
         rows = await (await connection.execute(_TAKE, (list(routes), BATCH))).fetchall()
-        by_event: dict[str, list[dict[str, Any]]] = {}
+        together: dict[tuple[str, int], list[str]] = {}
         for event, subject, tenant_id in rows:
-            by_event.setdefault(event, []).append({"tenant_id": tenant_id, "subject": subject})
-        for event, arguments in by_event.items():
-            for task in routes[event]:
-                await task.configure(connection=connection).batch_defer_async(*arguments)
+            together.setdefault((event, tenant_id), []).append(subject)
+        for (event, tenant_id), subjects in together.items():
+            for follow in routes[event]:
+                jobs: list[dict[str, Any]] = [
+                    {"tenant_id": tenant_id, "subjects": subjects[first : first + follow.at_once]}
+                    for first in range(0, len(subjects), follow.at_once)
+                ]
+                await follow.task.configure(connection=connection).batch_defer_async(*jobs)
         return len(rows)
 
 
