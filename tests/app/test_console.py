@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from forecourt.access import Role
 from forecourt.ui.errors import AssetsMissing
@@ -279,6 +279,7 @@ async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_a
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"**/sessions/{session_id}")
     await find(page, "s")
+    await expect(page.locator("#palette-found")).to_have_attribute("data-for", "s")
     options = page.locator("#palette-found").get_by_role("option")
     await expect(options.first).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("ArrowDown")
@@ -286,6 +287,26 @@ async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_a
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("ArrowUp")
     await expect(options.last).to_have_attribute("aria-selected", "true")
+    assert complaints == []
+
+
+async def test_what_was_chosen_before_the_answer_came_stays_chosen(deployment: Console, complaints: list[str]) -> None:
+    page = await deployment.page("/stations")
+    found = page.locator("#palette-found")
+    answers: asyncio.Queue[Route] = asyncio.Queue()
+    await find(page, "")
+    await expect(found).to_have_attribute("data-for", "")
+    await page.route("**/search?part=true&q=s", answers.put)
+    await page.keyboard.type("s")
+    held = await answers.get()
+    await page.keyboard.press("ArrowDown")
+    chosen = found.locator("[aria-selected=true]")
+    address = await chosen.get_attribute("href")
+    assert await found.get_by_role("option").first.get_attribute("href") != address
+    await held.continue_()
+    await expect(found).to_have_attribute("data-for", "s")
+    await expect(chosen).to_have_count(1)
+    await expect(chosen).to_have_attribute("href", str(address))
     assert complaints == []
 
 

@@ -2,7 +2,7 @@
 const ASK_AFTER_MS = 60;
 const palette = document.getElementById("palette"), keys = document.getElementById("keys");
 const input = palette?.querySelector("input"), found = document.getElementById("palette-found");
-let asking, waiting, foundFor, goWhenFound = false;
+let asking, waiting, goWhenFound = false, moved = false;
 
 const options = () => [...found.querySelectorAll("a[role=option]")];
 const chosen = () => found.querySelector('[aria-selected="true"]');
@@ -29,10 +29,12 @@ async function ask() {
     if (!answer.ok) return;
     const template = document.createElement("template");
     template.innerHTML = await answer.text();
+    // What somebody chose of the list that stood there meanwhile stays chosen, if it is found still.
+    const kept = moved && chosen()?.getAttribute("href");
     found.replaceChildren(template.content);
     options().forEach((option, n) => { option.id = `found-${n}`; });
-    choose(options()[0]);
-    foundFor = text;
+    choose(options().find((option) => option.getAttribute("href") === kept) ?? options()[0]);
+    found.dataset.for = text;
     if (goWhenFound) { goWhenFound = false; go(); }
   } catch (fault) {
     if (fault.name !== "AbortError") throw fault;
@@ -41,8 +43,8 @@ async function ask() {
 
 export function openPalette() {
   if (palette.open) return;
-  foundFor = undefined;
-  goWhenFound = false;
+  delete found.dataset.for;
+  goWhenFound = moved = false;
   palette.showModal();
   input.select();
   ask();
@@ -54,12 +56,12 @@ export function openKeys() {
 }
 
 if (palette) {
-  input.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, ASK_AFTER_MS); });
+  input.addEventListener("input", () => { moved = false; clearTimeout(waiting); waiting = setTimeout(ask, ASK_AFTER_MS); });
   input.addEventListener("keydown", (event) => {
     const all = options(), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && all.length) { event.preventDefault(); choose(all[(all.indexOf(chosen()) + step + all.length) % all.length]); }
+    if (step && all.length) { event.preventDefault(); moved = true; choose(all[(all.indexOf(chosen()) + step + all.length) % all.length]); }
     // Whoever types faster than the answer comes means what was typed, not what is listed still.
-    if (event.key === "Enter") { event.preventDefault(); if (foundFor === input.value) go(event); else { goWhenFound = true; clearTimeout(waiting); ask(); } }
+    if (event.key === "Enter") { event.preventDefault(); if (found.dataset.for === input.value) go(event); else { goWhenFound = true; clearTimeout(waiting); ask(); } }
     if (event.key === "?" && !input.value) { event.preventDefault(); openKeys(); }
   });
   for (const dialog of [palette, keys]) dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
