@@ -241,6 +241,29 @@ async def test_today_is_that_of_each_sites_zone(house: House, tenant: Tenant) ->
     }, "at noon UTC the day in Kiritimati is two hours old"
 
 
+async def test_a_site_in_another_zone_has_its_own_time_beside_the_organisations(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    pages = {}
+    for zone in ("America/Los_Angeles", "Africa/Abidjan"):
+        slug = zone.lower().partition("/")[0]
+        await client.post("/api/v1/sites", json={"name": slug, "slug": slug, "time_zone": zone})
+        identity, station_id = await a_station(house, tenant, slug)
+        await client.patch(f"/api/v1/stations/{identity}", json={"site": slug})
+        with house.admin() as connection:
+            session_id = say(connection, tenant, station_id, "1", started_at=datetime(2026, 3, 1, 9, 5, tzinfo=UTC))
+        reader = await signed_in(house, tenant)
+        pages[slug] = [(await reader.get(path)).text for path in (f"/sessions/{session_id}", f"/stations/{identity}")]
+    # The organisation's zone is UTC, and so is the other site's.
+    session, station = pages["america"]
+    assert "1 Mar 2026, 09:05:00 UTC" in session
+    assert "1 Mar 2026, 01:05:00 Pacific Standard Time at the site" in session
+    assert "Local time" in station
+    assert "1 Mar 2026, 04:00:00 Pacific Standard Time" in station
+    session, station = pages["africa"]
+    assert "at the site" not in session
+    assert "Local time" not in station
+
+
 async def test_a_token_knows_its_last_use_in_whatever_case_stations_spell_it(house: House, tenant: Tenant) -> None:
     _, station_id = await a_station(house, tenant)
     sessions(house, tenant, station_id, 2, token_uid="04ab")

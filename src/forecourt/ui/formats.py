@@ -163,6 +163,11 @@ def stamp(at: datetime | None, zone: str | None = None) -> str:
     return NOTHING if at is None else i18n.stamp(at, zone)
 
 
+def stamp_there(at: datetime, zone: str) -> str:
+    """The same in the zone of a place; nothing where its clocks show what the page says anyway."""
+    return i18n.stamp(at, zone) if i18n.shows_another_time(at, zone) else ""
+
+
 def moment(at: datetime | None, zone: str | None = None) -> str:
     """A moment in such a zone, to the minute and without the year, for lists: `3 Mar, 14:05`."""
     return NOTHING if at is None else i18n.moment(at, zone)

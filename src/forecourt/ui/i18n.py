@@ -186,6 +186,11 @@ def stamp(at: datetime, zone: str | None = None) -> str:
     return f"{format_datetime(local, 'medium', tzinfo=local.tzinfo, locale=locale)} {_zone_name(local, locale)}"
 
 
+def shows_another_time(at: datetime, zone: str) -> bool:
+    """Whether clocks of a zone show another time at that moment than those of the page's."""
+    return _local(at, zone).utcoffset() != _local(at, None).utcoffset()
+
+
 def _local(at: datetime, zone: str | None) -> datetime:
     return at.astimezone(ZoneInfo(zone or zone_of_page()))
 

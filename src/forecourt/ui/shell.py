@@ -110,6 +110,7 @@ class Shell:
             count=formats.count,
             state_word=formats.state_word,
             stamp=formats.stamp,
+            stamp_there=formats.stamp_there,
             moment=formats.moment,
             clock=formats.clock,
             date=formats.date_of,

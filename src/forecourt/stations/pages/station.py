@@ -65,9 +65,9 @@ class Overview:
         frame = await self.pages.find(db, actor.tenant_id, identity)
         if frame is None:
             return self.pages.gone(request, actor, identity)
-        chosen = time_range(clock.now(), actor.time_zone, default="today", **asked)
-        past = await self.past(db, actor.tenant_id, frame, chosen, clock.now())
         now = clock.now()
+        chosen = time_range(now, actor.time_zone, default="today", **asked)
+        past = await self.past(db, actor.tenant_id, frame, chosen, now)
         async with db.tenant(actor.tenant_id) as conn:
             commands = await store.list_commands(
                 conn, actor.tenant_id, frame.station.station_id, before=2**63 - 1, limit=COMMANDS + 1
@@ -83,6 +83,7 @@ class Overview:
             actor,
             frame,
             "overview",
+            now=now,
             connectors=of_connectors(frame.connectors),
             running=await self.charging.running(actor.tenant_id, identity),
             power=[(_millis(at), power_w) for at, power_w in power],
