@@ -223,8 +223,9 @@ class TokenDeleted(Struct, frozen=True, kw_only=True):
 
 async def describe_token(conn: store.Connection, tenant_id: int, subject: str) -> Token | TokenDeleted:
     """What `GET /tokens/{uid}` shows, for those who hear of a token elsewhere."""
-    row = await store.find_token(conn, tenant_id, uid_key(subject))
-    return TokenDeleted(uid=subject) if row is None else service.shown(row)
+    uid = subject.removeprefix(f"{tenant_id}:")
+    row = await store.find_token(conn, tenant_id, uid_key(uid))
+    return TokenDeleted(uid=uid) if row is None else service.shown(row)
 
 
 def _columns(change: TokenChange) -> dict[str, Any]:

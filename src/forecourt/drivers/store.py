@@ -172,12 +172,13 @@ async def delete_token(conn: Connection, tenant_id: int, key: str) -> bool:
 
 
 async def tell_changed(conn: Connection, tenant_id: int, uid: str) -> None:
-    """Lets programs outside hear of a changed token, if any wants to."""
+    """Lets programs outside hear of a changed token, if any wants to. Subjects are unique in a deployment and uids are
+    not: several organisations may have one and the same card."""
     await conn.execute(
         "INSERT INTO outbox (event, subject, tenant_id) SELECT 'token.changed', %s, %s"
         " WHERE EXISTS (SELECT FROM followed_events f WHERE f.tenant_id = %s AND f.event = 'token.changed')"
         f" {COALESCE}",
-        (uid, tenant_id, tenant_id),
+        (f"{tenant_id}:{uid}", tenant_id, tenant_id),
     )
 
 
