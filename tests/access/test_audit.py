@@ -12,7 +12,7 @@ from forecourt.access import Role, jobs
 from forecourt.access.api.audit import _cell
 from forecourt.access.jobs import AccessJobs
 from forecourt.platform.database import Pool
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 from tests.support import FakeClock
 
 AUDIT = "/api/v1/audit"
@@ -32,6 +32,8 @@ async def test_owners_read_who_did_what_to_what_newest_first(tenant: Tenant, str
         ("create site", "site:yard", {"name": "Yard", "parent": None}),
     ]
     assert (entries[1]["before"], entries[1]["after"]) == ({"name": "Yard"}, {"name": "New yard"})
+    ids = [each["id"] for each in entries]
+    await check_orders(client, AUDIT, "id", newest=ids, oldest=ids[::-1])
     by_operator = entries[1]["actor"]
     assert by_operator.endswith(" operator")
     for filters, expected in [
@@ -147,9 +149,11 @@ async def test_it_is_searched_by_any_part_of_who_what_and_to_what(tenant: Tenant
     assert await walk(client, AUDIT, q="%") == []
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("form", "sort"), [("csv", "newest"), ("csv", "oldest"), ("jsonl", "newest"), ("jsonl", "oldest")]
+)
 async def test_the_whole_of_it_is_taken_away_as_a_file(
-    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch, form: str
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch, form: str, sort: str
 ) -> None:
     monkeypatch.setattr("forecourt.access.api.audit.EXPORT_BATCH", 2)
     client = await tenant.client()
@@ -157,16 +161,16 @@ async def test_the_whole_of_it_is_taken_away_as_a_file(
         await client.post("/api/v1/sites", json={"name": f"Site {number}"})
     await (await stranger.client()).post("/api/v1/sites", json={"name": "Foreign"})
     await client.post("/api/v1/tokens", json={"uid": "=1+1", "type": "Central", "status": "blocked"})
-    answer = await client.get(f"{AUDIT}/export", params={"format": form})
+    answer = await client.get(f"{AUDIT}/export", params={"format": form, "sort": sort})
     assert answer.headers["content-disposition"] == f'attachment; filename="audit.{form}"'
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(answer.text)))
-        assert rows[0]["object"] == "token:=1+1"
-        assert json.loads(rows[0]["detail"]) == {"status": "blocked"}
+        assert {"status": "blocked"} in [json.loads(row["detail"]) for row in rows]
     else:
         rows = [json.loads(line) for line in answer.text.splitlines()]
-        assert rows == await walk(client, AUDIT)
-    assert [row["object"] for row in rows[1:]] == [f"site:site-{number}" for number in range(4, -1, -1)]
+        assert rows == await walk(client, AUDIT, sort=sort)
+    done = [*(f"site:site-{number}" for number in range(5)), "token:=1+1"]
+    assert [row["object"] for row in rows] == (done if sort == "oldest" else done[::-1])
     fewer = await client.get(f"{AUDIT}/export", params={"format": "jsonl", "object": "site:site-3"})
     assert len(fewer.text.splitlines()) == 1
 
