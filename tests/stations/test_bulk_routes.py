@@ -75,6 +75,13 @@ async def test_a_run_that_names_what_is_not_there_begins_nothing(tenant: Tenant,
     assert [each["action"] for each in await walk(owner, "/api/v1/bulk-runs")] == ["site"]
 
 
+async def test_runs_are_listed_from_either_end(tenant: Tenant) -> None:
+    owner, path = await tenant.client(), "/api/v1/bulk-runs"
+    body = {"stations": await some_stations(tenant, "A"), "site": None}
+    made = [(await owner.post(f"{path}/site", json=body)).json()["id"] for _ in range(3)]
+    await check_orders(owner, path, "id", newest=made[::-1], oldest=made)
+
+
 async def test_connectors_keys_and_people_are_found_by_what_they_are(house: House, tenant: Tenant) -> None:
     owner = await tenant.client()
     one, two = await some_stations(tenant, "A", "B")

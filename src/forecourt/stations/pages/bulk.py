@@ -228,7 +228,7 @@ def bulk_routes(shell: Shell) -> list[HTTPRouteHandler]:
     @get("/bulk-runs", include_in_schema=False)
     async def runs(request: AnyRequest, actor: Asker, db: Database) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            rows: Sequence[BulkRun] = await store.list_runs(conn, actor.tenant_id, before=2**63 - 1, limit=RUNS)
+            rows: Sequence[BulkRun] = await store.list_runs(conn, actor.tenant_id, limit=RUNS)
         shown = [
             (run, bulk.asked_by(run), ACTIONS[run.action], pages.argument_word(run.action, run.argument))
             for run in rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from msgspec import Struct
@@ -10,10 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.platform import outbox
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
 _RUN = "run_id, number, action, argument, actor, asked_at, state, began_at, ended_at"
+_RUN_ORDERS: Final = by_age("number")
 _STATION = "position, station, state, said, began_at, ended_at"
 
 
@@ -97,18 +99,19 @@ async def list_runs(
     conn: Connection,
     tenant_id: int,
     *,
-    before: int,
+    order: Age = "newest",
+    place: Place = None,
     limit: int,
     state: str | None = None,
     action: str | None = None,
 ) -> list[BulkRun]:
-    """Runs with a number below `before`, newest first; of one state and one action where they are named."""
+    """Runs behind the number of a place; of one state and one action where they are named."""
     cursor = conn.cursor(row_factory=class_row(BulkRun))
     await cursor.execute(
-        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %(tenant_id)s AND number < %(before)s"
+        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %(tenant_id)s"
         " AND (%(state)s::text IS NULL OR state = %(state)s) AND (%(action)s::text IS NULL OR action = %(action)s)"
-        " ORDER BY number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "limit": limit, "state": state, "action": action},
+        f" {onward(_RUN_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "state": state, "action": action, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
