@@ -114,6 +114,30 @@ async def test_a_time_is_taken_in_any_zone(house: House, tenant: Tenant) -> None
     assert await walk(client, AUDIT, to=later) == []
 
 
+@pytest.mark.parametrize(("sort", "step"), [("oldest", 1), ("newest", -1)])
+async def test_what_overlapping_transactions_wrote_is_found_by_its_time(
+    house: House, tenant: Tenant, sort: str, step: int
+) -> None:
+    with house.admin() as connection:
+        connection.cursor().executemany(
+            "INSERT INTO audit (tenant_id, actor, action, object, at)"
+            " VALUES (%s, 'a', 'b', %s, '2026-03-01 10:00Z'::timestamptz + make_interval(secs => %s))",
+            [(tenant.tenant_id, str(second), second) for second in (5, 0, 9, 7, 86_400)],
+        )
+    client = await tenant.client()
+    for asked, found in [
+        ({"from": "2026-03-01T10:00:00Z"}, ["5", "0", "9", "7", "86400"]),
+        ({"from": "2026-03-01T10:00:06Z"}, ["9", "7", "86400"]),
+        ({"to": "2026-03-01T10:00:08Z"}, ["5", "0", "7"]),
+        ({"from": "2026-03-01T10:00:01Z", "to": "2026-03-01T10:00:09Z"}, ["5", "7"]),
+        ({"from": "2026-03-01T10:00:10Z", "to": "2026-03-01T10:00:11Z"}, []),
+        ({"to": "2026-03-01T10:00:00Z"}, []),
+    ]:
+        assert [each["object"] for each in await walk(client, AUDIT, sort=sort, limit=1, **asked)] == found[::step], (
+            asked
+        )
+
+
 async def test_it_says_from_where_and_under_which_request(house: House, tenant: Tenant) -> None:
     client = await tenant.client()
     headers = {"user-agent": "curl/8", "x-request-id": "from-the-proxy"}

@@ -15,6 +15,14 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 Connection = AsyncConnection[Any]
 
 _ORDERS: Final = by_age("audit_id")
+#: Entries are numbered as time goes, but for transactions that overlap, and none lasts an hour. So the numbers of a
+#: span are found by index near its ends. What is added to columns keeps PostgreSQL to that: it would look through more.
+_SINCE: Final = """ AND at + interval '0' >= %(since)s AND audit_id >= (
+    SELECT min(audit_id + 0) FROM audit WHERE tenant_id = %(tenant_id)s AND at >= %(since)s AND at < interval '1 hour'
+        + (SELECT min(at) FROM audit WHERE tenant_id = %(tenant_id)s AND at >= %(since)s))"""
+_UNTIL: Final = """ AND at + interval '0' < %(until)s AND audit_id <= (
+    SELECT max(audit_id + 0) FROM audit WHERE tenant_id = %(tenant_id)s AND at < %(until)s AND at > interval '-1 hour'
+        + (SELECT max(at) FROM audit WHERE tenant_id = %(tenant_id)s AND at < %(until)s))"""
 
 
 class AuditRow(Struct, frozen=True, kw_only=True):
@@ -73,9 +81,9 @@ async def list_audit(
     if wanted.search is not None:
         query += " AND concat_ws(' ', actor, action, object) ILIKE %(pattern)s"
     if wanted.since is not None:
-        query += " AND at >= %(since)s"
+        query += _SINCE
     if wanted.until is not None:
-        query += " AND at < %(until)s"
+        query += _UNTIL
     cursor = conn.cursor(row_factory=class_row(AuditRow))
     await cursor.execute(
         f"{query} {onward(_ORDERS[order], place)}",
