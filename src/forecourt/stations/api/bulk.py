@@ -24,9 +24,13 @@ from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown, TooMan
 from forecourt.stations.errors import SiteRefused
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.store import BulkRun, BulkStation, Connection
+from forecourt.stations.store.bulk import StationOrder
 
 CURSORS = cursors_by_age("bulk runs")
-STATION_CURSORS = Cursors("stations of a bulk run")
+STATION_CURSORS: Mapping[StationOrder, Cursors] = {
+    "asked": Cursors("stations of a bulk run"),
+    "station": Cursors("stations of a bulk run by id"),
+}
 #: Identities that a refusal names.
 MAX_NAMED = 20
 
@@ -248,14 +252,22 @@ async def list_bulk_run_stations(
     actor: Asker,
     db: Database,
     outcome: Annotated[Outcome | None, QueryParameter(description="Only those with this outcome.")] = None,
+    sort: Annotated[StationOrder, QueryParameter(description="As the run was asked for them, or by id.")] = "asked",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[RunStation]:
-    after = (STATION_CURSORS.decode(cursor) or (0,))[0]
+    cursors = STATION_CURSORS[sort]
+    place = cursors.decode_names(cursor) if sort == "station" else cursors.decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         await bulk.find(conn, actor.tenant_id, run_id)
-        rows = await store.list_run_stations(conn, actor.tenant_id, run_id, state=outcome, after=after, limit=limit + 1)
-    return STATION_CURSORS.page(rows, limit, lambda row: (row.position,), _station)
+        rows = await store.list_run_stations(
+            conn, actor.tenant_id, run_id, state=outcome, order=sort, place=place, limit=limit + 1
+        )
+
+    def placed(row: BulkStation) -> tuple[int] | tuple[str]:
+        return (row.station,) if sort == "station" else (row.position,)
+
+    return cursors.page(rows, limit, placed, _station)
 
 
 @post(

@@ -178,7 +178,7 @@ class BulkPages:
             run = await bulk.find(conn, actor.tenant_id, run_id)
             counts = await store.count_outcomes(conn, actor.tenant_id, run_id)
             rows = await store.list_run_stations(
-                conn, actor.tenant_id, run_id, state=state, after=after, limit=PAGE_SIZE + 1
+                conn, actor.tenant_id, run_id, state=state, place=(after,), limit=PAGE_SIZE + 1
             )
         ended = sum(number for word, number in counts.items() if word not in ("waiting", "working"))
         return self.shell.page(
