@@ -176,8 +176,10 @@ async def test_a_delivered_event_can_be_sent_again_alone_or_with_all_of_its_time
         await client.post("/api/v1/tokens", json={**CARD, "uid": uid})
         await works.work()
         house.clock.advance(60)
-    [_, second, _] = await walk(client, f"/api/v1/webhooks/{webhook_id}/deliveries")
     path = f"/api/v1/webhooks/{webhook_id}"
+    [third, second, first] = await walk(client, f"{path}/deliveries")
+    ids = [each["id"] for each in (third, second, first)]
+    await check_orders(client, f"{path}/deliveries", "id", newest=ids, oldest=ids[::-1])
     assert (await client.post(f"{path}/deliveries/{second['id']}/replay")).json()["state"] == "waiting"
     assert await works.work() == 1
     assert receiver.events()[-1] == second["event"]

@@ -149,9 +149,7 @@ async def list_tokens(
         search=search,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_tokens(
-            conn, actor.tenant_id, wanted, order=sort, place=None if place is None else place[0], limit=limit + 1
-        )
+        rows = await store.list_tokens(conn, actor.tenant_id, wanted, order=sort, place=place, limit=limit + 1)
 
     def placed(row: TokenRow) -> tuple[int] | tuple[str]:
         return (uid_key(row.uid),) if sort == "uid" else (row.number,)
