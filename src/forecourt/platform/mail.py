@@ -47,11 +47,6 @@ MAX_BODY = 20_000
 MAX_KEPT = 1_000
 FOLDER = "mail"
 
-_OFFER = (
-    "INSERT INTO outbox (event, subject, tenant_id)"
-    f" SELECT %s, letter_id::text, tenant_id FROM letters WHERE written_at < %s {outbox.COALESCE}"
-)
-
 
 class Letter(Struct, frozen=True, kw_only=True):
     """One plain-text letter to one address."""
@@ -112,13 +107,16 @@ class MailJobs:
                 "DELETE FROM letters WHERE written_at < %s RETURNING letter_id", (now - GIVE_UP_AFTER,)
             )
             given_up = [str(letter_id) for (letter_id,) in await old.fetchall()]
-            offered = await conn.execute(
-                _OFFER,
-                (WRITTEN, now - OFFER_AGAIN_AFTER),
+            waiting = await conn.execute(
+                "SELECT tenant_id, letter_id::text FROM letters WHERE written_at < %s LIMIT %s",
+                (now - OFFER_AGAIN_AFTER, outbox.BATCH),
             )
+            offered = await waiting.fetchall()
+            for tenant_id, letter_id in offered:
+                await outbox.write(conn, tenant_id, WRITTEN, letter_id)
         if given_up:
             log.error("letters were given up unsent; look at the mail server", letters=given_up[:MAX_NAMED])
-        return offered.rowcount, len(given_up)
+        return len(offered), len(given_up)
 
 
 class FolderPost:
