@@ -133,7 +133,7 @@ class Access:
         right = await self.passwords.right(person.password_hash if person else None, password)
         if person is None or not right:
             raise SignInRefused
-        await self.attempts.succeeded("password", origin.address, email)
+        await self.attempts.succeeded("password", origin.address, email, known=known)
         if factors.any:
             raise SecondFactorAsked(await self.steps.begin("second factor", person.person_id, name=person.name))
         return await self.begin_session(person.person_id, person.name, origin, how="password")
