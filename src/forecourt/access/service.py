@@ -22,6 +22,7 @@ from forecourt.access.model import (
     NotAMember,
     Origin,
     Role,
+    Service,
     SignInRefused,
     Verb,
 )
@@ -365,7 +366,7 @@ async def revoke_key(conn: Connection, actor: Actor, key_id: int) -> KeyRow:
 
 async def audit(
     conn: Connection,
-    actor: Actor,
+    actor: Actor | Service,
     action: str,
     subject: str,
     detail: Mapping[str, Any] | None = None,
