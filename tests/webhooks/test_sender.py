@@ -1,16 +1,20 @@
-"""Who is sent to first."""
+"""Who is sent to first, and what becomes of a delivery that can't be signed."""
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from forecourt.platform.outward import UNSIGNED
 from forecourt.webhooks import store
+from forecourt.webhooks.model import RETRY_AFTER
 from forecourt.webhooks.sender import EACH, EACH_ORGANISATION, LEASE, MAX_AT_ONCE
 from forecourt.webhooks.store import Room
-from tests.http import House, Tenant
+from tests.http import House, Tenant, walk
 from tests.receiver import receiving
-from tests.webhooks.conftest import CARD, Receiver, Works, a_webhook
+from tests.webhooks.conftest import CARD, Receiver, Works, a_webhook, signature
 
 DEADLINE_S = 5
 
@@ -90,3 +94,38 @@ async def test_what_another_sender_has_in_hand_is_passed_and_not_waited_for(
         meanwhile = await store.take_due(other, now, now + LEASE, room)
     assert (len(begun), len(meanwhile)) == (3, 3)
     assert {due.delivery_id for due in begun}.isdisjoint(due.delivery_id for due in meanwhile)
+
+
+async def test_a_secret_that_can_not_be_opened_is_a_failed_try_that_says_what_to_do_and_a_new_one_mends_it(
+    house: House, tenant: Tenant, works: Works, receiver: Receiver, point: Any
+) -> None:
+    client = await tenant.client()
+    webhook_id, _ = await a_webhook(client, receiver.url)
+    point(webhook_id, receiver.url)
+    works.rows(
+        "UPDATE webhooks SET secret = %s WHERE webhook_id = %s RETURNING 1", b"sealed by another key", webhook_id
+    )
+    await client.post("/api/v1/tokens", json=CARD)
+    path = f"/api/v1/webhooks/{webhook_id}"
+    assert await works.work() == 1
+    [delivery] = await walk(client, f"{path}/deliveries")
+    assert (delivery["state"], delivery["status"], delivery["error"]) == ("waiting", None, UNSIGNED)
+    house.clock.advance(LEASE.total_seconds())
+    assert await works.work() == 1
+    for wait in RETRY_AFTER[1:]:
+        house.clock.advance((wait - timedelta(seconds=1)).total_seconds())
+        assert await works.work() == 0, "it is tried too early"
+        house.clock.advance(1)
+        assert await works.work() == 1
+    whole = (await client.get(f"{path}/deliveries/{delivery['id']}")).json()
+    assert [attempt["error"] for attempt in whole["attempts"]] == [UNSIGNED] * (len(RETRY_AFTER) + 1)
+    assert (await client.get(path)).json()["pause_reason"] == "failing"
+    assert receiver.got == []
+
+    # The former secret would sign as well, if it could be opened.
+    secret = (await client.post(f"{path}/rotate-secret")).json()["secret"]
+    await client.patch(path, json={"active": True})
+    await client.post(f"{path}/deliveries/{delivery['id']}/replay")
+    assert await works.work() == 1
+    [(headers, body)] = receiver.got
+    assert headers["webhook-signature"] == signature(secret, headers, body)

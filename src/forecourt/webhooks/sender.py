@@ -10,6 +10,7 @@ organisations fill the room together does another wait, until the first of their
 
 import asyncio
 from collections import Counter as Count
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -20,8 +21,8 @@ from prometheus_client import Counter, Histogram
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.outward import ADDRESS_PRIVATE, AddressRefused, Outward, Unanswered, signed_headers
-from forecourt.platform.sealing import Seal
+from forecourt.platform.outward import ADDRESS_PRIVATE, UNSIGNED, AddressRefused, Outward, Unanswered, signed_headers
+from forecourt.platform.sealing import Seal, SealBroken
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DEADLINE_S, GONE, MAX_ANSWER, Outcome, retry_after
 from forecourt.webhooks.service import SEAL_PURPOSE
@@ -125,7 +126,10 @@ class Sender:
             log.warning("a try was not written down and is made again", fault=type(fault).__name__)
 
     async def _post(self, due: Due) -> Outcome:
-        keys = [self._seal.open(sealed) for sealed in (due.secret, due.former_secret) if sealed is not None]
+        keys = self._keys(due)
+        if not keys:
+            TRIES.labels("unsigned").inc()
+            return Outcome(duration_ms=0, error=UNSIGNED)
         body = due.body.encode()
         headers = signed_headers(keys, str(due.event_id), int(self._clock.now().timestamp()), body)
         began = self._clock.monotonic()
@@ -138,6 +142,18 @@ class Sender:
         return self._outcome(
             began, status=answer.status, answer=answer.body.decode(errors="replace").replace("\0", "\ufffd")
         )
+
+    def _keys(self, due: Due) -> list[str]:
+        """The secrets that sign; none if the present one can't be opened. A former one that can't be is left out, so
+        that a new secret mends what it is made for."""
+        try:
+            keys = [self._seal.open(due.secret)]
+        except SealBroken:
+            return []
+        if due.former_secret is not None:
+            with suppress(SealBroken):
+                keys.append(self._seal.open(due.former_secret))
+        return keys
 
     def _outcome(
         self, began: float, *, status: int | None = None, error: str | None = None, answer: str = ""
