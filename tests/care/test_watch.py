@@ -14,6 +14,7 @@ from forecourt.care.model import (
     Severity,
 )
 from forecourt.care.service.incidents import acknowledge, close, snooze
+from forecourt.stations.refusals import LATELY
 from tests.care.yard import Yard
 from tests.http import an_actor
 
@@ -214,6 +215,28 @@ async def test_stations_of_one_of_two_gateways_that_died_get_their_grace_since_i
     assert yard.incidents() == [], "it was there until then, though it had nothing to say"
     await yard.minutes(1)
     assert yard.kinds() == ["offline"]
+
+
+async def test_a_station_that_is_away_because_it_is_refused_says_so_while_it_still_knocks(yard: Yard) -> None:
+    refused, silent, long_ago, in_before = (yard.station(connected=False, since=3 * HOUR) for _ in range(4))
+    yard.refused(refused)
+    yard.refused(long_ago, at=yard.clock.now() - LATELY - MINUTE)
+    yard.refused(in_before, at=yard.clock.now() - 20 * MINUTE)
+    yard.link(in_before, connected=False, at=yard.clock.now() - 10 * MINUTE)
+    at = yard.clock.now()
+    await yard.look()
+    told = {row["station_id"]: row["detail"] for row in yard.incidents()}
+    assert told.pop(refused) == {"refused": "wrong_password", "refused_at": at.isoformat()}
+    assert told == {silent: {}, long_ago: {}, in_before: {}}
+    yard.clock.advance(60)
+    yard.refused(refused, "no_tls")
+    await yard.look()
+    [row] = [row for row in yard.incidents() if row["station_id"] == refused]
+    assert row["detail"] == {"refused": "no_tls", "refused_at": yard.clock.now().isoformat()}
+    yard.clock.advance(LATELY.total_seconds())
+    await yard.look()
+    assert {row["station_id"]: row["detail"] for row in yard.incidents()}[refused] == {}, "nobody knocks any more"
+    assert len(yard.incidents()) == 4
 
 
 async def test_a_station_flaps_after_some_losses_and_until_it_is_calm(yard: Yard) -> None:

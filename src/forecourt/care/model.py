@@ -6,7 +6,7 @@ who were away, it says so, and what stands goes on standing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -205,10 +205,15 @@ def fault_severity(error_code: str | None) -> Severity:
 
 
 class Away(Struct, frozen=True, kw_only=True):
-    """An accepted station that is not connected, since our clock's `last_seen_at`."""
+    """An accepted station that is not connected, since our clock's `last_seen_at`.
+
+    `refused` is why it was refused at the door lately, the last time at `refused_at`; None: it didn't knock.
+    """
 
     station_id: int
     last_seen_at: datetime
+    refused: str | None
+    refused_at: datetime | None
 
 
 def offline(away: Away, listening_since: datetime | None, now: datetime) -> Finding | Unsure:
@@ -225,7 +230,9 @@ def offline(away: Away, listening_since: datetime | None, now: datetime) -> Find
         severity=SEVERITIES[IncidentKind.OFFLINE],
         since=away.last_seen_at,
         latest_at=away.last_seen_at,
-        detail={},
+        detail={}
+        if away.refused_at is None
+        else {"refused": away.refused, "refused_at": away.refused_at.astimezone(UTC).isoformat()},
     )
 
 

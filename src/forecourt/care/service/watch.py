@@ -85,7 +85,8 @@ async def _find(
     found: list[Finding | Unsure | None] = [
         fault(seen, now) for seen in await conditions.list_faulted(conn, tenant_id, station_id)
     ]
-    found += [offline(one, listening_since, now) for one in await conditions.list_away(conn, tenant_id, station_id)]
+    away = await conditions.list_away(conn, tenant_id, station_id, now)
+    found += [offline(one, listening_since, now) for one in away]
     found += await _find_flapping(conn, tenant_id, now, station_id, listening_since, present)
     refused = await conditions.list_refused(conn, tenant_id, station_id)
     found += [not_accepted(one, listening_since, now) for one in refused]

@@ -32,6 +32,7 @@ from forecourt.care.model import (
 )
 from forecourt.care.store import Connection
 from forecourt.sessions.review import FREE
+from forecourt.stations.refusals import LATELY
 
 _OF_STATION: Final[LiteralString] = "(%(station_id)s::bigint IS NULL OR {}.station_id = %(station_id)s)"
 
@@ -67,14 +68,16 @@ async def list_faulted(conn: Connection, tenant_id: int, station_id: int | None)
     return await cursor.fetchall()
 
 
-async def list_away(conn: Connection, tenant_id: int, station_id: int | None) -> list[Away]:
-    """Accepted stations that were connected once and are not now."""
+async def list_away(conn: Connection, tenant_id: int, station_id: int | None, now: datetime) -> list[Away]:
+    """Accepted stations that were connected once and are not now, with why they were refused lately."""
     cursor = conn.cursor(row_factory=class_row(Away))
     await cursor.execute(
-        "SELECT s.station_id, s.last_seen_at FROM station_conditions s WHERE s.tenant_id = %(tenant_id)s"
-        " AND s.registration = 'accepted' AND NOT s.connected AND s.last_seen_at IS NOT NULL AND "
-        + _OF_STATION.format("s"),
-        {"tenant_id": tenant_id, "station_id": station_id},
+        "SELECT s.station_id, s.last_seen_at, r.reason AS refused, r.last_at AS refused_at FROM station_conditions s"
+        " LEFT JOIN refusal_conditions r ON r.tenant_id = s.tenant_id AND r.station_id = s.station_id"
+        " AND r.last_at > %(lately)s"
+        " WHERE s.tenant_id = %(tenant_id)s AND s.registration = 'accepted' AND NOT s.connected"
+        " AND s.last_seen_at IS NOT NULL AND " + _OF_STATION.format("s"),
+        {"tenant_id": tenant_id, "station_id": station_id, "lately": now - LATELY},
     )
     return await cursor.fetchall()
 

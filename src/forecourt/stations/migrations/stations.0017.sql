@@ -19,6 +19,6 @@ SELECT k.tenant_id, k.station_id, k.reason, k.detail, k.last_at
 FROM knocks k
 JOIN stations s ON s.tenant_id = k.tenant_id AND s.station_id = k.station_id AND s.identity = k.identity
 LEFT JOIN station_links l ON l.tenant_id = k.tenant_id AND l.station_id = k.station_id
-WHERE l.connected_at IS NULL OR l.connected_at < k.last_at;
-COMMENT ON VIEW refusal_conditions IS 'stations in service that were refused since they last came in, and why the last time';
+WHERE coalesce(k.last_at > greatest(l.connected_at, l.disconnected_at, l.last_seen_at), true);
+COMMENT ON VIEW refusal_conditions IS 'stations in service that were refused since they were last there, and why the last time';
 GRANT SELECT ON refusal_conditions TO forecourt_app;
