@@ -1,5 +1,6 @@
 """Who is told of what, when and once; by real letters in a real database."""
 
+import re
 from datetime import time, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from forecourt.care.service import alerts as service
 from forecourt.care.service.incidents import acknowledge, snooze
 from forecourt.care.store import alerts
 from forecourt.care.store.alerts import RuleRow
-from tests.care.yard import CONSOLE, TELLING, Yard
+from tests.care.yard import CONSOLE, GATEWAY, TELLING, Yard
 from tests.http import an_actor
 from tests.support import EPOCH
 
@@ -57,12 +58,51 @@ async def test_a_rule_tells_of_an_incident_once_and_of_its_end(yard: Yard) -> No
 
 async def test_letters_speak_the_language_of_their_rule(yard: Yard) -> None:
     await rule(yard, recipients=[yard.member()], language="de")
-    yard.station(connected=False, site_id=yard.site())
+    yard.rows("UPDATE organisations SET time_zone = 'Europe/Berlin' WHERE tenant_id = %s", yard.tenant_id)
+    yard.station(connected=False)
     await yard.look()
     [letter] = yard.letters()
     assert letter["subject"].startswith("[Forecourt] Kritisch: ")
     assert "Die Station ist nicht verbunden." in letter["body"]
     assert "Seit 01.03.2026, 12:00:00 MEZ." in letter["body"]
+
+
+@pytest.mark.parametrize(
+    ("quiet", "zone", "when"),
+    [
+        ({}, "Europe/Berlin", "12:00:00 CET"),
+        ({"quiet_zone": "Asia/Tokyo"}, "Europe/Berlin", "12:00:00 CET"),
+        ({"quiet_zone": "Asia/Tokyo", "quiet_from": time(2), "quiet_until": time(3)}, "Asia/Tokyo", "20:00:00 +0900"),
+    ],
+)
+async def test_all_times_of_a_letter_are_of_one_zone_which_it_names(
+    yard: Yard, quiet: dict[str, Any], zone: str, when: str
+) -> None:
+    await rule(yard, recipients=[yard.member()], **quiet)
+    yard.rows("UPDATE organisations SET time_zone = 'Europe/Berlin' WHERE tenant_id = %s", yard.tenant_id)
+    for site in (None, yard.site("America/New_York")):
+        station = yard.station(connected=False, site_id=site)
+        yard.refused(station)
+    await yard.look()
+    yard.rows("UPDATE station_links SET gateway_id = %s WHERE tenant_id = %s", GATEWAY, yard.tenant_id)
+    await yard.look()
+    for letter in yard.letters():
+        times = [each.rstrip(".") for each in re.findall(r"\d\d:\d\d:\d\d \S+", letter["body"])]
+        assert len(times) == 4
+        assert {each[2:] for each in times} == {when[2:]}
+        assert when in times
+        assert f"All times are those of {zone}." in letter["body"]
+    assert len(yard.letters()) == 2
+
+
+async def test_a_letter_of_a_refused_station_sends_nobody_out(yard: Yard) -> None:
+    await rule(yard, recipients=[yard.member()])
+    yard.refused(yard.station(connected=False))
+    await yard.look()
+    [letter] = yard.letters()
+    assert "“Wrong password”, last on 1 Mar 2026, 12:00:00 UTC." in letter["body"]
+    assert "Next: Enter the password once more in the station's settings" in letter["body"]
+    assert "power" not in letter["body"]
 
 
 async def test_what_is_over_before_the_delay_is_never_told(yard: Yard) -> None:

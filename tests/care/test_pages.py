@@ -138,6 +138,23 @@ async def test_a_dangerous_action_asks_first_with_its_consequence(house: House, 
     assert "Restart the station</a>" not in (await viewer.get(f"/incidents/{incident}")).text
 
 
+async def test_an_incident_of_a_refused_station_leads_to_its_settings(house: House, tenant: Tenant, yard: Yard) -> None:
+    station = yard.station(identity="R 1", connected=False)
+    yard.refused(station)
+    await yard.look()
+    [incident] = yard.incidents()
+    path = f"/incidents/{incident['incident_id']}"
+    page = (await (await signed_in(house, tenant, Role.TECHNICIAN)).get(path)).text
+    assert "it is refused whenever it connects: “Wrong password”, last on 1 Mar 2026, 12:00:00" in page
+    assert "Enter the password once more in the station&#39;s settings" in page
+    assert "power" not in page.split("What to do next")[0].split("Likely cause")[1]
+    assert '<a class="button primary" href="/stations/R%201/settings">' in page
+    viewer = await signed_in(house, tenant, Role.VIEWER)
+    assert "/settings" not in (await viewer.get(path)).text.split("<main")[1]
+    german = (await (await signed_in(house, tenant, language="de")).get(path)).text
+    assert "bei jedem Verbinden abgewiesen: „Falsches Passwort“, zuletzt am" in german
+
+
 async def test_a_station_that_waits_is_accepted_from_its_incident(house: House, tenant: Tenant, yard: Yard) -> None:
     station = yard.station(registration="pending", created_at=yard.clock.now() - timedelta(hours=1), since=MINUTE)
     await yard.look()

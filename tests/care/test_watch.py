@@ -10,9 +10,11 @@ from forecourt.care.model import (
     NOT_ACCEPTED_GRACE,
     OFFLINE_GRACE,
     REPLAY_SETTLE,
+    STILL_ASKING,
     Severity,
 )
-from forecourt.care.service.incidents import close
+from forecourt.care.service.incidents import acknowledge, close, snooze
+from forecourt.stations.refusals import LATELY
 from tests.care.yard import Yard
 from tests.http import an_actor
 
@@ -94,6 +96,147 @@ async def test_stations_are_given_time_to_come_back_when_it_was_we_who_were_away
     yard.gateway(yard.clock.now(), lives=False)
     await yard.look()
     assert yard.kinds() == ["offline"] * 3, "that we are away is no sign that they are back"
+
+
+async def test_an_open_incident_outlives_our_own_absence_with_all_that_people_said_of_it(yard: Yard) -> None:
+    seen, aside, retired, back = (yard.station(connected=False) for _ in range(4))
+    letters_to = yard.member()
+    await yard.look()
+    yard.rows(
+        "INSERT INTO alert_rules (tenant_id, name, recipients, created_at, changed_at) VALUES (%s, 'All', %s, %s, %s)",
+        yard.tenant_id,
+        [letters_to],
+        yard.clock.now() - HOUR,
+        yard.clock.now(),
+    )
+    await yard.look()
+    before = {row["station_id"]: row for row in yard.incidents()}
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await acknowledge(conn, an_actor(yard.tenant_id), before[seen]["incident_id"], None, yard.clock.now())
+        until = yard.clock.now() + HOUR
+        await snooze(conn, an_actor(yard.tenant_id), before[aside]["incident_id"], until, None, yard.clock.now())
+    yard.gateway(yard.clock.now(), lives=False)
+    yard.rows(
+        "UPDATE stations SET retired_at = now(), retired_identity = identity, identity = NULL WHERE station_id = %s",
+        retired,
+    )
+    await yard.minutes(3)
+    yard.gateway(yard.clock.now())
+    yard.link(back, connected=True, at=yard.clock.now())
+    await yard.minutes(2 * (OFFLINE_GRACE // MINUTE))
+    after = {row["station_id"]: row for row in yard.incidents()}
+    assert len(yard.incidents()) == 4, "none was opened anew"
+    assert after[seen]["incident_id"] == before[seen]["incident_id"]
+    assert (after[seen]["closed_at"], after[seen]["acknowledged_by"]) == (None, an_actor(yard.tenant_id).name)
+    assert after[aside]["incident_id"] == before[aside]["incident_id"]
+    assert (after[aside]["closed_at"], after[aside]["snoozed_until"]) == (None, until)
+    assert after[retired]["closed_at"] is not None, "who was taken out of service is not waited for"
+    assert after[back]["closed_at"] is not None
+    told = yard.rows(
+        "SELECT incident_id FROM alert_log WHERE tenant_id = %s AND step = 'closed' ORDER BY 1", yard.tenant_id
+    )
+    assert {row["incident_id"] for row in told} == {after[retired]["incident_id"], after[back]["incident_id"]}
+
+
+async def test_a_flapping_station_is_not_taken_for_calm_while_we_are_away_and_just_back(yard: Yard) -> None:
+    station = yard.station()
+    for _ in range(FLAPS):
+        yard.loses(station)
+    await yard.look()
+    assert yard.kinds() == ["flapping"]
+    yard.gateway(yard.clock.now(), lives=False)
+    await yard.look()
+    yard.gateway(yard.clock.now())
+    yard.link(station, connected=True, at=yard.clock.now())
+    await yard.minutes(FLAP_WINDOW // MINUTE - 1)
+    assert yard.kinds() == ["flapping"]
+    await yard.minutes(1)
+    assert yard.kinds() == []
+    assert len(yard.incidents()) == 1
+
+
+async def test_no_station_is_said_to_flap_in_the_rush_after_we_came_back(yard: Yard) -> None:
+    station = yard.station()
+    yard.gateway(yard.clock.now())
+    for _ in range(FLAPS):
+        yard.clock.advance(1)
+        yard.loses(station)
+    await yard.look()
+    assert yard.incidents() == []
+
+
+async def test_a_waiting_station_is_not_taken_for_silent_while_it_could_not_ask(yard: Yard) -> None:
+    yard.station(registration="pending", since=timedelta(0))
+    await yard.look()
+    yard.gateway(yard.clock.now(), lives=False)
+    yard.clock.advance(2 * STILL_ASKING.total_seconds())
+    await yard.look()
+    yard.gateway(yard.clock.now())
+    await yard.minutes(1)
+    assert yard.kinds() == ["not_accepted"]
+    yard.clock.advance(STILL_ASKING.total_seconds())
+    await yard.look()
+    assert yard.kinds() == []
+
+
+async def test_a_wrong_clock_is_not_right_because_the_station_is_away(yard: Yard) -> None:
+    station = yard.station(since=HOUR)
+    yard.session(station, 20 * MINUTE, 5 * MINUTE, energy_wh=4_000, arrival_clock=True)
+    await yard.look()
+    yard.gateway(yard.clock.now(), lives=False)
+    await yard.minutes(2)
+    assert yard.kinds() == ["clock"]
+    yard.gateway(yard.clock.now())
+    yard.link(station, connected=True, at=yard.clock.now())
+    await yard.look()
+    assert yard.kinds() == []
+
+
+async def test_a_fault_that_is_said_again_late_does_not_end_and_begin_anew(yard: Yard) -> None:
+    station = yard.station()
+    yard.says(station, "Faulted", "GroundFailure")
+    await yard.minutes(1)
+    yard.clock.advance(HOUR.total_seconds())
+    yard.says(station, "Faulted", "GroundFailure", at=yard.clock.now() - 30 * MINUTE)
+    await yard.minutes(5)
+    assert len(yard.incidents()) == 1
+    assert yard.kinds() == ["fault"]
+
+
+async def test_stations_of_one_of_two_gateways_that_died_get_their_grace_since_its_lease_ended(yard: Yard) -> None:
+    station = yard.station(since=HOUR)
+    yard.rows(
+        "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('the dead one', %s, %s)",
+        yard.clock.now() - HOUR,
+        yard.clock.now(),
+    )
+    yard.rows("UPDATE station_links SET gateway_id = 'the dead one' WHERE station_id = %s", station)
+    await yard.minutes(OFFLINE_GRACE // MINUTE - 1)
+    assert yard.incidents() == [], "it was there until then, though it had nothing to say"
+    await yard.minutes(1)
+    assert yard.kinds() == ["offline"]
+
+
+async def test_a_station_that_is_away_because_it_is_refused_says_so_while_it_still_knocks(yard: Yard) -> None:
+    refused, silent, long_ago, in_before = (yard.station(connected=False, since=3 * HOUR) for _ in range(4))
+    yard.refused(refused)
+    yard.refused(long_ago, at=yard.clock.now() - LATELY - MINUTE)
+    yard.refused(in_before, at=yard.clock.now() - 20 * MINUTE)
+    yard.link(in_before, connected=False, at=yard.clock.now() - 10 * MINUTE)
+    at = yard.clock.now()
+    await yard.look()
+    told = {row["station_id"]: row["detail"] for row in yard.incidents()}
+    assert told.pop(refused) == {"refused": "wrong_password", "refused_at": at.isoformat()}
+    assert told == {silent: {}, long_ago: {}, in_before: {}}
+    yard.clock.advance(60)
+    yard.refused(refused, "no_tls")
+    await yard.look()
+    [row] = [row for row in yard.incidents() if row["station_id"] == refused]
+    assert row["detail"] == {"refused": "no_tls", "refused_at": yard.clock.now().isoformat()}
+    yard.clock.advance(LATELY.total_seconds())
+    await yard.look()
+    assert {row["station_id"]: row["detail"] for row in yard.incidents()}[refused] == {}, "nobody knocks any more"
+    assert len(yard.incidents()) == 4
 
 
 async def test_a_station_flaps_after_some_losses_and_until_it_is_calm(yard: Yard) -> None:

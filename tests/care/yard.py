@@ -95,6 +95,18 @@ class Yard:
             at,
         )
 
+    def refused(self, station_id: int, reason: str = "wrong_password", *, at: datetime | None = None) -> None:
+        """It knocked and was refused, as a gateway keeps it."""
+        self.rows(
+            "INSERT INTO knocks (tenant_id, identity, station_id, reason, tls, knocked, first_at, last_at)"
+            " SELECT tenant_id, identity, station_id, %s, false, 1, %s, %s FROM stations WHERE station_id = %s"
+            " ON CONFLICT (tenant_id, identity) DO UPDATE SET reason = excluded.reason, last_at = excluded.last_at",
+            reason,
+            at or self.clock.now(),
+            at or self.clock.now(),
+            station_id,
+        )
+
     def says(
         self,
         station_id: int,

@@ -21,7 +21,9 @@ from forecourt.stations.commands import (
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.pages.ask import failed
 from forecourt.stations.pages.listing import csv_line
+from forecourt.stations.refusals import LATELY
 from tests.http import BASE, PASSWORD, House, Tenant
+from tests.stations.test_inbox import a_knock
 from tests.stations.test_log import say
 from tests.stations.test_pages import PAGE, add_station, house, signed_in
 
@@ -78,6 +80,35 @@ async def test_every_page_of_a_station_is_there_and_a_foreign_one_is_not(
     gone = await client.get(f"/stations/{theirs}{path}")
     assert gone.status_code == 404
     assert "There is no station" in gone.text
+
+
+@pytest.mark.parametrize("path", ["/stations/{}", "/stations/{}/panel"])
+async def test_a_station_that_is_refused_is_not_said_to_be_without_power(
+    house: House, tenant: Tenant, path: str
+) -> None:
+    identity = add_station(house, tenant, ["Available"], connected=False)
+    client = await signed_in(house, tenant)
+    page = path.format(identity)
+    then = house.clock.now() - LATELY / 2
+    with house.admin() as connection:
+        connection.execute(
+            "UPDATE station_links SET connected_at = %s, last_seen_at = %s, disconnected_at = %s WHERE station_id = %s",
+            (then, then, then, number_of(house, identity)),
+        )
+    assert "Most likely its power or network is down" in (await client.get(page)).text
+    a_knock(house, tenant, identity, reason="wrong_password", station_id=number_of(house, identity))
+    text = (await client.get(page)).text
+    assert "Most likely its power" not in text
+    assert "It is refused whenever it connects: Wrong password, last on" in text
+    assert "or make a new one here." in text
+    assert f'href="/stations/{identity}/settings">Its settings</a>' in text
+    assert f'href="/stations/connect/{identity}"' in text
+    viewer = (await (await as_role(house, tenant, Role.VIEWER)).get(page)).text
+    assert "Wrong password" in viewer
+    assert "Its settings" not in viewer
+    with house.admin() as connection:
+        connection.execute("UPDATE knocks SET last_at = %s WHERE identity = %s", (then - LATELY, identity))
+    assert "Most likely its power" in (await client.get(page)).text
 
 
 async def test_a_station_whose_id_is_odd_has_pages_as_well(house: House, tenant: Tenant) -> None:

@@ -62,6 +62,11 @@ def is_quiet(rule: RuleRow, now: datetime) -> bool:
     return at >= rule.quiet_from or at < rule.quiet_until
 
 
+def letter_zone(rule: RuleRow, organisation_zone: str) -> str:
+    """In whose time a rule's letters tell: that of its quiet hours where it has some, else the organisation's."""
+    return organisation_zone if rule.quiet_from is None else rule.quiet_zone
+
+
 def due(rule: RuleRow, incidents: Iterable[Toldable], now: datetime) -> Due:
     """What is to be told. What quiet hours hold back is told when they are over, if it is still so."""
     quiet = is_quiet(rule, now)

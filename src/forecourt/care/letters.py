@@ -17,11 +17,11 @@ def place(row: IncidentRow) -> str:
     return name if not row.evse else f"{name}, {_('EVSE %(n)s') % {'n': row.evse}}"
 
 
-def letter(recipient: str, step: str, rule: str, rows: Sequence[IncidentRow], console_url: str) -> Letter:
-    """What opened, goes on unseen (`escalated`) or closed; the first MAX_NAMED of `rows` by name."""
+def letter(recipient: str, step: str, rule: str, rows: Sequence[IncidentRow], zone: str, console_url: str) -> Letter:
+    """What opened, goes on unseen (`escalated`) or closed; the first MAX_NAMED of `rows` by name, times in `zone`."""
     number = len(rows)
     first = rows[0]
-    what = f"{place(first)}: {tell(first.kind, first.detail).happened}"
+    what = f"{place(first)}: {tell(first.kind, first.detail, zone).happened}"
     if number > 1:
         subjects = {
             "opened": ngettext("%(n)s incident opened", "%(n)s incidents opened", number),
@@ -35,9 +35,10 @@ def letter(recipient: str, step: str, rule: str, rows: Sequence[IncidentRow], co
             "escalated": _("Still unseen: %(what)s") % {"what": what},
             "closed": _("Over: %(what)s") % {"what": what},
         }[step]
-    parts = [_paragraph(row, step, console_url) for row in rows[:MAX_NAMED]]
+    parts = [_paragraph(row, step, zone, console_url) for row in rows[:MAX_NAMED]]
     if number > MAX_NAMED:
         parts.append(_("And %(n)s more: %(url)s") % {"n": number - MAX_NAMED, "url": f"{console_url}/incidents"})
+    parts.append(_("All times are those of %(zone)s.") % {"zone": zone})
     parts.append(_footer(rule, console_url))
     return Letter(recipient=recipient, subject=f"[Forecourt] {subject}", body="\n\n".join(parts))
 
@@ -54,18 +55,18 @@ def test_letter(recipient: str, rule: str, organisation: str, console_url: str) 
     )
 
 
-def _paragraph(row: IncidentRow, step: str, console_url: str) -> str:
-    told = tell(row.kind, row.detail)
+def _paragraph(row: IncidentRow, step: str, zone: str, console_url: str) -> str:
+    told = tell(row.kind, row.detail, zone)
     lines = [f"{severity_word(row.severity)}: {place(row)}", f"{told.happened}."]
     if step == "closed":
         assert row.closed_at is not None
         over = _("From %(since)s to %(until)s.") % {
-            "since": i18n.stamp(row.since, row.time_zone),
-            "until": i18n.stamp(row.closed_at, row.time_zone),
+            "since": i18n.stamp(row.since, zone),
+            "until": i18n.stamp(row.closed_at, zone),
         }
         lines.append(over)
     else:
-        lines.append(_("Since %(since)s.") % {"since": i18n.stamp(row.since, row.time_zone)})
+        lines.append(_("Since %(since)s.") % {"since": i18n.stamp(row.since, zone)})
         lines.append(_("Likely cause: %(cause)s.") % {"cause": told.cause})
         lines.append(_("Next: %(step)s.") % {"step": told.next_step})
     return "\n".join([*lines, f"{console_url}/incidents/{row.incident_id}"])

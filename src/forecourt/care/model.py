@@ -1,11 +1,12 @@
 """What counts as an incident, when it begins and when it is over. Pure rules over what stations and sessions say.
 
 A rule sees the present alone: what it finds now is wrong now. What a station replays after it was away tells of the
-past, so nothing is believed to be present before the replay has had time to end.
+past, so nothing is believed to be present before the replay has had time to end. Where it can't tell, because it was we
+who were away, it says so, and what stands goes on standing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -119,6 +120,13 @@ class Finding(Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
 
 
+class Unsure(Struct, frozen=True, kw_only=True):
+    """What can't be told now, one way or the other: it opens no incident and closes none."""
+
+    kind: IncidentKind
+    place: Place
+
+
 class Present(Struct, frozen=True, kw_only=True):
     """An incident whose cause was there at the last look; `closed_at` where a person has closed it all the same."""
 
@@ -139,14 +147,14 @@ class Changes(Struct, frozen=True, kw_only=True):
     gone: list[Present]
 
 
-def compare(present: Iterable[Present], findings: Iterable[Finding], judged: Collection[IncidentKind]) -> Changes:
-    """What opens, what is told anew and what is gone, of the kinds that could be judged. Idempotent.
+def compare(present: Iterable[Present], found: Collection[Finding | Unsure]) -> Changes:
+    """What opens, what is told anew and what is gone. Idempotent.
 
     What a person has closed stays closed while nothing new is said of it; what is said later opens a new incident.
     """
-    left = {(one.kind, one.place): one for one in present if one.kind in judged}
+    left = {(one.kind, one.place): one for one in present}
     changes = Changes(opened=[], told_more=[], gone=[])
-    for finding in findings:
+    for finding in (one for one in found if isinstance(one, Finding)):
         known = left.pop((finding.kind, finding.place), None)
         if known is None:
             changes.opened.append(finding)
@@ -156,7 +164,8 @@ def compare(present: Iterable[Present], findings: Iterable[Finding], judged: Col
                 changes.opened.append(finding)
         elif (known.severity, known.detail) != (finding.severity, finding.detail):
             changes.told_more.append((known.incident_id, finding))
-    changes.gone.extend(left.values())
+    unsure = {(one.kind, one.place) for one in found if isinstance(one, Unsure)}
+    changes.gone.extend(one for at, one in left.items() if at not in unsure)
     return changes
 
 
@@ -173,15 +182,16 @@ class Faulted(Struct, frozen=True, kw_only=True):
     info: str | None
 
 
-def fault(seen: Faulted, now: datetime) -> Finding | None:
+def fault(seen: Faulted, now: datetime) -> Finding | Unsure:
     """A fault that is present: said as it came, or said late and not taken back by what followed."""
+    place = Place(station_id=seen.station_id, evse=seen.evse, connector=seen.connector)
     late = seen.arrived_at - seen.state_at > REPLAY_AGE
     if late and now - seen.arrived_at < REPLAY_SETTLE:
-        return None
+        return Unsure(kind=IncidentKind.FAULT, place=place)
     said = {"error_code": seen.error_code, "vendor_error_code": seen.vendor_error_code, "info": seen.info}
     return Finding(
         kind=IncidentKind.FAULT,
-        place=Place(station_id=seen.station_id, evse=seen.evse, connector=seen.connector),
+        place=place,
         severity=fault_severity(seen.error_code),
         since=seen.state_at,
         latest_at=seen.arrived_at,
@@ -195,23 +205,34 @@ def fault_severity(error_code: str | None) -> Severity:
 
 
 class Away(Struct, frozen=True, kw_only=True):
-    """An accepted station that is not connected, since our clock's `last_seen_at`."""
+    """An accepted station that is not connected, since our clock's `last_seen_at`.
+
+    `refused` is why it was refused at the door lately, the last time at `refused_at`; None: it didn't knock.
+    """
 
     station_id: int
     last_seen_at: datetime
+    refused: str | None
+    refused_at: datetime | None
 
 
-def offline(away: Away, listening_since: datetime, now: datetime) -> Finding | None:
-    """A station that is away for longer than OFFLINE_GRACE in which it could have come back."""
-    if now - max(away.last_seen_at, listening_since) < OFFLINE_GRACE:
-        return None
+def offline(away: Away, listening_since: datetime | None, now: datetime) -> Finding | Unsure:
+    """A station that is away for longer than OFFLINE_GRACE in which it could have come back.
+
+    Before that nothing is told of it; what was told stands, for it is not back.
+    """
+    place = Place(station_id=away.station_id)
+    if listening_since is None or now - max(away.last_seen_at, listening_since) < OFFLINE_GRACE:
+        return Unsure(kind=IncidentKind.OFFLINE, place=place)
     return Finding(
         kind=IncidentKind.OFFLINE,
-        place=Place(station_id=away.station_id),
+        place=place,
         severity=SEVERITIES[IncidentKind.OFFLINE],
         since=away.last_seen_at,
         latest_at=away.last_seen_at,
-        detail={},
+        detail={}
+        if away.refused_at is None
+        else {"refused": away.refused, "refused_at": away.refused_at.astimezone(UTC).isoformat()},
     )
 
 
@@ -222,6 +243,16 @@ class Losses(Struct, frozen=True, kw_only=True):
     losses: int
     first_at: datetime
     last_at: datetime
+
+
+def can_come(listening_since: datetime | None, now: datetime) -> bool:
+    """Whether stations have had OFFLINE_GRACE to come back since it was we who were away."""
+    return listening_since is not None and now - listening_since >= OFFLINE_GRACE
+
+
+def can_be_calm(listening_since: datetime | None, now: datetime) -> bool:
+    """Whether we have listened for a whole FLAP_WINDOW: until then few losses are no sign of calm."""
+    return listening_since is not None and now - listening_since >= FLAP_WINDOW
 
 
 def flapping(losses: Losses, flapped: Collection[int]) -> Finding | None:
@@ -246,13 +277,20 @@ class Refused(Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
 
-def not_accepted(refused: Refused, now: datetime) -> Finding | None:
-    """A station that waits for a decision, or doesn't take a no, for longer than NOT_ACCEPTED_GRACE."""
-    if now - refused.created_at < NOT_ACCEPTED_GRACE or now - refused.last_seen_at > STILL_ASKING:
+def not_accepted(refused: Refused, listening_since: datetime | None, now: datetime) -> Finding | Unsure | None:
+    """A station that waits for a decision, or doesn't take a no, for longer than NOT_ACCEPTED_GRACE.
+
+    It waits no longer once it is silent for STILL_ASKING in which it could have asked.
+    """
+    place = Place(station_id=refused.station_id)
+    if now - refused.created_at < NOT_ACCEPTED_GRACE:
         return None
+    if now - refused.last_seen_at > STILL_ASKING:
+        could_ask = listening_since is not None and now - listening_since > STILL_ASKING
+        return None if could_ask else Unsure(kind=IncidentKind.NOT_ACCEPTED, place=place)
     return Finding(
         kind=IncidentKind.NOT_ACCEPTED,
-        place=Place(station_id=refused.station_id),
+        place=place,
         severity=SEVERITIES[IncidentKind.NOT_ACCEPTED],
         since=refused.created_at,
         latest_at=refused.created_at,

@@ -1,6 +1,7 @@
 """An incident in words: what happened, why most likely, what to do next, and the button that does it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ from msgspec import Struct
 
 from forecourt.care.model import FLAP_WINDOW, IncidentKind, Severity
 from forecourt.stations.faults import UNKNOWN, explain
+from forecourt.stations.refusals import meaning_of
+from forecourt.ui import i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
 
@@ -29,9 +32,10 @@ SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
 
 
 class Action(StrEnum):
-    """What can be done about an incident at once; LOOK leads to its station."""
+    """What can be done about an incident at once; LOOK leads to its station, CREDENTIALS to that one's settings."""
 
     LOOK = "look"
+    CREDENTIALS = "credentials"
     ACCEPT = "accept"
     STOP = "stop"
     RESET = "reset"
@@ -39,6 +43,8 @@ class Action(StrEnum):
     READ = "read"
 
 
+#: What leads elsewhere and does nothing by itself.
+LEADING: Final = frozenset((Action.LOOK, Action.CREDENTIALS))
 #: Faults that a restart may mend; the others need hands, or somebody at the car.
 RESETTABLE: Final = frozenset((None, "NoError", "OtherError", "InternalError"))
 
@@ -70,6 +76,8 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.UNLOCK
         case IncidentKind.FAILED_STARTS | IncidentKind.CLOCK:
             return Action.RESET
+        case IncidentKind.OFFLINE if detail.get("refused"):
+            return Action.CREDENTIALS
         case IncidentKind.NOT_ACCEPTED:
             return Action.ACCEPT
         case IncidentKind.GHOST:
@@ -80,13 +88,22 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.LOOK
 
 
-def tell(kind: str, detail: Mapping[str, Any]) -> Told:
-    """The words for an incident; sentences without their full stops."""
+def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
+    """The words for an incident, times in a zone; sentences without their full stops."""
     match IncidentKind(kind):
         case IncidentKind.FAULT:
             fault = explain(detail.get("error_code"))
             cause = _("not known, the station says no more") if fault is UNKNOWN else _(fault.cause)
             return Told(happened=_(fault.happened), cause=cause, next_step=_(fault.next_step))
+        case IncidentKind.OFFLINE if detail.get("refused"):
+            meaning = meaning_of(detail["refused"], None)
+            last = i18n.stamp(datetime.fromisoformat(detail["refused_at"]), zone)
+            return Told(
+                happened=_("The station is not connected"),
+                cause=_("it is refused whenever it connects: “%(what)s”, last on %(when)s")
+                % {"what": _(meaning.what), "when": last},
+                next_step=_(meaning.cure).removesuffix("."),
+            )
         case IncidentKind.OFFLINE:
             return Told(
                 happened=_("The station is not connected"),
@@ -146,6 +163,7 @@ def tell(kind: str, detail: Mapping[str, Any]) -> Told:
 
 ACTION_WORDS: Final[Mapping[Action, str]] = {
     Action.LOOK: mark("Open the station"),
+    Action.CREDENTIALS: mark("Open the station's settings"),
     Action.ACCEPT: mark("Accept the station"),
     Action.STOP: mark("Stop the session"),
     Action.RESET: mark("Restart the station"),

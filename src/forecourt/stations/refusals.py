@@ -1,12 +1,16 @@
 """What a refusal at the door means, in words: what happened, the likely cause, and what to do about it."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from msgspec import Struct
 
 from forecourt.stations.model import Reason
 from forecourt.ui.i18n import mark
+
+#: A station that was refused within this, and has not come in since, is away because it is refused.
+LATELY: Final = timedelta(hours=1)
 
 
 class Meaning(Struct, frozen=True, kw_only=True):

@@ -198,7 +198,7 @@ async def describe_incident(conn: Connection, tenant_id: int, subject: str) -> I
 
 
 def _shown(row: IncidentRow) -> dict[str, Any]:
-    told = tell(row.kind, row.detail)
+    told = tell(row.kind, row.detail, "UTC")
     same = (
         "station", "site", "evse", "connector", "detail", "since", "opened_at", "closed_at", "closed_by",
         "acknowledged_at", "acknowledged_by", "snoozed_until",

@@ -70,10 +70,14 @@ def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
     action = action_for(row.kind, row.detail)
     here = f"/incidents/{row.incident_id}"
     # What is to be read stands on the incident's own page.
-    href = {Action.LOOK: station_href(row.station), Action.READ: here}.get(action, f"{here}/act")
+    href = {
+        Action.LOOK: station_href(row.station),
+        Action.CREDENTIALS: f"{station_href(row.station)}/settings",
+        Action.READ: here,
+    }.get(action, f"{here}/act")
     return Shown(
         row=row,
-        told=tell(row.kind, row.detail),
+        told=tell(row.kind, row.detail, actor.time_zone),
         kind=kind_word(row.kind),
         severity=Severity(row.severity).name.lower(),
         severity_word=severity_word(row.severity),

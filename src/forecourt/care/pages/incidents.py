@@ -23,7 +23,7 @@ from forecourt.care.service import incidents as service
 from forecourt.care.store import Connection
 from forecourt.care.store import incidents as store
 from forecourt.care.store.incidents import Filter, IncidentRow
-from forecourt.care.words import Action, action_for, consequence, kind_word, severity_word
+from forecourt.care.words import LEADING, action_for, consequence, kind_word, severity_word
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.api.fields import SecretKey, StationCommander, StationRefresher
 from forecourt.stations.commands import Commander
@@ -189,7 +189,7 @@ class IncidentPages:
         async with pages.db.tenant(actor.tenant_id) as conn:
             row = await service.find_incident(conn, actor.tenant_id, incident_id)
         action = action_for(row.kind, row.detail)
-        if action is Action.LOOK or row.closed_at is not None:
+        if action in LEADING or row.closed_at is not None:
             return Redirect(f"/incidents/{incident_id}", status_code=303)
         with pages.shell.speaking(request):
             shown, follows = show(row, actor, pages.clock.now()), consequence(action)

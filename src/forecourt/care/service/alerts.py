@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
+from forecourt.access.store.organisations import find_organisation
 from forecourt.care import alerting
 from forecourt.care.alerting import CLOSED_WAITS, MAX_RULES, RuleRefused, RuleUnknown, TooManyRules
 from forecourt.care.letters import letter, test_letter
@@ -134,9 +135,10 @@ async def _send(
 ) -> int:
     """One letter to each address about all of these incidents, and a line of the log for each incident."""
     rows = await incidents.list_these(conn, tenant_id, ids)
+    zone = alerting.letter_zone(rule, (await find_organisation(conn, tenant_id)).time_zone)
     with speaking(telling.languages.choose(rule.language, "")):
         for address in addresses:
-            await write(conn, tenant_id, letter(address, step, rule.name, rows, telling.console_url))
+            await write(conn, tenant_id, letter(address, step, rule.name, rows, zone, telling.console_url))
     await alerts.log_sent(conn, tenant_id, rule, step, ids, addresses, now)
     for incident_id in ids:
         await incidents.add_event(conn, tenant_id, incident_id, "told", now, note=", ".join(addresses))

@@ -21,6 +21,7 @@ from forecourt.stations.commands import Commander
 
 #: What each action asks of who does it.
 VERBS = {
+    Action.CREDENTIALS: Verb.CHANGE_STATIONS,
     Action.ACCEPT: Verb.CHANGE_STATIONS,
     Action.STOP: Verb.CONTROL,
     Action.RESET: Verb.RESET,
@@ -151,6 +152,6 @@ async def _do(
             assert row.evse is not None
             connector = row.connector or 1
             obeyed = await control.unlock(db, commander, actor, row.station, evse=row.evse, connector=connector)
-        case Action.LOOK:
-            raise AssertionError("looking needs no verb")
+        case Action.LOOK | Action.CREDENTIALS:
+            raise AssertionError("what leads elsewhere is done there")
     return Acted(accepted=obeyed.accepted, status=obeyed.status)

@@ -7,7 +7,20 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.care.model import Finding, IncidentKind, Present, compare, fault, flapping, not_accepted, offline
+from forecourt.care.model import (
+    Finding,
+    IncidentKind,
+    Place,
+    Present,
+    Unsure,
+    can_be_calm,
+    can_come,
+    compare,
+    fault,
+    flapping,
+    not_accepted,
+    offline,
+)
 from forecourt.care.store import Connection, conditions, incidents
 from forecourt.platform import outbox
 
@@ -31,14 +44,8 @@ class Looked(Struct, frozen=True, kw_only=True):
 async def look(conn: Connection, tenant_id: int, now: datetime, station_id: int | None = None) -> Looked:
     """Bring the incidents of an organisation, or of one of its stations, up to what is wrong now. Idempotent."""
     await incidents.watch_alone(conn, tenant_id)
-    judged = set(IncidentKind)
-    listening_since = await conditions.listening_since(conn)
-    if listening_since is None:
-        # No gateway lives: it is we who are away, which tells nothing of stations.
-        judged -= {IncidentKind.OFFLINE, IncidentKind.FLAPPING}
     present = await incidents.list_present(conn, tenant_id, station_id)
-    findings = await _find(conn, tenant_id, now, station_id, listening_since, present)
-    changes = compare(present, findings, judged)
+    changes = compare(present, await _find(conn, tenant_id, now, station_id, present))
     closed = []
     for gone in changes.gone:
         if await incidents.end(conn, tenant_id, gone.incident_id, now):
@@ -72,25 +79,39 @@ async def _open(conn: Connection, tenant_id: int, findings: Iterable[Finding], n
 
 
 async def _find(
+    conn: Connection, tenant_id: int, now: datetime, station_id: int | None, present: Iterable[Present]
+) -> list[Finding | Unsure]:
+    listening_since = await conditions.listening_since(conn)
+    found: list[Finding | Unsure | None] = [
+        fault(seen, now) for seen in await conditions.list_faulted(conn, tenant_id, station_id)
+    ]
+    away = await conditions.list_away(conn, tenant_id, station_id, now)
+    found += [offline(one, listening_since, now) for one in away]
+    found += await _find_flapping(conn, tenant_id, now, station_id, listening_since, present)
+    refused = await conditions.list_refused(conn, tenant_id, station_id)
+    found += [not_accepted(one, listening_since, now) for one in refused]
+    found += await conditions.list_quarantined(conn, tenant_id, station_id)
+    found += await conditions.list_failed_starts(conn, tenant_id, station_id, now)
+    found += await conditions.list_wrong_clocks(conn, tenant_id, station_id, now)
+    found += await conditions.list_ghosts(conn, tenant_id, station_id)
+    return [one for one in found if one is not None]
+
+
+async def _find_flapping(
     conn: Connection,
     tenant_id: int,
     now: datetime,
     station_id: int | None,
     listening_since: datetime | None,
     present: Iterable[Present],
-) -> list[Finding]:
-    found: list[Finding | None] = [
-        fault(seen, now) for seen in await conditions.list_faulted(conn, tenant_id, station_id)
-    ]
-    if listening_since is not None:
-        away = await conditions.list_away(conn, tenant_id, station_id)
-        found += [offline(one, listening_since, now) for one in away]
-        flapped = {one.place.station_id for one in present if one.kind is IncidentKind.FLAPPING}
+) -> list[Finding | Unsure | None]:
+    """What loses its connection again and again, and what did so and can't have calmed down yet."""
+    flapped = {one.place.station_id for one in present if one.kind is IncidentKind.FLAPPING}
+    found: list[Finding | Unsure | None] = []
+    if listening_since is not None and can_come(listening_since, now):
         losses = await conditions.list_losses(conn, tenant_id, station_id, now, listening_since)
         found += [flapping(one, flapped) for one in losses]
-    found += [not_accepted(one, now) for one in await conditions.list_refused(conn, tenant_id, station_id)]
-    found += await conditions.list_quarantined(conn, tenant_id, station_id)
-    found += await conditions.list_failed_starts(conn, tenant_id, station_id, now)
-    found += await conditions.list_wrong_clocks(conn, tenant_id, station_id, now)
-    found += await conditions.list_ghosts(conn, tenant_id, station_id)
-    return [finding for finding in found if finding is not None]
+    if flapped and not can_be_calm(listening_since, now):
+        in_service = await conditions.name_stations(conn, tenant_id, sorted(flapped))
+        found += [Unsure(kind=IncidentKind.FLAPPING, place=Place(station_id=one)) for one in in_service]
+    return found

@@ -27,10 +27,12 @@ from forecourt.care.model import (
     Losses,
     Place,
     Refused,
+    Unsure,
     plain,
 )
 from forecourt.care.store import Connection
 from forecourt.sessions.review import FREE
+from forecourt.stations.refusals import LATELY
 
 _OF_STATION: Final[LiteralString] = "(%(station_id)s::bigint IS NULL OR {}.station_id = %(station_id)s)"
 
@@ -66,14 +68,16 @@ async def list_faulted(conn: Connection, tenant_id: int, station_id: int | None)
     return await cursor.fetchall()
 
 
-async def list_away(conn: Connection, tenant_id: int, station_id: int | None) -> list[Away]:
-    """Accepted stations that were connected once and are not now."""
+async def list_away(conn: Connection, tenant_id: int, station_id: int | None, now: datetime) -> list[Away]:
+    """Accepted stations that were connected once and are not now, with why they were refused lately."""
     cursor = conn.cursor(row_factory=class_row(Away))
     await cursor.execute(
-        "SELECT s.station_id, s.last_seen_at FROM station_conditions s WHERE s.tenant_id = %(tenant_id)s"
-        " AND s.registration = 'accepted' AND NOT s.connected AND s.last_seen_at IS NOT NULL AND "
-        + _OF_STATION.format("s"),
-        {"tenant_id": tenant_id, "station_id": station_id},
+        "SELECT s.station_id, s.last_seen_at, r.reason AS refused, r.last_at AS refused_at FROM station_conditions s"
+        " LEFT JOIN refusal_conditions r ON r.tenant_id = s.tenant_id AND r.station_id = s.station_id"
+        " AND r.last_at > %(lately)s"
+        " WHERE s.tenant_id = %(tenant_id)s AND s.registration = 'accepted' AND NOT s.connected"
+        " AND s.last_seen_at IS NOT NULL AND " + _OF_STATION.format("s"),
+        {"tenant_id": tenant_id, "station_id": station_id, "lately": now - LATELY},
     )
     return await cursor.fetchall()
 
@@ -182,18 +186,21 @@ async def list_failed_starts(conn: Connection, tenant_id: int, station_id: int |
     ]
 
 
-async def list_wrong_clocks(conn: Connection, tenant_id: int, station_id: int | None, now: datetime) -> list[Finding]:
+async def list_wrong_clocks(
+    conn: Connection, tenant_id: int, station_id: int | None, now: datetime
+) -> list[Finding | Unsure]:
     """Stations whose latest session bears times that can't be believed, though it began while they were connected.
 
     A station that was without a clock while it was away is told the time when it boots: what it replays is no sign.
+    One that is away can't be judged before it is back.
     """
     rows = await _rows(
         conn,
         f"""
-        SELECT DISTINCT ON (f.station_id) f.station_id, f.started_at, f.heard_at, f.session_id
+        SELECT DISTINCT ON (f.station_id) f.station_id, f.started_at, f.heard_at, f.session_id, s.connected
         FROM session_facts f JOIN station_conditions s USING (tenant_id, station_id)
         WHERE f.tenant_id = %(tenant_id)s AND f.started_at > %(after)s AND f.arrival_clock AND NOT f.offline
-            AND s.connected AND f.started_at > s.connected_at + %(settle)s AND {_OF_STATION.format("f")}
+            AND f.started_at > s.connected_at + %(settle)s AND {_OF_STATION.format("f")}
             AND NOT EXISTS (
                 SELECT FROM session_facts b WHERE b.tenant_id = f.tenant_id AND b.station_id = f.station_id
                 AND b.started_at > f.started_at AND b.started_at > %(after)s AND NOT b.arrival_clock)
@@ -209,6 +216,8 @@ async def list_wrong_clocks(conn: Connection, tenant_id: int, station_id: int | 
             row["started_at"],
             {"session": str(row["session_id"])},
         )
+        if row["connected"]
+        else Unsure(kind=IncidentKind.CLOCK, place=Place(station_id=row["station_id"]))
         for row in rows
     ]
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Protocol
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
@@ -20,10 +21,13 @@ from msgspec import Struct
 from forecourt.access import Actor
 from forecourt.access.model import Verb
 from forecourt.ocpp.neutral import Version
+from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.faults import explain
 from forecourt.stations.model import STATION_STATES
+from forecourt.stations.refusals import LATELY, meaning_of
+from forecourt.stations.store.knocks import find_refusal
 from forecourt.stations.words import REGISTRATIONS
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import SnapshotProvider, TotalsProvider, Value
@@ -222,7 +226,9 @@ class StationsPages:
         self._ocpp_port = ocpp_port
         self._ocpp_tls = ocpp_tls
 
-    async def show(self, request: WebRequest, viewer: Viewer, filters: Filters, chosen: str) -> Response[str]:
+    async def show(
+        self, request: WebRequest, viewer: Viewer, filters: Filters, chosen: str, now: datetime
+    ) -> Response[str]:
         """The whole page; with `chosen`, the panel of that station too, if there is such a station."""
         tenant_id = viewer.tenant_id
         async with self._db.tenant(tenant_id) as conn:
@@ -235,7 +241,7 @@ class StationsPages:
             )
             models = await store.list_models(conn, tenant_id, MAX_MODELS)
             sites = await store.list_sites(conn, tenant_id, limit=MAX_SITES)
-            panel = await self._panel(conn, tenant_id, chosen) if chosen else None
+            panel = await self._panel(conn, tenant_id, chosen, now) if chosen else None
         live = await self._snapshot(tenant_id, [row.identity for row in rows] + ([chosen] if panel else []))
         totals = await self._totals(tenant_id)
         return self._shell.page(
@@ -255,6 +261,7 @@ class StationsPages:
             sorts=SORT_WORDS,
             resets=may_do(viewer, Verb.RESET),
             changes=may_do(viewer, Verb.CHANGE_STATIONS),
+            meaning=meaning_of,
             head_states=HEAD_STATES,
             core_states=CORE_STATES,
             live=live,
@@ -266,14 +273,17 @@ class StationsPages:
             ocpp_address=self._ocpp_address(request),
         )
 
-    async def show_panel(self, request: WebRequest, viewer: Viewer, identity: str) -> Response[str]:
+    async def show_panel(self, request: WebRequest, viewer: Viewer, identity: str, now: datetime) -> Response[str]:
         """One station closer; words that fit the panel when there is no such station."""
         async with self._db.tenant(viewer.tenant_id) as conn:
-            panel = await self._panel(conn, viewer.tenant_id, identity)
+            panel = await self._panel(conn, viewer.tenant_id, identity, now)
         if panel is None:
             return self._shell.page("stations/panel_gone.html", request, viewer=viewer, status=404, identity=identity)
         live = await self._snapshot(viewer.tenant_id, [identity])
-        return self._shell.page("stations/panel.html", request, viewer=viewer, panel=panel, live=live)
+        changes = may_do(viewer, Verb.CHANGE_STATIONS)
+        return self._shell.page(
+            "stations/panel.html", request, viewer=viewer, panel=panel, live=live, changes=changes, meaning=meaning_of
+        )
 
     async def points(self, viewer: Viewer) -> list[dict[str, Any]]:
         """The stations that have a place on the map, or whose site has."""
@@ -291,7 +301,9 @@ class StationsPages:
             for row in rows
         ]
 
-    async def _panel(self, conn: store.Connection, tenant_id: int, identity: str) -> Mapping[str, Any] | None:
+    async def _panel(
+        self, conn: store.Connection, tenant_id: int, identity: str, now: datetime
+    ) -> Mapping[str, Any] | None:
         rows, _ = await store.list_for_page(conn, tenant_id, identities=[identity], limit=1)
         station = await store.find_station(conn, tenant_id, identity)
         if station is None or not rows:
@@ -300,6 +312,7 @@ class StationsPages:
         return {
             "shown": rows[0],
             "station": station,
+            "refusal": await find_refusal(conn, tenant_id, station.station_id, now - LATELY),
             "connectors": [
                 (each, explain(each.error_code) if each.shown_state == "Faulted" else None)
                 for each in connectors
@@ -345,6 +358,7 @@ def station_pages(
     @get("/stations", include_in_schema=False)
     async def stations(
         request: Request[Any, Any, Any],
+        clock: NamedDependency[Clock],
         search: Search = "",
         shown_state: StateWord = "",
         site: Slug = "",
@@ -361,7 +375,7 @@ def station_pages(
             return to_sign_in(request)
         asked = (search, shown_state, site, registration, protocol, model, connected, sort)
         filters = Filters.of_form(dict(zip(Filters.NAMES, asked, strict=True)), page)
-        return await pages.show(request, viewer, filters, chosen)
+        return await pages.show(request, viewer, filters, chosen, clock.now())
 
     @get("/stations.csv", include_in_schema=False)
     async def export(
@@ -390,10 +404,12 @@ def station_pages(
         return Response(await pages.points(viewer), headers={"cache-control": "private, no-store"})
 
     @get("/stations/{identity:str}/panel", include_in_schema=False)
-    async def panel(request: Request[Any, Any, Any], identity: Identity) -> Response[Any]:
+    async def panel(
+        request: Request[Any, Any, Any], identity: Identity, clock: NamedDependency[Clock]
+    ) -> Response[Any]:
         viewer = await authenticate(request)
         if viewer is None:
             return to_sign_in(request)
-        return await pages.show_panel(request, viewer, identity)
+        return await pages.show_panel(request, viewer, identity, clock.now())
 
     return [stations, export, points, panel]

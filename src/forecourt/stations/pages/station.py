@@ -12,12 +12,15 @@ from litestar.params import PathParameter, QueryParameter
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker, Database
+from forecourt.access.model import Verb
 from forecourt.platform.clock import Clock
 from forecourt.stations import store
 from forecourt.stations.pages.frame import StationFrame, StationPages
 from forecourt.stations.pages.ports import Charging
 from forecourt.stations.pages.timeline import Past, asker, of_connectors, read_past
+from forecourt.stations.refusals import LATELY, meaning_of
 from forecourt.stations.store import CommandRow
+from forecourt.stations.store.knocks import find_refusal
 from forecourt.stations.uptime import Band
 from forecourt.stations.words import OUTCOMES, REGISTRATIONS, SECURITY_PROFILES, explain_deviation
 from forecourt.ui.ranges import PRESETS, FromDay, RangeWord, TimeRange, ToDay, time_range
@@ -69,6 +72,7 @@ class Overview:
         chosen = time_range(now, actor.time_zone, default="today", **asked)
         past = await self.past(db, actor.tenant_id, frame, chosen, now)
         async with db.tenant(actor.tenant_id) as conn:
+            refusal = await find_refusal(conn, actor.tenant_id, frame.station.station_id, now - LATELY)
             commands = await store.list_commands(conn, actor.tenant_id, frame.station.station_id, limit=COMMANDS + 1)
             unsupported = await store.list_unsupported(conn, actor.tenant_id, [frame.station.station_id])
             deviations = await store.count_deviations(
@@ -82,6 +86,9 @@ class Overview:
             frame,
             "overview",
             now=now,
+            refusal=refusal,
+            meaning=meaning_of,
+            changes=actor.may(Verb.CHANGE_STATIONS),
             connectors=of_connectors(frame.connectors),
             running=await self.charging.running(actor.tenant_id, identity),
             power=[(_millis(at), power_w) for at, power_w in power],

@@ -129,6 +129,14 @@ _ORDERS: Final[Mapping[Order, Ordering]] = {
 }
 
 
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a registered station was refused the last time, and when that was."""
+
+    reason: str
+    detail: str | None
+    last_at: datetime
+
+
 class InboxCount(Struct, frozen=True, kw_only=True):
     """How many strangers wait, and when anybody last knocked."""
 
@@ -208,6 +216,17 @@ async def find_knock(conn: Connection, tenant_id: int, identity: str, *, lock: b
     await cursor.execute(
         f"SELECT {_ROW} FROM knocks k WHERE k.tenant_id = %s AND k.identity = %s{' FOR UPDATE' if lock else ''}",
         (tenant_id, identity),
+    )
+    return await cursor.fetchone()
+
+
+async def find_refusal(conn: Connection, tenant_id: int, station_id: int, after: datetime) -> Refusal | None:
+    """Why a station that is not connected was refused since it was last there, if that was after a time."""
+    cursor = conn.cursor(row_factory=class_row(Refusal))
+    await cursor.execute(
+        "SELECT reason, detail, last_at FROM refusal_conditions"
+        " WHERE tenant_id = %s AND station_id = %s AND last_at > %s",
+        (tenant_id, station_id, after),
     )
     return await cursor.fetchone()
 
