@@ -185,6 +185,28 @@ async def test_a_dismissed_stranger_is_not_shown_for_a_month_and_may_still_be_ad
     assert (await client.post(f"{INBOX}/{identity}/adopt", json={})).status_code == 201
 
 
+@pytest.mark.parametrize("way", ["api", "import"])
+async def test_registering_an_id_ends_its_dismissal(house: House, tenant: Tenant, way: str) -> None:
+    identity, client = a_knock(house, tenant), await tenant.client()
+    assert (await client.delete(f"{INBOX}/{identity}")).json()["dismissed_until"] is not None
+    if way == "api":
+        made = await client.post("/api/v1/stations", json={"id": identity})
+    else:
+        made = await client.post("/api/v1/stations/import", json={"csv": f"id\n{identity}", "dry_run": False})
+    assert made.is_success, made.text
+    assert rows(house, "SELECT muted_until FROM knocks WHERE identity = %s", identity) == [(None,)]
+
+
+async def test_no_dismissal_hides_a_station_that_is_registered_and_refused(house: House, tenant: Tenant) -> None:
+    client, identity = await tenant.client(), f"CP-{uuid4().hex[:8]}"
+    await client.post("/api/v1/stations", json={"id": identity})
+    [(station_id,)] = rows(house, "SELECT station_id FROM stations WHERE identity = %s", identity)
+    later = house.clock.now() + DISMISSED_FOR
+    a_knock(house, tenant, identity, station_id=station_id, reason="wrong_password", muted_until=later)
+    [refused] = await walk(client, INBOX, registered=True)
+    assert (refused["id"], refused["reason"], refused["dismissed_until"]) == (identity, "wrong_password", None)
+
+
 async def test_who_is_limited_to_sites_sees_no_stranger_and_what_is_refused_there(house: House, tenant: Tenant) -> None:
     owner = await tenant.client()
     site = (await owner.post("/api/v1/sites", json={"name": "Yard"})).json()["id"]
