@@ -114,7 +114,10 @@ class InboxCode(Struct, frozen=True, kw_only=True):
     "/inbox",
     opt={"verb": Verb.CHANGE_STATIONS, "problems": [CursorRefused]},
     summary="List who knocked and was refused",
-    description="Strangers, unless asked for the registered. An id is one item, however often it knocked.",
+    description=(
+        "Strangers; with `registered=true` instead the stations of yours that were refused since they last came in:"
+        " `search` finds one of them. An id is one item, however often it knocked."
+    ),
     tags=["inbox"],
 )
 async def list_knocks(
