@@ -81,6 +81,33 @@ async def test_a_connection_cut_by_the_server_costs_its_caller_only(notes: str, 
         assert await read(pool, 1) == ["one"]
 
 
+async def test_connections_that_ended_while_they_were_idle_are_replaced_before_they_are_lent_out(
+    notes: str, database: Database
+) -> None:
+    async with Pool(notes, ROLE, size=3, application="idle-ones") as pool:
+        async with pool.tenant(1), pool.tenant(1), pool.tenant(1):
+            pass
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            ended = admin.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'idle-ones'"
+            ).fetchall()
+        assert ended == [(True,)] * 3
+        assert await read(pool, 1) == ["one"]
+
+
+async def test_a_connection_to_which_its_server_said_something_is_kept(notes: str, database: Database) -> None:
+    async with Pool(notes, ROLE, size=1) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("LISTEN told")
+            await connection.commit()
+            backend = connection.info.backend_pid
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute("NOTIFY told")
+        async with pool.connection() as connection:
+            assert connection.info.backend_pid == backend
+        assert await read(pool, 1) == ["one"]
+
+
 async def test_a_server_that_stands_still_costs_no_more_than_the_deadline_and_its_connection_is_not_used_again(
     notes: str,
 ) -> None:

@@ -66,3 +66,45 @@ async def test_an_id_of_another_organisation_is_refused_without_harm_to_the_othe
     assert [line["action"] for line in answer["lines"]] == ["refused", "create"]
     assert [station["id"] for station in await walk(client, "/api/v1/stations")] == [free]
     problem(await (await tenant.client(Role.SUPPORT)).post(IMPORT, json={"csv": "id\nx"}), 403, "forbidden")
+
+
+async def test_the_plan_of_who_is_limited_to_sites_is_what_happens_and_tells_nothing_of_other_sites(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    owner, prefix = await tenant.client(), f"L{tenant.tenant_id}-"
+    sites = [(await owner.post("/api/v1/sites", json={"name": name})).json() for name in ("Seen", "Hidden")]
+    seen, hidden = sites
+    for name, site in (("hidden", hidden), ("seen", seen)):
+        await owner.post("/api/v1/stations", json={"id": f"{prefix}{name}", "site": site["id"]})
+    await (await stranger.client()).post("/api/v1/stations", json={"id": f"{prefix}foreign"})
+    limited = await tenant.client(Role.TECHNICIAN, (seen["id"],))
+    lines = [(name, seen["slug"]) for name in ("hidden", "foreign", "new")]
+    lines += [("hidden", seen["slug"]), ("placeless", ""), ("seen", ""), ("elsewhere", hidden["slug"])]
+    sheet = "id,site\n" + "\n".join(f"{prefix}{name},{site}" for name, site in lines)
+    dry = (await limited.post(IMPORT, json={"csv": sheet})).json()
+    assert [line["action"] for line in dry["lines"]] == ["refused", "refused", "create", *["refused"] * 4]
+    assert [[each["column"] for each in line["problems"]] for line in dry["lines"]] == [
+        ["id"], ["id"], [], ["id"], ["site"], ["site"], ["site"],
+    ]  # fmt: skip
+    [of_hidden], [of_foreign] = (line["problems"] for line in dry["lines"][:2])
+    assert of_hidden["detail"] == of_foreign["detail"], "whose station it is, is not told"
+    assert "organisation" not in of_hidden["detail"]
+    assert [station["id"] for station in await walk(limited, "/api/v1/stations")] == [f"{prefix}seen"]
+    answer = await limited.post(IMPORT, json={"csv": sheet, "dry_run": False})
+    assert answer.status_code == 200, answer.text
+    for told in (done := answer.json())["lines"]:
+        told.pop("password", None)
+    assert done["lines"] == dry["lines"]
+    assert len(await walk(owner, "/api/v1/stations")) == 3
+
+
+async def test_the_plan_refuses_an_id_of_another_organisation_as_doing_it_would(
+    tenant: Tenant, stranger: Tenant
+) -> None:
+    taken = f"T{tenant.tenant_id}"
+    await (await stranger.client()).post("/api/v1/stations", json={"id": taken})
+    client = await tenant.client()
+    dry = (await client.post(IMPORT, json={"csv": f"id\n{taken}"})).json()
+    done = (await client.post(IMPORT, json={"csv": f"id\n{taken}", "dry_run": False})).json()
+    assert [line["action"] for line in dry["lines"]] == ["refused"]
+    assert dry["lines"] == done["lines"]

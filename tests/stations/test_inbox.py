@@ -1,5 +1,6 @@
 """The inbox over HTTP: who sees which stranger, and what becomes of it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -183,6 +184,47 @@ async def test_a_dismissed_stranger_is_not_shown_for_a_month_and_may_still_be_ad
     assert await listed(tenant) == [identity]
     await client.delete(f"{INBOX}/{identity}")
     assert (await client.post(f"{INBOX}/{identity}/adopt", json={})).status_code == 201
+
+
+@pytest.mark.parametrize("way", ["api", "import"])
+async def test_registering_an_id_ends_its_dismissal(house: House, tenant: Tenant, way: str) -> None:
+    identity, client = a_knock(house, tenant), await tenant.client()
+    assert (await client.delete(f"{INBOX}/{identity}")).json()["dismissed_until"] is not None
+    if way == "api":
+        made = await client.post("/api/v1/stations", json={"id": identity})
+    else:
+        made = await client.post("/api/v1/stations/import", json={"csv": f"id\n{identity}", "dry_run": False})
+    assert made.is_success, made.text
+    assert rows(house, "SELECT muted_until FROM knocks WHERE identity = %s", identity) == [(None,)]
+
+
+async def test_who_asks_for_a_registered_station_is_told_where_its_refusal_is(
+    house: House, tenant: Tenant, stranger: Tenant
+) -> None:
+    client, identity = await tenant.client(), f"CP-{uuid4().hex[:8]}"
+    await client.post("/api/v1/stations", json={"id": identity})
+    [(station_id,)] = rows(house, "SELECT station_id FROM stations WHERE identity = %s", identity)
+    a_knock(house, tenant, identity, station_id=station_id, reason="no_tls")
+    told = await client.get(f"{INBOX}/{identity}")
+    problem(told, 404, "knock-unknown")
+    [where] = re.findall(r"`GET (\S+)`", told.json()["detail"])
+    [refused] = (await client.get(where, params={"registered": True, "search": identity})).json()["items"]
+    assert "registered=true" in where
+    assert (refused["id"], refused["registered"], refused["reason"]) == (identity, True, "no_tls")
+    assert refused["last_at"] is not None
+    foreign = await (await stranger.client()).get(f"{INBOX}/{identity}")
+    problem(foreign, 404, "knock-unknown")
+    assert "registered" not in foreign.json()["detail"]
+
+
+async def test_no_dismissal_hides_a_station_that_is_registered_and_refused(house: House, tenant: Tenant) -> None:
+    client, identity = await tenant.client(), f"CP-{uuid4().hex[:8]}"
+    await client.post("/api/v1/stations", json={"id": identity})
+    [(station_id,)] = rows(house, "SELECT station_id FROM stations WHERE identity = %s", identity)
+    later = house.clock.now() + DISMISSED_FOR
+    a_knock(house, tenant, identity, station_id=station_id, reason="wrong_password", muted_until=later)
+    [refused] = await walk(client, INBOX, registered=True)
+    assert (refused["id"], refused["reason"], refused["dismissed_until"]) == (identity, "wrong_password", None)
 
 
 async def test_who_is_limited_to_sites_sees_no_stranger_and_what_is_refused_there(house: House, tenant: Tenant) -> None:

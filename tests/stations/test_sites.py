@@ -2,12 +2,15 @@
 
 import re
 
+import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.stations import site_pages
 from forecourt.stations.branches import Today, branches
 from forecourt.stations.store import ShownSite
 from tests.http import BASE, PASSWORD, House, Tenant
+from tests.sessions.test_api import say
 from tests.stations.test_pages import add_station, house, signed_in
 
 __all__ = ["house"]
@@ -60,6 +63,29 @@ async def test_each_site_of_the_tree_counts_the_stations_of_its_branch(house: Ho
     found = rows((await (await signed_in(house, tenant)).get("/sites?q=leaf")).text)
     assert list(found) == ["top", "middle", "leaf"]
     assert "3 stations" in found["top"], "a search leaves out no station of a site that it shows"
+
+
+async def test_the_power_of_a_site_is_that_of_all_its_stations_however_many_are_listed(
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await (await tenant.client()).post("/api/v1/sites", json={"name": "Yard", "slug": "yard"})
+    for name in ("A", "B"):
+        identity = add_station(house, tenant, ["Charging"], site_id=made.json()["id"], name=name)
+    with house.admin() as connection:
+        row = connection.execute("SELECT station_id FROM stations WHERE identity = %s", (identity,)).fetchone()
+        assert row is not None
+        say(connection, tenant, row[0], "1", evse=1, connector=1, power_w=7_200, started_at=house.clock.now())
+    client = await signed_in(house, tenant)
+    power = re.compile(r"Power now</span><b>(?:<span[^>]*>)?([^<]+)<")
+    assert "7.2" in rows((await client.get("/sites")).text)["yard"]
+    whole = (await client.get("/sites/yard")).text
+    assert power.findall(whole) == ["7.2\N{NO-BREAK SPACE}kW"]
+    assert "data-sum" in whole
+    monkeypatch.setattr(site_pages, "MAX_AT_SITE", 1)
+    part = (await client.get("/sites/yard")).text
+    assert 'data-row="' + identity not in part
+    assert power.findall(part) == ["7.2\N{NO-BREAK SPACE}kW"]
+    assert "data-sum" not in part, "a sum of the listed ones would be less"
 
 
 async def test_who_is_limited_to_a_branch_sees_it_as_if_it_were_all(house: House, tenant: Tenant) -> None:

@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -209,6 +211,30 @@ async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(serve: S
         await expect(page.locator("#panel h2")).to_be_visible()
         await breaks_no_rule_in_any_view(page)
         assert complaints.all == []
+
+
+async def test_the_load_is_drawn_by_the_clock_of_the_organisation_wherever_it_is_looked_at(
+    serve: Serve, open_page: OpenPage
+) -> None:
+    async with serve(a_fleet()) as address:
+        # The organisation's clock is UTC, which is never within an hour of that on Chatham.
+        page, _ = await open_page(f"{address}/stations", timezone_id="Pacific/Chatham")
+        owner = await page.locator("#chart").get_attribute("data-owner")
+        await page.add_init_script(
+            "{ const fill = CanvasRenderingContext2D.prototype.fillText; window.drawn = [];"
+            " CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {"
+            " window.drawn.push(String(text)); return fill.call(this, text, ...rest); };"
+            f" sessionStorage.setItem('load-{owner}', JSON.stringify([600, 300, 0].map((age) =>"
+            " [Date.now() - age * 1000, 1000]))); }"
+        )
+        await page.reload()
+        await live(page)
+        clocks = "window.drawn.filter((text) => /^\\d\\d:\\d\\d/.test(text))"
+        async with asyncio.timeout(DEADLINE_MS / 1000):
+            while not (seen := await page.evaluate(clocks)):
+                await asyncio.sleep(0.1)
+        near = {f"{datetime.now(UTC) + timedelta(minutes=each):%H:%M}" for each in range(-20, 21)}
+        assert {text[:5] for text in seen} <= near
 
 
 async def test_nothing_sticks_out_at_the_width_of_a_phone(serve: Serve, open_page: OpenPage) -> None:

@@ -1,4 +1,4 @@
-// Load of all sites over the last minutes: the page's own series first, then a point a second.
+// Load of all sites over the last minutes, by the organisation's clock: the page's own series first, then a point a second.
 import * as echarts from "echarts/core";
 import { LineChart } from "echarts/charts";
 import { GridComponent, TooltipComponent } from "echarts/components";
@@ -7,11 +7,13 @@ import { kw } from "./formats.js";
 import { token } from "./tokens.js";
 
 echarts.use([LineChart, GridComponent, TooltipComponent, CanvasRenderer]);
-const WINDOW_MS = 15 * 60_000, SAMPLE_EVERY_MS = 1000;
+const MINUTE_MS = 60_000, WINDOW_MS = 15 * MINUTE_MS, SAMPLE_EVERY_MS = 1000;
 
 export function start(element, live) {
   const chart = echarts.init(element), points = seen(element);
-  const font = getComputedStyle(document.body).fontFamily;
+  const font = getComputedStyle(document.body).fontFamily, language = document.documentElement.lang;
+  const hours = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: element.dataset.zone };
+  const clock = new Intl.DateTimeFormat(language, hours), exact = new Intl.DateTimeFormat(language, { ...hours, second: "2-digit" });
   const draw = () => chart.setOption({ series: [{ data: points, showSymbol: points.length < 2 }] });
   const dress = () => {
     const line = token("line"), dim = token("dim"), colour = token("charging");
@@ -21,12 +23,12 @@ export function start(element, live) {
       grid: { left: 4, right: 12, top: 10, bottom: 2, containLabel: true },
       tooltip: {
         trigger: "axis", renderMode: "richText", backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
-        formatter: ([{ value: [at, w] }]) => `${new Date(at).toLocaleTimeString([], { hour12: false })}\n${kw(w)} kW`,
+        formatter: ([{ value: [at, w] }]) => `${exact.format(at)}\n${kw(w)} kW`,
       },
       xAxis: { type: "time", axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitNumber: 4,
-        axisLabel: { ...text, hideOverlap: true, formatter: { hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" } } },
+        axisLabel: { ...text, hideOverlap: true, formatter: (at) => (at % MINUTE_MS ? exact : clock).format(at) } },
       yAxis: { type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: line } },
-        axisLabel: { ...text, formatter: (w) => `${(w / 1000).toLocaleString(document.documentElement.lang)} kW` } },
+        axisLabel: { ...text, formatter: (w) => `${(w / 1000).toLocaleString(language)} kW` } },
       series: [{ type: "line", showSymbol: points.length < 2, symbolSize: 5, sampling: "lttb", lineStyle: { width: 2, color: colour }, itemStyle: { color: colour },
         areaStyle: { color: colour, opacity: 0.12 }, data: points }],
     });

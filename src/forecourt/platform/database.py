@@ -9,6 +9,7 @@ any room has to remember it: each transaction begun inside tells PostgreSQL, who
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -44,6 +45,8 @@ TRANSACTION_DEADLINE_S = 90.0
 MAX_IDLE_S = 300.0
 #: How long the pool keeps trying to reach a lost server before it pauses; it resumes with the next request.
 RECONNECT_TIMEOUT_S = 30.0
+#: Readings of what a server said to a connection that nobody used: its last words, and then the end.
+MAX_READINGS = 8
 #: A server that acknowledges a commit it may lose breaks the promise made to stations.
 REQUIRED_ON = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -115,6 +118,7 @@ class Pool:
         acquire_timeout_s: float | None = None, deadline_s: float = TRANSACTION_DEADLINE_S,
     ) -> None:  # fmt: skip
         self._deadline_s = deadline_s
+        self._acquire_timeout_s = ACQUIRE_TIMEOUT_S if acquire_timeout_s is None else acquire_timeout_s
 
         async def dress(connection: AsyncConnection[Any]) -> None:
             await _dress(connection, role)
@@ -126,7 +130,7 @@ class Pool:
             open=False,
             configure=dress,
             name=application,
-            timeout=ACQUIRE_TIMEOUT_S if acquire_timeout_s is None else acquire_timeout_s,
+            timeout=self._acquire_timeout_s,
             max_waiting=MAX_WAITING,
             max_idle=MAX_IDLE_S,
             reconnect_timeout=RECONNECT_TIMEOUT_S,
@@ -158,13 +162,23 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         """A bare connection: the caller owns its transactions. Raises DatabaseBusy when none comes free in time."""
-        try:
-            connection = await self._pool.getconn()
-        except (PoolTimeout, TooManyRequests) as fault:
-            raise DatabaseBusy from fault
+        connection = await self._acquired()
         try:
             yield connection
         finally:
+            await self._pool.putconn(connection)
+
+    async def _acquired(self) -> AsyncConnection[Any]:
+        """A connection on which the server has not hung up while it was idle: those go back, to be replaced."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._acquire_timeout_s
+        while True:
+            try:
+                connection = await self._pool.getconn(timeout=deadline - clock())
+            except (PoolTimeout, TooManyRequests) as fault:
+                raise DatabaseBusy from fault
+            if not _hung_up(connection):
+                return connection
             await self._pool.putconn(connection)
 
     @asynccontextmanager
@@ -195,7 +209,8 @@ class Pool:
         """A transaction that tells a lost connection from a wrong statement: the first is DatabaseBusy, and so is one
         that takes longer than the pool's deadline.
 
-        One lost connection usually means a restarted server, so the idle ones are looked at before they are lent out.
+        One lost connection usually means a restarted server, so the idle ones are asked before they are lent out: a
+        server may have gone without hanging up.
         """
         alarm = asyncio.get_running_loop().call_later(self._deadline_s, _cut, connection)
         try:
@@ -209,6 +224,24 @@ class Pool:
             raise DatabaseBusy from fault
         finally:
             alarm.cancel()
+
+
+def _hung_up(connection: AsyncConnection[Any]) -> bool:
+    """Whether the server ended a connection that nobody used, as one does that stops or is killed.
+
+    An idle server is silent, so this is one look at the socket and no round trip. It tells nothing of a server that
+    went without a word, such as one behind a broken network.
+    """
+    look = select.poll()
+    try:
+        look.register(connection.pgconn.socket, select.POLLIN)
+        for _ in range(MAX_READINGS):
+            if not look.poll(0):
+                break
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def _cut(connection: AsyncConnection[Any]) -> None:

@@ -28,7 +28,12 @@ def suggested_profile(row: KnockRow) -> int:
 async def find_stranger(conn: Connection, tenant_id: int, identity: str, *, lock: bool = False) -> KnockRow:
     """Who knocked under this identity and is not registered here. Raises KnockUnknown."""
     row = await kept.find_knock(conn, tenant_id, identity, lock=lock)
-    if row is None or row.station_id is not None or await store.find_stations(conn, tenant_id, [identity]):
+    if await store.find_stations(conn, tenant_id, [identity]):
+        raise KnockUnknown(
+            "This id is registered, so it is no stranger's. `GET /api/v1/inbox?registered=true` lists the registered"
+            " stations that were refused, with why and when."
+        )
+    if row is None or row.station_id is not None:
         raise KnockUnknown
     return row
 

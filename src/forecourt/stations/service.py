@@ -29,6 +29,7 @@ from forecourt.stations.errors import (
 )
 from forecourt.stations.model import password_hash
 from forecourt.stations.store import Connection, QuarantineRow, SiteRow, StationRow
+from forecourt.stations.store.knocks import unmute_knock
 
 #: Random bytes of a generated password: as hex it has the 40 characters that OCPP 1.6's AuthorizationKey holds at most.
 PASSWORD_BYTES = 20
@@ -162,7 +163,8 @@ async def create_station(
     values: Mapping[str, Any],
     digest: bytes | None = None,
 ) -> tuple[StationRow, str | None]:
-    """Registers a station; returns it with the password that was made for it, if one was needed and none given.
+    """Registers a station; returns it with the password that was made for it, if one was needed and none given. A
+    dismissal of its id from the inbox ends: it was of a stranger.
 
     `values` names the other columns of `store.insert_station`; `digest` is of a password that is known by it
     only. Raises StationExists, SiteRefused, SiteNeeded, PositionRefused.
@@ -181,6 +183,7 @@ async def create_station(
     )
     if station_id is None:
         raise StationExists
+    await unmute_knock(conn, actor.tenant_id, identity)
     await audit(
         conn,
         actor,

@@ -79,17 +79,28 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "longitude": (_degrees(180), mark("must be degrees between -180 and 180")),
 }
 _POSITION: Final = ("latitude", "longitude")
-#: Who else may have a station of this id is told only when it is registered.
-TAKEN: Final = mark("is registered already, by another organisation")
+#: Whose station has the id is not said: another organisation's, or one at a site that is not shown to who asks.
+TAKEN: Final = mark("is taken already: ids are unique in the whole deployment")
+PLACELESS: Final = mark("is missing: you are limited to some sites, so name one of them")
 
 
-def plan_stations(sheet: Sheet, known: Mapping[str, StationRow], sites: Collection[str]) -> Plan:
-    """What each line comes to; `known` are the stations that exist, by identity, and `sites` the slugs of sites."""
+def plan_stations(
+    sheet: Sheet, known: Mapping[str, StationRow], sites: Collection[str], *, limited: bool = False
+) -> Plan:
+    """What each line comes to; `known` are the stations that exist, by identity, and `sites` the slugs of sites, as far
+    as they are shown to who asks. Who is `limited` to some sites must put each station at one."""
     seen: dict[str, int] = {}
-    return Plan(lines=[_planned(line, known, sites, seen) for line in sheet.lines])
+    return Plan(lines=[_planned(line, known, sites, seen, limited=limited) for line in sheet.lines])
 
 
-def _planned(line: Line, known: Mapping[str, StationRow], sites: Collection[str], seen: dict[str, int]) -> Planned:
+def refuse_taken(line: Planned) -> Planned:
+    """The same line, refused since its id is taken."""
+    return Planned(line=line.line, id=line.id, action="refused", wrong=[Wrong(column="id", value=line.id, rule=TAKEN)])
+
+
+def _planned(
+    line: Line, known: Mapping[str, StationRow], sites: Collection[str], seen: dict[str, int], *, limited: bool
+) -> Planned:
     values, wrong = read_line(line, COLUMNS)
     identity = values.pop("id", None)
     if identity is None and not any(each.column == "id" for each in wrong):
@@ -99,6 +110,8 @@ def _planned(line: Line, known: Mapping[str, StationRow], sites: Collection[str]
     if values.get("site") is not None and values["site"] not in sites:
         wrong.append(Wrong(column="site", value=values["site"], rule=COLUMNS["site"][1]))
     station = None if identity is None else known.get(identity)
+    if limited and _placeless(values, station) and not any(each.column == "site" for each in wrong):
+        wrong.append(Wrong(column="site", value="", rule=PLACELESS))
     place = [values.get(name, getattr(station, name, None)) for name in ("latitude", "longitude")]
     if (place[0] is None) != (place[1] is None) and not any(each.column in _POSITION for each in wrong):
         missing = _POSITION[place.index(None)]
@@ -117,3 +130,8 @@ def _planned(line: Line, known: Mapping[str, StationRow], sites: Collection[str]
         values=changed,
         changes={name: (as_text(getattr(station, name)), as_text(value)) for name, value in changed.items()},
     )
+
+
+def _placeless(values: Mapping[str, Any], station: StationRow | None) -> bool:
+    """Whether a line leaves its station without a site."""
+    return values.get("site", None if station is None else station.site) is None

@@ -121,7 +121,8 @@ class SitePages:
             rows=rows,
             matching=matching,
             live=live,
-            power_w=sum(int(live.get(f"station.{row.identity}.power_w") or 0) for row in rows),
+            # Scripts sum what the rows say, so only where these are all that stand here.
+            sums=not below and matching <= len(rows),
             now=self._clock.now(),
             states=STATION_STATES,
             places=places,

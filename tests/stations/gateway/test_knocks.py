@@ -83,6 +83,19 @@ async def test_a_station_that_came_in_since_is_no_longer_among_the_refused(rig: 
 
 
 @by_one_carrier
+async def test_a_dismissed_stranger_that_is_registered_and_refused_is_among_the_refused(rig: Rig) -> None:
+    inbox(rig, rig.tenant())
+    assert await refusal(rig, "CP1", path=f"/ocpp/{CODE}/") == 404
+    await rig.gateway.write_knocks()
+    rig.admin.execute("UPDATE knocks SET muted_until = '2999-01-01'")
+    assert await refusal(rig, "CP1", path=f"/ocpp/{CODE}/") == 404
+    assert await kept(rig, "reason, muted_until IS NULL") == [("unknown", False)]
+    await rig.register("CP1")
+    assert await refusal(rig, "CP1", password="wrong") == 401
+    assert await kept(rig, "reason, muted_until IS NULL") == [("wrong_password", True)]
+
+
+@by_one_carrier
 async def test_a_stranger_belongs_to_the_code_in_its_address_and_a_known_one_to_its_own_house(
     rig: Rig, pool: Pool
 ) -> None:

@@ -114,7 +114,10 @@ class InboxCode(Struct, frozen=True, kw_only=True):
     "/inbox",
     opt={"verb": Verb.CHANGE_STATIONS, "problems": [CursorRefused]},
     summary="List who knocked and was refused",
-    description="Strangers, unless asked for the registered. An id is one item, however often it knocked.",
+    description=(
+        "Strangers; with `registered=true` instead the stations of yours that were refused since they last came in:"
+        " `search` finds one of them. An id is one item, however often it knocked."
+    ),
     tags=["inbox"],
 )
 async def list_knocks(
@@ -124,7 +127,7 @@ async def list_knocks(
     registered: Annotated[
         bool, QueryParameter(description="Those instead that are registered and were refused since they last came in.")
     ] = False,
-    dismissed: Annotated[bool, QueryParameter(description="Those too that were dismissed.")] = False,
+    dismissed: Annotated[bool, QueryParameter(description="Those strangers too that were dismissed.")] = False,
     reason: Annotated[Reason | None, QueryParameter(description="Only those refused for this.")] = None,
     search: Search = None,
     sort: Annotated[
@@ -213,7 +216,10 @@ async def adopt(
     opt={"verb": Verb.CHANGE_STATIONS, "problems": [KnockUnknown]},
     status_code=200,
     summary="Dismiss a stranger",
-    description="It is not shown for 30 days, however often it knocks, and may be adopted. Twice is as good as once.",
+    description=(
+        "It is not shown for 30 days, however often it knocks, and may be adopted. Registering its id ends that. Twice"
+        " is as good as once."
+    ),
     tags=["inbox"],
 )
 async def dismiss(station: IdentityInPath, actor: Asker, db: Database, clock: NamedDependency[Clock]) -> Knock:
@@ -262,5 +268,5 @@ def _knock(row: KnockRow, now: datetime) -> Knock:
         knocked=row.knocked,
         first_at=row.first_at,
         last_at=row.last_at,
-        dismissed_until=until if until is not None and until > now else None,
+        dismissed_until=until if row.station_id is None and until is not None and until > now else None,
     )

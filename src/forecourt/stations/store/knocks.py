@@ -47,7 +47,8 @@ _RECORD = f"""
             THEN coalesce(k.password_hash, excluded.password_hash) END,
         contested = excluded.station_id IS NULL AND (k.contested OR excluded.contested
             OR coalesce(k.password_hash <> excluded.password_hash, false)),
-        knocked = k.knocked + excluded.knocked, last_at = greatest(k.last_at, excluded.last_at)
+        knocked = k.knocked + excluded.knocked, last_at = greatest(k.last_at, excluded.last_at),
+        muted_until = CASE WHEN excluded.station_id IS NULL THEN k.muted_until END
     RETURNING tenant_id
     """
 _DISMISSED = "coalesce(k.muted_until > now(), false)"
@@ -110,8 +111,8 @@ class KnockRow(Struct, frozen=True, kw_only=True):
 
 
 class KnockFilter(Struct, frozen=True, kw_only=True):
-    """Which knocks a list shows: those of stations that are registered, or of strangers; with `dismissed`, those too
-    that were dismissed and are not due to be shown again. `search` is found in identity or address."""
+    """Which knocks a list shows: those of stations that are registered, or of strangers; with `dismissed`, those
+    strangers too that were dismissed and are not due to be shown again. `search` is found in identity or address."""
 
     registered: bool = False
     dismissed: bool = False
@@ -189,7 +190,7 @@ async def list_knocks(
 ) -> list[KnockRow]:
     """Those behind a place in their order: a number, an identity, or the time of the last knock and a number."""
     conditions = [_REFUSED if wanted.registered else _STRANGER]
-    if not wanted.dismissed:
+    if not (wanted.registered or wanted.dismissed):
         conditions.append(_SHOWN)
     if wanted.reason is not None:
         conditions.append("k.reason = %(reason)s")
@@ -246,6 +247,14 @@ async def mute_knock(conn: Connection, tenant_id: int, identity: str, until: dat
     """Leaves a stranger out of the inbox until then."""
     await conn.execute(
         "UPDATE knocks SET muted_until = %s WHERE tenant_id = %s AND identity = %s", (until, tenant_id, identity)
+    )
+
+
+async def unmute_knock(conn: Connection, tenant_id: int, identity: str) -> None:
+    """Ends the dismissal of an identity, if it was dismissed."""
+    await conn.execute(
+        "UPDATE knocks SET muted_until = NULL WHERE tenant_id = %s AND identity = %s AND muted_until IS NOT NULL",
+        (tenant_id, identity),
     )
 
 

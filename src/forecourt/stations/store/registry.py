@@ -134,6 +134,22 @@ async def insert_station(
     return None if row is None else int(row[0])
 
 
+async def find_free(conn: Connection, tenant_id: int, wanted: Mapping[str, str | None]) -> set[str]:
+    """Which of these identities, each with the slug of its site, could be registered now.
+
+    Whoever has one may be hidden by row-level security, so they are registered and that is undone at once.
+    """
+    async with conn.transaction(force_rollback=True):
+        cursor = await conn.execute(
+            "INSERT INTO stations (tenant_id, identity, site_id) SELECT %(tenant_id)s, n.identity, i.site_id"
+            " FROM unnest(%(identities)s::text[], %(sites)s::text[]) AS n (identity, site)"
+            " LEFT JOIN sites i ON i.tenant_id = %(tenant_id)s AND i.slug = n.site"
+            " ON CONFLICT (identity) DO NOTHING RETURNING identity",
+            {"tenant_id": tenant_id, "identities": list(wanted), "sites": list(wanted.values())},
+        )
+        return {str(identity) for (identity,) in await cursor.fetchall()}
+
+
 async def update_station(conn: Connection, tenant_id: int, identity: str, changes: Mapping[str, Any]) -> bool:
     """Changes the named columns of a station; whether there is such a station."""
     assert changes.keys() <= _CHANGEABLE
