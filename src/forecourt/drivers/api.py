@@ -159,7 +159,11 @@ async def list_tokens(
 
 @post(
     "/tokens/import",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [SheetRefused]},
+    opt={
+        "verb": Verb.CHANGE_TOKENS,
+        "problems": [SheetRefused],
+        "example": {"csv": "uid,type,status,driver_name\n04A2B1C3D4E5F6,ISO14443,accepted,Ada Lovelace\n"},
+    },
     status_code=200,
     summary="Import tokens from CSV, or say what that would do",
     description=(
