@@ -50,7 +50,10 @@ async def test_an_operator_limited_to_a_site_works_there_and_nowhere_else(tenant
     number = tenant.tenant_id
     assert (await client.patch(f"/api/v1/stations/yard-{number}", json={"name": "First"})).status_code == 200
     problem(await client.patch(f"/api/v1/stations/harbour-{number}", json={"name": "X"}), 404, "station-unknown")
-    problem(await client.patch(f"/api/v1/stations/yard-{number}", json={"site": harbour}), 422, "site-refused")
+    hidden = await client.patch(f"/api/v1/stations/yard-{number}", json={"site": harbour})
+    told = problem(hidden, 422, "site-refused")["detail"]
+    assert "limited to" in told
+    assert "POST" not in told
     problem(await client.patch(f"/api/v1/stations/yard-{number}", json={"site": None}), 422, "site-needed")
     problem(await client.post("/api/v1/stations", json={"id": f"new-{number}"}), 422, "site-needed")
     problem(await client.post("/api/v1/sites", json={"name": "New"}), 422, "site-needed")

@@ -5,9 +5,11 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import jsonschema_rs
@@ -30,7 +32,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
-from tests.http import SECRET, House
+from tests.http import PASSWORD_HASH, SECRET, House
 from tests.ui.conftest import served
 
 KEY = "fc_a key of the tests of the document"
@@ -68,6 +70,7 @@ class Running(Struct, frozen=True, kw_only=True):
 
     url: str
     key: str
+    admin_url: str
 
 
 @asynccontextmanager
@@ -77,6 +80,9 @@ async def api(database: Database, nats_url: str, folder: Path) -> AsyncIterator[
         settings = Settings(data_dir=folder, secret_key=SECRET)
         app = create_app(settings, db, bus, SystemClock())
         async with db.tenant(1) as conn:
+            await store.insert_member(
+                conn, 1, email="ada@example.org", name="Ada Lovelace", role="owner", password_hash=PASSWORD_HASH
+            )
             await store.insert_key(conn, 1, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
         async with served(app) as at:
             yield at
@@ -102,7 +108,7 @@ def running(servers: Servers, tmp_path: Path) -> Iterator[Running]:
         thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         thread.start()
         assert ready.wait(START_WITHIN_S), "the API did not start"
-        yield Running(url=made[0], key=KEY)
+        yield Running(url=made[0], key=KEY, admin_url=database.admin_url)
         stop.set()
         thread.join(START_WITHIN_S)
 
@@ -131,6 +137,72 @@ def known_things(client: httpx.Client) -> dict[str, Any]:
         "webhook_id": hook["webhook"]["id"],
         "delivery_id": delivery["id"],
     }
+
+
+def examples_of_requests(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Method, path and body of each."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                for example in [content["example"]] if "example" in content else content["examples"].values():
+                    if operation["operationId"] not in LEFT_OUT:
+                        yield method, path, example
+
+
+def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
+    """What the examples name, and one of each that can be named in an address."""
+    import psycopg
+
+    def make(path: str, body: Any) -> Any:
+        answer = client.post(f"/api/v1{path}", json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    make("/sites", {"name": "Berlin", "slug": "berlin"})
+    make("/sites", {"name": "North yard", "slug": "north-yard"})
+    for station in ("CP1", "CP2"):
+        make("/stations", {"id": station, "site": "north-yard"})
+    make("/tokens", {"uid": "04A2B1C3D4E5F6", "type": "ISO14443", "status": "accepted"})
+    hook = make("/webhooks", {"url": "https://example.com", "events": ["token.changed"]})
+    rule = make("/alert-rules", {"name": "Night", "recipients": ["ada@example.org"]})
+    incident_id = uuid4()
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO knocks (tenant_id, identity, reason, tls, knocked, remote_address, subprotocols,"
+            " first_at, last_at) VALUES (1, 'CP9', 'unknown', false, 1, '192.0.2.7', 'ocpp1.6', now(), now())"
+        )
+        admin.execute(
+            "INSERT INTO incidents (incident_id, tenant_id, kind, severity, station_id, station, since, latest_at,"
+            " opened_at, changed_at) SELECT %s, 1, 'fault', 3, station_id, identity, now(), now(), now(), now()"
+            " FROM stations WHERE identity = 'CP1'",
+            (incident_id,),
+        )
+    return {
+        "station": "CP1",
+        "site": "north-yard",
+        "uid": "04A2B1C3D4E5F6",
+        "webhook_id": hook["webhook"]["id"],
+        "rule_id": rule["id"],
+        "incident_id": incident_id,
+        "person_id": 1,
+    }
+
+
+def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
+    headers = {"authorization": f"Bearer {running.key}"}
+    refused = []
+    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+        document = client.get("/api/v1/openapi.json").json()
+        things = example_things(client, running.admin_url)
+        for method, path, example in examples_of_requests(document):
+            address = path.format(**things).replace("/inbox/CP1/", "/inbox/CP9/")
+            if path.endswith("/snooze"):
+                # The one that has its time: a time to come soon is no example for long.
+                example["until"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+            answer = client.request(method, address, json=example)
+            if answer.status_code in (400, 404, 422) or answer.json().get("refused"):
+                refused.append(f"{method} {path} {example}: {answer.text}")
+    assert refused == []
 
 
 def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any], mode: Any) -> None:

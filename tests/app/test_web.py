@@ -320,6 +320,40 @@ async def test_the_document_tells_of_idempotency_keys_and_etags(house: House) ->
             "A station's password is of printable ASCII characters (#/password).",
         ),
         ("tokens", {"uid": "\n"}, "A token's uid has no control characters (#/uid)."),
+        ("sites", {"name": " \u3000 "}, "This must hold something that can be seen"),
+        ("sites", {"name": "\u200b\u200b"}, "This must hold something that can be seen"),
+        ("keys", {"name": "\u2060", "role": "viewer"}, "This must hold something that can be seen"),
+        ("alert-rules", {"name": "\ufeff "}, "This must hold something that can be seen"),
+        (
+            "keys",
+            {"name": "k", "role": "boss"},
+            "'boss' is none of the values that can stand here: owner, operator, technician, support, viewer, site_host",
+        ),
+        (
+            "webhooks",
+            {"url": "https://example.com", "events": ["token.changed", "x"]},
+            "'x' is none of the values that can stand here: session.started,",
+        ),
+        (
+            "stations/CP1/reset",
+            {"type": "Soft"},
+            "'Soft' is none of the values that can stand here: ",
+        ),
+        (
+            "tokens",
+            {"uid": "A", "type": "Central", "status": "accepted", "expires_at": 5},
+            "Write a time as RFC 3339 does, such as 2026-03-01T12:00:00Z (#/expires_at).",
+        ),
+        (
+            "tokens",
+            {"uid": "A", "type": "Central", "status": "accepted", "expires_at": "tomorrow"},
+            "Write a time as RFC 3339 does, such as 2026-03-01T12:00:00Z (#/expires_at).",
+        ),
+        (
+            "tokens",
+            {"uid": "A", "type": "Central", "status": "accepted", "expires_at": "2030-01-01T00:00:00"},
+            "The time says no zone.",
+        ),
     ],
 )
 async def test_what_is_wrong_with_a_body_is_said_in_words(tenant: Tenant, path: str, body: Any, words: str) -> None:
@@ -328,6 +362,57 @@ async def test_what_is_wrong_with_a_body_is_said_in_words(tenant: Tenant, path: 
     told = problem(answer, 400, "request-invalid")["detail"]
     assert told.startswith(words), told
     assert "regex" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (rb'{"name": "\ud800"}', "half of a character"),
+        (rb'{"name": "\ud800 yard"}', "half of a character"),
+        (b'{"name": "Yard"', "ends too early"),
+        (b'{"name": "Yard", "latitude": NaN}', "no NaN"),
+        (b'{"name": "Yard", "latitude": -Infinity}', "no NaN and no Infinity"),
+        (b'{"name": "Yard", "latitude": ' + b"9" * 5000 + b"}", "larger than any"),
+        (b'{"name": "Yard",}', "no JSON"),
+    ],
+)
+async def test_why_a_body_can_not_be_read_is_said_in_words(tenant: Tenant, content: bytes, words: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await (await tenant.client()).post("/api/v1/sites", content=content, headers=headers)
+    assert words in problem(answer, 400, "request-invalid")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "words"),
+    [
+        ("stations?state=bogus", "state", "The state is one of"),
+        ("stations?sort=bogus", "sort", "'bogus' is none of the values that can stand here: name, registered"),
+        ("stations?registration=x", "registration", "accepted, pending, rejected"),
+        ("sessions?status=x", "status", "active, completed"),
+        ("keys?role=x", "role", "viewer, site_host"),
+        ("audit/export?format=xml", "format", "csv, jsonl"),
+        ("audit?from=10000-01-01", "from", "RFC 3339 does, such as 2026-03-01T12:00:00Z"),
+        ("audit?from=5", "from", "RFC 3339 does, such as 2026-03-01T12:00:00Z"),
+        ("audit?to=5.5", "to", "RFC 3339 does, such as 2026-03-01T12:00:00Z"),
+        ("stations?limit=1e1", "limit", "whole number"),
+        ("stations?limit=5.0", "limit", "whole number"),
+        ("stations?limit=1&limit=2", "limit", "given more than once"),
+    ],
+)
+async def test_a_parameter_that_is_refused_is_named_as_it_was_written(
+    tenant: Tenant, query: str, pointer: str, words: str
+) -> None:
+    told = problem(await (await tenant.client()).get(f"/api/v1/{query}"), 400, "request-invalid")
+    assert told["errors"][0]["pointer"] == pointer
+    assert words in told["detail"]
+    assert f"({pointer})" in told["detail"]
+
+
+async def test_a_parameter_of_many_values_may_be_said_several_times(tenant: Tenant) -> None:
+    client = await tenant.client()
+    # Refused for the name that nobody has, and so not for being said twice.
+    answer = await client.get("/api/v1/stream?stations=a/b&stations=CP1")
+    assert "more than once" not in problem(answer, 400, "request-invalid")["detail"]
 
 
 async def test_every_pattern_of_the_api_is_told_in_words(house: House) -> None:

@@ -37,6 +37,8 @@ def test_lines_are_numbered_as_the_file_shows_them() -> None:
         ("id,colour\n1,2", "unknown"),
         ("id,name,Name\n1,2,3", "twice"),
         ("id\n" + "x" * 200_000, "line"),
+        ('id,name\nCP1,a\n"CP2,b\nCP3,c\n', "line"),
+        ('id,name\n"CP2,b\n"CP3",c\n', "line"),
         (b"id\n\x00", "none"),
         ("id\n" + "x\n" * (sheets.MAX_LINES + 1), "lines"),
     ],
@@ -46,6 +48,12 @@ def test_what_is_no_such_table_is_refused_with_its_reason(content: bytes | str, 
         read_sheet(content, KNOWN, "id")
     assert refused.value.context["reason"] == reason
     assert refused.value.detail
+
+
+def test_a_quotation_mark_that_is_never_closed_is_told_of_the_line_where_it_opens() -> None:
+    with pytest.raises(SheetRefused, match="Line 3 ") as refused:
+        read_sheet('id,name\nCP1,a\n"CP2,b\nCP3,c\n', KNOWN, "id")
+    assert refused.value.context["line"] == 3
 
 
 def test_cells_behind_the_last_column_and_cells_against_a_rule_are_told_of_their_line_alone() -> None:

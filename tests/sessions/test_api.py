@@ -361,6 +361,30 @@ async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(
     assert len(await walk(client, path, reviewed=False)) == 2
 
 
+async def test_a_session_that_is_told_late_stands_where_it_began(house: House, tenant: Tenant) -> None:
+    _, station_id = await a_station(house, tenant)
+    with house.admin() as connection:
+        for minutes, name in ((2, "c"), (4, "e"), (1, "b"), (3, "d"), (0, "a"), (0, "A")):
+            say(connection, tenant, station_id, name, started_at=BEGAN + timedelta(minutes=minutes))
+    client = await tenant.client()
+    await check_orders(client, SESSIONS, "transaction_id", newest="edcbAa", oldest="aAbcde")
+    page = (await client.get(SESSIONS, params={"limit": 2})).json()
+    with house.admin() as connection:
+        say(connection, tenant, station_id, "late", started_at=BEGAN + timedelta(minutes=3, seconds=30))
+    behind = (await client.get(SESSIONS, params={"limit": 9, "cursor": page["next"]})).json()
+    assert "".join(each["transaction_id"] for each in page["items"] + behind["items"]) == "edcbAa"
+
+
+async def test_a_page_of_sessions_is_found_by_an_index(house: House, tenant: Tenant) -> None:
+    with house.admin() as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(
+            "EXPLAIN SELECT number FROM sessions WHERE tenant_id = %s ORDER BY started_at DESC, number DESC LIMIT 50",
+            (tenant.tenant_id,),
+        ).fetchall()
+    assert "sessions_by_time" in str(plan)
+
+
 async def test_sessions_are_listed_by_what_an_operator_looks_for(
     house: House, tenant: Tenant, stranger: Tenant
 ) -> None:

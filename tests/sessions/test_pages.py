@@ -161,6 +161,21 @@ async def test_a_signed_value_is_handed_out_byte_for_byte_and_told_in_the_record
     assert (cdr["total_energy"], cdr["auth_method"]) == (1.0, "AUTH_REQUEST")
 
 
+async def test_the_page_of_a_session_that_is_over_says_how_long_it_was_and_where_its_curve_ends(
+    house: House, tenant: Tenant
+) -> None:
+    _, station_id = await a_station(house, tenant)
+    end = BEGAN + timedelta(seconds=15, milliseconds=997)
+    [over] = sessions(house, tenant, station_id, 1, ended_at=end)
+    with house.admin() as connection:
+        running = say(connection, tenant, station_id, "running")
+    client = await signed_in(house, tenant)
+    page = (await client.get(f"/sessions/{over}")).text
+    assert re.findall(r"<dt>(?:Lasted|total_time)</dt><dd>(\d+).s</dd>", page) == ["16", "16"]
+    assert f'data-end="{end.isoformat()}"' in page
+    assert "data-end" not in (await client.get(f"/sessions/{running}")).text
+
+
 async def test_a_running_session_has_no_record_yet(house: House, tenant: Tenant) -> None:
     _, station_id = await a_station(house, tenant)
     with house.admin() as connection:

@@ -137,6 +137,21 @@ def test_a_session_of_2_x_is_told_by_its_reports_and_says_what_was_told_late() -
     assert (late.then, late.arrived_at) == ("Told later: the station was offline.", BEGAN + 45 * MINUTE)
 
 
+def test_a_car_that_stays_connected_after_it_charged_is_not_about_to_charge() -> None:
+    def told(*reports: ReportRow) -> list[str]:
+        return words(story(protocol="ocpp2.0.1", reports=reports))
+
+    before = "A car is connected, not charging yet"
+    after = "The car is still connected, it charges no more"
+    begun = event(1, "MeterValuePeriodic", "EVConnected")
+    charging = event(2, "ChargingStateChanged", "Charging")
+    stopped = event(89, "RemoteStop", "SuspendedEVSE")
+    ended = event(90, "RemoteStop", "EVConnected")
+    ended = replace(ended, payload=ended.payload.replace("Updated", "Ended"))
+    assert [each for each in told(begun, charging, stopped, ended) if "connected" in each] == [before, after]
+    assert [each for each in told(ended) if "connected" in each] == [after]
+
+
 def test_only_what_was_asked_about_this_session_is_told_with_the_stations_answer() -> None:
     def asked(n: int, action: str, payload: dict[str, Any], answer: str | None = None) -> AskedRow:
         return AskedRow(

@@ -1,6 +1,8 @@
 """The pages of one station and of many, asked as a browser without scripts does."""
 
+import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -438,3 +440,29 @@ def test_a_failure_says_whether_anything_may_have_happened(fault: ForecourtError
 def test_a_fault_that_is_none_of_a_call_is_not_made_pretty() -> None:
     with pytest.raises(ForecourtError):
         failed(ForecourtError())
+
+
+async def test_a_boot_is_told_with_what_the_station_said_and_nothing_else(house: House, tenant: Tenant) -> None:
+    at = house.clock.now() - timedelta(hours=1)
+    identity = add_station(house, tenant, created_at=at)
+    boots = (
+        {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}},
+        {"chargePointVendor": "V", "chargePointModel": "M"},
+        {"firmwareVersion": "1.2"},
+    )
+    said = [
+        {"action": "BootNotification", "at": at + timedelta(minutes=n), "payload": json.dumps(boot)}
+        for n, boot in enumerate(boots)
+    ]
+    say(house, tenant, number_of(house, identity), *said)
+    page = (await (await signed_in(house, tenant)).get(f"/stations/{identity}")).text
+    assert re.findall(r"Booted[^<]*", page) == ["Booted with firmware 1.2", "Booted", "Booted (PowerUp)"]
+
+
+async def test_an_adoption_that_is_opened_by_its_address_has_the_place_that_its_form_answers_into(
+    house: House, tenant: Tenant
+) -> None:
+    identity = a_knock(house, tenant)
+    page = (await (await signed_in(house, tenant)).get(f"/inbox/{identity}/adopt")).text
+    assert 'hx-target="#adopt"' in page
+    assert page.count('id="adopt"') == 1

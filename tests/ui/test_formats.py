@@ -73,6 +73,12 @@ def test_every_reason_why_no_answer_came_has_words_for_people() -> None:
         assert formats.seconds(timedelta(milliseconds=440)) == f"0,4{formats.SPACE}s"
 
 
+def test_a_length_is_said_to_the_nearest_second() -> None:
+    assert formats.duration(timedelta(seconds=15, milliseconds=997)) == f"16{formats.SPACE}s"
+    assert formats.duration(timedelta(seconds=15, milliseconds=200)) == f"15{formats.SPACE}s"
+    assert formats.duration(timedelta(seconds=59, milliseconds=600)) == f"1{formats.SPACE}min"
+
+
 def test_times_are_said_in_the_zone_of_the_page_unless_another_is_named() -> None:
     noon = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
     with i18n.in_zone("Europe/Berlin"):

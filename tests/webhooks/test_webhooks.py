@@ -255,6 +255,22 @@ async def test_an_address_of_our_own_network_is_refused(tenant: Tenant, url: str
     problem(await client.patch(f"/api/v1/webhooks/{webhook_id}", json={"url": url}), 422, "address-refused")
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://example.com:99999/x", "port"),
+        ("https://example.com:0/x", "port 0"),
+        ("https://user:secret@example.com/x", "password"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_is_what_is_told(tenant: Tenant, url: str, words: str) -> None:
+    body = {"url": url, "events": ["session.ended"]}
+    answer = await (await tenant.client()).post("/api/v1/webhooks", json=body)
+    told = problem(answer, 422, "address-refused")["detail"]
+    assert words in told
+    assert "rivate" not in told
+
+
 async def test_a_name_that_stands_for_a_private_address_is_not_called(receiver: Receiver) -> None:
     port = receiver.url.split(":")[2].split("/")[0]
     async with Outward(private=False) as outward:

@@ -20,6 +20,9 @@ export async function start(element, live) {
   const exact = new Intl.DateTimeFormat(language, { timeZone: element.dataset.zone, dateStyle: "medium", timeStyle: "medium" });
   const first = Math.min(...Object.values(lines).filter(Array.isArray).flatMap((line) => (line.length ? [line[0][0]] : [])));
   const begun = Math.min(Date.parse(element.dataset.start), first);
+  // What runs has room to go on; what is over ends where it ended.
+  const ended = element.dataset.end ? Date.parse(element.dataset.end) : NaN;
+  const until = (latest) => Number.isNaN(ended) ? Math.max(latest, begun + LEAST_SPAN_MS) : Math.max(latest, ended, begun + 1000);
   const number = (digits) => new Intl.NumberFormat(language, { maximumFractionDigits: digits });
   const all = [
     { key: "power_kw", name: lines.power_from_register ? words.register : words.power, unit: "kW", digits: 1, colour: "charging", grid: 0, axis: 0, area: true },
@@ -44,7 +47,7 @@ export async function start(element, live) {
       axisPointer: { link: [{ xAxisIndex: "all" }] },
       tooltip: { trigger: "axis", renderMode: "richText", backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
         formatter: (points) => [exact.format(points[0].value[0]), ...points.map(({ seriesName, value: [, v] }) => { const each = all.find(({ name }) => name === seriesName); return `${seriesName}  ${number(each.digits).format(v)} ${each.unit}`; })].join("\n") },
-      xAxis: grids.map((_, grid) => ({ gridIndex: grid, type: "time", min: begun, max: ({ max }) => Math.max(max, begun + LEAST_SPAN_MS), splitNumber: 5, axisLine: { lineStyle: { color: line } }, axisTick: { show: false },
+      xAxis: grids.map((_, grid) => ({ gridIndex: grid, type: "time", min: begun, max: ({ max }) => until(max), splitNumber: 5, axisLine: { lineStyle: { color: line } }, axisTick: { show: false },
         axisLabel: { ...text, show: grid === grids.length - 1, hideOverlap: true, formatter: (at) => hours.format(at) } })),
       yAxis: [yAxis(0, "kW", false, true), yAxis(0, "%", true, has("soc_pct")), ...(below ? [yAxis(1, "A", false, has("current_a")), yAxis(1, "V", true, has("voltage_v"))] : [])],
       series: shown.map(({ key, name, colour, grid, axis, area, dashed }) => ({ name, type: "line", xAxisIndex: grid, yAxisIndex: axis, data: lines[key], showSymbol: lines[key].length < 2, symbolSize: 5, step: dashed ? "end" : false,

@@ -111,6 +111,19 @@ _BY_BODY: Final[Mapping[str, Mapping[str, Any]]] = {
     "Delivery": {"kind": "token.changed", "next_at": None, "state": "delivered", "status": 204},
     "Attempt": {"answer": "", "status": 204},
     "Webhook": {"events": ["token.changed"]},
+    "Call": {"payload": {"key": ["HeartbeatInterval"]}},
+    "MeChange": {"name": "Ada Lovelace"},
+    "NewAlertRule": {"quiet_until": "06:00:00"},
+    "AlertRuleChange": {"quiet_until": "06:00:00"},
+    "NewSite": {"city": "Berlin"},
+    "OrganisationChange": {"name": "Harbour Charging"},
+    "Replay": {"until": "2026-03-02T00:00:00Z"},
+    "SiteChange": {"name": "North yard", "parent": "berlin", "city": "Berlin"},
+}
+#: Fields that the example of a body does without: they can't be given beside others, or only as they are.
+_WITHOUT: Final[Mapping[str, frozenset[str]]] = {
+    "Choice": frozenset({"stations"}),
+    "StationChange": frozenset({"id"}),
 }
 
 
@@ -127,7 +140,10 @@ class Examples:
         if "$ref" in schema:
             body = schema["$ref"].removeprefix(_REF)
             made = self.of(self._components[body], name, depth + 1)
-            return {**made, **_BY_BODY[body]} if body in _BY_BODY else made
+            if not isinstance(made, dict):
+                return made
+            without = _WITHOUT.get(body, frozenset())
+            return {name: each for name, each in {**made, **_BY_BODY.get(body, {})}.items() if name not in without}
         for said in ("examples", "enum"):
             if schema.get(said):
                 return schema[said][0]

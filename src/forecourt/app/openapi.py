@@ -103,7 +103,7 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
     examples = Examples(schemas)
     for operation, handler in operations:
         _complete(operation, handler, schema_of)
-        _exemplify(operation, examples)
+        _exemplify(operation, handler, examples)
     made["components"] = {
         "schemas": schemas,
         "responses": {
@@ -225,13 +225,18 @@ def _shape_answers(responses: dict[str, Any], handler: HTTPRouteHandler, schema_
             content["schema"] = parts[0] if len(parts) == 1 else {"oneOf": parts}
 
 
-def _exemplify(operation: dict[str, Any], examples: Examples) -> None:
-    """Gives an example to each body that goes in or out and has none; problems have theirs."""
+def _exemplify(operation: dict[str, Any], handler: HTTPRouteHandler, examples: Examples) -> None:
+    """Gives an example to each body that goes in or out and has none; problems have theirs.
+
+    A route whose body means something else than that of another names in `opt["example"]` what it has of its own.
+    """
     bodies = [operation["requestBody"]] if "requestBody" in operation else []
     for each in (*bodies, *operation["responses"].values()):
         for content in each.get("content", {}).values():
             if "example" not in content and "examples" not in content:
                 content["example"] = examples.of(content["schema"])
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = {**content["example"], **handler.opt.get("example", {})}
 
 
 def _problem_response(status: int, problems: Sequence[type[ForecourtError]]) -> dict[str, Any]:

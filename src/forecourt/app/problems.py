@@ -9,10 +9,11 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response import Redirect
+from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
 
 from forecourt.access import SecondFactorNeeded, Unauthenticated
-from forecourt.app.wording import in_words
+from forecourt.app.wording import allowed_values, in_words
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.shell import to_sign_in
 
@@ -56,6 +57,14 @@ class RequestInvalid(ForecourtError):
     code = "request-invalid"
 
 
+def refused(members: list[InvalidMember], otherwise: str = "") -> RequestInvalid:
+    """The refusal of a request for these parts of it; its detail tells the first, or is `otherwise`."""
+    if not members:
+        return RequestInvalid(otherwise, errors=members)
+    where = f" ({members[0].pointer})" if members[0].pointer not in (None, "#") else ""
+    return RequestInvalid(f"{members[0].detail}{where}. Correct it and send the request again.", errors=members)
+
+
 def of_ours(request: AnyRequest, fault: ForecourtError) -> Response[Any]:
     """A ForecourtError says itself what it is."""
     if fault.status >= 500 and fault.status != 504:
@@ -73,7 +82,7 @@ def of_ours(request: AnyRequest, fault: ForecourtError) -> Response[Any]:
 def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
     """What the framework refuses before a route is reached: bad input, no such route, a method it doesn't know."""
     if isinstance(fault, ValidationException):
-        return of_ours(request, RequestInvalid(_first_detail(fault), errors=_members(fault.extra)))
+        return of_ours(request, refused(_members(request, fault.extra), fault.detail))
     if fault.status_code == 400:
         return of_ours(request, RequestInvalid(fault.detail))
     if fault.status_code >= 500:
@@ -142,28 +151,27 @@ def _response(request: AnyRequest, problem: dict[str, Any], headers: dict[str, s
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _first_detail(fault: ValidationException) -> str:
-    members = _members(fault.extra)
-    if not members:
-        return str(fault.detail)
-    first = members[0]
-    where = f" ({first.pointer})" if first.pointer not in (None, "#") else ""
-    return f"{first.detail}{where}. Correct it and send the request again."
-
-
-def _members(extra: Any) -> list[InvalidMember]:
+def _members(request: AnyRequest, extra: Any) -> list[InvalidMember]:
     if not isinstance(extra, list):
         return []
-    return [_member(each) for each in extra if isinstance(each, dict)]
+    handler = request.scope.get("route_handler")
+    fields = {} if handler is None else handler.parsed_fn_signature.parameters
+    return [_member(each, fields) for each in extra if isinstance(each, dict)]
 
 
-def _member(each: dict[str, Any]) -> InvalidMember:
-    key, source = str(each.get("key", "")), str(each.get("source", ""))
+def _member(each: dict[str, Any], fields: Mapping[str, FieldDefinition]) -> InvalidMember:
+    key, source, message = str(each.get("key", "")), str(each.get("source", "")), str(each.get("message", ""))
     if source == "body":
-        pointer = "#/" + key.replace("[", "/").replace("]", "").replace(".", "/") if key not in ("", "data") else "#"
+        path = "" if key == "data" else key
+        pointer = "#/" + path.replace("[", "/").replace("]", "").replace(".", "/") if path else "#"
+        field = fields.get("data")
     else:
-        pointer = key
-    return InvalidMember(detail=in_words(str(each.get("message", ""))), pointer=pointer or None)
+        name, _, path = key.partition(".")
+        field = fields.get(name)
+        # The name that the caller wrote, not that of the variable it becomes.
+        pointer = key if field is None else getattr(field.kwarg_definition, "name", None) or name
+    allowed = allowed_values(field.annotation, path) if field is not None and message.startswith("Invalid enum") else ()
+    return InvalidMember(detail=in_words(message, allowed), pointer=pointer or None)
 
 
 def _wants_page(request: AnyRequest) -> bool:

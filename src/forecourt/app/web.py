@@ -22,6 +22,7 @@ from forecourt.access.invitations import Invitations
 from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
+from forecourt.app.bodies import BodyRequest
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -104,6 +105,7 @@ def create_app(
             forecourt.care.api.routes,
         ],
         guards=[known_parameters_only],
+        request_class=BodyRequest,
     )
     routes: list[ControllerRouterHandler] = [
         api,

@@ -1,12 +1,15 @@
 """What is wrong with a part of a request, in words: the decoder names Python's types and regular expressions."""
 
+import json
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
@@ -16,13 +19,18 @@ ANYTHING_ELSE: Final = "This is not written in the form that the description of 
 #: What each pattern of the API allows, by the pattern as the decoder quotes it.
 _ALLOWED: Final[Mapping[str, str]] = {
     repr(IDENTITY_PATTERN): (
-        "A station's id has no slash, no colon, no control characters and no blank at its ends, and is not . or .."
+        "A station's id has no slash, no colon, no characters that are not seen and no blank at its ends, and is"
+        " not . or .."
     ),
     repr(PASSWORD_PATTERN): "A station's password is of printable ASCII characters",
     repr(UID_PATTERN): "A token's uid has no control characters",
     repr(TYPE_PATTERN): "A token's type is of letters, digits, - and _",
     repr(STATE_PATTERN): f"The state is one of {', '.join(STATION_STATES)}",
     repr(ONE_LINE): "Control characters, such as a new line or marks that turn text around, are not allowed here",
+    repr(NAME_LINE): (
+        "This must hold something that can be seen, and no control characters, such as a new line or marks that turn"
+        " text around"
+    ),
     repr(r"^https?://[^\x00-\x20\x7f]+$"): "An address begins with http:// or https:// and has no blanks",
     repr(EMAIL_PATTERN): "This is no e-mail address",
     repr("^[a-z]{2,3}$"): "A language is two or three small letters, such as de",
@@ -34,14 +42,46 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Za-z0-9]+$"): "An action is of letters and digits, such as GetConfiguration",
     repr("^[A-Za-z0-9]{1,64}$"): "An action is of letters and digits, 64 at most, such as GetConfiguration",
 }
+#: How a time must be written.
+MOMENT: Final = "Write a time as RFC 3339 does, such as 2026-03-01T12:00:00Z"
+WHOLE_NUMBER: Final = "This must be a whole number, written in digits"
+#: Characters of a refused value that are told back.
+MAX_QUOTED: Final = 80
+_TOO_LARGE: Final = "This number is larger than any that is taken"
+_HALF: Final = (
+    "The body holds half of a character (an escape from \\ud800 to \\udfff without its other half). Leave it out or"
+    " send the whole character"
+)
+#: What the decoder says in one way only.
+_SAID: Final[Mapping[str, str]] = {
+    "'data'": MISSING_BODY,
+    "Invalid RFC3339 encoded datetime": MOMENT,
+    "Expected `datetime` with a timezone component": (
+        "The time says no zone. End it with Z for UTC or with an offset, such as 2026-03-01T12:00:00Z"
+    ),
+    "Integer value out of range": _TOO_LARGE,
+    "Number out of range": _TOO_LARGE,
+    "Invalid UUID": "This is no UUID, such as 0d3f7a52-6c1e-4b0e-9a55-3c2f0e8b7d11",
+}
+_ENUM: Final = re.compile(r"Invalid enum value (.*)", re.DOTALL)
+_MOMENT: Final = re.compile(r"Expected `datetime( \| null)?`, got ")
+_STEP: Final = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
+_BYTE: Final = re.compile(r"\(byte (\d+)\)$")
 _REGEX: Final = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
 _SHORT: Final = re.compile(r"Expected `str` of length >= (\d+)")
 _LONG: Final = re.compile(r"Expected `str` of length <= (\d+)")
 
 
-def in_words(message: str) -> str:
-    """The decoder's message as a person reads it, without a full stop; one that says it already stays as it is."""
+def in_words(message: str, allowed: Sequence[str] = ()) -> str:
+    """The decoder's message as a person reads it, without a full stop; one that says it already stays as it is.
+
+    `allowed` are the values that could stand there, where only some can.
+    """
+    if (found := _ENUM.match(message)) is not None and allowed:
+        return f"{_cut(found[1])} is none of the values that can stand here: {', '.join(allowed)}"
+    if _MOMENT.match(message) is not None:
+        return MOMENT
     if (found := _REGEX.match(message)) is not None:
         return _ALLOWED.get(found[1], ANYTHING_ELSE)
     if (found := _MISSING.match(message)) is not None:
@@ -50,4 +90,64 @@ def in_words(message: str) -> str:
         return "This must not be empty" if found[1] == "1" else f"This must have at least {found[1]} characters"
     if (found := _LONG.match(message)) is not None:
         return f"This may have {found[1]} characters at most"
-    return MISSING_BODY if message == "'data'" else message
+    return _SAID.get(message, message)
+
+
+def no_json_in_words(body: bytes, message: str) -> str:
+    """Why a body is no JSON at all; the decoder counts bytes, and says of half a character that the body ends."""
+    if "surrogate" in message or (message == "Input data was truncated" and _is_whole(body)):
+        return _HALF
+    if message == "Input data was truncated":
+        return "The body is no JSON: it ends too early. A bracket or a quotation mark may be missing"
+    found = _BYTE.search(message)
+    if found is not None and body[int(found[1]) :].startswith((b"NaN", b"Infinity")):
+        return f"JSON has no NaN and no Infinity (byte {found[1]}). Send a number or null, or leave the field out"
+    return f"The body is no JSON: {message.removeprefix('JSON is malformed: ')}"
+
+
+def allowed_values(kind: Any, path: str) -> list[str]:
+    """The values of which one must stand at a place such as `events[0]` in what is decoded as `kind`; none where
+    anything can."""
+    types = [msgspec.inspect.type_info(kind)]
+    for step in _STEP.findall(path):
+        types = [below for each in _alternatives(types) for below in _below(each, step)]
+    values: list[Any] = []
+    for each in _alternatives(types):
+        if isinstance(each, msgspec.inspect.LiteralType):
+            values += each.values
+        elif isinstance(each, msgspec.inspect.EnumType):
+            values += [member.value for member in each.cls]
+    return [str(value) for value in values]
+
+
+def _alternatives(types: Iterable[msgspec.inspect.Type]) -> Iterator[msgspec.inspect.Type]:
+    for each in types:
+        if isinstance(each, msgspec.inspect.Metadata):
+            yield from _alternatives([each.type])
+        elif isinstance(each, msgspec.inspect.UnionType):
+            yield from _alternatives(each.types)
+        else:
+            yield each
+
+
+def _below(kind: msgspec.inspect.Type, step: str) -> list[msgspec.inspect.Type]:
+    """What stands at one step within a type: the field of a struct, any item of a list, any value of an object."""
+    if isinstance(kind, msgspec.inspect.StructType):
+        return [field.type for field in kind.fields if field.encode_name == step]
+    if isinstance(kind, msgspec.inspect.DictType):
+        return [kind.value_type]
+    if isinstance(kind, (msgspec.inspect.ListType, msgspec.inspect.VarTupleType, msgspec.inspect.SetType)):
+        return [kind.item_type]
+    return []
+
+
+def _is_whole(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"

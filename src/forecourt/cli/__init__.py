@@ -103,9 +103,9 @@ def organisation(
     """Make another organisation (FORECOURT_MIGRATE_URL, or the embedded database)."""
     from forecourt.access.api.fields import EMAIL_PATTERN
     from forecourt.app import up
-    from forecourt.platform.text import ONE_LINE
+    from forecourt.platform.text import NAME_LINE
 
-    if not name.strip() or len(name) > MAX_NAME or re.fullmatch(ONE_LINE, name) is None:
+    if len(name) > MAX_NAME or re.fullmatch(NAME_LINE, name) is None:
         raise typer.BadParameter(f"An organisation's name is one line of 1 to {MAX_NAME} characters.")
     if re.fullmatch(EMAIL_PATTERN, owner) is None:
         raise typer.BadParameter("The owner is named by an e-mail address.")

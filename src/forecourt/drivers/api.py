@@ -18,7 +18,7 @@ from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor,
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.search import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
-from forecourt.platform.text import HIDDEN, ONE_LINE
+from forecourt.platform.text import HIDDEN, NAME_LINE
 
 CURSORS: Mapping[Order, Cursors] = {
     "oldest": Cursors("tokens"),
@@ -58,7 +58,7 @@ TokenType = Annotated[
 ]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
 
-Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
+Note = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE)]
 DriverName = Annotated[
     Note, Meta(description="Who uses it; a note, nothing is decided by it.", examples=["Ada Lovelace"])
 ]
@@ -159,7 +159,11 @@ async def list_tokens(
 
 @post(
     "/tokens/import",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [SheetRefused]},
+    opt={
+        "verb": Verb.CHANGE_TOKENS,
+        "problems": [SheetRefused],
+        "example": {"csv": "uid,type,status,driver_name\n04A2B1C3D4E5F6,ISO14443,accepted,Ada Lovelace\n"},
+    },
     status_code=200,
     summary="Import tokens from CSV, or say what that would do",
     description=(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, uid_key
 from forecourt.platform.sheets import Column, Line, Plan, Planned, Sheet, Wrong, as_text, read_line
+from forecourt.platform.text import NAME_LINE
 from forecourt.ui.i18n import mark
 
 #: What a new token is where the sheet says nothing.
@@ -17,6 +18,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 #: Cells of these columns that are empty leave an existing token as it is; empty others clear what stood there.
 _NEVER_EMPTY: Final = frozenset({"type", "status"})
 _TYPE = re.compile(r"[A-Za-z0-9_-]{1,20}")
+_LINE = re.compile(NAME_LINE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -49,7 +51,7 @@ def _moment(text: str) -> datetime:
 
 
 def _note(text: str) -> str:
-    if len(text) > 200 or _CONTROL.search(text):
+    if len(text) > 200 or _LINE.search(text) is None:
         raise ValueError
     return text
 

@@ -113,10 +113,16 @@ def check_address(url: str, *, private: bool) -> None:
     """Raises AddressRefused for what can be told from the address alone; names are looked at when they are called."""
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as fault:
-        raise AddressRefused from fault
-    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password or len(url) > MAX_URL:
+        raise AddressRefused(
+            "This is no address: its port must be a number up to 65535, and brackets may hold an IPv6 address only."
+        ) from fault
+    if port == 0:
+        raise AddressRefused("Nothing listens at port 0. Name the port that your server listens at, or none.")
+    if parts.username or parts.password:
+        raise AddressRefused("An address must hold no user and no password. Leave them out; what is sent is signed.")
+    if parts.scheme not in ("http", "https") or not host or len(url) > MAX_URL:
         raise AddressRefused
     if private:
         return

@@ -54,12 +54,15 @@ def read_sheet(content: bytes | str, known: frozenset[str], required: str) -> Sh
     """
     text = as_sheet_text(content)
     head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(_DELIMITERS, key=head.count))
+    # Strict, or what follows a quotation mark that is never closed would become one cell.
+    reader = csv.reader(io.StringIO(text), delimiter=max(_DELIMITERS, key=head.count), strict=True)
+    began = 1
     try:
         columns = tuple(name.strip().lower().replace(" ", "_").replace("-", "_") for name in next(reader, []))
         _check_head(columns, known, required)
         lines: list[Line] = []
         for cells in reader:
+            began = reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if len(lines) == MAX_LINES:
@@ -76,9 +79,9 @@ def read_sheet(content: bytes | str, known: frozenset[str], required: str) -> Sh
             )
     except csv.Error as fault:
         raise SheetRefused(
-            f"Line {reader.line_num} can't be read: a quotation mark may be missing.",
+            f"Line {began} can't be read: a quotation mark may be missing.",
             reason="line",
-            line=reader.line_num,
+            line=began,
         ) from fault
     return Sheet(columns=columns, lines=lines)
 

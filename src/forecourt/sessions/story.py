@@ -65,6 +65,8 @@ _STATES: Final = {
     "Unavailable": mark("The connector is out of service"),
     "Reserved": mark("The connector is reserved"),
 }
+#: A car that is connected and charges no more, which OCPP has the same word for as before it charged.
+_CHARGED: Final = mark("The car is still connected, it charges no more")
 #: Why a 2.x station spoke (TriggerReasonEnumType), where that tells more than the state.
 _TRIGGERS: Final = {
     "Authorized": mark("A token was accepted"),
@@ -94,6 +96,7 @@ _ASKED: Final = {
     "Reset": mark("%(who)s asked the station to restart"),
     "UnlockConnector": mark("%(who)s asked to unlock the connector"),
 }
+_CHARGES: Final = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
 _STARTS: Final = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 _STOPS: Final = frozenset({"RemoteStopTransaction", "RequestStopTransaction"})
 _OUTCOMES: Final = {
@@ -205,11 +208,13 @@ def _end(session: SessionRow, at: datetime) -> Moment:
 def _reported(story: Story) -> Iterable[Moment]:
     """What the reports of a 2.x transaction say beside their values."""
     before: str | None = None
+    charged = False
     for row, report in _lifted(story):
         state = report.charging_state
+        charged = charged or state in _CHARGES or report.step is Step.ENDED
         words = _TRIGGERS.get(report.trigger or "") if report.step is not Step.ENDED else None
         if words is None and state is not None and state != before:
-            words = _STATES.get(state)
+            words = _CHARGED if charged and state == "EVConnected" else _STATES.get(state)
         before = state or before
         if words is None:
             continue

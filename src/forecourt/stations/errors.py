@@ -1,5 +1,6 @@
 """What can go wrong with sites and stations in the registry."""
 
+from forecourt.access import Actor
 from forecourt.platform.errors import ForecourtError
 
 
@@ -92,6 +93,16 @@ class SiteRefused(ForecourtError):
 
     status = 422
     code = "site-refused"
+
+
+def no_site_for(actor: Actor) -> SiteRefused:
+    """SiteRefused with what the actor can do about it: who is limited to sites makes none elsewhere."""
+    if actor.sites is None:
+        return SiteRefused()
+    return SiteRefused(
+        "None of the sites that you are limited to has this id or slug. Name one of them: `GET /api/v1/sites` lists"
+        " those that you see."
+    )
 
 
 class SiteExists(ForecourtError):

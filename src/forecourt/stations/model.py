@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.platform.digest import keyed_digest
-from forecourt.platform.text import HIDDEN
+from forecourt.platform.text import HIDDEN, WIDTHLESS
 
 OFFLINE: Final = "Offline"
 RESTARTING: Final = "Restarting"
@@ -85,8 +85,9 @@ def station_state(
 
 
 #: A station names itself in the last segment of its address and as the user of basic authentication: hence no slash, no
-#: colon, nothing hidden, no blank at the ends, and not `.` or `..`, which clients take out of addresses.
-IDENTITY_PATTERN: Final = rf"^(?!\.{{1,2}}$)(?!\s)[^{HIDDEN}:/]+(?<!\s)$"
+#: colon, nothing hidden or without width, no blank at the ends, and not `.` or `..`, which clients take out of
+#: addresses.
+IDENTITY_PATTERN: Final = rf"^(?!\.{{1,2}}$)(?!\s)[^{HIDDEN}{WIDTHLESS}:/]+(?<!\s)$"
 MAX_IDENTITY: Final = 255
 
 

@@ -20,12 +20,12 @@ from forecourt.stations.errors import (
     SiteExists,
     SiteInUse,
     SiteNeeded,
-    SiteRefused,
     SiteTreeRefused,
     SiteUnknown,
     StationExists,
     StationRetired,
     TimeZoneRefused,
+    no_site_for,
 )
 from forecourt.stations.model import password_hash
 from forecourt.stations.store import Connection, QuarantineRow, SiteRow, StationRow
@@ -319,4 +319,4 @@ async def _site_id(conn: Connection, actor: Actor, site: str | int | None) -> in
     try:
         return (await find_site(conn, actor.tenant_id, site)).site_id
     except SiteUnknown:
-        raise SiteRefused from None
+        raise no_site_for(actor) from None

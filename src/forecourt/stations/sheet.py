@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.sheets import Column, Line, Plan, Planned, Sheet, Wrong, as_text, read_line
+from forecourt.platform.text import NAME_LINE
 from forecourt.stations.model import IDENTITY_PATTERN
 from forecourt.stations.store import StationRow
 from forecourt.ui.i18n import mark
@@ -19,7 +20,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 _NEVER_EMPTY: Final = frozenset({"security_profile", "registration", "password"})
 _IDENTITY = re.compile(IDENTITY_PATTERN)
 _PASSWORD = re.compile(r"[\x20-\x7e]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(NAME_LINE)
 _MAX_W = 2**31 - 1
 
 
@@ -30,7 +31,7 @@ def _identity(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    if len(text) > 200 or _CONTROL.search(text):
+    if len(text) > 200 or _NAME.search(text) is None:
         raise ValueError
     return text
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import NAME_LINE, ONE_LINE, seen
 from forecourt.stations.errors import (
     PositionRefused,
     SiteExists,
@@ -40,7 +40,7 @@ class SiteForm(Struct, frozen=True, kw_only=True):
 #: How each field must be, as the API takes it.
 RULES: Final[Mapping[str, tuple[Any, str]]] = {
     "name": (
-        Annotated[str, Meta(min_length=1, max_length=MAX_FIELD, pattern=ONE_LINE)],
+        Annotated[str, Meta(min_length=1, max_length=MAX_FIELD, pattern=NAME_LINE)],
         mark("must be one line of 1 to 200 characters"),
     ),
     "slug": (
@@ -79,7 +79,7 @@ def read_form(form: SiteForm) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, (kind, rule) in RULES.items():
-        text = str(getattr(form, name)).strip()
+        text = seen(str(getattr(form, name)))
         if name == "country":
             text = text.upper()
         if not text and name not in ("name", "time_zone"):

@@ -187,10 +187,10 @@ def date_of(day: date | None) -> str:
 
 
 def duration(length: timedelta | None) -> str:
-    """`42 s`, `18 min`, `2 h 05 min`, `3 days 4 h`."""
+    """`42 s`, `18 min`, `2 h 05 min`, `3 days 4 h`, of the nearest second."""
     if length is None:
         return NOTHING
-    length_s = max(0, int(length.total_seconds()))
+    length_s = max(0, round(length.total_seconds()))
     if length_s < MINUTE_S:
         return _together(_("%(n)s s") % {"n": length_s})
     if length_s < HOUR_S:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import websockets
@@ -61,6 +62,14 @@ async def test_a_stranger_appears_is_adopted_with_its_password_and_comes_in(rig:
         await expect(progress).to_have_attribute("data-stage", "ready")
         await progress.get_by_role("link", name="Open this station").click()
         await expect(page.get_by_role("heading", name="Gate 7", level=1)).to_be_visible()
+    # The form by its own address answers where it stands, and finds the place for that.
+    warned: list[str] = []
+    page.on("console", lambda said: warned.append(said.text) if said.type == "warning" else None)
+    await page.goto(f"{console.address}/inbox/{quote('<b>OTHER')}/adopt")
+    await page.get_by_role("button", name="Adopt").click()
+    await expect(page.locator("main")).to_contain_text("is yours")
+    assert [each for each in warned if "hx-target" in each] == []
+    assert await knock(rig, "THIRD") == 404
     await page.goto(f"{console.address}/inbox")
     await page.get_by_role("button", name="Dismiss").click()
     await expect(page.get_by_text("Nobody knocks.")).to_be_visible()

@@ -10,7 +10,7 @@ from msgspec import Meta
 from forecourt.access.invitations import Invitations
 from forecourt.access.limits import MAX_SITES, SiteDirectory
 from forecourt.platform.clock import Clock
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import NAME_LINE
 
 #: Names the sites of an organisation, which a room above knows.
 Sites = NamedDependency[SiteDirectory]
@@ -19,7 +19,7 @@ Inviter = NamedDependency[Invitations]
 Spoken = NamedDependency[tuple[str, ...]]
 Now = NamedDependency[Clock]
 
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE)]
 EMAIL_PATTERN = r"^[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}$"
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL_PATTERN, examples=["ada@example.org"])]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]

@@ -21,7 +21,7 @@ from forecourt.care.store import alerts as store
 from forecourt.care.store.alerts import LogRow, RuleOrder, RuleRow
 from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import NAME_LINE
 
 RULE_CURSORS: Mapping[RuleOrder, Cursors] = {
     "oldest": Cursors("alert rules"),
@@ -32,7 +32,7 @@ ALERT_CURSORS = cursors_by_age("alerts")
 Teller = NamedDependency[Telling]
 RuleInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The rule's id.")]
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE, examples=["On duty"])]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE, examples=["On duty"])]
 Address = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example.org"])]
 Addresses = Annotated[list[Address], Meta(max_length=MAX_RECIPIENTS, description="Of people of this organisation.")]
 Kinds = Annotated[list[IncidentKind], Meta(max_length=len(IncidentKind), description="Empty: all.")]

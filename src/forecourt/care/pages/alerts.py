@@ -19,6 +19,7 @@ from forecourt.care.service import alerts as service
 from forecourt.care.store import alerts as store
 from forecourt.care.words import kind_word, severity_word
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.text import seen
 from forecourt.stations.store import list_sites
 from forecourt.ui.i18n import gettext as _
 
@@ -41,7 +42,7 @@ def read_form(form: FormMultiDict) -> dict[str, Any]:
     kinds = [IncidentKind(word).value for word in _words(form, "kinds") if word in set(IncidentKind)]
     severity = str(form.get("least_severity", "notice")).upper()
     return {
-        "name": str(form.get("name", "")).strip()[:100] or _("Alert rule"),
+        "name": seen(str(form.get("name", "")))[:100] or _("Alert rule"),
         "active": "active" in form,
         # All of them is no choice: what is added later counts too.
         "kinds": [] if len(kinds) == len(IncidentKind) else kinds,

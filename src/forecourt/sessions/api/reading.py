@@ -11,7 +11,18 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UID_PATTERN
 from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
-from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
+from forecourt.platform.ordering import Age
+from forecourt.platform.paging import (
+    CursorRefused,
+    From,
+    Limit,
+    NextCursor,
+    Page,
+    To,
+    cursors_by_age,
+    place_in_time,
+    time_of_place,
+)
 from forecourt.sessions import store
 from forecourt.sessions.cdr import Cdr, SessionRunning, record
 from forecourt.sessions.remote.service import (
@@ -20,7 +31,7 @@ from forecourt.sessions.remote.service import (
 from forecourt.sessions.store import SessionFilter, SessionRow
 from forecourt.stations.api.fields import AtSite, OfStation
 
-CURSORS = cursors_by_age("sessions")
+CURSORS = cursors_by_age("sessions by start", 2)
 Status = Literal["active", "completed"]
 
 
@@ -93,11 +104,14 @@ async def list_sessions(
     ] = None,
     since: From = None,
     until: To = None,
-    sort: ByAge = "newest",
+    sort: Annotated[
+        Age, QueryParameter(description="Those that started last, or first, come first, whenever they were told.")
+    ] = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
-    place = CURSORS[sort].decode(cursor)
+    decoded = CURSORS[sort].decode(cursor)
+    place = None if decoded is None else (time_of_place(decoded[0]), decoded[1])
     wanted = SessionFilter(
         station=station,
         retired=retired,
@@ -109,7 +123,7 @@ async def list_sessions(
     )
     async with db.tenant(actor.tenant_id) as conn:
         rows = await store.list_sessions(conn, actor.tenant_id, wanted, order=sort, place=place, limit=limit + 1)
-    return CURSORS[sort].page(rows, limit, lambda row: (row.number,), _session)
+    return CURSORS[sort].page(rows, limit, lambda row: (place_in_time(row.started_at), row.number), _session)
 
 
 @get("/sessions/{session_id:uuid}", opt={"problems": [SessionUnknown]}, summary="Show a session", tags=["sessions"])

@@ -13,7 +13,8 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
 
-_SESSION_ORDERS: Final = by_age("n.number")
+#: By the start, as their filters: a session that is told late stands where it belongs. `sessions_by_time` serves it.
+_SESSION_ORDERS: Final = by_age("n.started_at", "n.number")
 _SAMPLE_ORDERS: Final = by_age("at", "code", "copy")
 _ORPHAN_ORDERS: Final = by_age("o.number")
 
@@ -35,8 +36,8 @@ WHERE n.tenant_id = %(tenant_id)s
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
-    """One session as stored; `number` orders the list. `remote_start` is the request it came from, if it came from one,
-    with who asked for it and when."""
+    """One session as stored; `number` tells those apart that started at the same time. `remote_start` is the request it
+    came from, if it came from one, with who asked for it and when."""
 
     number: int
     session_id: UUID
@@ -156,7 +157,7 @@ async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> Se
 async def list_sessions(
     conn: Connection, tenant_id: int, wanted: SessionFilter, *, order: Age, place: Place = None, limit: int
 ) -> list[SessionRow]:
-    """The wanted sessions behind the number of a place."""
+    """The wanted sessions behind a place: a start and a number."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
     await cursor.execute(
         f"{_SESSION}{conditions(wanted)} {onward(_SESSION_ORDERS[order], place)}",

@@ -21,7 +21,7 @@ from forecourt.platform.search import MAX_SEARCH_LENGTH
 from forecourt.stations import bulk, store
 from forecourt.stations.api.fields import SITE_PATTERN, Identity
 from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown, TooManyRuns
-from forecourt.stations.errors import SiteRefused
+from forecourt.stations.errors import SiteRefused, no_site_for
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.store import BulkRun, BulkStation, Connection
 from forecourt.stations.store.bulk import StationOrder
@@ -303,7 +303,7 @@ async def _ask(
             and argument
             and await store.find_site(conn, actor.tenant_id, slug=argument, site_id=None) is None
         ):
-            raise SiteRefused
+            raise no_site_for(actor)
         run_id = await bulk.ask(conn, actor, action, argument, stations, clock.now())
         return await _found(conn, actor.tenant_id, run_id)
 

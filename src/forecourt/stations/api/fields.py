@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Meta
 
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import NAME_LINE
 from forecourt.stations.commands import Commander
 from forecourt.stations.model import IDENTITY_PATTERN
 
@@ -41,7 +41,7 @@ AtSite = Annotated[str | None, QueryParameter(description="Only those at the sit
 OfConnected = Annotated[
     bool | None, QueryParameter(description="Only of stations that are connected, or that are not.")
 ]
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE)]
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north.", examples=[52.52])]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east.", examples=[13.405])]
 SiteName = Annotated[

@@ -12,7 +12,11 @@ from forecourt.stations.api.fields import SecretKey, StationRefresher
 
 @post(
     "/stations/import",
-    opt={"verb": Verb.CHANGE_STATIONS, "problems": [SheetRefused]},
+    opt={
+        "verb": Verb.CHANGE_STATIONS,
+        "problems": [SheetRefused],
+        "example": {"csv": "id,name,site,max_power_w\nCP1,Pillar by the gate,north-yard,150000\n"},
+    },
     status_code=200,
     summary="Import stations from CSV, or say what that would do",
     description=(

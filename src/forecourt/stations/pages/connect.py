@@ -18,7 +18,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import etag
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import ONE_LINE, seen
 from forecourt.stations import service, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -192,7 +192,7 @@ def connect_pages(shell: Shell, addresses: OcppAddresses) -> list[HTTPRouteHandl
         if not _identity.search(identity):
             return await pages.ask(request, actor, db, data, _NO_ID)
         values = {
-            "name": data.name.strip() or None, "security_profile": int(data.security_profile),
+            "name": seen(data.name) or None, "security_profile": int(data.security_profile),
             "registration": "accepted", "latitude": None, "longitude": None, "max_power_w": None,
         }  # fmt: skip
         try:

@@ -18,7 +18,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import ONE_LINE, seen
 from forecourt.stations import inbox, store
 from forecourt.stations.addresses import OcppAddresses
 from forecourt.stations.api.fields import SecretKey, StationRefresher
@@ -183,7 +183,7 @@ def inbox_pages(shell: Shell, addresses: OcppAddresses) -> list[HTTPRouteHandler
         try:
             async with db.tenant(actor.tenant_id) as conn:
                 _, made = await inbox.adopt(
-                    conn, actor, secret_key, identity, site=data.site or None, name=data.name.strip() or None,
+                    conn, actor, secret_key, identity, site=data.site or None, name=seen(data.name) or None,
                     registration=Registration(data.registration).value, security_profile=int(data.security_profile),
                     password=None, keep_password=data.password == "keep", if_match=data.tag or None,
                 )  # fmt: skip

@@ -17,7 +17,7 @@ from forecourt.ocpp.neutral import Registration, Version
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
-from forecourt.platform.text import ONE_LINE
+from forecourt.platform.text import ONE_LINE, seen
 from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import SecretKey, StationCommander, StationRefresher
 from forecourt.stations.commands import Commander, Refused
@@ -55,7 +55,7 @@ class StationForm(Struct, frozen=True, kw_only=True):
     def changes(self) -> dict[str, Any]:
         """The same for the registry. Raises ValueError for a number that is none."""
         return {
-            "name": self.name.strip() or None,
+            "name": seen(self.name) or None,
             "site": self.site or None,
             "registration": Registration(self.registration).value,
             "security_profile": int(self.security_profile),

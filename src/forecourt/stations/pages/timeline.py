@@ -134,12 +134,15 @@ def _of_boot(boot: MessageRow) -> Event:
     except msgspec.MsgspecError:
         said = _Boot()
     firmware = said.firmwareVersion or (said.chargingStation or {}).get("firmwareVersion")
-    values: dict[str, str | int] = {"firmware": str(firmware or "?"), "reason": str(said.reason or "")}
-    title = (
-        mark("Booted with firmware %(firmware)s (%(reason)s)")
-        if said.reason
-        else mark("Booted with firmware %(firmware)s")
-    )
+    values: dict[str, str | int] = {"firmware": str(firmware or ""), "reason": str(said.reason or "")}
+    if firmware:
+        title = (
+            mark("Booted with firmware %(firmware)s (%(reason)s)")
+            if said.reason
+            else mark("Booted with firmware %(firmware)s")
+        )
+    else:
+        title = mark("Booted (%(reason)s)") if said.reason else mark("Booted")
     return Event(at=boot.at, kind="boot", title=title, values=values, href=f"messages/{boot.number}")
 
 

@@ -30,6 +30,7 @@ from forecourt.access.signin.store import PasskeyHolder, PasskeyRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
+from forecourt.platform.text import seen
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ class Passkeys:
         except (WebAuthnException, ValueError, KeyError, TypeError) as fault:
             log.info("a new passkey was refused", fault=type(fault).__name__)
             raise PasskeyRefused from fault
-        name = name.strip()[:MAX_NAME] or "Passkey"
+        name = seen(name)[:MAX_NAME] or "Passkey"
         async with self._db.tenant(actor.tenant_id, person_id=actor.id) as conn:
             passkey_id = await store.insert_passkey(
                 conn,
@@ -127,10 +128,11 @@ class Passkeys:
     async def rename(self, actor: Actor, passkey_id: int, name: str) -> None:
         """Gives a passkey another name. Raises PasskeyUnknown, BySomebodyElse."""
         check_own(actor)
+        name = seen(name)[:MAX_NAME] or "Passkey"
         async with self._db.tenant(actor.tenant_id, person_id=actor.id) as conn:
-            if not await store.rename_passkey(conn, actor.id, passkey_id, name.strip()[:MAX_NAME] or "Passkey"):
+            if not await store.rename_passkey(conn, actor.id, passkey_id, name):
                 raise PasskeyUnknown
-            await audit(conn, actor, "rename passkey", f"passkey:{passkey_id}", {"name": name.strip()[:MAX_NAME]})
+            await audit(conn, actor, "rename passkey", f"passkey:{passkey_id}", {"name": name})
 
     async def remove(self, actor: Actor, passkey_id: int) -> None:
         """Takes a passkey away, and the recovery codes with the last factor.
