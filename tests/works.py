@@ -44,7 +44,7 @@ class Jobs:
         self.sessions = SessionJobs(pool, tenants, clock, bus)
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
-        self.mail = MailJobs(pool, FolderPost(mail, "forecourt@example.com", clock))
+        self.mail = MailJobs(pool, FolderPost(mail, "forecourt@example.com", clock), clock)
         self.webhooks = WebhookJobs(pool, tenants, clock, DESCRIBE, "http://console")
         absent: Any = None
         authorizer = OutsideAuthorizer(outward or absent, secret, clock)

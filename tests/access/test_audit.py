@@ -12,7 +12,7 @@ from forecourt.access import Role, jobs
 from forecourt.access.api.audit import _cell
 from forecourt.access.jobs import AccessJobs
 from forecourt.platform.database import Pool
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 from tests.support import FakeClock
 
 AUDIT = "/api/v1/audit"
@@ -32,6 +32,8 @@ async def test_owners_read_who_did_what_to_what_newest_first(tenant: Tenant, str
         ("create site", "site:yard", {"name": "Yard", "parent": None}),
     ]
     assert (entries[1]["before"], entries[1]["after"]) == ({"name": "Yard"}, {"name": "New yard"})
+    ids = [each["id"] for each in entries]
+    await check_orders(client, AUDIT, "id", newest=ids, oldest=ids[::-1])
     by_operator = entries[1]["actor"]
     assert by_operator.endswith(" operator")
     for filters, expected in [
@@ -112,6 +114,30 @@ async def test_a_time_is_taken_in_any_zone(house: House, tenant: Tenant) -> None
     assert await walk(client, AUDIT, to=later) == []
 
 
+@pytest.mark.parametrize(("sort", "step"), [("oldest", 1), ("newest", -1)])
+async def test_what_overlapping_transactions_wrote_is_found_by_its_time(
+    house: House, tenant: Tenant, sort: str, step: int
+) -> None:
+    with house.admin() as connection:
+        connection.cursor().executemany(
+            "INSERT INTO audit (tenant_id, actor, action, object, at)"
+            " VALUES (%s, 'a', 'b', %s, '2026-03-01 10:00Z'::timestamptz + make_interval(secs => %s))",
+            [(tenant.tenant_id, str(second), second) for second in (5, 0, 9, 7, 86_400)],
+        )
+    client = await tenant.client()
+    for asked, found in [
+        ({"from": "2026-03-01T10:00:00Z"}, ["5", "0", "9", "7", "86400"]),
+        ({"from": "2026-03-01T10:00:06Z"}, ["9", "7", "86400"]),
+        ({"to": "2026-03-01T10:00:08Z"}, ["5", "0", "7"]),
+        ({"from": "2026-03-01T10:00:01Z", "to": "2026-03-01T10:00:09Z"}, ["5", "7"]),
+        ({"from": "2026-03-01T10:00:10Z", "to": "2026-03-01T10:00:11Z"}, []),
+        ({"to": "2026-03-01T10:00:00Z"}, []),
+    ]:
+        assert [each["object"] for each in await walk(client, AUDIT, sort=sort, limit=1, **asked)] == found[::step], (
+            asked
+        )
+
+
 async def test_it_says_from_where_and_under_which_request(house: House, tenant: Tenant) -> None:
     client = await tenant.client()
     headers = {"user-agent": "curl/8", "x-request-id": "from-the-proxy"}
@@ -147,9 +173,11 @@ async def test_it_is_searched_by_any_part_of_who_what_and_to_what(tenant: Tenant
     assert await walk(client, AUDIT, q="%") == []
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("form", "sort"), [("csv", "newest"), ("csv", "oldest"), ("jsonl", "newest"), ("jsonl", "oldest")]
+)
 async def test_the_whole_of_it_is_taken_away_as_a_file(
-    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch, form: str
+    tenant: Tenant, stranger: Tenant, monkeypatch: pytest.MonkeyPatch, form: str, sort: str
 ) -> None:
     monkeypatch.setattr("forecourt.access.api.audit.EXPORT_BATCH", 2)
     client = await tenant.client()
@@ -157,16 +185,16 @@ async def test_the_whole_of_it_is_taken_away_as_a_file(
         await client.post("/api/v1/sites", json={"name": f"Site {number}"})
     await (await stranger.client()).post("/api/v1/sites", json={"name": "Foreign"})
     await client.post("/api/v1/tokens", json={"uid": "=1+1", "type": "Central", "status": "blocked"})
-    answer = await client.get(f"{AUDIT}/export", params={"format": form})
+    answer = await client.get(f"{AUDIT}/export", params={"format": form, "sort": sort})
     assert answer.headers["content-disposition"] == f'attachment; filename="audit.{form}"'
     if form == "csv":
         rows = list(csv.DictReader(io.StringIO(answer.text)))
-        assert rows[0]["object"] == "token:=1+1"
-        assert json.loads(rows[0]["detail"]) == {"status": "blocked"}
+        assert {"status": "blocked"} in [json.loads(row["detail"]) for row in rows]
     else:
         rows = [json.loads(line) for line in answer.text.splitlines()]
-        assert rows == await walk(client, AUDIT)
-    assert [row["object"] for row in rows[1:]] == [f"site:site-{number}" for number in range(4, -1, -1)]
+        assert rows == await walk(client, AUDIT, sort=sort)
+    done = [*(f"site:site-{number}" for number in range(5)), "token:=1+1"]
+    assert [row["object"] for row in rows] == (done if sort == "oldest" else done[::-1])
     fewer = await client.get(f"{AUDIT}/export", params={"format": "jsonl", "object": "site:site-3"})
     assert len(fewer.text.splitlines()) == 1
 

@@ -74,7 +74,7 @@ class Day(Struct, frozen=True, kw_only=True):
     async def letters(self) -> list[str]:
         """Sends what was written, as the worker does; the letters in the folder, oldest first."""
         async with Pool(self.house.database.url, "forecourt_worker", size=1) as worker:
-            jobs = MailJobs(worker, FolderPost(self.mail, "Forecourt <f@localhost>", SystemClock()))
+            jobs = MailJobs(worker, FolderPost(self.mail, "Forecourt <f@localhost>", SystemClock()), SystemClock())
             with self.house.admin() as connection:
                 waiting = connection.execute("SELECT tenant_id, letter_id::text FROM letters").fetchall()
             for tenant_id, letter in waiting:

@@ -231,6 +231,13 @@ async def test_people_are_sorted_as_asked_and_one_who_is_removed_meanwhile_takes
     assert [each["email"] for each in rest["items"]] == [first_of_two, second_of_two, cleo]
 
 
+async def test_invitations_are_listed_from_either_end(tenant: Tenant) -> None:
+    owner, emails = await tenant.client(), [f"{name}@example.org" for name in "cab"]
+    for email in emails:
+        await invite(owner, email)
+    await check_orders(owner, INVITATIONS, "email", oldest=emails, newest=emails[::-1])
+
+
 async def test_a_person_of_another_organisation_is_none_here(house: House, tenant: Tenant, stranger: Tenant) -> None:
     actor, _ = await signed_in_as(house, stranger)
     owner = await tenant.client()

@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from forecourt.app import lines
 from forecourt.app.lines import Lines
-from forecourt.app.works import RETRY, Job, _following
+from forecourt.app.works import Job, _clocked, _following
+from forecourt.platform.database import DatabaseBusy
 from tests.conftest import Database
 
 WAIT_S = 30.0
@@ -74,7 +75,32 @@ async def test_one_of_several_that_fails_keeps_no_other_from_being_done(hall: Ha
     # Each was done once, and those that failed stand by themselves and wait to be tried again.
     assert done == ["a", "b", "c", "d"]
     assert [(subjects, state) for subjects, state, _ in hall.jobs()] == [(["bad"], "todo")] * 2
-    assert RETRY.max_attempts
+    waits = hall.admin.execute("SELECT bool_and(scheduled_at > now()) FROM procrastinate_jobs").fetchone()
+    assert waits == (True,)
+
+
+async def test_a_database_that_is_busy_is_no_fault_of_one_of_several(hall: Hall) -> None:
+    tried: list[str] = []
+
+    async def job(*, tenant_id: int, subject: str) -> None:
+        tried.append(subject)
+        raise DatabaseBusy
+
+    await hall.defer(job, "a", "b", "c")
+    await hall.until(lambda: [tries for _, _, tries in hall.jobs()] == [1])
+    assert tried == ["a"]
+    assert [subjects for subjects, _, _ in hall.jobs()] == [["a", "b", "c"]]
+
+
+async def test_what_a_process_of_the_version_before_puts_in_line_is_done(hall: Hall) -> None:
+    done: list[str] = []
+
+    async def job(*, tenant_id: int, subject: str) -> None:
+        done.append(subject)
+
+    await _following(hall.app, "test.job", job).defer_async(tenant_id=1, subject="a")
+    await hall.until(lambda: not hall.jobs())
+    assert done == ["a"]
 
 
 async def test_a_job_that_could_not_be_put_away_is_done_again_while_its_worker_lives(
@@ -109,7 +135,40 @@ async def test_a_job_in_work_is_left_alone_however_long_it_takes(hall: Hall) -> 
     await hall.until(lambda: begun)
     for _ in range(3):
         await hall.lines.rescue_once()
+    # Not even when the word of its own worker came late, as after a while in which PostgreSQL stood still.
+    hall.admin.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    await hall.lines.rescue_once()
     assert [state for _, state, _ in hall.jobs()] == ["doing"]
     over.set()
     await hall.until(lambda: not hall.jobs())
     assert begun == 1
+
+
+async def test_a_job_that_cant_be_put_back_keeps_no_other_from_it_and_the_clocks_are_ended(hall: Hall) -> None:
+    async def job(*, tenant_id: int, subject: str) -> None:
+        raise AssertionError("nobody works in this line")
+
+    async def by_the_clock(timestamp: int) -> None:
+        raise AssertionError("nobody works in this line")
+
+    event = _following(hall.app, "test.event", job, queue="nobody")
+    clock = _clocked(hall.app, "test.clock", by_the_clock, lock="c", queueing_lock="c", queue="nobody")
+    await clock.defer_async(timestamp=1)
+    for subject in "ab":
+        await event.defer_async(tenant_id=1, subjects=[subject])
+    hall.admin.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    # The clock has made the next one meanwhile.
+    await clock.defer_async(timestamp=2)
+    hall.admin.execute(
+        "CREATE FUNCTION refuse_a() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN IF NEW.args -> 'subjects' ->> 0 = 'a' THEN RAISE 'not now'; END IF; RETURN NEW; END $$;"
+        "CREATE TRIGGER refuse_a BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION refuse_a()"
+    )
+    await hall.lines.rescue_once()
+    rows = hall.admin.execute("SELECT task_name, args, status::text FROM procrastinate_jobs ORDER BY id").fetchall()
+    assert rows == [
+        ("test.event", {"tenant_id": 1, "subjects": ["a"]}, "doing"),
+        ("test.event", {"tenant_id": 1, "subjects": ["b"]}, "todo"),
+        ("test.clock", {"timestamp": 2}, "todo"),
+    ]
+    hall.admin.execute("DROP TRIGGER refuse_a ON procrastinate_jobs")

@@ -149,3 +149,16 @@ async def test_an_alert_rule_is_made_changed_tried_and_deleted(
     assert (await client.delete(path)).status_code == 204
     problem(await client.get(path), 404, "alert-rule-unknown")
     assert len(await walk(client, "/api/v1/alerts")) == 1
+
+
+async def test_alert_rules_and_what_they_sent_are_sorted_as_asked(yard: Yard, tenant: Tenant) -> None:
+    client, path, ada = await tenant.client(Role.OPERATOR), "/api/v1/alert-rules", yard.member()
+    names = ("Night", "day", "Week", "night")
+    made = [(await client.post(path, json={"name": name, "recipients": [ada]})).json()["id"] for name in names]
+    first, day, week, last = made
+    await check_orders(
+        client, path, "id", oldest=made, newest=made[::-1], name=[day, *sorted([first, last], key=str), week]
+    )
+    for rule in made:
+        await client.post(f"{path}/{rule}/test")
+    await check_orders(client, "/api/v1/alerts", "rule", newest=made[::-1], oldest=made)

@@ -50,7 +50,7 @@ TEST_NAME = re.compile(r"`(test_\w+)`")
 #: A row of a table of threats: who does what, what stands against it, which tests fail without that.
 THREAT = re.compile(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 UNITS = {
-    "": 1, "s": 1, "ms": 1, "min": 60, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+    "": 1, "s": 1, "ms": 1, "min": 60, "h": 3600, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
 }  # fmt: skip
 
 

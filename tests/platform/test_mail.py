@@ -52,7 +52,7 @@ async def test_a_letter_lies_in_the_folder_once_it_was_sent_and_nowhere_else(
     assert (tenant_id, subject) == (1, "Join the team")
     [(event, waits)] = desk.admin.execute("SELECT event, subject FROM outbox").fetchall()
     assert (event, waits) == (mail.WRITTEN, letter_id)
-    jobs = MailJobs(desk.worker, FolderPost(tmp_path / "mail", SENDER, clock))
+    jobs = MailJobs(desk.worker, FolderPost(tmp_path / "mail", SENDER, clock), clock)
     await jobs.send(1, letter_id)
     await jobs.send(1, letter_id)
     [file] = (tmp_path / "mail").iterdir()
@@ -91,8 +91,31 @@ async def test_a_post_that_fails_keeps_the_letter(desk: Desk) -> None:
         await mail.write(conn, 1, LETTER)
     [(letter_id, *_)] = desk.waiting()
     with pytest.raises(OSError, match="no route"):
-        await MailJobs(desk.worker, Broken()).send(1, letter_id)
+        await MailJobs(desk.worker, Broken(), FakeClock()).send(1, letter_id)
     assert len(desk.waiting()) == 1
+
+
+async def test_a_letter_without_a_job_is_offered_again_each_hour_and_given_up_after_a_day(
+    desk: Desk, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with desk.app.tenant(1) as conn:
+        await mail.write(conn, 1, LETTER)
+    desk.admin.execute("UPDATE letters SET written_at = %s", (clock.now(),))
+    # Its job was made, and used up its tries.
+    desk.admin.execute("DELETE FROM outbox")
+    jobs = MailJobs(desk.worker, FolderPost(tmp_path / "mail", SENDER, clock), clock)
+    clock.advance(59 * 60)
+    assert await jobs.offer_again() == (0, 0)
+    clock.advance(2 * 60)
+    assert await jobs.offer_again() == (1, 0)
+    # Until a dispatcher takes it, it is offered once.
+    await jobs.offer_again()
+    [(letter_id, tenant_id, _)] = desk.waiting()
+    offered = desk.admin.execute("SELECT event, subject, tenant_id FROM outbox").fetchall()
+    assert offered == [(mail.WRITTEN, letter_id, tenant_id)]
+    clock.advance(23 * 3600)
+    assert (await jobs.offer_again())[1] == 1
+    assert desk.waiting() == []
 
 
 async def test_a_letter_reaches_an_smtp_server(clock: FakeClock) -> None:

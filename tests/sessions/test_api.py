@@ -11,7 +11,7 @@ import pytest
 from forecourt.access import Role
 from forecourt.ocpp.neutral import Context, Location, Measurand, Phase
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 SESSIONS = "/api/v1/sessions"
 BEGAN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -226,18 +226,24 @@ async def test_a_signed_sample_is_shown_as_sent_and_no_value_of_a_moment_hides_a
     register = code(Measurand.ENERGY_IMPORT_REGISTER)
     text, record = 'OCMF|{"RV":"1,5"}|{"SD":"é\\"}', '{"signedMeterData":"T0NNRg==","encodingMethod":"OCMF"}'
     readings = [register, 0, register, 1_500, register, 1_600, register, 0]
+    later = [code(Measurand.CURRENT_IMPORT), 7_000, register, 1_700, register, 1_800]
     with house.admin() as connection:
         session_id = say(connection, tenant, station_id, "17")
-        connection.execute(
+        connection.cursor().executemany(
             "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, readings, signed)"
             " VALUES (%s, '17', %s, 1, %s, %s, %s)",
-            (station_id, BEGAN, tenant.tenant_id, readings, json.dumps([[0, text], [3, record]])),
+            [
+                (station_id, BEGAN, tenant.tenant_id, readings, json.dumps([[0, text], [3, record]])),
+                (station_id, BEGAN + timedelta(minutes=1), tenant.tenant_id, later, None),
+            ],
         )
     path = f"{SESSIONS}/{session_id}/samples"
     items = await walk(await tenant.client(), path)
-    shown = {(each["value"], each["signed"]) for each in items}
+    shown = {(each["value"], each["signed"]) for each in items[:4]}
     assert shown == {(None, text), (1_500, None), (1_600, None), (0, record)}
-    assert await walk(await tenant.client(), path, limit=1) == items
+    values = [each["value"] for each in items]
+    assert sorted(values[4:]) == [7, 1_700, 1_800]
+    await check_orders(await tenant.client(), path, "value", oldest=values, newest=values[::-1])
 
 
 async def test_a_long_curve_is_walked_to_its_end(house: House, tenant: Tenant) -> None:
@@ -336,6 +342,7 @@ async def test_stops_of_unknown_transactions_are_listed_and_reviewed_once(
     client, path = await tenant.client(Role.OPERATOR), "/api/v1/orphan-reports"
     listed = await walk(client, path, limit=2)
     assert [each["transaction_id"] for each in listed] == ["2", "1", "0"]
+    await check_orders(client, path, "transaction_id", newest=["2", "1", "0"], oldest=["0", "1", "2"])
     assert (listed[0]["station"], listed[0]["meter_wh"], listed[0]["reviewed_at"]) == (identity, 4200, None)
     reviewed = (await client.post(f"{path}/{listed[1]['id']}/review")).json()
     assert reviewed["reviewed_at"] is not None
@@ -379,6 +386,7 @@ async def test_sessions_are_listed_by_what_an_operator_looks_for(
     ]:
         found = [each["transaction_id"] for each in await walk(client, SESSIONS, limit=1, **filters)]
         assert "".join(found) == expected, filters
+    await check_orders(client, SESSIONS, "transaction_id", newest="cba", oldest="abc")
     assert await walk(await stranger.client(), SESSIONS, site="yard") == []
     for bad in ("from=2026-03-01", "to=2026-03-01T00:00:00", "token=%00", "site=A", "status=ended"):
         problem(await client.get(f"{SESSIONS}?{bad}"), 400, "request-invalid")
@@ -410,6 +418,7 @@ async def test_a_remote_start_is_listed_with_what_became_of_it_and_its_session_n
         )
     newest, oldest = await walk(support, path, limit=1)
     assert (newest["status"], newest["session"], oldest["id"]) == ("started", session_id, failed["id"])
+    await check_orders(support, path, "id", newest=[newest["id"], oldest["id"]], oldest=[oldest["id"], newest["id"]])
     origin = (await support.get(f"{SESSIONS}/{session_id}")).json()["remote_start"]
     assert origin == {"id": newest["id"], "asked_by": "operator:3 Ada", "asked_at": "2026-03-01T08:00:00Z"}
     problem(await (await stranger.client()).get(path), 404, "station-unknown")

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.app.lines import LINES
+from forecourt.app.works import LONG, OUTWARD
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
 from forecourt.sessions import store
@@ -270,10 +271,18 @@ async def test_what_a_session_says_of_its_connector_ends_with_it_unless_ingest_h
     assert bench.rows(shown) == [("Charging",), ("Charging",), ("SuspendedEV",)]
 
 
-def test_every_job_is_in_a_line_that_workers_do_and_bulk_runs_are_in_nobody_s_way(bench: Bench) -> None:
+def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody_s_way(bench: Bench) -> None:
     lines = {name: task.queue for name, task in bench.app.tasks.items() if "builtin" not in name}
     assert set(lines.values()) == set(LINES)
-    assert [name for name, line in lines.items() if line != "default"] == ["stations.bulk_run"]
+    apart = {name: line for name, line in lines.items() if line != "default"}
+    assert apart == {"stations.bulk_run": LONG, "mail.send": OUTWARD, "sessions.check_outside": OUTWARD}
+
+
+def test_a_job_of_the_clock_is_in_line_once_and_at_work_once(bench: Bench) -> None:
+    clocks = [each.task for each in bench.app.periodic_registry.periodic_tasks.values()]
+    shared = [task.name for task in clocks if (task.lock, task.queueing_lock) != (task.name, task.name)]
+    # Each minute has updates of its own to tell.
+    assert shared == ["sessions.tell_updates"]
 
 
 async def test_of_two_reviews_at_once_the_one_that_looked_last_writes_last(bench: Bench) -> None:

@@ -159,9 +159,7 @@ async def test_a_16_start_is_linked_to_the_first_session_of_its_token_and_to_no_
             assert await station.call("StartTransaction", begin(tag="tag1")) == first
         assert station.asked == []
     async with stage.pool.tenant(stage.rig.tenant()) as conn:
-        sessions = await store.list_sessions(
-            conn, stage.rig.tenant(), store.SessionFilter(), oldest_first=False, place=None, limit=9
-        )
+        sessions = await store.list_sessions(conn, stage.rig.tenant(), store.SessionFilter(), order="newest", limit=9)
     linked = [(row.transaction_id, row.asked_by) for row in sessions if row.remote_start == asked.remote_start]
     assert linked == [(str(first["transactionId"]), str(stage.actor))]
 

@@ -39,7 +39,7 @@ async def test_a_run_is_of_exactly_the_stations_asked_for_and_is_followed_and_st
     house: House, tenant: Tenant, stranger: Tenant
 ) -> None:
     operator = await tenant.client(Role.OPERATOR)
-    names = await some_stations(tenant, "A", "B", "C")
+    names = await some_stations(tenant, "B", "C", "A")
     headers = {"idempotency-key": "once"}
     wanted = {"stations": names, "type": "soft"}
     answer = await operator.post("/api/v1/bulk-runs/reset", json=wanted, headers=headers)
@@ -49,7 +49,7 @@ async def test_a_run_is_of_exactly_the_stations_asked_for_and_is_followed_and_st
     again = await operator.post("/api/v1/bulk-runs/reset", json=wanted, headers=headers)
     assert again.json()["id"] == run["id"], "asked twice with one key is asked once"
     at = f"/api/v1/bulk-runs/{run['id']}"
-    assert [each["station"] for each in await walk(operator, f"{at}/stations", limit=2)] == names
+    await check_orders(operator, f"{at}/stations", "station", asked=names, station=sorted(names))
     assert await walk(operator, f"{at}/stations", outcome="done") == []
     assert [each["id"] for each in await walk(operator, "/api/v1/bulk-runs", state="waiting")] == [run["id"]]
     assert await walk(operator, "/api/v1/bulk-runs", action="site") == []
@@ -73,6 +73,13 @@ async def test_a_run_that_names_what_is_not_there_begins_nothing(tenant: Tenant,
     moved = await owner.post("/api/v1/bulk-runs/site", json={"stations": [mine], "site": None})
     assert (moved.status_code, moved.json()["argument"]) == (202, "")
     assert [each["action"] for each in await walk(owner, "/api/v1/bulk-runs")] == ["site"]
+
+
+async def test_runs_are_listed_from_either_end(tenant: Tenant) -> None:
+    owner, path = await tenant.client(), "/api/v1/bulk-runs"
+    body = {"stations": await some_stations(tenant, "A"), "site": None}
+    made = [(await owner.post(f"{path}/site", json=body)).json()["id"] for _ in range(3)]
+    await check_orders(owner, path, "id", newest=made[::-1], oldest=made)
 
 
 async def test_connectors_keys_and_people_are_found_by_what_they_are(house: House, tenant: Tenant) -> None:

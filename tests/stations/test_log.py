@@ -2,19 +2,20 @@
 
 import itertools
 import re
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from forecourt.platform.ordering import Age
 from forecourt.stations import store
-from forecourt.stations.log import read_log, read_news
+from forecourt.stations.log import LogPage, read_log, read_news
 from forecourt.stations.store import MessageFilter, MessageRow
 from tests.http import House, Tenant
 from tests.support import EPOCH
 
 _numbers = itertools.count(1)
-NEWEST = 2**63 - 1
 
 
 def a_station(house: House, tenant: Tenant) -> int:
@@ -49,14 +50,27 @@ def say(house: House, tenant: Tenant, station_id: int, *frames: dict[str, Any]) 
             )
 
 
-async def read(
-    house: House, tenant: Tenant, station_id: int, limit: int = 50, before: int = NEWEST, **wanted: Any
-) -> list[MessageRow]:
+async def read(house: House, tenant: Tenant, station_id: int, limit: int = 50, **wanted: Any) -> list[MessageRow]:
     async with house.db.tenant(tenant.tenant_id) as conn:
-        page = await read_log(
-            conn, tenant.tenant_id, station_id, before=before, limit=limit, wanted=MessageFilter(**wanted)
-        )
+        page = await read_log(conn, tenant.tenant_id, station_id, limit=limit, wanted=MessageFilter(**wanted))
     return page.rows
+
+
+async def pages(
+    house: House, tenant: Tenant, station_id: int, order: Age, limit: int, wanted: MessageFilter
+) -> AsyncIterator[LogPage]:
+    """The log page by page, to its end."""
+    place = None
+    for _ in range(10):
+        async with house.db.tenant(tenant.tenant_id) as conn:
+            page = await read_log(
+                conn, tenant.tenant_id, station_id, order=order, place=place, limit=limit, wanted=wanted
+            )
+        yield page
+        if page.next is None:
+            return
+        place = (page.next,)
+    raise AssertionError("the log never ends")
 
 
 async def test_every_filter_keeps_what_it_names_and_nothing_else(house: House, tenant: Tenant) -> None:
@@ -90,43 +104,32 @@ async def test_every_filter_keeps_what_it_names_and_nothing_else(house: House, t
     assert await seconds(since=EPOCH + timedelta(seconds=2), until=EPOCH + timedelta(seconds=4)) == [3, 2]
 
 
-async def test_pages_follow_each_other_without_a_gap_while_new_messages_come(house: House, tenant: Tenant) -> None:
+@pytest.mark.parametrize(("order", "count"), [("newest", 25), ("oldest", 27)])
+async def test_pages_follow_each_other_without_a_gap_while_new_messages_come(
+    house: House, tenant: Tenant, order: Age, count: int
+) -> None:
     station_id = a_station(house, tenant)
     say(house, tenant, station_id, *[{} for _ in range(25)])
     seen: list[int] = []
-    before = NEWEST
-    async with house.db.tenant(tenant.tenant_id) as conn:
-        for _ in range(10):
-            page = await read_log(conn, tenant.tenant_id, station_id, before=before, limit=10, wanted=MessageFilter())
-            seen += [row.number for row in page.rows]
-            if page.older is None:
-                break
-            before = page.older
+    async for page in pages(house, tenant, station_id, order, 10, MessageFilter()):
+        seen += [row.number for row in page.rows]
+        if len(seen) < 25:
             say(house, tenant, station_id, {})
-    assert len(seen) == len(set(seen)) == 25
-    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == len(set(seen)) == count
+    assert seen == sorted(seen, reverse=order == "newest")
 
 
+@pytest.mark.parametrize(("order", "reached"), [("newest", [20, 10, 0]), ("oldest", [9, 19, 29])])
 async def test_a_search_ends_after_so_many_messages_and_says_where_to_go_on(
-    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    house: House, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, order: Age, reached: list[int]
 ) -> None:
     monkeypatch.setattr(store.messages, "SCAN_LIMIT", 10)
     station_id = a_station(house, tenant)
     say(house, tenant, station_id, {"payload": '"needle"'}, *[{} for _ in range(29)])
     wanted = MessageFilter(text="needle")
-    looked: list[datetime] = []
-    before, found = NEWEST, []
-    async with house.db.tenant(tenant.tenant_id) as conn:
-        for _ in range(5):
-            page = await read_log(conn, tenant.tenant_id, station_id, before=before, limit=50, wanted=wanted)
-            found += page.rows
-            if page.older is None:
-                break
-            assert page.searched_to is not None
-            looked.append(page.searched_to)
-            before = page.older
-    assert [row.payload for row in found] == ['"needle"']
-    assert [int((at - EPOCH).total_seconds()) for at in looked] == [20, 10, 0]
+    read = [page async for page in pages(house, tenant, station_id, order, 50, wanted)]
+    assert [row.payload for page in read for row in page.rows] == ['"needle"']
+    assert [(at - EPOCH).total_seconds() for page in read if (at := page.searched_to)] == reached
 
 
 async def test_a_call_is_found_with_its_answer_though_others_use_the_same_id(
@@ -137,9 +140,9 @@ async def test_a_call_is_found_with_its_answer_though_others_use_the_same_id(
     say(house, tenant, other, {"message_id": "1"})
     say(house, stranger, theirs, {"message_id": "1"})
     async with house.db.tenant(tenant.tenant_id) as conn:
-        rows = await store.list_messages(conn, tenant.tenant_id, station_id, before=NEWEST, limit=1)
+        rows = await store.list_messages(conn, tenant.tenant_id, station_id, limit=1)
         partners = await store.list_partners(conn, tenant.tenant_id, station_id, rows)
-        foreign = await store.list_messages(conn, tenant.tenant_id, theirs, before=NEWEST, limit=5)
+        foreign = await store.list_messages(conn, tenant.tenant_id, theirs, limit=5)
     assert [(row.kind, row.direction) for row in partners] == [(2, "i")]
     assert foreign == []
 
@@ -155,7 +158,6 @@ async def test_what_is_new_is_what_stands_above_the_newest_seen(house: House, te
             tenant.tenant_id,
             station_id,
             after=newest,
-            before=NEWEST,
             limit=50,
             wanted=MessageFilter(action="Reset"),
         )

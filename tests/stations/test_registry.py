@@ -9,7 +9,7 @@ import pytest
 from forecourt.access import Role
 from forecourt.stations.model import password_hash
 from forecourt.stations.service import slug_of
-from tests.http import SECRET, House, Tenant, problem, walk
+from tests.http import SECRET, House, Tenant, check_orders, problem, walk
 
 SITES = "/api/v1/sites"
 STATIONS = "/api/v1/stations"
@@ -153,6 +153,19 @@ async def test_a_station_stands_at_a_site_named_by_slug_or_id(tenant: Tenant, st
     assert moved["site"] is None
     refused = await (await stranger.client()).post(STATIONS, json={"id": "x", "site": site["id"]})
     problem(refused, 422, "site-refused")
+
+
+async def test_sites_are_sorted_as_asked_and_one_that_goes_meanwhile_takes_none_with_it(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for name in ("Yard", "alp", "Zoo", "yard", "Alp"):
+        await client.post(SITES, json={"name": name})
+    made = ["yard", "alp", "zoo", "yard-2", "alp-2"]
+    by_name = ["alp", "alp-2", "yard", "yard-2", "zoo"]
+    await check_orders(client, SITES, "slug", oldest=made, newest=made[::-1], name=by_name)
+    page = (await client.get(SITES, params={"sort": "name", "limit": 2})).json()
+    await client.delete(f"{SITES}/alp-2")
+    rest = await client.get(SITES, params={"sort": "name", "cursor": page["next"]})
+    assert [each["slug"] for each in rest.json()["items"]] == by_name[2:]
 
 
 async def test_sites_are_listed_shown_and_named_apart(tenant: Tenant, stranger: Tenant) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from forecourt.access import Role
 from forecourt.stations.store.traffic import RAW_SHOWN
-from tests.http import House, Tenant, problem, walk
+from tests.http import House, Tenant, check_orders, problem, walk
 
 NO_SECRET = "hunter2-hunter2-hunter2"
 
@@ -80,6 +80,14 @@ async def test_the_log_is_filtered_and_walked_to_its_end(house: House, tenant: T
     assert len(await walk(client, path, direction="out")) == 3
     assert len(await walk(client, path, action="Heartbeat", limit=200)) == 233
     assert await walk(client, path, action="Reset") == []
+
+
+async def test_the_log_is_read_from_either_end(house: House, tenant: Tenant) -> None:
+    identity = await a_station(tenant)
+    with house.admin() as connection:
+        log(connection, tenant, identity, *(("i", 2, "Heartbeat", str(n), None) for n in range(5)))
+    path = f"/api/v1/stations/{identity}/messages"
+    await check_orders(await tenant.client(), path, "payload", newest=[4, 3, 2, 1, 0], oldest=[0, 1, 2, 3, 4])
 
 
 @pytest.mark.parametrize(
@@ -177,6 +185,8 @@ async def test_a_gateway_that_died_with_its_lease_running_counts_as_offline(hous
         ("ChangeConfiguration", "offline"),
     ]
     assert commands[0]["payload"] == {"idTag": "04A2", "connectorId": 1}
+    ids = [each["id"] for each in commands]
+    await check_orders(client, f"/api/v1/stations/{identity}/commands", "id", newest=ids, oldest=ids[::-1])
     assert NO_SECRET not in str(commands)
 
 
@@ -220,6 +230,7 @@ async def test_the_quarantine_is_listed_shown_whole_and_reviewed_once(
         (second, identity, 9_000),
         (first, identity, 9_000),
     ]
+    await check_orders(client, path, "id", newest=[second, first], oldest=[first, second])
     assert listed[0]["raw"] == "b" * RAW_SHOWN
     assert (await client.get(f"{path}/{first}")).json() == {**listed[1], "raw": "a" * 9_000}
     reviewed = (await client.post(f"{path}/{first}/review")).json()

@@ -201,7 +201,7 @@ class Registry:
     async def list_models(self, *_: object) -> list[str]:
         return ["Voltwerk Pillar 150"]
 
-    async def list_sites(self, *_: object) -> list[store.SiteRow]:
+    async def list_sites(self, *_: object, **__: object) -> list[store.SiteRow]:
         return [
             store.SiteRow(
                 site_id=number,

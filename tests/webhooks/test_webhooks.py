@@ -77,13 +77,31 @@ async def test_what_nobody_wants_to_hear_is_not_even_written_down(tenant: Tenant
     assert works.rows("SELECT count(*) FROM outbox WHERE tenant_id = %s", tenant.tenant_id) == [(0,)]
 
 
+async def test_organisations_with_the_same_card_wait_for_nobody_and_hear_each_of_their_own(
+    tenant: Tenant, stranger: Tenant, works: Works
+) -> None:
+    for one in (tenant, stranger):
+        await a_webhook(await one.client(), "")
+    for one, name in ((tenant, "Ada"), (stranger, "Grace")):
+        client = await one.client()
+        assert (await client.post("/api/v1/tokens", json={**CARD, "driver_name": name})).status_code in (200, 201)
+        assert (await client.patch(f"/api/v1/tokens/{CARD['uid']}", json={"vehicle": "van"})).status_code == 200
+    waiting = "SELECT tenant_id FROM outbox WHERE event = 'token.changed' AND tenant_id = ANY(%s) ORDER BY 1"
+    both = sorted((tenant.tenant_id, stranger.tenant_id))
+    assert works.rows(waiting, both) == [(each,) for each in both]
+    await works.work()
+    for one, name in ((tenant, "Ada"), (stranger, "Grace")):
+        [(body,)] = works.rows("SELECT body FROM webhook_events WHERE tenant_id = %s", one.tenant_id)
+        assert json.loads(body)["data"]["driver_name"] == name
+
+
 async def test_a_job_done_twice_tells_once(tenant: Tenant, works: Works, receiver: Receiver, point: Any) -> None:
     client = await tenant.client()
     webhook_id, _ = await a_webhook(client, receiver.url)
     point(webhook_id, receiver.url)
     await client.post("/api/v1/tokens", json=CARD)
     await works.work()
-    await works.webhooks.tell(Kind.TOKEN_CHANGED, tenant_id=tenant.tenant_id, subject="04AB")
+    await works.webhooks.tell(Kind.TOKEN_CHANGED, tenant_id=tenant.tenant_id, subject=f"{tenant.tenant_id}:04AB")
     assert await works.work() == 0
     assert len(receiver.got) == 1
 
@@ -158,8 +176,10 @@ async def test_a_delivered_event_can_be_sent_again_alone_or_with_all_of_its_time
         await client.post("/api/v1/tokens", json={**CARD, "uid": uid})
         await works.work()
         house.clock.advance(60)
-    [_, second, _] = await walk(client, f"/api/v1/webhooks/{webhook_id}/deliveries")
     path = f"/api/v1/webhooks/{webhook_id}"
+    [third, second, first] = await walk(client, f"{path}/deliveries")
+    ids = [each["id"] for each in (third, second, first)]
+    await check_orders(client, f"{path}/deliveries", "id", newest=ids, oldest=ids[::-1])
     assert (await client.post(f"{path}/deliveries/{second['id']}/replay")).json()["state"] == "waiting"
     assert await works.work() == 1
     assert receiver.events()[-1] == second["event"]

@@ -16,14 +16,16 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker
 
-from forecourt.app.works import LONG
+from forecourt.app.works import LONG, OUTWARD
 
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 4
 #: Of the line of what may take long.
 LONG_CONCURRENCY = 2
-LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY}
+#: Of the line of what waits for others.
+OUTWARD_CONCURRENCY = 8
+LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY, OUTWARD: OUTWARD_CONCURRENCY}
 STOP_DEADLINE_S = 8.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
@@ -38,7 +40,8 @@ class Lines:
 
     def __init__(self, app: procrastinate.App) -> None:
         self._app = app
-        self._workers: set[int] = set()
+        #: Line -> the number of its worker of the moment.
+        self._workers: dict[str, int] = {}
         self._in_work: set[int] = set()
         self._suspects: set[int] = set()
 
@@ -66,7 +69,7 @@ class Lines:
         number = context.job.id
         assert number is not None
         assert worker.worker_id is not None
-        self._workers.add(worker.worker_id)
+        self._workers[context.job.queue] = worker.worker_id
         self._in_work.add(number)
         try:
             return await do()
@@ -83,19 +86,34 @@ class Lines:
             await asyncio.sleep(RESCUE_EVERY_S)
 
     async def rescue_once(self) -> None:
-        """Put back what dead workers had in work, and what two looks in a row found in work here with nobody at it."""
-        manager = self._app.job_manager
-        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=ABANDONED_AFTER_S):
-            await self._put_back(job, "its worker is gone")
-        left = [job for job in await manager.list_jobs_async(status=Status.DOING.value) if self._is_left(job)]
+        """Put back what dead workers had in work, and what two looks in a row found in work here with nobody at it.
+
+        Raises ConnectorException while the database is away.
+        """
+        jobs = self._app.job_manager
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=ABANDONED_AFTER_S):
+            # A worker whose word came late, because it or PostgreSQL stood still, is at it all the same.
+            if job.id not in self._in_work:
+                await self._put_back(job, "its worker is gone")
+        left = [
+            job
+            for worker in [*self._workers.values()]
+            for job in await jobs.list_jobs_async(status=Status.DOING.value, worker_id=worker)
+            if job.id not in self._in_work
+        ]
         for job in left:
             if job.id in self._suspects:
                 await self._put_back(job, "it could not be put away")
         self._suspects = {job.id for job in left if job.id is not None} - self._suspects
 
-    def _is_left(self, job: Job) -> bool:
-        return job.worker_id in self._workers and job.id not in self._in_work
-
     async def _put_back(self, job: Job, why: str) -> None:
+        """A job of the clock is ended instead: the clock makes another."""
         log.warning("a job was abandoned and is put back", task=job.task_name, job=job.id, why=why)
-        await self._app.job_manager.retry_job(job)
+        try:
+            if job.queueing_lock is None:
+                await self._app.job_manager.retry_job(job)
+            else:
+                await self._app.job_manager.finish_job(job, status=Status.ABORTED, delete_job=True)
+        except ConnectorException as fault:
+            # Another worker was quicker, or the database is away: the next look shows.
+            log.info("a job was not put back", job=job.id, fault=str(fault.__cause__).partition("\n")[0])

@@ -61,17 +61,19 @@ async def serve(settings: Settings) -> None:
     async with (
         contextlib.AsyncExitStack() as stack,
         Pool(url, "forecourt_worker", size=2, application="worker") as pool,
-        Pool(url, "forecourt_app", size=3, application="worker-tenants") as tenants,
+        Pool(url, "forecourt_worker", size=2, application="worker-outbox") as steady,
+        Pool(url, "forecourt_app", size=4, application="worker-tenants") as tenants,
         Pool(url, "forecourt_worker", size=1, application="worker-log", deadline_s=LOG_DEADLINE_S) as log_pool,
         Outward(private=settings.webhooks_private) as outward,
     ):
         stack.push_async_callback(bus.close)
         works = _works(settings, pool, tenants, log_pool, bus, outward)
-        sender = Sender(pool, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
+        # What must never wait for a long clearing has connections of its own.
+        sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
-            await _until(stopping, app, pool, routes, sender)
+            await _until(stopping, app, steady, routes, sender)
 
 
 def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: Bus, outward: Outward) -> Works:
@@ -92,7 +94,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: B
             log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
-        mail=MailJobs(pool, post_of(settings, clock)),
+        mail=MailJobs(pool, post_of(settings, clock), clock),
         webhooks=WebhookJobs(
             pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
         ),

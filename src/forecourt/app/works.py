@@ -1,11 +1,12 @@
 """What a worker does, as a table of contents: the durable jobs, which event leads to which, and when the clock does."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import procrastinate
+import psycopg
 import structlog
 from msgspec import Struct
 from procrastinate import PsycopgConnector, RetryStrategy
@@ -17,6 +18,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import outbox
+from forecourt.platform.database import DatabaseBusy
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
@@ -29,11 +31,17 @@ from forecourt.webhooks.model import Kind
 
 log = structlog.get_logger(__name__)
 
-JOB_POOL = 3
-#: A job that fails is tried again after 2, 4, 8 ... seconds, this often; then it stays failed for a person to see.
+JOB_POOL = 4
+#: A job that fails is tried again after 2, 4, 8 ... seconds, this often: for half an hour. Then it stays failed for
+#: KEEP_ENDED_H, counted by a gauge, for a person to see.
 RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
+#: How long one of several that failed waits to be tried alone.
+APART_AFTER_S: Final = 2
+KEEP_ENDED_H: Final = 7 * 24
 #: The line of what may take long: it waits for its own kind only, and nothing waits for it.
 LONG: Final = "long"
+#: The line of what waits for others: mail servers, services outside, stations.
+OUTWARD: Final = "outward"
 #: Subjects of a job that is soon done with each of them.
 AT_ONCE: Final = 25
 EVERY_MINUTE: Final = "* * * * *"
@@ -64,31 +72,52 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     """The jobs there are, and which event leads to which.
 
     Jobs are taken up and put away without waiting for the disk: what a crash of PostgreSQL takes back is done again.
-    They are made over connections that do wait, by the outbox.
+    Those that follow events are made by the outbox, over a connection that does wait; a job that a job makes is on disk
+    no later than the end of the one that made it.
     """
     options = "-c role=forecourt_worker -c synchronous_commit=off"
     connector = PsycopgConnector(conninfo=url, kwargs={"options": options}, min_size=1, max_size=JOB_POOL)
     app = procrastinate.App(connector=connector)
     for name, cron, job in _by_the_clock(works):
-        app.periodic(cron=cron)(_clocked(app, name, job))
+        app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
+    app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
+    app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 
 
-def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
-    """What is done when: name, times as cron has them, and the job, which is told the time."""
+def _forgetting(app: procrastinate.App) -> Any:
+    """The task that forgets jobs that came to no good end, and those that were broken off."""
+
+    async def forget_jobs() -> None:
+        await app.job_manager.delete_old_jobs(
+            nb_hours=KEEP_ENDED_H, include_failed=True, include_aborted=True, include_cancelled=True
+        )
+
+    name = "app.forget_jobs"
+    return _clocked(app, name, _at_any_time(forget_jobs), lock=name, queueing_lock=name)
+
+
+def _tell_updates(works: Works) -> Job:
+    """Each minute's updates are told by a job of that minute, also when several are late."""
 
     async def tell_updates(timestamp: int) -> None:
         since = datetime.fromtimestamp(timestamp, UTC) - timedelta(minutes=1)
         await works.sessions.tell_updates(await works.webhooks.following(Kind.SESSION_UPDATED), since)
 
+    return tell_updates
+
+
+def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
+    """What is done when: name, times as cron has them, and the job, which is told the time. One that is late or slow
+    is neither joined nor followed by more than one of its kind."""
     return [
         ("care.watch_all", EVERY_MINUTE, _at_any_time(works.care.watch_all)),
         ("sessions.close_silent", EVERY_MINUTE, _at_any_time(works.sessions.close_silent)),
         ("sessions.review_sharing", EVERY_MINUTE, _at_any_time(works.sessions.review_sharing)),
         ("sessions.settle_remote_starts", EVERY_MINUTE, _at_any_time(works.remote_starts.settle_due)),
-        ("sessions.tell_updates", EVERY_MINUTE, tell_updates),
         ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
         ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
+        ("mail.offer_again", "7 * * * *", _at_any_time(works.mail.offer_again)),
         ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
         ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
@@ -109,8 +138,9 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     watch = follow("care.watch_station", works.care.watch_station, AT_ONCE)
     link = follow("sessions.link_remote_start", works.remote_starts.link_session, AT_ONCE)
     expire = follow("sessions.expire_remote_starts", works.remote_starts.expire_freed, AT_ONCE)
+    check = follow("sessions.check_outside", works.outside.check_session, queue=OUTWARD)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
-        "session.started": (link, follow("sessions.check_outside", works.outside.check_session), review),
+        "session.started": (link, check, review),
         "session.ended": (review,),
         "session.reviewed": (watch,),
         "station.faults_changed": (watch,),
@@ -121,7 +151,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         LINKED: (),
         FAILED: (),
         EXPIRED: (),
-        WRITTEN: (follow("mail.send", works.mail.send),),
+        WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:
@@ -132,29 +162,41 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
 
 def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
     """The task that does a job for each of its subjects. One that fails keeps no other from being done: it is put in
-    line by itself, to be tried again as RETRY says, and so are those behind it."""
+    line by itself, to be tried again as RETRY says, and so are those behind it. A database that is busy fails them all:
+    they are tried again together.
+
+    `subject` is what processes of the version before write, which may still be at work beside this one.
+    """
     counted = _counted(name, job)
 
-    async def each(*, tenant_id: int, subjects: list[str]) -> None:
-        for number, subject in enumerate(subjects):
+    async def each(*, tenant_id: int, subjects: Sequence[str] = (), subject: str | None = None) -> None:
+        wanted = [*subjects] if subject is None else [*subjects, subject]
+        for number, one in enumerate(wanted):
             try:
-                await counted(tenant_id=tenant_id, subject=subject)
+                await counted(tenant_id=tenant_id, subject=one)
+            except (DatabaseBusy, psycopg.OperationalError):
+                raise
             except Exception as fault:
-                if len(subjects) == 1:
+                if len(wanted) == 1:
                     raise
-                log.warning("one of several failed and is tried alone", job=name, subject=subject, fault=repr(fault))
-                apart = [[subject], subjects[number + 1 :]]
-                await task.batch_defer_async(*({"tenant_id": tenant_id, "subjects": some} for some in apart if some))
+                log.warning("one of several failed and is tried alone", job=name, subject=one, fault=repr(fault))
+                await part(tenant_id, one, wanted[number + 1 :])
                 return
+
+    async def part(tenant_id: int, failed: str, behind: list[str]) -> None:
+        """Those behind first: what was put in line twice, by a job that failed in between, is only done twice."""
+        if behind:
+            await task.defer_async(tenant_id=tenant_id, subjects=behind)
+        await task.configure(schedule_in={"seconds": APART_AFTER_S}).defer_async(tenant_id=tenant_id, subjects=[failed])
 
     made: Any = app.task(name=name, retry=RETRY, **how)
     task = made(each)
     return task
 
 
-def _clocked(app: procrastinate.App, name: str, job: Job) -> Any:
+def _clocked(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
     """The task that the clock makes."""
-    made: Any = app.task(name=name)
+    made: Any = app.task(name=name, **how)
     return made(_counted(name, job))
 
 

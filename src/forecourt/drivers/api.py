@@ -149,9 +149,7 @@ async def list_tokens(
         search=search,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_tokens(
-            conn, actor.tenant_id, wanted, order=sort, place=None if place is None else place[0], limit=limit + 1
-        )
+        rows = await store.list_tokens(conn, actor.tenant_id, wanted, order=sort, place=place, limit=limit + 1)
 
     def placed(row: TokenRow) -> tuple[int] | tuple[str]:
         return (uid_key(row.uid),) if sort == "uid" else (row.number,)
@@ -223,8 +221,9 @@ class TokenDeleted(Struct, frozen=True, kw_only=True):
 
 async def describe_token(conn: store.Connection, tenant_id: int, subject: str) -> Token | TokenDeleted:
     """What `GET /tokens/{uid}` shows, for those who hear of a token elsewhere."""
-    row = await store.find_token(conn, tenant_id, uid_key(subject))
-    return TokenDeleted(uid=subject) if row is None else service.shown(row)
+    uid = subject.removeprefix(f"{tenant_id}:")
+    row = await store.find_token(conn, tenant_id, uid_key(uid))
+    return TokenDeleted(uid=uid) if row is None else service.shown(row)
 
 
 def _columns(change: TokenChange) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class TokenPages:
     async def show(
         self, request: WebRequest, viewer: Viewer, filters: Filters, cursor: str, done: str
     ) -> Response[str]:
-        before = (CURSORS.decode(cursor or None) or (NEWEST,))[0]
+        place = CURSORS.decode(cursor or None)
         async with self._db.tenant(viewer.tenant_id) as conn:
             wanted = TokenFilter(
                 search=filters.search.strip() or None,
@@ -130,7 +130,7 @@ class TokenPages:
                 group_key=uid_key(filters.group) or None,
             )
             rows = await store.list_tokens(
-                conn, viewer.tenant_id, wanted, order="newest", place=before, limit=PAGE_SIZE + 1
+                conn, viewer.tenant_id, wanted, order="newest", place=place, limit=PAGE_SIZE + 1
             )
             counts = await store.count_tokens(conn, viewer.tenant_id)
         more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
 from forecourt.drivers.model import uid_key
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, newest, oldest, onward
 from forecourt.platform.outbox import COALESCE
 from forecourt.platform.search import anywhere
 
@@ -60,12 +61,11 @@ _WANTED = {
 }
 
 
-Order = Literal["oldest", "newest", "uid"]
-#: How a list is ordered, and what stands behind a place in that order.
-_ORDERS: Final[Mapping[Order, tuple[str, str]]] = {
-    "oldest": ("number", "number > %(place)s"),
-    "newest": ("number DESC", "number < %(place)s"),
-    "uid": ("uid_key", "uid_key > %(place)s"),
+Order = Literal[Age, "uid"]
+_ORDERS: Final[Mapping[Order, Ordering]] = {
+    "oldest": oldest("number"),
+    "newest": newest("number"),
+    "uid": oldest("uid_key"),
 }
 
 
@@ -126,7 +126,7 @@ async def list_tokens(
     wanted: TokenFilter,
     *,
     order: Order,
-    place: int | str | None,
+    place: Place,
     limit: int,
     most: int | None = None,
 ) -> list[TokenRow]:
@@ -135,19 +135,15 @@ async def list_tokens(
     A search looks among `most` of those that hold its text, whichever they are; None: among all."""
     cursor = conn.cursor(row_factory=class_row(TokenRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
-    key, behind = _ORDERS[order]
-    if place is not None:
-        conditions.append(behind)
     await cursor.execute(
         f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s"
-        f" {' '.join(f'AND {condition}' for condition in conditions)} ORDER BY {key} LIMIT %(limit)s",
+        f" {' '.join(f'AND {condition}' for condition in conditions)} {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
-            "place": place,
-            "limit": limit,
             "most": most,
             "pattern": anywhere(wanted.search or ""),
             **structs.asdict(wanted),
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()
@@ -172,12 +168,13 @@ async def delete_token(conn: Connection, tenant_id: int, key: str) -> bool:
 
 
 async def tell_changed(conn: Connection, tenant_id: int, uid: str) -> None:
-    """Lets programs outside hear of a changed token, if any wants to."""
+    """Lets programs outside hear of a changed token, if any wants to. Subjects are unique in a deployment and uids are
+    not: several organisations may have one and the same card."""
     await conn.execute(
         "INSERT INTO outbox (event, subject, tenant_id) SELECT 'token.changed', %s, %s"
         " WHERE EXISTS (SELECT FROM followed_events f WHERE f.tenant_id = %s AND f.event = 'token.changed')"
         f" {COALESCE}",
-        (uid, tenant_id, tenant_id),
+        (f"{tenant_id}:{uid}", tenant_id, tenant_id),
     )
 
 

@@ -2,11 +2,13 @@
 
 `write` puts a letter beside the change it tells of; the dispatcher turns it into a job that hands it to a `Post`: an
 SMTP server, or a folder where none is set, so that a demo shows what would have been sent. A letter may be sent twice
-when a worker dies between handing it over and forgetting it, and never is forgotten unsent.
+when a worker dies between handing it over and forgetting it. One that can't be sent is offered again each hour, for a
+day: the links in it are good no longer.
 """
 
 import asyncio
 import os
+from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -32,8 +34,14 @@ log = structlog.get_logger(__name__)
 WRITTEN = "letter.written"
 #: How long one conversation with the SMTP server may take.
 SEND_DEADLINE_S = 30.0
+#: A letter that waits this long has no job any more that tries to send it, and is offered again.
+OFFER_AGAIN_AFTER = timedelta(hours=1)
+#: One that waits this long is given up.
+GIVE_UP_AFTER = timedelta(days=1)
 MAX_RECIPIENT = 254
 MAX_SUBJECT = 200
+#: Letters that one line of the log names.
+MAX_NAMED = 20
 MAX_BODY = 20_000
 #: Letters kept in the folder; the oldest goes when one more comes.
 MAX_KEPT = 1_000
@@ -52,7 +60,8 @@ class Post(Protocol):
     """Hands letters over."""
 
     async def send(self, letter: Letter) -> None:
-        """Returns when the letter is out of our hands; raises OSError or aiosmtplib.SMTPException."""
+        """Returns when the letter is out of our hands; raises OSError (a TimeoutError too) or
+        aiosmtplib.SMTPException."""
         ...
 
 
@@ -69,9 +78,10 @@ async def write(conn: AsyncConnection[Any], tenant_id: int, letter: Letter) -> N
 class MailJobs:
     """Sends what was written. `pool` is of role forecourt_worker."""
 
-    def __init__(self, pool: Pool, post: Post) -> None:
+    def __init__(self, pool: Pool, post: Post, clock: Clock) -> None:
         self._pool = pool
         self._post = post
+        self._clock = clock
 
     async def send(self, tenant_id: int, subject: str) -> None:
         """Hands one letter over and forgets it; does nothing for one that was sent. `subject` is its id."""
@@ -88,6 +98,25 @@ class MailJobs:
         await self._post.send(Letter(recipient=row[0], subject=row[1], body=row[2]))
         async with self._pool.anyone() as conn:
             await conn.execute("DELETE FROM letters WHERE letter_id = %s AND tenant_id = %s", (letter_id, tenant_id))
+
+    async def offer_again(self) -> tuple[int, int]:
+        """Offers the letters again that could not be sent, and gives up those that are too old: how many of each."""
+        now = self._clock.now()
+        async with self._pool.anyone() as conn:
+            old = await conn.execute(
+                "DELETE FROM letters WHERE written_at < %s RETURNING letter_id", (now - GIVE_UP_AFTER,)
+            )
+            given_up = [str(letter_id) for (letter_id,) in await old.fetchall()]
+            waiting = await conn.execute(
+                "SELECT tenant_id, letter_id::text FROM letters WHERE written_at < %s LIMIT %s",
+                (now - OFFER_AGAIN_AFTER, outbox.BATCH),
+            )
+            offered = await waiting.fetchall()
+            for tenant_id, letter_id in offered:
+                await outbox.write(conn, tenant_id, WRITTEN, letter_id)
+        if given_up:
+            log.error("letters were given up unsent; look at the mail server", letters=given_up[:MAX_NAMED])
+        return len(offered), len(given_up)
 
 
 class FolderPost:
@@ -133,7 +162,8 @@ class SmtpPost:
 
     async def send(self, letter: Letter) -> None:
         """One connection a letter: letters are few."""
-        await aiosmtplib.send(_message(letter, self._sender, self._clock), **self._server)
+        async with asyncio.timeout(SEND_DEADLINE_S):
+            await aiosmtplib.send(_message(letter, self._sender, self._clock), **self._server)
         log.info("a letter was sent", subject=letter.subject)
 
 

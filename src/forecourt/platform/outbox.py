@@ -57,15 +57,21 @@ MEASURE_EVERY_S = 10.0
 
 _WAITING = "SELECT count(*), coalesce(extract(epoch FROM now() - min(written_at)), 0) FROM outbox WHERE event = ANY(%s)"
 
+_FAILED = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
+
 ROWS = Gauge("forecourt_outbox_rows", "Outbox rows that wait to be made into jobs")
 LAG_S = Gauge("forecourt_outbox_lag_seconds", "Age of the oldest of them; 0 while there is none")
+FAILED = Gauge("forecourt_jobs_failed", "Jobs that used up their tries and wait for a person to look at")
 
 
 async def measure_once(pool: Pool, routes: Routes) -> None:
-    """Sets ROWS and LAG_S from what waits now."""
+    """Sets ROWS, LAG_S and FAILED from what is there now."""
     async with pool.anyone() as connection:
         row = await (await connection.execute(_WAITING, (list(routes),))).fetchone()
+        failed = await (await connection.execute(_FAILED)).fetchone()
     assert row is not None
+    assert failed is not None
+    FAILED.set(failed[0])
     ROWS.set(row[0])
     LAG_S.set(float(row[1]))
 

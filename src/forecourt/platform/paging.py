@@ -7,16 +7,17 @@ nor shown twice.
 import base64
 import binascii
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar, get_args
 
 import msgspec
 from litestar.params import QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.ordering import Age
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -30,6 +31,7 @@ NextCursor = Annotated[
     str | None,
     QueryParameter(description="`next` of the page before, for the one that follows; absent: the first page."),
 ]
+ByAge = Annotated[Age, QueryParameter(description="Those that came last, or first, come first.")]
 
 #: Above every number by which a list is ordered: where one that shows the newest first begins.
 NEWEST = 2**63 - 1
@@ -148,3 +150,8 @@ class Cursors:
 
     def _mark(self, body: bytes) -> bytes:
         return zlib.crc32(body, self._seed).to_bytes(4, "big")
+
+
+def cursors_by_age(of: str, length: int = 1, *, first: Age = "newest") -> Mapping[Age, Cursors]:
+    """The cursors of both orders of a list; `first` is the one of who asks for none."""
+    return {age: Cursors(of if age == first else f"{age} {of}", length) for age in get_args(Age)}

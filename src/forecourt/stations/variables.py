@@ -168,7 +168,6 @@ async def collect(
         conn,
         tenant_id,
         station.station_id,
-        before=2**63 - 1,
         limit=MAX_PAGES,
         wanted=MessageFilter(action="NotifyReport", direction="i", kinds=(2,), since=reading.asked_at),
     )

@@ -1,6 +1,5 @@
 """Routes of webhooks: who wants to hear what, how deliveries went, and having them sent again."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.outward import MAX_URL, AddressRefused
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.text import ONE_LINE
 from forecourt.webhooks import service, store
@@ -22,10 +21,8 @@ from forecourt.webhooks.model import DeliveryUnknown, Kind, TooManyWebhooks, Web
 from forecourt.webhooks.service import Webhooks
 from forecourt.webhooks.store import AttemptRow, DeliveryRow, WebhookRow
 
-NEWEST = 2**63 - 1
-Order = Literal["oldest", "newest"]
-CURSORS: Mapping[Order, Cursors] = {"oldest": Cursors("webhooks"), "newest": Cursors("newest webhooks")}
-DELIVERY_CURSORS = Cursors("webhook deliveries")
+CURSORS = cursors_by_age("webhooks", first="oldest")
+DELIVERY_CURSORS = cursors_by_age("webhook deliveries")
 State = Literal["waiting", "held", "delivered", "failed"]
 #: The verbs, wired in app with the deployment's secret key and clock.
 Hooks = NamedDependency[Webhooks]
@@ -192,13 +189,13 @@ async def create_webhook(data: JSONBody[NewWebhook], actor: Asker, db: Database,
 async def list_webhooks(
     actor: Asker,
     db: Database,
-    sort: Annotated[Order, QueryParameter(description="Those made first or last come first.")] = "oldest",
+    sort: ByAge = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Webhook]:
-    (place,) = CURSORS[sort].decode(cursor) or (None,)
+    place = CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_webhooks(conn, actor.tenant_id, place, limit + 1, newest_first=sort == "newest")
+        rows = await store.list_webhooks(conn, actor.tenant_id, order=sort, place=place, limit=limit + 1)
     return CURSORS[sort].page(rows, limit, lambda row: (row.webhook_id,), _webhook)
 
 
@@ -277,7 +274,7 @@ async def test_webhook(webhook_id: WebhookId, actor: Asker, db: Database, webhoo
 @get(
     "/webhooks/{webhook_id:int}/deliveries",
     opt={"verb": Verb.WEBHOOKS, "problems": [WebhookUnknown, CursorRefused]},
-    summary="List a webhook's deliveries, newest first",
+    summary="List a webhook's deliveries",
     tags=["webhooks"],
 )
 async def list_deliveries(
@@ -288,16 +285,24 @@ async def list_deliveries(
         State | None, QueryParameter(name="state", description="Only those in this state.")
     ] = None,
     kind: Annotated[Kind | None, QueryParameter(description="Only events of this kind.")] = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Delivery]:
-    before = (DELIVERY_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = DELIVERY_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         await service.find(conn, actor.tenant_id, webhook_id)
         rows = await store.list_deliveries(
-            conn, actor.tenant_id, webhook_id, state=delivery_state, kind=kind, before=before, limit=limit + 1
+            conn,
+            actor.tenant_id,
+            webhook_id,
+            state=delivery_state,
+            kind=kind,
+            order=sort,
+            place=place,
+            limit=limit + 1,
         )
-    return DELIVERY_CURSORS.page(rows, limit, lambda row: (row.delivery_id,), _delivery)
+    return DELIVERY_CURSORS[sort].page(rows, limit, lambda row: (row.delivery_id,), _delivery)
 
 
 @get(

@@ -19,12 +19,12 @@ from forecourt.access import Actor, Verb
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.outward import MAX_URL, AddressRefused
-from forecourt.platform.paging import NextCursor
+from forecourt.platform.paging import NEWEST, NextCursor
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 from forecourt.webhooks import service, store
-from forecourt.webhooks.api import DELIVERY_CURSORS, NEWEST
+from forecourt.webhooks.api import DELIVERY_CURSORS
 from forecourt.webhooks.model import PAUSE_WORDS, Kind, TooManyWebhooks
 from forecourt.webhooks.service import Webhooks
 
@@ -76,7 +76,7 @@ class WebhookPages:
         """Every webhook, and a form for one more."""
         actor = _actor(request)
         async with self._db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_webhooks(conn, actor.tenant_id, 0, PAGE_SIZE)
+            rows = await store.list_webhooks(conn, actor.tenant_id, limit=PAGE_SIZE)
         return self._page(
             "list",
             request,
@@ -116,14 +116,15 @@ class WebhookPages:
     ) -> Response[str]:
         """One webhook with the log of its deliveries."""
         actor = _actor(request)
-        before = (DELIVERY_CURSORS.decode(cursor) or (NEWEST,))[0]
+        cursors = DELIVERY_CURSORS["newest"]
+        place = cursors.decode(cursor)
         async with self._db.tenant(actor.tenant_id) as conn:
             row = await service.find(conn, actor.tenant_id, webhook_id)
             rows = await store.list_deliveries(
-                conn, actor.tenant_id, webhook_id, state=state or None, kind=kind or None, before=before,
+                conn, actor.tenant_id, webhook_id, state=state or None, kind=kind or None, place=place,
                 limit=PAGE_SIZE + 1,
             )  # fmt: skip
-        more = DELIVERY_CURSORS.encode(rows[PAGE_SIZE - 1].delivery_id) if len(rows) > PAGE_SIZE else None
+        more = cursors.encode(rows[PAGE_SIZE - 1].delivery_id) if len(rows) > PAGE_SIZE else None
         return self._page(
             "webhook", request, row=row, deliveries=rows[:PAGE_SIZE], more=_href(webhook_id, state, kind, more),
             first=cursor is None, state=state, kind=kind, states=STATES, kinds=KIND_WORDS, ranges=RANGES,

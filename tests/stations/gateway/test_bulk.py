@@ -51,7 +51,7 @@ class Desk:
 
     async def outcomes(self, run_id: UUID) -> dict[str, tuple[str, str | None]]:
         async with self.pool.tenant(self.tenant_id) as conn:
-            rows = await store.list_run_stations(conn, self.tenant_id, run_id, state=None, after=0, limit=1000)
+            rows = await store.list_run_stations(conn, self.tenant_id, run_id, state=None, limit=1000)
         return {row.station: (row.state, row.said) for row in rows}
 
 

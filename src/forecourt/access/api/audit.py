@@ -16,9 +16,10 @@ from forecourt.access import store
 from forecourt.access.guard import Asker, Database
 from forecourt.access.model import Actor, Verb
 from forecourt.access.store import AuditFilter, AuditRow
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, To
+from forecourt.platform.ordering import Age, Place
+from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 
-CURSORS = Cursors("audit")
+CURSORS = cursors_by_age("audit")
 #: The longest text that the audit is searched for.
 MAX_SOUGHT = 300
 #: Entries read at once for a file; no more are ever in memory.
@@ -72,7 +73,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 @get(
     "/audit",
     opt={"verb": Verb.AUDIT, "problems": [CursorRefused]},
-    summary="Read who did what to what, newest first",
+    summary="Read who did what to what",
     description="It is only ever added to: nobody can change or delete what stands there.",
     tags=["audit"],
 )
@@ -85,20 +86,21 @@ async def list_audit(
     search: Search = None,
     since: From = None,
     until: To = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Entry]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = CURSORS[sort].decode(cursor)
     wanted = AuditFilter(actor=by, action=action, subject=subject, search=search, since=since, until=until)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_audit(conn, actor.tenant_id, wanted, before=before, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.audit_id,), _entry)
+        rows = await store.list_audit(conn, actor.tenant_id, wanted, order=sort, place=place, limit=limit + 1)
+    return CURSORS[sort].page(rows, limit, lambda row: (row.audit_id,), _entry)
 
 
 @get(
     "/audit/export",
     opt={"verb": Verb.AUDIT, "media_types": list(MEDIA_TYPES.values())},
-    summary="Take the audit away as a file, newest first",
+    summary="Take the audit away as a file",
     description="All entries that match, as CSV or as one JSON object a line.",
     tags=["audit"],
 )
@@ -111,10 +113,12 @@ async def export_audit(
     search: Search = None,
     since: From = None,
     until: To = None,
+    sort: ByAge = "newest",
     form: Annotated[Export, QueryParameter(name="format", description="The form of the file.")] = "csv",
 ) -> Stream:
     wanted = AuditFilter(actor=by, action=action, subject=subject, search=search, since=since, until=until)
-    lines = _csv(_batches(db, actor, wanted)) if form == "csv" else _jsonl(_batches(db, actor, wanted))
+    batches = _batches(db, actor, wanted, sort)
+    lines = _csv(batches) if form == "csv" else _jsonl(batches)
     return Stream(
         lines,
         media_type=MEDIA_TYPES[form],
@@ -122,16 +126,16 @@ async def export_audit(
     )
 
 
-async def _batches(db: Database, actor: Actor, wanted: AuditFilter) -> AsyncIterator[Sequence[AuditRow]]:
+async def _batches(db: Database, actor: Actor, wanted: AuditFilter, order: Age) -> AsyncIterator[Sequence[AuditRow]]:
     """The entries in short transactions: who reads slowly holds nothing up."""
-    before = NEWEST
+    place: Place = None
     while True:
         async with db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_audit(conn, actor.tenant_id, wanted, before=before, limit=EXPORT_BATCH)
+            rows = await store.list_audit(conn, actor.tenant_id, wanted, order=order, place=place, limit=EXPORT_BATCH)
         yield rows
         if len(rows) < EXPORT_BATCH:
             return
-        before = rows[-1].audit_id
+        place = (rows[-1].audit_id,)
 
 
 async def _jsonl(batches: AsyncIterator[Sequence[AuditRow]]) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from forecourt.access.guard import Asker, Database, Doorkeeper
 from forecourt.access.limits import Limits, scopes_of
 from forecourt.access.model import KeyUnknown, Role, Verb
 from forecourt.access.store import KeyOrder, KeyRow
+from forecourt.platform.ordering import Place
 from forecourt.platform.paging import (
     CursorRefused,
     Cursors,
@@ -129,19 +130,9 @@ async def list_keys(
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Key]:
-    place = CURSORS[sort].decode(cursor)
-    used_at = time_of_place(place[0]) if place is not None and sort == "used" else None
+    place = _place(sort, cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_keys(
-            conn,
-            actor.tenant_id,
-            None if place is None else place[-1],
-            limit + 1,
-            order=sort,
-            used_at=used_at,
-            role=role,
-            revoked=revoked,
-        )
+        rows = await store.list_keys(conn, actor.tenant_id, place, limit + 1, order=sort, role=role, revoked=revoked)
         limits = Limits(await site_directory(conn, actor.tenant_id))
 
     def placed(row: KeyRow) -> tuple[int, ...]:
@@ -151,10 +142,16 @@ async def list_keys(
     return CURSORS[sort].page(rows, limit, placed, lambda row: _shown(row, limits))
 
 
+def _place(sort: KeyOrder, cursor: str | None) -> Place:
+    """What a cursor stands for in this order; None: the beginning."""
+    place = CURSORS[sort].decode(cursor)
+    return place if place is None or sort != "used" else (time_of_place(place[0]), place[1])
+
+
 @get("/keys/{key_id:int}", opt={"verb": Verb.KEYS, "problems": [KeyUnknown]}, summary="Show an API key", tags=["keys"])
 async def find_key(key_id: KeyInPath, actor: Asker, db: Database, site_directory: Sites) -> Key:
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_keys(conn, actor.tenant_id, key_id - 1, 1)
+        rows = await store.list_keys(conn, actor.tenant_id, (key_id - 1,), 1)
         limits = Limits(await site_directory(conn, actor.tenant_id))
     if not rows or rows[0].key_id != key_id:
         raise KeyUnknown

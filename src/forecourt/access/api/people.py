@@ -24,7 +24,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.access.limits import Limits
 from forecourt.access.model import Role, Verb
 from forecourt.access.store import InvitationRow, MemberOrder, MemberRow
-from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.search import Search
 
@@ -34,7 +34,7 @@ CURSORS: Mapping[MemberOrder, Cursors] = {
     "name": Cursors("people by name", 2),
     "email": Cursors("people by e-mail"),
 }
-INVITATION_CURSORS = Cursors("invitations")
+INVITATION_CURSORS = cursors_by_age("invitations", first="oldest")
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -187,17 +187,23 @@ async def invite(
 @get(
     "/invitations",
     opt={"verb": Verb.PEOPLE, "problems": [CursorRefused]},
-    summary="List invitations that wait for an answer, oldest first",
+    summary="List invitations that wait for an answer",
     tags=["people"],
 )
 async def list_invitations(
-    actor: Asker, db: Database, site_directory: Sites, limit: Limit = 50, cursor: NextCursor = None
+    actor: Asker,
+    db: Database,
+    site_directory: Sites,
+    sort: ByAge = "oldest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[Invitation]:
-    after = (INVITATION_CURSORS.decode(cursor) or (0,))[0]
+    cursors = INVITATION_CURSORS[sort]
+    place = cursors.decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_invitations(conn, actor.tenant_id, after, limit + 1)
+        rows = await store.list_invitations(conn, actor.tenant_id, order=sort, place=place, limit=limit + 1)
         limits = Limits(await site_directory(conn, actor.tenant_id))
-    return INVITATION_CURSORS.page(rows, limit, lambda row: (row.invitation_id,), lambda row: _invitation(row, limits))
+    return cursors.page(rows, limit, lambda row: (row.invitation_id,), lambda row: _invitation(row, limits))
 
 
 @post(

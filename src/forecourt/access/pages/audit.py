@@ -100,7 +100,7 @@ def audit_pages(house: House) -> list[HTTPRouteHandler]:
             zone = frame.organisation.time_zone
             span = time_range(house.clock.now(), zone, preset=preset, first=first, last=last, default=ALWAYS)
             asked = Asked(q=q, actor=by, action=action, object=subject, range=span)
-            rows = await store.list_audit(conn, viewer.tenant_id, asked.wanted(), before=before, limit=PAGE_SIZE + 1)
+            rows = await store.list_audit(conn, viewer.tenant_id, asked.wanted(), place=(before,), limit=PAGE_SIZE + 1)
             actions = await store.list_actions(conn, viewer.tenant_id, MAX_ACTIONS)
         return house.shell.page(
             "access/audit.html",

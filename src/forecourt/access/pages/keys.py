@@ -28,7 +28,7 @@ def key_pages(house: House) -> list[HTTPRouteHandler]:
     async def keys(request: WebRequest, after: After = 0) -> Response[str]:
         actor = signed_in(request)
         async with house.db.tenant(actor.tenant_id) as conn:
-            rows = await store.list_keys(conn, actor.tenant_id, after, PAGE_SIZE + 1)
+            rows = await store.list_keys(conn, actor.tenant_id, (after,), PAGE_SIZE + 1)
             frame = await house.frame(conn, actor)
         return house.shell.page(
             "access/keys.html",
@@ -120,7 +120,7 @@ def key_pages(house: House) -> list[HTTPRouteHandler]:
 
 
 async def _find(conn: store.Connection, tenant_id: int, key_id: int) -> KeyRow:
-    rows = await store.list_keys(conn, tenant_id, key_id - 1, 1)
+    rows = await store.list_keys(conn, tenant_id, (key_id - 1,), 1)
     if not rows or rows[0].key_id != key_id:
         raise KeyUnknown
     return rows[0]

@@ -34,7 +34,7 @@ def people_pages(house: House) -> list[HTTPRouteHandler]:
         actor = signed_in(request)
         async with house.db.tenant(actor.tenant_id) as conn:
             rows = await store.list_members(conn, actor.tenant_id, (after,), PAGE_SIZE + 1)
-            invited = await store.list_invitations(conn, actor.tenant_id, 0, PAGE_SIZE * 10)
+            invited = await store.list_invitations(conn, actor.tenant_id, limit=PAGE_SIZE * 10)
             frame = await house.frame(conn, actor)
         return house.shell.page(
             "access/people.html",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import AsyncConnection
@@ -10,8 +10,19 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from forecourt.access.model import Origin
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
+
+_ORDERS: Final = by_age("audit_id")
+#: Entries are numbered as time goes, but for transactions that overlap, and none lasts an hour. So the numbers of a
+#: span are found by index near its ends. What is added to columns keeps PostgreSQL to that: it would look through more.
+_SINCE: Final = """ AND at + interval '0' >= %(since)s AND audit_id >= (
+    SELECT min(audit_id + 0) FROM audit WHERE tenant_id = %(tenant_id)s AND at >= %(since)s AND at < interval '1 hour'
+        + (SELECT min(at) FROM audit WHERE tenant_id = %(tenant_id)s AND at >= %(since)s))"""
+_UNTIL: Final = """ AND at + interval '0' < %(until)s AND audit_id <= (
+    SELECT max(audit_id + 0) FROM audit WHERE tenant_id = %(tenant_id)s AND at < %(until)s AND at > interval '-1 hour'
+        + (SELECT max(at) FROM audit WHERE tenant_id = %(tenant_id)s AND at < %(until)s))"""
 
 
 class AuditRow(Struct, frozen=True, kw_only=True):
@@ -46,12 +57,18 @@ class AuditFilter(Struct, frozen=True, kw_only=True):
 
 
 async def list_audit(
-    conn: Connection, tenant_id: int, wanted: AuditFilter, *, before: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    wanted: AuditFilter,
+    *,
+    order: Age = "newest",
+    place: Place = None,
+    limit: int,
 ) -> list[AuditRow]:
-    """Entries with a number below `before`, newest first."""
+    """Entries behind the number of a place."""
     query = (
         "SELECT audit_id, at, actor, action, object AS subject, detail, before, after, address, user_agent, request_id"
-        " FROM audit WHERE tenant_id = %(tenant_id)s AND audit_id < %(before)s"
+        " FROM audit WHERE tenant_id = %(tenant_id)s"
     )
     # Only what is asked for is said, so that PostgreSQL can choose the index that fits.
     if wanted.actor is not None:
@@ -64,22 +81,21 @@ async def list_audit(
     if wanted.search is not None:
         query += " AND concat_ws(' ', actor, action, object) ILIKE %(pattern)s"
     if wanted.since is not None:
-        query += " AND at >= %(since)s"
+        query += _SINCE
     if wanted.until is not None:
-        query += " AND at < %(until)s"
+        query += _UNTIL
     cursor = conn.cursor(row_factory=class_row(AuditRow))
     await cursor.execute(
-        f"{query} ORDER BY audit_id DESC LIMIT %(limit)s",
+        f"{query} {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
-            "before": before,
-            "limit": limit,
             "actor": wanted.actor,
             "action": wanted.action,
             "subject": wanted.subject,
             "pattern": "%" + _literally(wanted.search or "") + "%",
             "since": wanted.since,
             "until": wanted.until,
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
 Connection = AsyncConnection[Any]
 
 _INVITATION = "invitation_id, email, role, site_ids, invited_by, created_at, expires_at"
+_ORDERS: Final = by_age("invitation_id")
 _OPEN = "accepted_at IS NULL AND revoked_at IS NULL"
 
 
@@ -82,13 +85,15 @@ async def count_open(conn: Connection, tenant_id: int) -> int:
     return int(row[0])
 
 
-async def list_invitations(conn: Connection, tenant_id: int, after: int, limit: int) -> list[InvitationRow]:
-    """Invitations that wait, oldest first."""
+async def list_invitations(
+    conn: Connection, tenant_id: int, *, order: Age = "oldest", place: Place = None, limit: int
+) -> list[InvitationRow]:
+    """Invitations that wait, behind the id of a place."""
     cursor = conn.cursor(row_factory=class_row(InvitationRow))
     await cursor.execute(
-        f"SELECT {_INVITATION} FROM invitations WHERE tenant_id = %s AND {_OPEN} AND invitation_id > %s"
-        " ORDER BY invitation_id LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_INVITATION} FROM invitations WHERE tenant_id = %(tenant_id)s AND {_OPEN}"
+        f" {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

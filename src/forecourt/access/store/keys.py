@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, newest, oldest, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -20,17 +21,17 @@ _KEY = (
 
 #: A key that was never used comes behind all that were.
 _USED = "coalesce(last_used_at, 'epoch'::timestamptz)"
-KeyOrder = Literal["oldest", "newest", "name", "used"]
-#: How a list is ordered, and what stands behind the place of a key; a key's row and name stay.
-_ORDERS: Final[Mapping[KeyOrder, tuple[str, str]]] = {
-    "oldest": ("key_id", "key_id > %(after)s"),
-    "newest": ("key_id DESC", "key_id < %(after)s"),
+KeyOrder = Literal[Age, "name", "used"]
+#: A key's row and name stay, so that its id is its place among the names.
+_ORDERS: Final[Mapping[KeyOrder, Ordering]] = {
+    "oldest": oldest("key_id"),
+    "newest": newest("key_id"),
     "name": (
         "lower(name), key_id",
         "(lower(name), key_id) > (SELECT lower(o.name), o.key_id FROM api_keys o"
-        " WHERE o.tenant_id = %(tenant_id)s AND o.key_id = %(after)s)",
+        " WHERE o.tenant_id = %(tenant_id)s AND o.key_id = %(place_0)s)",
     ),
-    "used": (f"{_USED} DESC, key_id DESC", f"({_USED}, key_id) < (%(used_at)s, %(after)s)"),
+    "used": (f"{_USED} DESC, key_id DESC", f"({_USED}, key_id) < (%(place_0)s, %(place_1)s)"),
 }
 
 
@@ -109,28 +110,23 @@ async def insert_key(
 async def list_keys(
     conn: Connection,
     tenant_id: int,
-    after: int | None,
+    place: Place,
     limit: int,
     *,
     order: KeyOrder = "oldest",
-    used_at: datetime | None = None,
     role: str | None = None,
     revoked: bool | None = None,
 ) -> list[KeyRow]:
-    """Keys behind the one with the id `after`, of one role, and revoked or not, where that is asked.
-
-    By their last use the place is that of a key which was used at `used_at`, whenever it was used since."""
-    key, behind = _ORDERS[order]
+    """Keys behind a place in their order, of one role, and revoked or not, where that is asked. A place is an id, by
+    last use that use and the id, whenever the key was used since."""
     cursor = conn.cursor(row_factory=class_row(KeyRow))
     await cursor.execute(
-        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %(tenant_id)s {'' if after is None else f'AND {behind}'}"
+        f"SELECT {_KEY} FROM api_keys WHERE tenant_id = %(tenant_id)s"
         " AND (%(role)s::text IS NULL OR role = %(role)s)"
-        f" AND (%(revoked)s::bool IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s) ORDER BY {key} LIMIT %(limit)s",
-        {
-            "tenant_id": tenant_id, "after": after, "used_at": used_at, "role": role, "revoked": revoked,
-            "limit": limit,
-        },
-    )  # fmt: skip
+        " AND (%(revoked)s::bool IS NULL OR (revoked_at IS NOT NULL) = %(revoked)s)"
+        f" {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "role": role, "revoked": revoked, **bounds(place, limit)},
+    )
     return await cursor.fetchall()
 
 

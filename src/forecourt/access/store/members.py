@@ -8,6 +8,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, newest, oldest, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -19,11 +20,10 @@ SELECT m.person_id, p.email, p.name, m.role, m.site_ids, m.invited_by, m.joined_
 FROM memberships m JOIN people p USING (person_id)
 WHERE m.tenant_id = %(tenant_id)s AND m.disabled_at IS NULL
 """
-MemberOrder = Literal["oldest", "newest", "name", "email"]
-#: How a list is ordered, and what stands behind a place in that order.
-_ORDERS: Final[Mapping[MemberOrder, tuple[str, str]]] = {
-    "oldest": ("m.person_id", "m.person_id > %(place_0)s"),
-    "newest": ("m.person_id DESC", "m.person_id < %(place_0)s"),
+MemberOrder = Literal[Age, "name", "email"]
+_ORDERS: Final[Mapping[MemberOrder, Ordering]] = {
+    "oldest": oldest("m.person_id"),
+    "newest": newest("m.person_id"),
     "name": ("lower(p.name), p.email", "(lower(p.name), p.email) > (lower(%(place_0)s), %(place_1)s)"),
     "email": ("p.email", "p.email > %(place_0)s"),
 }
@@ -46,7 +46,7 @@ class MemberRow(Struct, frozen=True, kw_only=True):
 async def list_members(
     conn: Connection,
     tenant_id: int,
-    place: tuple[int, ...] | tuple[str, ...] | None,
+    place: Place,
     limit: int,
     *,
     order: MemberOrder = "oldest",
@@ -56,18 +56,16 @@ async def list_members(
     """Members behind a place in their order: an id, by name the name and the address, by address the address.
 
     Those who were removed are left out. `search` is found in name or address."""
-    key, behind = _ORDERS[order]
     cursor = conn.cursor(row_factory=class_row(MemberRow))
     await cursor.execute(
-        f"{_MEMBER} {'' if place is None else f'AND {behind}'} AND (%(role)s::text IS NULL OR m.role = %(role)s)"
+        f"{_MEMBER} AND (%(role)s::text IS NULL OR m.role = %(role)s)"
         " AND (%(pattern)s::text IS NULL OR concat_ws(' ', p.name, p.email) ILIKE %(pattern)s)"
-        f" ORDER BY {key} LIMIT %(limit)s",
+        f" {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
-            **{f"place_{number}": part for number, part in enumerate(place or ())},
             "role": role,
             "pattern": None if search is None else anywhere(search),
-            "limit": limit,
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()

@@ -1,5 +1,6 @@
 """Routes of alert rules, and of the log of what they sent."""
 
+from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,13 +18,17 @@ from forecourt.care.model import IncidentKind, Severity
 from forecourt.care.service import alerts as service
 from forecourt.care.service.alerts import Telling
 from forecourt.care.store import alerts as store
-from forecourt.care.store.alerts import LogRow, RuleRow
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.care.store.alerts import LogRow, RuleOrder, RuleRow
+from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.text import ONE_LINE
 
-RULE_CURSORS = Cursors("alert rules")
-ALERT_CURSORS = Cursors("alerts")
+RULE_CURSORS: Mapping[RuleOrder, Cursors] = {
+    "oldest": Cursors("alert rules"),
+    "newest": Cursors("newest alert rules"),
+    "name": Cursors("alert rules by name", 2),
+}
+ALERT_CURSORS = cursors_by_age("alerts")
 Teller = NamedDependency[Telling]
 RuleInPath = Annotated[int, PathParameter(ge=1, le=2**31 - 1, description="The rule's id.")]
 
@@ -109,12 +114,25 @@ class Sent(Struct, frozen=True, kw_only=True):
     recipients: list[str]
 
 
-@get("/alert-rules", opt={"problems": [CursorRefused]}, summary="List alert rules, oldest first", tags=["incidents"])
-async def list_alert_rules(actor: Asker, db: Database, limit: Limit = 50, cursor: NextCursor = None) -> Page[AlertRule]:
-    after = (RULE_CURSORS.decode(cursor) or (0,))[0]
+@get("/alert-rules", opt={"problems": [CursorRefused]}, summary="List alert rules", tags=["incidents"])
+async def list_alert_rules(
+    actor: Asker,
+    db: Database,
+    sort: Annotated[
+        RuleOrder, QueryParameter(description="Those made first or last come first, or by name.")
+    ] = "oldest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[AlertRule]:
+    cursors = RULE_CURSORS[sort]
+    place = cursors.decode_names(cursor) if sort == "name" else cursors.decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_rules(conn, actor.tenant_id, after=after, limit=limit + 1)
-    return RULE_CURSORS.page(rows, limit, lambda row: (row.rule_id,), _shown)
+        rows = await store.list_rules(conn, actor.tenant_id, order=sort, place=place, limit=limit + 1)
+
+    def placed(row: RuleRow) -> tuple[int] | tuple[str, str]:
+        return (row.name, str(row.rule_id)) if sort == "name" else (row.rule_id,)
+
+    return cursors.page(rows, limit, placed, _shown)
 
 
 @post(
@@ -190,18 +208,19 @@ async def test_alert_rule(rule_id: RuleInPath, actor: Asker, db: Database, clock
         return Sent(recipients=await service.send_test(conn, actor, telling, rule_id, clock.now()))
 
 
-@get("/alerts", opt={"problems": [CursorRefused]}, summary="List what was sent, newest first", tags=["incidents"])
+@get("/alerts", opt={"problems": [CursorRefused]}, summary="List what was sent", tags=["incidents"])
 async def list_alerts(
     actor: Asker,
     db: Database,
     rule: Annotated[int | None, QueryParameter(description="Only by this rule.", ge=1, le=2**31 - 1)] = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Alert]:
-    before = (ALERT_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = ALERT_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_log(conn, actor.tenant_id, rule_id=rule, before=before, limit=limit + 1)
-    return ALERT_CURSORS.page(rows, limit, lambda row: (row.alert_id,), _sent)
+        rows = await store.list_log(conn, actor.tenant_id, rule_id=rule, order=sort, place=place, limit=limit + 1)
+    return ALERT_CURSORS[sort].page(rows, limit, lambda row: (row.alert_id,), _sent)
 
 
 def _columns(given: dict[str, Any]) -> dict[str, Any]:

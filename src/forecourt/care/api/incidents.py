@@ -25,8 +25,8 @@ from forecourt.stations.api.fields import AtSite, OfStation
 #: Lines of history that come with an incident, the latest first.
 MAX_EVENTS = 200
 CURSORS: Mapping[Order, Cursors] = {
-    "newest": Cursors("incidents", 2),
-    "oldest": Cursors("oldest incidents", 2),
+    "newest": Cursors("incidents"),
+    "oldest": Cursors("oldest incidents"),
     "severity": Cursors("incidents by severity", 2),
 }
 Ticking = NamedDependency[Clock]
@@ -121,15 +121,12 @@ async def list_incidents(
         acknowledged=acknowledged,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_in_order(
-            conn,
-            actor.tenant_id,
-            asked,
-            sort,
-            place=None if place is None else (place[0], place[1]),
-            limit=limit + 1,
-        )
-    return CURSORS[sort].page(rows, limit, lambda row: (row.severity, row.number), lambda row: Incident(**_shown(row)))
+        rows = await store.list_in_order(conn, actor.tenant_id, asked, sort, place=place, limit=limit + 1)
+
+    def placed(row: IncidentRow) -> tuple[int, ...]:
+        return (row.severity, row.number) if sort == "severity" else (row.number,)
+
+    return CURSORS[sort].page(rows, limit, placed, lambda row: Incident(**_shown(row)))
 
 
 @get(

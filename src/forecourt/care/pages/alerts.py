@@ -19,7 +19,6 @@ from forecourt.care.service import alerts as service
 from forecourt.care.store import alerts as store
 from forecourt.care.words import kind_word, severity_word
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.paging import NEWEST
 from forecourt.stations.store import list_sites
 from forecourt.ui.i18n import gettext as _
 
@@ -93,8 +92,8 @@ class AlertPages:
         pages = self._pages
         async with pages.db.tenant(actor.tenant_id) as conn:
             rules = await store.list_rules(conn, actor.tenant_id, limit=MAX_RULES)
-            sites = await list_sites(conn, actor.tenant_id, 0, MAX_SITES)
-            log = await store.list_log(conn, actor.tenant_id, before=NEWEST, limit=MAX_LOG)
+            sites = await list_sites(conn, actor.tenant_id, limit=MAX_SITES)
+            log = await store.list_log(conn, actor.tenant_id, limit=MAX_LOG)
         with pages.shell.speaking(request):
             words = {"kinds": {kind.value: kind_word(kind) for kind in IncidentKind}, "severities": _severities()}
         return pages.shell.page(
@@ -121,7 +120,7 @@ class AlertPages:
         """The form of a rule; with `values`, what was sent and refused because of `fault`."""
         pages = self._pages
         async with pages.db.tenant(actor.tenant_id) as conn:
-            sites = await list_sites(conn, actor.tenant_id, 0, MAX_SITES)
+            sites = await list_sites(conn, actor.tenant_id, limit=MAX_SITES)
             members = await pages.telling.members(conn, actor.tenant_id)
             if values is None and rule_id is not None:
                 row = await service.find_rule(conn, actor.tenant_id, rule_id)

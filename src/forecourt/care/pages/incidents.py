@@ -124,7 +124,7 @@ class IncidentPages:
                 offset=(filters.page - 1) * PAGE_SIZE,
                 limit=PAGE_SIZE,
             )
-            sites = await list_sites(conn, actor.tenant_id, 0, MAX_SITES)
+            sites = await list_sites(conn, actor.tenant_id, limit=MAX_SITES)
             count = await store.count_open(conn, actor.tenant_id, now)
         with pages.shell.speaking(request):
             shown = show_all(rows, actor, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,11 +10,20 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from forecourt.care.store import Connection
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, by_age, newest, oldest, onward
 
 _COLUMNS: Final = (
     "rule_id, name, active, kinds, least_severity, site_ids, delay_s, recipients, tell_closed, quiet_from,"
     " quiet_until, quiet_zone, quiet_spares_critical, escalate_after_s, escalate_to, language, created_at, changed_at"
 )
+RuleOrder = Literal[Age, "name"]
+#: Ids are told apart as text: so they fit a cursor of names.
+_RULE_ORDERS: Final[Mapping[RuleOrder, Ordering]] = {
+    "oldest": oldest("rule_id"),
+    "newest": newest("rule_id"),
+    "name": ("lower(name), rule_id::text", "(lower(name), rule_id::text) > (lower(%(place_0)s), %(place_1)s)"),
+}
+_LOG_ORDERS: Final = by_age("alert_id")
 
 
 class RuleRow(Struct, frozen=True, kw_only=True):
@@ -71,12 +80,14 @@ class Toldable(Struct, frozen=True, kw_only=True):
     escalated_at: datetime | None
 
 
-async def list_rules(conn: Connection, tenant_id: int, *, after: int = 0, limit: int) -> list[RuleRow]:
-    """Rules in the order of their making."""
+async def list_rules(
+    conn: Connection, tenant_id: int, *, order: RuleOrder = "oldest", place: Place = None, limit: int
+) -> list[RuleRow]:
+    """Rules behind a place in their order: an id, by name the name and the id as text."""
     cursor = conn.cursor(row_factory=class_row(RuleRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM alert_rules WHERE tenant_id = %s AND rule_id > %s ORDER BY rule_id LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_COLUMNS} FROM alert_rules WHERE tenant_id = %(tenant_id)s {onward(_RULE_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
@@ -186,15 +197,21 @@ async def log_sent(
 
 
 async def list_log(
-    conn: Connection, tenant_id: int, *, rule_id: int | None = None, before: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    *,
+    rule_id: int | None = None,
+    order: Age = "newest",
+    place: Place = None,
+    limit: int,
 ) -> list[LogRow]:
-    """What was sent, the latest first; of one rule, or of all."""
+    """What was sent, behind the number of a place; by one rule, or by all."""
     cursor = conn.cursor(row_factory=class_row(LogRow))
     await cursor.execute(
         "SELECT alert_id, rule_id, rule_name, incident_id, step, at, recipients FROM alert_log"
-        " WHERE tenant_id = %(tenant_id)s AND alert_id < %(before)s"
-        " AND (%(rule_id)s::int IS NULL OR rule_id = %(rule_id)s) ORDER BY alert_id DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "rule_id": rule_id, "limit": limit},
+        " WHERE tenant_id = %(tenant_id)s AND (%(rule_id)s::int IS NULL OR rule_id = %(rule_id)s)"
+        f" {onward(_LOG_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "rule_id": rule_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

@@ -13,6 +13,7 @@ from forecourt.care.model import Finding, IncidentKind, Place, Present, Severity
 from forecourt.care.store import Connection
 from forecourt.care.store.conditions import Named
 from forecourt.platform import outbox
+from forecourt.platform.ordering import Age, Ordering, bounds, newest, oldest, onward
 
 _WATCHING: Final = 0x43617265  # the first half of an advisory lock; the second is the organisation
 #: The most that one page counts exactly; what is beyond is "more".
@@ -266,26 +267,22 @@ def _wanted(tenant_id: int, asked: Filter) -> dict[str, Any]:
     }
 
 
-Order = Literal["newest", "oldest", "severity"]
-#: How a list is ordered, and what stands behind a place in that order: a severity and a number.
-_ORDERS: Final[Mapping[Order, tuple[LiteralString, LiteralString]]] = {
-    "newest": ("n.number DESC", "n.number < %(number)s"),
-    "oldest": ("n.number", "n.number > %(number)s"),
-    "severity": ("n.severity DESC, n.number DESC", "(n.severity, n.number) < (%(at_severity)s, %(number)s)"),
+Order = Literal[Age, "severity"]
+_ORDERS: Final[Mapping[Order, Ordering]] = {
+    "newest": newest("n.number"),
+    "oldest": oldest("n.number"),
+    "severity": newest("n.severity", "n.number"),
 }
 
 
 async def list_in_order(
-    conn: Connection, tenant_id: int, asked: Filter, order: Order, *, place: tuple[int, int] | None, limit: int
+    conn: Connection, tenant_id: int, asked: Filter, order: Order, *, place: tuple[int, ...] | None, limit: int
 ) -> list[IncidentRow]:
-    """Incidents behind the severity and the number of a place; by severity the worst first, then the newest."""
-    key, behind = _ORDERS[order]
-    severity, number = place or (None, None)
-    beyond: LiteralString = "" if place is None else f"AND {behind}"
+    """Incidents behind the number of a place; by severity, the worst first and then the newest, behind both."""
     cursor = conn.cursor(row_factory=class_row(IncidentRow))
     await cursor.execute(
-        f"{_INCIDENT} {_MATCHES} {beyond} ORDER BY {key} LIMIT %(limit)s",
-        {**_wanted(tenant_id, asked), "at_severity": severity, "number": number, "limit": limit},
+        f"{_INCIDENT} {_MATCHES} {onward(_ORDERS[order], place)}",
+        {**_wanted(tenant_id, asked), **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

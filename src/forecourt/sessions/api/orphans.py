@@ -9,12 +9,12 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, Reviewed
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, Reviewed, cursors_by_age
 from forecourt.sessions import store
 from forecourt.sessions.orphans import OrphanUnknown, review_orphan
 from forecourt.sessions.store import OrphanRow
 
-ORPHAN_CURSORS = Cursors("orphan reports")
+ORPHAN_CURSORS = cursors_by_age("orphan reports")
 
 
 class OrphanReport(Struct, frozen=True, kw_only=True):
@@ -33,17 +33,24 @@ class OrphanReport(Struct, frozen=True, kw_only=True):
 @get(
     "/orphan-reports",
     opt={"problems": [CursorRefused]},
-    summary="List stops of transactions that were never given out, newest first",
+    summary="List stops of transactions that were never given out",
     description="OCPP 1.6. They are confirmed to the station, kept here, and bill nobody.",
     tags=["sessions"],
 )
 async def list_orphans(
-    actor: Asker, db: Database, reviewed: Reviewed = None, limit: Limit = 50, cursor: NextCursor = None
+    actor: Asker,
+    db: Database,
+    reviewed: Reviewed = None,
+    sort: ByAge = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[OrphanReport]:
-    before = (ORPHAN_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = ORPHAN_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_orphans(conn, actor.tenant_id, reviewed=reviewed, before=before, limit=limit + 1)
-    return ORPHAN_CURSORS.page(rows, limit, lambda row: (row.number,), _orphan)
+        rows = await store.list_orphans(
+            conn, actor.tenant_id, reviewed=reviewed, order=sort, place=place, limit=limit + 1
+        )
+    return ORPHAN_CURSORS[sort].page(rows, limit, lambda row: (row.number,), _orphan)
 
 
 @post(

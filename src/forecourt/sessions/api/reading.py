@@ -1,6 +1,5 @@
 """Routes by which sessions are listed and shown, and their charge detail records."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -12,7 +11,7 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UID_PATTERN
 from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
-from forecourt.platform.paging import CursorRefused, Cursors, From, Limit, NextCursor, Page, To
+from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 from forecourt.sessions import store
 from forecourt.sessions.cdr import Cdr, SessionRunning, record
 from forecourt.sessions.remote.service import (
@@ -21,8 +20,7 @@ from forecourt.sessions.remote.service import (
 from forecourt.sessions.store import SessionFilter, SessionRow
 from forecourt.stations.api.fields import AtSite, OfStation
 
-Order = Literal["newest", "oldest"]
-CURSORS: Mapping[Order, Cursors] = {"newest": Cursors("sessions"), "oldest": Cursors("oldest sessions")}
+CURSORS = cursors_by_age("sessions")
 Status = Literal["active", "completed"]
 
 
@@ -95,7 +93,7 @@ async def list_sessions(
     ] = None,
     since: From = None,
     until: To = None,
-    sort: Annotated[Order, QueryParameter(description="Which come first.")] = "newest",
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Session]:
@@ -110,14 +108,7 @@ async def list_sessions(
         until=until,
     )
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_sessions(
-            conn,
-            actor.tenant_id,
-            wanted,
-            oldest_first=sort == "oldest",
-            place=None if place is None else place[0],
-            limit=limit + 1,
-        )
+        rows = await store.list_sessions(conn, actor.tenant_id, wanted, order=sort, place=place, limit=limit + 1)
     return CURSORS[sort].page(rows, limit, lambda row: (row.number,), _session)
 
 

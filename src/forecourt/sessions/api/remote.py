@@ -13,7 +13,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import Uid
 from forecourt.platform.clock import Clock
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.sessions.remote import store as remote_starts
 from forecourt.sessions.remote.service import (
     SessionEnded,
@@ -30,7 +30,7 @@ from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, StationUnknown
 from forecourt.stations.control import Obeyed
 
-REMOTE_START_CURSORS = Cursors("remote starts")
+REMOTE_START_CURSORS = cursors_by_age("remote starts")
 
 
 class RemoteStart(Struct, frozen=True, kw_only=True):
@@ -107,21 +107,24 @@ async def start(
 @get(
     "/stations/{station:str}/remote-starts",
     opt={"problems": [StationUnknown, CursorRefused]},
-    summary="List the starts that were asked of a station from afar, newest first",
+    summary="List the starts that were asked of a station from afar",
     tags=["sessions"],
 )
 async def list_remote_starts(
     station: IdentityInPath,
     actor: Asker,
     db: Database,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[RemoteStart]:
-    before = (REMOTE_START_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = REMOTE_START_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await stations.find_station_id(conn, actor.tenant_id, station)
-        rows = await remote_starts.list_of_station(conn, actor.tenant_id, station_id, before=before, limit=limit + 1)
-    return REMOTE_START_CURSORS.page(rows, limit, lambda row: (row.number,), _remote_start)
+        rows = await remote_starts.list_of_station(
+            conn, actor.tenant_id, station_id, order=sort, place=place, limit=limit + 1
+        )
+    return REMOTE_START_CURSORS[sort].page(rows, limit, lambda row: (row.number,), _remote_start)
 
 
 @post(

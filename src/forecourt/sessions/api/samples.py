@@ -10,11 +10,12 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.paging import (
+    ByAge,
     CursorRefused,
-    Cursors,
     Limit,
     NextCursor,
     Page,
+    cursors_by_age,
     place_in_time,
     time_of_place,
 )
@@ -25,7 +26,7 @@ from forecourt.sessions.remote.service import (
 from forecourt.sessions.samples import CONTEXTS, LOCATIONS, MEANINGS, PHASES, in_unit
 from forecourt.sessions.store import SampleRow
 
-SAMPLE_CURSORS = Cursors("samples", length=3)
+SAMPLE_CURSORS = cursors_by_age("samples", 3, first="oldest")
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -48,28 +49,34 @@ class Sample(Struct, frozen=True, kw_only=True):
 @get(
     "/sessions/{session_id:uuid}/samples",
     opt={"problems": [SessionUnknown, CursorRefused]},
-    summary="Read what was measured in a session, oldest first",
+    summary="Read what was measured in a session",
     tags=["sessions"],
 )
 async def list_samples(
     session_id: FromPath[UUID],
     actor: Asker,
     db: Database,
+    sort: ByAge = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Sample]:
-    place = SAMPLE_CURSORS.decode(cursor)
-    if place is not None and not all(0 <= part < 2**31 for part in place[1:]):
-        raise CursorRefused
-    after = None if place is None else (time_of_place(place[0]), place[1], place[2])
+    cursors = SAMPLE_CURSORS[sort]
+    place = cursors.decode(cursor)
+    behind = None if place is None else (time_of_place(place[0]), place[1], place[2])
     async with db.tenant(actor.tenant_id) as conn:
         session = await store.find_session(conn, actor.tenant_id, session_id)
         if session is None:
             raise SessionUnknown
         rows = await store.list_samples(
-            conn, actor.tenant_id, session.station_id, session.transaction_id, after=after, limit=limit + 1
+            conn,
+            actor.tenant_id,
+            session.station_id,
+            session.transaction_id,
+            order=sort,
+            place=behind,
+            limit=limit + 1,
         )
-    return SAMPLE_CURSORS.page(rows, limit, lambda row: (place_in_time(row.at), row.code, row.copy), _sample)
+    return cursors.page(rows, limit, lambda row: (place_in_time(row.at), row.code, row.copy), _sample)
 
 
 def _sample(row: SampleRow) -> Sample:

@@ -38,9 +38,7 @@ class SessionsAtStation:
         """The sessions that run there, oldest first, MAX_RUNNING at the most."""
         async with self._db.tenant(tenant_id) as conn:
             wanted = sessions.SessionFilter(station=identity, active=True)
-            rows = await sessions.list_sessions(
-                conn, tenant_id, wanted, oldest_first=True, place=None, limit=MAX_RUNNING
-            )
+            rows = await sessions.list_sessions(conn, tenant_id, wanted, order="oldest", limit=MAX_RUNNING)
         return [
             Running(
                 session_id=str(row.session_id),

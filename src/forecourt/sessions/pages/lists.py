@@ -114,7 +114,7 @@ class SessionLists:
         async with self._db.tenant(viewer.tenant_id) as conn:
             rows = await store.list_for_page(conn, viewer.tenant_id, filters.wanted, after=after, limit=PAGE_SIZE + 1)
             totals = await store.count_matching(conn, viewer.tenant_id, filters.wanted)
-            sites = await stations.list_sites(conn, viewer.tenant_id, 0, stations.MAX_SITES)
+            sites = await stations.list_sites(conn, viewer.tenant_id, limit=stations.MAX_SITES)
         more = len(rows) > PAGE_SIZE
         rows = rows[:PAGE_SIZE]
         return self._shell.page(

@@ -1,7 +1,7 @@
 """All SQL of remote starts."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.platform import outbox
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 from forecourt.sessions.remote.model import CLOCK_BEHIND, Settlement, Status
 
 Connection = AsyncConnection[Any]
@@ -16,6 +17,8 @@ Connection = AsyncConnection[Any]
 #: Starts settled in one reading, and starts looked at for one session.
 DUE_AT_ONCE = 500
 MAX_CANDIDATES = 100
+
+_ORDERS: Final = by_age("number")
 
 _ARRIVED = "coalesce(s.start_arrived_at, s.started_at)"
 #: OCPP 2.x names the start: by remoteStartId in a transaction's events, or by the transaction in the answer.
@@ -225,14 +228,14 @@ async def list_freed(conn: Connection, tenant_id: int, station_id: int, evse: in
 
 
 async def list_of_station(
-    conn: Connection, tenant_id: int, station_id: int, *, before: int, limit: int
+    conn: Connection, tenant_id: int, station_id: int, *, order: Age, place: Place, limit: int
 ) -> list[RemoteStartRow]:
-    """Remote starts with a number below `before`, newest first."""
+    """Remote starts behind the number of a place."""
     cursor = conn.cursor(row_factory=class_row(RemoteStartRow))
     await cursor.execute(
         "SELECT number, request_id, token_uid, evse, asked_by, asked_at, command_id, status, reason, expires_at,"
         " settled_at, session_id FROM remote_starts"
-        " WHERE tenant_id = %s AND station_id = %s AND number < %s ORDER BY number DESC LIMIT %s",
-        (tenant_id, station_id, before, limit),
+        f" WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "station_id": station_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()

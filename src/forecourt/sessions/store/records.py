@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
 Connection = AsyncConnection[Any]
+
+_SESSION_ORDERS: Final = by_age("n.number")
+_SAMPLE_ORDERS: Final = by_age("at", "code", "copy")
+_ORPHAN_ORDERS: Final = by_age("o.number")
 
 #: `seqs` holds the sequence numbers that arrived (2.x); those between the first and the last that did not are gaps.
 _SESSION = """
@@ -147,14 +153,13 @@ async def find_session(conn: Connection, tenant_id: int, session_id: UUID) -> Se
 
 
 async def list_sessions(
-    conn: Connection, tenant_id: int, wanted: SessionFilter, *, oldest_first: bool, place: int | None, limit: int
+    conn: Connection, tenant_id: int, wanted: SessionFilter, *, order: Age, place: Place = None, limit: int
 ) -> list[SessionRow]:
-    """The wanted sessions behind the number `place`, newest or oldest first."""
+    """The wanted sessions behind the number of a place."""
     cursor = conn.cursor(row_factory=class_row(SessionRow))
-    behind = "" if place is None else f" AND n.number {'>' if oldest_first else '<'} %(place)s"
     await cursor.execute(
-        f"{_SESSION}{conditions(wanted)}{behind} ORDER BY n.number {'ASC' if oldest_first else 'DESC'} LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "place": place, "limit": limit, **asked(wanted)},
+        f"{_SESSION}{conditions(wanted)} {onward(_SESSION_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **asked(wanted), **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
@@ -176,27 +181,25 @@ async def list_samples(
     station_id: int,
     transaction_id: str,
     *,
-    after: tuple[datetime, int, int] | None,
+    order: Age,
+    place: Place,
     limit: int,
 ) -> list[SampleRow]:
-    """Samples of a transaction in the order of (time, code, copy), beginning behind `after`."""
+    """Samples of a transaction behind a place: a time, a code and a copy."""
+    # Copies are counted over all samples of a moment, so the first ones behind a place are cut off afterwards.
+    near = "" if place is None else f" AND at {'>=' if order == 'oldest' else '<='} %(place_0)s"
     cursor = conn.cursor(row_factory=class_row(SampleRow))
     await cursor.execute(
         "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY at, code ORDER BY value, signed)::int AS copy"
         " FROM (SELECT at, evse, measurand, phase, location, context, value, signed,"
         " measurand + phase * 256 + location * 65536 + context * 16777216 AS code FROM samples"
         " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s AND transaction_id = %(transaction_id)s"
-        " AND (%(at)s::timestamptz IS NULL OR at >= %(at)s)) AS sample) AS counted"
-        " WHERE %(at)s::timestamptz IS NULL OR (at, code, copy) > (%(at)s, %(code)s::int, %(copy)s::int)"
-        " ORDER BY at, code, copy LIMIT %(limit)s",
+        f"{near}) AS sample) AS counted WHERE true{onward(_SAMPLE_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
             "station_id": station_id,
             "transaction_id": transaction_id,
-            "at": None if after is None else after[0],
-            "code": None if after is None else after[1],
-            "copy": None if after is None else after[2],
-            "limit": limit,
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()
@@ -211,15 +214,14 @@ WHERE o.tenant_id = %(tenant_id)s
 
 
 async def list_orphans(
-    conn: Connection, tenant_id: int, *, reviewed: bool | None, before: int, limit: int
+    conn: Connection, tenant_id: int, *, reviewed: bool | None, order: Age, place: Place, limit: int
 ) -> list[OrphanRow]:
-    """Orphan reports with a number below `before`, newest first."""
+    """Orphan reports behind the number of a place."""
     cursor = conn.cursor(row_factory=class_row(OrphanRow))
     await cursor.execute(
-        f"{_ORPHAN} AND o.number < %(before)s"
-        " AND (%(reviewed)s::bool IS NULL OR (o.reviewed_at IS NOT NULL) = %(reviewed)s)"
-        " ORDER BY o.number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "reviewed": reviewed, "limit": limit},
+        f"{_ORPHAN} AND (%(reviewed)s::bool IS NULL OR (o.reviewed_at IS NOT NULL) = %(reviewed)s)"
+        f" {onward(_ORPHAN_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "reviewed": reviewed, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

@@ -16,7 +16,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration, ResetType
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.search import MAX_SEARCH_LENGTH
 from forecourt.stations import bulk, store
 from forecourt.stations.api.fields import SITE_PATTERN, Identity
@@ -24,9 +24,13 @@ from forecourt.stations.bulk import MAX_STATIONS, RunRefused, RunUnknown, TooMan
 from forecourt.stations.errors import SiteRefused
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.store import BulkRun, BulkStation, Connection
+from forecourt.stations.store.bulk import StationOrder
 
-CURSORS = Cursors("bulk runs")
-STATION_CURSORS = Cursors("stations of a bulk run")
+CURSORS = cursors_by_age("bulk runs")
+STATION_CURSORS: Mapping[StationOrder, Cursors] = {
+    "asked": Cursors("stations of a bulk run"),
+    "station": Cursors("stations of a bulk run by id"),
+}
 #: Identities that a refusal names.
 MAX_NAMED = 20
 
@@ -201,7 +205,7 @@ async def move_stations(data: JSONBody[SiteRun], actor: Asker, db: Database, clo
 @get(
     "/bulk-runs",
     opt={"problems": [CursorRefused]},
-    summary="List bulk runs, newest first",
+    summary="List bulk runs",
     tags=["bulk runs"],
 )
 async def list_bulk_runs(
@@ -211,14 +215,19 @@ async def list_bulk_runs(
     action: Annotated[
         Literal["reset", "registration", "site"] | None, QueryParameter(description="Only those of this action.")
     ] = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[RunShown]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_runs(conn, actor.tenant_id, before=before, limit=limit + 1, state=word, action=action)
+        rows = await store.list_runs(
+            conn, actor.tenant_id, order=sort, place=place, limit=limit + 1, state=word, action=action
+        )
         counts = await store.count_outcomes_of(conn, actor.tenant_id, [row.run_id for row in rows])
-    return CURSORS.page(rows, limit, lambda row: (row.number,), lambda row: _shown(row, counts.get(row.run_id, {})))
+    return CURSORS[sort].page(
+        rows, limit, lambda row: (row.number,), lambda row: _shown(row, counts.get(row.run_id, {}))
+    )
 
 
 @get(
@@ -243,14 +252,22 @@ async def list_bulk_run_stations(
     actor: Asker,
     db: Database,
     outcome: Annotated[Outcome | None, QueryParameter(description="Only those with this outcome.")] = None,
+    sort: Annotated[StationOrder, QueryParameter(description="As the run was asked for them, or by id.")] = "asked",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[RunStation]:
-    after = (STATION_CURSORS.decode(cursor) or (0,))[0]
+    cursors = STATION_CURSORS[sort]
+    place = cursors.decode_names(cursor) if sort == "station" else cursors.decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         await bulk.find(conn, actor.tenant_id, run_id)
-        rows = await store.list_run_stations(conn, actor.tenant_id, run_id, state=outcome, after=after, limit=limit + 1)
-    return STATION_CURSORS.page(rows, limit, lambda row: (row.position,), _station)
+        rows = await store.list_run_stations(
+            conn, actor.tenant_id, run_id, state=outcome, order=sort, place=place, limit=limit + 1
+        )
+
+    def placed(row: BulkStation) -> tuple[int] | tuple[str]:
+        return (row.station,) if sort == "station" else (row.position,)
+
+    return cursors.page(rows, limit, placed, _station)
 
 
 @post(

@@ -13,6 +13,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.clock import Clock
+from forecourt.platform.ordering import Place
 from forecourt.platform.paging import (
     CursorRefused,
     Cursors,
@@ -152,7 +153,7 @@ async def list_knocks(
     return CURSORS[sort].page(rows, limit, placed, lambda row: _knock(row, now))
 
 
-def _place(sort: Order, cursor: str | None) -> tuple[int | str | datetime, ...] | None:
+def _place(sort: Order, cursor: str | None) -> Place:
     """What a cursor stands for in this order; None: the beginning."""
     if sort == "id":
         return CURSORS[sort].decode_names(cursor)

@@ -9,12 +9,12 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page, Reviewed
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, Reviewed, cursors_by_age
 from forecourt.stations import service, store
 from forecourt.stations.errors import QuarantinedUnknown
 from forecourt.stations.store import QuarantineRow
 
-CURSORS = Cursors("quarantine")
+CURSORS = cursors_by_age("quarantine")
 NumberInPath = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="Its number in the quarantine.")]
 
 
@@ -33,16 +33,23 @@ class Quarantined(Struct, frozen=True, kw_only=True):
 @get(
     "/quarantine",
     opt={"problems": [CursorRefused]},
-    summary="List messages that could not be stored, newest first",
+    summary="List messages that could not be stored",
     tags=["stations"],
 )
 async def list_quarantine(
-    actor: Asker, db: Database, reviewed: Reviewed = None, limit: Limit = 50, cursor: NextCursor = None
+    actor: Asker,
+    db: Database,
+    reviewed: Reviewed = None,
+    sort: ByAge = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
 ) -> Page[Quarantined]:
-    before = (CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_quarantine(conn, actor.tenant_id, reviewed=reviewed, before=before, limit=limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.quarantine_id,), _shown)
+        rows = await store.list_quarantine(
+            conn, actor.tenant_id, reviewed=reviewed, order=sort, place=place, limit=limit + 1
+        )
+    return CURSORS[sort].page(rows, limit, lambda row: (row.quarantine_id,), _shown)
 
 
 @get(

@@ -1,10 +1,11 @@
 """Routes of sites."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 from litestar import Response, delete, get, patch, post
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
@@ -23,9 +24,13 @@ from forecourt.stations.errors import (
     SiteUnknown,
     TimeZoneRefused,
 )
-from forecourt.stations.store import SiteRow
+from forecourt.stations.store import SiteOrder, SiteRow
 
-CURSORS = Cursors("sites")
+CURSORS: Mapping[SiteOrder, Cursors] = {
+    "oldest": Cursors("sites"),
+    "newest": Cursors("newest sites"),
+    "name": Cursors("sites by name", 2),
+}
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["north-yard"])]
 
 
@@ -97,17 +102,24 @@ async def create_site(data: JSONBody[NewSite], actor: Asker, db: Database) -> Re
         return _tagged(await service.create_site(conn, actor, slug=data.slug, parent=data.parent, values=values))
 
 
-@get("/sites", opt={"problems": [CursorRefused]}, summary="List sites, oldest first", tags=["sites"])
+@get("/sites", opt={"problems": [CursorRefused]}, summary="List sites", tags=["sites"])
 async def list_sites(
     actor: Asker,
     db: Database,
+    sort: Annotated[
+        SiteOrder, QueryParameter(description="Those made first or last come first, or by name.")
+    ] = "oldest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Site]:
-    after = (CURSORS.decode(cursor) or (0,))[0]
+    place = CURSORS[sort].decode_names(cursor) if sort == "name" else CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
-        rows = await store.list_sites(conn, actor.tenant_id, after, limit + 1)
-    return CURSORS.page(rows, limit, lambda row: (row.site_id,), _shown)
+        rows = await store.list_sites(conn, actor.tenant_id, order=sort, place=place, limit=limit + 1)
+
+    def placed(row: SiteRow) -> tuple[int] | tuple[str, str]:
+        return (row.name, row.slug) if sort == "name" else (row.site_id,)
+
+    return CURSORS[sort].page(rows, limit, placed, _shown)
 
 
 @get("/sites/{site:str}", opt={"etag": True, "problems": [SiteUnknown]}, summary="Show a site", tags=["sites"])

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, From, Limit, NextCursor, Page, To
+from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 from forecourt.stations import control, service, store
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS, PasswordOpen, Refused, StationUnknown
@@ -19,8 +19,8 @@ from forecourt.stations.errors import CommandUnknown, MessageUnknown
 from forecourt.stations.log import read_log
 from forecourt.stations.store import CommandFilter, CommandRow, MessageFilter, MessageRow
 
-MESSAGE_CURSORS = Cursors("messages")
-COMMAND_CURSORS = Cursors("commands")
+MESSAGE_CURSORS = cursors_by_age("messages")
+COMMAND_CURSORS = cursors_by_age("commands")
 NumberInPath = Annotated[int, PathParameter(ge=1, le=2**62, description="Its number in the log.")]
 Outcome = Literal["sent", "answered", "error", "offline", "timeout", "late", "unsent", "unknown"]
 Direction = Literal["in", "out"]
@@ -103,7 +103,7 @@ class CommandShown(Struct, frozen=True, kw_only=True):
 @get(
     "/stations/{station:str}/messages",
     opt={"problems": [StationUnknown, CursorRefused]},
-    summary="Read a station's message log, newest first",
+    summary="Read a station's message log",
     tags=["stations"],
 )
 async def list_messages(
@@ -131,17 +131,19 @@ async def list_messages(
     deviating: Annotated[bool, QueryParameter(description="Only what breaks the schema.")] = False,
     since: From = None,
     until: To = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[Message]:
-    before = (MESSAGE_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = MESSAGE_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
         page = await read_log(
             conn,
             actor.tenant_id,
             station_id,
-            before=before,
+            order=sort,
+            place=place,
             limit=limit,
             wanted=MessageFilter(
                 action=action,
@@ -154,8 +156,8 @@ async def list_messages(
                 until=until,
             ),
         )
-    older = None if page.older is None else MESSAGE_CURSORS.encode(page.older)
-    return Page(items=[_message(row) for row in page.rows], next=older)
+    behind = None if page.next is None else MESSAGE_CURSORS[sort].encode(page.next)
+    return Page(items=[_message(row) for row in page.rows], next=behind)
 
 
 @get(
@@ -176,7 +178,7 @@ async def find_message(station: IdentityInPath, number: NumberInPath, actor: Ask
 @get(
     "/stations/{station:str}/commands",
     opt={"problems": [StationUnknown, CursorRefused]},
-    summary="List what was asked of a station, newest first",
+    summary="List what was asked of a station",
     tags=["stations"],
 )
 async def list_commands(
@@ -195,17 +197,18 @@ async def list_commands(
     ] = None,
     since: From = None,
     until: To = None,
+    sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
 ) -> Page[CommandShown]:
     wanted = CommandFilter(action=action, outcome=outcome, asked_by=by, since=since, until=until)
-    before = (COMMAND_CURSORS.decode(cursor) or (NEWEST,))[0]
+    place = COMMAND_CURSORS[sort].decode(cursor)
     async with db.tenant(actor.tenant_id) as conn:
         station_id = await service.find_station_id(conn, actor.tenant_id, station)
         rows = await store.list_commands(
-            conn, actor.tenant_id, station_id, before=before, limit=limit + 1, wanted=wanted
+            conn, actor.tenant_id, station_id, order=sort, place=place, limit=limit + 1, wanted=wanted
         )
-    return COMMAND_CURSORS.page(rows, limit, lambda row: (row.number,), _command)
+    return COMMAND_CURSORS[sort].page(rows, limit, lambda row: (row.number,), _command)
 
 
 @get(

@@ -178,7 +178,7 @@ class BulkPages:
             run = await bulk.find(conn, actor.tenant_id, run_id)
             counts = await store.count_outcomes(conn, actor.tenant_id, run_id)
             rows = await store.list_run_stations(
-                conn, actor.tenant_id, run_id, state=state, after=after, limit=PAGE_SIZE + 1
+                conn, actor.tenant_id, run_id, state=state, place=(after,), limit=PAGE_SIZE + 1
             )
         ended = sum(number for word, number in counts.items() if word not in ("waiting", "working"))
         return self.shell.page(
@@ -228,7 +228,7 @@ def bulk_routes(shell: Shell) -> list[HTTPRouteHandler]:
     @get("/bulk-runs", include_in_schema=False)
     async def runs(request: AnyRequest, actor: Asker, db: Database) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
-            rows: Sequence[BulkRun] = await store.list_runs(conn, actor.tenant_id, before=2**63 - 1, limit=RUNS)
+            rows: Sequence[BulkRun] = await store.list_runs(conn, actor.tenant_id, limit=RUNS)
         shown = [
             (run, bulk.asked_by(run), ACTIONS[run.action], pages.argument_word(run.action, run.argument))
             for run in rows

@@ -17,7 +17,6 @@ from forecourt.access.model import Verb
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.paging import NEWEST
 from forecourt.platform.preconditions import etag
 from forecourt.platform.text import ONE_LINE
 from forecourt.stations import service, store
@@ -75,7 +74,7 @@ class ConnectPages:
     ) -> Response[str]:
         """The first step: who it is."""
         async with db.tenant(actor.tenant_id) as conn:
-            sites = await store.list_sites(conn, actor.tenant_id, 0, MAX_SITES)
+            sites = await store.list_sites(conn, actor.tenant_id, limit=MAX_SITES)
             own = bool(fault and form.id and await store.find_stations(conn, actor.tenant_id, [form.id]))
         return self.shell.page(
             "stations/connect.html",
@@ -159,7 +158,7 @@ async def read_progress(conn: Connection, tenant_id: int, station: StationRow, n
         strangers = await kept.list_knocks(conn, tenant_id, wanted, now, place=None, limit=MAX_LOOKED_AT)
     elif station.booted_at is not None:
         told = MessageFilter(action="StatusNotification", direction="i", kinds=(2,), since=station.booted_at)
-        said = await store.list_messages(conn, tenant_id, station.station_id, before=NEWEST, limit=1, wanted=told)
+        said = await store.list_messages(conn, tenant_id, station.station_id, limit=1, wanted=told)
     tls_failed = await kept.find_knock(conn, tenant_id, "")
     return progress(
         station,

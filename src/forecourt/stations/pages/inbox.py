@@ -113,7 +113,7 @@ class InboxPages:
                 row = await inbox.find_stranger(conn, actor.tenant_id, identity)
             except KnockUnknown:
                 return self._part("inbox_gone.html", request, actor, status=404, identity=identity)
-            sites = await store.list_sites(conn, actor.tenant_id, 0, MAX_SITES)
+            sites = await store.list_sites(conn, actor.tenant_id, limit=MAX_SITES)
         return self._part(
             "inbox_adopt.html", request, actor, row=row, sites=sites, tag=inbox.knock_tag(row), fault=fault,
             suggested=inbox.suggested_profile(row), security_profiles=SECURITY_PROFILES,

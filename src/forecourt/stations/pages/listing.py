@@ -234,7 +234,7 @@ class StationsPages:
                 limit=PAGE_SIZE,
             )
             models = await store.list_models(conn, tenant_id, MAX_MODELS)
-            sites = await store.list_sites(conn, tenant_id, 0, MAX_SITES)
+            sites = await store.list_sites(conn, tenant_id, limit=MAX_SITES)
             panel = await self._panel(conn, tenant_id, chosen) if chosen else None
         live = await self._snapshot(tenant_id, [row.identity for row in rows] + ([chosen] if panel else []))
         totals = await self._totals(tenant_id)

@@ -228,7 +228,7 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
                 conn,
                 actor.tenant_id,
                 station_id,
-                before=before or NEWEST,
+                place=None if before is None else (before,),
                 limit=PAGE_SIZE,
                 wanted=filters.wanted(span),
             )
@@ -285,7 +285,7 @@ def message_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         station_id = frame.station.station_id
         async with db.tenant(actor.tenant_id) as conn:
             rows = await read_news(
-                conn, actor.tenant_id, station_id, after=after, before=NEWEST, limit=PAGE_SIZE,
+                conn, actor.tenant_id, station_id, after=after, limit=PAGE_SIZE,
                 wanted=filters.wanted(span),
             )  # fmt: skip
             lines = await _lines(conn, actor.tenant_id, station_id, rows)

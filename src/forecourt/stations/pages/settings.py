@@ -119,7 +119,7 @@ class StationSettings:
     ) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             frame = await self.pages.read(conn, actor.tenant_id, identity)
-            sites = [] if frame is None else await store.list_sites(conn, actor.tenant_id, 0, MAX_SITES)
+            sites = [] if frame is None else await store.list_sites(conn, actor.tenant_id, limit=MAX_SITES)
         if frame is None:
             return self.pages.gone(request, actor, identity)
         return await self.pages.page(

@@ -69,9 +69,7 @@ class Overview:
         chosen = time_range(now, actor.time_zone, default="today", **asked)
         past = await self.past(db, actor.tenant_id, frame, chosen, now)
         async with db.tenant(actor.tenant_id) as conn:
-            commands = await store.list_commands(
-                conn, actor.tenant_id, frame.station.station_id, before=2**63 - 1, limit=COMMANDS + 1
-            )
+            commands = await store.list_commands(conn, actor.tenant_id, frame.station.station_id, limit=COMMANDS + 1)
             unsupported = await store.list_unsupported(conn, actor.tenant_id, [frame.station.station_id])
             deviations = await store.count_deviations(
                 conn, actor.tenant_id, frame.station.station_id, now - timedelta(days=DEVIATION_DAYS), now
@@ -199,7 +197,11 @@ def overview_routes(pages: StationPages, charging: Charging) -> list[HTTPRouteHa
             return pages.gone(request, actor, identity)
         async with db.tenant(actor.tenant_id) as conn:
             rows = await store.list_commands(
-                conn, actor.tenant_id, frame.station.station_id, before=before or 2**63 - 1, limit=COMMANDS + 1
+                conn,
+                actor.tenant_id,
+                frame.station.station_id,
+                place=None if before is None else (before,),
+                limit=COMMANDS + 1,
             )
         return pages.part("commands.html", request, actor, frame, **command_context(rows))
 

@@ -60,7 +60,6 @@ async def read_past(
             conn,
             tenant_id,
             station_id,
-            before=2**63 - 1,
             limit=MAX_SHOWN,
             wanted=MessageFilter(action="BootNotification", direction="i", kinds=(2,), since=begin, until=ended_at),
         )

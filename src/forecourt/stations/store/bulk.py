@@ -1,8 +1,8 @@
 """Runs of one action on many stations, and what came of it at each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID, uuid4
 
 from msgspec import Struct
@@ -10,10 +10,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.platform import outbox
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, by_age, oldest, onward
 
 Connection = AsyncConnection[Any]
 
 _RUN = "run_id, number, action, argument, actor, asked_at, state, began_at, ended_at"
+_RUN_ORDERS: Final = by_age("number")
+StationOrder = Literal["asked", "station"]
+_STATION_ORDERS: Final[Mapping[StationOrder, Ordering]] = {"asked": oldest("position"), "station": oldest("station")}
 _STATION = "position, station, state, said, began_at, ended_at"
 
 
@@ -97,32 +101,39 @@ async def list_runs(
     conn: Connection,
     tenant_id: int,
     *,
-    before: int,
+    order: Age = "newest",
+    place: Place = None,
     limit: int,
     state: str | None = None,
     action: str | None = None,
 ) -> list[BulkRun]:
-    """Runs with a number below `before`, newest first; of one state and one action where they are named."""
+    """Runs behind the number of a place; of one state and one action where they are named."""
     cursor = conn.cursor(row_factory=class_row(BulkRun))
     await cursor.execute(
-        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %(tenant_id)s AND number < %(before)s"
+        f"SELECT {_RUN} FROM bulk_runs WHERE tenant_id = %(tenant_id)s"
         " AND (%(state)s::text IS NULL OR state = %(state)s) AND (%(action)s::text IS NULL OR action = %(action)s)"
-        " ORDER BY number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "limit": limit, "state": state, "action": action},
+        f" {onward(_RUN_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "state": state, "action": action, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
 
 async def list_run_stations(
-    conn: Connection, tenant_id: int, run_id: UUID, *, state: str | None, after: int, limit: int
+    conn: Connection,
+    tenant_id: int,
+    run_id: UUID,
+    *,
+    state: str | None,
+    order: StationOrder = "asked",
+    place: Place = None,
+    limit: int,
 ) -> list[BulkStation]:
-    """Stations of a run behind position `after`, in its order; of one state if it is named."""
+    """Stations of a run behind a place in their order, a position or an id; of one state if it is named."""
     cursor = conn.cursor(row_factory=class_row(BulkStation))
     await cursor.execute(
         f"SELECT {_STATION} FROM bulk_run_stations WHERE tenant_id = %(tenant_id)s AND run_id = %(run_id)s"
-        " AND position > %(after)s AND (%(state)s::text IS NULL OR state = %(state)s)"
-        " ORDER BY position LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "run_id": run_id, "after": after, "state": state, "limit": limit},
+        f" AND (%(state)s::text IS NULL OR state = %(state)s) {onward(_STATION_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "run_id": run_id, "state": state, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, newest, oldest, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -118,11 +119,11 @@ class KnockFilter(Struct, frozen=True, kw_only=True):
     search: str | None = None
 
 
-Order = Literal["newest", "oldest", "latest", "id"]
-#: How a list is ordered, and what stands behind a place in that order. Newest is who knocked for the first time last.
-_ORDERS: Final[Mapping[Order, tuple[str, str]]] = {
-    "newest": ("k.number DESC", "k.number < %(place_0)s"),
-    "oldest": ("k.number", "k.number > %(place_0)s"),
+Order = Literal[Age, "latest", "id"]
+#: Newest is who knocked for the first time last.
+_ORDERS: Final[Mapping[Order, Ordering]] = {
+    "newest": newest("k.number"),
+    "oldest": oldest("k.number"),
     "latest": ("k.last_at DESC, k.number DESC", "(k.last_at, k.number) < (%(place_0)s, %(place_1)s)"),
     "id": ("k.identity", "k.identity > %(place_0)s"),
 }
@@ -175,14 +176,11 @@ async def list_knocks(
     now: datetime,
     *,
     order: Order = "newest",
-    place: tuple[int | str | datetime, ...] | None,
+    place: Place,
     limit: int,
 ) -> list[KnockRow]:
     """Those behind a place in their order: a number, an identity, or the time of the last knock and a number."""
-    key, behind = _ORDERS[order]
     conditions = [_REFUSED if wanted.registered else _STRANGER]
-    if place is not None:
-        conditions.append(behind)
     if not wanted.dismissed:
         conditions.append(_SHOWN)
     if wanted.reason is not None:
@@ -192,13 +190,15 @@ async def list_knocks(
     cursor = conn.cursor(row_factory=class_row(KnockRow))
     await cursor.execute(
         f"SELECT {_ROW} FROM knocks k WHERE k.tenant_id = %(tenant)s"
-        f" AND {' AND '.join(conditions)} ORDER BY {key} LIMIT %(limit)s",
+        f" AND {' AND '.join(conditions)} {onward(_ORDERS[order], place)}",
         {
-            **{f"place_{number}": part for number, part in enumerate(place or ())},
-            "tenant": tenant_id, "limit": limit, "now": now, "reason": wanted.reason,
+            "tenant": tenant_id,
+            "now": now,
+            "reason": wanted.reason,
             "pattern": anywhere(wanted.search or ""),
+            **bounds(place, limit),
         },
-    )  # fmt: skip
+    )
     return await cursor.fetchall()
 
 

@@ -1,7 +1,7 @@
-"""The message log as it is read: newest first, filtered, each call with its answer.
+"""The message log as it is read: from either end, filtered, each call with its answer.
 
 A station may have a million messages, so every query walks an index of the station's own rows in the order of their
-numbers. What no index knows (text, the id of a message) is looked for in the newest SCAN_LIMIT messages below the place
+numbers. What no index knows (text, the id of a message) is looked for in the next SCAN_LIMIT messages behind the place
 where the reader stands, and the reader is told how far that was.
 """
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -32,6 +33,7 @@ _OFTEN: Final = (2, 3)
 FREQUENT: Final = ("Heartbeat", "MeterValues", "StatusNotification", "TransactionEvent")
 _RARE = "action <> ALL (ARRAY['Heartbeat', 'MeterValues', 'StatusNotification', 'TransactionEvent'])"
 _COLUMNS = "number, at, direction::text, kind, message_id, action, payload, deviations"
+_ORDERS: Final = by_age("number")
 _OF_STATION = "tenant_id = %(tenant_id)s AND station_id = %(station_id)s"
 
 
@@ -85,44 +87,44 @@ async def list_messages(
     tenant_id: int,
     station_id: int,
     *,
-    before: int,
+    order: Age = "newest",
+    place: Place = None,
+    to: int | None = None,
     limit: int,
     wanted: MessageFilter = EVERYTHING,
-    after: int | None = None,
 ) -> list[MessageRow]:
-    """Frames with a number below `before`, and above `after` if it is given, newest first."""
+    """Frames behind the number of a place, as far as the one numbered `to` if it is given."""
     cursor = conn.cursor(row_factory=class_row(MessageRow))
-    above = "" if after is None else " AND number > %(after)s"
+    within = "" if to is None else f" AND number {'>=' if order == 'newest' else '<='} %(to)s"
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM messages WHERE {_OF_STATION} AND number < %(before)s{above}{_conditions(wanted)}"
-        " ORDER BY number DESC LIMIT %(limit)s",
+        f"SELECT {_COLUMNS} FROM messages WHERE {_OF_STATION}{within}{_conditions(wanted)}"
+        f" {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
             "station_id": station_id,
-            "before": before,
-            "after": after,
-            "limit": limit,
+            "to": to,
             **_values(wanted),
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()
 
 
-async def find_floor(
-    conn: Connection, tenant_id: int, station_id: int, *, before: int, wanted: MessageFilter
+async def find_scan_end(
+    conn: Connection, tenant_id: int, station_id: int, *, order: Age, place: Place, wanted: MessageFilter
 ) -> tuple[int, datetime] | None:
     """Number and time of the last message that is looked through, the SCAN_LIMIT-th; None if there are fewer."""
     bare = MessageFilter(since=wanted.since, until=wanted.until)
     row = await (
         await conn.execute(
-            f"SELECT number, at FROM messages WHERE {_OF_STATION} AND number < %(before)s{_conditions(bare)}"
-            " ORDER BY number DESC OFFSET %(scanned)s LIMIT 1",
+            f"SELECT number, at FROM messages WHERE {_OF_STATION}{_conditions(bare)}"
+            f" {onward(_ORDERS[order], place)} OFFSET %(scanned)s",
             {
                 "tenant_id": tenant_id,
                 "station_id": station_id,
-                "before": before,
                 "scanned": SCAN_LIMIT - 1,
                 **_values(bare),
+                **bounds(place, 1),
             },
         )
     ).fetchone()
@@ -131,7 +133,7 @@ async def find_floor(
 
 async def find_message(conn: Connection, tenant_id: int, station_id: int, number: int) -> MessageRow | None:
     """The frame of this number."""
-    rows = await list_messages(conn, tenant_id, station_id, before=number + 1, after=number - 1, limit=1)
+    rows = await list_messages(conn, tenant_id, station_id, place=(number + 1,), to=number, limit=1)
     return rows[0] if rows else None
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from psycopg import AsyncConnection, errors, sql
 from psycopg.rows import class_row
 
 from forecourt.access.limits import SiteName
+from forecourt.platform.ordering import Age, Ordering, Place, bounds, newest, oldest, onward
 
 Connection = AsyncConnection[Any]
 
@@ -18,6 +19,12 @@ _SITE = (
     " AS parent"
 )
 _SITE_VALUES = ("slug", "name", "address", "city", "country", "time_zone", "latitude", "longitude", "parent_id")
+SiteOrder = Literal[Age, "name"]
+_ORDERS: Final[Mapping[SiteOrder, Ordering]] = {
+    "oldest": oldest("site_id"),
+    "newest": newest("site_id"),
+    "name": ("lower(name), slug", "(lower(name), slug) > (lower(%(place_0)s), %(place_1)s)"),
+}
 
 
 class SiteRow(Struct, frozen=True, kw_only=True):
@@ -66,12 +73,14 @@ async def find_site(
     return await cursor.fetchone()
 
 
-async def list_sites(conn: Connection, tenant_id: int, after: int, limit: int) -> list[SiteRow]:
-    """Sites in the order of their making."""
+async def list_sites(
+    conn: Connection, tenant_id: int, *, order: SiteOrder = "oldest", place: Place = None, limit: int
+) -> list[SiteRow]:
+    """Sites behind a place in their order: an id, by name the name and the slug."""
     cursor = conn.cursor(row_factory=class_row(SiteRow))
     await cursor.execute(
-        f"SELECT {_SITE} FROM sites WHERE tenant_id = %s AND site_id > %s ORDER BY site_id LIMIT %s",
-        (tenant_id, after, limit),
+        f"SELECT {_SITE} FROM sites WHERE tenant_id = %(tenant_id)s {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

@@ -1,7 +1,7 @@
 """What was said to and by stations: commands, and the directory that says where a station is."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from forecourt.ocpp.neutral import Version
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
@@ -72,6 +73,8 @@ _WANTED = {
     "until": "asked_at < %(until)s",
 }
 _ANY_COMMAND = CommandFilter()
+_COMMAND_ORDERS: Final = by_age("number")
+_QUARANTINE_ORDERS: Final = by_age("q.quarantine_id")
 
 
 async def list_commands(
@@ -79,24 +82,23 @@ async def list_commands(
     tenant_id: int,
     station_id: int,
     *,
-    before: int,
+    order: Age = "newest",
+    place: Place = None,
     limit: int,
     wanted: CommandFilter = _ANY_COMMAND,
 ) -> list[CommandRow]:
-    """Wanted commands with a number below `before`, newest first."""
+    """Wanted commands behind the number of a place."""
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     cursor = conn.cursor(row_factory=class_row(CommandRow))
     await cursor.execute(
         f"SELECT {_COMMAND} FROM commands WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s"
-        f" AND number < %(before)s {' '.join(f'AND {condition}' for condition in conditions)}"
-        " ORDER BY number DESC LIMIT %(limit)s",
+        f" {' '.join(f'AND {condition}' for condition in conditions)} {onward(_COMMAND_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
             "station_id": station_id,
-            "before": before,
-            "limit": limit,
             "by": anywhere(wanted.asked_by or ""),
             **structs.asdict(wanted),
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()
@@ -121,15 +123,14 @@ WHERE q.tenant_id = %(tenant_id)s
 
 
 async def list_quarantine(
-    conn: Connection, tenant_id: int, *, reviewed: bool | None, before: int, limit: int
+    conn: Connection, tenant_id: int, *, reviewed: bool | None, order: Age, place: Place, limit: int
 ) -> list[QuarantineRow]:
-    """Messages that could not be stored, with a number below `before`, newest first; RAW_SHOWN characters of each."""
+    """Messages that could not be stored, behind the number of a place; RAW_SHOWN characters of each."""
     cursor = conn.cursor(row_factory=class_row(QuarantineRow))
     await cursor.execute(
-        f"{_QUARANTINE} AND q.quarantine_id < %(before)s"
-        " AND (%(reviewed)s::bool IS NULL OR (q.reviewed_at IS NOT NULL) = %(reviewed)s)"
-        " ORDER BY q.quarantine_id DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "shown": RAW_SHOWN, "before": before, "reviewed": reviewed, "limit": limit},
+        f"{_QUARANTINE} AND (%(reviewed)s::bool IS NULL OR (q.reviewed_at IS NOT NULL) = %(reviewed)s)"
+        f" {onward(_QUARANTINE_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "shown": RAW_SHOWN, "reviewed": reviewed, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 

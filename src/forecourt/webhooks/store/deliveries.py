@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 from forecourt.webhooks.model import MAX_WAITING
 
 Connection = AsyncConnection[Any]
+_ORDERS: Final = by_age("d.delivery_id")
 _DELIVERY = """
     SELECT d.delivery_id, d.event_id, e.kind, e.subject, e.at, d.state, d.test, d.attempts, d.settled_at,
         CASE WHEN d.state = 'waiting' THEN d.next_at END AS next_at, a.status, a.error
@@ -96,25 +98,25 @@ async def list_deliveries(
     *,
     state: str | None,
     kind: str | None,
-    before: int,
+    order: Age = "newest",
+    place: Place,
     limit: int,
 ) -> list[DeliveryRow]:
-    """Deliveries with an id below `before`, newest first."""
+    """Deliveries behind the id of a place."""
     cursor = conn.cursor(row_factory=class_row(DeliveryRow))
-    query = f"{_DELIVERY} AND d.delivery_id < %(before)s"
+    query = _DELIVERY
     if state is not None:
         query += " AND d.state = %(state)s"
     if kind is not None:
         query += " AND e.kind = %(kind)s"
     await cursor.execute(
-        f"{query} ORDER BY d.delivery_id DESC LIMIT %(limit)s",
+        f"{query} {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
             "webhook_id": webhook_id,
-            "before": before,
             "state": state,
             "kind": kind,
-            "limit": limit,
+            **bounds(place, limit),
         },
     )
     return await cursor.fetchall()

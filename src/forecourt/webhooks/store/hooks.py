@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 from forecourt.platform.search import anywhere
 
 Connection = AsyncConnection[Any]
 _COLUMNS = "webhook_id, url, description, events, active, paused_at, pause_reason, former_until, created_at"
+_ORDERS: Final = by_age("webhook_id")
 #: The columns that a change may name.
 CHANGEABLE = frozenset({"url", "description", "events", "active", "paused_at", "pause_reason"})
 
@@ -54,15 +56,13 @@ async def count_webhooks(conn: Connection, tenant_id: int) -> int:
 
 
 async def list_webhooks(
-    conn: Connection, tenant_id: int, place: int | None, limit: int, *, newest_first: bool = False
+    conn: Connection, tenant_id: int, *, order: Age = "oldest", place: Place = None, limit: int
 ) -> list[WebhookRow]:
-    """Webhooks behind the id `place`, in the order of their making or the other way round."""
-    behind = "" if place is None else f" AND webhook_id {'<' if newest_first else '>'} %(place)s"
+    """Webhooks behind the id of a place."""
     cursor = conn.cursor(row_factory=class_row(WebhookRow))
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %(tenant_id)s{behind}"
-        f" ORDER BY webhook_id {'DESC' if newest_first else 'ASC'} LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "place": place, "limit": limit},
+        f"SELECT {_COLUMNS} FROM webhooks WHERE tenant_id = %(tenant_id)s {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
     )
     return await cursor.fetchall()
 
