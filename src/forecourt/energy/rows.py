@@ -58,9 +58,7 @@ class Rows(Struct, frozen=True, kw_only=True):
 def rows_of(site: Electrics) -> Rows:
     """All limits of a site that has no faults; those that can't bind are left out."""
     most = np.array([evse.max_a for evse in site.evses])
-    kept = [
-        (of, limit, name) for of, limit, name in _all_rows(site) if np.abs(of) @ most > limit * (1 + SLACK)
-    ]
+    kept = [(of, limit, name) for of, limit, name in _all_rows(site) if np.abs(of) @ most > limit * (1 + SLACK)]
     of = np.array([each for each, _, _ in kept], dtype=np.complex128).reshape(len(kept), len(site.evses))
     return Rows(
         of=of,

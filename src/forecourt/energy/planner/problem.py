@@ -78,7 +78,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     unserved_kwh: Floats
     peak_kw: float
     cost: float
-    rounds: int
 
 
 class Unsolvable(ArithmeticError):
@@ -133,11 +132,11 @@ def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
     """The plan of least cost. Raises Unsolvable."""
     scenarios = max(1, int(cars.scenario.max(initial=-1)) + 1)
     columns = _Columns(cars, horizon.steps, scenarios)
-    solver = highspy.Highs()
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
         solver.setOptionValue(option, value)
     solver.passModel(_model(cars, horizon, rows, worth, columns, scenarios))
-    for number in range(1, MAX_ROUNDS + 1):
+    for _ in range(MAX_ROUNDS):
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise Unsolvable(solver.modelStatusToString(solver.getModelStatus()))
@@ -150,7 +149,6 @@ def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
         unserved_kwh=found[columns.currents : columns.grid],
         peak_kw=float(found[columns.peak :].mean()),
         cost=solver.getInfo().objective_function_value,
-        rounds=number,
     )
 
 
@@ -179,9 +177,7 @@ def _model(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth, columns: _Col
             (steps, export + steps, -1.0),
             (step[here], each[here], -kw[here]),
         )
-        matrix.block(
-            horizon.steps, -INFINITE, 0.0, (steps, grid + steps, 1.0), (steps, columns.peak + scenario, -1.0)
-        )
+        matrix.block(horizon.steps, -INFINITE, 0.0, (steps, grid + steps, 1.0), (steps, columns.peak + scenario, -1.0))
     _limit(matrix, cars, columns, rows, horizon.steps)
     matrix.fill(lp)
     return lp
@@ -215,9 +211,7 @@ def _limit(matrix: _Matrix, cars: Cars, columns: _Columns, rows: Rows, steps: in
         binding = most > rows.limits[row] * (1 + SLACK)
         number = np.cumsum(binding) - 1
         kept = binding[step] & (value > 0)
-        matrix.block(
-            int(binding.sum()), -INFINITE, rows.limits[row], (number[step[kept]], each[kept], value[kept])
-        )
+        matrix.block(int(binding.sum()), -INFINITE, rows.limits[row], (number[step[kept]], each[kept], value[kept]))
 
 
 def _currents(found: Floats, cars: Cars, columns: _Columns, steps: int) -> Floats:

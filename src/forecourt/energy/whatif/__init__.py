@@ -1,1 +1,1 @@
-"""What would have been: a site of any limits and prices over past sessions, faster than real time. Pure but for files."""
+"""What would have been: a site of any limits and prices over past sessions, faster than real time."""

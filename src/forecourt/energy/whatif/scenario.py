@@ -70,9 +70,12 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the planner weighs, and how far it looks. `days`: past days of the same kind that stand for what may come."""
+    """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without.
+    `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of the
+    same kind that stand for what may come."""
 
     unserved_per_kwh: Positive = 1.0
+    insistence: Annotated[float, Meta(ge=1, le=100)] = 2.0
     horizon_h: Annotated[int, Meta(ge=1, le=72)] = 24
     days: Annotated[int, Meta(ge=0, le=30)] = 6
 

@@ -78,12 +78,10 @@ def planned(worth: Callable[[Scene], Worth], expected: Callable[[Scene], Cars] |
 
 def joined(cars: Cars, more: Cars) -> Cars:
     """The cars of both, in this order."""
-    return Cars(
-        **{name: np.concatenate([getattr(cars, name), getattr(more, name)]) for name in Cars.__struct_fields__}
-    )
+    return Cars(**{name: np.concatenate([getattr(cars, name), getattr(more, name)]) for name in Cars.__struct_fields__})
 
 
 def _wanted(scene: Scene) -> Floats:
     """What each car can take in the next step: no more than it lacks."""
     lacking = scene.cars.need_kwh / (scene.cars.kw_per_a * scene.horizon.hours[0])
-    return np.minimum(scene.cars.max_a, lacking)
+    return np.asarray(np.minimum(scene.cars.max_a, lacking))

@@ -47,12 +47,10 @@ def run(world: World, scheduler: Scheduler, told: Callable[[int], None] = lambda
             lacking[there] -= kw * horizon.hours[now]
             power_kw[now] += kw.sum()
             on_evses = np.bincount(cars.evse[there], current_a[there, now], world.evses)
-            overload = max(overload, world.rows.overload(on_evses))
+            overload = max(overload, world.rows.overload(on_evses.astype(np.float64)))
         peak_kw = max(peak_kw, power_kw[now])
         told(now + 1)
-    return Course(
-        current_a=current_a, unserved_kwh=np.maximum(lacking, 0.0), power_kw=power_kw, overload=overload
-    )
+    return Course(current_a=current_a, unserved_kwh=np.maximum(lacking, 0.0), power_kw=power_kw, overload=overload)
 
 
 def _scene(world: World, there: np.ndarray, lacking: Floats, now: int, peak_kw: float) -> Scene:
@@ -70,9 +68,7 @@ def _scene(world: World, there: np.ndarray, lacking: Floats, now: int, peak_kw: 
             weight=cars.weight[there],
             scenario=cars.scenario[there],
         ),
-        horizon=Horizon(
-            **{name: getattr(world.horizon, name)[now:end] for name in Horizon.__struct_fields__}
-        ),
+        horizon=Horizon(**{name: getattr(world.horizon, name)[now:end] for name in Horizon.__struct_fields__}),
         rows=world.rows,
         evses=world.evses,
         peak_kw=peak_kw,
