@@ -63,10 +63,10 @@ def test_without_a_reason_to_wait_a_car_is_served_at_once() -> None:
 
 def test_a_demand_charge_flattens_what_lies_above_the_peak_that_is_paid_already() -> None:
     one = cars((0, 4, 12))
-    flat = solve(one, horizon([0.3, 0.3, 0.3, 0.2]), free(1), Worth(peak=15))
+    flat = solve(one, horizon([0.3, 0.3, 0.3, 0.2]), free(1), Worth(peak=15, unserved=50))
     assert kwh(flat, one) == [[3, 3, 3, 3]]
     assert flat.peak_kw == pytest.approx(3)
-    paid = solve(one, horizon([0.3, 0.3, 0.3, 0.2]), free(1), Worth(peak=15, paid_kw=6))
+    paid = solve(one, horizon([0.3, 0.3, 0.3, 0.2]), free(1), Worth(peak=15, paid_kw=6, unserved=50))
     assert kwh(paid, one) == [[6, 0, 0, 6]]
 
 
@@ -110,8 +110,7 @@ def test_cars_that_may_come_are_made_room_for_and_have_no_currents() -> None:
 def test_scenarios_count_by_their_mean() -> None:
     """Half of the days bring a car whose peak costs 4 a kW: half of that is what filling the first hour saves."""
     both = cars((0, 2, 8), (1, 2, 4), scenario=[-1, 1])
-    both.scenario[1] = 1
-    quiet = solve(cars((0, 2, 8)), horizon([0.3, 0.3]), free(1), Worth(peak=4))
+    quiet = solve(cars((0, 2, 8)), horizon([0.3, 0.3]), free(1), Worth(peak=4, unserved=9))
     assert quiet.peak_kw == pytest.approx(4)
     plan = solve(both, horizon([0.3, 0.3]), free(2), Worth(peak=4, unserved=9))
     # Scenario 0: nobody else. Scenario 1: 4 kWh more in the second hour. Any split from 4 + 4 to 6 + 2 costs the same

@@ -5,7 +5,7 @@ of day, for how long and for how much energy. What is known of it is what had en
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -82,7 +82,8 @@ class Arrivals:
         return found
 
     def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self._zone)
+        # In UTC, or the difference of two of them would leave out the hour by which clocks are set.
+        return datetime.combine(day, time(), self._zone).astimezone(UTC)
 
     def _placed(self, visit: Visit, later: timedelta, now: datetime, steps: int) -> list[tuple[int, int, float]]:
         """A visit as if it were today: first step, last step and energy; nothing if it would have come already. What

@@ -196,6 +196,8 @@ def _bounds(lp: Any, cars: Cars, horizon: Horizon, worth: Worth, columns: _Colum
     cost[columns.currents : columns.grid] = worth.unserved * cars.weight * share
     upper[columns.grid : columns.export] = np.tile(horizon.limit_kw, scenarios)
     cost[columns.grid : columns.export] = np.tile(horizon.price * horizon.hours, scenarios) / scenarios
+    # No more is fed in than the sun leaves over, or prices below what is paid for it would be an endless trade.
+    upper[columns.export : columns.peak] = np.tile(np.maximum(horizon.solar_kw - horizon.load_kw, 0.0), scenarios)
     cost[columns.export : columns.peak] = np.tile(-horizon.feed_in * horizon.hours, scenarios) / scenarios
     lower[columns.peak :], cost[columns.peak :] = worth.paid_kw, worth.peak / scenarios
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
