@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 from httpx import AsyncClient
 
+from forecourt.access import Access
 from forecourt.access.errors import PasswordRefused
+from forecourt.access.model import TooManyAttempts
 from forecourt.access.signin.attempts import FREE_FOR_PERSON, FREE_RESETS
 from forecourt.access.signin.model import check_password
 from forecourt.access.signin.steps import RESET_LIFE
 from forecourt.ui.i18n import Languages
-from tests.access.ways import FORM, NEW_PASSWORD, audited, enrolled, letters, signed_in
-from tests.http import BASE, PASSWORD, House, Tenant, problem
+from tests.access.ways import FORM, NEW_PASSWORD, audited, enrolled, letters, make_wait, signed_in
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
 
 KNOWN = ("ada.lovelace@harbour-charging.example", "Ada Lovelace", "Harbour Charging Ltd")
 
@@ -83,6 +85,17 @@ async def test_a_letter_leads_to_a_new_password_once_and_ends_all_sessions(house
         rows = connection.execute("SELECT audit::text FROM audit").fetchall()
         steps = connection.execute("SELECT sign_in_steps::text FROM sign_in_steps").fetchall()
     assert not any(token in row for (row,) in [*rows, *steps])
+
+
+async def test_a_letter_s_link_does_not_end_the_wait_of_an_address_for_others(house: House, tenant: Tenant) -> None:
+    email, address = await tenant.operator(), "203.0.113.202"
+    await make_wait(house, address)
+    await ask(house, email)
+    [(_, body)] = letters(house, email)
+    assert await reset(house, link_in(body), address=address) == 303
+    await signed_in(house, tenant, email, password=NEW_PASSWORD, address=address)
+    with pytest.raises(TooManyAttempts):
+        await Access(house.db, SECRET.encode(), house.clock).attempts.begin("password", address, "next@example.org")
 
 
 async def test_known_and_unknown_addresses_read_the_same(house: House, tenant: Tenant) -> None:

@@ -1,7 +1,9 @@
 """Signing in with a browser, and what a browser must not be made to do."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -12,15 +14,17 @@ from httpx import AsyncClient
 from forecourt.access import Access, Origin
 from forecourt.access.model import TooManyAttempts
 from forecourt.access.service import SESSION_IDLE, SESSION_LIFE
+from forecourt.access.signin import store
 from forecourt.access.signin.attempts import (
     FREE_FOR_ADDRESS,
     FREE_FOR_PAIR,
     FREE_FOR_PERSON,
     MAX_WAIT_KNOWN_S,
     MAX_WAIT_S,
+    WINDOW,
 )
 from forecourt.access.signin.pages.common import own_path
-from tests.access.ways import audited, letters, signed_in
+from tests.access.ways import audited, letters, make_wait, signed_in
 from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
 
 FORM = {"origin": BASE}
@@ -141,8 +145,7 @@ async def test_tries_of_one_person_at_one_moment_take_their_counters_in_one_orde
     await attempts.begin("password", address, who)
     tries: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
         partial(attempts.begin, "password", address, who),
-        partial(attempts.begin, "password", address, who, known=True),
-        partial(attempts.succeeded, "password", address, who),
+        partial(attempts.succeeded, "password", address, who, known=False),
     )
     for attempt in tries:
         with (
@@ -158,6 +161,85 @@ async def test_tries_of_one_person_at_one_moment_take_their_counters_in_one_orde
             assert [digest for (digest,) in onlooker.execute(free, (counters,)).fetchall()] == counters[1:]
             other.rollback()
             await trying
+
+
+async def test_tries_of_one_person_at_one_moment_wait_for_counters_that_are_not_there_yet(house: House) -> None:
+    low, high = sorted(os.urandom(32) for _ in range(2))
+    now = house.clock.now()
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(await psycopg.AsyncConnection.connect(house.database.admin_url))
+            for _ in range(3)
+        ]
+        onlooker = await stack.enter_async_context(
+            await psycopg.AsyncConnection.connect(house.database.admin_url, autocommit=True)
+        )
+        held, counting = [asyncio.Event() for _ in connections], [asyncio.Event() for _ in connections]
+
+        async def attempt(number: int, digests: list[bytes]) -> None:
+            async with connections[number].transaction():
+                await store.hold_attempts(connections[number], digests, now)
+                held[number].set()
+                await counting[number].wait()
+                for digest in digests:
+                    await store.begin_attempt(connections[number], digest, now, now - WINDOW, [0])
+
+        async def stands(number: int, task: asyncio.Task[None]) -> None:
+            """Waits until it does nothing: over, held back by this test, or by another's lock."""
+            waits = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+            pid = connections[number].info.backend_pid
+            async with asyncio.timeout(20):
+                while not task.done() and not (held[number].is_set() and not counting[number].is_set()):
+                    if (await onlooker.execute(waits, (pid,))).rowcount:
+                        return
+                    await asyncio.sleep(0.02)
+
+        # The first finds neither counter; another makes the higher one, which the last holds while it counts the lower.
+        tasks = [asyncio.create_task(attempt(0, [low, high]))]
+        await stands(0, tasks[0])
+        counting[1].set()
+        tasks.append(asyncio.create_task(attempt(1, [high])))
+        await stands(1, tasks[1])
+        tasks.append(asyncio.create_task(attempt(2, [low, high])))
+        await stands(2, tasks[2])
+        counting[0].set()
+        await stands(0, tasks[0])
+        counting[2].set()
+        await asyncio.gather(*tasks)
+        counted = await onlooker.execute(
+            "SELECT failures FROM attempts WHERE digest = ANY(%s) ORDER BY digest", ([low, high],)
+        )
+        assert await counted.fetchall() == [(2,), (3,)]
+
+
+async def test_a_try_during_a_wait_leaves_no_counter_behind(house: House) -> None:
+    attempts, address = Access(house.db, SECRET.encode(), house.clock).attempts, "192.0.2.201"
+    await make_wait(house, address)
+    with house.admin() as connection:
+        before = connection.execute("SELECT count(*) FROM attempts").fetchone()
+        with pytest.raises(TooManyAttempts):
+            await attempts.begin("password", address, "during@example.org")
+        assert connection.execute("SELECT count(*) FROM attempts").fetchone() == before
+
+
+async def test_a_guesser_does_not_end_their_address_s_wait_by_signing_in_to_an_account_of_their_own(
+    house: House, tenant: Tenant
+) -> None:
+    address = "203.0.113.201"
+    browser = house.client(address=address)
+    own = {"email": await tenant.operator(), "password": PASSWORD}
+    assert (await browser.post("/sign-in", data=own)).status_code == 303
+    await make_wait(house, address)
+    assert await guess(browser, "next@example.org", 1) == [429]
+    assert (await browser.post("/sign-in", data=own)).status_code == 303
+    assert await guess(browser, "next@example.org", 1) == [429]
+
+
+async def test_who_is_known_at_an_address_does_not_make_it_wait_for_others(house: House) -> None:
+    attempts = Access(house.db, SECRET.encode(), house.clock).attempts
+    for number in range(FREE_FOR_ADDRESS + 10):
+        await attempts.begin("password", "192.0.2.202", f"known{number}@example.org", known=True)
+    await attempts.begin("password", "192.0.2.202", "another@example.org")
 
 
 async def test_one_address_that_tries_many_people_has_to_wait(house: House, tenant: Tenant) -> None:

@@ -5,7 +5,9 @@ import re
 import pyotp
 from httpx import AsyncClient
 
-from tests.http import BASE, PASSWORD, House, Tenant
+from forecourt.access import Access
+from forecourt.access.signin.attempts import FREE_FOR_ADDRESS
+from tests.http import BASE, PASSWORD, SECRET, House, Tenant
 
 #: What a browser says of a form on a page of ours.
 FORM = {"origin": BASE, "accept": "text/html"}
@@ -62,6 +64,13 @@ def letters(house: House, email: str) -> list[tuple[str, str]]:
         return connection.execute(
             "SELECT subject, body FROM letters WHERE recipient = %s ORDER BY written_at", (email,)
         ).fetchall()
+
+
+async def make_wait(house: House, address: str) -> None:
+    """Tries so many people from an address that it has to wait, until the clock is advanced."""
+    attempts = Access(house.db, SECRET.encode(), house.clock).attempts
+    for number in range(FREE_FOR_ADDRESS):
+        await attempts.begin("password", address, f"guessed{number}@example.org")
 
 
 def audited(house: House, tenant: Tenant) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import expect
 
 from forecourt.access import Role
 from forecourt.ui.errors import AssetsMissing
@@ -129,72 +129,6 @@ async def test_a_stop_that_can_not_be_sent_says_so_and_a_viewer_is_not_offered_o
     assert complaints == []
 
 
-async def find(page: Page, text: str) -> Page:
-    """Ctrl-K, a text, Enter; the keyboard alone."""
-    await page.keyboard.press("Control+k")
-    await expect(page.get_by_role("combobox", name="Find anything")).to_be_focused()
-    await page.keyboard.type(text)
-    return page
-
-
-async def test_anything_is_found_by_the_keyboard_alone(deployment: Console, complaints: list[str]) -> None:
-    api = await deployment.tenant.client()
-    await api.post("/api/v1/stations", json={"id": "WEST%42", "name": "Ramp seven", "site": "north-yard"})
-    await api.post("/api/v1/tokens", json={"uid": "DEADBEEF01", "type": "ISO14443", "status": "accepted"})
-    await api.patch("/api/v1/tokens/DEADBEEF01", json={"driver_name": "Grace Hopper"})
-    page = await deployment.page("/stations")
-    found = page.locator("#palette-found")
-    for text, kind, title in (
-        ("mp sev", "Stations", "Ramp seven"),
-        ("t%4", "Stations", "Ramp seven"),
-        ("north", "Sites", "North yard"),
-        ("hopp", "Tokens", "DEADBEEF01"),
-        ("import st", "Pages and commands", "Import stations from CSV"),
-    ):
-        await find(page, text)
-        await expect(found.get_by_role("group", name=kind)).to_contain_text(title)
-        await page.keyboard.press("Escape")
-        await expect(page.locator("#palette")).to_be_hidden()
-    await find(page, "north ya")
-    await expect(found.get_by_role("option")).to_have_count(1)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1, name="North yard")).to_be_visible()
-    await find(page, "no such thing at all")
-    await expect(found).to_contain_text("Nothing is called “no such thing at all”.")
-    assert complaints == []
-
-
-async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_them(
-    deployment: Console, complaints: list[str]
-) -> None:
-    api = await deployment.tenant.client()
-    await api.post("/api/v1/keys", json={"name": "Grid balancer", "role": "viewer"})
-    url = "https://example.com/grid"
-    await api.post("/api/v1/webhooks", json={"url": url, "description": "Grid archive", "events": ["session.ended"]})
-    page = await deployment.page("/stations")
-    found = page.locator("#palette-found")
-    for text, kind, title in (
-        ("grid b", "API keys", "Grid balancer"),
-        ("grid a", "Webhooks", "Grid archive"),
-        ("example.org", "People", "Someone"),
-        ("invite", "Pages and commands", "Invite a person"),
-        ("connect a", "Pages and commands", "Connect a station"),
-    ):
-        await find(page, text)
-        await expect(found.get_by_role("group", name=kind)).to_contain_text(title)
-        await page.keyboard.press("Escape")
-    await find(page, "invite a")
-    await expect(found.get_by_role("option")).to_have_count(1)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1, name="Invite somebody")).to_be_visible()
-    onlooker = await deployment.page("/stations", role=Role.VIEWER)
-    for text in ("grid", "example.org", "invite", "connect a", "make"):
-        await find(onlooker, text)
-        await expect(onlooker.locator("#palette-found")).to_contain_text(f"Nothing is called “{text}”.")
-        await onlooker.keyboard.press("Escape")
-    assert complaints == []
-
-
 async def test_an_outside_service_is_set_up_tried_out_and_given_up(deployment: Console, complaints: list[str]) -> None:
     async with receiving() as service:
         page = await deployment.page("/settings")
@@ -259,70 +193,6 @@ async def test_sites_are_parted_moved_and_given_a_host_in_place(deployment: Cons
     await expect(row).to_contain_text("1 Offline")
     await page.get_by_label("Search").fill("lakes")
     await expect(page.locator("#sites [data-row]")).to_have_count(2)
-    assert complaints == []
-
-
-async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_among_several(
-    deployment: Console, complaints: list[str]
-) -> None:
-    rig = deployment.rig
-    await rig.register("FIND-1")
-    async with rig.station("FIND-1") as station:
-        started = {"connectorId": 1, "idTag": "x", "meterStart": 0, "timestamp": at()}
-        await station.call("StartTransaction", started)
-    ((session_id,),) = rig.rows(
-        "SELECT session_id::text FROM sessions JOIN stations USING (station_id) WHERE identity = 'FIND-1'"
-    )
-    page = await deployment.page("/sites")
-    await find(page, session_id[:9])
-    await expect(page.locator("#palette-found").get_by_role("option")).to_have_count(1)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"**/sessions/{session_id}")
-    await find(page, "s")
-    await expect(page.locator("#palette-found")).to_have_attribute("data-for", "s")
-    options = page.locator("#palette-found").get_by_role("option")
-    await expect(options.first).to_have_attribute("aria-selected", "true")
-    await page.keyboard.press("ArrowDown")
-    await expect(options.nth(1)).to_have_attribute("aria-selected", "true")
-    await page.keyboard.press("ArrowUp")
-    await page.keyboard.press("ArrowUp")
-    await expect(options.last).to_have_attribute("aria-selected", "true")
-    assert complaints == []
-
-
-async def test_what_was_chosen_before_the_answer_came_stays_chosen(deployment: Console, complaints: list[str]) -> None:
-    page = await deployment.page("/stations")
-    found = page.locator("#palette-found")
-    answers: asyncio.Queue[Route] = asyncio.Queue()
-    await find(page, "")
-    await expect(found).to_have_attribute("data-for", "")
-    await page.route("**/search?part=true&q=s", answers.put)
-    await page.keyboard.type("s")
-    held = await answers.get()
-    await page.keyboard.press("ArrowDown")
-    chosen = found.locator("[aria-selected=true]")
-    address = await chosen.get_attribute("href")
-    assert await found.get_by_role("option").first.get_attribute("href") != address
-    await held.continue_()
-    await expect(found).to_have_attribute("data-for", "s")
-    await expect(chosen).to_have_count(1)
-    await expect(chosen).to_have_attribute("href", str(address))
-    assert complaints == []
-
-
-async def test_the_palette_speaks_german_and_knows_pages_by_their_words_in_both_languages(
-    deployment: Console, complaints: list[str]
-) -> None:
-    page = await deployment.page("/tokens", language="de-DE")
-    for text in ("ladevorg", "sessions"):
-        await page.keyboard.press("Control+k")
-        await expect(page.get_by_role("combobox", name="Alles finden")).to_be_focused()
-        await page.keyboard.type(text)
-        await expect(page.get_by_role("group", name="Seiten und Befehle")).to_contain_text("Ladevorgänge")
-        await page.keyboard.press("Escape")
-    await page.locator("h1").click()
-    await page.keyboard.press("?")
-    await expect(page.get_by_role("dialog", name="Tasten")).to_contain_text("In dieser Liste suchen")
     assert complaints == []
 
 

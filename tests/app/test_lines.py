@@ -9,6 +9,7 @@ import procrastinate
 import psycopg
 import pytest
 import pytest_asyncio
+from procrastinate.exceptions import ConnectorException
 
 from forecourt.app import lines
 from forecourt.app.lines import Lines
@@ -172,3 +173,26 @@ async def test_a_job_that_cant_be_put_back_keeps_no_other_from_it_and_the_clocks
         ("test.clock", {"timestamp": 2}, "todo"),
     ]
     hall.admin.execute("DROP TRIGGER refuse_a ON procrastinate_jobs")
+
+
+async def test_a_worker_that_is_told_to_stop_while_the_database_is_away_stops(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def job(*, tenant_id: int, subject: str) -> None:
+        begun.set()
+
+    async def away(worker: int) -> None:
+        raise ConnectorException from OSError("away")
+
+    # Only its good-bye fails: all else must work for the worker to get there.
+    monkeypatch.setattr(hall.app.job_manager, "unregister_worker", away)
+    working = asyncio.create_task(hall.lines.work("default"))
+    await hall.defer(job, "a")
+    await begun.wait()
+    working.cancel()
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    monkeypatch.undo()

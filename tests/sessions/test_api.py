@@ -283,12 +283,17 @@ async def test_nobody_elses_session_is_reached(house: House, tenant: Tenant, str
 
 
 async def test_only_a_running_session_of_a_connected_station_can_be_stopped(house: House, tenant: Tenant) -> None:
-    _, station_id = await a_station(house, tenant)
+    identity, station_id = await a_station(house, tenant)
     with house.admin() as connection:
         running = say(connection, tenant, station_id, "17")
         ended = say(connection, tenant, station_id, "18", ended_at=BEGAN)
     client = await tenant.client(Role.SUPPORT)
     problem(await client.post(f"{SESSIONS}/{running}/stop"), 409, "station-offline")
+    [entry] = await walk(await tenant.client(), "/api/v1/audit", action="stop charging")
+    assert (entry["object"], entry["detail"]) == (
+        f"session:{running}",
+        {"station": identity, "not_sent": "station-offline"},
+    )
     problem(await client.post(f"{SESSIONS}/{ended}/stop"), 409, "session-ended")
     problem(await client.post(f"{SESSIONS}/no-uuid/stop"), 404, "not-found")
     viewer = await tenant.client(Role.VIEWER)

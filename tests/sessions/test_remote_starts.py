@@ -379,6 +379,13 @@ async def test_a_remote_stop_is_one_call_and_its_refusal_is_told(stage: Stage) -
             assert asked[2:] == ["RemoteStopTransaction", {"transactionId": number}]
             obeyed = await asking
             assert (obeyed.accepted, obeyed.status) == (word == "Accepted", word)
+            # The audit names the command, which has the outcome.
+            [told] = stage.rig.rows(
+                "SELECT a.action, a.object, c.outcome, c.answer::json ->> 'status' FROM audit a JOIN commands c"
+                " ON c.command_id::text = a.detail ->> 'command' WHERE c.command_id = %s",
+                obeyed.command_id,
+            )
+            assert told == ("stop charging", f"session:{session_id}", "answered", word)
         assert "currentTime" in await station.call("Heartbeat", {})
         assert station.asked == []
 

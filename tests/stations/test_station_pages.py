@@ -252,6 +252,38 @@ async def test_a_new_password_is_shown_once_and_stands_nowhere(house: House, ten
             assert found[1] not in str(rows)
 
 
+async def test_the_audit_says_what_came_of_what_a_station_was_asked(house: House, tenant: Tenant) -> None:
+    identity = add_station(house, tenant, ["Available"])
+    client = await signed_in(house, tenant)
+    with house.admin() as connection:
+        for outcome, answer in (("answered", '{"status": "Rejected"}'), ("unknown", None), ("unsent", None)):
+            connection.execute(
+                "WITH c AS (INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome,"
+                " answer) VALUES (%s, %s, 'Reset', '{}', 'key:1 Grid', now(), %s, %s) RETURNING command_id)"
+                " INSERT INTO audit (tenant_id, actor, action, object, detail)"
+                " SELECT %s, 'key:1 Grid', 'reset station', %s, jsonb_build_object('command', command_id) FROM c",
+                (
+                    tenant.tenant_id,
+                    number_of(house, identity),
+                    outcome,
+                    answer,
+                    tenant.tenant_id,
+                    f"station:{identity}",
+                ),
+            )
+        connection.execute(
+            "INSERT INTO audit (tenant_id, actor, action, object, detail)"
+            " VALUES (%s, 'key:1 Grid', 'reset station', %s,"
+            """ '{"command": "no id", "not_sent": "station-offline"}')""",
+            (tenant.tenant_id, f"station:{identity}"),
+        )
+    page = (await client.get("/audit", params={"object": f"station:{identity}"})).text
+    told = [each.partition("<")[0] for each in re.findall(r"<dt>command</dt><dd>(.*?)</dd>", page)]
+    assert told == ["no id", "Not sent", "Outcome unknown", "Answered: Rejected"]
+    assert "<dt>not sent</dt><dd>station-offline</dd>" in page
+    assert "Outcome unknown" in (await client.get(f"/stations/{identity}")).text
+
+
 async def test_a_retired_station_leaves_the_list(house: House, tenant: Tenant) -> None:
     identity = add_station(house, tenant, ["Available"])
     client = await signed_in(house, tenant)

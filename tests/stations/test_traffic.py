@@ -130,6 +130,8 @@ async def test_a_call_to_a_station_that_is_away_is_refused_at_once_and_audited_w
     assert len(rows) == 1
     assert rows[0][0].endswith("technician")
     assert rows[0][1]["action"] == "ChangeConfiguration"
+    assert rows[0][1]["not_sent"] == "station-offline"
+    assert "command" not in rows[0][1]
     assert NO_SECRET not in str(rows)
 
 
@@ -187,6 +189,9 @@ async def test_a_gateway_that_died_with_its_lease_running_counts_as_offline(hous
     assert commands[0]["payload"] == {"idTag": "04A2", "connectorId": 1}
     ids = [each["id"] for each in commands]
     await check_orders(client, f"/api/v1/stations/{identity}/commands", "id", newest=ids, oldest=ids[::-1])
+    entries = await walk(client, "/api/v1/audit", object=f"station:{identity}")
+    told = [(each["action"], each["detail"].get("command")) for each in entries]
+    assert told[:2] == [("start charging", commands[0]["id"]), ("call station", commands[1]["id"])]
     assert NO_SECRET not in str(commands)
 
 

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
+import pytest
 import pytest_asyncio
+from httpx import AsyncClient
 
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
@@ -14,7 +16,19 @@ from tests.http import SECRET, House
 from tests.receiver import Receiver, receiver, signature
 from tests.works import Jobs
 
-__all__ = ["Receiver", "Works", "receiver", "signature", "works"]
+__all__ = ["CARD", "Receiver", "Works", "a_webhook", "point", "receiver", "signature", "works"]
+
+CARD = {"uid": "04AB", "type": "ISO14443", "status": "accepted"}
+
+
+async def a_webhook(client: AsyncClient, url: str, *events: str) -> tuple[int, str]:
+    """A webhook of these events; its id and its secret. The address is put in past the check of private ones."""
+    answer = await client.post(
+        "/api/v1/webhooks", json={"url": "https://example.com/hook", "events": list(events or ["token.changed"])}
+    )
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    return made["webhook"]["id"], made["secret"]
 
 
 class Works:
@@ -33,12 +47,16 @@ class Works:
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return self.admin.execute(query.encode(), parameters).fetchall()
 
-    async def work(self) -> int:
-        """Dispatch, do every job there is, send everything that is due; how much was sent."""
+    async def line_up(self) -> None:
+        """Dispatch, and do every job there is."""
         while await dispatch_once(self.pool, self.routes):
             pass
         async with self.app.open_async():
             await self.app.run_worker_async(wait=False, install_signal_handlers=False, delete_jobs="successful")
+
+    async def work(self) -> int:
+        """Line up and send everything that is due; how much was sent."""
+        await self.line_up()
         return await self.sender.send_due()
 
 
@@ -55,3 +73,13 @@ async def works(house: House) -> AsyncIterator[Works]:
         made.admin.execute("TRUNCATE webhooks, webhook_events, outbox CASCADE")
         yield made
         made.admin.close()
+
+
+@pytest.fixture
+def point(works: Works) -> Any:
+    """Lets a webhook point at this machine, which the API refuses to be told."""
+
+    def pointed(webhook_id: int, url: str) -> None:
+        works.rows("UPDATE webhooks SET url = %s WHERE webhook_id = %s RETURNING 1", url, webhook_id)
+
+    return pointed

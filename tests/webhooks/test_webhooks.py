@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
 
 from forecourt.access import Role
 from forecourt.platform.outward import NAME_UNKNOWN, NO_TLS, Outward, Unanswered
@@ -14,29 +13,7 @@ from forecourt.webhooks import sender
 from forecourt.webhooks.model import MAX_ANSWER, MAX_WEBHOOKS, RETRY_AFTER, Kind
 from forecourt.webhooks.store import deliveries
 from tests.http import House, Tenant, check_orders, problem, walk
-from tests.webhooks.conftest import Receiver, Works, signature
-
-CARD = {"uid": "04AB", "type": "ISO14443", "status": "accepted"}
-
-
-async def a_webhook(client: AsyncClient, url: str, *events: str) -> tuple[int, str]:
-    """A webhook of these events; its id and its secret. The address is put in past the check of private ones."""
-    answer = await client.post(
-        "/api/v1/webhooks", json={"url": "https://example.com/hook", "events": list(events or ["token.changed"])}
-    )
-    assert answer.status_code == 201, answer.text
-    made = answer.json()
-    return made["webhook"]["id"], made["secret"]
-
-
-@pytest.fixture
-def point(works: Works) -> Any:
-    """Lets a webhook point at this machine, which the API refuses to be told."""
-
-    def pointed(webhook_id: int, url: str) -> None:
-        works.rows("UPDATE webhooks SET url = %s WHERE webhook_id = %s RETURNING 1", url, webhook_id)
-
-    return pointed
+from tests.webhooks.conftest import CARD, Receiver, Works, a_webhook, signature
 
 
 async def test_a_changed_token_is_told_as_the_api_shows_it_signed_by_the_standard(

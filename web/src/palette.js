@@ -2,7 +2,8 @@
 const ASK_AFTER_MS = 60;
 const palette = document.getElementById("palette"), keys = document.getElementById("keys");
 const input = palette?.querySelector("input"), found = document.getElementById("palette-found");
-let asking, waiting, goWhenFound = false, moved = false;
+// `goWhenFound` is the Enter that waits for its answer: it means this text, this answer and this opening of the palette.
+let asking, waiting, goWhenFound = null, moved = false;
 
 const options = () => [...found.querySelectorAll("a[role=option]")];
 const chosen = () => found.querySelector('[aria-selected="true"]');
@@ -15,8 +16,14 @@ function choose(option) {
   option.scrollIntoView({ block: "nearest" });
 }
 
-function go(event) {
-  chosen()?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey: event?.ctrlKey, metaKey: event?.metaKey }));
+function go({ ctrlKey, metaKey }) {
+  chosen()?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey }));
+}
+
+function forget() {
+  goWhenFound = null;
+  clearTimeout(waiting);
+  asking?.abort();
 }
 
 async function ask() {
@@ -26,7 +33,7 @@ async function ask() {
   try {
     const answer = await fetch(`/search?part=true&q=${encodeURIComponent(text)}`, { signal: asking.signal });
     if (answer.redirected) return location.reload();
-    if (!answer.ok) return;
+    if (!answer.ok) { goWhenFound = null; return; }
     const template = document.createElement("template");
     template.innerHTML = await answer.text();
     // What somebody chose of the list that stood there meanwhile stays chosen, if it is found still.
@@ -35,16 +42,21 @@ async function ask() {
     options().forEach((option, n) => { option.id = `found-${n}`; });
     choose(options().find((option) => option.getAttribute("href") === kept) ?? options()[0]);
     found.dataset.for = text;
-    if (goWhenFound) { goWhenFound = false; go(); }
+    const enter = goWhenFound;
+    goWhenFound = null;
+    if (enter) go(enter);
   } catch (fault) {
-    if (fault.name !== "AbortError") throw fault;
+    if (fault.name === "AbortError") return;
+    goWhenFound = null;
+    throw fault;
   }
 }
 
 export function openPalette() {
   if (palette.open) return;
+  forget();
   delete found.dataset.for;
-  goWhenFound = moved = false;
+  moved = false;
   palette.showModal();
   input.select();
   ask();
@@ -56,14 +68,18 @@ export function openKeys() {
 }
 
 if (palette) {
-  input.addEventListener("input", () => { moved = false; clearTimeout(waiting); waiting = setTimeout(ask, ASK_AFTER_MS); });
+  input.addEventListener("input", () => { moved = false; goWhenFound = null; clearTimeout(waiting); waiting = setTimeout(ask, ASK_AFTER_MS); });
   input.addEventListener("keydown", (event) => {
+    // These keys choose among an input method's own words.
+    if (event.isComposing) return;
     const all = options(), step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && all.length) { event.preventDefault(); moved = true; choose(all[(all.indexOf(chosen()) + step + all.length) % all.length]); }
     // Whoever types faster than the answer comes means what was typed, not what is listed still.
-    if (event.key === "Enter") { event.preventDefault(); if (found.dataset.for === input.value) go(event); else { goWhenFound = true; clearTimeout(waiting); ask(); } }
+    if (event.key === "Enter") { event.preventDefault(); if (found.dataset.for === input.value) go(event); else { goWhenFound = event; clearTimeout(waiting); ask(); } }
     if (event.key === "?" && !input.value) { event.preventDefault(); openKeys(); }
   });
+  // The event comes a moment late: who opened the palette again meanwhile is not forgotten.
+  palette.addEventListener("close", () => { if (!palette.open) forget(); });
   for (const dialog of [palette, keys]) dialog.addEventListener("click", ({ target }) => { if (target === dialog) dialog.close(); });
   // A link to another part of the page that is open anyway must not leave the palette over it.
   found.addEventListener("click", ({ target }) => { if (target.closest("a")) palette.close(); });

@@ -141,6 +141,20 @@ class Actor(Struct, frozen=True, kw_only=True):
         return may(self.role, verb) and (self.scopes is None or verb in self.scopes)
 
 
+class Service(Struct, frozen=True, kw_only=True):
+    """Who acts for an organisation without anybody asking: something that it let decide. It may do nothing else."""
+
+    tenant_id: int
+    #: How the audit names the thing when somebody does something to it, without a blank.
+    id: str
+    name: str
+    origin: Origin = Origin()
+
+    def __str__(self) -> str:
+        """How the audit names it: `authorization-hook Outside authorisation`."""
+        return f"{self.id} {self.name}"
+
+
 def may(role: Role, verb: Verb) -> bool:
     """Whether this role may do this."""
     return verb in ALLOWED[role]

@@ -22,6 +22,7 @@ from forecourt.access.model import (
     NotAMember,
     Origin,
     Role,
+    Service,
     SignInRefused,
     Verb,
 )
@@ -133,7 +134,7 @@ class Access:
         right = await self.passwords.right(person.password_hash if person else None, password)
         if person is None or not right:
             raise SignInRefused
-        await self.attempts.succeeded("password", origin.address, email)
+        await self.attempts.succeeded("password", origin.address, email, known=known)
         if factors.any:
             raise SecondFactorAsked(await self.steps.begin("second factor", person.person_id, name=person.name))
         return await self.begin_session(person.person_id, person.name, origin, how="password")
@@ -365,7 +366,7 @@ async def revoke_key(conn: Connection, actor: Actor, key_id: int) -> KeyRow:
 
 async def audit(
     conn: Connection,
-    actor: Actor,
+    actor: Actor | Service,
     action: str,
     subject: str,
     detail: Mapping[str, Any] | None = None,

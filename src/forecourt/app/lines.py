@@ -62,6 +62,7 @@ class Lines:
                 )
             except ConnectorException as fault:
                 log.warning("jobs wait for the database", fault=str(fault.__cause__).partition("\n")[0])
+                _stop_if_told()
             await asyncio.sleep(AWAY_REST_S)
 
     async def _noted(self, do: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
@@ -117,3 +118,11 @@ class Lines:
         except ConnectorException as fault:
             # Another worker was quicker, or the database is away: the next look shows.
             log.info("a job was not put back", job=job.id, fault=str(fault.__cause__).partition("\n")[0])
+
+
+def _stop_if_told() -> None:
+    """A worker that can't say good-bye to the database ends by that fault, also when it was cancelled: raises the
+    CancelledError which the fault took the place of."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -34,6 +34,7 @@ from forecourt.stations.commands import Commander
 from forecourt.stations.import_pages import import_pages
 from forecourt.stations.pages.connect import connect_pages
 from forecourt.stations.pages.inbox import inbox_pages
+from forecourt.stations.pages.outcomes import outcomes_of
 from forecourt.stations.search import StationSearch
 from forecourt.stations.service import site_names
 from forecourt.stations.site_pages import site_pages
@@ -185,6 +186,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             access=access,
             invitations=Invitations(db, settings.secret(), clock, access, settings.console_url),
             sites=site_names,
+            outcomes=outcomes_of,
         ),
     ]
     return Screens(shell=shell, routes=routes, hub=live.hub)

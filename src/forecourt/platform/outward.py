@@ -71,9 +71,10 @@ ADDRESS_PRIVATE: Final = "the address is private, which is not called"
 UNTRUSTED: Final = "the certificate of the server is not trusted"
 NO_TLS: Final = "the server does not speak TLS as it should"
 BROKEN: Final = "the connection broke"
+UNSIGNED: Final = "it was not sent, as its secret can't be opened: make a new one"
 #: Every reason that is said in our own words, but for the one with a number: no answer within so many seconds.
 UNANSWERED: Final = frozenset(
-    {*UNREACHED.values(), NAME_UNKNOWN, NAME_PRIVATE, ADDRESS_PRIVATE, UNTRUSTED, NO_TLS, BROKEN}
+    {*UNREACHED.values(), NAME_UNKNOWN, NAME_PRIVATE, ADDRESS_PRIVATE, UNTRUSTED, NO_TLS, BROKEN, UNSIGNED}
 )
 
 

@@ -9,15 +9,19 @@ from typing import Any, Protocol
 
 import structlog
 
-from forecourt.ocpp.neutral import AuthorizationStatus, StopCharging, Token, TokenStatus
+from forecourt.access.model import Service
+from forecourt.ocpp.neutral import AuthorizationStatus, Token, TokenStatus
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
+from forecourt.sessions.remote.service import ask_to_stop
 from forecourt.stations.commands import Commander, StationUnknown
 
 log = structlog.get_logger(__name__)
 
-#: Who asks a station to stop in the name of the outside service.
-ASKED_BY = "outside authorisation"
+
+def asker(tenant_id: int) -> Service:
+    """Who asks a station to stop for the outside service: named as where it is set up."""
+    return Service(tenant_id=tenant_id, id="authorization-hook", name="Outside authorisation")
 
 
 class Authorizer(Protocol):
@@ -56,9 +60,7 @@ class OutsideJobs:
         if status is None or status is AuthorizationStatus.ACCEPTED:
             return
         try:
-            answer, _ = await self._commander.command(
-                tenant_id, session.station, StopCharging(transaction_id=session.transaction_id), ASKED_BY
-            )
+            answer, _ = await ask_to_stop(self._commander, asker(tenant_id), session)
         except StationUnknown:
             return
         log.info(

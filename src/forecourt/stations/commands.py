@@ -7,6 +7,8 @@ A password that a call gives to a station is let in from before the call is sent
 we learn that it took it. Which one holds is settled by the answer, by a connection with the new one, or by hand.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations import store
+from forecourt.stations.audited import Audited
 from forecourt.stations.errors import StationRetired
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
@@ -190,6 +193,15 @@ class Refused(Struct, frozen=True, kw_only=True):
     details: Any
 
 
+class _Entered(Struct, frozen=True, kw_only=True):
+    """A call that is recorded and not sent yet."""
+
+    command_id: str
+    holder: store.Holder
+    request: CallRequest
+    passwords: list[str]
+
+
 class Commander:
     """Owns the way from a verb to a station and back."""
 
@@ -203,37 +215,43 @@ class Commander:
         self._secret_key = secret_key
 
     async def call(
-        self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True
-    ) -> Answered | Refused:
+        self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True,
+        audited: Audited | None = None,
+    ) -> Answered | Refused:  # fmt: skip
         """Call a station with a payload of its version, checked against the schema.
 
-        One that sets the station's password changes the registry as well (2.0.1 A01, and its like for 1.6).
+        One that sets the station's password changes the registry as well (2.0.1 A01, and its like for 1.6). `audited`
+        is what the audit tells of it, whatever comes of it.
         Raises StationUnknown, StationNotAccepted, StationOffline at once, CallInvalid, StationBusy, PasswordOpen,
         BusAway, StationLost, StationAnswerInvalid, StationTimeout or StationNotAnswering after CALL_DEADLINE_S.
         """
-        holder = await self._find(tenant_id, identity)
-        version = self._held(holder)
-        if strict:
-            try:
-                protocol(version).check_call(action, payload)
-            except CallFault as fault:
-                raise CallInvalid(
-                    f"{fault.description} ({fault.code}, {version})", error_code=fault.code, **fault.details
-                ) from None
-        return await self._send(tenant_id, identity, holder, action, payload, asked_by)
+        async with self._telling(audited):
+            holder = await self._find(tenant_id, identity)
+            version = self._held(holder)
+            if strict:
+                try:
+                    protocol(version).check_call(action, payload)
+                except CallFault as fault:
+                    raise CallInvalid(
+                        f"{fault.description} ({fault.code}, {version})", error_code=fault.code, **fault.details
+                    ) from None
+            entered = await self._enter(tenant_id, identity, holder, action, payload, asked_by, audited)
+        return await self._send(tenant_id, entered)
 
     async def command(
-        self, tenant_id: int, identity: str, command: Command, asked_by: str
+        self, tenant_id: int, identity: str, command: Command, asked_by: str, *, audited: Audited | None = None
     ) -> tuple[CommandAnswer, str]:
         """Ask in neutral words; the answer and the id of the record. Raises as `call`; CallInvalid is what the
         station's version can't express."""
-        holder = await self._find(tenant_id, identity)
-        dialect = protocol(self._held(holder))
-        try:
-            action, payload = dialect.lower(command)
-        except CallFault as fault:
-            raise CallInvalid(fault.description, error_code=fault.code, **fault.details) from None
-        outcome = await self._send(tenant_id, identity, holder, action, payload, asked_by)
+        async with self._telling(audited):
+            holder = await self._find(tenant_id, identity)
+            dialect = protocol(self._held(holder))
+            try:
+                action, payload = dialect.lower(command)
+            except CallFault as fault:
+                raise CallInvalid(fault.description, error_code=fault.code, **fault.details) from None
+            entered = await self._enter(tenant_id, identity, holder, action, payload, asked_by, audited)
+        outcome = await self._send(tenant_id, entered)
         if isinstance(outcome, Refused):
             return CommandAnswer(accepted=False, status=outcome.code), outcome.command_id
         try:
@@ -262,23 +280,19 @@ class Commander:
             raise StationUnknown
         return holder
 
-    async def _send(
-        self, tenant_id: int, identity: str, holder: store.Holder, action: str, payload: bytes, asked_by: str
-    ) -> Answered | Refused:
-        if holder.registration != "accepted" and action in _ACCEPTED_ONLY:
-            raise StationNotAccepted(registration=holder.registration)
-        passwords = passwords_set_by(action, payload)
-        if len(passwords) > 1:
-            raise CallInvalid("The call sets the station's password twice: which one it would have can't be told.")
-        if not all(map(password_allowed, passwords)):
-            raise CallInvalid(
-                f"A station's password is 1 to {MAX_PASSWORD_LENGTH} printable ASCII characters. Nothing was sent."
-            )
-        command_id = await self._enter(tenant_id, holder.station_id, action, payload, asked_by, passwords)
-        request = CallRequest(
-            identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
-            deadline_s=self._deadline_s, command_id=command_id, sent_at=self._clock.now(),
-        )  # fmt: skip
+    @asynccontextmanager
+    async def _telling(self, audited: Audited | None) -> AsyncIterator[None]:
+        """Inside, a call is recorded: if it is refused before it is, the audit tells that it was not sent."""
+        try:
+            yield
+        except ForecourtError as fault:
+            if audited is not None:
+                await audited.not_sent(self._pool, fault)
+            raise
+
+    async def _send(self, tenant_id: int, entered: _Entered) -> Answered | Refused:
+        holder, request, passwords = entered.holder, entered.request, entered.passwords
+        command_id, action = entered.command_id, request.action
         try:
             if passwords:
                 await self.refresh()
@@ -307,26 +321,38 @@ class Commander:
         return Answered(command_id=command_id, result=content)
 
     async def _enter(
-        self, tenant_id: int, station_id: int, action: str, payload: bytes, asked_by: str, passwords: list[str]
-    ) -> str:
-        """Record a call about to be sent, and let in the password that it sets; the id of the record."""
+        self, tenant_id: int, identity: str, holder: store.Holder, action: str, payload: bytes, asked_by: str,
+        audited: Audited | None,
+    ) -> _Entered:  # fmt: skip
+        """Record a call about to be sent, in the audit as well, and let in the password that it sets."""
+        if holder.registration != "accepted" and action in _ACCEPTED_ONLY:
+            raise StationNotAccepted(registration=holder.registration)
+        passwords = _passwords(action, payload)
         kept = journal.redact(action, payload).decode()
         now = self._clock.now()
         async with self._pool.tenant(tenant_id) as connection:
-            command_id = await store.insert_command(connection, tenant_id, station_id, action, kept, asked_by, now)
+            command_id = await store.insert_command(
+                connection, tenant_id, holder.station_id, action, kept, asked_by, now
+            )
             for password in passwords:
                 under_way_s = REFRESH_DEADLINE_S + self._deadline_s + BUS_GRACE_S
                 if not await store.open_password(
                     connection,
                     tenant_id,
-                    station_id,
+                    holder.station_id,
                     command_id,
                     password_hash(self._secret_key, password),
                     sent_since=now - timedelta(seconds=under_way_s),
                     most=MAX_OPEN_PASSWORDS,
                 ):
                     raise PasswordOpen
-        return command_id
+            if audited is not None:
+                await audited.entered(connection, command_id)
+        request = CallRequest(
+            identity=identity, epoch=holder.epoch, action=action, payload=payload.decode(),
+            deadline_s=self._deadline_s, command_id=command_id, sent_at=self._clock.now(),
+        )  # fmt: skip
+        return _Entered(command_id=command_id, holder=holder, request=request, passwords=passwords)
 
     async def _tell_gateways(self) -> None:
         try:
@@ -367,6 +393,18 @@ class Commander:
             if taken is not None:
                 await store.settle_password(connection, command_id, taken=taken)
             await store.finish_command(connection, tenant_id, command_id, outcome, kept, self._clock.now())
+
+
+def _passwords(action: str, payload: bytes) -> list[str]:
+    """The password that a call sets, if it does. Raises CallInvalid."""
+    passwords = passwords_set_by(action, payload)
+    if len(passwords) > 1:
+        raise CallInvalid("The call sets the station's password twice: which one it would have can't be told.")
+    if not all(map(password_allowed, passwords)):
+        raise CallInvalid(
+            f"A station's password is 1 to {MAX_PASSWORD_LENGTH} printable ASCII characters. Nothing was sent."
+        )
+    return passwords
 
 
 def _taken(action: str, answer: CallAnswer) -> bool | None:

@@ -1,14 +1,16 @@
 """Unlock, reset and any other call: asked by a person or a key, carried by a command, obeyed or not by the station."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from forecourt.access import Actor, audit
+from forecourt.access import Actor
 from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector, Version
 from forecourt.platform.database import Pool
 from forecourt.stations import asks, service
+from forecourt.stations.audited import Audited
 from forecourt.stations.commands import Answered, Commander, Refused, StationOffline
 from forecourt.stations.gateway.journal import redact
 
@@ -31,9 +33,9 @@ async def unlock(db: Pool, commander: Commander, actor: Actor, identity: str, *,
     """
     async with db.tenant(actor.tenant_id) as conn:
         await service.check_in_service(conn, actor.tenant_id, identity)
-        await audit(conn, actor, "unlock connector", f"station:{identity}", {"evse": evse, "connector": connector})
+    audited = _audited(actor, "unlock connector", identity, {"evse": evse, "connector": connector})
     command = UnlockConnector(evse=evse, connector=connector)
-    answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor))
+    answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor), audited=audited)
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
 
 
@@ -44,8 +46,9 @@ async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kin
     """
     async with db.tenant(actor.tenant_id) as conn:
         await service.check_in_service(conn, actor.tenant_id, identity)
-        await audit(conn, actor, "reset station", f"station:{identity}", {"type": kind.value})
-    answer, command_id = await commander.command(actor.tenant_id, identity, Reset(kind=kind), str(actor))
+    audited = _audited(actor, "reset station", identity, {"type": kind.value})
+    command = Reset(kind=kind)
+    answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor), audited=audited)
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
 
 
@@ -93,6 +96,10 @@ async def call(
     """
     async with db.tenant(actor.tenant_id) as conn:
         await service.check_in_service(conn, actor.tenant_id, identity)
-        kept = msgspec.json.decode(redact(action, payload))
-        await audit(conn, actor, "call station", f"station:{identity}", {"action": action, "payload": kept})
-    return await commander.call(actor.tenant_id, identity, action, payload, str(actor))
+    kept = msgspec.json.decode(redact(action, payload))
+    audited = _audited(actor, "call station", identity, {"action": action, "payload": kept})
+    return await commander.call(actor.tenant_id, identity, action, payload, str(actor), audited=audited)
+
+
+def _audited(actor: Actor, action: str, identity: str, detail: Mapping[str, Any]) -> Audited:
+    return Audited(actor=actor, action=action, subject=f"station:{identity}", detail=detail)

@@ -85,6 +85,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "offline": mark("Not sent: offline"),
     "timeout": mark("No answer: outcome unknown"),
     "late": mark("Answered late"),
+    "unsent": mark("Not sent"),
+    "unknown": mark("Outcome unknown"),
 }
 
 REGISTRATIONS: Final[Mapping[str, str]] = {

@@ -65,6 +65,9 @@ UNANSWERED_WORDS: Final = {
     "the address is private, which is not called": mark("Private address, not called"),
     "the certificate of the server is not trusted": mark("TLS certificate not trusted"),
     "the server does not speak TLS as it should": mark("TLS failed"),
+    "it was not sent, as its secret can't be opened: make a new one": mark(
+        "Not sent: its secret can't be opened. Make a new one."
+    ),
 }
 _WITHIN: Final = re.compile(r"no answer within ([0-9.]+) s")
 

@@ -1,11 +1,16 @@
 """Sends what is due. The table of deliveries is the queue: it says what waits, until when, and how each try went.
 
 Several senders share the work by SKIP LOCKED and a lease, so a delivery that a dead sender had in hand is tried again:
-receivers hear everything at least once. A webhook has EACH tries in the air at the most, so that one that answers
-slowly holds up nobody but itself.
+receivers hear everything at least once.
+
+Receivers that answer slowly hold up nobody but their own organisation: it has EACH_ORGANISATION tries in the air at the
+most, which leaves room for others, and whoever has the fewest there comes first. Only when slow ones of several
+organisations fill the room together does another wait, until the first of their tries lands: DEADLINE_S at the most.
 """
 
 import asyncio
+from collections import Counter as Count
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -16,17 +21,18 @@ from prometheus_client import Counter, Histogram
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.outward import ADDRESS_PRIVATE, AddressRefused, Outward, Unanswered, signed_headers
-from forecourt.platform.sealing import Seal
+from forecourt.platform.outward import ADDRESS_PRIVATE, UNSIGNED, AddressRefused, Outward, Unanswered, signed_headers
+from forecourt.platform.sealing import Seal, SealBroken
 from forecourt.webhooks import service, store
 from forecourt.webhooks.model import DEADLINE_S, GONE, MAX_ANSWER, Outcome, retry_after
 from forecourt.webhooks.service import SEAL_PURPOSE
-from forecourt.webhooks.store import Due
+from forecourt.webhooks.store import Due, Room
 
 log = structlog.get_logger(__name__)
 
-#: Tries at once: of one webhook, and of this process.
+#: Tries at once: of one webhook, of one organisation, and of this process.
 EACH: Final = 8
+EACH_ORGANISATION: Final = 16
 MAX_AT_ONCE: Final = 32
 #: What a sender took is nobody else's for so long.
 LEASE: Final = timedelta(seconds=60)
@@ -50,9 +56,8 @@ class Sender:
         self._outward = outward
         self._seal = Seal(secret_key, SEAL_PURPOSE)
         self._console_url = console_url
-        #: By webhook, how many tries are in the air.
-        self._busy: dict[int, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: The tries in the air.
+        self._air: dict[asyncio.Task[None], Due] = {}
         self._landed = asyncio.Event()
 
     async def run(self) -> None:
@@ -67,32 +72,43 @@ class Sender:
                     rest = AWAY_REST_S
                 await self._rest(rest)
         finally:
-            for task in self._tasks:
+            tasks = list(self._air)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def send_due(self) -> int:
         """Make every try that is due now and wait for all of them; how many."""
         sent = 0
         while taken := await self.take():
             sent += taken
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._air)
         return sent
 
     async def take(self) -> int:
         """Begin as many tries as may be in the air; how many."""
-        free = MAX_AT_ONCE - len(self._tasks)
+        free = MAX_AT_ONCE - len(self._air)
         if free <= 0:
             return 0
         now = self._clock.now()
+        room = Room(
+            busy=sorted({due.webhook_id for due in self._air.values()}),
+            held=Count(due.tenant_id for due in self._air.values()),
+            each=EACH,
+            each_organisation=EACH_ORGANISATION,
+            free=free,
+        )
         async with self._worker.anyone() as conn:
-            due = await store.take_due(conn, now, now + LEASE, busy=list(self._busy), each=EACH, limit=free)
-        for each in due:
-            self._busy[each.webhook_id] = self._busy.get(each.webhook_id, 0) + 1
-            task = asyncio.create_task(self._try(each))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return len(due)
+            taken = await store.take_due(conn, now, now + LEASE, room)
+        for due in taken:
+            task = asyncio.create_task(self._try(due))
+            self._air[task] = due
+            task.add_done_callback(self._land)
+        return len(taken)
+
+    def _land(self, task: asyncio.Task[None]) -> None:
+        del self._air[task]
+        self._landed.set()
 
     async def _rest(self, rest_s: float) -> None:
         self._landed.clear()
@@ -108,14 +124,12 @@ class Sender:
             await self._settle(due, outcome)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a try was not written down and is made again", fault=type(fault).__name__)
-        finally:
-            self._busy[due.webhook_id] -= 1
-            if not self._busy[due.webhook_id]:
-                del self._busy[due.webhook_id]
-            self._landed.set()
 
     async def _post(self, due: Due) -> Outcome:
-        keys = [self._seal.open(sealed) for sealed in (due.secret, due.former_secret) if sealed is not None]
+        keys = self._keys(due)
+        if not keys:
+            TRIES.labels("unsigned").inc()
+            return Outcome(duration_ms=0, error=UNSIGNED)
         body = due.body.encode()
         headers = signed_headers(keys, str(due.event_id), int(self._clock.now().timestamp()), body)
         began = self._clock.monotonic()
@@ -128,6 +142,18 @@ class Sender:
         return self._outcome(
             began, status=answer.status, answer=answer.body.decode(errors="replace").replace("\0", "\ufffd")
         )
+
+    def _keys(self, due: Due) -> list[str]:
+        """The secrets that sign; none if the present one can't be opened. A former one that can't be is left out, so
+        that a new secret mends what it is made for."""
+        try:
+            keys = [self._seal.open(due.secret)]
+        except SealBroken:
+            return []
+        if due.former_secret is not None:
+            with suppress(SealBroken):
+                keys.append(self._seal.open(due.former_secret))
+        return keys
 
     def _outcome(
         self, began: float, *, status: int | None = None, error: str | None = None, answer: str = ""

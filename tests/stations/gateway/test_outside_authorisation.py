@@ -200,7 +200,13 @@ async def test_a_session_that_the_service_refuses_afterwards_is_stopped_from_afa
         assert ask[2:] == ["RemoteStopTransaction", {"transactionId": started["transactionId"]}]
         await station.link.send(json.dumps([3, ask[1], {"status": "Accepted"}]))
         await working
-        assert rig.rows("SELECT asked_by, outcome FROM commands") == [("outside authorisation", "answered")]
+        told = rig.rows(
+            "SELECT a.actor, a.object, c.asked_by, c.outcome FROM audit a JOIN commands c"
+            " ON c.command_id::text = a.detail ->> 'command' WHERE a.action = 'stop charging'"
+        )
+        [(session_id,)] = rig.rows("SELECT session_id FROM sessions")
+        service = "authorization-hook Outside authorisation"
+        assert told == [(service, f"session:{session_id}", service, "answered")]
         # What was learned counts from now on.
         assert await authorize(station, "ROAMER") == "Blocked"
 

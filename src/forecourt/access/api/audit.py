@@ -62,7 +62,15 @@ class Entry(Struct, frozen=True, kw_only=True):
     actor: Annotated[str, Meta(description="Who did it.", examples=["person:3 Ada", "key:7 Grid app"])]
     action: Annotated[str, Meta(examples=["change station"])]
     object: Annotated[str, Meta(description="What it was done to.", examples=["station:CP1"])]
-    detail: dict[str, Any]
+    detail: Annotated[
+        dict[str, Any],
+        Meta(
+            description=(
+                "Of a call to a station, `command` is the id under which the station's commands have the outcome, and"
+                " `not_sent` the code of why there is none: nothing was sent."
+            )
+        ),
+    ]
     before: Annotated[dict[str, Any] | None, Meta(description="What was changed, as it was.")]
     after: Annotated[dict[str, Any] | None, Meta(description="And as it is since.")]
     address: Annotated[str | None, Meta(description="The network address it was asked from.")]

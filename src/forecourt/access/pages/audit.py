@@ -1,8 +1,10 @@
 """The audit as people read it: filters live in the address, the newest comes first."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -14,7 +16,7 @@ from forecourt.access.api.audit import MAX_SOUGHT
 from forecourt.access.model import Verb
 from forecourt.access.pages.people import PAGE_SIZE
 from forecourt.access.pages.shown import House, WebRequest, signed_in
-from forecourt.access.store import AuditFilter
+from forecourt.access.store import AuditFilter, AuditRow
 from forecourt.platform.paging import NEWEST
 from forecourt.ui.ranges import (
     ALWAYS,
@@ -28,6 +30,7 @@ from forecourt.ui.ranges import (
 
 #: Actions that the filter offers.
 MAX_ACTIONS = 200
+_COMMAND_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TEXT = r"^[^\x00]*$"
 By = Annotated[str, QueryParameter(name="actor", max_length=MAX_SOUGHT, pattern=_TEXT)]
 Action = Annotated[str, QueryParameter(max_length=MAX_SOUGHT, pattern=_TEXT)]
@@ -79,6 +82,12 @@ class Asked(Struct, frozen=True, kw_only=True):
         )
 
 
+def commands_of(rows: Sequence[AuditRow]) -> list[UUID]:
+    """The commands to stations that entries tell of."""
+    named = (row.detail.get("command") for row in rows)
+    return [UUID(each) for each in named if isinstance(each, str) and _COMMAND_ID.fullmatch(each)]
+
+
 def audit_pages(house: House) -> list[HTTPRouteHandler]:
     """`/audit`."""
 
@@ -102,6 +111,7 @@ def audit_pages(house: House) -> list[HTTPRouteHandler]:
             asked = Asked(q=q, actor=by, action=action, object=subject, range=span)
             rows = await store.list_audit(conn, viewer.tenant_id, asked.wanted(), place=(before,), limit=PAGE_SIZE + 1)
             actions = await store.list_actions(conn, viewer.tenant_id, MAX_ACTIONS)
+            came_of = await house.outcomes(conn, viewer.tenant_id, commands_of(rows))
         return house.shell.page(
             "access/audit.html",
             request,
@@ -113,6 +123,7 @@ def audit_pages(house: House) -> list[HTTPRouteHandler]:
             asked=asked,
             presets=PRESETS_OR_ALWAYS,
             actions=actions,
+            came_of=came_of,
             **frame.words(),
         )
 

@@ -1,7 +1,8 @@
 """What the pages of access have in common: where things come from, the words for roles and scopes, forms as sent."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from uuid import UUID
 
 from litestar import Request
 from litestar.datastructures import FormMultiDict
@@ -55,6 +56,19 @@ VERB_WORDS: Final[Mapping[str, str]] = {
 }
 
 
+class CameOf(Struct, frozen=True, kw_only=True):
+    """What came of something that was asked of a station: in words to be translated, and the station's own word."""
+
+    outcome: str
+    said: str
+
+
+class Outcomes(Protocol):
+    """What came of commands, by their ids, which a room above knows; those that are not kept are left out."""
+
+    async def __call__(self, conn: Connection, tenant_id: int, ids: Sequence[UUID], /) -> Mapping[str, CameOf]: ...
+
+
 class House(Struct, frozen=True, kw_only=True):
     """Where the pages' things come from."""
 
@@ -64,6 +78,7 @@ class House(Struct, frozen=True, kw_only=True):
     access: Access
     invitations: Invitations
     sites: SiteDirectory
+    outcomes: Outcomes
 
     async def frame(self, conn: Connection, actor: Actor) -> "Frame":
         """What nearly every page shows: the organisation and its sites."""

@@ -2,8 +2,9 @@
 
 Failures are counted for a network address, for whom it tries to be, and for both together, and each makes the next
 wait longer. Whoever guesses from many addresses makes an account wait, but never for good and never for its owner: from
-an address that they signed in from before, only what was tried there counts, and the wait is short. A wait ends by
-itself; tries during it change nothing.
+an address that they signed in from before, only what was tried there for them counts, and the wait is short: such a try
+neither heeds the address's own counter nor moves it, be it wrong or right. A wait ends by itself; tries during it
+change nothing.
 """
 
 from collections.abc import Mapping
@@ -95,33 +96,38 @@ class Attempts:
         `known`: the person signed in from this address before.
         """
         place, rules, now = place_of(address), RULES[kind], self._clock.now()
-        counted = {self._digest(kind, place, ""): rules.address}
-        if who:
-            counted[self._digest(kind, place, who)] = _KNOWN if known else rules.pair
-            if not known:
-                counted[self._digest(kind, "", who)] = rules.person
-        heeded = [self._digest(kind, place, who)] if known else list(counted)
+        pair = self._digest(kind, place, who)
+        counted = {pair: _KNOWN}
+        if not known:
+            counted = {self._digest(kind, place, ""): rules.address}
+            if who:
+                counted |= {pair: rules.pair, self._digest(kind, "", who): rules.person}
         async with self._db.anyone() as conn:
-            held = await store.hold_attempts(conn, list(counted))
-            until = max((held[digest] for digest in heeded if digest in held), default=now)
-            if until <= now:
-                for digest, patience in sorted(counted.items()):
-                    waits = [patience.wait_s(failures) for failures in range(1, patience.free + _LONGEST)]
-                    await store.begin_attempt(conn, digest, now, now - WINDOW, waits)
-                # Last, for what it takes may be what another waits to count: nothing is waited for after it.
-                await store.clear_old_attempts(conn, now - WINDOW)
-        if until > now:
-            wait_s = int((until - now).total_seconds()) + 1
-            raise TooManyAttempts(f"Too many attempts. Wait {wait_s} s and try again.", wait_s=wait_s)
+            until = max((await store.hold_attempts(conn, list(counted), now)).values(), default=now)
+            if until > now:
+                # Out of the transaction, so that it leaves no counter behind that it made to hold.
+                wait_s = int((until - now).total_seconds()) + 1
+                raise TooManyAttempts(f"Too many attempts. Wait {wait_s} s and try again.", wait_s=wait_s)
+            for digest, patience in sorted(counted.items()):
+                waits = [patience.wait_s(failures) for failures in range(1, patience.free + _LONGEST)]
+                await store.begin_attempt(conn, digest, now, now - WINDOW, waits)
+            # Last, for what it takes may be what another waits to count: nothing is waited for after it.
+            await store.clear_old_attempts(conn, now - WINDOW)
 
-    async def succeeded(self, kind: Kind, address: str, who: str) -> None:
-        """Forgets the failures of the one who now came in."""
+    async def succeeded(self, kind: Kind, address: str, who: str, *, known: bool) -> None:
+        """Forgets the failures of the one who now came in.
+
+        `known`: as the try began, or true where none did. Only a try that the address was charged with is taken back
+        from it: or whoever has an account could lift its wait by coming in between guesses at others.
+        """
         place = place_of(address)
-        own, shared = [self._digest(kind, place, who), self._digest(kind, "", who)], self._digest(kind, place, "")
+        own = [self._digest(kind, place, who), self._digest(kind, "", who)]
+        charged = [] if known else [self._digest(kind, place, "")]
         async with self._db.anyone() as conn:
-            await store.hold_attempts(conn, [*own, shared])
+            await store.hold_attempts(conn, [*own, *charged], self._clock.now())
             await store.clear_attempts(conn, own)
-            await store.forgive_attempt(conn, shared)
+            for digest in charged:
+                await store.forgive_attempt(conn, digest)
 
     def _digest(self, kind: Kind, place: str, who: str) -> bytes:
         return keyed_digest(self._secret, "attempt", f"{kind}\n{place}\n{who}")

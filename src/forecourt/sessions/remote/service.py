@@ -5,10 +5,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.access import Actor, audit
+from forecourt.access import Actor
+from forecourt.access.model import Service
 from forecourt.drivers import service as drivers
 from forecourt.drivers.model import TokenState, TokenUnknown, standing
-from forecourt.ocpp.neutral import StartCharging, StopCharging, Token
+from forecourt.ocpp.neutral import CommandAnswer, StartCharging, StopCharging, Token
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -16,7 +17,9 @@ from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import store
 from forecourt.sessions.remote.events import FAILED, LINKED
 from forecourt.sessions.remote.model import START_LIMIT, Settlement, Status, of_answer, of_failure
+from forecourt.sessions.store.records import SessionRow, Started
 from forecourt.stations import service as stations
+from forecourt.stations.audited import Audited
 from forecourt.stations.commands import Commander
 from forecourt.stations.control import Obeyed
 
@@ -73,7 +76,9 @@ async def remote_start(
     """
     request = await _request(db, clock, actor, identity, token_uid, evse, unregistered)
     try:
-        answer, command_id = await commander.command(actor.tenant_id, identity, request.command, str(actor))
+        answer, command_id = await commander.command(
+            actor.tenant_id, identity, request.command, str(actor), audited=request.audited
+        )
     except ForecourtError as fault:
         fault.context["remote_start"] = str(request.id)
         await _settle(db, clock, request, of_failure(fault, clock.now()), fault.context.get("command_id"))
@@ -95,6 +100,7 @@ class _Request(Struct, frozen=True, kw_only=True):
     tenant_id: int
     station_id: int
     command: StartCharging
+    audited: Audited
 
 
 async def _request(
@@ -115,9 +121,14 @@ async def _request(
             asked_at=now,
             expires_at=now + START_LIMIT,
         )
-        await audit(conn, actor, "start charging", f"station:{identity}", {"token": token.uid, "evse": evse})
     command = StartCharging(token=token, remote_start_id=remote_start_id, evse=evse)
-    return _Request(id=request_id, tenant_id=tenant_id, station_id=station_id, command=command)
+    audited = Audited(
+        actor=actor,
+        action="start charging",
+        subject=f"station:{identity}",
+        detail={"token": token.uid, "evse": evse, "remote_start": str(request_id)},
+    )
+    return _Request(id=request_id, tenant_id=tenant_id, station_id=station_id, command=command, audited=audited)
 
 
 async def _token(conn: store.Connection, tenant_id: int, uid: str, unregistered: bool, now: datetime) -> Token:
@@ -158,6 +169,20 @@ async def link(conn: store.Connection, tenant_id: int, request_id: UUID, now: da
     return session_id
 
 
+async def ask_to_stop(
+    commander: Commander, actor: Actor | Service, session: SessionRow | Started
+) -> tuple[CommandAnswer, str]:
+    """Asks the station to stop a session, whoever decided it; as `Commander.command`."""
+    audited = Audited(
+        actor=actor,
+        action="stop charging",
+        subject=f"session:{session.session_id}",
+        detail={"station": session.station},
+    )
+    command = StopCharging(transaction_id=session.transaction_id)
+    return await commander.command(actor.tenant_id, session.station, command, str(actor), audited=audited)
+
+
 async def remote_stop(db: Pool, commander: Commander, actor: Actor, session_id: UUID) -> Obeyed:
     """Asks the station to stop a session. Raises SessionUnknown, SessionEnded, and as `Commander.command`."""
     async with db.tenant(actor.tenant_id) as conn:
@@ -166,7 +191,5 @@ async def remote_stop(db: Pool, commander: Commander, actor: Actor, session_id: 
             raise SessionUnknown
         if session.ended_at is not None:
             raise SessionEnded
-        await audit(conn, actor, "stop charging", f"session:{session_id}", {"station": session.station})
-    command = StopCharging(transaction_id=session.transaction_id)
-    answer, command_id = await commander.command(actor.tenant_id, session.station, command, str(actor))
+    answer, command_id = await ask_to_stop(commander, actor, session)
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)

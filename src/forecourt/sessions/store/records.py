@@ -137,6 +137,7 @@ class OrphanRow(Struct, frozen=True, kw_only=True):
 class Started(Struct, frozen=True, kw_only=True):
     """What a running session was started with."""
 
+    session_id: UUID
     station: str
     transaction_id: str
     token_uid: str | None
@@ -246,7 +247,7 @@ async def find_started(conn: Connection, tenant_id: int, session_id: str) -> Sta
     """What a running session was started with; None if it is over."""
     cursor = conn.cursor(row_factory=class_row(Started))
     await cursor.execute(
-        "SELECT t.identity AS station, s.transaction_id, s.token_uid, s.token_type FROM sessions s"
+        "SELECT s.session_id, t.identity AS station, s.transaction_id, s.token_uid, s.token_type FROM sessions s"
         " JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id"
         " WHERE s.tenant_id = %s AND s.session_id = %s AND s.over_at IS NULL",
         (tenant_id, session_id),

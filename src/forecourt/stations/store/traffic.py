@@ -1,5 +1,6 @@
 """What was said to and by stations: commands, and the directory that says where a station is."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -112,6 +113,15 @@ async def find_command(conn: Connection, tenant_id: int, station_id: int, comman
         (tenant_id, station_id, command_id),
     )
     return await cursor.fetchone()
+
+
+async def find_commands(conn: Connection, tenant_id: int, command_ids: Sequence[UUID]) -> list[CommandRow]:
+    """Commands of any stations, by their ids."""
+    cursor = conn.cursor(row_factory=class_row(CommandRow))
+    await cursor.execute(
+        f"SELECT {_COMMAND} FROM commands WHERE tenant_id = %s AND command_id = ANY(%s)", (tenant_id, list(command_ids))
+    )
+    return await cursor.fetchall()
 
 
 _QUARANTINE = """

@@ -31,6 +31,7 @@ from forecourt.webhooks.store.hooks import (
 )
 from forecourt.webhooks.store.sending import (
     Due,
+    Room,
     delete_old,
     insert_attempt,
     settle,
@@ -43,6 +44,7 @@ __all__ = [
     "Connection",
     "DeliveryRow",
     "Due",
+    "Room",
     "WebhookRow",
     "count_webhooks",
     "delete_old",

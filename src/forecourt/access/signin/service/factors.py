@@ -155,7 +155,7 @@ class Factors:
             how = await self._take(conn, person_id, code)
         if how is None:
             raise CodeRefused
-        await self._access.attempts.succeeded("factor", origin.address, str(person_id))
+        await self._access.attempts.succeeded("factor", origin.address, str(person_id), known=known)
         return how
 
     async def _take(self, conn: Connection, person_id: int, code: str) -> str | None:

@@ -34,7 +34,7 @@ class Passwords:
         await self._access.attempts.begin("password", actor.origin.address, email, known=known)
         if not await self._access.passwords.right(hashed, password):
             raise SignInRefused
-        await self._access.attempts.succeeded("password", actor.origin.address, email)
+        await self._access.attempts.succeeded("password", actor.origin.address, email, known=known)
         return await self._access.prove(actor, how="password")
 
     async def has_one(self, actor: Actor) -> bool:
@@ -106,7 +106,7 @@ class Passwords:
             ended = await store.delete_sessions(conn, person_id)
             await store.add_place(conn, person_id, place_of(origin.address), self._clock.now())
             await audit(conn, actor, "reset password", str(actor), {"sessions_ended": ended})
-        await self._access.attempts.succeeded("password", origin.address, email)
+        await self._access.attempts.succeeded("password", origin.address, email, known=True)
 
     async def _set(self, conn: Connection, actor: Actor, hashed: str) -> None:
         to = await people.find_addressee(conn, actor.tenant_id, actor.id)

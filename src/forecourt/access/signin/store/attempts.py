@@ -13,14 +13,18 @@ CLEARED_AT_ONCE = 100
 _FAILURES = "(CASE WHEN a.last_at < %(since)s THEN 1 ELSE a.failures + 1 END)"
 
 
-async def hold_attempts(conn: Connection, digests: Sequence[bytes]) -> dict[bytes, datetime]:
+async def hold_attempts(conn: Connection, digests: Sequence[bytes], now: datetime) -> dict[bytes, datetime]:
     """Holds these counters for the transaction; until when each makes wait, those left out that don't.
 
     All that a transaction counts or clears is held by one call before it, in one order: or two tries of one person at
-    the same moment would wait for each other.
+    the same moment would wait for each other. A counter that isn't there yet is made, at none: what is not there can't
+    be held, and another could make it and hold it meanwhile.
     """
     cursor = await conn.execute(
-        "SELECT digest, blocked_until FROM attempts WHERE digest = ANY(%s) ORDER BY digest FOR UPDATE", (list(digests),)
+        "INSERT INTO attempts AS a (digest, failures, last_at)"
+        " SELECT DISTINCT digest, 0, %s::timestamptz FROM unnest(%s::bytea[]) AS digest ORDER BY digest"
+        " ON CONFLICT (digest) DO UPDATE SET failures = a.failures RETURNING a.digest, a.blocked_until",
+        (now, list(digests)),
     )
     return {digest: until for digest, until in await cursor.fetchall() if until is not None}
 
