@@ -97,6 +97,18 @@ def test_a_limit_of_power_on_the_command_line_is_kept(tmp_path: Path) -> None:
     assert outcomes(tmp_path)["planner"]["unserved_wh"] == 110_400
 
 
+def test_on_the_day_on_which_clocks_are_set_prices_follow_the_clock_and_hours_are_hours(tmp_path: Path) -> None:
+    """29 March 2026 has 23 hours in Berlin. A car that comes at 11:00, summer time, pays an hour before noon."""
+    dear = SCENARIO.replace("hours = [0], prices = [0.10]", "hours = [0, 12], prices = [0.10, 0.30]")
+    noon = "station,start,end,kwh\nA,2026-03-29 11:00:00+02:00,2026-03-29 13:00:00+02:00,44.16\n"
+    span = ("--from", "2026-03-29", "--to", "2026-03-30")
+    assert simulate(tmp_path, *span, scenario=dear, sessions=noon).exit_code == 0
+    for told in outcomes(tmp_path).values():
+        assert Decimal(told["energy_cost"]) == Decimal("8.83"), told["scheduler"]
+        # 23 hours of a month of 30 days, 3 EUR a kW.
+        assert Decimal(told["demand_cost"]) == Decimal("2.12")
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -1,8 +1,9 @@
 """One scenario over past sessions, by every way to charge that is asked for."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
@@ -37,7 +38,8 @@ class Comparison:
 
     def __init__(self, scenario: Scenario, sessions: Iterable[PastSession], start: datetime, end: datetime) -> None:
         self._scenario = scenario
-        self._start, self._end = start, end
+        # In UTC, where an hour is an hour also on the day on which clocks are set.
+        self._start, self._end = start, end = start.astimezone(UTC), end.astimezone(UTC)
         self._step = timedelta(minutes=scenario.step_min)
         sessions = list(sessions)
         steps = int((end - start) / self._step)
@@ -67,8 +69,8 @@ class Comparison:
         return Report(
             scenario=self._scenario.name,
             currency=self._scenario.tariff.currency,
-            start=self._start.isoformat(),
-            end=self._end.isoformat(),
+            start=self._start.astimezone(ZoneInfo(self._scenario.zone)).isoformat(),
+            end=self._end.astimezone(ZoneInfo(self._scenario.zone)).isoformat(),
             sessions=len(self._stays.ids),
             left_out=self._stays.left_out,
             outcomes=[self._try(way, told) for way in WAYS if way in ways],

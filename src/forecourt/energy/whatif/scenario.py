@@ -76,7 +76,7 @@ class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     unserved_per_kwh: Positive = 1.0
     insistence: Annotated[float, Meta(ge=1, le=100)] = 2.0
-    horizon_h: Annotated[int, Meta(ge=1, le=72)] = 24
+    horizon_h: Annotated[int, Meta(ge=1, le=72)] = 12
     days: Annotated[int, Meta(ge=0, le=30)] = 6
 
 
@@ -105,7 +105,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
     def prices(self, start: datetime, steps: int) -> Floats:
-        """The price of a kWh in each step from `start` on, at the beginning of the step."""
+        """The price of a kWh in each step from `start` (UTC) on, at the beginning of the step."""
         zone, step = ZoneInfo(self.zone), timedelta(minutes=self.step_min)
         return np.array([self._price((start + number * step).astimezone(zone)) for number in range(steps)])
 
