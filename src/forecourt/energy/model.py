@@ -1,0 +1,137 @@
+"""The electrics of one site: a tree of nodes with limits, and the EVSEs that hang on them.
+
+Currents are phasors on three line conductors, so that single-phase, three-phase and line-to-line (delta) connections,
+and a delta-wye transformer between two nodes, are counted as they are: by vector, not by sum of amperes.
+"""
+
+import cmath
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+#: EVSEs and nodes of one site.
+MAX_EVSES: Final = 10_000
+MAX_NODES: Final = 1_000
+
+
+class Phases(StrEnum):
+    """Between which conductors an EVSE draws its current."""
+
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    L12 = "L1-L2"
+    L23 = "L2-L3"
+    L31 = "L3-L1"
+    ALL = "L1-L2-L3"
+
+
+def _turned(degrees: float) -> complex:
+    return cmath.rect(1.0, math.radians(degrees))
+
+
+#: The current on each line conductor while an EVSE draws 1 A, as phasors at unity power factor; the angle of L1 to
+#: neutral is zero, and phases follow each other by 120 degrees.
+CURRENTS: Final[Mapping[Phases, tuple[complex, complex, complex]]] = {
+    Phases.L1: (_turned(0), 0j, 0j),
+    Phases.L2: (0j, _turned(-120), 0j),
+    Phases.L3: (0j, 0j, _turned(120)),
+    Phases.L12: (_turned(30), -_turned(30), 0j),
+    Phases.L23: (0j, _turned(-90), -_turned(-90)),
+    Phases.L31: (-_turned(150), 0j, _turned(150)),
+    Phases.ALL: (_turned(0), _turned(-120), _turned(120)),
+}
+
+
+class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place in the tree where what flows below is limited: grid connection, panel, feeder, transformer.
+
+    `limit_a`: for each line conductor. `limit_w`: active power. `delta_wye`: a transformer stands between this node and
+    its parent, delta on the parent's side, and this is the ratio of its line-to-neutral turns: 4 for 480 V to 120 V.
+    """
+
+    id: str
+    parent: str | None = None
+    limit_a: float | None = None
+    limit_w: int | None = None
+    delta_wye: float | None = None
+
+
+class Evse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may draw up to `max_a` on each of its conductors; a car that gets less than `min_a` stops (IEC 61851-1)."""
+
+    id: str
+    node: str
+    phases: Phases = Phases.ALL
+    max_a: float = 32.0
+    min_a: float = 6.0
+
+
+class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One site. Voltages are nominal: `voltage_v` from line to neutral, `line_voltage_v` from line to line."""
+
+    nodes: tuple[Node, ...]
+    evses: tuple[Evse, ...]
+    voltage_v: float = 230.0
+    line_voltage_v: float = 400.0
+
+    def watts_per_ampere(self, evse: Evse) -> float:
+        """Active power of an EVSE while it draws 1 A on each of its conductors."""
+        if evse.phases is Phases.ALL:
+            return 3 * self.voltage_v
+        return self.voltage_v if evse.phases in (Phases.L1, Phases.L2, Phases.L3) else self.line_voltage_v
+
+
+def faults(site: Electrics) -> list[str]:
+    """What is nonsense in a site, in words that say where; empty where nothing is."""
+    found = [*_size_faults(site), *_tree_faults(site.nodes)]
+    known = {node.id for node in site.nodes}
+    found += [f"EVSE {evse.id}: there is no node {evse.node}" for evse in site.evses if evse.node not in known]
+    found += [
+        f"EVSE {evse.id}: its currents must be 0 <= min_a <= max_a, with max_a above 0"
+        for evse in site.evses
+        if not (0 <= evse.min_a <= evse.max_a and 0 < evse.max_a < math.inf)
+    ]
+    found += [f"EVSE {id} is there {n} times" for id, n in Counter(evse.id for evse in site.evses).items() if n > 1]
+    return found
+
+
+def _size_faults(site: Electrics) -> list[str]:
+    found = []
+    if not 1 <= len(site.nodes) <= MAX_NODES:
+        found.append(f"a site has 1 to {MAX_NODES} nodes")
+    if not 1 <= len(site.evses) <= MAX_EVSES:
+        found.append(f"a site has 1 to {MAX_EVSES} EVSEs")
+    if not (0 < site.voltage_v < math.inf and 0 < site.line_voltage_v < math.inf):
+        found.append("voltages must be above 0")
+    elif not 1.6 < site.line_voltage_v / site.voltage_v < 1.85:
+        found.append("line_voltage_v must be about 1.73 times voltage_v: three phases have no other")
+    return found
+
+
+def _tree_faults(nodes: Sequence[Node]) -> list[str]:
+    parents = {node.id: node.parent for node in nodes}
+    found = [f"node {id} is there {n} times" for id, n in Counter(node.id for node in nodes).items() if n > 1]
+    roots = [node.id for node in nodes if node.parent is None]
+    if len(roots) != 1:
+        found.append(f"one node is the grid connection and has no parent; here are {len(roots)}")
+    for node in nodes:
+        if node.parent is not None and node.parent not in parents:
+            found.append(f"node {node.id}: there is no node {node.parent}")
+        for name, value in (("limit_a", node.limit_a), ("limit_w", node.limit_w), ("delta_wye", node.delta_wye)):
+            if value is not None and not (0 <= value < math.inf and (name != "delta_wye" or value > 0)):
+                found.append(f"node {node.id}: {name} must be a number from 0")
+        if node.delta_wye is not None and node.parent is None:
+            found.append(f"node {node.id}: a transformer needs a node above it")
+    return found or [f"node {node.id} stands in a circle" for node in nodes if _circles(node.id, parents)]
+
+
+def _circles(start: str, parents: Mapping[str, str | None]) -> bool:
+    at, steps = parents[start], 0
+    while at is not None and steps <= len(parents):
+        at, steps = parents[at], steps + 1
+    return at is not None

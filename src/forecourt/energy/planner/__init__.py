@@ -1,0 +1,1 @@
+"""The optimal plan of one site: formulation, solver, arrivals that are expected. Pure: no clock, no database."""

@@ -1,0 +1,102 @@
+"""The limits of a site as rows of numbers: |sum of coefficient times current| is at most the limit, each row.
+
+A row of amperes has complex coefficients, one phasor an EVSE; a row of power has real ones, in kW per ampere. Where all
+phasors of a row point the same way it is linear, else a second-order cone.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from forecourt.energy.model import CURRENTS, Electrics, Node
+
+Floats = npt.NDArray[np.float64]
+Complexes = npt.NDArray[np.complex128]
+
+#: By how much sums of currents may be off for the sake of floating-point arithmetic, as a share of the limit.
+SLACK = 1e-6
+
+
+class Rows(Struct, frozen=True, kw_only=True):
+    """`of` (rows, EVSEs), `limits` (rows), which of them are linear, and what each is called."""
+
+    of: Complexes
+    limits: Floats
+    linear: npt.NDArray[np.bool_]
+    names: tuple[str, ...]
+
+    def loads(self, current_a: Floats) -> Floats:
+        """What flows in each row. `current_a` (EVSEs) or (EVSEs, steps)."""
+        loads: Floats = np.abs(self.of @ current_a)
+        return loads
+
+    def overload(self, current_a: Floats) -> float:
+        """The largest load as a share of its limit; a limit of zero that is kept counts as 0."""
+        loads = self.loads(current_a)
+        limits = self.limits.reshape(-1, *[1] * (loads.ndim - 1))
+        shares = np.divide(loads, limits, out=np.where(loads > 1e-9, np.inf, 0.0), where=limits > 0)
+        return float(shares.max(initial=0.0))
+
+    def room(self, current_a: Floats, evse: int) -> float:
+        """How much one EVSE may draw while the others draw what they do: the largest root of each row's quadratic."""
+        column = self.of[:, evse]
+        touched = np.nonzero(column)[0]
+        if not len(touched):
+            return np.inf
+        mine = column[touched]
+        others = self.of[touched] @ current_a - mine * current_a[evse]
+        a, b = np.abs(mine) ** 2, (np.conj(others) * mine).real
+        root = b**2 - a * (np.abs(others) ** 2 - self.limits[touched] ** 2)
+        if (root < 0).any():
+            return 0.0
+        return max(0.0, float(((np.sqrt(root) - b) / a).min()))
+
+
+def rows_of(site: Electrics) -> Rows:
+    """All limits of a site that has no faults; those that can't bind are left out."""
+    most = np.array([evse.max_a for evse in site.evses])
+    kept = [(of, limit, name) for of, limit, name in _all_rows(site) if np.abs(of) @ most > limit * (1 + SLACK)]
+    of = np.array([each for each, _, _ in kept], dtype=np.complex128).reshape(len(kept), len(site.evses))
+    return Rows(
+        of=of,
+        limits=np.array([limit for _, limit, _ in kept], dtype=np.float64),
+        linear=np.array([_is_linear(row) for row in of], dtype=np.bool_),
+        names=tuple(name for _, _, name in kept),
+    )
+
+
+def _all_rows(site: Electrics) -> Iterator[tuple[Complexes, float, str]]:
+    below = _currents_below(site)
+    kw = np.array([site.watts_per_ampere(evse) / 1000 for evse in site.evses])
+    for node in site.nodes:
+        currents = below[node.id]
+        if node.limit_a is not None:
+            for line, of in enumerate(currents, 1):
+                yield of, float(node.limit_a), f"{node.id} L{line}"
+        if node.limit_w is not None:
+            reached = np.abs(currents).any(axis=0)
+            yield np.where(reached, kw, 0.0).astype(np.complex128), node.limit_w / 1000, f"{node.id} power"
+
+
+def _currents_below(site: Electrics) -> dict[str, Complexes]:
+    """For each node the currents on its three conductors, (3, EVSEs), while every EVSE draws 1 A."""
+    below: dict[str, Complexes] = {node.id: np.zeros((3, len(site.evses)), np.complex128) for node in site.nodes}
+    nodes = {node.id: node for node in site.nodes}
+    for number, evse in enumerate(site.evses):
+        flowing: Any = np.array(CURRENTS[evse.phases])
+        node: Node | None = nodes[evse.node]
+        while node is not None:
+            below[node.id][:, number] = flowing
+            if node.delta_wye is not None:
+                flowing = (flowing - np.roll(flowing, 1)) / node.delta_wye
+            node = nodes[node.parent] if node.parent is not None else None
+    return below
+
+
+def _is_linear(row: Complexes) -> bool:
+    """Whether all phasors of a row point the same way."""
+    there = row[np.abs(row) > 0]
+    return len(there) == 0 or bool(np.allclose((there / np.abs(there)), there[0] / abs(there[0]), atol=1e-9))

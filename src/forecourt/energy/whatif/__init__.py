@@ -1,0 +1,1 @@
+"""What would have been: a site of any limits and prices over past sessions, faster than real time."""

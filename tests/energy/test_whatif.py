@@ -1,0 +1,160 @@
+"""A what-if keeps the limits, adds up, and shows what planning is worth on a real week."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from forecourt.cli import app
+from forecourt.energy.whatif.compare import WAYS
+from forecourt.energy.whatif.scenario import ScenarioRefused, read_scenario
+
+CALTECH = Path(__file__).parents[3] / "shared" / "data" / "caltech" / "caltech_2019-03_01-15.json.gz"
+SCENARIO = """
+name = "Yard"
+zone = "Europe/Berlin"
+step_min = 60
+
+[site]
+[[site.nodes]]
+id = "grid"
+limit_a = 48
+
+[[site.evses]]
+node = "grid"
+ids = ["A", "B", "C"]
+
+[tariff]
+currency = "EUR"
+demand_charge_per_kw = 3.0
+weekdays = { hours = [0, 12], prices = [0.10, 0.20] }
+weekends = { hours = [0], prices = [0.10] }
+"""
+#: Monday, 5 January 2026, 8:00 to 16:00 in Berlin; 22.08 kW each at most, 33.12 kW together.
+SESSIONS = "station,start,end,kwh\n" + "".join(
+    f"{station},2026-01-05 {start}:00+01:00,2026-01-05 {end}:00+01:00,{kwh}\n"
+    for station, start, end, kwh in (("A", "08", "16", 44.16), ("B", "08", "10", 44.16), ("D", "09", "16", 22.08))
+)
+
+
+def simulate(folder: Path, *more: str, scenario: str = SCENARIO, sessions: str = SESSIONS) -> Any:
+    (folder / "yard.toml").write_text(scenario, encoding="utf-8")
+    (folder / "sessions.csv").write_text(sessions, encoding="utf-8")
+    mapped = ("--columns", "station=station,start=start,end=end,energy_kwh=kwh")
+    files = (str(folder / "yard.toml"), "--sessions", str(folder / "sessions.csv"), "--json", str(folder / "out.json"))
+    return CliRunner().invoke(app, ["energy", "simulate", *files, *mapped, *more])
+
+
+def outcomes(folder: Path) -> dict[str, dict[str, Any]]:
+    return {each["scheduler"]: each for each in json.loads((folder / "out.json").read_text())["outcomes"]}
+
+
+def test_every_way_is_told_and_adds_up(tmp_path: Path) -> None:
+    result = simulate(tmp_path)
+    assert result.exit_code == 0, result.output
+    told = outcomes(tmp_path)
+    assert tuple(told) == WAYS
+    # Everything at once: 2 cars from 8, 3 from 9. 1 kWh costs 10 cents before noon.
+    loose = told["uncontrolled"]
+    assert (loose["asked_wh"], loose["unserved_wh"], loose["peak_w"]) == (110_400, 0, 66_240)
+    assert Decimal(loose["energy_cost"]) == Decimal("11.04")
+    # One day of thirty, 3 EUR a kW: 6.62.
+    assert Decimal(loose["demand_cost"]) == Decimal("6.62")
+    assert loose["overload"] == pytest.approx(2.0)
+    assert Decimal(loose["score"]) == Decimal("17.66")
+    for way in WAYS[1:]:
+        assert told[way]["overload"] <= 1 + 1e-6, way
+    # By the limit of 33.12 kW all can be served; B must have 22.08 in both of its hours.
+    for way in ("deadline", "myopic", "planner", "optimum"):
+        assert told[way]["unserved_wh"] == 0, way
+    best = Decimal(told["optimum"]["score"])
+    assert all(Decimal(told[way]["score"]) >= best for way in WAYS[1:])
+    # All of it before noon, and flat.
+    assert told["optimum"]["peak_w"] == 27_600
+
+
+def test_a_station_that_isnt_there_takes_a_free_evse_and_one_too_many_is_left_out(tmp_path: Path) -> None:
+    crowd = SESSIONS + "".join(
+        f"X{number},2026-01-05 09:30:00+01:00,2026-01-05 12:00:00+01:00,5\n" for number in range(2)
+    )
+    result = simulate(tmp_path, "--ways", "uncontrolled", sessions=crowd)
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["sessions"] == 4
+    assert report["left_out"] == {"no EVSE was free": 1}
+
+
+def test_a_limit_of_power_on_the_command_line_is_kept(tmp_path: Path) -> None:
+    assert simulate(tmp_path, "--power-limit", "15000").exit_code == 0
+    told = outcomes(tmp_path)
+    assert all(told[way]["peak_w"] <= 15_001 for way in WAYS[1:])
+    assert told["optimum"]["unserved_wh"] > 0
+    assert simulate(tmp_path, "--power-limit", "0").exit_code == 0
+    assert outcomes(tmp_path)["planner"]["unserved_wh"] == 110_400
+
+
+def test_on_the_day_on_which_clocks_are_set_prices_follow_the_clock_and_hours_are_hours(tmp_path: Path) -> None:
+    """29 March 2026 has 23 hours in Berlin. A car that comes at 11:00, summer time, pays an hour before noon."""
+    dear = SCENARIO.replace("hours = [0], prices = [0.10]", "hours = [0, 12], prices = [0.10, 0.30]")
+    noon = "station,start,end,kwh\nA,2026-03-29 11:00:00+02:00,2026-03-29 13:00:00+02:00,44.16\n"
+    span = ("--from", "2026-03-29", "--to", "2026-03-30")
+    assert simulate(tmp_path, *span, scenario=dear, sessions=noon).exit_code == 0
+    for told in outcomes(tmp_path).values():
+        assert Decimal(told["energy_cost"]) == Decimal("8.83"), told["scheduler"]
+        # 23 hours of a month of 30 days, 3 EUR a kW.
+        assert Decimal(told["demand_cost"]) == Decimal("2.12")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--ways", "luck"), "luck is none of uncontrolled"),
+        (("--from", "someday"), "write it as 2019-03-08"),
+        (("--from", "2026-02-01"), "must end after it begins"),
+        (("--from", "2026-01-06", "--to", "2026-01-07"), "No session of the file"),
+    ],
+)
+def test_what_cant_be_meant_is_refused_in_words(tmp_path: Path, more: tuple[str, ...], said: str) -> None:
+    result = simulate(tmp_path, *more)
+    assert result.exit_code != 0
+    assert said in " ".join((result.output + str(result.exception or "")).replace("│", " ").split())
+    assert not (tmp_path / "out.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('node = "grid"', 'node = "shed"', "EVSE A: there is no node shed"),
+        ("hours = [0, 12]", "hours = [1, 12]", "hours must begin with 0"),
+        ("prices = [0.10, 0.20]", "prices = [0.10]", "each hour needs a price"),
+        ("Europe/Berlin", "Europe/Nowhere", "no time zone Europe/Nowhere"),
+        ("step_min = 60", "step_min = 7", "must divide an hour"),
+        ("limit_a = 48", "limit = 48", "unknown field `limit`"),
+        ("limit_a = 48", "limit_a = ", "Invalid value"),
+    ],
+)
+def test_a_scenario_that_is_nonsense_is_refused_and_says_why(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in SCENARIO
+    (tmp_path / "yard.toml").write_text(SCENARIO.replace(old, new), encoding="utf-8")
+    with pytest.raises(ScenarioRefused, match=said):
+        read_scenario(tmp_path / "yard.toml")
+
+
+@pytest.mark.skipif(not CALTECH.exists(), reason="the sessions of the Caltech garage are not on this machine")
+def test_on_a_real_week_the_planner_beats_planning_without_foresight_and_no_limit_is_exceeded(tmp_path: Path) -> None:
+    span = ("--from", "2019-03-04", "--to", "2019-03-07", "--json", str(tmp_path / "out.json"))
+    result = CliRunner().invoke(app, ["energy", "simulate", "caltech", "--sessions", str(CALTECH), *span])
+    assert result.exit_code == 0, result.output
+    told = outcomes(tmp_path)
+    scores = {way: float(told[way]["score"]) for way in WAYS}
+    assert told["uncontrolled"]["overload"] > 2
+    assert max(told[way]["overload"] for way in WAYS[1:]) <= 1 + 1e-6
+    assert scores["optimum"] < scores["planner"] < scores["myopic"] < min(scores["laxity"], scores["deadline"])
+    lost = {way: scores[way] - scores["optimum"] for way in ("planner", "myopic")}
+    assert lost["planner"] <= lost["myopic"] / 2
+    assert told["planner"]["energy_pct"] >= 99.5
+    assert np.isclose(told["optimum"]["asked_wh"], told["planner"]["asked_wh"])
