@@ -15,6 +15,7 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 from litestar import Litestar
+from litestar.di import Provide
 from msgspec import Struct
 
 from forecourt.platform.clock import SystemClock
@@ -22,6 +23,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations import store
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.pages import TEMPLATES_DIR, station_pages
+from forecourt.stations.store import knocks
 from forecourt.ui.assets import Assets, assets_route
 from forecourt.ui.live import Hub, Pace, Value
 from forecourt.ui.security import SECURITY_HEADERS
@@ -218,6 +220,9 @@ class Registry:
             for number, (name, latitude, longitude) in enumerate(PLACES)
         ]
 
+    async def find_refusal(self, *_: object) -> None:
+        """Nobody was refused."""
+
     async def find_station(self, _conn: object, _tenant_id: int, identity: str) -> store.StationRow | None:
         row = self.fleet.stations.get(identity)
         if row is None:
@@ -279,6 +284,7 @@ def application(
     registry = Registry(fleet)
     for name in QUERIES:
         replace(store, name, getattr(registry, name))
+    replace(knocks, "find_refusal", registry.find_refusal)
     assets = Assets.load()
     shell = Shell(
         assets=assets,
@@ -301,6 +307,7 @@ def application(
     )
     return Litestar(
         [*pages, assets_route(assets), live_route(hub, authenticate)],
+        dependencies={"clock": Provide(SystemClock, sync_to_thread=False)},
         response_headers=SECURITY_HEADERS,
         openapi_config=None,
     ), hub

@@ -27,7 +27,7 @@ from forecourt.stations import store
 from forecourt.stations.faults import explain
 from forecourt.stations.model import STATION_STATES
 from forecourt.stations.refusals import LATELY, meaning_of
-from forecourt.stations.store.knocks import find_refusal
+from forecourt.stations.store import knocks as kept
 from forecourt.stations.words import REGISTRATIONS
 from forecourt.ui.i18n import mark
 from forecourt.ui.live import SnapshotProvider, TotalsProvider, Value
@@ -312,7 +312,7 @@ class StationsPages:
         return {
             "shown": rows[0],
             "station": station,
-            "refusal": await find_refusal(conn, tenant_id, station.station_id, now - LATELY),
+            "refusal": await kept.find_refusal(conn, tenant_id, station.station_id, now - LATELY),
             "connectors": [
                 (each, explain(each.error_code) if each.shown_state == "Faulted" else None)
                 for each in connectors

@@ -20,7 +20,7 @@ from forecourt.stations.pages.ports import Charging
 from forecourt.stations.pages.timeline import Past, asker, of_connectors, read_past
 from forecourt.stations.refusals import LATELY, meaning_of
 from forecourt.stations.store import CommandRow
-from forecourt.stations.store.knocks import find_refusal
+from forecourt.stations.store import knocks as kept
 from forecourt.stations.uptime import Band
 from forecourt.stations.words import OUTCOMES, REGISTRATIONS, SECURITY_PROFILES, explain_deviation
 from forecourt.ui.ranges import PRESETS, FromDay, RangeWord, TimeRange, ToDay, time_range
@@ -72,7 +72,7 @@ class Overview:
         chosen = time_range(now, actor.time_zone, default="today", **asked)
         past = await self.past(db, actor.tenant_id, frame, chosen, now)
         async with db.tenant(actor.tenant_id) as conn:
-            refusal = await find_refusal(conn, actor.tenant_id, frame.station.station_id, now - LATELY)
+            refusal = await kept.find_refusal(conn, actor.tenant_id, frame.station.station_id, now - LATELY)
             commands = await store.list_commands(conn, actor.tenant_id, frame.station.station_id, limit=COMMANDS + 1)
             unsupported = await store.list_unsupported(conn, actor.tenant_id, [frame.station.station_id])
             deviations = await store.count_deviations(
