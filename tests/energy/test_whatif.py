@@ -146,7 +146,7 @@ def test_a_scenario_that_is_nonsense_is_refused_and_says_why(tmp_path: Path, old
 
 @pytest.mark.skipif(not CALTECH.exists(), reason="the sessions of the Caltech garage are not on this machine")
 def test_on_a_real_week_the_planner_beats_planning_without_foresight_and_no_limit_is_exceeded(tmp_path: Path) -> None:
-    span = ("--from", "2019-03-04", "--to", "2019-03-07", "--json", str(tmp_path / "out.json"))
+    span = ("--from", "2019-03-05", "--to", "2019-03-07", "--json", str(tmp_path / "out.json"))
     result = CliRunner().invoke(app, ["energy", "simulate", "caltech", "--sessions", str(CALTECH), *span])
     assert result.exit_code == 0, result.output
     told = outcomes(tmp_path)
