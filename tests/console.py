@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from forecourt.access import Access, Role
@@ -22,6 +23,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.ui.errors import AssetsMissing
 from tests.conftest import Servers
 from tests.http import PASSWORD, SECRET, House, Tenant
 from tests.looks import DESK
@@ -29,6 +31,7 @@ from tests.stations.gateway.conftest import Rig
 from tests.support import FakeClock
 from tests.ui.conftest import served
 
+YARD = {"name": "North yard", "slug": "north-yard", "city": "Berlin", "time_zone": "Europe/Berlin"}
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run"]
 DEADLINE_MS = 30_000
@@ -103,3 +106,15 @@ async def console(servers: Servers) -> AsyncIterator[Console]:
                 await telling
             await bus.close()
             await rig.stop()
+
+
+async def furnished(servers: Servers) -> AsyncIterator[Console]:
+    """A console with two sites, for a fixture to go through; skips where there are no assets."""
+    try:
+        async with console(servers) as made:
+            api = await made.tenant.client()
+            await api.post("/api/v1/sites", json={**YARD, "latitude": 52.5, "longitude": 13.4})
+            await api.post("/api/v1/sites", json={"name": "Empty lot", "slug": "empty-lot"})
+            yield made
+    except AssetsMissing as fault:
+        pytest.skip(fault.detail)

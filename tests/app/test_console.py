@@ -10,9 +10,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from forecourt.access import Role
-from forecourt.ui.errors import AssetsMissing
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, console, live
+from tests.console import CHROMIUM, Console, furnished, live
 from tests.looks import breaks_no_rule_in_any_view
 from tests.receiver import receiving, signature
 
@@ -27,15 +26,8 @@ pytestmark = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def deployment(servers: Servers) -> AsyncIterator[Console]:
-    try:
-        async with console(servers) as made:
-            api = await made.tenant.client()
-            yard = {"name": "North yard", "slug": "north-yard", "city": "Berlin", "time_zone": "Europe/Berlin"}
-            await api.post("/api/v1/sites", json={**yard, "latitude": 52.5, "longitude": 13.4})
-            await api.post("/api/v1/sites", json={"name": "Empty lot", "slug": "empty-lot"})
-            yield made
-    except AssetsMissing as fault:
-        pytest.skip(fault.detail)
+    async for made in furnished(servers):
+        yield made
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest_asyncio
 from playwright.async_api import Error, Page, Route, expect
 
 from forecourt.access import Role
-from forecourt.ui.errors import AssetsMissing
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, console
+from tests.console import CHROMIUM, Console, furnished
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -24,15 +23,8 @@ pytestmark = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def deployment(servers: Servers) -> AsyncIterator[Console]:
-    try:
-        async with console(servers) as made:
-            api = await made.tenant.client()
-            yard = {"name": "North yard", "slug": "north-yard", "city": "Berlin", "time_zone": "Europe/Berlin"}
-            await api.post("/api/v1/sites", json={**yard, "latitude": 52.5, "longitude": 13.4})
-            await api.post("/api/v1/sites", json={"name": "Empty lot", "slug": "empty-lot"})
-            yield made
-    except AssetsMissing as fault:
-        pytest.skip(fault.detail)
+    async for made in furnished(servers):
+        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import procrastinate
-import psycopg
 import structlog
 from msgspec import Struct
 from procrastinate import PsycopgConnector, RetryStrategy
@@ -18,7 +17,6 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.platform import outbox
-from forecourt.platform.database import DatabaseBusy
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
@@ -35,7 +33,7 @@ JOB_POOL = 4
 #: A job that fails is tried again after 2, 4, 8 ... seconds, this often: for half an hour. Then it stays failed for
 #: KEEP_ENDED_H, counted by a gauge, for a person to see.
 RETRY = RetryStrategy(max_attempts=10, exponential_wait=2)
-#: How long one of several that failed waits to be tried alone.
+#: How long one of several that failed waits to be tried alone, and those behind it to be tried at all.
 APART_AFTER_S: Final = 2
 KEEP_ENDED_H: Final = 7 * 24
 #: The line of what may take long: it waits for its own kind only, and nothing waits for it.
@@ -162,8 +160,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
 
 def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
     """The task that does a job for each of its subjects. One that fails keeps no other from being done: it is put in
-    line by itself, to be tried again as RETRY says, and so are those behind it. A database that is busy fails them all:
-    they are tried again together.
+    line by itself, to be tried again as RETRY says, and those behind it together, both after a moment: a database that
+    is busy fails them all.
 
     `subject` is what processes of the version before write, which may still be at work beside this one.
     """
@@ -174,8 +172,6 @@ def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
         for number, one in enumerate(wanted):
             try:
                 await counted(tenant_id=tenant_id, subject=one)
-            except (DatabaseBusy, psycopg.OperationalError):
-                raise
             except Exception as fault:
                 if len(wanted) == 1:
                     raise
@@ -185,9 +181,9 @@ def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
 
     async def part(tenant_id: int, failed: str, behind: list[str]) -> None:
         """Those behind first: what was put in line twice, by a job that failed in between, is only done twice."""
-        if behind:
-            await task.defer_async(tenant_id=tenant_id, subjects=behind)
-        await task.configure(schedule_in={"seconds": APART_AFTER_S}).defer_async(tenant_id=tenant_id, subjects=[failed])
+        later = task.configure(schedule_in={"seconds": APART_AFTER_S})
+        for subjects in filter(None, (behind, [failed])):
+            await later.defer_async(tenant_id=tenant_id, subjects=subjects)
 
     made: Any = app.task(name=name, retry=RETRY, **how)
     task = made(each)
