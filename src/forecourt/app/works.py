@@ -180,10 +180,9 @@ def _following(app: procrastinate.App, name: str, job: Job, **how: Any) -> Any:
                 return
 
     async def part(tenant_id: int, failed: str, behind: list[str]) -> None:
-        """Those behind first: what was put in line twice, by a job that failed in between, is only done twice."""
-        later = task.configure(schedule_in={"seconds": APART_AFTER_S})
-        for subjects in filter(None, (behind, [failed])):
-            await later.defer_async(tenant_id=tenant_id, subjects=subjects)
+        """In one transaction: all of them are in line, or the job failed and is tried again whole."""
+        jobs = [{"tenant_id": tenant_id, "subjects": subjects} for subjects in (behind, [failed]) if subjects]
+        await task.configure(schedule_in={"seconds": APART_AFTER_S}).batch_defer_async(*jobs)
 
     made: Any = app.task(name=name, retry=RETRY, **how)
     task = made(each)
