@@ -187,7 +187,7 @@ def test_the_tree_bears_what_stations_really_draw_whatever_they_answer_and_when(
 
 
 def _live(number: int, station: Station, known: list[Standing], chance: random.Random, now: datetime) -> None:
-    """Cars come and go, lines break and come back; what comes of it is known at once, but for a station out of reach."""
+    """Cars come and go, lines break and come back; it is known at once, but of a station out of reach."""
     if chance.random() < 0.003:
         station.reachable = not station.reachable
         known[number] = replace(known[number], silent_since=None if station.reachable else now)
