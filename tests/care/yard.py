@@ -35,6 +35,7 @@ class Yard:
         bus: Publisher | None = None,
     ) -> None:
         self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
+        self.worker = worker
         self.tenants = tenants
         self.clock = clock
         self.tenant_id = self.organisation() if tenant_id is None else tenant_id

@@ -25,18 +25,18 @@ def evses(*phases: Phases, node: str = "grid") -> tuple[Evse, ...]:
     [
         (site(), "1 to 10000 EVSEs"),
         (site(*evses(Phases.ALL, node="shed")), "EVSE E0: there is no node shed"),
-        (site(*evses(Phases.ALL), nodes=(GRID, GRID)), "node grid is there 2 times"),
+        (site(*evses(Phases.ALL), nodes=(GRID, GRID)), "node grid: it is there 2 times"),
         (site(*evses(Phases.ALL), nodes=(GRID, Node(id="b"))), "one node is the grid connection"),
         (site(*evses(Phases.ALL), nodes=(GRID, Node(id="b", parent="c"))), "node b: there is no node c"),
         (
             site(*evses(Phases.ALL), nodes=(GRID, Node(id="b", parent="c"), Node(id="c", parent="b"))),
-            "node b stands in a circle",
+            "node b: it stands in a circle",
         ),
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=-1),)), "limit_a must be a number from 0"),
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", limit_a=math.nan),)), "limit_a must be a number from 0"),
         (site(*evses(Phases.ALL), nodes=(Node(id="grid", delta_wye=4),)), "a transformer needs a node above it"),
         (site(Evse(id="a", node="grid", max_a=5, min_a=6)), "0 <= min_a <= max_a"),
-        (site(Evse(id="a", node="grid"), Evse(id="a", node="grid")), "EVSE a is there 2 times"),
+        (site(Evse(id="a", node="grid"), Evse(id="a", node="grid")), "EVSE a: it is there 2 times"),
         (site(*evses(Phases.ALL), line_v=230), "about 1.73 times"),
     ],
 )

@@ -9,9 +9,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
+
+from forecourt.ui.i18n import mark
 
 #: EVSEs and nodes of one site.
 MAX_EVSES: Final = 10_000
@@ -52,9 +54,11 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `limit_a`: for each line conductor. `limit_w`: active power. `delta_wye`: a transformer stands between this node and
     its parent, delta on the parent's side, and this is the ratio of its line-to-neutral turns: 4 for 480 V to 120 V.
+    `name`: what people call it; its id if empty.
     """
 
     id: str
+    name: str = ""
     parent: str | None = None
     limit_a: float | None = None
     limit_w: int | None = None
@@ -86,48 +90,93 @@ class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.voltage_v if evse.phases in (Phases.L1, Phases.L2, Phases.L3) else self.line_voltage_v
 
 
+class Fault(Struct, frozen=True, kw_only=True):
+    """Something that is nonsense. `of` is what it is about (`node`, `EVSE`, ...; empty: the site) and `id` which of
+    them; `words` are marked, with placeholders for `values`."""
+
+    of: str = ""
+    id: str = ""
+    words: str
+    values: Mapping[str, Any] = {}
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in English, without where."""
+        return self.words % self.values
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.id}: {self.text}" if self.of else self.text
+
+
+TWICE: Final = mark("it is there %(times)s times")
+UNHUNG: Final = mark("there is no node %(node)s")
+
+
 def faults(site: Electrics) -> list[str]:
     """What is nonsense in a site, in words that say where; empty where nothing is."""
-    found = [*_size_faults(site), *_tree_faults(site.nodes)]
-    known = {node.id for node in site.nodes}
-    found += [f"EVSE {evse.id}: there is no node {evse.node}" for evse in site.evses if evse.node not in known]
+    return [str(fault) for fault in find_faults(site)]
+
+
+def find_faults(site: Electrics, *, least_evses: int = 1) -> list[Fault]:
+    """The same, each for itself. A site that is being set up may have no EVSE yet."""
+    found = [
+        *_size_faults(site, least_evses),
+        *_tree_faults(site.nodes),
+        *repeated("EVSE", [evse.id for evse in site.evses]),
+    ]
+    found += unhung("EVSE", [(evse.id, evse.node) for evse in site.evses], site.nodes)
+    words = mark("its currents must be 0 <= min_a <= max_a, with max_a above 0")
     found += [
-        f"EVSE {evse.id}: its currents must be 0 <= min_a <= max_a, with max_a above 0"
+        Fault(of="EVSE", id=evse.id, words=words)
         for evse in site.evses
         if not (0 <= evse.min_a <= evse.max_a and 0 < evse.max_a < math.inf)
     ]
-    found += [f"EVSE {id} is there {n} times" for id, n in Counter(evse.id for evse in site.evses).items() if n > 1]
     return found
 
 
-def _size_faults(site: Electrics) -> list[str]:
+def repeated(of: str, ids: Sequence[str]) -> list[Fault]:
+    """A fault for each id that is there more than once."""
+    return [Fault(of=of, id=id, words=TWICE, values={"times": n}) for id, n in Counter(ids).items() if n > 1]
+
+
+def unhung(of: str, hung: Sequence[tuple[str, str]], nodes: Sequence[Node]) -> list[Fault]:
+    """A fault for each thing (id, node) that hangs on no node."""
+    known = {node.id for node in nodes}
+    return [Fault(of=of, id=id, words=UNHUNG, values={"node": node}) for id, node in hung if node not in known]
+
+
+def _size_faults(site: Electrics, least_evses: int) -> list[Fault]:
     found = []
     if not 1 <= len(site.nodes) <= MAX_NODES:
-        found.append(f"a site has 1 to {MAX_NODES} nodes")
-    if not 1 <= len(site.evses) <= MAX_EVSES:
-        found.append(f"a site has 1 to {MAX_EVSES} EVSEs")
+        found.append(Fault(words=mark("a site has 1 to %(most)s nodes"), values={"most": MAX_NODES}))
+    if not least_evses <= len(site.evses) <= MAX_EVSES:
+        found.append(Fault(words=mark("a site has 1 to %(most)s EVSEs"), values={"most": MAX_EVSES}))
     if not (0 < site.voltage_v < math.inf and 0 < site.line_voltage_v < math.inf):
-        found.append("voltages must be above 0")
+        found.append(Fault(words=mark("voltages must be above 0")))
     elif not 1.6 < site.line_voltage_v / site.voltage_v < 1.85:
-        found.append("line_voltage_v must be about 1.73 times voltage_v: three phases have no other")
+        words = mark("line_voltage_v must be about 1.73 times voltage_v: three phases have no other")
+        found.append(Fault(words=words))
     return found
 
 
-def _tree_faults(nodes: Sequence[Node]) -> list[str]:
+def _tree_faults(nodes: Sequence[Node]) -> list[Fault]:
     parents = {node.id: node.parent for node in nodes}
-    found = [f"node {id} is there {n} times" for id, n in Counter(node.id for node in nodes).items() if n > 1]
+    found = repeated("node", [node.id for node in nodes])
     roots = [node.id for node in nodes if node.parent is None]
     if len(roots) != 1:
-        found.append(f"one node is the grid connection and has no parent; here are {len(roots)}")
+        words = mark("one node is the grid connection and has no parent; here are %(roots)s")
+        found.append(Fault(words=words, values={"roots": len(roots)}))
     for node in nodes:
         if node.parent is not None and node.parent not in parents:
-            found.append(f"node {node.id}: there is no node {node.parent}")
+            found.append(Fault(of="node", id=node.id, words=UNHUNG, values={"node": node.parent}))
         for name, value in (("limit_a", node.limit_a), ("limit_w", node.limit_w), ("delta_wye", node.delta_wye)):
             if value is not None and not (0 <= value < math.inf and (name != "delta_wye" or value > 0)):
-                found.append(f"node {node.id}: {name} must be a number from 0")
+                words = mark("%(field)s must be a number from 0")
+                found.append(Fault(of="node", id=node.id, words=words, values={"field": name}))
         if node.delta_wye is not None and node.parent is None:
-            found.append(f"node {node.id}: a transformer needs a node above it")
-    return found or [f"node {node.id} stands in a circle" for node in nodes if _circles(node.id, parents)]
+            found.append(Fault(of="node", id=node.id, words=mark("a transformer needs a node above it")))
+    circle = mark("it stands in a circle")
+    return found or [Fault(of="node", id=node.id, words=circle) for node in nodes if _circles(node.id, parents)]
 
 
 def _circles(start: str, parents: Mapping[str, str | None]) -> bool:

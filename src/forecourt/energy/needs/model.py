@@ -1,0 +1,160 @@
+"""What a driver needs, from whoever said so, and what of it counts. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, structs
+
+#: What a car takes for a kilometre where nobody says more.
+WH_PER_KM: Final = 180
+
+
+class Source(StrEnum):
+    """Who said what a driver needs; those that count first come first."""
+
+    DRIVER = "driver"
+    API = "api"
+    ISO15118 = "iso15118"
+    TOKEN = "token"
+    PREDICTED = "predicted"
+
+
+class Priority(StrEnum):
+    """Who comes first where there is not enough for all."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What somebody said of one session; None: nothing about that.
+
+    `energy_wh` counts from the start of the session, as `minimum_wh` does, which is needed by `minimum_by`. `soc_pct`
+    is the state of charge that is wanted, `range_km` how far the car must come with what it gets. What begins with
+    `stop_` ends the session: cost in the currency of its tariff. `battery_wh`, `present_soc_pct`, `max_a` and `max_w`
+    are the car's own; `max_a` each conductor.
+    """
+
+    departure_at: datetime | None = None
+    energy_wh: int | None = None
+    range_km: int | None = None
+    soc_pct: int | None = None
+    minimum_wh: int | None = None
+    minimum_by: datetime | None = None
+    priority: Priority | None = None
+    may_discharge: bool | None = None
+    stop_energy_wh: int | None = None
+    stop_cost: Decimal | None = None
+    stop_soc_pct: int | None = None
+    stop_at: datetime | None = None
+    battery_wh: int | None = None
+    present_soc_pct: int | None = None
+    max_a: float | None = None
+    max_w: int | None = None
+
+
+class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a token's driver usually needs. `departure` is by the clock of the site, the next one after the start;
+    `minimum_within_s` counts from the start."""
+
+    departure: time | None = None
+    energy_wh: int | None = None
+    soc_pct: int | None = None
+    minimum_wh: int | None = None
+    minimum_within_s: int | None = None
+    priority: Priority | None = None
+    may_discharge: bool | None = None
+    battery_wh: int | None = None
+
+    def at(self, started_at: datetime, zone: str) -> Wants:
+        """What that is for a session that began then."""
+        return Wants(
+            departure_at=None if self.departure is None else _next(self.departure, started_at, zone),
+            energy_wh=self.energy_wh,
+            soc_pct=self.soc_pct,
+            minimum_wh=self.minimum_wh,
+            minimum_by=_after(started_at, self.minimum_within_s if self.minimum_wh is not None else None),
+            priority=self.priority,
+            may_discharge=self.may_discharge,
+            battery_wh=self.battery_wh,
+        )
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What one source said, when, and who that was."""
+
+    source: Source
+    wants: Wants
+    said_at: datetime
+    said_by: str
+
+
+class Needs(Struct, frozen=True, kw_only=True):
+    """What counts of all that was said: of each thing the word of the first source that said it; `sources` by name."""
+
+    wants: Wants
+    sources: Mapping[str, Source]
+    said: tuple[Said, ...] = ()
+
+    @property
+    def energy_wh(self) -> int | None:
+        """What is asked for since the start, by energy, range or state of charge, whichever is said; never more than
+        the session's own target."""
+        wants = self.wants
+        found = wants.energy_wh
+        if found is None and wants.range_km is not None:
+            found = wants.range_km * WH_PER_KM
+        if found is None:
+            found = _by_soc(wants.battery_wh, wants.present_soc_pct, wants.soc_pct)
+        targets = (wants.stop_energy_wh, _by_soc(wants.battery_wh, wants.present_soc_pct, wants.stop_soc_pct))
+        known = [each for each in (found, *targets) if each is not None]
+        return min(known, default=None)
+
+    @property
+    def departure_at(self) -> datetime | None:
+        """When the car leaves, or its session is to be stopped."""
+        known = [each for each in (self.wants.departure_at, self.wants.stop_at) if each is not None]
+        return min(known, default=None)
+
+
+#: Nobody said anything.
+UNSAID: Final = Needs(wants=Wants(), sources={})
+
+
+def merge(said: list[Said]) -> Needs:
+    """What counts of what was said, in whatever order; the newest of one source."""
+    order = list(Source)
+    by_source = {each.source: each for each in sorted(said, key=lambda each: each.said_at)}
+    ranked = sorted(by_source.values(), key=lambda each: order.index(each.source))
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
+    for each in ranked:
+        for name, value in structs.asdict(each.wants).items():
+            if value is not None and name not in values:
+                values[name], sources[name] = value, each.source
+    return Needs(wants=Wants(**values), sources=sources, said=tuple(ranked))
+
+
+def _by_soc(battery_wh: int | None, present_pct: int | None, wanted_pct: int | None) -> int | None:
+    if battery_wh is None or present_pct is None or wanted_pct is None:
+        return None
+    return max(0, battery_wh * (wanted_pct - present_pct) // 100)
+
+
+def _next(clock: time, started_at: datetime, zone: str) -> datetime:
+    """The first moment after a start at which the clocks of a zone show a time; one that is left out when they are set
+    forward is the moment at which they are."""
+    local = started_at.astimezone(ZoneInfo(zone))
+    found = datetime.combine(local.date(), clock, ZoneInfo(zone))
+    if found.astimezone(started_at.tzinfo) <= started_at:
+        found = datetime.combine(local.date() + timedelta(days=1), clock, ZoneInfo(zone))
+    return found.astimezone(started_at.tzinfo)
+
+
+def _after(started_at: datetime, seconds: int | None) -> datetime | None:
+    return None if seconds is None else started_at + timedelta(seconds=seconds)

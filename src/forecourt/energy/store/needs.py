@@ -1,0 +1,347 @@
+"""What drivers need, the cars that are there, and those that were."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, dict_row
+
+from forecourt.drivers.model import uid_key
+from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
+from forecourt.ocpp.neutral import Location, Measurand, Phase
+
+Connection = AsyncConnection[Any]
+
+#: Sets of meter values of one session in which its latest currents are looked for.
+LATEST_SETS: Final = 4
+#: Past sessions that are read at once, the latest ones.
+MAX_VISITS: Final = 20_000
+_POWER_AT_OUTLET = Measurand.POWER_IMPORT | Phase.NONE << 8 | Location.OUTLET << 16
+#: How a station may name the conductors.
+_LINES: Final = {
+    Phase.L1: 0, Phase.L2: 1, Phase.L3: 2, Phase.L1_N: 0, Phase.L2_N: 1, Phase.L3_N: 2,
+}  # fmt: skip
+
+
+class ActiveCar(Struct, frozen=True, kw_only=True):
+    """A car that is plugged in: a session that runs at an EVSE of a site.
+
+    `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
+    None where none was; `offered_a` is what the station says it offers. `power_at` is when any of them was measured.
+    """
+
+    session_id: UUID
+    station_id: int
+    station: str
+    evse: int
+    evse_id: str
+    connector: int | None
+    transaction_id: str
+    token: str | None
+    started_at: datetime
+    heard_at: datetime
+    energy_wh: int | None
+    power_w: int | None
+    soc_pct: int | None
+    charging_state: str | None
+    currents_a: tuple[float | None, float | None, float | None]
+    offered_a: float | None
+    measured_at: datetime | None
+    needs: Needs
+
+
+class PastVisit(Struct, frozen=True, kw_only=True):
+    """A session that is over. `max_w` is the highest power that was measured in it, None where none was; `stated` is
+    what was said of it while it ran."""
+
+    session_id: UUID
+    station: str
+    evse: int | None
+    evse_id: str | None
+    token: str | None
+    came_at: datetime
+    left_at: datetime
+    energy_wh: int | None
+    max_w: int | None
+    stated: Wants
+
+
+class _Car(Struct, frozen=True, kw_only=True):
+    session_id: UUID
+    station_id: int
+    station: str
+    evse: int
+    connector: int | None
+    transaction_id: str
+    token: str | None
+    started_at: datetime
+    heard_at: datetime
+    energy_wh: int | None
+    power_w: int | None
+    soc_pct: int | None
+    charging_state: str | None
+    zone: str
+    preferences: dict[str, Any] | None
+    preferred_at: datetime | None
+    preferred_by: str | None
+    measured: list[dict[str, Any]] | None
+
+
+async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[ActiveCar]:
+    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE."""
+    cursor = conn.cursor(row_factory=class_row(_Car))
+    await cursor.execute(
+        """
+        SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse, n.connector,
+            n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.power_w, n.soc_pct, n.charging_state,
+            CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
+            i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
+            (SELECT jsonb_agg(to_jsonb(m)) FROM (
+                SELECT at, readings FROM meter_values
+                WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
+                ORDER BY at DESC LIMIT %(sets)s) m) AS measured
+        FROM hung_evses h
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
+        JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
+        JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
+            AND n.over_at IS NULL
+        LEFT JOIN charging_preferences p ON p.tenant_id = h.tenant_id
+            AND p.uid_key = lower(n.token_uid COLLATE "C")
+        WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s
+        ORDER BY t.identity, n.evse, n.number DESC
+        """,
+        {"tenant_id": tenant_id, "site_id": site_id, "sets": LATEST_SETS},
+    )
+    rows = await cursor.fetchall()
+    said = await said_of(conn, tenant_id, [row.session_id for row in rows])
+    return [_car(row, said.get(row.session_id, [])) for row in rows]
+
+
+def _car(row: _Car, said: list[Said]) -> ActiveCar:
+    currents: list[float | None] = [None, None, None]
+    offered: float | None = None
+    measured_at: datetime | None = None
+    for each in row.measured or ():
+        at = datetime.fromisoformat(each["at"])
+        for code, value in zip(each["readings"][::2], each["readings"][1::2], strict=True):
+            measurand, line = code & 0xFF, _LINES.get(Phase(code >> 8 & 0xFF))
+            if code >> 16 & 0xFF != Location.OUTLET:
+                continue
+            if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
+                currents[line] = value / 1000
+                measured_at = measured_at or at
+            elif measurand == Measurand.CURRENT_OFFERED and offered is None:
+                offered = value / 1000
+                measured_at = measured_at or at
+    habit = _habit(row.preferences, row.preferred_at, row.preferred_by, row.started_at, row.zone)
+    return ActiveCar(
+        **{name: getattr(row, name) for name in _SHARED},
+        evse_id=f"{row.station}:{row.evse}",
+        currents_a=(currents[0], currents[1], currents[2]),
+        offered_a=offered,
+        measured_at=measured_at,
+        needs=merge([*said, *habit]),
+    )
+
+
+_SHARED: Final = [name for name in ActiveCar.__struct_fields__ if name in _Car.__struct_fields__]
+
+
+def _habit(
+    preferences: dict[str, Any] | None, at: datetime | None, by: str | None, started_at: datetime, zone: str
+) -> list[Said]:
+    """What a token's driver usually needs, as said of a session."""
+    if preferences is None or at is None or by is None:
+        return []
+    wants = msgspec.convert(preferences, Preferences).at(started_at, zone)
+    return [Said(source=Source.TOKEN, wants=wants, said_at=at, said_by=by)]
+
+
+async def said_of(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> dict[UUID, list[Said]]:
+    """What was said of each of these sessions; of which nothing was, is left out."""
+    cursor = await conn.execute(
+        "SELECT session_id, source, wants, said_at, said_by FROM session_needs"
+        " WHERE tenant_id = %s AND session_id = ANY(%s)",
+        (tenant_id, list(sessions)),
+    )
+    found: dict[UUID, list[Said]] = {}
+    for session_id, source, wants, said_at, said_by in await cursor.fetchall():
+        found.setdefault(session_id, []).append(
+            Said(source=Source(source), wants=msgspec.convert(wants, Wants), said_at=said_at, said_by=said_by)
+        )
+    return found
+
+
+async def needs_of(conn: Connection, tenant_id: int, session_id: UUID) -> Needs | None:
+    """What counts of what was said of a session, with its token's preferences; None if there is no such session."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT n.started_at, coalesce(i.time_zone, 'UTC') AS zone, p.wants, p.changed_at, p.changed_by FROM sessions n"
+        " JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id"
+        " LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
+        " LEFT JOIN charging_preferences p ON p.tenant_id = n.tenant_id"
+        '  AND p.uid_key = lower(n.token_uid COLLATE "C")'
+        " WHERE n.tenant_id = %s AND n.session_id = %s",
+        (tenant_id, session_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    said = (await said_of(conn, tenant_id, [session_id])).get(session_id, [])
+    habit = _habit(row["wants"], row["changed_at"], row["changed_by"], row["started_at"], row["zone"])
+    return merge([*said, *habit])
+
+
+async def store_needs(
+    conn: Connection, tenant_id: int, session_id: UUID, source: Source, wants: Wants, by: str, now: datetime
+) -> bool:
+    """Keeps what one source says of a session, in place of what it said before; whether there is such a session."""
+    cursor = await conn.execute(
+        "INSERT INTO session_needs (session_id, source, tenant_id, station_id, wants, said_at, said_by)"
+        " SELECT session_id, %(source)s, tenant_id, station_id, %(wants)s::jsonb, %(now)s, %(by)s FROM sessions"
+        " WHERE tenant_id = %(tenant_id)s AND session_id = %(session_id)s"
+        " ON CONFLICT (session_id, source) DO UPDATE SET wants = excluded.wants, said_at = excluded.said_at,"
+        " said_by = excluded.said_by",
+        {
+            "session_id": session_id,
+            "source": source.value,
+            "tenant_id": tenant_id,
+            "wants": msgspec.json.encode(wants).decode(),
+            "now": now,
+            "by": by,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+async def forget_needs(conn: Connection, tenant_id: int, session_id: UUID, source: Source) -> None:
+    """Takes back what one source said of a session."""
+    await conn.execute(
+        "DELETE FROM session_needs WHERE tenant_id = %s AND session_id = %s AND source = %s",
+        (tenant_id, session_id, source.value),
+    )
+
+
+async def find_session_id(conn: Connection, tenant_id: int, station: str, transaction_id: str) -> UUID | None:
+    """The session of a transaction of a station in service."""
+    cursor = await conn.execute(
+        "SELECT n.session_id FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id"
+        " AND t.station_id = n.station_id WHERE n.tenant_id = %s AND t.identity = %s AND n.transaction_id = %s",
+        (tenant_id, station, transaction_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def find_running_at(conn: Connection, tenant_id: int, station: str, evse: int) -> UUID | None:
+    """The newest session that runs at an EVSE."""
+    cursor = await conn.execute(
+        "SELECT n.session_id FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id"
+        " AND t.station_id = n.station_id WHERE n.tenant_id = %s AND t.identity = %s AND n.evse = %s"
+        " AND n.over_at IS NULL ORDER BY n.number DESC LIMIT 1",
+        (tenant_id, station, evse),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+class PreferencesRow(Struct, frozen=True, kw_only=True):
+    """What a token's driver usually needs, as stored."""
+
+    uid: str
+    wants: Preferences
+    version: int
+    changed_at: datetime
+    changed_by: str
+
+
+async def find_preferences(conn: Connection, tenant_id: int, uid: str) -> PreferencesRow | None:
+    """Of the token of this uid, in whatever case."""
+    cursor = await conn.execute(
+        "SELECT t.uid, p.wants, p.version, p.changed_at, p.changed_by FROM charging_preferences p"
+        " JOIN tokens t ON t.tenant_id = p.tenant_id AND t.uid_key = p.uid_key"
+        " WHERE p.tenant_id = %s AND p.uid_key = %s",
+        (tenant_id, uid_key(uid)),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    names = ("uid", "wants", "version", "changed_at", "changed_by")
+    values = dict(zip(names, row, strict=True))
+    return PreferencesRow(**values | {"wants": msgspec.convert(values["wants"], Preferences)})
+
+
+async def store_preferences(
+    conn: Connection, tenant_id: int, uid: str, wants: Preferences, by: str, now: datetime
+) -> None:
+    """Keeps what the driver of a token that exists usually needs."""
+    await conn.execute(
+        "INSERT INTO charging_preferences (tenant_id, uid_key, wants, changed_at, changed_by)"
+        " VALUES (%s, %s, %s::jsonb, %s, %s) ON CONFLICT (tenant_id, uid_key) DO UPDATE SET wants = excluded.wants,"
+        " version = charging_preferences.version + 1, changed_at = excluded.changed_at,"
+        " changed_by = excluded.changed_by",
+        (tenant_id, uid_key(uid), msgspec.json.encode(wants).decode(), now, by),
+    )
+
+
+async def visits_of(conn: Connection, tenant_id: int, site_id: int, since: datetime) -> list[PastVisit]:
+    """Sessions that began at a site since then and are over, by their start; the latest MAX_VISITS."""
+    return await _visits(conn, tenant_id, since, site_id=site_id)
+
+
+async def visits_of_token(conn: Connection, tenant_id: int, token: str, since: datetime) -> list[PastVisit]:
+    """Sessions that were begun with a token since then and are over, by their start; the latest MAX_VISITS."""
+    return await _visits(conn, tenant_id, since, spelt=spellings(token))
+
+
+def spellings(token: str) -> list[str]:
+    """Ways in which stations spell a uid, so that the index of tokens finds its sessions."""
+    return sorted({token, token.lower(), token.upper()})
+
+
+async def _visits(
+    conn: Connection, tenant_id: int, since: datetime, *, site_id: int | None = None, spelt: Iterable[str] | None = None
+) -> list[PastVisit]:
+    where = "n.token_uid = ANY(%(spelt)s)"
+    if site_id is not None:
+        where = (
+            "n.station_id IN (SELECT s.station_id FROM stations s JOIN sites i ON i.tenant_id = s.tenant_id"
+            " AND i.site_id = s.site_id WHERE s.tenant_id = %(tenant_id)s AND i.path @> ARRAY[%(site_id)s::int])"
+        )
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"""
+        SELECT n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.token_uid AS token,
+            n.started_at AS came_at, n.over_at AS left_at,
+            CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
+            (SELECT max(m.readings[position + 1]) FROM meter_values m
+                CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS position
+                WHERE m.tenant_id = %(tenant_id)s AND m.station_id = n.station_id
+                AND m.transaction_id = n.transaction_id AND (m.readings[position] & 16777215) = %(power)s)::int AS max_w
+        FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id
+        WHERE n.tenant_id = %(tenant_id)s AND n.started_at >= %(since)s AND n.over_at IS NOT NULL AND {where}
+        ORDER BY n.started_at DESC LIMIT %(limit)s
+        """,
+        {
+            "tenant_id": tenant_id,
+            "since": since,
+            "site_id": site_id,
+            "spelt": list(spelt or ()),
+            "power": int(_POWER_AT_OUTLET),
+            "limit": MAX_VISITS,
+        },
+    )
+    rows = await cursor.fetchall()
+    said = await said_of(conn, tenant_id, [row["session_id"] for row in rows])
+    return [
+        PastVisit(
+            **row,
+            evse_id=None if row["evse"] is None else f"{row['station']}:{row['evse']}",
+            stated=merge(said.get(row["session_id"], [])).wants,
+        )
+        for row in reversed(rows)
+    ]

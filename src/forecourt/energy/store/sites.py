@@ -1,0 +1,291 @@
+"""Sites as they are set up: their electrics in versions, where EVSEs hang, how they shall be charged."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, structs
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.energy.site import Mode, Settings, SiteRecord, SiteTree, Stray
+
+Connection = AsyncConnection[Any]
+
+#: Versions of a site's electrics that are kept.
+MAX_VERSIONS: Final = 1_000
+#: Sites of one organisation that are shown at once.
+MAX_SITES: Final = 500
+
+#: Stations in service at a site or at what is part of it.
+_HERE = (
+    "SELECT s.station_id FROM stations s JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id"
+    " WHERE s.tenant_id = %(tenant_id)s AND s.retired_at IS NULL AND i.path @> ARRAY[%(site_id)s::int]"
+)
+
+
+class PlannedSite(Struct, frozen=True):
+    """A site that is planned for, of whatever organisation."""
+
+    tenant_id: int
+    site_id: int
+    zone: str
+
+
+class SiteEvse(Struct, frozen=True, kw_only=True):
+    """An EVSE that stands at a site or at what is part of it; `at` is where it hangs, if it hangs anywhere."""
+
+    station_id: int
+    station: str
+    name: str
+    evse: int
+    at: int | None
+    at_name: str | None
+    max_power_w: int | None
+
+
+class _Row(Struct, frozen=True, kw_only=True):
+    tenant_id: int
+    site_id: int
+    slug: str
+    name: str
+    zone: str
+    latitude: float | None
+    longitude: float | None
+    mode: str | None
+    enabled: bool | None
+    unserved_per_kwh: Decimal | None
+    fallback_a: float | None
+    settings_version: int | None
+    version: int | None
+    tree: dict[str, Any] | None
+    changed_at: datetime | None
+    changed_by: str | None
+
+
+class SiteLine(Struct, frozen=True, kw_only=True):
+    """A site in a list, with the state of its smart charging. `standing` EVSEs are there, `hung` of them hang in its
+    electrics; `power_w` is what its running sessions take."""
+
+    site_id: int
+    slug: str
+    name: str
+    mode: str | None
+    enabled: bool
+    version: int
+    standing: int
+    hung: int
+    charging: int
+    power_w: int
+
+
+async def planned_sites(conn: Connection) -> list[PlannedSite]:
+    """The sites of all organisations that are planned for, in order. For the worker's role, which sees no more of them;
+    what else there is to know is read as each organisation."""
+    cursor = await conn.execute("SELECT tenant_id, site_id, zone FROM energy_planned_sites()")
+    return [PlannedSite(*row) for row in await cursor.fetchall()]
+
+
+async def list_tenants(conn: Connection) -> list[int]:
+    """All organisations, for the worker's role."""
+    return [tenant_id for (tenant_id,) in await (await conn.execute("SELECT energy_tenants()")).fetchall()]
+
+
+async def load_site(conn: Connection, tenant_id: int, site_id: int) -> SiteRecord | None:
+    """The site with what was set up for it; None if there is no such site. EVSEs whose stations stand there no more are
+    left out of its tree and named as strays."""
+    cursor = conn.cursor(row_factory=class_row(_Row))
+    await cursor.execute(
+        "SELECT i.tenant_id, i.site_id, i.slug, i.name, i.time_zone AS zone, i.latitude, i.longitude, e.mode,"
+        " e.enabled, e.unserved_per_kwh, e.fallback_a, e.version AS settings_version, t.version, t.tree, t.changed_at,"
+        " t.changed_by FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id"
+        " LEFT JOIN electrics t ON t.tenant_id = e.tenant_id AND t.site_id = e.site_id"
+        "  AND t.version = e.electrics_version"
+        " WHERE i.tenant_id = %s AND i.site_id = %s",
+        (tenant_id, site_id),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    tree = None if row.tree is None else msgspec.convert(row.tree, SiteTree)
+    strays: tuple[Stray, ...] = ()
+    if tree is not None:
+        here = set((await evses_of(conn, tenant_id, site_id)).values())
+        strays = tuple(
+            Stray(station=each.station, evse=each.evse) for each in tree.evses if (each.station, each.evse) not in here
+        )
+        tree = structs.replace(tree, evses=tuple(each for each in tree.evses if (each.station, each.evse) in here))
+    return SiteRecord(
+        tenant_id=tenant_id,
+        site_id=site_id,
+        slug=row.slug,
+        name=row.name,
+        zone=row.zone,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        version=row.version or 0,
+        tree=tree,
+        settings=_settings(row),
+        settings_version=row.settings_version or 0,
+        strays=strays,
+        changed_at=row.changed_at,
+        changed_by=row.changed_by,
+    )
+
+
+def _settings(row: _Row) -> Settings:
+    if row.mode is None or row.unserved_per_kwh is None:
+        return Settings()
+    return Settings(
+        mode=Mode(row.mode),
+        enabled=bool(row.enabled),
+        unserved_per_kwh=row.unserved_per_kwh,
+        fallback_a=row.fallback_a,
+    )
+
+
+async def load_tree(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> tuple[int, SiteTree] | None:
+    """The electrics that counted at a time, with their version, as they were stored."""
+    cursor = await conn.execute(
+        "SELECT version, tree FROM electrics WHERE tenant_id = %s AND site_id = %s AND changed_at <= %s"
+        " ORDER BY version DESC LIMIT 1",
+        (tenant_id, site_id, at),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], msgspec.convert(row[1], SiteTree))
+
+
+async def evses_of(conn: Connection, tenant_id: int, site_id: int) -> dict[str, tuple[str, int]]:
+    """The EVSEs that hang at a site and stand there, by their ids in its electrics: station's identity and EVSE."""
+    cursor = await conn.execute(
+        "SELECT t.identity, h.evse FROM hung_evses h"
+        " JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        f" WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND h.station_id IN ({_HERE})"
+        " ORDER BY t.identity, h.evse",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    return {f"{identity}:{evse}": (identity, evse) for identity, evse in await cursor.fetchall()}
+
+
+async def list_site_evses(conn: Connection, tenant_id: int, site_id: int) -> list[SiteEvse]:
+    """All EVSEs that stand at a site or at what is part of it, whether they hang or not."""
+    cursor = conn.cursor(row_factory=class_row(SiteEvse))
+    await cursor.execute(
+        "SELECT e.station_id, s.identity AS station, coalesce(s.name, s.identity) AS name, e.evse, h.site_id AS at,"
+        " i.name AS at_name, s.max_power_w"
+        " FROM (SELECT DISTINCT station_id, evse FROM connectors WHERE tenant_id = %(tenant_id)s AND connector > 0"
+        f"  AND evse > 0 AND station_id IN ({_HERE})) e"
+        " JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.station_id = e.station_id"
+        " LEFT JOIN hung_evses h ON h.tenant_id = %(tenant_id)s AND h.station_id = e.station_id AND h.evse = e.evse"
+        " LEFT JOIN sites i ON i.tenant_id = %(tenant_id)s AND i.site_id = h.site_id"
+        " ORDER BY s.identity, e.evse",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    return await cursor.fetchall()
+
+
+async def find_evses(conn: Connection, tenant_id: int, stations: Sequence[str]) -> set[tuple[str, int]]:
+    """The EVSEs that these stations have, wherever they stand."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT s.identity, c.evse FROM stations s"
+        " JOIN connectors c ON c.tenant_id = s.tenant_id AND c.station_id = s.station_id AND c.connector > 0"
+        " WHERE s.tenant_id = %s AND s.identity = ANY(%s) AND s.retired_at IS NULL",
+        (tenant_id, list(stations)),
+    )
+    return {(identity, evse) for identity, evse in await cursor.fetchall()}
+
+
+async def lock_site(conn: Connection, tenant_id: int, site_id: int, by: str, now: datetime) -> None:
+    """Holds what is set up for a site until the transaction ends, and begins it if there is nothing yet."""
+    await conn.execute(
+        "INSERT INTO energy_sites (site_id, tenant_id, changed_at, changed_by) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (site_id) DO NOTHING",
+        (site_id, tenant_id, now, by),
+    )
+    await conn.execute(
+        "SELECT FROM energy_sites WHERE tenant_id = %s AND site_id = %s FOR UPDATE", (tenant_id, site_id)
+    )
+
+
+async def store_tree(
+    conn: Connection, tenant_id: int, site_id: int, version: int, tree: SiteTree, by: str, now: datetime
+) -> None:
+    """Stores a version of a site's electrics, from now on the one that counts. The site is locked."""
+    await conn.execute(
+        "INSERT INTO electrics (site_id, version, tenant_id, tree, changed_at, changed_by)"
+        " VALUES (%s, %s, %s, %s::jsonb, %s, %s)",
+        (site_id, version, tenant_id, msgspec.json.encode(tree).decode(), now, by),
+    )
+    await conn.execute(
+        "UPDATE energy_sites SET electrics_version = %s WHERE tenant_id = %s AND site_id = %s",
+        (version, tenant_id, site_id),
+    )
+    await conn.execute(
+        "DELETE FROM electrics WHERE tenant_id = %s AND site_id = %s AND version <= %s",
+        (tenant_id, site_id, version - MAX_VERSIONS),
+    )
+
+
+async def hang(conn: Connection, tenant_id: int, site_id: int, evses: Sequence[tuple[str, int]]) -> None:
+    """Lets exactly these EVSEs hang at a site; those that are strays at another one leave it."""
+    await conn.execute("DELETE FROM hung_evses WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id))
+    await conn.execute(
+        "INSERT INTO hung_evses (station_id, evse, tenant_id, site_id)"
+        " SELECT s.station_id, each.evse, %(tenant_id)s, %(site_id)s"
+        " FROM unnest(%(stations)s::text[], %(evses)s::int[]) AS each (station, evse)"
+        " JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.identity = each.station AND s.retired_at IS NULL"
+        " ON CONFLICT (station_id, evse) DO UPDATE SET site_id = excluded.site_id",
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "stations": [station for station, _ in evses],
+            "evses": [evse for _, evse in evses],
+        },
+    )
+
+
+async def store_settings(
+    conn: Connection, tenant_id: int, site_id: int, settings: Settings, by: str, now: datetime
+) -> None:
+    """Stores how a site shall be charged. The site is locked."""
+    await conn.execute(
+        "UPDATE energy_sites SET mode = %(mode)s, enabled = %(enabled)s, unserved_per_kwh = %(unserved_per_kwh)s,"
+        " fallback_a = %(fallback_a)s, version = version + 1, changed_at = %(now)s, changed_by = %(by)s"
+        " WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s",
+        {**structs.asdict(settings), "tenant_id": tenant_id, "site_id": site_id, "now": now, "by": by},
+    )
+
+
+async def list_lines(conn: Connection, tenant_id: int) -> list[SiteLine]:
+    """Sites where EVSEs stand or that were set up, by name, MAX_SITES at most."""
+    cursor = conn.cursor(row_factory=class_row(SiteLine))
+    await cursor.execute(
+        """
+        WITH standing AS (
+            SELECT DISTINCT c.station_id, c.evse, i.path FROM connectors c
+            JOIN stations s ON s.tenant_id = c.tenant_id AND s.station_id = c.station_id AND s.retired_at IS NULL
+            JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
+            WHERE c.tenant_id = %(tenant_id)s AND c.connector > 0 AND c.evse > 0
+        ), running AS (
+            SELECT station_id, evse, count(*) AS sessions, sum(coalesce(power_w, 0)) AS power_w FROM sessions
+            WHERE tenant_id = %(tenant_id)s AND over_at IS NULL AND evse IS NOT NULL GROUP BY 1, 2
+        )
+        SELECT i.site_id, i.slug, i.name, e.mode, coalesce(e.enabled, false) AS enabled,
+            coalesce(e.electrics_version, 0) AS version, count(t.station_id)::int AS standing,
+            count(h.station_id)::int AS hung, coalesce(sum(r.sessions), 0)::int AS charging,
+            coalesce(sum(r.power_w), 0)::bigint AS power_w
+        FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id
+        LEFT JOIN standing t ON t.path @> ARRAY[i.site_id]
+        LEFT JOIN hung_evses h ON h.tenant_id = i.tenant_id AND h.station_id = t.station_id AND h.evse = t.evse
+            AND h.site_id = i.site_id
+        LEFT JOIN running r ON r.station_id = t.station_id AND r.evse = t.evse
+        WHERE i.tenant_id = %(tenant_id)s
+        GROUP BY i.site_id, i.slug, i.name, e.mode, e.enabled, e.electrics_version
+        HAVING count(t.station_id) > 0 OR coalesce(e.electrics_version, 0) > 0
+        ORDER BY lower(i.name), i.slug LIMIT %(limit)s
+        """,
+        {"tenant_id": tenant_id, "limit": MAX_SITES},
+    )
+    return await cursor.fetchall()

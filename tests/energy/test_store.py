@@ -1,0 +1,198 @@
+"""What the planner reads of a site, from the real PostgreSQL: its electrics, the cars that are there and that were."""
+
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from forecourt.energy import store
+from forecourt.energy.model import Node, Phases
+from forecourt.energy.needs.model import Preferences, Priority, Source, Wants
+from forecourt.energy.signals.model import Reading, Span
+from forecourt.energy.site import HungEvse, Mode, Settings, SiteTree
+from forecourt.ocpp.neutral import Measurand, Phase
+from tests.care.yard import Yard
+
+ADA = "person:1 Ada"
+
+
+def identity(yard: Yard, station_id: int) -> str:
+    [row] = yard.rows("SELECT identity FROM stations WHERE station_id = %s", station_id)
+    return str(row["identity"])
+
+
+def measured(yard: Yard, session: object, ago: timedelta, **values: int) -> None:
+    """Meter values by measurand and phase: `current_import_l1` in mA."""
+    readings = []
+    for name, value in values.items():
+        what, _, line = name.upper().rpartition("_L")
+        measurand, phase = (what, f"L{line}") if what else (name.upper(), "NONE")
+        readings += [Measurand[measurand] | Phase[phase] << 8, value]
+    yard.rows(
+        "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+        " SELECT station_id, transaction_id, %s, 1, tenant_id, evse, %s FROM sessions WHERE session_id = %s",
+        yard.clock.now() - ago,
+        readings,
+        session,
+    )
+
+
+async def furnish(yard: Yard, *, enabled: bool = True) -> tuple[int, dict[str, int], SiteTree]:
+    """A site with a part: two EVSEs hang, one of them at the part."""
+    site = yard.site()
+    part = yard.site(parent_id=site)
+    stations = {}
+    for place in (site, part):
+        station_id = yard.station(site_id=place)
+        yard.says(station_id, "Available")
+        stations[identity(yard, station_id)] = station_id
+    tree = SiteTree(
+        nodes=(Node(id="grid", limit_a=63), Node(id="panel", parent="grid", name="Panel", limit_w=22_000)),
+        evses=tuple(
+            HungEvse(station=name, evse=1, node="panel", phases=Phases.L1 if number else Phases.ALL)
+            for number, name in enumerate(stations)
+        ),
+    )
+    now = yard.clock.now()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await store.lock_site(conn, yard.tenant_id, site, ADA, now)
+        await store.store_tree(conn, yard.tenant_id, site, 1, tree, ADA, now)
+        await store.hang(conn, yard.tenant_id, site, [(each.station, each.evse) for each in tree.evses])
+        settings = Settings(mode=Mode.SOLAR, enabled=enabled, unserved_per_kwh=Decimal("0.45"))
+        await store.store_settings(conn, yard.tenant_id, site, settings, ADA, now)
+    return site, stations, tree
+
+
+async def test_a_site_is_read_as_it_was_stored_and_a_station_that_left_it_is_a_stray(yard: Yard) -> None:
+    site, stations, tree = await furnish(yard)
+    first, second = stations
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        record = await store.load_site(conn, yard.tenant_id, site)
+        assert record is not None
+        assert (record.version, record.zone, record.tree, record.strays) == (1, "Europe/Berlin", tree, ())
+        assert record.settings == Settings(mode=Mode.SOLAR, enabled=True, unserved_per_kwh=Decimal("0.45"))
+        assert record.electrics is not None
+        assert [evse.phases for evse in record.electrics.evses] == [Phases.ALL, Phases.L1]
+        assert await store.evses_of(conn, yard.tenant_id, site) == {
+            f"{first}:1": (first, 1),
+            f"{second}:1": (second, 1),
+        }
+    yard.rows("UPDATE stations SET site_id = NULL WHERE station_id = %s", stations[second])
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        moved = await store.load_site(conn, yard.tenant_id, site)
+        assert moved is not None
+        assert moved.tree is not None
+        assert [each.station for each in moved.tree.evses] == [first]
+        assert [(stray.station, stray.evse) for stray in moved.strays] == [(second, 1)]
+        assert await store.load_tree(conn, yard.tenant_id, site, yard.clock.now()) == (1, tree)
+        assert await store.load_tree(conn, yard.tenant_id, site, yard.clock.now() - timedelta(seconds=1)) is None
+
+
+async def test_the_worker_hears_of_the_sites_of_all_that_are_planned_for_and_of_no_other(yard: Yard) -> None:
+    site, _, _ = await furnish(yard)
+    off, _, _ = await furnish(yard, enabled=False)
+    yard.tenant_id = yard.organisation()
+    other, _, _ = await furnish(yard)
+    async with yard.worker.anyone() as conn:
+        planned = await store.planned_sites(conn)
+    assert {site, other} <= {each.site_id for each in planned}
+    assert off not in {each.site_id for each in planned}
+    assert {each.tenant_id for each in planned if each.site_id == other} == {yard.tenant_id}
+    assert {each.zone for each in planned} == {"Europe/Berlin"}
+
+
+async def test_a_car_that_is_there_comes_with_what_it_draws_and_what_its_driver_needs(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    first, second = stations
+    yard.rows(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status) VALUES (%s, 'ab', 'AB', 'Central', 'accepted')",
+        yard.tenant_id,
+    )
+    running = yard.session(
+        stations[first], timedelta(hours=1), energy_wh=5_000, token_uid="AB", power_w=7_000, power_key=1
+    )
+    measured(yard, running, timedelta(minutes=6), current_import_l1=9_000, current_import_l2=9_000)
+    measured(yard, running, timedelta(minutes=1), current_import_l1=10_100, current_offered=16_000)
+    yard.session(stations[second], timedelta(hours=9), timedelta(hours=8), 9_000)
+    yard.session(stations[first], timedelta(hours=30), timedelta(hours=8), 9_000)
+    now = yard.clock.now()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        habit = Preferences(departure=time(7, 30), energy_wh=20_000, priority=Priority.HIGH)
+        await store.store_preferences(conn, yard.tenant_id, "aB", habit, ADA, now)
+        said = Wants(energy_wh=12_000, minimum_wh=4_000, minimum_by=now + timedelta(hours=2))
+        assert await store.store_needs(conn, yard.tenant_id, running, Source.API, said, ADA, now)
+        await store.store_needs(conn, yard.tenant_id, running, Source.PREDICTED, Wants(energy_wh=1), ADA, now)
+        [car] = await store.active_cars(conn, yard.tenant_id, site)
+    assert (car.session_id, car.evse_id, car.energy_wh, car.power_w) == (running, f"{first}:1", 5_000, 7_000)
+    assert (car.currents_a, car.offered_a) == ((10.1, 9.0, None), 16.0)
+    assert car.measured_at == now - timedelta(minutes=1)
+    assert (car.needs.energy_wh, car.needs.sources["energy_wh"]) == (12_000, Source.API)
+    assert (car.needs.wants.priority, car.needs.sources["priority"]) == (Priority.HIGH, Source.TOKEN)
+    local = car.needs.departure_at.astimezone(UTC) if car.needs.departure_at else None
+    assert local is not None
+    assert car.started_at < local <= car.started_at + timedelta(days=1)
+
+
+async def test_past_visits_say_when_cars_came_and_left_what_they_took_and_how_fast(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    first, second = stations
+    now = yard.clock.now()
+    early = yard.session(stations[second], timedelta(days=40), timedelta(hours=8), 1_000, token_uid="AB")
+    late = yard.session(stations[first], timedelta(days=2), timedelta(hours=8), 9_000, token_uid="ab")
+    measured(yard, late, timedelta(days=2), power_import=3_000)
+    measured(yard, late, timedelta(days=1, hours=22), power_import=7_200)
+    yard.session(stations[first], timedelta(hours=1), energy_wh=1)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        await store.store_needs(conn, yard.tenant_id, late, Source.DRIVER, Wants(energy_wh=20_000), ADA, now)
+        [visit] = await store.visits_of(conn, yard.tenant_id, site, now - timedelta(days=30))
+        of_token = await store.visits_of_token(conn, yard.tenant_id, "ab", now - timedelta(days=90))
+    assert (visit.session_id, visit.energy_wh, visit.max_w) == (late, 9_000, 7_200)
+    assert (visit.came_at, visit.left_at - visit.came_at) == (now - timedelta(days=2), timedelta(hours=8))
+    assert visit.stated == Wants(energy_wh=20_000)
+    assert [each.session_id for each in of_token] == [early, late]
+
+
+async def test_a_series_is_stored_once_however_often_it_comes(yard: Yard) -> None:
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    spans = [
+        Span(start_at=begin + timedelta(hours=hour), minutes=60, value=Decimal(hour) / 8, source="a", fetched_at=begin)
+        for hour in range(5)
+    ]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        assert await store.store_series(conn, yard.tenant_id, "price", "NL", "EUR", spans) == 5
+        changed = msgspec.structs.replace(spans[4], value=Decimal("-0.00125"))
+        assert await store.store_series(conn, yard.tenant_id, "price", "NL", "EUR", [*spans[:4], changed]) == 1
+        found = await store.prices_between(
+            conn, yard.tenant_id, "NL", begin + timedelta(minutes=90), begin + timedelta(hours=5)
+        )
+        assert [span.value for span in found] == [
+            Decimal("0.125"),
+            Decimal("0.25"),
+            Decimal("0.375"),
+            Decimal("-0.00125"),
+        ]
+        [line] = await store.list_series(conn, yard.tenant_id, "price")
+    assert (line.values, line.first_at, line.last_at) == (5, begin, begin + timedelta(hours=5))
+
+
+async def test_readings_come_as_means_and_the_last_one_counts(yard: Yard) -> None:
+    site, _, _ = await furnish(yard)
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    readings = [Reading(at=begin + timedelta(minutes=5 * number), power_w=1_000 * number) for number in range(6)]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for _ in range(2):
+            await store.store_readings(
+                conn,
+                yard.tenant_id,
+                site,
+                "hall",
+                [msgspec.structs.replace(each, source="api") for each in readings],
+                begin,
+            )
+        found = await store.readings_between(conn, yard.tenant_id, site, begin, begin + timedelta(hours=1))
+        latest = await store.latest_readings(conn, yard.tenant_id, site)
+    assert [(each.at, each.power_w) for each in found["hall"]] == [
+        (begin, 1_000),
+        (begin + timedelta(minutes=15), 4_000),
+    ]
+    assert latest["hall"].power_w == 5_000
