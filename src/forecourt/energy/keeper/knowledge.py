@@ -1,0 +1,94 @@
+"""All that the planner knows of a site at a time, as one value: the same plan can be made of it again, at any time."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.needs.model import Needs
+from forecourt.energy.signals.outlook import Outlook
+from forecourt.energy.site import Settings, SiteTree
+
+#: The steps ahead, in hours: 5 minutes for an hour, 15 for three more, an hour until a day is full.
+STEPS_H: Final = (1 / 12,) * 12 + (1 / 4,) * 12 + (1.0,) * 20
+#: How long a car stays of which nobody knows anything, and at least from now on.
+ASSUMED_STAY: Final = timedelta(hours=3)
+LEAST_STAY: Final = timedelta(minutes=30)
+#: What it takes in all, in Wh, and at least from now on while it still draws.
+ASSUMED_WH: Final = 25_000
+LEAST_WH: Final = 2_000
+#: How much a known value may be, uncompressed.
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+class KnownCar(Struct, frozen=True, kw_only=True):
+    """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `currents_a`, `power_w`: as last
+    measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will have taken by then, where its
+    driver's word is not all there is."""
+
+    session_id: UUID
+    station: str
+    evse: int
+    evse_id: str
+    transaction_id: str
+    token: str | None
+    started_at: datetime
+    energy_wh: int
+    power_w: int | None
+    current_a: float | None
+    offered_a: float | None
+    charging_state: str | None
+    needs: Needs
+    expected_at: datetime | None = None
+    expected_wh: int | None = None
+
+    def leaves_at(self, now: datetime) -> datetime:
+        """When it has to be ready."""
+        found = self.expected_at or self.needs.departure_at or self.started_at + ASSUMED_STAY
+        return max(found, now + LEAST_STAY)
+
+    def lacks_wh(self) -> int:
+        """What it still takes. One that is full, or has all it asked for, takes nothing."""
+        asked = self.needs.energy_wh
+        known = [each for each in (asked, self.expected_wh) if each is not None]
+        if asked is not None and self.energy_wh >= asked:
+            return 0
+        wanted = min(known) if known else ASSUMED_WH
+        return max(wanted - self.energy_wh, 0 if self.is_full else LEAST_WH if asked is None else 0)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the car itself takes no more for now."""
+        return self.charging_state == "SuspendedEV"
+
+
+class Knowledge(Struct, frozen=True, kw_only=True):
+    """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of the
+    billing month so far."""
+
+    at: datetime
+    tenant_id: int
+    site_id: int
+    zone: str
+    tree_version: int
+    tree: SiteTree
+    settings: Settings
+    outlook: Outlook
+    cars: Sequence[KnownCar]
+    standings: Sequence[Standing]
+    paid_w: int = 0
+
+
+def packed(known: Knowledge) -> bytes:
+    """As it is stored."""
+    return zlib.compress(msgspec.json.encode(known))
+
+
+def unpacked(stored: bytes) -> Knowledge:
+    """What was stored, as it was."""
+    return msgspec.json.decode(zlib.decompressobj().decompress(stored, MAX_BYTES), type=Knowledge)

@@ -1,0 +1,259 @@
+"""What the planner keeps: leases, plans, what stations were told, how they obey, and what sites took."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.energy.dispatch.standing import Order
+from forecourt.energy.keeper.planning import SitePlan
+
+Connection = AsyncConnection[Any]
+
+#: Orders of one session that are looked at, the newest: what was before them is replaced.
+ORDERS_OF_SESSION: Final = 8
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """Whether a station is connected, and else since when not; None: it never was."""
+
+    station_id: int
+    station: str
+    connected: bool
+    since: datetime | None
+
+
+class Obedience(Struct, frozen=True, kw_only=True):
+    """How an EVSE obeys. `default_ma`: what its default profile allows, as accepted."""
+
+    station_id: int
+    evse: int
+    default_ma: int | None
+    default_sent_at: datetime | None
+    default_status: str | None
+    disobeys_since: datetime | None
+    obey_s: float
+
+
+class NewOrder(Struct, frozen=True, kw_only=True):
+    """A limit that is about to be sent."""
+
+    station_id: int
+    evse: int
+    session_id: UUID
+    limit_ma: int
+    urgent: bool
+    sent_at: datetime
+    valid_to: datetime
+
+
+class StoredPlan(Struct, frozen=True, kw_only=True):
+    """A plan as stored, with what was known when it was made."""
+
+    at: datetime
+    plan: SitePlan
+    known: bytes
+
+
+async def hold_sites(
+    conn: Connection, holder: UUID, sites: Sequence[tuple[int, int]], now: datetime, until: datetime, most: int
+) -> list[int]:
+    """Holds the sites (organisation, site) that this process holds already or nobody does, `most` at the most; which.
+    For the worker's role."""
+    cursor = await conn.execute(
+        """
+        WITH wanted AS (
+            SELECT w.tenant_id, w.site_id FROM unnest(%(tenants)s::int[], %(sites)s::int[]) AS w (tenant_id, site_id)
+            LEFT JOIN planner_leases l ON l.site_id = w.site_id
+            WHERE l.holder = %(holder)s OR l.until < %(now)s OR l.site_id IS NULL
+            ORDER BY (l.holder = %(holder)s) DESC NULLS LAST, w.site_id LIMIT %(most)s
+        )
+        INSERT INTO planner_leases (site_id, tenant_id, holder, until)
+        SELECT site_id, tenant_id, %(holder)s, %(until)s FROM wanted ORDER BY site_id
+        ON CONFLICT (site_id) DO UPDATE SET holder = excluded.holder, until = excluded.until
+            WHERE planner_leases.holder = %(holder)s OR planner_leases.until < %(now)s
+        RETURNING site_id
+        """,
+        {
+            "tenants": [tenant_id for tenant_id, _ in sites],
+            "sites": [site_id for _, site_id in sites],
+            "holder": holder,
+            "now": now,
+            "until": until,
+            "most": most,
+        },
+    )
+    return [site_id for (site_id,) in await cursor.fetchall()]
+
+
+async def leave_sites(conn: Connection, holder: UUID) -> None:
+    """Gives back all that this process holds. For the worker's role."""
+    await conn.execute("DELETE FROM planner_leases WHERE holder = %s", (holder,))
+
+
+async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]:
+    """The stations whose EVSEs hang at a site."""
+    cursor = conn.cursor(row_factory=class_row(Link))
+    await cursor.execute(
+        "SELECT DISTINCT ON (t.station_id) t.station_id, t.identity AS station,"
+        " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since"
+        " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
+        " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
+        " WHERE h.tenant_id = %s AND h.site_id = %s AND t.retired_at IS NULL ORDER BY t.station_id",
+        (tenant_id, site_id),
+    )
+    return await cursor.fetchall()
+
+
+async def orders_of(
+    conn: Connection, tenant_id: int, site_id: int, sessions: Sequence[UUID], now: datetime
+) -> dict[UUID, list[Order]]:
+    """What stations were told of running sessions and may still hold, oldest first."""
+    cursor = await conn.execute(
+        "SELECT session_id, limit_ma, sent_at, valid_to, answered_at, accepted FROM ("
+        " SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY sent_at DESC, order_id DESC) AS age"
+        " FROM charging_orders WHERE tenant_id = %s AND site_id = %s AND valid_to > %s AND session_id = ANY(%s)) o"
+        " WHERE age <= %s ORDER BY sent_at, order_id",
+        (tenant_id, site_id, now, list(sessions), ORDERS_OF_SESSION),
+    )
+    found: dict[UUID, list[Order]] = {}
+    for session_id, limit_ma, sent_at, valid_to, answered_at, accepted in await cursor.fetchall():
+        found.setdefault(session_id, []).append(
+            Order(limit_ma=limit_ma, sent_at=sent_at, valid_to=valid_to, answered_at=answered_at, accepted=accepted)
+        )
+    return found
+
+
+async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: Sequence[NewOrder]) -> list[int]:
+    """Records what is about to be sent; the numbers in the same order."""
+    columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
+    cursor = await conn.execute(
+        "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
+        " valid_to) SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::bool[],"
+        " %s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
+        " sent_at, valid_to, place) ORDER BY place RETURNING order_id",
+        (tenant_id, site_id, *map(list, columns)),
+    )
+    return sorted(order_id for (order_id,) in await cursor.fetchall())
+
+
+async def answer_order(
+    conn: Connection, tenant_id: int, order_id: int, at: datetime, accepted: bool | None, status: str
+) -> None:
+    """Records what a station answered, once."""
+    await conn.execute(
+        "UPDATE charging_orders SET answered_at = %s, accepted = %s, status = %s"
+        " WHERE tenant_id = %s AND order_id = %s AND answered_at IS NULL",
+        (at, accepted, status, tenant_id, order_id),
+    )
+
+
+async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[tuple[int, int], Obedience]:
+    """How the EVSEs of a site obey, as far as anything is known, by station and EVSE."""
+    cursor = conn.cursor(row_factory=class_row(Obedience))
+    await cursor.execute(
+        "SELECT o.station_id, o.evse, o.default_ma, o.default_sent_at, o.default_status, o.disobeys_since, o.obey_s"
+        " FROM evse_obedience o JOIN hung_evses h ON h.tenant_id = o.tenant_id AND h.station_id = o.station_id"
+        " AND h.evse = o.evse WHERE h.tenant_id = %s AND h.site_id = %s",
+        (tenant_id, site_id),
+    )
+    return {(row.station_id, row.evse): row for row in await cursor.fetchall()}
+
+
+async def store_disobedience(
+    conn: Connection, tenant_id: int, station_id: int, evse: int, since: datetime | None
+) -> None:
+    """Records since when an EVSE draws more than it may, or that it does not."""
+    await conn.execute(
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since",
+        (station_id, evse, tenant_id, since),
+    )
+
+
+async def store_default(
+    conn: Connection, tenant_id: int, station_id: int, evse: int, default_ma: int | None, at: datetime, status: str
+) -> None:
+    """Records what an EVSE's default profile allows, as its station answered."""
+    await conn.execute(
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, default_ma, default_sent_at, default_status)"
+        " VALUES (%(station_id)s, %(evse)s, %(tenant_id)s, %(default_ma)s, %(at)s, %(status)s)"
+        " ON CONFLICT (station_id, evse) DO UPDATE SET default_sent_at = excluded.default_sent_at,"
+        " default_status = excluded.default_status,"
+        " default_ma = coalesce(excluded.default_ma, evse_obedience.default_ma)",
+        {
+            "station_id": station_id,
+            "evse": evse,
+            "tenant_id": tenant_id,
+            "default_ma": default_ma,
+            "at": at,
+            "status": status,
+        },
+    )
+
+
+async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: SitePlan, known: bytes) -> None:
+    """Keeps a plan with what was known."""
+    await conn.execute(
+        "INSERT INTO energy_plans (site_id, at, tenant_id, how, why, plan, known)"
+        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, plan.at, tenant_id, plan.how.value, plan.why, msgspec.json.encode(plan).decode(), known),
+    )
+
+
+async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime) -> StoredPlan | None:
+    """The plan that counted at a time."""
+    cursor = await conn.execute(
+        "SELECT at, plan, known FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at <= %s"
+        " ORDER BY at DESC LIMIT 1",
+        (tenant_id, site_id, at),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    return StoredPlan(at=row[0], plan=msgspec.convert(row[1], SitePlan), known=bytes(row[2]))
+
+
+async def insert_power(
+    conn: Connection, tenant_id: int, site_id: int, at: datetime, *, charging_w: int, load_w: int, solar_w: int,
+    allowed_w: int,
+) -> None:  # fmt: skip
+    """Keeps what a site took at a time."""
+    await conn.execute(
+        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w),
+    )
+
+
+async def highest_power(
+    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime, minutes: int
+) -> int:
+    """The highest mean of so many minutes that a site took from the grid within a time, in W; 0 where nothing is
+    known."""
+    cursor = await conn.execute(
+        "SELECT coalesce(max(mean), 0)::int FROM (SELECT avg(charging_w + load_w - solar_w) AS mean FROM site_power"
+        " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s"
+        " GROUP BY date_bin(make_interval(mins => %s), at, '2000-01-01+00'::timestamptz)) AS means",
+        (tenant_id, site_id, since, until, minutes),
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else max(0, row[0])
+
+
+async def forget_kept(conn: Connection, tenant_id: int, *, plans: datetime, power: datetime) -> int:
+    """Forgets plans and orders, and what sites took, from before their times; how many."""
+    forgotten = 0
+    for statement, before in (
+        ("DELETE FROM energy_plans WHERE tenant_id = %s AND at < %s", plans),
+        ("DELETE FROM charging_orders WHERE tenant_id = %s AND valid_to < %s", plans),
+        ("DELETE FROM site_power WHERE tenant_id = %s AND at < %s", power),
+    ):
+        forgotten += (await conn.execute(statement, (tenant_id, before))).rowcount
+    return forgotten
