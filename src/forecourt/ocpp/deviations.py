@@ -58,7 +58,8 @@ class Deviation(StrEnum):
     """A word of an enumeration in another letter case."""
 
     EMPTY_LIST = "empty-list"
-    """An optional list sent empty although it must not be, taken as absent; or a meter value without samples."""
+    """An optional list sent empty although it must not be, taken as absent; or a meter value without samples, or a
+    schedule without periods."""
 
     EMPTY_PAYLOAD = "empty-payload"
     """null or [] for a message without content."""

@@ -46,6 +46,9 @@ SAMPLES = frozenset({"SampledValue", "StopTransactionSampledValue", "SampledValu
 #: So is a set of them whose time can't be understood.
 SETS_OF_SAMPLES = frozenset({"MeterValue", "TransactionData", "MeterValueType"})
 
+#: Of a schedule that is sent without periods at least the rest is true: it says yes, and limits nothing that is known.
+PERIODS = "ChargingSchedulePeriodType"
+
 #: Enumerations by whose words nothing is decided: one that is unknown is kept as a text.
 UNDECIDING = frozenset(
     {
@@ -163,8 +166,10 @@ def _list_reader(kind: shape.VarTupleType, name: str, required: bool) -> Reader:
     item_kind = kind.item_type
     read_item = _reader(item_kind, name, required=True)
     low, high = kind.min_length or 0, kind.max_length
-    samples = isinstance(item_kind, shape.StructType) and item_kind.cls.__name__ in SAMPLES
-    skips = samples or (isinstance(item_kind, shape.StructType) and item_kind.cls.__name__ in SETS_OF_SAMPLES)
+    item_name = item_kind.cls.__name__ if isinstance(item_kind, shape.StructType) else ""
+    samples = item_name in SAMPLES
+    skips = samples or item_name in SETS_OF_SAMPLES
+    may_lack = samples or item_name == PERIODS
     read_one = _unless(read_item, Deviation.SAMPLE_SKIPPED) if skips else read_item
 
     def read(value: Any, path: str, notes: Notes) -> Any:
@@ -173,9 +178,9 @@ def _list_reader(kind: shape.VarTupleType, name: str, required: bool) -> Reader:
                 notes.add(Deviation.SAMPLE_SKIPPED, path)
                 return UNSET
             raise _wrong_type(path, "an array", value)
-        if not value and low and (samples or not required):
+        if not value and low and (may_lack or not required):
             notes.add(Deviation.EMPTY_LIST, path)
-            return () if samples else UNSET
+            return () if may_lack else UNSET
         if len(value) < low:
             raise Unusable(ErrorCode.OCCURRENCE, path, f"needs at least {low} elements, has {len(value)}")
         if high is not None and len(value) > high:

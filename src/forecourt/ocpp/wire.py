@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.ocpp.deviations import Notes
+from forecourt.ocpp.faults import CallFault, ErrorCode
 from forecourt.ocpp.neutral import Command, CommandAnswer, Report, Version
 
 _encode = msgspec.json.Encoder().encode
@@ -19,6 +20,8 @@ AnswerTable = dict[tuple[str, type], Callable[[Any, Any], bytes]]
 
 #: A station's words for yes to a command: what is scheduled, or unlocked, was agreed to.
 AGREED = frozenset(("Accepted", "Scheduled", "Unlocked"))
+#: That there is no such profile: to one who wants it gone, or to know of it, that is no refusal.
+NONE_THERE = frozenset(("Unknown", "NoProfiles"))
 
 #: How long a station that nobody has decided on waits before it asks again, in seconds.
 UNDECIDED_INTERVAL_S = 60
@@ -31,7 +34,20 @@ def instant(at: datetime) -> str:
 
 def payload(content: Mapping[str, object]) -> bytes:
     """A payload from the fields as OCPP spells them; those that are None are left out."""
-    return _encode({name: value for name, value in content.items() if value is not None})
+    return _encode(filled(content))
+
+
+def filled(content: Mapping[str, object]) -> dict[str, object]:
+    """Those fields that are not None."""
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def action_of(actions: Mapping[type[Command], str], command: Command, version: str) -> str:
+    """The action by which a command is sent. Raises CallFault where the version has none."""
+    action = actions.get(type(command))
+    if action is None:
+        raise CallFault(ErrorCode.NOT_SUPPORTED, f"{version} has no word for {type(command).__name__}")
+    return action
 
 
 def always(content: Mapping[str, object]) -> Callable[[Any, Any], bytes]:

@@ -6,7 +6,7 @@ without reply by its deadline.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import nats.errors
@@ -29,6 +29,8 @@ DRAIN_DEADLINE_S = 3
 PROBE_DEADLINE_S = 2.0
 #: Nobody listens there, which the server itself answers.
 PROBE_SUBJECT = "forecourt.nobody"
+#: The status by which it does.
+NOBODY = "503"
 #: A connection over which this many pings in a row brought nothing is given up.
 PING_EVERY_S = 5
 MAX_PINGS = 2
@@ -179,6 +181,40 @@ class Bus:
         finally:
             await subscription.unsubscribe()
         return got
+
+    async def converse(
+        self, requests: Sequence[tuple[str, bytes]], deadline_s: float
+    ) -> AsyncGenerator[list[tuple[int, bytes | None]], None]:
+        """Ask listeners that may answer each request many times: what has come since the last time, each reply with the
+        number of its request, None where nobody listens. Ends at the deadline, or when the caller has enough.
+
+        Raises BusDown within PROBE_DEADLINE_S before anything is sent, BusAway after.
+        """
+        await self.check()
+        inbox = self._client.new_inbox()
+        replies: asyncio.Queue[tuple[int, bytes | None]] = asyncio.Queue()
+
+        async def collect(message: Msg) -> None:
+            nobody = message.headers is not None and message.headers.get("Status") == NOBODY
+            replies.put_nowait((int(message.subject.rpartition(".")[2]), None if nobody else bytes(message.data)))
+
+        subscription = await self._client.subscribe(f"{inbox}.*", cb=collect)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + deadline_s
+        try:
+            for number, (subject, data) in enumerate(requests):
+                await self.publish(subject, data, reply=f"{inbox}.{number}")
+            while (left_s := until - loop.time()) > 0:
+                try:
+                    some = [await asyncio.wait_for(replies.get(), left_s)]
+                except TimeoutError:
+                    return
+                while not replies.empty():
+                    some.append(replies.get_nowait())
+                yield some
+        finally:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
 
     async def subscribe(self, subject: str, handler: Handler) -> Callable[[], Awaitable[None]]:
         """Call `handler(subject, data, reply subject or "")` for each message; returns how to stop."""

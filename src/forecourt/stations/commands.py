@@ -7,10 +7,10 @@ A password that a call gives to a station is let in from before the call is sent
 we learn that it took it. Which one holds is settled by the answer, by a connection with the new one, or by hand.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import psycopg
@@ -26,7 +26,24 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations import store
 from forecourt.stations.audited import Audited
-from forecourt.stations.errors import StationRetired
+from forecourt.stations.batch import BUS_GRACE_S, CALL_DEADLINE_S, Batch, kept_answer
+from forecourt.stations.call_faults import (
+    ACCEPTED_ONLY,
+    COMMAND_PROBLEMS,
+    FAILURES,
+    CallInvalid,
+    CallOverdue,
+    OutcomeUnrecorded,
+    PasswordOpen,
+    StationAnswerInvalid,
+    StationBusy,
+    StationLost,
+    StationNotAccepted,
+    StationNotAnswering,
+    StationOffline,
+    StationTimeout,
+    StationUnknown,
+)
 from forecourt.stations.gateway import journal
 from forecourt.stations.gateway.words import CALL_SUBJECT, REFRESH_SUBJECT, CallAnswer, CallRequest
 from forecourt.stations.model import (
@@ -37,144 +54,33 @@ from forecourt.stations.model import (
     passwords_set_by,
 )
 
+__all__ = [
+    "CALL_DEADLINE_S",
+    "COMMAND_PROBLEMS",
+    "MAX_OPEN_PASSWORDS",
+    "Answered",
+    "CallInvalid",
+    "CallOverdue",
+    "Commander",
+    "OutcomeUnrecorded",
+    "PasswordOpen",
+    "Refused",
+    "StationAnswerInvalid",
+    "StationBusy",
+    "StationLost",
+    "StationNotAccepted",
+    "StationNotAnswering",
+    "StationOffline",
+    "StationTimeout",
+    "StationUnknown",
+]
+
 log = structlog.get_logger(__name__)
 
-#: How long a station has to answer.
-CALL_DEADLINE_S = 30.0
-#: The bus is given a little longer, so that the gateway's own word about the deadline arrives.
-BUS_GRACE_S = 2.0
 #: How long a change of the roster waits for every gateway to have read it.
 REFRESH_DEADLINE_S = 2.0
 #: Passwords of one station that may be open: given by calls of which nobody knows whether the station obeyed.
 MAX_OPEN_PASSWORDS = 4
-
-
-class StationUnknown(ForecourtError):
-    """There is no such station. Check the identity; it is compared with case."""
-
-    status = 404
-    code = "station-unknown"
-    unsent = True
-
-
-class StationOffline(ForecourtError):
-    """The station is not connected. It can be called when it is back; nothing was sent."""
-
-    status = 409
-    code = "station-offline"
-    unsent = True
-
-
-class StationTimeout(ForecourtError):
-    """The station did not answer in time. Whether it obeyed is unknown; a late answer is recorded with the command."""
-
-    status = 504
-    code = "station-timeout"
-
-
-class StationLost(ForecourtError):
-    """The station's connection closed before it answered. Whether it obeyed is unknown: look before you try again."""
-
-    status = 504
-    code = "station-lost"
-
-
-class OutcomeUnrecorded(ForecourtError):
-    """The call was sent, but what came of it was not stored. It may have been obeyed: look before you try again."""
-
-    status = 504
-    code = "outcome-unrecorded"
-
-
-class StationAnswerInvalid(ForecourtError):
-    """The station answered in a way that can't be understood. It may have obeyed: look before you try again."""
-
-    status = 502
-    code = "station-answer-invalid"
-
-
-class StationNotAnswering(ForecourtError):
-    """The station did not answer the calls before this one in time, so this one was not sent. Look into its message log
-    for what it last said, and try again when it answers."""
-
-    status = 503
-    code = "station-not-answering"
-    unsent = True
-
-
-class StationNotAccepted(ForecourtError):
-    """The station is not accepted, and must not be asked to start or stop charging until it is. Set its registration to
-    `accepted` and wait until it has booted again."""
-
-    status = 409
-    code = "station-not-accepted"
-    unsent = True
-
-
-class CallOverdue(ForecourtError):
-    """The call reached the station's gateway after its deadline, so it was not sent. Try again; if it happens again,
-    compare the clocks of the hosts."""
-
-    status = 503
-    code = "call-overdue"
-    unsent = True
-
-
-class StationBusy(ForecourtError):
-    """Too many calls wait for this station already; this one was not sent. Try again when it has answered some."""
-
-    status = 503
-    code = "station-busy"
-    unsent = True
-
-
-class PasswordOpen(ForecourtError):
-    """A change of this station's password is under way, or several have an unknown outcome; this one was not sent. Wait
-    for the answer, or settle it by giving the registry the password that the station has."""
-
-    status = 409
-    code = "password-open"
-
-
-class CallInvalid(ForecourtError):
-    """The payload does not fit the message's schema in the station's version. Correct what is named."""
-
-    status = 422
-    code = "call-invalid"
-    unsent = True
-
-
-#: What may go wrong with any call, as routes list it.
-COMMAND_PROBLEMS: Final[list[type[ForecourtError]]] = [
-    StationUnknown,
-    StationRetired,
-    StationOffline,
-    StationTimeout,
-    StationLost,
-    OutcomeUnrecorded,
-    StationAnswerInvalid,
-    StationBusy,
-    StationNotAnswering,
-    StationNotAccepted,
-    CallOverdue,
-    CallInvalid,
-]
-
-#: What a station that is not accepted must not be asked (OCPP 1.6 4.2, 2.0.1 B02.FR.05). All else may be, so that it
-#: can be configured.
-_ACCEPTED_ONLY: Final = frozenset(
-    ("RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction")
-)
-#: What came of a call that brought no answer, by the flag of CallAnswer: its error, and how it is recorded.
-_FAILURES: Final[tuple[tuple[str, type[ForecourtError], str], ...]] = (
-    ("offline", StationOffline, "offline"),
-    ("busy", StationBusy, "unsent"),
-    ("blocked", StationNotAnswering, "unsent"),
-    ("overdue", CallOverdue, "unsent"),
-    ("timeout", StationTimeout, "timeout"),
-    ("lost", StationLost, "unknown"),
-    ("unreadable", StationAnswerInvalid, "unknown"),
-)
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -213,6 +119,8 @@ class Commander:
         self._clock = clock
         self._deadline_s = deadline_s
         self._secret_key = secret_key
+        #: The way to many stations at once.
+        self.batch = Batch(pool, bus, clock, deadline_s)
 
     async def call(
         self, tenant_id: int, identity: str, action: str, payload: bytes, asked_by: str, *, strict: bool = True,
@@ -260,6 +168,24 @@ class Commander:
             raise StationAnswerInvalid(command_id=outcome.command_id, error_code=fault.code) from None
         return answer, outcome.command_id
 
+    async def command_many(
+        self, tenant_id: int, asked: Sequence[tuple[str, Command]], asked_by: str, *, urgent: bool = False
+    ) -> AsyncIterator[tuple[str, CommandAnswer | ForecourtError]]:
+        """Ask many stations in neutral words, each by its identity, at once: one record, one word to each gateway. What
+        came of each follows as it comes, once it is recorded; it ends with the last one, or after CALL_DEADLINE_S.
+
+        `urgent` calls go ahead of the others that wait for a station. Raises BusDown and DatabaseBusy, before anything
+        was sent.
+        """
+        async with self._pool.tenant(tenant_id) as connection:
+            entered, unsent = await self.batch.enter(connection, tenant_id, asked, asked_by)
+        for each in unsent:
+            yield each.identity, each.answer
+        async with aclosing(self.batch.carry(tenant_id, entered, urgent=urgent)) as coming:
+            async for told in coming:
+                for each in told:
+                    yield each.identity, each.answer
+
     async def refresh(self) -> None:
         """Tell every gateway that the roster changed and wait until those that live have read it, or the deadline."""
         async with self._pool.anyone() as connection:
@@ -306,7 +232,7 @@ class Commander:
                 await self._record(tenant_id, command_id, action, answer, None, "unsent")
             raise
         taken = _taken(action, answer) if passwords else None
-        failure = next(((error, outcome) for flag, error, outcome in _FAILURES if getattr(answer, flag)), None)
+        failure = next(((error, outcome) for flag, error, outcome in FAILURES if getattr(answer, flag)), None)
         outcome = ("answered" if answer.error_code is None else "error") if failure is None else failure[1]
         await self._record_sent(tenant_id, command_id, action, answer, taken, outcome)
         if taken is not None:
@@ -325,7 +251,7 @@ class Commander:
         audited: Audited | None,
     ) -> _Entered:  # fmt: skip
         """Record a call about to be sent, in the audit as well, and let in the password that it sets."""
-        if holder.registration != "accepted" and action in _ACCEPTED_ONLY:
+        if holder.registration != "accepted" and action in ACCEPTED_ONLY:
             raise StationNotAccepted(registration=holder.registration)
         passwords = _passwords(action, payload)
         kept = journal.redact(action, payload).decode()
@@ -383,11 +309,7 @@ class Commander:
     async def _record(
         self, tenant_id: int, command_id: str, action: str, answer: CallAnswer, taken: bool | None, outcome: str
     ) -> None:
-        kept: str | None = None
-        if answer.error_code is not None:
-            kept = msgspec.json.encode({"code": answer.error_code, "description": answer.description}).decode()
-        elif answer.payload:
-            kept = journal.redact(action, answer.payload.encode()).decode()
+        kept = kept_answer(action, answer)
         async with self._pool.tenant(tenant_id) as connection:
             # A station's row is locked before a command's, as everywhere.
             if taken is not None:

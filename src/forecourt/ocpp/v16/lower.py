@@ -8,20 +8,35 @@ from forecourt.ocpp.neutral import (
     AuthorizationStatus,
     AuthorizeAnswer,
     BootAnswer,
+    ChangeAvailability,
+    ClearChargingProfile,
     Command,
     CommandAnswer,
+    GetCompositeSchedule,
     HeartbeatAnswer,
     Registration,
     Reset,
     ResetType,
+    SetChargingProfile,
     StartCharging,
     StopCharging,
     TokenStatus,
     TransactionAnswer,
     UnlockConnector,
 )
+from forecourt.ocpp.v16 import charging
 from forecourt.ocpp.v16 import messages as m
-from forecourt.ocpp.wire import AGREED, EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+from forecourt.ocpp.wire import (
+    AGREED,
+    EMPTY,
+    NONE_THERE,
+    UNDECIDED_INTERVAL_S,
+    AnswerTable,
+    action_of,
+    always,
+    instant,
+    payload,
+)
 
 #: The longest idTag or parentIdTag (CiString20Type).
 TAG_LIMIT = 20
@@ -123,33 +138,56 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
     StopCharging: "RemoteStopTransaction",
     UnlockConnector: "UnlockConnector",
     Reset: "Reset",
+    ChangeAvailability: "ChangeAvailability",
+    SetChargingProfile: "SetChargingProfile",
+    ClearChargingProfile: "ClearChargingProfile",
+    GetCompositeSchedule: "GetCompositeSchedule",
 }
 _RESETS = {ResetType.SOFT: m.ResetType.SOFT, ResetType.HARD: m.ResetType.HARD}
 
 
 def command(command: Command) -> tuple[str, bytes]:
-    """The action of 1.6 and its payload. Raises CallFault for a transaction id that is no number."""
-    return COMMAND_ACTIONS[type(command)], payload(_content(command))
+    """The action of 1.6 and its payload. Raises CallFault for a transaction id that is no number, and for what 1.6 has
+    no word for."""
+    return action_of(COMMAND_ACTIONS, command, "OCPP 1.6"), payload(_content(command))
 
 
 def _content(command: Command) -> dict[str, object]:
-    if isinstance(command, StartCharging):
-        return {"idTag": command.token.uid, "connectorId": command.evse}
-    if isinstance(command, UnlockConnector):
-        return {"connectorId": command.evse}
-    if isinstance(command, Reset):
-        return {"type": _RESETS[command.kind]}
-    try:
-        return {"transactionId": int(command.transaction_id)}
-    except ValueError:
-        raise CallFault(ErrorCode.PROPERTY, "a transaction id is an integer in OCPP 1.6") from None
+    match command:
+        case StartCharging():
+            return {"idTag": command.token.uid, "connectorId": command.evse}
+        case StopCharging():
+            return {"transactionId": charging.transaction(command.transaction_id)}
+        case UnlockConnector():
+            return {"connectorId": command.evse}
+        case Reset():
+            return {"type": _RESETS[command.kind]}
+        case ChangeAvailability():
+            return _availability(command)
+        case _:
+            return charging.content(command)
+
+
+def _availability(command: ChangeAvailability) -> dict[str, object]:
+    if command.connector not in (None, 1):
+        raise CallFault(ErrorCode.PROPERTY, "an EVSE of OCPP 1.6 has one connector")
+    return {"connectorId": command.evse, "type": "Operative" if command.operative else "Inoperative"}
 
 
 def command_answer(
     result: m.RemoteStartTransactionResponse
     | m.RemoteStopTransactionResponse
     | m.UnlockConnectorResponse
-    | m.ResetResponse,
+    | m.ResetResponse
+    | m.ChangeAvailabilityResponse
+    | m.SetChargingProfileResponse
+    | m.ClearChargingProfileResponse
+    | m.GetCompositeScheduleResponse,
 ) -> CommandAnswer:
     """What the station said to a command."""
-    return CommandAnswer(accepted=result.status.value in AGREED, status=result.status.value)
+    status = result.status.value
+    return CommandAnswer(
+        accepted=status in AGREED or status in NONE_THERE,
+        status=status,
+        schedule=charging.composite(result) if isinstance(result, m.GetCompositeScheduleResponse) else None,
+    )

@@ -3,10 +3,20 @@
 import msgspec
 from msgspec import UNSET
 
-from forecourt.ocpp.neutral import Acknowledged
+from forecourt.ocpp.neutral import (
+    Acknowledged,
+    Command,
+    DynamicAnswer,
+    NeedsAnswer,
+    UpdateDynamicSchedule,
+    UsePriorityCharging,
+)
+from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v2x.lower import ANSWERS as ANSWERS_2X
+from forecourt.ocpp.v2x.lower import COMMAND_ACTIONS as ACTIONS_2X
+from forecourt.ocpp.v2x.lower import content
 from forecourt.ocpp.v21 import messages as m
-from forecourt.ocpp.wire import AnswerTable, always, instant, payload
+from forecourt.ocpp.wire import AnswerTable, action_of, always, instant, payload
 
 _encode = msgspec.json.Encoder().encode
 
@@ -35,6 +45,18 @@ def vat_number(request: m.VatNumberValidationRequest, answer: Acknowledged) -> b
     return payload(content)
 
 
+def needs(request: m.NotifyEVChargingNeedsRequest, answer: NeedsAnswer) -> bytes:
+    """NotifyEVChargingNeedsResponse."""
+    return payload({"status": answer.status.value})
+
+
+def dynamic(request: m.PullDynamicScheduleUpdateRequest, answer: DynamicAnswer) -> bytes:
+    """PullDynamicScheduleUpdateResponse."""
+    if answer.update is None:
+        return payload({"status": "Rejected"})
+    return payload({"status": "Accepted", "scheduleUpdate": charging.update(answer.update)})
+
+
 _RECEIVED = always({})
 _REJECTED = always({"status": "Rejected"})
 
@@ -44,13 +66,26 @@ _ADDED: AnswerTable = {
     ("GetCertificateChainStatus", Acknowledged): certificate_chain_status,
     ("NotifyDERAlarm", Acknowledged): _RECEIVED,
     ("NotifyDERStartStop", Acknowledged): _RECEIVED,
+    ("NotifyEVChargingNeeds", NeedsAnswer): needs,
     ("NotifyEVChargingNeeds", Acknowledged): always({"status": "NoChargingProfile"}),
     ("NotifyPriorityCharging", Acknowledged): _RECEIVED,
     ("NotifySettlement", Acknowledged): _RECEIVED,
     ("OpenPeriodicEventStream", Acknowledged): _REJECTED,
+    ("PullDynamicScheduleUpdate", DynamicAnswer): dynamic,
     ("PullDynamicScheduleUpdate", Acknowledged): _REJECTED,
     ("ReportDERControl", Acknowledged): _RECEIVED,
     ("VatNumberValidation", Acknowledged): vat_number,
 }
 
 ANSWERS: AnswerTable = {**ANSWERS_2X, **_ADDED}
+
+COMMAND_ACTIONS: dict[type[Command], str] = {
+    **ACTIONS_2X,
+    UpdateDynamicSchedule: "UpdateDynamicSchedule",
+    UsePriorityCharging: "UsePriorityCharging",
+}
+
+
+def command(command: Command) -> tuple[str, bytes]:
+    """The action of 2.1 and its payload. Raises CallFault as the versions before."""
+    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(content(command, offline=True))

@@ -21,6 +21,7 @@ from forecourt.ocpp.neutral import (
     Token,
     TransactionReport,
 )
+from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
 
@@ -142,8 +143,13 @@ def _samples(values: Sequence[v201.MeterValueType | v21.MeterValueType], notes: 
 LIFTS: dict[str, Callable[[Any, Notes], Report]] = {
     "Authorize": authorize,
     "BootNotification": boot,
+    "ClearedChargingLimit": charging.cleared,
     "Heartbeat": heartbeat,
     "MeterValues": meter_values,
+    "NotifyChargingLimit": charging.limited,
+    "NotifyEVChargingNeeds": charging.needs,
+    "NotifyEVChargingSchedule": charging.car_schedule,
+    "ReportChargingProfiles": charging.profiles,
     "StatusNotification": status,
     "TransactionEvent": transaction,
 }

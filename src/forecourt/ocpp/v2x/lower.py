@@ -7,21 +7,40 @@ from forecourt.ocpp.neutral import (
     AuthorizationStatus,
     AuthorizeAnswer,
     BootAnswer,
+    ChangeAvailability,
+    ClearChargingProfile,
     Command,
     CommandAnswer,
+    GetChargingProfiles,
+    GetCompositeSchedule,
     HeartbeatAnswer,
+    NeedsAnswer,
+    NeedsStatus,
     Registration,
     Reset,
     ResetType,
+    SetChargingProfile,
     StartCharging,
     StopCharging,
     TokenStatus,
     TransactionAnswer,
     UnlockConnector,
 )
+from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v21 import messages as v21
 from forecourt.ocpp.v201 import messages as v201
-from forecourt.ocpp.wire import AGREED, EMPTY, UNDECIDED_INTERVAL_S, AnswerTable, always, instant, payload
+from forecourt.ocpp.wire import (
+    AGREED,
+    EMPTY,
+    NONE_THERE,
+    UNDECIDED_INTERVAL_S,
+    AnswerTable,
+    action_of,
+    always,
+    filled,
+    instant,
+    payload,
+)
 
 #: The longest idToken of 2.0.1; 2.1 allows more, but a group is known by one uid to all stations.
 TOKEN_LIMIT = 36
@@ -69,6 +88,11 @@ def _token(token: TokenStatus) -> dict[str, object]:
     return info
 
 
+def needs(request: Any, answer: NeedsAnswer) -> bytes:
+    """NotifyEVChargingNeedsResponse; to have no profile for it is to reject it in 2.0.1, which has no other word."""
+    return payload({"status": "Rejected" if answer.status is NeedsStatus.NO_PROFILE else answer.status.value})
+
+
 _RECEIVED = always({})
 _REJECTED = always({"status": "Rejected"})
 
@@ -91,6 +115,7 @@ ANSWERS: AnswerTable = {
     ("NotifyChargingLimit", Acknowledged): _RECEIVED,
     ("NotifyCustomerInformation", Acknowledged): _RECEIVED,
     ("NotifyDisplayMessages", Acknowledged): _RECEIVED,
+    ("NotifyEVChargingNeeds", NeedsAnswer): needs,
     ("NotifyEVChargingNeeds", Acknowledged): _REJECTED,
     # It says that the schedule was received, not that it is approved (OCPP 2.0.1 Part 2, NotifyEVChargingSchedule).
     ("NotifyEVChargingSchedule", Acknowledged): always({"status": "Accepted"}),
@@ -113,37 +138,47 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
     StopCharging: "RequestStopTransaction",
     UnlockConnector: "UnlockConnector",
     Reset: "Reset",
+    ChangeAvailability: "ChangeAvailability",
+    SetChargingProfile: "SetChargingProfile",
+    ClearChargingProfile: "ClearChargingProfile",
+    GetCompositeSchedule: "GetCompositeSchedule",
+    GetChargingProfiles: "GetChargingProfiles",
 }
 _RESETS = {ResetType.SOFT: "OnIdle", ResetType.HARD: "Immediate"}
 
 
 def command(command: Command) -> tuple[str, bytes]:
-    """The action of 2.x and its payload. An evse of None lets the station choose where to start."""
-    return COMMAND_ACTIONS[type(command)], payload(_content(command))
+    """The action of 2.0.1 and its payload. Raises CallFault for what it has no word for."""
+    return action_of(COMMAND_ACTIONS, command, "OCPP 2.0.1"), payload(content(command, offline=False))
 
 
-def _content(command: Command) -> dict[str, object]:
-    if isinstance(command, StartCharging):
-        token = {"idToken": command.token.uid, "type": command.token.type}
-        return {"remoteStartId": command.remote_start_id, "idToken": token, "evseId": command.evse}
-    if isinstance(command, UnlockConnector):
-        return {"evseId": command.evse, "connectorId": command.connector}
-    if isinstance(command, Reset):
-        return {"type": _RESETS[command.kind]}
-    return {"transactionId": command.transaction_id}
+def content(command: Command, *, offline: bool) -> dict[str, object]:
+    """The fields of a command; `offline` as in `charging.content`. An evse of None lets the station choose where to
+    start."""
+    match command:
+        case StartCharging():
+            token = {"idToken": command.token.uid, "type": command.token.type}
+            return {"remoteStartId": command.remote_start_id, "idToken": token, "evseId": command.evse}
+        case StopCharging():
+            return {"transactionId": command.transaction_id}
+        case UnlockConnector():
+            return {"evseId": command.evse, "connectorId": command.connector}
+        case Reset():
+            return {"type": _RESETS[command.kind]}
+        case ChangeAvailability():
+            evse = filled({"id": command.evse, "connectorId": command.connector}) if command.evse else None
+            return {"evse": evse, "operationalStatus": "Operative" if command.operative else "Inoperative"}
+        case _:
+            return charging.content(command, offline=offline)
 
 
-def command_answer(
-    result: v201.RequestStartTransactionResponse
-    | v201.RequestStopTransactionResponse
-    | v201.UnlockConnectorResponse
-    | v201.ResetResponse
-    | v21.RequestStartTransactionResponse
-    | v21.RequestStopTransactionResponse
-    | v21.UnlockConnectorResponse
-    | v21.ResetResponse,
-) -> CommandAnswer:
-    """What the station said to a command, with the transaction if it already runs."""
-    transaction_id = getattr(result, "transaction_id", None) or None
+def command_answer(result: Any) -> CommandAnswer:
+    """What the station said to a command, with the transaction if it already runs, or the schedule asked for."""
     status = result.status.value
-    return CommandAnswer(accepted=status in AGREED, status=status, transaction_id=transaction_id)
+    asked = isinstance(result, v201.GetCompositeScheduleResponse | v21.GetCompositeScheduleResponse)
+    return CommandAnswer(
+        accepted=status in AGREED or status in NONE_THERE,
+        status=status,
+        transaction_id=getattr(result, "transaction_id", None) or None,
+        schedule=charging.composite(result) if asked else None,
+    )

@@ -340,13 +340,15 @@ class Connection:
 
     # -- what the station is asked
 
-    async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
+    async def ask(
+        self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None, *, urgent: bool = False
+    ) -> Reply:
         """Call the station and wait. Raises TimeoutError, LineFull, LineBlocked, LineClosed, AnswerLost."""
         if self.closed:
             raise LineClosed
         if self._asks is None:
             self._asks = CallLine(self._transmit)
-        return await self._asks.ask(action, payload, deadline_s, command_id).future
+        return await self._asks.ask(action, payload, deadline_s, command_id, urgent=urgent).future
 
     def _transmit(self, ask: Ask) -> None:
         if "Trigger" in ask.action:

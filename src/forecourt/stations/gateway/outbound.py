@@ -1,4 +1,5 @@
-"""Calls to a station: one in flight at a time, the rest in line, each with a deadline (OCPP-J 1.6 4.1.1)."""
+"""Calls to a station: one in flight at a time, the rest in line, urgent ones first, each with a deadline (OCPP-J 1.6
+4.1.1)."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from forecourt.ocpp import frames
 
-#: Calls in line for one station; one more is refused at once.
+#: Calls in line for one station, and urgent ones ahead of them; one more of its kind is refused at once.
 MAX_IN_LINE = 32
 #: Ids of calls given up that are remembered, so that a late answer finds its command.
 MAX_LATE = 16
@@ -62,26 +63,30 @@ class AnswerLost(Exception):
 class CallLine:
     """Owns which call a station is being asked. Made only for stations that are asked something."""
 
-    __slots__ = ("_flying", "_late", "_line", "_transmit")
+    __slots__ = ("_flying", "_late", "_line", "_transmit", "_urgent")
 
     def __init__(self, transmit: Callable[[Ask], None]) -> None:
         self._transmit = transmit
         self._line: deque[Ask] = deque()
+        self._urgent: deque[Ask] = deque()
         self._flying: Ask | None = None
         self._late: OrderedDict[str, Ask] = OrderedDict()
 
-    def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None) -> Ask:
-        """Put a call in line; `future` gives the Reply, TimeoutError at the deadline, LineBlocked,
-        LineClosed, or AnswerLost.
+    def ask(
+        self, action: str, payload: bytes, deadline_s: float, command_id: str | None, *, urgent: bool = False
+    ) -> Ask:
+        """Put a call in line, an `urgent` one behind those that are too; `future` gives the Reply, TimeoutError at the
+        deadline, LineBlocked, LineClosed, or AnswerLost.
 
         Raises LineFull. The deadline counts from now, so that waiting in line is part of it.
         """
-        if len(self._line) >= MAX_IN_LINE:
+        line = self._urgent if urgent else self._line
+        if len(line) >= MAX_IN_LINE:
             raise LineFull
         loop = asyncio.get_running_loop()
         ask = Ask(action, payload, command_id, loop.time() + deadline_s)
         ask.alarm = loop.call_later(deadline_s, self._give_up, ask)
-        self._line.append(ask)
+        line.append(ask)
         self._next(waited=False)
         return ask
 
@@ -105,9 +110,10 @@ class CallLine:
         flying, self._flying = self._flying, None
         if flying is not None:
             self._drop(flying, AnswerLost())
-        for ask in self._line:
-            self._drop(ask, LineClosed())
-        self._line.clear()
+        for line in (self._urgent, self._line):
+            for ask in line:
+                self._drop(ask, LineClosed())
+            line.clear()
 
     @staticmethod
     def _drop(ask: Ask, why: Exception) -> None:
@@ -118,8 +124,8 @@ class CallLine:
 
     def _next(self, *, waited: bool = True) -> None:
         latest = asyncio.get_running_loop().time() + LEAST_TIME_S
-        while self._flying is None and self._line:
-            ask = self._line.popleft()
+        while self._flying is None and (line := self._urgent or self._line):
+            ask = line.popleft()
             if waited and ask.due < latest:
                 self._drop(ask, LineBlocked())
                 continue
@@ -133,9 +139,10 @@ class CallLine:
             if len(self._late) > MAX_LATE:
                 self._late.popitem(last=False)
             self._drop(ask, TimeoutError())
-        elif ask in self._line:
-            self._line.remove(ask)
-            self._drop(ask, LineBlocked())
+        for line in (self._urgent, self._line):
+            if ask in line:
+                line.remove(ask)
+                self._drop(ask, LineBlocked())
         self._next()
 
 

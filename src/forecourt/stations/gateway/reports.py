@@ -105,7 +105,7 @@ class StationReports:
 
         return decide
 
-    def notice(self, inbound: Inbound, report: neutral.MeterReport | neutral.Notice) -> Decide:
+    def notice(self, inbound: Inbound, report: neutral.MeterReport | neutral.ChargingReport | neutral.Notice) -> Decide:
         """Anything else: the message log keeps it, the version's own rule answers it."""
         return lambda: neutral.Acknowledged(now=self._clock.now())
 

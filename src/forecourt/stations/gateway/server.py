@@ -23,26 +23,24 @@ from forecourt.platform.commit import Connect, GroupCommit, Lane, Outcome, Write
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.gateway import journal
+from forecourt.stations.gateway.calls import Calls
 from forecourt.stations.gateway.connection import Connection, Socket
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.knocks import WRITE_EVERY_S, Knocks
 from forecourt.stations.gateway.lanes import RETURNS
-from forecourt.stations.gateway.outbound import AnswerLost, LineBlocked, LineClosed, LineFull
 from forecourt.stations.gateway.reports import StationReports
 from forecourt.stations.gateway.roster import MAX_AGE_S, POLL_S, Admission, Roster
-from forecourt.stations.gateway.station import Held, Station
+from forecourt.stations.gateway.station import Station
 from forecourt.stations.gateway.turn import Turns
 from forecourt.stations.gateway.words import (
     CALL_SUBJECT,
+    CALLS_SUBJECT,
     EVICT_SUBJECT,
     OVER_SUBJECT,
     REFRESH_SUBJECT,
-    CallAnswer,
-    CallRequest,
     Eviction,
     Over,
 )
-from forecourt.stations.model import passwords_set_by
 from forecourt.stations.store.knocks import record_knocks
 
 log = structlog.get_logger(__name__)
@@ -110,6 +108,7 @@ class Gateway:
         self._reading = asyncio.Lock()
         self._counters: dict[str, Any] = {}
         self._looked_at = 0
+        self._calls = Calls(clock, roster, self._refresh, self._publish, self._errand)
 
     # -- life
 
@@ -117,7 +116,8 @@ class Gateway:
         """Read the roster, take a lease, listen to the bus, and begin to commit. Sockets may be accepted after it."""
         await self._read_roster(everything=True)
         await self._renew()
-        await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._on_call)
+        await self._bus.subscribe(CALL_SUBJECT.format(gateway_id=self.gateway_id), self._calls.on_call)
+        await self._bus.subscribe(CALLS_SUBJECT.format(gateway_id=self.gateway_id), self._calls.on_calls)
         await self._bus.subscribe(EVICT_SUBJECT.format(gateway_id=self.gateway_id), self._on_evict)
         await self._bus.subscribe(REFRESH_SUBJECT, self._on_refresh)
         await self._bus.subscribe(OVER_SUBJECT, self._on_over)
@@ -164,6 +164,9 @@ class Gateway:
             log.critical("a part of the gateway ended", exc_info=task.exception())
             # Serving on without it would break a promise silently: leave at once, stations keep what is unanswered.
             raise SystemExit(1)
+
+    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+        self._spawn(work, self._errand_ended)
 
     @staticmethod
     def _errand_ended(task: asyncio.Task[None]) -> None:
@@ -225,49 +228,6 @@ class Gateway:
             await self._bus.publish(subject, data)
         except ForecourtError:
             log.warning("a word on the bus was lost", subject=subject)
-
-    async def _on_call(self, _: str, data: bytes, reply: str) -> None:
-        # The bus delivers one after the other: waiting here would make every station wait for the slowest.
-        self._spawn(self._serve_call(msgspec.json.decode(data, type=CallRequest), reply), self._errand_ended)
-
-    async def _serve_call(self, request: CallRequest, reply_to: str) -> None:
-        station = self.roster.get(request.identity)
-        connection = station.connection if station is not None else None
-        if connection is None or (request.epoch and connection.epoch != request.epoch):
-            if connection is not None and request.epoch > connection.epoch > 0:
-                connection.supersede()
-            answer = CallAnswer(offline=True)
-        else:
-            answer = await self._ask(connection, request)
-        await self._publish(reply_to, msgspec.json.encode(answer))
-
-    async def _ask(self, connection: Held, request: CallRequest) -> CallAnswer:
-        payload = request.payload.encode()
-        # A password must be known here before its station is: it may come back with it at once, and stay if it took it.
-        if passwords_set_by(request.action, payload) and not await self._refresh():
-            return CallAnswer(busy=True)
-        age_s = 0.0 if request.sent_at is None else (self.clock.now() - request.sent_at).total_seconds()
-        left_s = min(request.deadline_s, request.deadline_s - age_s)
-        if left_s <= 0:
-            # Whoever asked was told that nobody answers: the station must not do it after that.
-            log.warning("a call came after its deadline and is not sent", action=request.action, age_s=round(age_s, 1))
-            return CallAnswer(overdue=True)
-        try:
-            reply = await connection.ask(request.action, payload, left_s, request.command_id)
-        except LineFull:
-            return CallAnswer(busy=True)
-        except LineBlocked:
-            return CallAnswer(blocked=True)
-        except LineClosed:
-            return CallAnswer(offline=True)
-        except AnswerLost:
-            return CallAnswer(lost=True)
-        except TimeoutError:
-            return CallAnswer(timeout=True)
-        return CallAnswer(
-            payload=reply.payload.decode(), error_code=reply.error_code, description=reply.description,
-            unreadable=reply.unreadable,
-        )  # fmt: skip
 
     async def _on_evict(self, _: str, data: bytes, reply: str) -> None:
         eviction = msgspec.json.decode(data, type=Eviction)

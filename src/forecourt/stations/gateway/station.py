@@ -23,7 +23,9 @@ class Held(Protocol):
 
     epoch: int
 
-    async def ask(self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None) -> Reply:
+    async def ask(
+        self, action: str, payload: bytes, deadline_s: float, command_id: str | None = None, *, urgent: bool = False
+    ) -> Reply:
         """Call the station and wait. Raises TimeoutError, LineFull, LineBlocked, LineClosed, AnswerLost."""
 
     def supersede(self) -> None:

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 #: One subject a gateway: a subject a station would cost the bus 5 KiB each.
 CALL_SUBJECT = "gateway.{gateway_id}.call"
+#: The same for many calls at once, each answered for itself.
+CALLS_SUBJECT = "gateway.{gateway_id}.calls"
 EVICT_SUBJECT = "gateway.{gateway_id}.evict"
 #: Every gateway reads what changed of the roster, and replies when it has.
 REFRESH_SUBJECT = "gateway.all.refresh"
@@ -17,7 +19,7 @@ class CallRequest(Struct, frozen=True, kw_only=True):
     """Call a station. `payload` is JSON; `epoch` the connection that the directory named, so that a stale holder
     refuses; `command_id` is where a late answer is recorded. `deadline_s` counts from `sent_at`, by the wall clock of
     the one who asks: what lay on the bus for longer than that is not sent to the station any more. Without it, as of a
-    process of an older release, it counts from arrival."""
+    process of an older release, it counts from arrival. `urgent`: ahead of those in line that are not."""
 
     identity: str
     epoch: int
@@ -26,6 +28,7 @@ class CallRequest(Struct, frozen=True, kw_only=True):
     deadline_s: float
     command_id: str | None = None
     sent_at: datetime | None = None
+    urgent: bool = False
 
 
 class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,6 +47,18 @@ class CallAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     overdue: bool = False
     lost: bool = False
     unreadable: bool = False
+
+
+class CallsRequest(Struct, frozen=True, kw_only=True):
+    """Call many stations at once; each call has a `command_id`."""
+
+    calls: tuple[CallRequest, ...]
+
+
+class CallsAnswer(Struct, frozen=True, kw_only=True):
+    """What came of some of them, each by its `command_id`. Others follow."""
+
+    answers: list[tuple[str, CallAnswer]]
 
 
 class Eviction(Struct, frozen=True, kw_only=True):

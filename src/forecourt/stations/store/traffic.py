@@ -53,6 +53,25 @@ class Holder(Struct, frozen=True, kw_only=True):
     epoch: int
     version: Version | None
     registration: str
+    #: Actions that the station said it doesn't have, where they were asked for.
+    lacking: Sequence[str] = ()
+
+
+class NewCommand(Struct, frozen=True, kw_only=True):
+    """A command about to be sent."""
+
+    command_id: str
+    station_id: int
+    action: str
+    payload: str
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of a command."""
+
+    command_id: str
+    outcome: str
+    answer: str | None
 
 
 class CommandFilter(Struct, frozen=True, kw_only=True):
@@ -183,6 +202,69 @@ async def find_holder(conn: Connection, tenant_id: int, identity: str) -> Holder
         epoch=epoch,
         version=None if version is None else Version(version),
         registration=registration,
+    )
+
+
+async def find_holders(conn: Connection, tenant_id: int, identities: Sequence[str]) -> dict[str, Holder]:
+    """The directory's entries of stations by identity, each with what it lacks; unknown ones are left out."""
+    cursor = await conn.execute(
+        "SELECT s.identity, s.station_id, g.gateway_id, coalesce(l.epoch, 0), l.protocol, s.registration,"
+        " ARRAY(SELECT u.action FROM unsupported_actions u WHERE u.station_id = s.station_id)"
+        " FROM stations s"
+        " LEFT JOIN station_links l USING (station_id)"
+        " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
+        " WHERE s.tenant_id = %s AND s.identity = ANY(%s)",
+        (tenant_id, list(identities)),
+    )
+    return {
+        identity: Holder(
+            station_id=station_id,
+            gateway_id=gateway_id,
+            epoch=epoch,
+            version=None if version is None else Version(version),
+            registration=registration,
+            lacking=lacking,
+        )
+        for identity, station_id, gateway_id, epoch, version, registration, lacking in await cursor.fetchall()
+    }
+
+
+async def insert_commands(
+    conn: Connection, tenant_id: int, commands: Sequence[NewCommand], asked_by: str, at: datetime
+) -> None:
+    """Record commands about to be sent."""
+    if not commands:
+        return
+    await conn.execute(
+        "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
+        " SELECT n.command_id, %s, n.station_id, n.action, n.payload, %s, %s, 'sent'"
+        " FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[])"
+        " AS n (command_id, station_id, action, payload)",
+        (
+            tenant_id,
+            asked_by,
+            at,
+            [each.command_id for each in commands],
+            [each.station_id for each in commands],
+            [each.action for each in commands],
+            [each.payload for each in commands],
+        ),
+    )
+
+
+async def finish_commands(conn: Connection, tenant_id: int, outcomes: Sequence[Outcome], at: datetime) -> None:
+    """Record what came of commands, but for those of which a late answer was quicker."""
+    await conn.execute(
+        "UPDATE commands c SET outcome = n.outcome, answer = n.answer, answered_at = %s"
+        " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS n (command_id, outcome, answer)"
+        " WHERE c.tenant_id = %s AND c.command_id = n.command_id AND c.outcome = 'sent'",
+        (
+            at,
+            [each.command_id for each in outcomes],
+            [each.outcome for each in outcomes],
+            [each.answer for each in outcomes],
+            tenant_id,
+        ),
     )
 
 

@@ -1,0 +1,73 @@
+"""What a station is answered, in neutral words."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from forecourt.ocpp.neutral.charging import DynamicAnswer, NeedsAnswer
+
+
+class Registration(StrEnum):
+    """What a station is told at Boot."""
+
+    ACCEPTED = "accepted"
+    PENDING = "pending"
+    REJECTED = "rejected"
+
+
+class AuthorizationStatus(StrEnum):
+    """2.x AuthorizationStatusEnumType as far as it is decided here; 1.6 is lowered from it."""
+
+    ACCEPTED = "Accepted"
+    BLOCKED = "Blocked"
+    CONCURRENT_TX = "ConcurrentTx"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+    NO_CREDIT = "NoCredit"
+    UNKNOWN = "Unknown"
+
+
+class TokenStatus(Struct, frozen=True, kw_only=True):
+    """The decision about a token. `group` is the uid of its group token (1.6 parentIdTag, 2.x groupIdToken)."""
+
+    status: AuthorizationStatus
+    group: str | None = None
+    expires_at: datetime | None = None
+
+
+class BootAnswer(Struct, frozen=True, kw_only=True):
+    """The answer to Boot; `interval_s` > 0 is the heartbeat interval, or the wait before the next Boot."""
+
+    status: Registration
+    now: datetime
+    interval_s: int
+
+
+class HeartbeatAnswer(Struct, frozen=True, kw_only=True):
+    """The answer to Heartbeat."""
+
+    now: datetime
+
+
+class AuthorizeAnswer(Struct, frozen=True, kw_only=True):
+    """The answer to Authorize."""
+
+    token: TokenStatus
+
+
+class TransactionAnswer(Struct, frozen=True, kw_only=True):
+    """The answer to a TransactionReport. `transaction_id` matters to 1.6 StartTransaction alone; `token` is
+    present when the report named one."""
+
+    transaction_id: str | None = None
+    token: TokenStatus | None = None
+
+
+class Acknowledged(Struct, frozen=True, kw_only=True):
+    """The answer to everything else; `now` serves the messages whose answer carries a time."""
+
+    now: datetime
+
+
+Answer = BootAnswer | HeartbeatAnswer | AuthorizeAnswer | TransactionAnswer | NeedsAnswer | DynamicAnswer | Acknowledged
