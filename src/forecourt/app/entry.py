@@ -17,6 +17,7 @@ PROCESSES = {
     "gateway": "forecourt.app.gateway_process",
     "web": "forecourt.app.web_process",
     "worker": "forecourt.app.worker_process",
+    "planner": "forecourt.app.planner_process",
 }
 
 

@@ -1,7 +1,7 @@
 """`forecourt up`: the whole of Forecourt on one machine, from nothing to a page that shows cars charging.
 
 Starts what is not given by URL (PostgreSQL, NATS), brings the database to this version, makes sure that somebody can
-sign in, then runs the gateway, the web and the worker as processes of their own and keeps them running.
+sign in, then runs the gateway, the web, the worker and the planner as processes of their own and keeps them running.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 LISTEN_TIMEOUT_S = 60.0
 POLL_S = 0.05
 #: Who stops after whom: first those who bring work, last those who finish it.
-STOP_ORDER = (("simulator",), ("gateway",), ("web", "worker"))
+STOP_ORDER = (("simulator",), ("planner",), ("gateway",), ("web", "worker"))
 #: What each may take to put down its work, before it is killed.
-STOP_WAITS_S = {"simulator": 5.0, "gateway": 15.0, "web": 10.0, "worker": 10.0}
+STOP_WAITS_S = {"simulator": 5.0, "planner": 10.0, "gateway": 15.0, "web": 10.0, "worker": 10.0}
 #: Settings that the processes have no business with.
 KEPT_FROM_CHILDREN = (f"{PREFIX}MIGRATE_URL", f"{PREFIX}BOOTSTRAP_API_KEY")
 
@@ -219,10 +219,11 @@ def gateway_names(settings: Settings) -> list[str]:
 
 
 def metrics_ports(settings: Settings) -> dict[str, int]:
-    """Where each process serves what it measures: FORECOURT_METRICS_PORT the worker, the next ones the gateways."""
+    """Where each process serves what it measures: FORECOURT_METRICS_PORT the worker, the next ones the gateways
+    and the planner."""
     if settings.metrics_port is None:
         return {}
-    return {name: settings.metrics_port + n for n, name in enumerate(["worker", *gateway_names(settings)])}
+    return {name: settings.metrics_port + n for n, name in enumerate(["worker", *gateway_names(settings), "planner"])}
 
 
 async def start_servers(
@@ -272,7 +273,7 @@ async def start_processes(
     env = child_environment(settings)
     host = reachable(settings.host)
     measured = metrics_ports(settings)
-    for name in [*gateway_names(settings), "web", "worker"]:
+    for name in [*gateway_names(settings), "web", "worker", "planner"]:
         entry = ["-m", "forecourt.app.entry", name.partition("-")[0]]
         own = {f"{PREFIX}METRICS_PORT": str(measured[name])} if name in measured else {}
         await supervisor.start(service(settings, env | own, name, entry))

@@ -87,6 +87,14 @@ def worker() -> None:
 
 
 @app.command()
+def planner() -> None:
+    """Run a planner: smart charging of the sites that it holds."""
+    from forecourt.app.entry import run
+
+    run("planner")
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version (FORECOURT_MIGRATE_URL, or the embedded one)."""
     from forecourt.app import up

@@ -14,6 +14,7 @@ from forecourt.energy.keeper.knowledge import STEPS_H, KnownCar, Knowledge
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, signals_at
 from forecourt.energy.site import HungEvse, SiteRecord, fallbacks_of
 from forecourt.energy.store import keeping
+from forecourt.ocpp.neutral import Unit
 
 #: How far back readings are looked at.
 READINGS: Final = timedelta(days=28)
@@ -29,6 +30,10 @@ class Reading(Struct, frozen=True, kw_only=True):
     station_ids: Mapping[str, int]
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
+
+    def unit_of(self, station: str) -> Unit:
+        """What a station's limits are told in: amperes, unless it says that it takes watts only."""
+        return Unit.POWER if self.links[station].only_watts else Unit.CURRENT
 
 
 async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, now: datetime) -> Reading | None:
@@ -146,8 +151,9 @@ def _standing(
 
 
 def _silent_since(link: keeping.Link | None, now: datetime) -> datetime | None:
+    """One that was never connected is not there yet."""
     if link is None or link.since is None:
-        return now - SILENT_AFTER
+        return None
     if link.connected or now - link.since < SILENT_AFTER:
         return None
     return link.since

@@ -20,12 +20,14 @@ ORDERS_OF_SESSION: Final = 8
 
 
 class Link(Struct, frozen=True, kw_only=True):
-    """Whether a station is connected, and else since when not; None: it never was."""
+    """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
+    limits in watts and in nothing else."""
 
     station_id: int
     station: str
     connected: bool
     since: datetime | None
+    only_watts: bool
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,10 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
     cursor = conn.cursor(row_factory=class_row(Link))
     await cursor.execute(
         "SELECT DISTINCT ON (t.station_id) t.station_id, t.identity AS station,"
-        " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since"
+        " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since,"
+        " EXISTS (SELECT FROM station_variables v WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id"
+        "  AND v.variable IN ('ChargingScheduleAllowedChargingRateUnit', 'RateUnit') AND v.attribute = 'Actual'"
+        r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"

@@ -1,0 +1,262 @@
+"""Keeping one site: read what is known, share out at once what there is too little of, plan, tell stations, look whether
+they obey.
+
+Each turn reads everything anew: what is in memory is the solver, whose next plan begins at its last, and the last plan.
+Limits are recorded before they are sent, and count from then on; answers are recorded as they come.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Histogram
+from psycopg import AsyncConnection
+
+from forecourt.energy.dispatch.orders import STEP_MA, Told, due
+from forecourt.energy.dispatch.profiles import running_profile
+from forecourt.energy.dispatch.standing import may_draw, newest, next_change
+from forecourt.energy.keeper.knowledge import Knowledge, packed
+from forecourt.energy.keeper.limits import room_of
+from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
+from forecourt.energy.keeper.reading import Reading, read_site
+from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.store import keeping
+from forecourt.ocpp.neutral import Command, CommandAnswer
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.batch import Batch, Entered
+from forecourt.stations.batch import Told as Answered
+
+log = structlog.get_logger(__name__)
+
+#: A site is planned anew at least this often, and where nobody charges.
+PLAN_EVERY: Final = timedelta(minutes=1)
+IDLE_EVERY: Final = timedelta(minutes=5)
+#: However often something happens, a site is planned no more often than this; what safety needs doesn't wait.
+REST_S: Final = 1.0
+#: By how much a measured current may exceed a limit before it counts as disobeyed: meters and cars are not exact.
+TOLERANCE_MA: Final = 1_000
+TOLERANCE: Final = 0.1
+#: Who asks, as commands have it.
+ASKED_BY: Final = "smart charging"
+
+#: What is asked: the station's identity and the command.
+Asked = tuple[str, Command]
+
+PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how they came about", ["how"])
+ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
+PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
+CUT_S = Histogram("forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent")
+
+
+class SiteKeeper:
+    """One site, for as long as this process holds it."""
+
+    def __init__(self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock) -> None:
+        self.tenant_id, self.site_id = tenant_id, site_id
+        self._tenants = tenants
+        self._stations = stations
+        self._clock = clock
+        self._solver = SiteSolver()
+        self._plan: SitePlan | None = None
+        self._woken = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something happened: look at once."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Keep the site until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                rest_s = await self._turn_safely()
+                try:
+                    async with asyncio.timeout(rest_s):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            for task in self._sending:
+                task.cancel()
+
+    async def _turn_safely(self) -> float:
+        try:
+            return await self.turn()
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
+            return REST_S * 5
+
+    async def turn(self) -> float:
+        """Look once, plan, and tell; the seconds until it is time to look again."""
+        now = self._clock.now()
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            reading = await read_site(conn, self.tenant_id, self.site_id, now)
+            if reading is None:
+                return IDLE_EVERY.total_seconds()
+            await self._note_obedience(conn, reading)
+            await self._note_power(conn, reading)
+        known = reading.known
+        if _overload(known) > 1:
+            await self._tell(reading, share_out(known), safe_only=True)
+            CUT_S.observe((self._clock.now() - now).total_seconds())
+            reading = await self._read_again() or reading
+            known = reading.known
+        plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
+        PLANNING_S.observe((self._clock.now() - now).total_seconds())
+        PLANS.labels(plan.how.value).inc()
+        if plan.why is not None:
+            log.warning("a site has no best plan", site=self.site_id, how=plan.how.value, why=plan.why)
+        self._plan = plan
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
+        await self._tell(reading, plan)
+        return self._until_next(known)
+
+    async def _read_again(self) -> Reading | None:
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            return await read_site(conn, self.tenant_id, self.site_id, self._clock.now())
+
+    def _until_next(self, known: Knowledge) -> float:
+        """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
+        now = self._clock.now()
+        usual = now + (PLAN_EVERY if known.cars else IDLE_EVERY)
+        moments = [usual, next_change(known.standings, now) or usual]
+        moments += [
+            at
+            for allowed in known.outlook.limits
+            for source in allowed.sources
+            for at in (source.valid_from, source.valid_until)
+            if at is not None and at > now
+        ]
+        return max((min(moments) - now).total_seconds(), REST_S)
+
+    async def _tell(self, reading: Reading, plan: SitePlan, *, safe_only: bool = False) -> None:
+        """Record what is due, and send it; the answers are waited for elsewhere."""
+        known = reading.known
+        now = self._clock.now()
+        rows = room_of(known.tree, known.outlook).at(0)
+        least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
+        told = due(known.standings, plan.targets_ma, least_ma, rows, now)
+        if safe_only:
+            told = [each for each in told if each.urgent]
+        if not told:
+            return
+        car_of = {car.evse_id: car for car in known.cars}
+        asked: list[Asked] = []
+        orders: list[keeping.NewOrder] = []
+        electrics = known.tree.electrics
+        for each in told:
+            evse = known.tree.evses[each.evse]
+            car = car_of[evse.id]
+            command = running_profile(
+                evse.evse, car.transaction_id, each.limit_ma, evse.phases,
+                electrics.watts_per_ampere(electrics.evses[each.evse]), reading.unit_of(evse.station), now,
+                each.valid_to,
+            )  # fmt: skip
+            asked.append((evse.station, command))
+            orders.append(_order(reading, each, now))
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
+            number_of = dict(zip(asked, numbers, strict=True))
+            entered, unsent = await self._stations.enter(conn, self.tenant_id, asked, ASKED_BY, spare=True)
+            await self._keep_answers(conn, unsent, number_of)
+        sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+
+    async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
+        """Answers are recorded as they come, and each group of them is a reason to look again."""
+
+        async def keep(conn: AsyncConnection[Any], told: Sequence[Answered]) -> None:
+            await self._keep_answers(conn, told, number_of)
+
+        try:
+            async with aclosing(self._stations.carry(self.tenant_id, entered, urgent=urgent, keep=keep)) as coming:
+                async for _ in coming:
+                    self.wake()
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            # What was sent counts as under way until it runs out.
+            log.warning("limits could not be sent, or their answers not kept", site=self.site_id, fault=repr(fault))
+
+    async def _keep_answers(
+        self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
+    ) -> None:
+        now = self._clock.now()
+        for each in told:
+            accepted, status = _meaning(each.answer)
+            ORDERS.labels("unknown" if accepted is None else "accepted" if accepted else "refused").inc()
+            number = number_of[each.identity, each.command]
+            await keeping.answer_order(conn, self.tenant_id, number, now, accepted, status)
+
+    async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
+        """Who draws more than it may for longer than it takes to obey disobeys, until it is seen to obey again."""
+        known = reading.known
+        for number, evse in enumerate(known.tree.evses):
+            standing = known.standings[number]
+            station_id = reading.station_ids.get(evse.station)
+            if station_id is None or standing.drawn_ma is None or standing.drawn_at is None:
+                continue
+            last = newest(standing, standing.drawn_at)
+            if last is None or last.answered_at is None or not last.accepted:
+                continue
+            if standing.drawn_at < last.answered_at + timedelta(seconds=standing.obey_s):
+                continue
+            most_ma = last.limit_ma + max(TOLERANCE_MA, int(last.limit_ma * TOLERANCE))
+            over = standing.drawn_ma > most_ma
+            if over and not standing.disobeys:
+                log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
+                            drawn_ma=standing.drawn_ma, limit_ma=last.limit_ma)  # fmt: skip
+                await keeping.store_disobedience(conn, self.tenant_id, station_id, evse.evse, standing.drawn_at)
+            elif standing.disobeys and standing.drawn_ma <= last.limit_ma + STEP_MA:
+                await keeping.store_disobedience(conn, self.tenant_id, station_id, evse.evse, None)
+
+    async def _note_power(self, conn: AsyncConnection[Any], reading: Reading) -> None:
+        known = reading.known
+        electrics = known.tree.electrics
+        allowed_w = sum(
+            may_draw(standing, known.at)[0] / 1000 * electrics.watts_per_ampere(evse)
+            for standing, evse in zip(known.standings, electrics.evses, strict=True)
+        )
+        await keeping.insert_power(
+            conn, self.tenant_id, self.site_id, known.at,
+            charging_w=sum(car.power_w or 0 for car in known.cars),
+            load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
+            solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
+            allowed_w=int(allowed_w),
+        )  # fmt: skip
+
+
+def _order(reading: Reading, told: Told, now: datetime) -> keeping.NewOrder:
+    evse = reading.known.tree.evses[told.evse]
+    [car] = [each for each in reading.known.cars if each.evse_id == evse.id]
+    return keeping.NewOrder(
+        station_id=reading.station_ids[evse.station],
+        evse=evse.evse,
+        session_id=car.session_id,
+        limit_ma=told.limit_ma,
+        urgent=told.urgent,
+        sent_at=now,
+        valid_to=told.valid_to,
+    )
+
+
+def _meaning(answer: CommandAnswer | ForecourtError) -> tuple[bool | None, str]:
+    """Whether a station took a limit, None where nobody knows, and the word for it."""
+    if isinstance(answer, CommandAnswer):
+        return answer.accepted, answer.status
+    return (False if getattr(answer, "unsent", False) else None), answer.code
+
+
+def _overload(known: Knowledge) -> float:
+    """The largest load that may be there now, as a share of its limit."""
+    import numpy as np
+
+    rows = room_of(known.tree, known.outlook).at(0)
+    return rows.overload(np.array([may_draw(standing, known.at)[0] / 1000 for standing in known.standings]))
