@@ -1,28 +1,22 @@
-"""One site's charging as a linear program, and its solution by HiGHS.
+"""One site's charging as it is asked of the planner, and the answer: what there is, what it costs, what is limited.
 
 Minimised are energy at its price, the demand charge for a higher peak than was paid already, unserved energy at its
-worth, and tiny costs of being late. Unserved energy keeps every problem solvable. Rows that aren't linear (delta
-connections) are met by tangent cuts, added only where the last solution violates them.
+worth, wear of batteries, and tiny costs of being late. Unserved energy keeps every problem solvable.
 
 Cars that are only expected belong to scenarios, each as likely as the others: the cars that are there have one plan for
 all of them, and each scenario has its own energy from the grid and its own peak.
 """
 
-from typing import Any
+from collections.abc import Hashable, Sequence
 
-import highspy
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.rows import SLACK, Floats, Rows
+from forecourt.energy.rows import Floats, Rows
 
 Ints = npt.NDArray[np.int64]
-INFINITE = highspy.kHighsInf
-#: Rounds of tangent cuts before a solution is scaled into the limits as it is.
-MAX_ROUNDS = 40
-#: A solution may exceed a limit by this share before it is cut off.
-TOLERANCE = 1e-4
 
 
 class Horizon(Struct, frozen=True, kw_only=True):
@@ -60,208 +54,178 @@ class Cars(Struct, frozen=True, kw_only=True):
     def __len__(self) -> int:
         return len(self.first)
 
+    @property
+    def there(self) -> Ints:
+        """The numbers of the cars that are there."""
+        return np.nonzero(self.scenario < 0)[0]
+
 
 class Worth(Struct, frozen=True, kw_only=True):
     """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
-    with a kWh."""
+    with a kWh. `lacking`: a kWh that lacks of a minimum at its time. Two more break ties where they aren't 0: `level`
+    spreads the site's power over time, `fair` what isn't served over the cars; both are small sums for a kWh.
+    """
 
     unserved: float = 1.0
     peak: float = 0.0
     paid_kw: float = 0.0
     late: float = 1e-4
+    lacking: float = 10.0
+    level: float = 0.0
+    fair: float = 0.0
+
+
+class Battery(Struct, frozen=True, kw_only=True):
+    """A stationary battery. It ends with no less than it began with.
+
+    `efficiency`: of charging and of discharging, each. `wear`: what a kWh costs that goes in or out. `reserve_kwh`:
+    kept in it always.
+    """
+
+    capacity_kwh: float
+    stored_kwh: float
+    charge_kw: float
+    discharge_kw: float
+    efficiency: float = 0.95
+    wear: float = 0.005
+    reserve_kwh: float = 0.0
+
+
+class Discharging(Struct, frozen=True, kw_only=True):
+    """Cars, by number, that may give energy back, up to `max_a` in the other direction.
+
+    Energies are counted at the meter as what charging them takes: `given_kwh`, how far a car may sink below what it
+    has now, and `room_kwh`, how far it may rise above. `efficiency`: what comes back of a kWh, `wear`: what a kWh costs
+    that does. What a car needs is what it has more at the end.
+    """
+
+    car: Ints
+    max_a: Floats
+    given_kwh: Floats
+    room_kwh: Floats
+    efficiency: Floats
+    wear: Floats
+
+
+class Minimums(Struct, frozen=True, kw_only=True):
+    """What cars, by number, should have got before step `by` at least."""
+
+    car: Ints
+    by: Ints
+    kwh: Floats
+
+
+class Reserved(Struct, frozen=True, kw_only=True):
+    """Currents that EVSEs draw whatever is planned, (EVSEs of this list, steps): silent ones and those that don't obey.
+
+    With what is planned at the same EVSE they are no more than it can draw, or limits that were left out would count.
+    Where they alone exceed a limit nobody else gets anything there.
+    """
+
+    evse: Ints
+    current_a: Floats
+    kw_per_a: Floats
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """All that a plan is made of.
+
+    `starts`: when each step begins, in hours on any clock that goes on from one problem to the next; `who`: names of
+    the cars that stay the same. By both a solver finds again what it knew. `limits`: those of the rows in each step,
+    (rows, steps), where they change. `export_kw`: what may be fed in beyond what the sun leaves over.
+    """
+
+    cars: Cars
+    horizon: Horizon
+    rows: Rows
+    worth: Worth
+    starts: Floats | None = None
+    who: Sequence[Hashable] | None = None
+    battery: Battery | None = None
+    discharging: Discharging | None = None
+    minimums: Minimums | None = None
+    reserved: Reserved | None = None
+    limits: Floats | None = None
+    export_kw: float = 0.0
+
+    @property
+    def scenarios(self) -> int:
+        return max(1, int(self.cars.scenario.max(initial=-1)) + 1)
+
+
+class Shadows(Struct, frozen=True, kw_only=True):
+    """What one more would have saved, each at least 0: of each row's limit in the first step, per A or kW and hour; of
+    a kW from the grid in the first step; of a kW of peak in the first step; of a kWh for each car."""
+
+    rows: Floats
+    grid: float
+    peak: float
+    served: Floats
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Currents of the cars that are there, (cars, steps); `unserved_kwh` of each; the peak, mean of the scenarios."""
+    """Currents of the cars that are there, (cars, steps), below 0 where they give; `unserved_kwh` of each car; the peak
+    and what comes from the grid (steps), means of the scenarios; what the battery takes, below 0 where it gives.
+
+    `optimal`: no better plan exists; otherwise time ran out while limits that aren't linear were met.
+    """
 
     current_a: Floats
     unserved_kwh: Floats
     peak_kw: float
     cost: float
+    grid_kw: Floats
+    battery_kw: Floats
+    battery_kwh: Floats
+    shadows: Shadows
+    optimal: bool = True
 
 
 class Unsolvable(ArithmeticError):
     """The solver found no plan; limits that the building alone exceeds are the only known cause."""
 
 
-class _Columns:
-    """Where each kind of variable begins: currents, unserved, grid, export, peaks."""
-
-    def __init__(self, cars: Cars, steps: int, scenarios: int) -> None:
-        lengths = cars.last - cars.first
-        self.offset = np.concatenate([[0], np.cumsum(lengths)])
-        self.car = np.repeat(np.arange(len(cars)), lengths)
-        self.step = np.arange(self.offset[-1]) - np.repeat(self.offset[:-1], lengths) + np.repeat(cars.first, lengths)
-        self.currents = int(self.offset[-1])
-        self.grid = self.currents + len(cars)
-        self.export = self.grid + steps * scenarios
-        self.peak = self.export + steps * scenarios
-        self.count = self.peak + scenarios
+class TooLate(Unsolvable):
+    """The solver found no plan in the time that it had."""
 
 
-class _Matrix:
-    """Rows as they are added, in the triplets that make a sparse matrix."""
+class NotANumber(ValueError):
+    """A price, a limit or a need isn't a number: put a safe value in its place before planning."""
 
-    def __init__(self) -> None:
-        self._parts: list[tuple[Ints, Ints, Floats]] = []
-        self._lower: list[Floats] = []
-        self._upper: list[Floats] = []
-        self.rows = 0
 
-    def block(self, rows: int, lower: Any, upper: Any, *parts: tuple[Any, Any, Any]) -> None:
-        """So many rows with their bounds; `parts`: (row within the block, column, value) each."""
-        for row, column, value in parts:
-            r, c, v = np.broadcast_arrays(row, column, value)
-            self._parts.append((r + self.rows, c, v.astype(np.float64)))
-        self._lower.append(np.broadcast_to(np.asarray(lower, np.float64), (rows,)))
-        self._upper.append(np.broadcast_to(np.asarray(upper, np.float64), (rows,)))
-        self.rows += rows
+def check(problem: Problem) -> None:
+    """Raises NotANumber, naming what is not. Only limits may be infinite."""
+    parts = (problem.cars, problem.horizon, problem.discharging, problem.minimums, problem.reserved)
+    named = [(name, getattr(part, name)) for part in parts if part is not None for name in part.__struct_fields__]
+    for name, values in named:
+        wrong = np.isnan(values) if name == "limit_kw" else ~np.isfinite(values)
+        if wrong.any():
+            raise NotANumber(f"{name} {np.argwhere(wrong)[0].tolist()}")
+    if problem.limits is not None and np.isnan(problem.limits).any():
+        raise NotANumber(f"limits {np.argwhere(np.isnan(problem.limits))[0].tolist()}")
+    numbers = [getattr(problem.worth, name) for name in problem.worth.__struct_fields__]
+    if not np.isfinite(numbers).all():
+        raise NotANumber("worth")
 
-    def fill(self, lp: Any) -> None:
-        row, column, value = (np.concatenate(each) for each in zip(*self._parts, strict=True))
-        order = np.lexsort((column, row))
-        lp.num_row_ = self.rows
-        lp.row_lower_, lp.row_upper_ = np.concatenate(self._lower), np.concatenate(self._upper)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.searchsorted(row[order], np.arange(self.rows + 1)).astype(np.int32)
-        lp.a_matrix_.index_ = column[order].astype(np.int32)
-        lp.a_matrix_.value_ = value[order]
+
+def eased(problem: Problem) -> Problem:
+    """The same, where what isn't planned alone exceeds the grid limit with room for that and nothing else, so that one
+    such step doesn't leave all others without a plan."""
+    horizon = problem.horizon
+    alone = horizon.load_kw - horizon.solar_kw + reserved_kw(problem)
+    eased = msgspec.structs.replace(horizon, limit_kw=np.maximum(horizon.limit_kw, alone))
+    return msgspec.structs.replace(problem, horizon=eased)
+
+
+def reserved_kw(problem: Problem) -> Floats:
+    """The power of reserved currents in each step."""
+    if problem.reserved is None:
+        return np.zeros(problem.horizon.steps)
+    return np.asarray(problem.reserved.kw_per_a @ problem.reserved.current_a)
 
 
 def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
-    """The plan of least cost. Raises Unsolvable."""
-    scenarios = max(1, int(cars.scenario.max(initial=-1)) + 1)
-    columns = _Columns(cars, horizon.steps, scenarios)
-    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
-        solver.setOptionValue(option, value)
-    solver.passModel(_model(cars, horizon, rows, worth, columns, scenarios))
-    for _ in range(MAX_ROUNDS):
-        solver.run()
-        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise Unsolvable(solver.modelStatusToString(solver.getModelStatus()))
-        found = np.asarray(solver.getSolution().col_value)
-        current_a = _currents(found, cars, columns, horizon.steps)
-        if not _cut(solver, current_a, cars, columns, rows):
-            break
-    return Plan(
-        current_a=_within(current_a, cars, rows),
-        unserved_kwh=found[columns.currents : columns.grid],
-        peak_kw=float(found[columns.peak :].mean()),
-        cost=solver.getInfo().objective_function_value,
-    )
+    """The plan of least cost, of a solver that is used once. Raises Unsolvable, NotANumber."""
+    from forecourt.energy.planner.solver import SiteSolver
 
-
-def _model(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth, columns: _Columns, scenarios: int) -> Any:
-    lp = highspy.HighsLp()
-    lp.num_col_ = columns.count
-    _bounds(lp, cars, horizon, worth, columns, scenarios)
-    matrix = _Matrix()
-    car, step, kw = columns.car, columns.step, cars.kw_per_a[columns.car]
-    each = np.arange(columns.currents)
-    hours = horizon.hours[step]
-    unserved = np.arange(len(cars))
-    matrix.block(
-        len(cars), cars.need_kwh, cars.need_kwh, (car, each, kw * hours), (unserved, columns.currents + unserved, 1.0)
-    )
-    steps = np.arange(horizon.steps)
-    balance = horizon.load_kw - horizon.solar_kw
-    for scenario in range(scenarios):
-        here = (cars.scenario[car] == scenario) | (cars.scenario[car] < 0)
-        grid, export = columns.grid + scenario * horizon.steps, columns.export + scenario * horizon.steps
-        matrix.block(
-            horizon.steps,
-            balance,
-            balance,
-            (steps, grid + steps, 1.0),
-            (steps, export + steps, -1.0),
-            (step[here], each[here], -kw[here]),
-        )
-        matrix.block(horizon.steps, -INFINITE, 0.0, (steps, grid + steps, 1.0), (steps, columns.peak + scenario, -1.0))
-    _limit(matrix, cars, columns, rows, horizon.steps)
-    matrix.fill(lp)
-    return lp
-
-
-def _bounds(lp: Any, cars: Cars, horizon: Horizon, worth: Worth, columns: _Columns, scenarios: int) -> None:
-    share = np.where(cars.scenario < 0, 1.0, 1.0 / scenarios)
-    cost, lower = np.zeros(columns.count), np.zeros(columns.count)
-    upper = np.full(columns.count, INFINITE)
-    middle = np.cumsum(horizon.hours) - horizon.hours / 2
-    late = worth.late * middle / max(float(horizon.hours.sum()), 1e-9)
-    kwh = cars.kw_per_a[columns.car] * horizon.hours[columns.step]
-    upper[: columns.currents] = cars.max_a[columns.car]
-    cost[: columns.currents] = late[columns.step] * kwh * share[columns.car]
-    upper[columns.currents : columns.grid] = cars.need_kwh
-    cost[columns.currents : columns.grid] = worth.unserved * cars.weight * share
-    upper[columns.grid : columns.export] = np.tile(horizon.limit_kw, scenarios)
-    cost[columns.grid : columns.export] = np.tile(horizon.price * horizon.hours, scenarios) / scenarios
-    # No more is fed in than the sun leaves over, or prices below what is paid for it would be an endless trade.
-    upper[columns.export : columns.peak] = np.tile(np.maximum(horizon.solar_kw - horizon.load_kw, 0.0), scenarios)
-    cost[columns.export : columns.peak] = np.tile(-horizon.feed_in * horizon.hours, scenarios) / scenarios
-    lower[columns.peak :], cost[columns.peak :] = worth.paid_kw, worth.peak / scenarios
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, lower, upper
-
-
-def _limit(matrix: _Matrix, cars: Cars, columns: _Columns, rows: Rows, steps: int) -> None:
-    """The linear limits of the site in every step in which the cars that are there could reach them."""
-    there = cars.scenario[columns.car] < 0
-    car, step, each = columns.car[there], columns.step[there], np.arange(columns.currents)[there]
-    for row in np.nonzero(rows.linear)[0]:
-        value = np.abs(rows.of[row, cars.evse[car]])
-        most = np.bincount(step, value * cars.max_a[car], steps)
-        binding = most > rows.limits[row] * (1 + SLACK)
-        number = np.cumsum(binding) - 1
-        kept = binding[step] & (value > 0)
-        matrix.block(int(binding.sum()), -INFINITE, rows.limits[row], (number[step[kept]], each[kept], value[kept]))
-
-
-def _currents(found: Floats, cars: Cars, columns: _Columns, steps: int) -> Floats:
-    current_a = np.zeros((len(cars), steps))
-    current_a[columns.car, columns.step] = np.maximum(found[: columns.currents], 0.0)
-    return current_a
-
-
-def _cut(solver: Any, current_a: Floats, cars: Cars, columns: _Columns, rows: Rows) -> bool:
-    """Adds a tangent where a cone is violated; whether there was any."""
-    there = np.nonzero(cars.scenario < 0)[0]
-    cones = np.nonzero(~rows.linear)[0]
-    of = rows.of[np.ix_(cones, cars.evse[there])]
-    flow = of @ current_a[there]
-    size = np.abs(flow)
-    violated = np.argwhere(size > rows.limits[cones, None] * (1 + TOLERANCE) + 1e-9)
-    if not len(violated):
-        return False
-    starts, index, value, upper = [0], [], [], []
-    at = {step: np.nonzero((columns.step == step) & (cars.scenario[columns.car] < 0))[0] for step in {*violated[:, 1]}}
-    for cone, step in violated:
-        each = at[step]
-        towards = np.conj(flow[cone, step] / size[cone, step])
-        slope = (towards * rows.of[cones[cone], cars.evse[columns.car[each]]]).real
-        kept = np.abs(slope) > 1e-9
-        index.append(each[kept])
-        value.append(slope[kept])
-        starts.append(starts[-1] + int(kept.sum()))
-        upper.append(rows.limits[cones[cone]])
-    solver.addRows(
-        len(violated),
-        np.full(len(violated), -INFINITE),
-        np.array(upper),
-        starts[-1],
-        np.array(starts[:-1], dtype=np.int32),
-        np.concatenate(index).astype(np.int32),
-        np.concatenate(value),
-    )
-    return True
-
-
-def _within(current_a: Floats, cars: Cars, rows: Rows) -> Floats:
-    """The currents of the cars that are there, each step scaled into the limits by what tolerances left over."""
-    there = np.nonzero(cars.scenario < 0)[0]
-    mine = current_a[there]
-    if not len(rows.limits) or not len(there):
-        return mine
-    loads = np.abs(rows.of[:, cars.evse[there]] @ mine)
-    limits = np.maximum(rows.limits, 1e-12)[:, None]
-    over = np.maximum(loads / limits, 1.0).max(axis=0)
-    return np.asarray(mine / over)
+    return SiteSolver().solve(Problem(cars=cars, horizon=horizon, rows=rows, worth=worth))

@@ -1,0 +1,313 @@
+"""A problem as the arrays of a linear program: columns with costs and bounds, rows with bounds, and a sparse matrix.
+
+Every column and row has a name that is a number: what it is, for which car or row, in which step. By it the next
+problem's program finds what it shares with this one's, although cars came and went and time moved on.
+"""
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays
+from forecourt.energy.planner.incidence import Incidence, summed
+from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
+from forecourt.energy.rows import SLACK, Complexes, Floats
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """The program, column by column, and what is needed to read its solution and to cut it.
+
+    `named` are columns and rows without their steps, which are beside. `flow_*`: what each current column, charging or
+    discharging, adds to each row of the site in its step, where the key is row * steps + step.
+    """
+
+    columns: Columns
+    cost: Floats
+    lower: Floats
+    upper: Floats
+    row_lower: Floats
+    row_upper: Floats
+    begin: Ints
+    index: Ints
+    value: Floats
+    named: Ints
+    named_step: Ints
+    row_named: Ints
+    row_step: Ints
+    flow_key: Ints
+    flow_column: Ints
+    flow_value: Complexes
+    #: What is reserved and what is allowed in each row and step; at least the former.
+    still: Complexes
+    limits: Floats
+
+
+class Cuts(Struct, frozen=True, kw_only=True):
+    """Tangents to limits that aren't linear: row, step, direction, and the number that each is known by."""
+
+    row: Ints
+    step: Ints
+    towards: Complexes
+    number: Ints
+
+
+NO_CUTS = Cuts(
+    row=np.zeros(0, np.int64),
+    step=np.zeros(0, np.int64),
+    towards=np.zeros(0, np.complex128),
+    number=np.zeros(0, np.int64),
+)
+
+
+class _Matrix:
+    """Rows as they are added, in the triplets that make a sparse matrix."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Any, ...]] = []
+        self.lower: list[Floats] = []
+        self.upper: list[Floats] = []
+        self.named: list[Ints] = []
+        self.steps: list[Ints] = []
+        self.rows = 0
+
+    def block(self, named: Ints, steps: Any, lower: Any, upper: Any, *parts: tuple[Any, Any, Any]) -> None:
+        """Rows with their names and bounds; `parts`: (row within the block, column, value) each."""
+        rows = len(named)
+        for row, column, value in parts:
+            spread = np.broadcast_arrays(row + self.rows, column, np.asarray(value, np.float64))
+            self.parts.append(tuple(each.ravel() for each in spread))
+        for kept, values in ((self.lower, lower), (self.upper, upper)):
+            kept.append(np.broadcast_to(np.asarray(values, np.float64), (rows,)))
+        self.named.append(named)
+        self.steps.append(np.broadcast_to(np.asarray(steps, np.int64), (rows,)))
+        self.rows += rows
+
+
+def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Form:
+    """The program of a problem. `names`: a number for each car, the same in every problem."""
+    columns = Columns(problem)
+    cost, lower, upper = bounds(problem, columns)
+    key, column, value = _flows(problem, columns, known)
+    still, limits = _limits(problem, known)
+    matrix = _Matrix()
+    _energy(matrix, problem, columns, names)
+    _balance(matrix, problem, columns)
+    if problem.battery is not None:
+        _stored(matrix, problem, problem.battery, columns)
+    _limit(matrix, problem, known, key, column, value, still, limits, upper)
+    _cut(matrix, problem.horizon.steps, cuts, key, column, value, still, limits)
+    row, of, values = (np.concatenate(each) for each in zip(*matrix.parts, strict=True))
+    # By column, and nearly in order already: that takes the time of a merge.
+    order = np.argsort(of, kind="stable")
+    names_of, step_of = named(problem, columns, names)
+    return Form(
+        columns=columns,
+        cost=cost,
+        lower=lower,
+        upper=upper,
+        row_lower=np.concatenate(matrix.lower),
+        row_upper=np.concatenate(matrix.upper),
+        begin=np.searchsorted(of[order], np.arange(columns.count + 1)).astype(np.int32),
+        index=row[order].astype(np.int32),
+        value=values[order],
+        named=names_of,
+        named_step=step_of,
+        row_named=np.concatenate(matrix.named),
+        row_step=np.concatenate(matrix.steps),
+        flow_key=key,
+        flow_column=column,
+        flow_value=value,
+        still=still,
+        limits=limits,
+    )
+
+
+def _energy(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints) -> None:
+    """What each car gets and what it lacks is what it needs; what givers have follows from step to step."""
+    cars, given, hours = problem.cars, problem.discharging, problem.horizon.hours
+    each, unserved = np.arange(columns.currents), np.arange(len(cars) * columns.parts)
+    kwh = cars.kw_per_a[columns.car] * hours[columns.step]
+    out = columns[Kind.DISCHARGE].start + np.arange(len(columns.giver))
+    given_kwh = np.zeros(0)
+    if given is not None:
+        given_kwh = cars.kw_per_a[columns.given_car] * hours[columns.given_step] / given.efficiency[columns.giver]
+    matrix.block(
+        name(Kind.UNSERVED, names),
+        0,
+        cars.need_kwh,
+        cars.need_kwh,
+        (columns.car, each, kwh),
+        (columns.given_car, out, -given_kwh),
+        (unserved % len(cars) if len(cars) else unserved, columns[Kind.UNSERVED].start + unserved, 1.0),
+    )
+    if given is not None:
+        row = np.arange(len(columns.giver))
+        first = columns.given_step == cars.first[columns.given_car]
+        inward = columns.offset[columns.given_car] + columns.given_step - cars.first[columns.given_car]
+        level = columns[Kind.CHARGED].start + row
+        matrix.block(
+            name(Kind.CHARGED, names[columns.given_car]),
+            columns.given_step,
+            0.0,
+            0.0,
+            (row, level, 1.0),
+            (row[~first], level[~first] - 1, -1.0),
+            (row, inward, -kwh[inward]),
+            (row, out, given_kwh),
+        )
+    if problem.minimums is not None:
+        _minimums(matrix, problem, columns, names, kwh, given_kwh)
+
+
+def _minimums(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints, kwh: Floats, given_kwh: Floats) -> None:
+    minimums, cars = problem.minimums, problem.cars
+    assert minimums is not None
+    number = np.arange(len(minimums.car))
+    whose, step, _ = stays(
+        cars.first[minimums.car], np.clip(minimums.by, cars.first[minimums.car], cars.last[minimums.car])
+    )
+    inward = columns.offset[minimums.car[whose]] + step - cars.first[minimums.car[whose]]
+    parts: list[tuple[Any, Any, Any]] = [
+        (whose, inward, kwh[inward]),
+        (number, columns[Kind.LACKING].start + number, 1.0),
+    ]
+    if problem.discharging is not None:
+        place = np.full(len(cars), -1)
+        place[problem.discharging.car] = np.arange(len(problem.discharging.car))
+        gives = place[minimums.car[whose]] >= 0
+        out = columns.given_offset[place[minimums.car[whose[gives]]]] + (step - cars.first[minimums.car[whose]])[gives]
+        parts.append((whose[gives], columns[Kind.DISCHARGE].start + out, -given_kwh[out]))
+    matrix.block(name(Kind.LACKING, names[minimums.car]), 0, minimums.kwh, INFINITE, *parts)
+
+
+def _balance(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
+    """What flows in and out in each step, the peak over it, and the bands of power where it is to be level."""
+    cars, horizon, steps = problem.cars, problem.horizon, np.arange(problem.horizon.steps)
+    number, each = len(steps), np.arange(columns.currents)
+    needed = horizon.load_kw - horizon.solar_kw + reserved_kw(problem)
+    out = columns[Kind.DISCHARGE].start + np.arange(len(columns.giver))
+    for scenario in range(problem.scenarios):
+        here = (cars.scenario[columns.car] == scenario) | (cars.scenario[columns.car] < 0)
+        grid, export = (columns[kind].start + scenario * number + steps for kind in (Kind.GRID, Kind.EXPORT))
+        parts: list[tuple[Any, Any, Any]] = [
+            (steps, grid, 1.0),
+            (steps, export, -1.0),
+            (columns.step[here], each[here], -cars.kw_per_a[columns.car[here]]),
+            (columns.given_step, out, cars.kw_per_a[columns.given_car]),
+        ]
+        if problem.battery is not None:
+            parts.append((steps, columns[Kind.BATTERY_IN].start + steps, -1.0))
+            parts.append((steps, columns[Kind.BATTERY_OUT].start + steps, 1.0))
+        named = np.full(number, scenario)
+        matrix.block(name(Kind.GRID, named), steps, needed, needed, *parts)
+        over = (steps, grid, 1.0)
+        matrix.block(
+            name(Kind.OVER, named), steps, -INFINITE, 0.0, over, (steps, columns[Kind.PEAK].start + scenario, -1.0)
+        )
+        if columns.levels:
+            bands = np.arange(columns.levels)[:, None] * number * problem.scenarios + scenario * number + steps
+            matrix.block(
+                name(Kind.LEVEL, named), steps, -INFINITE, 0.0, over, (steps, columns[Kind.LEVEL].start + bands, -1.0)
+            )
+
+
+def _stored(matrix: _Matrix, problem: Problem, battery: Battery, columns: Columns) -> None:
+    hours, steps = problem.horizon.hours, np.arange(problem.horizon.steps)
+    level = columns[Kind.BATTERY].start + steps
+    before = np.zeros(len(steps))
+    before[0] = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
+    matrix.block(
+        name(Kind.BATTERY, np.zeros_like(steps)),
+        steps,
+        before,
+        before,
+        (steps, level, 1.0),
+        (steps[1:], level[:-1], -1.0),
+        (steps, columns[Kind.BATTERY_IN].start + steps, -battery.efficiency * hours),
+        (steps, columns[Kind.BATTERY_OUT].start + steps, hours / battery.efficiency),
+    )
+
+
+def _flows(problem: Problem, columns: Columns, known: Incidence) -> tuple[Ints, Ints, Complexes]:
+    """What the columns of cars that are there add to the rows of the site: key, column, value."""
+    cars, steps = problem.cars, problem.horizon.steps
+    mine = np.nonzero(cars.scenario[columns.car] < 0)[0]
+    entry, which = known.under(cars.evse[columns.car[mine]])
+    given_entry, given = known.under(cars.evse[columns.given_car])
+    return (
+        np.concatenate(
+            [
+                known.row[entry] * steps + columns.step[mine[which]],
+                known.row[given_entry] * steps + columns.given_step[given],
+            ]
+        ),
+        np.concatenate([mine[which], columns[Kind.DISCHARGE].start + given]),
+        np.concatenate([known.value[entry], -known.value[given_entry]]),
+    )
+
+
+def _limits(problem: Problem, known: Incidence) -> tuple[Complexes, Floats]:
+    """What is reserved in each row and step, and the limit there, which is no less."""
+    steps = problem.horizon.steps
+    still = np.zeros((known.rows, steps), np.complex128)
+    if problem.reserved is not None:
+        entry, which = known.under(problem.reserved.evse)
+        np.add.at(still, known.row[entry], known.value[entry, None] * problem.reserved.current_a[which])
+    limits = known.limits[:, None] if problem.limits is None else problem.limits
+    return still, np.maximum(np.broadcast_to(limits, still.shape), np.abs(still))
+
+
+def _limit(
+    matrix: _Matrix,
+    problem: Problem,
+    known: Incidence,
+    key: Ints,
+    column: Ints,
+    value: Complexes,
+    still: Complexes,
+    limits: Floats,
+    upper: Floats,
+) -> None:
+    """The linear limits of the site in every step in which the cars that are there could reach them."""
+    steps = problem.horizon.steps
+    most = np.bincount(key, np.abs(value) * upper[column], known.rows * steps).reshape(known.rows, steps)
+    binding = (most + still.real > limits * (1 + SLACK)) & known.linear[:, None]
+    number = np.cumsum(binding.ravel()) - 1
+    kept = binding.ravel()[key]
+    row, step = np.nonzero(binding)
+    lower = -INFINITE if problem.discharging is None else -limits[binding] - still.real[binding]
+    matrix.block(
+        name(Kind.LIMIT, row),
+        step,
+        lower,
+        limits[binding] - still.real[binding],
+        (number[key[kept]], column[kept], value[kept].real),
+    )
+
+
+def _cut(
+    matrix: _Matrix, steps: int, cuts: Cuts, key: Ints, column: Ints, value: Complexes, still: Complexes, limits: Floats
+) -> None:
+    """Tangents that were found before: they stay true whatever the cars, limits and reserves are."""
+    if not len(cuts.row):
+        return
+    found, which = places(key, cuts.row * steps + cuts.step)
+    slope = (np.conj(cuts.towards[which]) * value[found]).real
+    most = limits[cuts.row, cuts.step] - (np.conj(cuts.towards) * still[cuts.row, cuts.step]).real
+    matrix.block(name(Kind.CUT, cuts.number), cuts.step, -INFINITE, most, (which, column[found], slope))
+
+
+def places(key: Ints, wanted: Ints) -> tuple[Ints, Ints]:
+    """Where each wanted key stands, one wanted after the other, and which of the wanted it is."""
+    order = np.argsort(key, kind="stable")
+    left, right = (np.searchsorted(key[order], wanted, side) for side in ("left", "right"))
+    which, place, _ = stays(left, right)
+    return order[place], which
+
+
+def flows(form: Form, found: Floats) -> Complexes:
+    """What flows in each row and step, (rows, steps), by a solution's columns."""
+    rows, steps = form.limits.shape
+    loads: Complexes = summed(form.flow_key, form.flow_value * found[form.flow_column], rows * steps)
+    return loads.reshape(rows, steps) + form.still

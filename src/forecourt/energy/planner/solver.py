@@ -1,0 +1,359 @@
+"""The solver of one site, which is kept: each problem begins where the last one ended.
+
+It is told whole problems and finds by itself what changed. Where only costs and bounds did, the program in HiGHS is
+changed in place; where cars came and went or time moved on, a new one begins from the basis of the old one, matched by
+names. Rows that aren't linear (delta connections) are met by tangent cuts, added only where the last solution violates
+them; they stay true, and are kept.
+"""
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+import highspy
+import msgspec
+import numpy as np
+
+from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
+from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, flows, formulate, places
+from forecourt.energy.planner.incidence import Incidence, incidence_of
+from forecourt.energy.planner.problem import (
+    Ints,
+    Plan,
+    Problem,
+    Shadows,
+    TooLate,
+    Unsolvable,
+    check,
+)
+from forecourt.energy.rows import Complexes, Floats, Rows
+
+#: Rounds of tangent cuts before a solution is scaled into the limits as it is.
+MAX_ROUNDS: Final = 40
+#: Cuts that are kept from one problem to the next, the newest.
+MAX_CUTS: Final = 4_000
+#: A solution may exceed a limit by this share of its room before it is cut off.
+TOLERANCE: Final = 1e-4
+#: A, kW: what the solver leaves below this is nothing.
+NOTHING: Final = 1e-6
+#: How long a solver may take unless told otherwise.
+DEADLINE_S: Final = 60.0
+#: Numbers of cars begin anew before they'd reach into the kind.
+MAX_NAMES: Final = 1 << 30
+
+_LOWER, _BASIC, _UPPER = 0, 1, 2
+_STATUS: Final = np.array(
+    [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
+)
+
+
+class _Silent(highspy.Highs):
+    """HiGHS, which greets on stdout when its callbacks are enabled; they aren't needed, nor are they free."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 -- HiGHS's name
+        self.silent()
+
+
+class SiteSolver:
+    """What solves the problems of one site, one after the other. Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
+        # The programs are sparse and small: what presolve saves is less than it takes.
+        for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off")):
+            self._highs.setOptionValue(option, value)
+        self._form: Form | None = None
+        #: Whether the matrix in HiGHS is that of the form, or has had cuts added since.
+        self._same = False
+        self._starts = np.zeros(0)
+        self._rows: Rows | None = None
+        self._known: Incidence | None = None
+        self._names: dict[Hashable, int] = {}
+        self._next_name = 0
+        self._cuts = NO_CUTS
+        #: Until when the step of each cut lasts, on the problems' clock.
+        self._cut_ends = np.zeros(0)
+        self._next_cut = 0
+        #: The last problem.
+        self.problem: Problem | None = None
+
+    def solve(self, problem: Problem, deadline_s: float = DEADLINE_S) -> Plan:
+        """The plan of least cost. Raises NotANumber, Unsolvable, and TooLate if there's none within so many seconds."""
+        check(problem)
+        known = self._incidence(problem.rows)
+        hours = problem.horizon.hours
+        starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
+        self._move_cuts(starts, hours)
+        form = formulate(problem, known, self._numbers(problem), self._cuts)
+        self._load(form, starts)
+        self.problem, self._starts = problem, starts
+        return self._settle(deadline_s)
+
+    def pinned(self, lower_a: Floats, upper_a: Floats, deadline_s: float = DEADLINE_S) -> Plan:
+        """The plan of the last problem with the currents of its first step between these, for each car that is there.
+
+        A car that needs less than its lower current brings in that step may get so much more. Raises as `solve` does.
+        """
+        form, problem = self._form, self.problem
+        assert form is not None
+        assert problem is not None
+        cars, columns = problem.cars, form.columns
+        now = np.nonzero((columns.step == 0) & (cars.scenario[columns.car] < 0))[0]
+        car = columns.car[now]
+        place = np.cumsum(cars.scenario < 0) - 1
+        lower, upper = form.lower.copy(), form.upper.copy()
+        lower[now], upper[now] = lower_a[place[car]], upper_a[place[car]]
+        # Who gives back is pinned by what it takes: above 0 it gives nothing.
+        gives = np.nonzero(columns.given_step == 0)[0]
+        taken = lower_a[place[columns.given_car[gives]]] > 0
+        upper[columns[Kind.DISCHARGE].start + gives[taken]] = 0.0
+        row_upper = form.row_upper.copy()
+        kwh = lower_a[place[car]] * cars.kw_per_a[car] * problem.horizon.hours[0]
+        row_upper[car] = np.maximum(row_upper[car], kwh)
+        pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
+        self._change(form, pinned)
+        self._form = pinned
+        return self._settle(deadline_s)
+
+    def now(self) -> tuple[Incidence, Floats, Complexes]:
+        """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""
+        assert self._known is not None
+        assert self._form is not None
+        return self._known, self._form.limits[:, 0], self._form.still[:, 0]
+
+    def _incidence(self, rows: Rows) -> Incidence:
+        if self._known is None or rows is not self._rows:
+            if self._rows is not None and rows.names != self._rows.names:
+                self._cuts, self._cut_ends = NO_CUTS, np.zeros(0)
+            self._rows, self._known = rows, incidence_of(rows)
+        return self._known
+
+    def _numbers(self, problem: Problem) -> Ints:
+        who = range(len(problem.cars)) if problem.who is None else problem.who
+        if self._next_name + len(who) > MAX_NAMES:
+            self._names, self._next_name, self._form = {}, 0, None
+        known: dict[Hashable, int] = {}
+        for each in who:
+            number = self._names.get(each)
+            if number is None:
+                number = self._next_name
+                self._next_name += 1
+            known[each] = number
+        assert len(known) == len(problem.cars), "two cars have one name"
+        self._names = known
+        return np.fromiter(known.values(), np.int64, len(known))
+
+    def _load(self, form: Form, starts: Floats) -> None:
+        """Brings HiGHS to this program: in place if the matrix is the same, else with the basis of the one before."""
+        held = self._form
+        if held is not None and self._same and _same_matrix(held, form):
+            self._change(held, form)
+        else:
+            basis = None if held is None else self._basis(held, form, starts)
+            self._highs.passModel(_program(form))
+            if basis is not None:
+                self._highs.setBasis(basis)
+        self._form, self._same = form, True
+
+    def _change(self, held: Form, form: Form) -> None:
+        """Changes costs and bounds to those of a program with the same rows and columns."""
+        highs = self._highs
+        changed = np.nonzero((held.lower != form.lower) | (held.upper != form.upper))[0].astype(np.int32)
+        if len(changed):
+            highs.changeColsBounds(len(changed), changed, form.lower[changed], form.upper[changed])
+        changed = np.nonzero(held.cost != form.cost)[0].astype(np.int32)
+        if len(changed):
+            highs.changeColsCost(len(changed), changed, form.cost[changed])
+        for row in np.nonzero((held.row_lower != form.row_lower) | (held.row_upper != form.row_upper))[0]:
+            highs.changeRowBounds(int(row), form.row_lower[row], form.row_upper[row])
+
+    def _basis(self, held: Form, form: Form, starts: Floats) -> Any:
+        """The basis of the program that is held, for another one."""
+        known = self._highs.getBasis()
+        if not known.valid:
+            return None
+        # In which of the old steps each new one begins.
+        step = np.searchsorted(self._starts, starts + 1e-9, side="right") - 1
+        columns = _matched(held.named + held.named_step, known.col_status, form.named, form.named_step, step, _LOWER)
+        columns = np.where((columns == _UPPER) & np.isinf(form.upper), _LOWER, columns)
+        rows = _matched(held.row_named + held.row_step, known.row_status, form.row_named, form.row_step, step, _BASIC)
+        rows = np.where((rows == _LOWER) & np.isinf(form.row_lower), _UPPER, rows)
+        rows = np.where((rows == _UPPER) & np.isinf(form.row_upper), _LOWER, rows)
+        basis = highspy.HighsBasis()
+        basis.col_status, basis.row_status = _STATUS[columns].tolist(), _STATUS[rows].tolist()
+        basis.valid, basis.alien = True, True
+        return basis
+
+    def _settle(self, deadline_s: float) -> Plan:
+        """Runs, and cuts off what violates rows that aren't linear, until nothing does or time is up."""
+        problem, highs = self.problem, self._highs
+        assert problem is not None
+        # HiGHS counts the time of all its runs.
+        highs.setOptionValue("time_limit", highs.getRunTime() + max(deadline_s, 0.0))
+        plan: Plan | None = None
+        for _ in range(MAX_ROUNDS):
+            form = self._form
+            assert form is not None
+            highs.run()
+            status = highs.getModelStatus()
+            if status == highspy.HighsModelStatus.kTimeLimit:
+                if plan is None:
+                    raise TooLate(f"no plan within {deadline_s:g} s")
+                break
+            if status != highspy.HighsModelStatus.kOptimal:
+                # What can't be solved is no place to begin from.
+                self._form = None
+                raise Unsolvable(highs.modelStatusToString(status))
+            found = _clean(form, np.asarray(highs.getSolution().col_value))
+            violated, loads = self._violated(form, found)
+            plan = self._read(form, problem, found, loads, optimal=not len(violated))
+            if not len(violated):
+                break
+            self._cut(form, problem, violated, loads)
+        assert plan is not None
+        return plan
+
+    def _violated(self, form: Form, found: Floats) -> tuple[Ints, Any]:
+        assert self._known is not None
+        loads = flows(form, found)
+        over = np.abs(loads) > form.limits + TOLERANCE * (form.limits - np.abs(form.still)) + NOTHING
+        return np.argwhere(over & ~self._known.linear[:, None]), loads
+
+    def _cut(self, form: Form, problem: Problem, violated: Ints, loads: Any) -> None:
+        """Adds a tangent where a limit is violated."""
+        row, step = violated.T
+        towards = loads[row, step] / np.abs(loads[row, step])
+        number = self._next_cut + np.arange(len(row))
+        self._next_cut += len(row)
+        steps = form.limits.shape[1]
+        found, which = places(form.flow_key, row * steps + step)
+        slope = (np.conj(towards[which]) * form.flow_value[found]).real
+        most = form.limits[row, step] - (np.conj(towards) * form.still[row, step]).real
+        begin = np.searchsorted(which, np.arange(len(row))).astype(np.int32)
+        self._highs.addRows(
+            len(row),
+            np.full(len(row), -highspy.kHighsInf),
+            most,
+            len(slope),
+            begin,
+            form.flow_column[found].astype(np.int32),
+            slope,
+        )
+        made = Cuts(row=row, step=step, towards=towards, number=number)
+        ends = self._starts[step] + problem.horizon.hours[step]
+        self._cuts = Cuts(**{each: np.concatenate([getattr(self._cuts, each), getattr(made, each)]) for each in _CUT})
+        self._cut_ends = np.concatenate([self._cut_ends, ends])
+        named = np.concatenate([form.row_named, name(Kind.CUT, number)])
+        self._form = msgspec.structs.replace(
+            form,
+            row_named=named,
+            row_step=np.concatenate([form.row_step, step]),
+            row_lower=np.concatenate([form.row_lower, np.full(len(row), -highspy.kHighsInf)]),
+            row_upper=np.concatenate([form.row_upper, most]),
+        )
+        self._same = False
+
+    def _move_cuts(self, starts: Floats, hours: Floats) -> None:
+        """Puts the cuts into the steps of now. Those of the past are dropped, and the oldest if they are too many."""
+        if self._next_cut > MAX_NAMES:
+            self._cuts, self._cut_ends, self._next_cut = NO_CUTS, np.zeros(0), 0
+        step = np.searchsorted(starts, self._cut_ends - 1e-6, side="right") - 1
+        kept = np.nonzero((step >= 0) & (self._cut_ends <= starts[-1] + hours[-1] + 1e-6))[0][-MAX_CUTS:]
+        moved = {each: getattr(self._cuts, each)[kept] for each in _CUT} | {"step": step[kept]}
+        self._cuts, self._cut_ends = Cuts(**moved), self._cut_ends[kept]
+
+    def _read(self, form: Form, problem: Problem, found: Floats, loads: Any, *, optimal: bool) -> Plan:
+        columns, cars, horizon = form.columns, problem.cars, problem.horizon
+        current_a = np.zeros((len(cars), horizon.steps))
+        current_a[columns.car, columns.step] = found[columns[Kind.CURRENT]]
+        np.subtract.at(current_a, (columns.given_car, columns.given_step), found[columns[Kind.DISCHARGE]])
+        battery = found[columns[Kind.BATTERY_IN]] - found[columns[Kind.BATTERY_OUT]]
+        return Plan(
+            current_a=current_a[cars.there] * _share(loads, form),
+            unserved_kwh=found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0),
+            peak_kw=float(found[columns[Kind.PEAK]].mean()),
+            cost=self._highs.getInfo().objective_function_value,
+            grid_kw=found[columns[Kind.GRID]].reshape(problem.scenarios, horizon.steps).mean(axis=0),
+            battery_kw=battery,
+            battery_kwh=found[columns[Kind.BATTERY]],
+            shadows=self._shadows(form, problem),
+            optimal=optimal,
+        )
+
+    def _shadows(self, form: Form, problem: Problem) -> Shadows:
+        solution = self._highs.getSolution()
+        dual = np.asarray(solution.row_dual)
+        kind, now = form.row_named >> KIND_BIT, form.row_step == 0
+        limit = now & ((kind == Kind.LIMIT) | (kind == Kind.CUT))
+        who = (form.row_named[limit] & ((1 << KIND_BIT) - 1)) >> WHO_BIT
+        row = np.where(kind[limit] == Kind.CUT, 0, who)
+        if len(self._cuts.row):
+            place = np.minimum(np.searchsorted(self._cuts.number, who), len(self._cuts.row) - 1)
+            row = np.where(kind[limit] == Kind.CUT, self._cuts.row[place], who)
+        hours = problem.horizon.hours[0]
+        grid = form.columns[Kind.GRID].start + np.arange(problem.scenarios) * problem.horizon.steps
+        return Shadows(
+            rows=np.bincount(row, np.maximum(-dual[limit], 0.0), form.limits.shape[0]) / hours,
+            grid=float(np.maximum(-np.asarray(solution.col_dual)[grid], 0.0).sum()) / hours,
+            peak=float(np.maximum(-dual[now & (kind == Kind.OVER)], 0.0).sum()),
+            served=np.maximum(dual[: len(problem.cars)], 0.0),
+        )
+
+
+_CUT: Final = Cuts.__struct_fields__
+
+
+def _same_matrix(one: Form, other: Form) -> bool:
+    return all(
+        np.array_equal(getattr(one, each), getattr(other, each))
+        for each in ("begin", "index", "value", "named", "named_step", "row_named", "row_step")
+    )
+
+
+def _program(form: Form) -> Any:
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = form.columns.count, len(form.row_lower)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = form.cost, form.lower, form.upper
+    lp.row_lower_, lp.row_upper_ = form.row_lower, form.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = form.begin, form.index, form.value
+    return lp
+
+
+def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing: int) -> Ints:
+    """The status of each name in another program; `step`: which step there each step here was, -1 for none."""
+    known = np.fromiter(map(int, status), np.int64, len(held))
+    order = np.argsort(held)
+    # What has no step, like a car's energy, stands in step 0 or by its part, and stays there.
+    wanted = named + np.where((at < len(step)) & _moves(named), step[np.minimum(at, len(step) - 1)], at)
+    place = np.minimum(np.searchsorted(held[order], wanted), len(held) - 1)
+    found = order[place]
+    return np.where(held[found] == wanted, known[found], missing)
+
+
+def _moves(named: Ints) -> Any:
+    """Whether what is named belongs to a step of time."""
+    kind = named >> KIND_BIT
+    return ~np.isin(kind, (Kind.UNSERVED, Kind.LACKING, Kind.PEAK))
+
+
+def _clean(form: Form, found: Floats) -> Floats:
+    """Currents without what tolerances left."""
+    for kind in (Kind.CURRENT, Kind.DISCHARGE):
+        part = found[form.columns[kind]]
+        part[part < NOTHING] = 0.0
+    return found
+
+
+def _share(loads: Any, form: Form) -> Floats:
+    """By what the currents of each step are multiplied so that no row is exceeded by what tolerances left over."""
+    over = np.nonzero((np.abs(loads) > form.limits + NOTHING).any(axis=0))[0]
+    share = np.ones(loads.shape[1])
+    if not len(over):
+        return share
+    still, limits = form.still[:, over], np.minimum(form.limits[:, over], 1e12)
+    moved = loads[:, over] - still
+    a, b, c = np.abs(moved) ** 2, (np.conj(still) * moved).real, np.abs(still) ** 2 - limits**2
+    root = np.sqrt(np.maximum(b**2 - a * np.minimum(c, 0.0), 0.0))
+    most = np.divide(root - b, a, out=np.ones_like(a), where=a > 1e-18)
+    share[over] = np.clip(most.min(axis=0), 0.0, 1.0)
+    return share

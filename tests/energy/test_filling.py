@@ -1,0 +1,128 @@
+"""What a cut of a limit is answered with: fair, within every limit, and never less than a car can use."""
+
+import itertools
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecourt.energy.model import Electrics, Evse, Node, Phases
+from forecourt.energy.planner.filling import TURN_S, Claims, fill
+from forecourt.energy.planner.incidence import Incidence, incidence_of
+from forecourt.energy.rows import rows_of
+from tests.energy.sites import exceeded, random_site
+
+
+def claims(number: int, **more: Any) -> Claims:
+    base = {
+        "evse": np.arange(number),
+        "min_a": np.full(number, 6.0),
+        "max_a": np.full(number, 32.0),
+        "kw_per_a": np.full(number, 0.69),
+        "weight": np.ones(number),
+        "laxity_h": np.ones(number),
+        "on_s": np.zeros(number),
+        "waited_s": np.zeros(number),
+    }
+    return Claims(**(base | {name: np.asarray(value, np.float64) for name, value in more.items()}))
+
+
+def panels(*limits_a: float, grid_a: float = 1000, each: int = 2) -> Incidence:
+    """Panels with so many three-phase EVSEs each."""
+    nodes = [Node(id=str(number), parent="grid", limit_a=limit) for number, limit in enumerate(limits_a)]
+    made = [Evse(id=f"{node.id}-{number}", node=node.id) for node in nodes for number in range(each)]
+    return incidence_of(rows_of(Electrics(nodes=(Node(id="grid", limit_a=grid_a), *nodes), evses=tuple(made))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_no_node_is_exceeded_and_nobody_gets_less_than_it_can_use(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    site = random_site(random, 9)
+    known = incidence_of(rows_of(site))
+    mine = claims(
+        9,
+        max_a=[random.uniform(4, evse.max_a) for evse in site.evses],
+        weight=random.choice([1, 2, 5], 9),
+        min_a=random.choice([0, 6], 9),
+        on_s=random.choice([0, 100, 5000], 9),
+    )
+    current_a = fill(known, mine)
+    assert exceeded(site, current_a, 1e-9) == []
+    assert ((current_a == 0) | (current_a >= mine.min_a)).all()
+    assert (current_a <= mine.max_a).all()
+    if not known.together:
+        stopped_fairly(known, mine, current_a)
+
+
+def stopped_fairly(known: Incidence, mine: Claims, current_a: Any) -> None:
+    """Each car that could take more is in a full row in which nobody has risen higher for its weight."""
+    loads = np.abs(known.flows(mine.evse, current_a))
+    for car in np.nonzero((current_a > 0) & (current_a < mine.max_a - 1e-6))[0]:
+        rows = known.row[known.evse == car]
+        full = rows[loads[rows] >= known.limits[rows] * (1 - 1e-7)]
+        risen = np.where(current_a > mine.min_a, current_a / mine.weight, 0.0)
+        most = [risen[known.evse[known.row == row]].max() for row in full]
+        assert any(current_a[car] / mine.weight[car] >= high - 1e-6 for high in most), (car, current_a)
+
+
+def test_what_a_panel_cant_take_goes_to_the_others() -> None:
+    # The first panel's share of the grid would be 30; it can take 20.
+    assert fill(panels(20, 100, grid_a=60), claims(4)) == pytest.approx([10, 10, 20, 20])
+    assert fill(panels(20, 100, grid_a=60), claims(4, weight=[1, 1, 1, 3])) == pytest.approx([10, 10, 10, 30])
+
+
+def test_a_lower_limit_now_and_what_others_draw_are_kept_to() -> None:
+    known = panels(40)
+    assert fill(known, claims(2), limits=np.full(3, 20.0)) == pytest.approx([10, 10])
+    assert fill(known, claims(2), limits=np.full(3, 20.0), still=np.full(3, 4 + 0j)) == pytest.approx([8, 8])
+    assert fill(known, claims(2), room_kw=6.9 * 1.5) == pytest.approx([7.5, 7.5])
+    assert fill(known, claims(2), limits=np.zeros(3)).tolist() == [0, 0]
+    assert fill(known, claims(2), still=np.full(3, 50 + 0j)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("more", "served"),
+    [
+        ({"weight": [1, 1, 2]}, 2),
+        ({"laxity_h": [3, -1, 3]}, 1),
+        ({"waited_s": [10, 20, 30]}, 2),
+        # Who has begun its turn ends it; who had it makes room.
+        ({"on_s": [TURN_S - 1, 0, 0], "waited_s": [0, 500, 90]}, 0),
+        ({"on_s": [TURN_S, 0, 0], "waited_s": [0, 500, 90]}, 1),
+    ],
+)
+def test_where_there_is_room_for_one_it_is_its_turn(more: Any, served: int) -> None:
+    known = panels(10, each=3)
+    assert fill(known, claims(3, **more)).nonzero()[0].tolist() == [served]
+
+
+def test_everyone_has_its_turn_and_nobody_waits_longer_than_two() -> None:
+    known, shares, longest = panels(14, each=5), np.zeros(5), 0.0
+    state = claims(5)
+    for _ in range(10):
+        on = fill(known, state) > 0
+        shares += on
+        state = msgspec.structs.replace(
+            state, on_s=np.where(on, TURN_S, 0.0), waited_s=np.where(on, 0.0, state.waited_s + TURN_S)
+        )
+        longest = max(longest, state.waited_s.max())
+    assert shares.min() >= 3
+    assert shares.max() <= 5
+    assert longest == 2 * TURN_S
+
+
+def test_phases_that_weaken_each_other_are_filled_as_far_as_they_go() -> None:
+    nodes = (Node(id="grid", limit_a=10), Node(id="t", parent="grid", delta_wye=1))
+    made = tuple(Evse(id=each, node="t", phases=each) for each in (Phases.L12, Phases.L23))
+    known = incidence_of(rows_of(Electrics(nodes=nodes, evses=made)))
+    assert known.together
+    current_a = fill(known, claims(2, min_a=[0, 0]))
+    assert np.abs(known.flows(np.arange(2), current_a)).max() == pytest.approx(10)
+    # No pair of currents that fits gives the weaker more.
+    for first, second in itertools.product(np.linspace(0, 32, 65), repeat=2):
+        if (np.abs(known.flows(np.arange(2), np.array([first, second]))) <= 10).all():
+            assert min(first, second) <= current_a.min() + 1e-6

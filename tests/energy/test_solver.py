@@ -1,0 +1,228 @@
+"""The solver that is kept finds what a new one does, and what it plans holds by an independent count."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecourt.energy.planner.problem import (
+    Battery,
+    Cars,
+    Discharging,
+    Minimums,
+    NotANumber,
+    Plan,
+    Problem,
+    TooLate,
+    Worth,
+    eased,
+    solve,
+)
+from forecourt.energy.planner.solver import SiteSolver
+from tests.energy.sites import exceeded, random_problem, with_everything
+
+SEEDS = st.integers(0, 2**32 - 1)
+replace = msgspec.structs.replace
+
+
+def subset(cars: Cars, kept: Any) -> Cars:
+    return Cars(**{name: getattr(cars, name)[kept] for name in Cars.__struct_fields__})
+
+
+def changed(random: np.random.Generator, problem: Problem) -> Problem:
+    """The same site a while later: other needs, cars gone, another price, another limit, time gone by."""
+    cars, horizon = problem.cars, problem.horizon
+    kept = np.nonzero(random.random(len(cars)) < 0.8)[0]
+    whole = subset(cars, kept)
+    whole = replace(whole, need_kwh=whole.need_kwh * random.choice([0.3, 1.0, 1.0, 1.2], len(kept)))
+    gone = int(random.integers(0, 2))
+    whole = replace(whole, first=np.maximum(whole.first - gone, 0), last=whole.last - gone)
+    there = np.nonzero(whole.last > whole.first)[0]
+    ahead = {name: getattr(horizon, name)[gone:] for name in horizon.__struct_fields__}
+    ahead["price"] = ahead["price"] * random.choice([1.0, 1.0, 1.3], horizon.steps - gone)
+    starts = np.cumsum(horizon.hours) - horizon.hours if problem.starts is None else problem.starts
+    assert problem.who is not None
+    return replace(
+        problem,
+        cars=subset(whole, there),
+        horizon=type(horizon)(**ahead),
+        who=[problem.who[each] for each in kept[there]],
+        starts=starts[gone:],
+        limits=problem.rows.limits[:, None] * random.choice([0.5, 1.0], horizon.steps - gone),
+        worth=replace(problem.worth, level=float(random.choice([0.0, 1e-3])), fair=float(random.choice([0.0, 1e-3]))),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_a_kept_solver_finds_the_cost_of_a_new_one_whatever_changed(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    _, problem = random_problem(random)
+    kept = SiteSolver()
+    for _ in range(4):
+        problem = eased(problem)
+        # Tangents end where a cone is met to a ten-thousandth, from one side or the other.
+        near = 1e-6 if problem.rows.linear.all() else 1e-4
+        assert kept.solve(problem).cost == pytest.approx(SiteSolver().solve(problem).cost, rel=near, abs=near)
+        problem = changed(random, problem)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_no_plan_exceeds_a_node_and_its_energy_adds_up(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    site, problem = random_problem(random)
+    problem = eased(replace(problem, **with_everything(random, problem)))
+    plan = SiteSolver().solve(problem)
+    total = plan.current_a.copy()
+    assert problem.reserved is not None
+    silent = problem.reserved.current_a[0]
+    for step in range(problem.horizon.steps):
+        alone = np.zeros(len(problem.cars))
+        alone[-1] = silent[step]
+        total[:, step] += alone
+        if not exceeded(site, alone):
+            assert exceeded(site, total[:, step]) == []
+    balanced(problem, plan)
+
+
+def balanced(problem: Problem, plan: Plan) -> None:
+    """Every kWh comes from somewhere."""
+    cars, horizon, battery, giving = problem.cars, problem.horizon, problem.battery, problem.discharging
+    assert battery is not None
+    assert giving is not None
+    assert problem.reserved is not None
+    stored = battery.stored_kwh + np.cumsum(
+        horizon.hours * np.where(plan.battery_kw > 0, plan.battery_kw * 0.95, plan.battery_kw / 0.95)
+    )
+    assert stored == pytest.approx(plan.battery_kwh, abs=1e-5)
+    assert stored.min() > -1e-5
+    assert stored.max() < battery.capacity_kwh + 1e-5
+    assert stored[-1] > battery.stored_kwh - 1e-5
+    kwh = plan.current_a * cars.kw_per_a[:, None] * horizon.hours
+    for place, car in enumerate(giving.car):
+        kwh[car] = np.where(kwh[car] < 0, kwh[car] / giving.efficiency[place], kwh[car])
+        level = np.cumsum(kwh[car])
+        assert level.min() > -giving.given_kwh[place] - 1e-3
+        assert level.max() < max(giving.room_kwh[place], cars.need_kwh[car]) + 1e-3
+    lacking = cars.need_kwh - kwh.sum(axis=1)
+    assert plan.unserved_kwh == pytest.approx(lacking, abs=5e-2)
+    power = cars.kw_per_a @ plan.current_a + plan.battery_kw + horizon.load_kw - horizon.solar_kw
+    power += problem.reserved.kw_per_a @ problem.reserved.current_a
+    assert (power <= plan.grid_kw + 1e-5).all()
+    assert (plan.grid_kw <= horizon.limit_kw + 1e-5).all()
+
+
+def simple(steps: int = 4, cars: int = 2, **more: Any) -> Problem:
+    """Hours at a rising price; cars of 8 kW that want 8 kWh each and may wait."""
+    _, problem = random_problem(np.random.default_rng(1), cars, steps)
+    free = replace(problem.rows, limits=np.full(len(problem.rows.limits), np.inf))
+    every = np.arange(cars)
+    horizon = replace(
+        problem.horizon,
+        hours=np.ones(steps),
+        price=np.linspace(0.2, 0.5, steps),
+        load_kw=np.zeros(steps),
+        solar_kw=np.zeros(steps),
+        limit_kw=np.full(steps, np.inf),
+    )
+    of = Cars(
+        first=np.zeros(cars, np.int64),
+        last=np.full(cars, steps),
+        need_kwh=np.full(cars, 8.0),
+        max_a=np.full(cars, 32.0),
+        kw_per_a=np.full(cars, 0.25),
+        evse=every,
+        weight=np.ones(cars),
+        scenario=np.full(cars, -1),
+    )
+    return replace(problem, **({"cars": of, "horizon": horizon, "rows": free, "worth": Worth()} | more))
+
+
+def test_a_battery_shifts_energy_to_where_it_is_dear_unless_that_wears_more_than_it_saves() -> None:
+    base = simple(cars=1, steps=2)
+    battery = Battery(capacity_kwh=4, stored_kwh=0, charge_kw=9, discharge_kw=9, efficiency=0.9, wear=0.01)
+    dear = replace(
+        base,
+        horizon=replace(base.horizon, price=np.array([0.1, 0.9])),
+        cars=replace(base.cars, first=np.array([1])),
+        battery=battery,
+    )
+    plan = SiteSolver().solve(dear)
+    assert plan.battery_kw == pytest.approx([4 / 0.9, -4 * 0.9])
+    assert plan.grid_kw == pytest.approx([4 / 0.9, 8 - 3.6])
+    worn = replace(dear, battery=replace(battery, wear=0.5))
+    assert SiteSolver().solve(worn).battery_kw == pytest.approx([0, 0])
+
+
+def test_a_car_gives_back_when_it_is_dear_and_has_what_it_needs_at_the_end() -> None:
+    problem = simple(cars=2, steps=3)
+    giving = Discharging(
+        car=np.array([0]),
+        max_a=np.array([32.0]),
+        given_kwh=np.array([5.0]),
+        room_kwh=np.array([20.0]),
+        efficiency=np.array([0.8]),
+        wear=np.array([0.01]),
+    )
+    cars = replace(problem.cars, need_kwh=np.array([0.0, 8.0]), first=np.array([0, 0]), last=np.array([3, 1]))
+    problem = replace(
+        problem, cars=cars, discharging=giving, horizon=replace(problem.horizon, price=np.array([0.9, 0.2, 0.2]))
+    )
+    plan = SiteSolver().solve(problem)
+    # It may sink by 5 kWh, of which 4 come out, and takes 5 again.
+    assert (plan.current_a[0] * 0.25).tolist() == pytest.approx([-4, 5, 0])
+    assert plan.grid_kw == pytest.approx([4, 5, 0])
+
+
+def test_a_minimum_by_a_time_is_met_though_it_is_dear_and_the_rest_waits() -> None:
+    problem = simple(cars=1, steps=3)
+    problem = replace(
+        problem,
+        horizon=replace(problem.horizon, price=np.array([0.5, 0.4, 0.1])),
+        minimums=Minimums(car=np.array([0]), by=np.array([1]), kwh=np.array([3.0])),
+    )
+    assert (SiteSolver().solve(problem).current_a[0] * 0.25).tolist() == pytest.approx([3, 0, 5])
+
+
+def test_power_is_spread_over_time_and_what_is_unserved_over_cars_where_that_costs_nothing() -> None:
+    problem = simple(cars=2, steps=4)
+    flat = replace(problem.horizon, price=np.full(4, 0.2))
+    level = SiteSolver().solve(replace(problem, horizon=flat, worth=Worth(level=0.01)))
+    assert level.grid_kw.max() <= 6 + 1e-6
+    tight = replace(flat, limit_kw=np.full(4, 2.0))
+    fair = SiteSolver().solve(replace(problem, horizon=tight, worth=Worth(fair=0.01)))
+    assert fair.unserved_kwh == pytest.approx([4, 4])
+
+
+def test_what_is_no_number_is_refused_by_name() -> None:
+    problem = simple()
+    price = problem.horizon.price.copy()
+    price[2] = np.nan
+    with pytest.raises(NotANumber, match=r"price \[2\]"):
+        solve(problem.cars, replace(problem.horizon, price=price), problem.rows, Worth())
+    with pytest.raises(NotANumber, match="need_kwh"):
+        solve(replace(problem.cars, need_kwh=np.array([1, np.inf])), problem.horizon, problem.rows, Worth())
+
+
+def test_a_solver_that_had_no_time_says_so_and_goes_on_from_there() -> None:
+    _, problem = random_problem(np.random.default_rng(5), 60, 40)
+    problem = eased(problem)
+    solver = SiteSolver()
+    with pytest.raises(TooLate):
+        solver.solve(problem, deadline_s=0.0)
+    assert solver.solve(problem).cost == pytest.approx(SiteSolver().solve(problem).cost)
+
+
+def test_nothing_is_written_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    solve(simple().cars, simple().horizon, simple().rows, Worth())
+    assert capfd.readouterr().out == ""
+
+
+def test_no_cars_are_no_problem() -> None:
+    problem = simple()
+    nobody = replace(problem, cars=subset(problem.cars, []), who=[])
+    assert SiteSolver().solve(nobody).current_a.shape == (0, 4)
