@@ -1,6 +1,7 @@
 """The closed loop: a real gateway, stations of all versions on real sockets, and a keeper; the clock runs fast."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,14 @@ LIMIT_A = 40.0
 MAKE = Make(vendor="Birch", model="Post 22", power_w=22_000, measurands=("energy", "power", "current", "offered"),
             meter_interval_s=10)  # fmt: skip
 CAR = next(model for model in MODELS if model.name == "hatch 52")
+
+
+class Fast(PacedClock):
+    """The same time for the gateway, the keeper and the stations."""
+
+    def monotonic(self) -> float:
+        """Real time: what is waited for by it isn't simulated."""
+        return time.monotonic()
 
 
 class Plant:
@@ -83,9 +92,20 @@ def transport() -> str:
 
 @pytest.fixture
 def paced(monkeypatch: pytest.MonkeyPatch) -> PacedClock:
-    clock = PacedClock(speed=SPEED)
+    clock = Fast(speed=SPEED)
     monkeypatch.setattr(gateway_process, "SystemClock", lambda: clock)
     return clock
+
+
+@pytest_asyncio.fixture
+async def rig(paced: PacedClock, servers: Any, transport: str) -> AsyncIterator[Rig]:
+    with servers.database() as database:
+        rig = Rig(database, servers.nats.url, transport)
+        await rig.start()
+        try:
+            yield rig
+        finally:
+            await rig.stop()
 
 
 @pytest_asyncio.fixture

@@ -42,10 +42,11 @@ def due(
     """What is to be sent now, decreases first, each kind by EVSE.
 
     `target_ma`: what each EVSE shall have, kept by all together within `rows`; without meaning for one where nothing
-    runs. `least_ma`: what it must have to charge at all; more is granted from there on, or not yet.
+    runs, and for one that disobeys: it is told again what it was told. `least_ma`: what it must have to charge at all; more is granted from there on, or not yet.
     """
     may_a = np.array([may_draw(standing, now)[0] for standing in standings], dtype=np.float64) / 1000
     running = [number for number, standing in enumerate(standings) if _can_be_told(standing, now)]
+    target_ma = [_meant(standing, target_ma[number], now) for number, standing in enumerate(standings)]
     over = rows.overload(may_a) > 1 + SLACK
     less = [_less(number, standings[number], target_ma[number], over, now) for number in running]
     found = [told for told in less if told is not None]
@@ -57,6 +58,13 @@ def due(
                 may_a[number] = max(may_a[number], more.limit_ma / 1000)
                 found.append(more)
     return found
+
+
+def _meant(standing: Standing, target_ma: int, now: datetime) -> int:
+    if not standing.disobeys:
+        return target_ma
+    last = newest(standing, now)
+    return 0 if last is None else last.limit_ma
 
 
 def _can_be_told(standing: Standing, now: datetime) -> bool:

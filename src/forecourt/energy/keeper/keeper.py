@@ -16,9 +16,10 @@ import structlog
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.orders import STEP_MA, Told, due
+from forecourt.energy.dispatch.obedience import look
+from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
-from forecourt.energy.dispatch.standing import may_draw, newest, next_change
+from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.knowledge import Knowledge, packed
 from forecourt.energy.keeper.limits import room_of
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
@@ -39,9 +40,6 @@ PLAN_EVERY: Final = timedelta(minutes=1)
 IDLE_EVERY: Final = timedelta(minutes=5)
 #: However often something happens, a site is planned no more often than this; what safety needs doesn't wait.
 REST_S: Final = 1.0
-#: By how much a measured current may exceed a limit before it counts as disobeyed: meters and cars are not exact.
-TOLERANCE_MA: Final = 1_000
-TOLERANCE: Final = 0.1
 #: Who asks, as commands have it.
 ASKED_BY: Final = "smart charging"
 
@@ -196,26 +194,20 @@ class SiteKeeper:
             await keeping.answer_order(conn, self.tenant_id, number, now, accepted, status)
 
     async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
-        """Who draws more than it may for longer than it takes to obey disobeys, until it is seen to obey again."""
+        """Keep who doesn't obey any more, and who does again and how long it took."""
         known = reading.known
         for number, evse in enumerate(known.tree.evses):
-            standing = known.standings[number]
-            station_id = reading.station_ids.get(evse.station)
-            if station_id is None or standing.drawn_ma is None or standing.drawn_at is None:
+            standing, station_id = known.standings[number], reading.station_ids.get(evse.station)
+            seen = look(standing)
+            if station_id is None or seen is None:
                 continue
-            last = newest(standing, standing.drawn_at)
-            if last is None or last.answered_at is None or not last.accepted:
-                continue
-            if standing.drawn_at < last.answered_at + timedelta(seconds=standing.obey_s):
-                continue
-            most_ma = last.limit_ma + max(TOLERANCE_MA, int(last.limit_ma * TOLERANCE))
-            over = standing.drawn_ma > most_ma
-            if over and not standing.disobeys:
+            if seen.obeys:
+                log.info("a station obeys again", station=evse.station, evse=evse.evse, obey_s=seen.obey_s)
+            else:
                 log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
-                            drawn_ma=standing.drawn_ma, limit_ma=last.limit_ma)  # fmt: skip
-                await keeping.store_disobedience(conn, self.tenant_id, station_id, evse.evse, standing.drawn_at)
-            elif standing.disobeys and standing.drawn_ma <= last.limit_ma + STEP_MA:
-                await keeping.store_disobedience(conn, self.tenant_id, station_id, evse.evse, None)
+                            drawn_ma=standing.drawn_ma)  # fmt: skip
+            since = None if seen.obeys else standing.drawn_at
+            await keeping.store_obedience(conn, self.tenant_id, station_id, evse.evse, since, seen.obey_s)
 
     async def _note_power(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         known = reading.known

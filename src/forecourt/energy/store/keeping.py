@@ -171,14 +171,15 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
     return {(row.station_id, row.evse): row for row in await cursor.fetchall()}
 
 
-async def store_disobedience(
-    conn: Connection, tenant_id: int, station_id: int, evse: int, since: datetime | None
+async def store_obedience(
+    conn: Connection, tenant_id: int, station_id: int, evse: int, disobeys_since: datetime | None, obey_s: float
 ) -> None:
-    """Records since when an EVSE draws more than it may, or that it does not."""
+    """Keeps since when an EVSE draws more than it may, or that it doesn't, and how long it takes to obey."""
     await conn.execute(
-        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since",
-        (station_id, evse, tenant_id, since),
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (station_id, evse) DO UPDATE SET disobeys_since = excluded.disobeys_since,"
+        " obey_s = excluded.obey_s",
+        (station_id, evse, tenant_id, disobeys_since, obey_s),
     )
 
 
