@@ -120,7 +120,8 @@ NOTHING = {
     **dict.fromkeys(("key_id", "person_id", "invitation_id", "number", "tenant_id"), str(2**31 - 1)),
     **dict.fromkeys(("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id"), str(2**31 - 1)),
     **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
-    **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id"), SOME_ID),
+    **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
+    "zone": "x",
 }
 
 
@@ -172,12 +173,35 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
             " VALUES (%s, 1, 1, %s, 'Available', now(), %s)",
             (station[0], tenant.tenant_id, mark),
         )
+        assert session is not None
         command = connection.execute(
             "INSERT INTO commands (tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
             " VALUES (%s, %s, 'Reset', '{}', %s, now(), 'timeout') RETURNING command_id::text",
             (tenant.tenant_id, station[0], mark),
         ).fetchone()
         assert command is not None
+        limit = connection.execute(
+            "INSERT INTO node_limits (tenant_id, site_id, source, external_id, limit_w, starts_at, said_at, said_by)"
+            " VALUES (%s, %s, %s, '1', 1, now(), now(), 'x') RETURNING limit_id::text",
+            (tenant.tenant_id, yard["id"], mark),
+        ).fetchone()
+        assert limit is not None
+        zone = "NL"
+        connection.execute(
+            "INSERT INTO site_tariffs (site_id, tenant_id, tariff, changed_at, changed_by)"
+            " VALUES (%s, %s, %s, now(), %s)",
+            (yard["id"], tenant.tenant_id, '{"currency": "EUR", "price_zone": "' + mark + '"}', mark),
+        )
+        connection.execute(
+            "INSERT INTO charging_preferences (tenant_id, uid_key, wants, changed_at, changed_by)"
+            " VALUES (%s, lower(%s), '{}', now(), %s)",
+            (tenant.tenant_id, uid, mark),
+        )
+        connection.execute(
+            "INSERT INTO session_needs (session_id, source, tenant_id, station_id, wants, said_at, said_by)"
+            " VALUES (%s, 'api', %s, %s, '{}', now(), %s)",
+            (session[0], tenant.tenant_id, station[0], mark),
+        )
     assert session is not None
     assert broken is not None
     assert person is not None
@@ -192,6 +216,8 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
         "session_id": session[0],
         "run_id": run[0],
         "command_id": command[0],
+        "limit_id": limit[0],
+        "zone": zone,
         "number": broken[0],
         "tenant_id": str(tenant.tenant_id),
     }

@@ -165,8 +165,18 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     make("/tokens", {"uid": "04A2B1C3D4E5F6", "type": "ISO14443", "status": "accepted"})
     hook = make("/webhooks", {"url": "https://example.com", "events": ["token.changed"]})
     rule = make("/alert-rules", {"name": "Night", "recipients": ["ada@example.org"]})
-    incident_id = uuid4()
+    incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " SELECT station_id, 1, 1, tenant_id, 'Available', now() FROM stations"
+        )
+        admin.execute(
+            "INSERT INTO sessions (session_id, tenant_id, station_id, transaction_id, start_key, started_at, last_key,"
+            " last_at, heard_at) SELECT %s, 1, station_id, '42', 0, now(), 0, now(), now() FROM stations"
+            " WHERE identity = 'CP1'",
+            (session_id,),
+        )
         admin.execute(
             "INSERT INTO knocks (tenant_id, identity, reason, tls, knocked, remote_address, subprotocols,"
             " first_at, last_at) VALUES (1, 'CP9', 'unknown', false, 1, '192.0.2.7', 'ocpp1.6', now(), now())"
@@ -184,6 +194,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "webhook_id": hook["webhook"]["id"],
         "rule_id": rule["id"],
         "incident_id": incident_id,
+        "session_id": session_id,
         "person_id": 1,
     }
 

@@ -23,6 +23,7 @@ MADE: Mapping[str, str] = {
     "smallint": "{n}",
     "integer": "{n}",
     "bigint": "{n}",
+    "numeric": "{n}",
     "boolean": "false",
     "text": "'row {n}'",
     '"char"': "'i'",

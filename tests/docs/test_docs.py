@@ -21,6 +21,7 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
+import forecourt.energy.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -166,6 +167,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.sessions.api,
         forecourt.webhooks.api,
         forecourt.care.api,
+        forecourt.energy.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (

@@ -38,6 +38,9 @@ class Verb(StrEnum):
     PEOPLE = "invite and remove people"
     ORGANISATION = "change the organisation"
     WEBHOOKS = "set up webhooks and the outside authorisation"
+    CHANGE_ELECTRICS = "change the electrics of sites"
+    CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
+    LOAD_SERIES = "load prices and CO2 intensities"
 
     @property
     def scope(self) -> str:
@@ -55,6 +58,7 @@ OF_THE_WHOLE = frozenset(
         Verb.PEOPLE,
         Verb.ORGANISATION,
         Verb.WEBHOOKS,
+        Verb.LOAD_SERIES,
     }
 )
 
@@ -71,9 +75,22 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.RESET,
             Verb.REVIEW,
             Verb.ALERTS,
+            Verb.CHANGE_ELECTRICS,
+            Verb.CHANGE_ENERGY,
+            Verb.LOAD_SERIES,
         }
     ),
-    Role.TECHNICIAN: frozenset({Verb.READ, Verb.CHANGE_STATIONS, Verb.CONTROL, Verb.RESET, Verb.CALL, Verb.REVIEW}),
+    Role.TECHNICIAN: frozenset(
+        {
+            Verb.READ,
+            Verb.CHANGE_STATIONS,
+            Verb.CONTROL,
+            Verb.RESET,
+            Verb.CALL,
+            Verb.REVIEW,
+            Verb.CHANGE_ELECTRICS,
+        }
+    ),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
     Role.SITE_HOST: frozenset({Verb.READ}),

@@ -48,6 +48,7 @@ TAGS = {
     "sessions": "What was charged and measured; start and stop from afar.",
     "webhooks": "Telling programs of yours what happens, as it happens.",
     "incidents": "What is wrong, and who is told of it.",
+    "smart charging": "The electrics of sites, what prices and limits their energy, and what drivers need.",
     "people": "Who belongs to the organisation, and who was invited.",
     "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",

@@ -13,6 +13,7 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
+import forecourt.energy.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -103,6 +104,7 @@ def create_app(
             forecourt.sessions.api.routes,
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,
+            forecourt.energy.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,

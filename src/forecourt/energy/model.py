@@ -9,15 +9,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.ui.i18n import mark
 
 #: EVSEs and nodes of one site.
 MAX_EVSES: Final = 10_000
 MAX_NODES: Final = 1_000
+
+Id = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE)]
+Name = Annotated[str, Meta(max_length=200, pattern=ONE_LINE, description="What people call it; its id if empty.")]
 
 
 class Phases(StrEnum):
@@ -57,12 +61,14 @@ class Node(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `name`: what people call it; its id if empty.
     """
 
-    id: str
-    name: str = ""
-    parent: str | None = None
-    limit_a: float | None = None
-    limit_w: int | None = None
-    delta_wye: float | None = None
+    id: Annotated[Id, Meta(examples=["grid"])]
+    name: Name = ""
+    parent: Annotated[Id | None, Meta(description="The node above it; null: the grid.", examples=[None])] = None
+    limit_a: Annotated[float | None, Meta(description="Of each line conductor.", examples=[63.0])] = None
+    limit_w: Annotated[int | None, Meta(description="Active power.", examples=[40_000])] = None
+    delta_wye: Annotated[
+        float | None, Meta(description="Ratio of a delta-wye transformer above it.", examples=[None])
+    ] = None
 
 
 class Evse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

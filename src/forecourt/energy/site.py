@@ -5,17 +5,38 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from forecourt.energy.model import Electrics, Evse, Fault, Node, Phases, find_faults, repeated, unhung
+from forecourt.energy.model import (
+    MAX_EVSES,
+    MAX_NODES,
+    Electrics,
+    Evse,
+    Fault,
+    Id,
+    Name,
+    Node,
+    Phases,
+    find_faults,
+    repeated,
+    unhung,
+)
+from forecourt.stations.model import IDENTITY_PATTERN, MAX_IDENTITY
 from forecourt.ui.i18n import mark
 
 #: Loads, solar plants and batteries of one site, together.
 MAX_ATTACHMENTS: Final = 100
+#: Nodes above each other.
+MAX_DEPTH: Final = 20
 #: What an EVSE may draw while nothing is heard of it, where the tree bears so much of all at once.
 FALLBACK_A: Final = 6.0
+Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDENTITY_PATTERN, examples=["CP1"])]
+NodeId = Annotated[Id, Meta(description="The node where it hangs.", examples=["grid"])]
+Amperes = Annotated[float, Meta(ge=0, le=10_000, description="Of each conductor.")]
+Volts = Annotated[float, Meta(gt=0, le=1_000_000, examples=[230.0])]
+Watts = Annotated[int, Meta(ge=0, le=10**9)]
 #: By how much the sum of all fallbacks may exceed a limit, as a share: floating-point arithmetic.
 _SLACK: Final = 1e-6
 
@@ -34,13 +55,15 @@ class HungEvse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An EVSE of a station (its identity) at a node. `fallback_a`: what it may draw while nothing is heard of it; None:
     as the settings of the site say."""
 
-    station: str
-    evse: int
-    node: str
+    station: Station
+    evse: Annotated[int, Meta(ge=1, le=10_000)]
+    node: NodeId
     phases: Phases = Phases.ALL
-    max_a: float = 32.0
-    min_a: float = 6.0
-    fallback_a: float | None = None
+    max_a: Annotated[Amperes, Meta(examples=[32.0])] = 32.0
+    min_a: Annotated[Amperes, Meta(examples=[6.0])] = 6.0
+    fallback_a: Annotated[
+        Amperes | None, Meta(description="While nothing is heard of it; null: as the site's settings say.")
+    ] = None
 
     @property
     def id(self) -> str:
@@ -52,50 +75,52 @@ class Load(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What else draws power at a node: a building. `most_w` is assumed while its meter says nothing; `meter` is the
     identity of a station that measures it."""
 
-    id: str
-    node: str
-    name: str = ""
-    most_w: int = 0
-    meter: str | None = None
+    id: Annotated[Id, Meta(examples=["hall"])]
+    node: NodeId
+    name: Name = ""
+    most_w: Annotated[Watts, Meta(description="Assumed while its meter says nothing.")] = 0
+    meter: Annotated[Station | None, Meta(description="A station that measures it.", examples=[None])] = None
 
 
 class Solar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A solar plant. `peak_w` under standard conditions; `azimuth_deg` clockwise from north."""
 
-    id: str
-    node: str
-    name: str = ""
-    peak_w: int
-    tilt_deg: float = 30.0
-    azimuth_deg: float = 180.0
-    meter: str | None = None
+    id: Annotated[Id, Meta(examples=["roof"])]
+    node: NodeId
+    name: Name = ""
+    peak_w: Annotated[int, Meta(ge=1, le=10**9, examples=[30_000])]
+    tilt_deg: Annotated[float, Meta(ge=0, le=90, examples=[30.0])] = 30.0
+    azimuth_deg: Annotated[float, Meta(ge=0, le=360, description="Clockwise from north.", examples=[180.0])] = 180.0
+    meter: Annotated[Station | None, Meta(description="A station that measures it.", examples=[None])] = None
 
 
 class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stationary battery. `efficiency` of charging and discharging together, `reserve_wh` is never taken from it,
     `wear_per_kwh` is what a kWh through it costs, in the currency of the site's tariff."""
 
-    id: str
-    node: str
-    name: str = ""
-    capacity_wh: int
-    charge_w: int
-    discharge_w: int
-    efficiency: float = 0.9
-    reserve_wh: int = 0
-    wear_per_kwh: Decimal = Decimal(0)
+    id: Annotated[Id, Meta(examples=["battery"])]
+    node: NodeId
+    name: Name = ""
+    capacity_wh: Annotated[int, Meta(ge=1, le=10**12, examples=[60_000])]
+    charge_w: Annotated[Watts, Meta(examples=[30_000])]
+    discharge_w: Annotated[Watts, Meta(examples=[30_000])]
+    efficiency: Annotated[
+        float, Meta(ge=0.3, le=1, description="Of charging and discharging together.", examples=[0.9])
+    ] = 0.9
+    reserve_wh: Annotated[int, Meta(ge=0, le=10**12, description="Never taken from it.", examples=[6_000])] = 0
+    wear_per_kwh: Annotated[Decimal, Meta(description="What a kWh through it costs.", examples=["0.03"])] = Decimal(0)
 
 
 class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The electrics of a site as they are stored: nodes, and what hangs on them."""
 
-    nodes: tuple[Node, ...]
-    evses: tuple[HungEvse, ...] = ()
-    loads: tuple[Load, ...] = ()
-    solar: tuple[Solar, ...] = ()
-    batteries: tuple[Battery, ...] = ()
-    voltage_v: float = 230.0
-    line_voltage_v: float = 400.0
+    nodes: Annotated[tuple[Node, ...], Meta(max_length=MAX_NODES)]
+    evses: Annotated[tuple[HungEvse, ...], Meta(max_length=MAX_EVSES)] = ()
+    loads: Annotated[tuple[Load, ...], Meta(max_length=MAX_ATTACHMENTS)] = ()
+    solar: Annotated[tuple[Solar, ...], Meta(max_length=MAX_ATTACHMENTS)] = ()
+    batteries: Annotated[tuple[Battery, ...], Meta(max_length=MAX_ATTACHMENTS)] = ()
+    voltage_v: Volts = 230.0
+    line_voltage_v: Annotated[Volts, Meta(examples=[400.0])] = 400.0
 
     @property
     def root(self) -> str:
@@ -120,15 +145,23 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a site shall be charged. `enabled` False: no station is sent anything. `unserved_per_kwh`: what a kWh is
     worth that a car leaves without, in the currency of the tariff. `fallback_a` None: FALLBACK_A if the tree bears
     that, else nothing."""
 
     mode: Mode = Mode.CHEAPEST
-    enabled: bool = False
-    unserved_per_kwh: Decimal = Decimal(1)
-    fallback_a: float | None = None
+    enabled: Annotated[bool, Meta(description="False: no station is sent anything.", examples=[True])] = False
+    unserved_per_kwh: Annotated[
+        Decimal,
+        Meta(description="What a kWh is worth that a car leaves without, in the tariff's currency.", examples=["1.00"]),
+    ] = Decimal(1)
+    fallback_a: Annotated[
+        Amperes | None,
+        Meta(
+            description="What an EVSE may draw while nothing is heard of it; null: 6 A if all limits hold then, else 0."
+        ),
+    ] = None
 
 
 class Stray(Struct, frozen=True, kw_only=True):
@@ -167,6 +200,7 @@ def site_faults(tree: SiteTree) -> list[Fault]:
     found = find_faults(tree.electrics, least_evses=0)
     found += repeated("attachment", [each.id for each in tree.attachments])
     found += unhung("attachment", [(each.id, each.node) for each in tree.attachments], tree.nodes)
+    found += _depth_faults(tree.nodes) if not found else []
     if len(tree.attachments) > MAX_ATTACHMENTS:
         words = mark("a site has %(most)s loads, solar plants and batteries at most")
         found.append(Fault(words=words, values={"most": MAX_ATTACHMENTS}))
@@ -178,6 +212,20 @@ def site_faults(tree: SiteTree) -> list[Fault]:
             found.append(_of(plant, mark("tilt_deg is from 0 to 90 and azimuth_deg from 0 to 360")))
     for battery in tree.batteries:
         found += _battery_faults(battery)
+    return found
+
+
+def _depth_faults(nodes: Sequence[Node]) -> list[Fault]:
+    """Of nodes that form a tree."""
+    parents = {node.id: node.parent for node in nodes}
+    found = []
+    for node in nodes:
+        depth, at = 1, node.parent
+        while at is not None and depth <= MAX_DEPTH:
+            depth, at = depth + 1, parents[at]
+        if depth > MAX_DEPTH:
+            words = mark("more than %(most)s nodes stand above each other")
+            found.append(Fault(of="node", id=node.id, words=words, values={"most": MAX_DEPTH}))
     return found
 
 

@@ -53,6 +53,9 @@ VERB_WORDS: Final[Mapping[str, str]] = {
     "keys": mark("Make and revoke API keys"),
     "people": mark("Invite and remove people"),
     "organisation": mark("Change the organisation"),
+    "change_electrics": mark("Change the electrics of sites"),
+    "change_energy": mark("Change smart charging: settings, tariffs, limits, readings"),
+    "load_series": mark("Load prices and CO2 intensities"),
 }
 
 

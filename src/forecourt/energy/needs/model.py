@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 #: What a car takes for a kilometre where nobody says more.
 WH_PER_KM: Final = 180
@@ -31,6 +31,11 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+Wh = Annotated[int, Meta(ge=0, le=10**8)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+
+
 class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What somebody said of one session; None: nothing about that.
 
@@ -40,36 +45,55 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     are the car's own; `max_a` each conductor.
     """
 
-    departure_at: datetime | None = None
-    energy_wh: int | None = None
-    range_km: int | None = None
-    soc_pct: int | None = None
-    minimum_wh: int | None = None
-    minimum_by: datetime | None = None
-    priority: Priority | None = None
-    may_discharge: bool | None = None
-    stop_energy_wh: int | None = None
-    stop_cost: Decimal | None = None
-    stop_soc_pct: int | None = None
-    stop_at: datetime | None = None
-    battery_wh: int | None = None
-    present_soc_pct: int | None = None
-    max_a: float | None = None
-    max_w: int | None = None
+    departure_at: Annotated[Moment | None, Meta(examples=["2026-03-01T17:00:00Z"])] = None
+    energy_wh: Annotated[Wh | None, Meta(description="Since the session began.", examples=[20_000])] = None
+    range_km: Annotated[
+        Annotated[int, Meta(ge=0, le=10_000)] | None,
+        Meta(description="How far the car must come with what it gets.", examples=[None]),
+    ] = None
+    soc_pct: Annotated[Percent | None, Meta(description="The state of charge that is wanted.", examples=[80])] = None
+    minimum_wh: Annotated[
+        Wh | None, Meta(description="Needed by `minimum_by`, whatever it costs.", examples=[5_000])
+    ] = None
+    minimum_by: Annotated[Moment | None, Meta(examples=["2026-03-01T13:00:00Z"])] = None
+    priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
+    may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
+    stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None
+    stop_cost: Annotated[Decimal | None, Meta(description="The session ends at this cost.", examples=[None])] = None
+    stop_soc_pct: Annotated[Percent | None, Meta(description="The session ends with it.", examples=[None])] = None
+    stop_at: Annotated[Moment | None, Meta(description="The session ends then.", examples=[None])] = None
+    battery_wh: Annotated[Wh | None, Meta(description="What the car's battery holds.", examples=[60_000])] = None
+    present_soc_pct: Annotated[
+        Percent | None, Meta(description="State of charge when the session began.", examples=[35])
+    ] = None
+    max_a: Annotated[
+        Annotated[float, Meta(ge=0, le=10_000)] | None,
+        Meta(description="What the car takes at most, each conductor.", examples=[16.0]),
+    ] = None
+    max_w: Annotated[
+        Annotated[int, Meta(ge=0, le=10**8)] | None,
+        Meta(description="What the car takes at most.", examples=[11_000]),
+    ] = None
 
 
 class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a token's driver usually needs. `departure` is by the clock of the site, the next one after the start;
     `minimum_within_s` counts from the start."""
 
-    departure: time | None = None
-    energy_wh: int | None = None
-    soc_pct: int | None = None
-    minimum_wh: int | None = None
-    minimum_within_s: int | None = None
-    priority: Priority | None = None
-    may_discharge: bool | None = None
-    battery_wh: int | None = None
+    departure: Annotated[
+        Annotated[time, Meta(tz=False)] | None,
+        Meta(description="By the clock of the site.", examples=["07:30:00"]),
+    ] = None
+    energy_wh: Annotated[Wh | None, Meta(description="A session.", examples=[20_000])] = None
+    soc_pct: Annotated[Percent | None, Meta(description="The state of charge that is wanted.", examples=[80])] = None
+    minimum_wh: Annotated[Wh | None, Meta(description="Needed soon, whatever it costs.", examples=[5_000])] = None
+    minimum_within_s: Annotated[
+        Annotated[int, Meta(ge=0, le=7 * 86_400)] | None,
+        Meta(description="How soon, after the start.", examples=[3_600]),
+    ] = None
+    priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
+    may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
+    battery_wh: Annotated[Wh | None, Meta(description="What the car's battery holds.", examples=[60_000])] = None
 
     def at(self, started_at: datetime, zone: str) -> Wants:
         """What that is for a session that began then."""

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from forecourt.energy.model import Fault
 from forecourt.ui.i18n import mark
@@ -29,6 +29,12 @@ MAX_HOURS: Final = 24
 SeriesKind = Literal["price", "co2"]
 
 
+Zone = Annotated[
+    str,
+    Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", description="A bidding zone.", examples=["NL"]),
+]
+
+
 class Provenance(Struct, frozen=True, kw_only=True):
     """Where a signal is from, when it was fetched or said, and from when to when it holds."""
 
@@ -41,15 +47,19 @@ class Provenance(Struct, frozen=True, kw_only=True):
 class DayRates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Prices of a kind of day, each from its hour on, by the clock of the site."""
 
-    hours: tuple[int, ...]
-    prices: tuple[Decimal, ...]
+    hours: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=23)], ...], Meta(min_length=1, max_length=MAX_HOURS, examples=[[0, 6, 22]])
+    ]
+    prices: Annotated[
+        tuple[Decimal, ...], Meta(min_length=1, max_length=MAX_HOURS, examples=[["0.19", "0.2871", "0.19"]])
+    ]
 
 
 class Season(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rates from a day of the year on (`MM-DD`) until the next season begins; the last one goes on into the new year.
     `weekends` and `holidays` None: as weekdays, holidays as weekends."""
 
-    begins: str = "01-01"
+    begins: Annotated[str, Meta(pattern="^[0-9]{2}-[0-9]{2}$", examples=["01-01"])] = "01-01"
     weekdays: DayRates
     weekends: DayRates | None = None
     holidays: DayRates | None = None
@@ -63,17 +73,17 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     charge is for a kW of the highest mean of `demand_minutes` in a month that begins on `billing_day`.
     """
 
-    currency: str
-    seasons: tuple[Season, ...] = ()
-    holidays: tuple[date, ...] = ()
-    price_zone: str | None = None
-    factor: Decimal = Decimal(1)
-    markup_per_kwh: Decimal = Decimal(0)
-    feed_in_per_kwh: Decimal = Decimal(0)
-    demand_charge_per_kw: Decimal = Decimal(0)
-    demand_minutes: int = 15
-    billing_day: int = 1
-    co2_zone: str | None = None
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
+    seasons: Annotated[tuple[Season, ...], Meta(max_length=MAX_SEASONS)] = ()
+    holidays: Annotated[tuple[date, ...], Meta(max_length=MAX_HOLIDAYS, description="Priced as holidays.")] = ()
+    price_zone: Annotated[Zone | None, Meta(description="Whose prices of the day ahead are paid.")] = None
+    factor: Annotated[Decimal, Meta(description="Times the price of the day ahead.", examples=["1.19"])] = Decimal(1)
+    markup_per_kwh: Annotated[Decimal, Meta(description="Plus so much.", examples=["0.1123"])] = Decimal(0)
+    feed_in_per_kwh: Annotated[Decimal, Meta(examples=["0.0811"])] = Decimal(0)
+    demand_charge_per_kw: Annotated[Decimal, Meta(description="Each billing month.", examples=["9.80"])] = Decimal(0)
+    demand_minutes: Annotated[Literal[5, 10, 15, 30, 60], Meta(description="Of whose mean the highest counts.")] = 15
+    billing_day: Annotated[int, Meta(ge=1, le=28, description="On which the billing month begins.")] = 1
+    co2_zone: Annotated[Zone | None, Meta(description="Whose CO2 intensity counts.")] = None
 
     def by_season(self, at: datetime, zone: str) -> Decimal | None:
         """The price of a kWh by the seasons at a time; None where there are none."""

@@ -25,6 +25,7 @@ _LIMIT_COLUMNS: Final = (
     "limit_id, number, source, external_id, node, limit_w, limit_a, starts_at, ends_at, said_at, said_by, withdrawn_at"
 )
 _LIMIT_ORDERS: Final = by_age("number")
+_SPAN_ORDERS: Final = by_age("start_at")
 
 
 class SeriesLine(Struct, frozen=True, kw_only=True):
@@ -79,6 +80,37 @@ async def prices_between(
         " AND start_at > %(since)s - interval '1 day' AND start_at < %(until)s"
         " AND start_at + make_interval(mins => minutes) > %(since)s ORDER BY start_at LIMIT %(limit)s",
         {"tenant_id": tenant_id, "kind": kind, "zone": zone, "since": since, "until": until, "limit": MAX_SPANS},
+    )
+    return await cursor.fetchall()
+
+
+async def list_spans(
+    conn: Connection,
+    tenant_id: int,
+    kind: SeriesKind,
+    zone: str,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    order: Age,
+    place: Place,
+    limit: int,
+) -> list[Span]:
+    """The values of a series that begin in a span of time, behind the beginning of a place."""
+    cursor = conn.cursor(row_factory=class_row(Span))
+    await cursor.execute(
+        "SELECT start_at, minutes, value, source, fetched_at FROM signal_series"
+        " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND zone = %(zone)s"
+        " AND (%(since)s::timestamptz IS NULL OR start_at >= %(since)s)"
+        f" AND (%(until)s::timestamptz IS NULL OR start_at < %(until)s) {onward(_SPAN_ORDERS[order], place)}",
+        {
+            "tenant_id": tenant_id,
+            "kind": kind,
+            "zone": zone,
+            "since": since,
+            "until": until,
+            **bounds(place, limit),
+        },
     )
     return await cursor.fetchall()
 

@@ -35,7 +35,8 @@ class PlannedSite(Struct, frozen=True):
 
 
 class SiteEvse(Struct, frozen=True, kw_only=True):
-    """An EVSE that stands at a site or at what is part of it; `at` is where it hangs, if it hangs anywhere."""
+    """An EVSE that stands at a site or at what is part of it; `at` is where it hangs, if it hangs anywhere, and
+    `astray` whether its station stands there no more."""
 
     station_id: int
     station: str
@@ -43,6 +44,7 @@ class SiteEvse(Struct, frozen=True, kw_only=True):
     evse: int
     at: int | None
     at_name: str | None
+    astray: bool
     max_power_w: int | None
 
 
@@ -174,10 +176,11 @@ async def list_site_evses(conn: Connection, tenant_id: int, site_id: int) -> lis
     cursor = conn.cursor(row_factory=class_row(SiteEvse))
     await cursor.execute(
         "SELECT e.station_id, s.identity AS station, coalesce(s.name, s.identity) AS name, e.evse, h.site_id AS at,"
-        " i.name AS at_name, s.max_power_w"
+        " i.name AS at_name, s.max_power_w, coalesce(NOT w.path @> ARRAY[h.site_id], false) AS astray"
         " FROM (SELECT DISTINCT station_id, evse FROM connectors WHERE tenant_id = %(tenant_id)s AND connector > 0"
         f"  AND evse > 0 AND station_id IN ({_HERE})) e"
         " JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.station_id = e.station_id"
+        " JOIN sites w ON w.tenant_id = %(tenant_id)s AND w.site_id = s.site_id"
         " LEFT JOIN hung_evses h ON h.tenant_id = %(tenant_id)s AND h.station_id = e.station_id AND h.evse = e.evse"
         " LEFT JOIN sites i ON i.tenant_id = %(tenant_id)s AND i.site_id = h.site_id"
         " ORDER BY s.identity, e.evse",

@@ -1,0 +1,52 @@
+"""Routes of smart charging: the electrics of sites, what prices and limits them, and what drivers need."""
+
+from litestar import Router
+
+from forecourt.energy.api.electrics import (
+    find_electrics,
+    find_smart_charging,
+    put_electrics,
+    put_smart_charging,
+)
+from forecourt.energy.api.limits import list_limits, list_load, say_limit, say_load, withdraw_limit
+from forecourt.energy.api.needs import find_needs, find_preferences, put_needs, put_preferences, take_back_needs
+from forecourt.energy.api.signals import (
+    find_tariff,
+    list_co2,
+    list_prices,
+    list_series,
+    load_co2,
+    load_prices,
+    put_tariff,
+    show_outlook,
+)
+
+routes = Router(
+    "/",
+    route_handlers=[
+        find_electrics,
+        put_electrics,
+        find_smart_charging,
+        put_smart_charging,
+        find_tariff,
+        put_tariff,
+        show_outlook,
+        list_limits,
+        say_limit,
+        withdraw_limit,
+        list_load,
+        say_load,
+        list_series,
+        list_prices,
+        load_prices,
+        list_co2,
+        load_co2,
+        find_needs,
+        put_needs,
+        take_back_needs,
+        find_preferences,
+        put_preferences,
+    ],
+)
+
+__all__ = ["routes"]

@@ -1,0 +1,136 @@
+"""Routes of what drivers need: of one session, and usually, by their tokens."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from litestar import Response, delete, get, put
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta, Struct
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
+from forecourt.drivers.api import UidInPath
+from forecourt.drivers.model import TokenUnknown
+from forecourt.energy.api.electrics import Ticking
+from forecourt.energy.errors import NeedsRefused
+from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
+from forecourt.energy.service import needs as service
+from forecourt.energy.service.needs import preferences_tag
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
+from forecourt.sessions.remote.service import SessionUnknown
+
+SourceName = Literal["driver", "api"]
+SaidAs = Annotated[
+    SourceName,
+    QueryParameter(name="source", description="Whose word it is: the driver's own counts before a program's."),
+]
+
+
+class SaidShown(Struct, frozen=True, kw_only=True):
+    """What one source said."""
+
+    source: Source
+    wants: Wants
+    said_at: datetime
+    said_by: Annotated[str, Meta(examples=["key:7 Fleet app"])]
+
+
+class NeedsShown(Struct, frozen=True, kw_only=True):
+    """What a driver needs of a session."""
+
+    wants: Annotated[Wants, Meta(description="What counts of all that was said.")]
+    sources: Annotated[
+        Mapping[str, Source],
+        Meta(description="Whose word counts, of each thing.", examples=[{"energy_wh": "driver", "priority": "token"}]),
+    ]
+    energy_wh: Annotated[
+        int | None, Meta(description="What it comes to since the session began; null: not known.", examples=[20_000])
+    ]
+    said: Annotated[list[SaidShown], Meta(description="Who said what; those that count first come first.")]
+
+
+@get(
+    "/sessions/{session_id:uuid}/needs",
+    opt={"problems": [SessionUnknown]},
+    summary="Show what a driver needs of a session",
+    tags=["smart charging"],
+)
+async def find_needs(session_id: FromPath[UUID], actor: Asker, db: Database) -> NeedsShown:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _shown(await service.find_needs(conn, actor.tenant_id, session_id))
+
+
+@put(
+    "/sessions/{session_id:uuid}/needs",
+    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, NeedsRefused]},
+    summary="Say what a driver needs of a session",
+    description="In place of all that the same source said of it before. What is left out, others may say.",
+    tags=["smart charging"],
+)
+async def put_needs(
+    session_id: FromPath[UUID],
+    data: JSONBody[Wants],
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    said_as: SaidAs = "api",
+) -> NeedsShown:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _shown(await service.say_needs(conn, actor, session_id, Source(said_as), data, clock.now()))
+
+
+@delete(
+    "/sessions/{session_id:uuid}/needs",
+    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown]},
+    summary="Take back what was said of a session's needs",
+    tags=["smart charging"],
+)
+async def take_back_needs(session_id: FromPath[UUID], actor: Asker, db: Database, said_as: SaidAs = "api") -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.take_back_needs(conn, actor, session_id, Source(said_as))
+
+
+@get(
+    "/tokens/{uid:str}/charging-preferences",
+    opt={"etag": True, "problems": [TokenUnknown]},
+    summary="Show what a token's driver usually needs",
+    tags=["smart charging"],
+)
+async def find_preferences(uid: UidInPath, actor: Asker, db: Database) -> Response[Preferences]:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.find_preferences(conn, actor.tenant_id, uid)
+    return tagged(Preferences() if row is None else row.wants, preferences_tag(row))
+
+
+@put(
+    "/tokens/{uid:str}/charging-preferences",
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True, "problems": [TokenUnknown, ChangedMeanwhile]},
+    summary="Say what a token's driver usually needs",
+    description="It counts where nothing else was said of a session.",
+    tags=["smart charging"],
+)
+async def put_preferences(
+    uid: UidInPath,
+    data: JSONBody[Preferences],
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    if_match: IfMatch = None,
+) -> Response[Preferences]:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.change_preferences(conn, actor, uid, data, clock.now(), if_match)
+    return tagged(row.wants, preferences_tag(row))
+
+
+def _shown(needs: Needs) -> NeedsShown:
+    return NeedsShown(
+        wants=needs.wants,
+        sources=needs.sources,
+        energy_wh=needs.energy_wh,
+        said=[
+            SaidShown(source=each.source, wants=each.wants, said_at=each.said_at, said_by=each.said_by)
+            for each in needs.said
+        ],
+    )

@@ -1,0 +1,87 @@
+"""What can go wrong when a site is set up for smart charging, or something is said of it."""
+
+from collections.abc import Sequence
+
+from forecourt.energy.model import Fault
+from forecourt.platform.errors import ForecourtError
+
+#: Faults that one refusal names.
+MAX_NAMED = 100
+
+
+class ElectricsRefused(ForecourtError):
+    """The electrics hold nonsense, so nothing was stored. Mend what is named and send them again."""
+
+    status = 422
+    code = "electrics-refused"
+
+
+class ElectricsMissing(ForecourtError):
+    """The site has no electrics yet. Set them up first."""
+
+    status = 409
+    code = "electrics-missing"
+
+
+class SmartChargingRefused(ForecourtError):
+    """A site can't be charged in this way. Mend what is named and send it again."""
+
+    status = 422
+    code = "smart-charging-refused"
+
+
+class TariffRefused(ForecourtError):
+    """The tariff holds nonsense, so nothing was stored. Mend what is named and send it again."""
+
+    status = 422
+    code = "tariff-refused"
+
+
+class TariffMissing(ForecourtError):
+    """Nobody said yet what this site pays. Store its tariff first."""
+
+    status = 404
+    code = "tariff-missing"
+
+
+class LimitRefused(ForecourtError):
+    """The limit can't be stored. Mend what is named and send it again."""
+
+    status = 422
+    code = "limit-refused"
+
+
+class LimitUnknown(ForecourtError):
+    """This site has no such limit. The list of its limits shows those that it has."""
+
+    status = 404
+    code = "limit-unknown"
+
+
+class TooManyLimits(ForecourtError):
+    """The site has as many limits to come as it can have. Withdraw some first."""
+
+    status = 409
+    code = "too-many-limits"
+
+
+class ReadingsRefused(ForecourtError):
+    """The readings can't be stored. Mend what is named and send them again."""
+
+    status = 422
+    code = "readings-refused"
+
+
+class NeedsRefused(ForecourtError):
+    """The needs contradict themselves. Mend what is named and send them again."""
+
+    status = 422
+    code = "needs-refused"
+
+
+def refusal(kind: type[ForecourtError], faults: Sequence[Fault]) -> ForecourtError:
+    """The refusal for these faults, which names each of them."""
+    named = [{"of": fault.of, "id": fault.id, "detail": fault.text} for fault in faults[:MAX_NAMED]]
+    told = "; ".join(str(fault) for fault in faults[:5])
+    more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
+    return kind(f"{told}{more}. Mend it and send it again.", faults=named)

@@ -1,0 +1,104 @@
+"""What drivers need: of one session, from whoever says so, and usually, by their tokens."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from forecourt.access import Actor, audit
+from forecourt.drivers import service as drivers
+from forecourt.energy import store
+from forecourt.energy.errors import NeedsRefused
+from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
+from forecourt.energy.store import Connection, PreferencesRow
+from forecourt.platform.preconditions import check_match, etag
+from forecourt.sessions.remote.service import SessionUnknown
+
+
+def preferences_tag(row: PreferencesRow | None) -> str:
+    """The ETag of what a token's driver usually needs, of nothing as well."""
+    return etag(["charging preferences", 0 if row is None else row.version])
+
+
+async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Needs:
+    """What counts of what was said of a session. Raises SessionUnknown."""
+    found = await store.needs_of(conn, tenant_id, session_id)
+    if found is None:
+        raise SessionUnknown
+    return found
+
+
+async def say_needs(
+    conn: Connection, actor: Actor, session_id: UUID, source: Source, wants: Wants, now: datetime
+) -> Needs:
+    """Keeps what a person or a program says of a session, in place of what it said before.
+
+    Raises SessionUnknown, NeedsRefused.
+    """
+    _check(wants)
+    if not await store.store_needs(conn, actor.tenant_id, session_id, source, wants, str(actor), now):
+        raise SessionUnknown
+    detail = {"source": source.value, **msgspec.to_builtins(wants)}
+    await audit(conn, actor, "say needs", f"session:{session_id}", detail)
+    return await find_needs(conn, actor.tenant_id, session_id)
+
+
+async def take_back_needs(conn: Connection, actor: Actor, session_id: UUID, source: Source) -> None:
+    """Forgets what one source said of a session, twice or once alike. Raises SessionUnknown."""
+    await find_needs(conn, actor.tenant_id, session_id)
+    await store.forget_needs(conn, actor.tenant_id, session_id, source)
+    await audit(conn, actor, "take back needs", f"session:{session_id}", {"source": source.value})
+
+
+async def record_needs(
+    conn: Connection,
+    tenant_id: int,
+    station: str,
+    wants: Wants,
+    now: datetime,
+    *,
+    evse: int | None = None,
+    transaction_id: str | None = None,
+    source: Source = Source.ISO15118,
+    by: str | None = None,
+) -> UUID | None:
+    """Keeps what a car said through its station, of the transaction that is named, else of the one that runs at the
+    EVSE; which session that is, None where there is none. Nobody is asked for leave: the station said so."""
+    session_id = None
+    if transaction_id is not None:
+        session_id = await store.find_session_id(conn, tenant_id, station, transaction_id)
+    if session_id is None and evse is not None:
+        session_id = await store.find_running_at(conn, tenant_id, station, evse)
+    if session_id is None:
+        return None
+    await store.store_needs(conn, tenant_id, session_id, source, wants, by or f"station:{station}", now)
+    return session_id
+
+
+async def find_preferences(conn: Connection, tenant_id: int, uid: str) -> PreferencesRow | None:
+    """What a token's driver usually needs; None where nobody said so. Raises TokenUnknown."""
+    await drivers.find_token(conn, tenant_id, uid)
+    return await store.find_preferences(conn, tenant_id, uid)
+
+
+async def change_preferences(
+    conn: Connection, actor: Actor, uid: str, wants: Preferences, now: datetime, if_match: str | None
+) -> PreferencesRow:
+    """Keeps what a token's driver usually needs. Raises TokenUnknown, ChangedMeanwhile."""
+    held = await find_preferences(conn, actor.tenant_id, uid)
+    check_match(if_match, preferences_tag(held))
+    await store.store_preferences(conn, actor.tenant_id, uid, wants, str(actor), now)
+    row = await store.find_preferences(conn, actor.tenant_id, uid)
+    assert row is not None
+    before = None if held is None else msgspec.to_builtins(held.wants)
+    await audit(
+        conn, actor, "change charging preferences", f"token:{row.uid}", before=before, after=msgspec.to_builtins(wants)
+    )
+    return row
+
+
+def _check(wants: Wants) -> None:
+    if (wants.minimum_wh is None) != (wants.minimum_by is None):
+        raise NeedsRefused("minimum_wh and minimum_by belong together: so much energy by then.")
+    if wants.energy_wh is not None and wants.range_km is not None:
+        raise NeedsRefused("energy_wh and range_km both say how much is needed. Send one of them.")

@@ -1,0 +1,158 @@
+"""What is said of a site from outside: tariff, series, limits and readings, and how they are read together."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from msgspec.structs import asdict, replace
+
+from forecourt.access import Actor, audit
+from forecourt.energy import store
+from forecourt.energy.errors import (
+    LimitRefused,
+    LimitUnknown,
+    ReadingsRefused,
+    TariffRefused,
+    TooManyLimits,
+    refusal,
+)
+from forecourt.energy.model import Fault
+from forecourt.energy.signals.building import LEARN
+from forecourt.energy.signals.model import (
+    NodeLimit,
+    Reading,
+    SeriesKind,
+    Tariff,
+    TariffRow,
+    limit_faults,
+    tariff_faults,
+)
+from forecourt.energy.signals.outlook import LOOK_BACK, Known
+from forecourt.energy.signals.sheet import Series
+from forecourt.energy.site import SiteRecord
+from forecourt.energy.store import Connection
+from forecourt.platform.preconditions import check_match, etag
+from forecourt.ui.i18n import mark
+
+#: Limits of one site that hold or are to come.
+MAX_LIMITS: Final = 1_000
+#: Readings that one request brings.
+MAX_READINGS: Final = 5_000
+#: A reading may be so far ahead of our clock, and not older than what forecasts look at.
+AHEAD: Final = timedelta(minutes=5)
+
+
+def tariff_tag(site_id: int, row: TariffRow | None) -> str:
+    """The ETag of a site's tariff, of none as well."""
+    return etag(["utility tariff", site_id, 0 if row is None else row.version])
+
+
+async def change_tariff(
+    conn: Connection, actor: Actor, record: SiteRecord, tariff: Tariff, now: datetime, if_match: str | None
+) -> TariffRow:
+    """Stores what a site pays from now on. Raises ChangedMeanwhile, TariffRefused."""
+    await store.lock_site(conn, actor.tenant_id, record.site_id, str(actor), now)
+    held = await store.tariff_of(conn, actor.tenant_id, record.site_id)
+    check_match(if_match, tariff_tag(record.site_id, held))
+    faults = tariff_faults(tariff)
+    if faults:
+        raise refusal(TariffRefused, faults)
+    if held is not None and held.tariff == tariff:
+        return held
+    row = await store.store_tariff(conn, actor.tenant_id, record.site_id, tariff, str(actor), now)
+    before = None if held is None else _told(held.tariff)
+    await audit(conn, actor, "change utility tariff", f"site:{record.slug}", before=before, after=_told(tariff))
+    return row
+
+
+def _told(tariff: Tariff) -> dict[str, object]:
+    """What the audit keeps of a tariff."""
+    told = asdict(tariff) | {"seasons": len(tariff.seasons), "holidays": len(tariff.holidays)}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in told.items()}
+
+
+async def load_series(conn: Connection, actor: Actor, kind: SeriesKind, zone: str, series: Series) -> int:
+    """Stores the values of a zone over those of the same times; how many were new or are others now."""
+    stored = await store.store_series(conn, actor.tenant_id, kind, zone, series.currency, series.spans)
+    if stored:
+        detail = {"values": stored, "from": series.spans[0].start_at.isoformat(), "source": series.spans[0].source}
+        await audit(conn, actor, "load series", f"{kind}:{zone}", detail)
+    return stored
+
+
+async def say_limit(conn: Connection, actor: Actor, record: SiteRecord, said: NodeLimit) -> NodeLimit:
+    """Stores a limit, in place of one of the same source and id. Raises LimitRefused, TooManyLimits."""
+    faults = limit_faults(said.limit_w, said.limit_a, said.starts_at, said.ends_at)
+    nodes = set() if record.tree is None else {node.id for node in record.tree.nodes}
+    if said.node is not None and said.node not in nodes:
+        faults.append(Fault(of="node", id=said.node, words=mark("the site has no such node")))
+    if faults:
+        raise refusal(LimitRefused, faults)
+    await store.lock_site(conn, actor.tenant_id, record.site_id, str(actor), said.said_at)
+    if await store.count_limits(conn, actor.tenant_id, record.site_id, said.said_at) >= MAX_LIMITS:
+        raise TooManyLimits
+    kept = await store.store_limit(conn, actor.tenant_id, record.site_id, replace(said, said_by=str(actor)))
+    told = ("source", "external_id", "node", "limit_w", "limit_a")
+    times = {name: None if (at := getattr(kept, name)) is None else at.isoformat() for name in ("starts_at", "ends_at")}
+    detail = {name: getattr(kept, name) for name in told} | times
+    await audit(conn, actor, "limit site", f"site:{record.slug}", detail)
+    return kept
+
+
+async def withdraw_limit(conn: Connection, actor: Actor, record: SiteRecord, limit_id: UUID, now: datetime) -> None:
+    """Lets a limit count no more, twice or once alike. Raises LimitUnknown."""
+    held = await store.find_limit(conn, actor.tenant_id, record.site_id, limit_id)
+    if held is None:
+        raise LimitUnknown
+    if await store.withdraw_limit(conn, actor.tenant_id, record.site_id, limit_id, now):
+        detail = {"source": held.source, "external_id": held.external_id}
+        await audit(conn, actor, "withdraw limit", f"site:{record.slug}", detail)
+
+
+async def say_readings(
+    conn: Connection,
+    tenant_id: int,
+    record: SiteRecord,
+    attachment: str | None,
+    readings: Sequence[Reading],
+    now: datetime,
+) -> tuple[str, int]:
+    """Stores what the meter of a load or a solar plant said; of which, and how many were new. None: of the only load.
+
+    Raises ReadingsRefused.
+    """
+    tree = record.tree
+    loads = [] if tree is None else [each.id for each in tree.loads]
+    known = loads if tree is None else [*loads, *(each.id for each in tree.solar)]
+    if attachment is None and len(loads) == 1:
+        attachment = loads[0]
+    if attachment is None or attachment not in known:
+        those = f"It has {', '.join(known)}." if known else "It has none: add it to the electrics first."
+        raise ReadingsRefused(f"`of` names a load or a solar plant of the site. {those}")
+    wrong = [each for each in readings if not now - LEARN <= each.at <= now + AHEAD]
+    if wrong:
+        raise ReadingsRefused(
+            f"{wrong[0].at.isoformat()} is too old to tell anything, or ahead of time. Leave such readings out."
+        )
+    # Of several of one time the last counts.
+    last = {each.at: each for each in readings}
+    return attachment, await store.store_readings(conn, tenant_id, record.site_id, attachment, list(last.values()), now)
+
+
+async def known_signals(conn: Connection, record: SiteRecord, now: datetime, until: datetime) -> Known:
+    """All that `signals_at` looks at for the steps from now until then."""
+    tenant_id, site_id = record.tenant_id, record.site_id
+    tariff = await store.tariff_of(conn, tenant_id, site_id)
+    zone = None if tariff is None else tariff.tariff.price_zone
+    co2_zone = None if tariff is None else tariff.tariff.co2_zone
+    since = now - LOOK_BACK
+    return Known(
+        tariff=tariff,
+        prices=() if zone is None else await store.prices_between(conn, tenant_id, zone, since, until),
+        co2=() if co2_zone is None else await store.prices_between(conn, tenant_id, co2_zone, since, until, "co2"),
+        limits=await store.limits_between(conn, tenant_id, site_id, now, until),
+        readings=await store.readings_between(conn, tenant_id, site_id, now - LEARN, now),
+        latest=await store.latest_readings(conn, tenant_id, site_id),
+    )

@@ -1,0 +1,119 @@
+"""Series of prices and CO2 intensities as sheets hold them: CSV of times and values. Pure.
+
+The head names what is in a column: `utc` or `start` is when a value begins to hold, `eur_per_mwh` a price of the day
+ahead in EUR, `g_per_kwh` CO2. Lines that begin with # are notes.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.energy.signals.model import MAX_PLACES, SeriesKind, Span
+from forecourt.platform.errors import ForecourtError
+
+#: Values of one sheet.
+MAX_VALUES: Final = 40_000
+#: What a value holds for where the next one doesn't tell: the market's hour.
+_USUAL_MIN: Final = 60
+#: Where in a sheet something is wrong is told of so many lines.
+MAX_TOLD: Final = 20
+_TIMES: Final = ("utc", "start", "start_at", "time", "timestamp", "datetime")
+_PRICE: Final = re.compile(r"([a-z]{3})_per_(mwh|kwh)")
+_CO2: Final = {"g_per_kwh": Decimal(1), "kg_per_mwh": Decimal(1), "t_per_mwh": Decimal(1000)}
+_MOST: Final = Decimal(10**6)
+
+
+class SeriesRefused(ForecourtError):
+    """The sheet can't be read as a series. Mend the lines that are named and send it again."""
+
+    status = 422
+    code = "series-refused"
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """The values of a sheet in the order of their times; prices in `currency`."""
+
+    currency: str | None
+    spans: tuple[Span, ...]
+
+
+def read_series(text: str, kind: SeriesKind, source: str, fetched_at: datetime) -> Series:
+    """The series of a sheet, whole: nothing of it is taken if a line is wrong. Raises SeriesRefused."""
+    lines = (
+        (number, line)
+        for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1)
+        if line.strip() and not line.startswith("#")
+    )
+    head = next(lines, None)
+    if head is None:
+        raise SeriesRefused("The sheet is empty. Its first line names the columns: utc,eur_per_mwh.")
+    delimiter = ";" if head[1].count(";") > head[1].count(",") else ","
+    names = [name.strip().lower() for name in head[1].split(delimiter)]
+    time_at = next((number for number, name in enumerate(names) if name in _TIMES), None)
+    value_at, factor, currency = _value_column(names, kind)
+    if time_at is None or value_at is None:
+        wanted = "eur_per_mwh" if kind == "price" else "g_per_kwh"
+        raise SeriesRefused(f"Line {head[0]} must name the columns: one of {', '.join(_TIMES)}, and one as {wanted}.")
+    values: dict[datetime, Decimal] = {}
+    wrong: list[str] = []
+    for number, line in lines:
+        try:
+            at, value = _read(next(csv.reader([line], delimiter=delimiter)), time_at, value_at, names[time_at])
+        except ValueError as fault:
+            wrong.append(f"line {number}: {fault}")
+            continue
+        values[at] = (value * factor).quantize(Decimal(1).scaleb(-MAX_PLACES))
+        if len(values) > MAX_VALUES:
+            raise SeriesRefused(f"The sheet has more than {MAX_VALUES} values. Send it in parts.")
+    if wrong or not values:
+        raise SeriesRefused(f"{'; '.join(wrong[:MAX_TOLD]) or 'no line has a value'}.", lines=wrong[:MAX_TOLD])
+    return Series(currency=currency, spans=tuple(_spans(values, source, fetched_at)))
+
+
+def _value_column(names: list[str], kind: SeriesKind) -> tuple[int | None, Decimal, str | None]:
+    """Which column holds the value, by what it comes to what is stored, and the currency of a price."""
+    for number, name in enumerate(names):
+        price = _PRICE.fullmatch(name)
+        if kind == "price" and price is not None:
+            return number, Decimal("0.001") if price[2] == "mwh" else Decimal(1), price[1].upper()
+        if kind == "co2" and name in _CO2:
+            return number, _CO2[name], None
+    return None, Decimal(1), None
+
+
+def _read(cells: list[str], time_at: int, value_at: int, name: str) -> tuple[datetime, Decimal]:
+    if len(cells) <= max(time_at, value_at):
+        raise ValueError("a cell is missing")
+    try:
+        at = datetime.fromisoformat(cells[time_at].strip())
+    except ValueError:
+        raise ValueError(f"{cells[time_at].strip()[:40]!r} is no time such as 2026-03-01T12:00:00Z") from None
+    if at.tzinfo is None and name != "utc":
+        raise ValueError("the time says no zone; end it with Z, or call the column utc")
+    try:
+        value = Decimal(cells[value_at].strip())
+    except InvalidOperation:
+        raise ValueError(f"{cells[value_at].strip()[:40]!r} is no number") from None
+    if not value.is_finite() or abs(value) > _MOST:
+        raise ValueError("the value is out of all reason")
+    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)), value
+
+
+def _spans(values: dict[datetime, Decimal], source: str, fetched_at: datetime) -> Iterator[Span]:
+    """Each value holds until the next one; before a hole and at the end, as long as the one before it."""
+    times = sorted(values)
+    held = _USUAL_MIN
+    if len(times) > 1:
+        held = min(held, *(max(1, (after - at) // timedelta(minutes=1)) for at, after in pairwise(times)))
+    for number, at in enumerate(times):
+        until = times[number + 1] if number + 1 < len(times) else None
+        minutes = held if until is None else (until - at) // timedelta(minutes=1)
+        if 0 < minutes <= _USUAL_MIN:
+            held = minutes
+        yield Span(start_at=at, minutes=held, value=values[at], source=source, fetched_at=fetched_at)
