@@ -121,3 +121,31 @@ def with_everything(random: np.random.Generator, problem: Problem) -> dict[str, 
         ),
         "export_kw": float(random.choice([0.0, 10.0])),
     }
+
+
+def hourly(price: list[float], need: list[float], **more: Any) -> Problem:
+    """Hours at these prices on a site that limits nothing; cars of 0.25 kW an ampere, 8 kW at most, from the start."""
+    steps, cars = len(price), len(need)
+    evses = tuple(Evse(id=str(number), node="grid") for number in range(cars))
+    return Problem(
+        cars=Cars(
+            first=np.zeros(cars, np.int64),
+            last=np.array(more.get("last", [steps] * cars)),
+            need_kwh=np.array(need, np.float64),
+            max_a=np.full(cars, 32.0),
+            kw_per_a=np.full(cars, 0.25),
+            evse=np.arange(cars),
+            weight=np.array(more.get("weight", [1.0] * cars), np.float64),
+            scenario=np.full(cars, -1),
+        ),
+        horizon=Horizon(
+            hours=np.ones(steps),
+            price=np.array(price),
+            feed_in=np.full(steps, 0.05),
+            load_kw=np.zeros(steps),
+            solar_kw=np.zeros(steps),
+            limit_kw=np.full(steps, np.inf),
+        ),
+        rows=rows_of(Electrics(nodes=(Node(id="grid"),), evses=evses)),
+        worth=Worth(),
+    )

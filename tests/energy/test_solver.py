@@ -22,7 +22,7 @@ from forecourt.energy.planner.problem import (
     solve,
 )
 from forecourt.energy.planner.solver import SiteSolver
-from tests.energy.sites import exceeded, random_problem, with_everything
+from tests.energy.sites import exceeded, hourly, random_problem, with_everything
 
 SEEDS = st.integers(0, 2**32 - 1)
 replace = msgspec.structs.replace
@@ -116,50 +116,18 @@ def balanced(problem: Problem, plan: Plan) -> None:
     assert (plan.grid_kw <= horizon.limit_kw + 1e-5).all()
 
 
-def simple(steps: int = 4, cars: int = 2, **more: Any) -> Problem:
-    """Hours at a rising price; cars of 8 kW that want 8 kWh each and may wait."""
-    _, problem = random_problem(np.random.default_rng(1), cars, steps)
-    free = replace(problem.rows, limits=np.full(len(problem.rows.limits), np.inf))
-    every = np.arange(cars)
-    horizon = replace(
-        problem.horizon,
-        hours=np.ones(steps),
-        price=np.linspace(0.2, 0.5, steps),
-        load_kw=np.zeros(steps),
-        solar_kw=np.zeros(steps),
-        limit_kw=np.full(steps, np.inf),
-    )
-    of = Cars(
-        first=np.zeros(cars, np.int64),
-        last=np.full(cars, steps),
-        need_kwh=np.full(cars, 8.0),
-        max_a=np.full(cars, 32.0),
-        kw_per_a=np.full(cars, 0.25),
-        evse=every,
-        weight=np.ones(cars),
-        scenario=np.full(cars, -1),
-    )
-    return replace(problem, **({"cars": of, "horizon": horizon, "rows": free, "worth": Worth()} | more))
-
-
 def test_a_battery_shifts_energy_to_where_it_is_dear_unless_that_wears_more_than_it_saves() -> None:
-    base = simple(cars=1, steps=2)
+    problem = hourly([0.1, 0.9], need=[8])
     battery = Battery(capacity_kwh=4, stored_kwh=0, charge_kw=9, discharge_kw=9, efficiency=0.9, wear=0.01)
-    dear = replace(
-        base,
-        horizon=replace(base.horizon, price=np.array([0.1, 0.9])),
-        cars=replace(base.cars, first=np.array([1])),
-        battery=battery,
-    )
-    plan = SiteSolver().solve(dear)
+    problem = replace(problem, cars=replace(problem.cars, first=np.array([1])), battery=battery)
+    plan = SiteSolver().solve(problem)
     assert plan.battery_kw == pytest.approx([4 / 0.9, -4 * 0.9])
     assert plan.grid_kw == pytest.approx([4 / 0.9, 8 - 3.6])
-    worn = replace(dear, battery=replace(battery, wear=0.5))
+    worn = replace(problem, battery=replace(battery, wear=0.5))
     assert SiteSolver().solve(worn).battery_kw == pytest.approx([0, 0])
 
 
 def test_a_car_gives_back_when_it_is_dear_and_has_what_it_needs_at_the_end() -> None:
-    problem = simple(cars=2, steps=3)
     giving = Discharging(
         car=np.array([0]),
         max_a=np.array([32.0]),
@@ -168,44 +136,31 @@ def test_a_car_gives_back_when_it_is_dear_and_has_what_it_needs_at_the_end() -> 
         efficiency=np.array([0.8]),
         wear=np.array([0.01]),
     )
-    cars = replace(problem.cars, need_kwh=np.array([0.0, 8.0]), first=np.array([0, 0]), last=np.array([3, 1]))
-    problem = replace(
-        problem, cars=cars, discharging=giving, horizon=replace(problem.horizon, price=np.array([0.9, 0.2, 0.2]))
-    )
-    plan = SiteSolver().solve(problem)
+    plan = SiteSolver().solve(replace(hourly([0.9, 0.2, 0.2], need=[0, 8], last=[3, 1]), discharging=giving))
     # It may sink by 5 kWh, of which 4 come out, and takes 5 again.
     assert (plan.current_a[0] * 0.25).tolist() == pytest.approx([-4, 5, 0])
     assert plan.grid_kw == pytest.approx([4, 5, 0])
 
 
 def test_a_minimum_by_a_time_is_met_though_it_is_dear_and_the_rest_waits() -> None:
-    problem = simple(cars=1, steps=3)
-    problem = replace(
-        problem,
-        horizon=replace(problem.horizon, price=np.array([0.5, 0.4, 0.1])),
-        minimums=Minimums(car=np.array([0]), by=np.array([1]), kwh=np.array([3.0])),
-    )
-    assert (SiteSolver().solve(problem).current_a[0] * 0.25).tolist() == pytest.approx([3, 0, 5])
+    minimum = Minimums(car=np.array([0]), by=np.array([1]), kwh=np.array([3.0]))
+    plan = SiteSolver().solve(replace(hourly([0.5, 0.4, 0.1], need=[8]), minimums=minimum))
+    assert (plan.current_a[0] * 0.25).tolist() == pytest.approx([3, 0, 5])
 
 
 def test_power_is_spread_over_time_and_what_is_unserved_over_cars_where_that_costs_nothing() -> None:
-    problem = simple(cars=2, steps=4)
-    flat = replace(problem.horizon, price=np.full(4, 0.2))
-    level = SiteSolver().solve(replace(problem, horizon=flat, worth=Worth(level=0.01)))
-    assert level.grid_kw.max() <= 6 + 1e-6
-    tight = replace(flat, limit_kw=np.full(4, 2.0))
-    fair = SiteSolver().solve(replace(problem, horizon=tight, worth=Worth(fair=0.01)))
-    assert fair.unserved_kwh == pytest.approx([4, 4])
+    problem = hourly([0.2] * 4, need=[8, 8])
+    assert SiteSolver().solve(replace(problem, worth=Worth(level=0.01))).grid_kw.max() <= 6 + 1e-6
+    tight = replace(problem, horizon=replace(problem.horizon, limit_kw=np.full(4, 2.0)), worth=Worth(fair=0.01))
+    assert SiteSolver().solve(tight).unserved_kwh == pytest.approx([4, 4])
 
 
 def test_what_is_no_number_is_refused_by_name() -> None:
-    problem = simple()
-    price = problem.horizon.price.copy()
-    price[2] = np.nan
+    problem = hourly([0.2, 0.3, np.nan], need=[8, 8])
     with pytest.raises(NotANumber, match=r"price \[2\]"):
-        solve(problem.cars, replace(problem.horizon, price=price), problem.rows, Worth())
-    with pytest.raises(NotANumber, match="need_kwh"):
-        solve(replace(problem.cars, need_kwh=np.array([1, np.inf])), problem.horizon, problem.rows, Worth())
+        solve(problem.cars, problem.horizon, problem.rows, Worth())
+    with pytest.raises(NotANumber, match=r"need_kwh \[1\]"):
+        SiteSolver().solve(hourly([0.2], need=[1, np.inf]))
 
 
 def test_a_solver_that_had_no_time_says_so_and_goes_on_from_there() -> None:
@@ -218,11 +173,9 @@ def test_a_solver_that_had_no_time_says_so_and_goes_on_from_there() -> None:
 
 
 def test_nothing_is_written_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
-    solve(simple().cars, simple().horizon, simple().rows, Worth())
+    SiteSolver().solve(hourly([0.2], need=[8]))
     assert capfd.readouterr().out == ""
 
 
 def test_no_cars_are_no_problem() -> None:
-    problem = simple()
-    nobody = replace(problem, cars=subset(problem.cars, []), who=[])
-    assert SiteSolver().solve(nobody).current_a.shape == (0, 4)
+    assert SiteSolver().solve(hourly([0.2, 0.3], need=[])).current_a.shape == (0, 2)

@@ -121,7 +121,7 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     late = worth.late * middle / max(float(horizon.hours.sum()), 1e-9)
     kwh = cars.kw_per_a[columns.car] * horizon.hours[columns.step]
     upper[columns[Kind.CURRENT]] = cars.max_a[columns.car]
-    cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * share[columns.car]
+    cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * (share * cars.weight)[columns.car]
     upper[columns[Kind.UNSERVED]] = np.tile(cars.need_kwh / columns.parts, columns.parts)
     dearer = worth.fair * np.repeat(np.arange(columns.parts), len(cars))
     cost[columns[Kind.UNSERVED]] = np.tile(worth.unserved * cars.weight * share, columns.parts) + dearer

@@ -62,8 +62,10 @@ class Cars(Struct, frozen=True, kw_only=True):
 
 class Worth(Struct, frozen=True, kw_only=True):
     """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
-    with a kWh. `lacking`: a kWh that lacks of a minimum at its time. Two more break ties where they aren't 0: `level`
-    spreads the site's power over time, `fair` what isn't served over the cars; both are small sums for a kWh.
+    with a kWh, times the weight of the car. `lacking`: a kWh that lacks of a minimum at its time.
+
+    Two more break ties where they aren't 0: `level` spreads the site's power over time, `fair` what isn't served over
+    the cars; both are small sums for a kWh.
     """
 
     unserved: float = 1.0

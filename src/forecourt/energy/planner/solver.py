@@ -79,7 +79,7 @@ class SiteSolver:
     def solve(self, problem: Problem, deadline_s: float = DEADLINE_S) -> Plan:
         """The plan of least cost. Raises NotANumber, Unsolvable, and TooLate if there's none within so many seconds."""
         check(problem)
-        known = self._incidence(problem.rows)
+        known = self.incidence(problem.rows)
         hours = problem.horizon.hours
         starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
         self._move_cuts(starts, hours)
@@ -120,7 +120,8 @@ class SiteSolver:
         assert self._form is not None
         return self._known, self._form.limits[:, 0], self._form.still[:, 0]
 
-    def _incidence(self, rows: Rows) -> Incidence:
+    def incidence(self, rows: Rows) -> Incidence:
+        """The rows as a sparse matrix, made once."""
         if self._known is None or rows is not self._rows:
             if self._rows is not None and rows.names != self._rows.names:
                 self._cuts, self._cut_ends = NO_CUTS, np.zeros(0)

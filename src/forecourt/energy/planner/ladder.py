@@ -1,0 +1,111 @@
+"""What a site is told when its optimum can't be found in time: the best that is known, and how good that is.
+
+In this order: the optimum; the last plan as far as the limits of now allow; a fair division of what there is now.
+"""
+
+from collections.abc import Hashable, Mapping
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from forecourt.energy.planner.filling import Claims, fill
+from forecourt.energy.planner.modes import Mode, room_kw
+from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Unsolvable, eased
+from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
+from forecourt.energy.rows import Floats
+
+
+class Grade(StrEnum):
+    """How good an answer is."""
+
+    OPTIMAL = "optimal"
+    #: Within all limits, but time ran out before no better one was possible.
+    NEAR = "near"
+    #: The last plan, clipped.
+    KEPT = "kept"
+    #: Divided by weight among those that are there.
+    FILLED = "filled"
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """The currents of now for the cars that are there: at most 0 or at least their `min_a`, no limit exceeded.
+
+    `plan`: the whole of it, where there is one, `optimum`: the same before its first step was rounded, `why`: what kept
+    from the optimum, in the words of the program.
+    """
+
+    first_a: Floats
+    grade: Grade
+    plan: Plan | None = None
+    optimum: Plan | None = None
+    why: str = ""
+
+
+def answer(
+    solver: SiteSolver,
+    problem: Problem,
+    claims: Claims,
+    *,
+    mode: Mode = Mode.CHEAPEST,
+    last_a: Mapping[Hashable, float] | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> Answer:
+    """Never without one, whatever the problem is, unless the limits of now aren't numbers.
+
+    `problem`: with prices as the mode weighs them, `claims`: of the cars that are there, in their order; no more is
+    claimed than is needed in the first step. `last_a`: the current that the last plan has now, by the names of cars.
+    """
+    claims = _needed(problem, claims)
+    try:
+        optimum = solver.solve(eased(problem), deadline_s)
+        if mode is Mode.EQUAL:
+            equal = filled(solver, problem, claims, mode)
+            plan = _with_equal(solver, problem, optimum, equal, deadline_s)
+            return Answer(first_a=equal, grade=Grade.OPTIMAL, plan=plan, optimum=optimum)
+        plan = rounded(solver, optimum, claims.min_a, deadline_s)
+    except (Unsolvable, NotANumber) as fault:
+        why = f"{type(fault).__name__}: {fault}"
+        if last_a is not None and mode is not Mode.EQUAL:
+            kept = filled(solver, problem, _as_before(problem, claims, last_a), mode)
+            return Answer(first_a=kept, grade=Grade.KEPT, why=why)
+        return Answer(first_a=filled(solver, problem, claims, mode), grade=Grade.FILLED, why=why)
+    grade = Grade.OPTIMAL if optimum.optimal and plan.optimal else Grade.NEAR
+    return Answer(first_a=plan.current_a[:, 0], grade=grade, plan=plan, optimum=optimum)
+
+
+def filled(solver: SiteSolver, problem: Problem, claims: Claims, mode: Mode = Mode.CHEAPEST) -> Floats:
+    """The fast path: the claims filled into the limits of the first step, whatever comes later."""
+    known = solver.incidence(problem.rows)
+    limits = known.limits if problem.limits is None else problem.limits[:, 0]
+    still, room = np.zeros(known.rows, np.complex128), room_kw(mode, problem.horizon)
+    if problem.reserved is not None:
+        now = problem.reserved.current_a[:, 0]
+        still = known.flows(problem.reserved.evse, now)
+        room = max(0.0, room - float(problem.reserved.kw_per_a @ now))
+    return fill(known, claims, limits=limits, still=still, room_kw=room)
+
+
+def _needed(problem: Problem, claims: Claims) -> Claims:
+    """No more than is needed in the first step, and nothing for who needs nothing."""
+    cars, there = problem.cars, problem.cars.there
+    lacking = cars.need_kwh[there] / (cars.kw_per_a[there] * problem.horizon.hours[0])
+    most = np.where(lacking > 0, np.maximum(claims.min_a, lacking), 0.0)
+    return msgspec.structs.replace(claims, max_a=np.minimum(claims.max_a, np.nan_to_num(most)))
+
+
+def _as_before(problem: Problem, claims: Claims, last_a: Mapping[Hashable, float]) -> Claims:
+    """No more than the last plan has; who is new claims what it needs."""
+    who = range(len(problem.cars)) if problem.who is None else problem.who
+    before = np.array([last_a.get(who[car], np.inf) for car in problem.cars.there])
+    return msgspec.structs.replace(claims, max_a=np.clip(before, 0.0, claims.max_a))
+
+
+def _with_equal(solver: SiteSolver, problem: Problem, optimum: Plan, equal: Floats, deadline_s: float) -> Plan:
+    """What follows equal currents now."""
+    try:
+        return solver.pinned(equal, equal, deadline_s)
+    except Unsolvable:
+        return optimum
