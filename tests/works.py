@@ -21,6 +21,8 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
+from forecourt.stations.desired.bring import Bringer
+from forecourt.stations.desired.jobs import DesireJobs
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs
 
@@ -53,6 +55,7 @@ class Jobs:
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
         self.bulk = BulkJobs(tenants, commander, clock, secret)
+        self.desired = DesireJobs(tenants, Bringer(tenants, commander.batch), clock)
         self.access = AccessJobs(pool, clock)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

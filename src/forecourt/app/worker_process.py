@@ -32,6 +32,9 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
+from forecourt.stations.desired.bring import Bringer
+from forecourt.stations.desired.jobs import DesireJobs
+from forecourt.stations.desired.reconciler import Reconciler
 from forecourt.stations.jobs import Keep, StationJobs
 from forecourt.stations.message_log import THIN_DEADLINE_S
 from forecourt.webhooks.jobs import WebhookJobs
@@ -67,19 +70,28 @@ async def serve(settings: Settings) -> None:
         Outward(private=settings.webhooks_private) as outward,
     ):
         stack.push_async_callback(bus.close)
-        works = _works(settings, pool, tenants, log_pool, bus, outward)
+        commander = Commander(tenants, bus, SystemClock(), secret_key=settings.secret())
+        works = _works(settings, pool, tenants, log_pool, bus, outward, commander)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
+        reconciler = Reconciler(steady, Bringer(tenants, commander.batch), commander.batch)
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
-            await _until(stopping, app, steady, routes, sender)
+            await _until(stopping, app, steady, routes, sender, reconciler)
 
 
-def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: Bus, outward: Outward) -> Works:
+def _works(
+    settings: Settings,
+    pool: Pool,
+    tenants: Pool,
+    log_pool: Pool,
+    bus: Bus,
+    outward: Outward,
+    commander: Commander,
+) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
-    commander = Commander(tenants, bus, clock, secret_key=secret)
     decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
@@ -104,6 +116,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: B
             pool, tenants, clock, telling_of(settings), bus, keep_incidents=days(settings.keep_incidents_days)
         ),
         bulk=BulkJobs(tenants, commander, clock, secret),
+        desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
     )
 
@@ -118,7 +131,12 @@ async def _tend_first(works: Works) -> None:
 
 
 async def _until(
-    stopping: asyncio.Event, app: procrastinate.App, pool: Pool, routes: outbox.Routes, sender: Sender
+    stopping: asyncio.Event,
+    app: procrastinate.App,
+    pool: Pool,
+    routes: outbox.Routes,
+    sender: Sender,
+    reconciler: Reconciler,
 ) -> None:
     """Do all that a worker does until it is told to stop, or until a part of it ends."""
     lines = Lines(app)
@@ -129,6 +147,7 @@ async def _until(
             *(lines.work(line) for line in LINES),
             lines.rescue(),
             sender.run(),
+            reconciler.run(),
             stopping.wait(),
         )
         tasks = [asyncio.create_task(work) for work in works]

@@ -23,6 +23,8 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DesireJobs
+from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
 from forecourt.webhooks.model import Kind
@@ -63,6 +65,7 @@ class Works(Struct, frozen=True, kw_only=True):
     outside: OutsideJobs
     care: CareJobs
     bulk: BulkJobs
+    desired: DesireJobs
     access: AccessJobs
 
 
@@ -150,6 +153,9 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
+        STATION_LINKED: (follow("stations.desire_linked", works.desired.linked, AT_ONCE),),
+        BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
+        ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:

@@ -82,7 +82,7 @@ class Batch:
     def __init__(self, pool: Pool, bus: Bus, clock: Clock, deadline_s: float) -> None:
         self._pool = pool
         self._bus = bus
-        self._clock = clock
+        self.clock = clock
         self._deadline_s = deadline_s
 
     @property
@@ -108,7 +108,7 @@ class Batch:
                 entered.append(_lowered(identity, command, holders.get(identity), spare=spare))
             except ForecourtError as fault:
                 unsent.append(Told(identity=identity, command=command, command_id=None, answer=fault))
-        now = self._clock.now()
+        now = self.clock.now()
         rows = [
             NewCommand(
                 command_id=each.command_id,
@@ -162,7 +162,7 @@ class Batch:
                     CallRequest(
                         identity=each.identity, epoch=each.holder.epoch, action=each.action,
                         payload=each.payload.decode(), deadline_s=self._deadline_s, command_id=each.command_id,
-                        sent_at=self._clock.now(), urgent=urgent,
+                        sent_at=self.clock.now(), urgent=urgent,
                     )
                     for each in part
                 )  # fmt: skip
@@ -186,7 +186,7 @@ class Batch:
             rows.append(Outcome(command_id=each.command_id, outcome=outcome, answer=kept))
         try:
             async with self._pool.tenant(tenant_id) as conn:
-                await store.finish_commands(conn, tenant_id, rows, self._clock.now())
+                await store.finish_commands(conn, tenant_id, rows, self.clock.now())
                 if keep is not None:
                     await keep(conn, told)
         except (psycopg.Error, ForecourtError, OSError):

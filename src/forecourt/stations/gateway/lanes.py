@@ -19,6 +19,15 @@ def _tell(event: str, told: str) -> str:
     return _TELL.format(event=event, told=told)
 
 
+#: The same where something is wanted of the station: what it is not is tried anew.
+_WANTED = f"""
+    INSERT INTO outbox (event, subject, tenant_id)
+    SELECT DISTINCT '{{event}}', t.station_id::text, t.tenant_id FROM ({{told}}) t
+    WHERE EXISTS (SELECT FROM desires d WHERE d.station_id = t.station_id)
+    ORDER BY 2 {COALESCE}
+    """
+
+
 LINKS = Lane(
     name="links",
     columns=(
@@ -70,6 +79,7 @@ LINKS = Lane(
                 SELECT FROM gateways g WHERE g.gateway_id = l.previous_gateway_id AND g.lease_until > now())
             """,
         ),
+        _WANTED.format(event="desired.linked", told="SELECT tenant_id, station_id FROM stage_links"),
     ),
     # What the gateway keeps of the station's connectors comes with it.
     answer="""
@@ -171,6 +181,13 @@ BOOTS = Lane(
             boot_reason = n.reason, booted_at = n.at
         FROM stage_boots n WHERE s.station_id = n.station_id
         """,
+        _WANTED.format(
+            event="desired.booted",
+            told="""
+            SELECT s.tenant_id, s.station_id FROM stage_boots n JOIN stations s USING (station_id)
+            WHERE s.registration = 'accepted'
+            """,
+        ),
     ),
 )
 
@@ -310,6 +327,13 @@ LATE_ANSWERS = Lane(
         """
         UPDATE commands c SET outcome = 'late', answer = n.answer, answered_at = n.at
         FROM stage_late_answers n WHERE c.command_id = n.command_id
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT 'desired.answered', c.command_id::text, c.tenant_id
+        FROM stage_late_answers n JOIN commands c USING (command_id)
+        WHERE EXISTS (SELECT FROM desires d WHERE d.last_command_id = n.command_id)
+        ORDER BY 2 {COALESCE}
         """,
     ),
 )

@@ -1,0 +1,123 @@
+"""The kinds of desires: how each is spelled, what a station is asked for it, and how to tell that it is there.
+
+Another kind is another object in KINDS.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.ocpp.neutral import (
+    ChangeAvailability,
+    ChargingProfile,
+    ClearChargingProfile,
+    Command,
+    Purpose,
+    SetChargingProfile,
+)
+from forecourt.stations.desired.model import Want
+
+AVAILABILITY: Final = "availability"
+CHARGING_PROFILE: Final = "charging_profile"
+
+
+class ConnectorSaid(Struct, frozen=True, kw_only=True):
+    """What a connector last said of itself."""
+
+    evse: int
+    connector: int
+    state: str
+    state_at: datetime
+
+
+class Kind(Protocol):
+    """One kind of desire. Pure: what is wanted comes and goes as JSON."""
+
+    name: str
+    #: Whether its calls go ahead of others. All calls of one kind do or don't, so that none overtakes the one before.
+    urgent: bool
+
+    def command(self, key: str, wanted: Any) -> Command:
+        """What a station is asked; raises ValueError for what can't be understood."""
+
+    def reported(self, key: str, said: Sequence[ConnectorSaid]) -> Any:
+        """What the station's connectors tell of it; None where they tell nothing."""
+
+
+class Availability:
+    """Whether a station, an EVSE or a connector is in service: key `0`, `2` or `2.1`, wanted `{"operative": bool}`."""
+
+    name = AVAILABILITY
+    urgent = False
+
+    def command(self, key: str, wanted: Any) -> Command:
+        evse, connector = _place(key)
+        return ChangeAvailability(operative=bool(wanted["operative"]), evse=evse, connector=connector)
+
+    def reported(self, key: str, said: Sequence[ConnectorSaid]) -> Any:
+        evse, connector = _place(key)
+        own = [each for each in said if (each.evse, each.connector) == (0, 0)]
+        if evse == 0 and own:
+            return {"operative": own[0].state != "Unavailable"}
+        theirs = [
+            each
+            for each in said
+            if each.evse > 0 and evse in (0, each.evse) and connector in (None, each.connector)
+            if each.state != "Unknown"
+        ]
+        return {"operative": any(each.state != "Unavailable" for each in theirs)} if theirs else None
+
+
+class Profile:
+    """A charging profile of an EVSE, a purpose and a stack level: key `2/tx/1`, wanted the neutral ChargingProfile;
+    None: there shall be none there."""
+
+    name = CHARGING_PROFILE
+    urgent = True
+
+    def command(self, key: str, wanted: Any) -> Command:
+        evse, purpose, level = key.split("/")
+        if wanted is None:
+            return ClearChargingProfile(evse=int(evse), purpose=Purpose(purpose), stack_level=int(level))
+        return SetChargingProfile(evse=int(evse), profile=msgspec.convert(wanted, ChargingProfile))
+
+    def reported(self, key: str, said: Sequence[ConnectorSaid]) -> Any:
+        return None
+
+
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (Availability(), Profile())}
+
+
+def availability(station: str, *, operative: bool, evse: int = 0, connector: int | None = None) -> Want:
+    """That a station, an EVSE of it, or a connector is in service or out of it."""
+    key = str(evse) if connector is None else f"{evse}.{connector}"
+    return Want(station=station, kind=AVAILABILITY, key=key, wanted={"operative": operative})
+
+
+def charging_profile(station: str, evse: int, profile: ChargingProfile) -> Want:
+    """That an EVSE follows a profile, while it is valid."""
+    return Want(
+        station=station,
+        kind=CHARGING_PROFILE,
+        key=profile_key(evse, profile.purpose, profile.stack_level),
+        wanted=msgspec.to_builtins(profile),
+        expires_at=profile.valid_to,
+    )
+
+
+def no_charging_profile(station: str, evse: int, purpose: Purpose, stack_level: int) -> Want:
+    """That an EVSE follows no profile of that purpose and level."""
+    return Want(station=station, kind=CHARGING_PROFILE, key=profile_key(evse, purpose, stack_level), wanted=None)
+
+
+def profile_key(evse: int, purpose: Purpose, stack_level: int) -> str:
+    """The key of a charging profile."""
+    return f"{evse}/{purpose}/{stack_level}"
+
+
+def _place(key: str) -> tuple[int, int | None]:
+    evse, _, connector = key.partition(".")
+    return int(evse), int(connector) if connector else None

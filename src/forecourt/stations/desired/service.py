@@ -1,0 +1,94 @@
+"""The verbs: what a station shall be, in the caller's transaction. What is wanted is sent by the worker within a
+moment, or at once by `bring.Bringer`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from forecourt.stations.desired import store
+from forecourt.stations.desired.kinds import KINDS, ConnectorSaid
+from forecourt.stations.desired.model import State, Want
+from forecourt.stations.desired.store import Connection
+
+
+class Desired(Struct, frozen=True, kw_only=True):
+    """What a station is wanted to be, and how far it is. `reported` is what the station says, by its connectors or by
+    the last yes to a call, `reported_at` when; `drifts`: that it is not, or not any more, as it is wanted."""
+
+    station: str
+    kind: str
+    key: str
+    wanted: Any
+    by: str
+    since: datetime
+    expires_at: datetime | None
+    state: State
+    drifts: bool
+    reported: Any
+    reported_at: datetime | None
+    why: str | None
+    attempts: int
+    next_try_at: datetime | None
+    command_id: str | None
+
+
+async def want(
+    conn: Connection,
+    tenant_id: int,
+    station: str,
+    kind: str,
+    key: str,
+    wanted: Any,
+    by: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> None:
+    """Want one thing of one station; see `want_many`."""
+    one = Want(station=station, kind=kind, key=key, wanted=wanted, expires_at=expires_at)
+    await want_many(conn, tenant_id, [one], by, at)
+
+
+async def want_many(
+    conn: Connection, tenant_id: int, wants: Sequence[Want], by: str, at: datetime, *, again: bool = False
+) -> None:
+    """Want things of stations; the same once more changes nothing, unless it is to be sent `again`. Those of stations
+    that are not known are left out. Each may be named once."""
+    if wants:
+        await store.put_desires(conn, tenant_id, wants, by, at, again=again)
+
+
+async def forget(conn: Connection, tenant_id: int, station: str, kind: str, key: str | None = None) -> int:
+    """Want nothing any more of a kind and key, or of all of that kind; how many were wanted. The station stays as it
+    is: to have it changed, want something else."""
+    return await store.forget_desires(conn, tenant_id, station, kind, key)
+
+
+async def list_desired(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[Desired]:
+    """What is wanted of stations, and how far each is."""
+    rows = await store.list_desires(conn, tenant_id, stations)
+    said = await store.list_said(conn, tenant_id, sorted({row.station_id for row in rows}))
+    return [_shown(row, said.get(row.station_id, [])) for row in rows]
+
+
+def _shown(row: store.DesireRow, said: list[ConnectorSaid]) -> Desired:
+    reported = KINDS[row.kind].reported(row.key, said) if row.kind in KINDS else None
+    seen = reported is not None
+    return Desired(
+        station=row.station,
+        kind=row.kind,
+        key=row.key,
+        wanted=row.wanted,
+        by=row.set_by,
+        since=row.wanted_at,
+        expires_at=row.expires_at,
+        state=State(row.state),
+        drifts=row.state != State.REACHED or (seen and reported != row.wanted),
+        reported=reported if seen else row.reported,
+        reported_at=max((each.state_at for each in said), default=None) if seen else row.reported_at,
+        why=row.why,
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+        command_id=None if row.last_command_id is None else str(row.last_command_id),
+    )

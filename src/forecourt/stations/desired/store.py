@@ -1,0 +1,291 @@
+"""All SQL of desires."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.stations.desired.kinds import ConnectorSaid
+from forecourt.stations.desired.model import Verdict, Want
+
+Connection = AsyncConnection[Any]
+#: A desire by its station's number, kind and key.
+Place = tuple[int, str, str]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DesireRow(Struct, frozen=True, kw_only=True):
+    """What a station is wanted to be, and how far it is."""
+
+    station_id: int
+    station: str
+    kind: str
+    key: str
+    wanted: Any
+    version: int
+    set_by: str
+    wanted_at: datetime
+    expires_at: datetime | None
+    state: str
+    attempts: int
+    refusals: int
+    next_try_at: datetime | None
+    in_flight_until: datetime | None
+    sent_version: int | None
+    last_command_id: UUID | None
+    reported: Any
+    reported_at: datetime | None
+    why: str | None
+
+    @property
+    def place(self) -> Place:
+        """What it is told by."""
+        return self.station_id, self.kind, self.key
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """A desire that a call was recorded for."""
+
+    place: Place
+    command_id: str
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What came of a try of one version of a desire. `command_id` None: nothing was sent."""
+
+    place: Place
+    version: int
+    command_id: str | None
+    verdict: Verdict
+
+
+_ROW: Final = """
+    d.station_id, s.identity AS station, d.kind, d.key, d.wanted, d.version, d.set_by, d.wanted_at, d.expires_at,
+    d.state, d.attempts, d.refusals, d.next_try_at, d.in_flight_until, d.sent_version, d.last_command_id, d.reported,
+    d.reported_at, d.why
+    """
+_CHOSEN: Final = "(SELECT * FROM unnest(%(stations)s::text[], %(kinds)s::text[], %(keys)s::text[]))"
+_FROM: Final = "FROM desires d JOIN stations s ON s.tenant_id = d.tenant_id AND s.station_id = d.station_id"
+
+
+async def put_desires(
+    conn: Connection, tenant_id: int, wants: Sequence[Want], by: str, now: datetime, *, again: bool
+) -> None:
+    """Want these things of stations that are known, due now. What is wanted already stays as it is, but is due as well
+    where it is wanted `again`. A station in flight is not due before it has landed; then the newer version is."""
+    await conn.execute(
+        """
+        INSERT INTO desires AS d (station_id, kind, key, tenant_id, wanted, set_by, wanted_at, expires_at, next_try_at)
+        SELECT s.station_id, n.kind, n.key, s.tenant_id, n.wanted, %(by)s, %(now)s, n.expires_at, %(now)s
+        FROM unnest(%(stations)s::text[], %(kinds)s::text[], %(keys)s::text[], %(wanted)s::jsonb[],
+                %(expires)s::timestamptz[]) AS n (station, kind, key, wanted, expires_at)
+        JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.identity = n.station
+        ORDER BY s.station_id, n.kind, n.key
+        ON CONFLICT (station_id, kind, key) DO UPDATE SET wanted = excluded.wanted,
+            version = d.version
+                + (d.wanted <> excluded.wanted OR d.expires_at IS DISTINCT FROM excluded.expires_at)::int,
+            set_by = excluded.set_by, wanted_at = excluded.wanted_at, expires_at = excluded.expires_at,
+            state = 'pending', attempts = 0, refusals = 0, next_try_at = excluded.next_try_at, why = NULL
+        WHERE %(again)s OR d.wanted <> excluded.wanted OR d.expires_at IS DISTINCT FROM excluded.expires_at
+        """,
+        {
+            "tenant_id": tenant_id,
+            "by": by,
+            "now": now,
+            "again": again,
+            **_chosen(wants),
+            "wanted": [_encode(want.wanted).decode() for want in wants],
+            "expires": [want.expires_at for want in wants],
+        },
+    )
+
+
+async def forget_expired(conn: Connection, tenant_id: int, now: datetime) -> None:
+    """Forget what has expired, and what was wanted of stations that are retired; each is due by then."""
+    await conn.execute(
+        "DELETE FROM desires d WHERE d.tenant_id = %s AND d.next_try_at <= %s AND (d.expires_at <= %s OR NOT EXISTS ("
+        " SELECT FROM stations s WHERE s.station_id = d.station_id AND s.identity IS NOT NULL))",
+        (tenant_id, now, now),
+    )
+
+
+async def claim_desires(
+    conn: Connection, tenant_id: int, now: datetime, most: int, wants: Sequence[Want] | None = None
+) -> list[DesireRow]:
+    """Desires that are due and in nobody's hands, those of `wants` alone if given, locked until they are marked."""
+    cursor = conn.cursor(row_factory=class_row(DesireRow))
+    chosen = f"AND (s.identity, d.kind, d.key) IN {_CHOSEN}" if wants is not None else ""
+    await cursor.execute(
+        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %(tenant_id)s AND s.identity IS NOT NULL"
+        " AND d.next_try_at <= %(now)s AND (d.in_flight_until IS NULL OR d.in_flight_until <= %(now)s)"
+        f" {chosen} ORDER BY d.next_try_at, d.station_id, d.kind, d.key LIMIT %(most)s FOR UPDATE OF d SKIP LOCKED",
+        {
+            "tenant_id": tenant_id,
+            "now": now,
+            "most": most,
+            **_chosen(wants or ()),
+        },
+    )
+    return await cursor.fetchall()
+
+
+async def mark_sent(conn: Connection, tenant_id: int, sent: Sequence[Sent], until: datetime) -> None:
+    """Say that these are in the hands of who sends them, until a time at the latest."""
+    await conn.execute(
+        """
+        UPDATE desires d SET state = 'sent', sent_version = d.version, last_command_id = n.command_id,
+            in_flight_until = %(until)s, next_try_at = %(until)s
+        FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[], %(commands)s::uuid[])
+            AS n (station_id, kind, key, command_id)
+        WHERE d.tenant_id = %(tenant_id)s AND d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key
+        """,
+        {
+            "tenant_id": tenant_id,
+            "until": until,
+            **_places([each.place for each in sent]),
+            "commands": [each.command_id for each in sent],
+        },
+    )
+
+
+async def settle_desires(conn: Connection, tenant_id: int, settled: Sequence[Settled], now: datetime) -> list[Place]:
+    """Say what came of tries, each of the version that it was of; those of which a newer one is wanted, and due now.
+    What is reached and wanted nothing is forgotten."""
+    if not settled:
+        return []
+    # In one order, as they are wanted in: two who change the same ones wait for each other and never in a circle.
+    await conn.execute(
+        "SELECT FROM desires d WHERE d.tenant_id = %(tenant_id)s AND (d.station_id, d.kind, d.key) IN ("
+        " SELECT * FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[]))"
+        " ORDER BY d.station_id, d.kind, d.key FOR UPDATE",
+        {"tenant_id": tenant_id, **_places([each.place for each in settled])},
+    )
+    cursor = await conn.execute(
+        """
+        UPDATE desires d SET in_flight_until = NULL,
+            state = CASE WHEN d.version = n.version THEN n.state ELSE 'pending' END,
+            attempts = CASE WHEN d.version = n.version THEN n.attempts ELSE 0 END,
+            refusals = CASE WHEN d.version = n.version THEN n.refusals ELSE 0 END,
+            next_try_at = CASE WHEN d.version = n.version THEN n.next_try_at ELSE %(now)s END,
+            why = CASE WHEN d.version = n.version THEN n.why END,
+            reported = CASE WHEN n.state = 'reached' AND d.version = n.version THEN d.wanted ELSE d.reported END,
+            reported_at = CASE WHEN n.state = 'reached' THEN %(now)s ELSE d.reported_at END
+        FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[], %(versions)s::bigint[],
+                %(commands)s::uuid[], %(states)s::text[], %(attempts)s::int[], %(refusals)s::int[],
+                %(next)s::timestamptz[], %(whys)s::text[])
+            AS n (station_id, kind, key, version, command_id, state, attempts, refusals, next_try_at, why)
+        WHERE d.tenant_id = %(tenant_id)s AND d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key
+            AND (n.command_id IS NULL OR d.last_command_id = n.command_id)
+        RETURNING d.station_id, d.kind, d.key, d.version > n.version
+        """,
+        {
+            "tenant_id": tenant_id,
+            "now": now,
+            **_places([each.place for each in settled]),
+            "versions": [each.version for each in settled],
+            "commands": [each.command_id for each in settled],
+            "states": [each.verdict.state for each in settled],
+            "attempts": [each.verdict.attempts for each in settled],
+            "refusals": [each.verdict.refusals for each in settled],
+            "next": [each.verdict.next_try_at for each in settled],
+            "whys": [each.verdict.why for each in settled],
+        },
+    )
+    newer = [(station_id, kind, key) for station_id, kind, key, newer in await cursor.fetchall() if newer]
+    await conn.execute(
+        "DELETE FROM desires WHERE tenant_id = %s AND station_id = ANY(%s) AND state = 'reached' AND wanted = 'null'",
+        (tenant_id, [each.place[0] for each in settled]),
+    )
+    return newer
+
+
+def _chosen(wants: Sequence[Want]) -> dict[str, Any]:
+    return {
+        "stations": [want.station for want in wants],
+        "kinds": [want.kind for want in wants],
+        "keys": [want.key for want in wants],
+    }
+
+
+def _places(places: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "ids": [place[0] for place in places],
+        "kinds": [place[1] for place in places],
+        "keys": [place[2] for place in places],
+    }
+
+
+async def forget_desires(conn: Connection, tenant_id: int, station: str, kind: str, key: str | None) -> int:
+    """Forget what is wanted of a station, of a kind and of a key or all of that kind; how many."""
+    cursor = await conn.execute(
+        "DELETE FROM desires d USING stations s WHERE d.tenant_id = %(tenant_id)s AND s.tenant_id = %(tenant_id)s"
+        " AND s.identity = %(station)s AND d.station_id = s.station_id AND d.kind = %(kind)s"
+        " AND (%(key)s::text IS NULL OR d.key = %(key)s)",
+        {"tenant_id": tenant_id, "station": station, "kind": kind, "key": key},
+    )
+    return cursor.rowcount
+
+
+async def list_desires(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[DesireRow]:
+    """What is wanted of these stations."""
+    cursor = conn.cursor(row_factory=class_row(DesireRow))
+    await cursor.execute(
+        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %s AND s.identity = ANY(%s) ORDER BY s.identity, d.kind, d.key",
+        (tenant_id, list(stations)),
+    )
+    return await cursor.fetchall()
+
+
+async def find_desires(conn: Connection, tenant_id: int, wants: Sequence[Want]) -> list[DesireRow]:
+    """These desires, as far as they are there."""
+    cursor = conn.cursor(row_factory=class_row(DesireRow))
+    await cursor.execute(
+        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %(tenant_id)s AND (s.identity, d.kind, d.key) IN {_CHOSEN}",
+        {"tenant_id": tenant_id, **_chosen(wants)},
+    )
+    return await cursor.fetchall()
+
+
+async def find_desire_of(conn: Connection, tenant_id: int, command_id: UUID) -> DesireRow | None:
+    """The desire that a command was the last one for."""
+    cursor = conn.cursor(row_factory=class_row(DesireRow))
+    await cursor.execute(
+        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %s AND d.last_command_id = %s", (tenant_id, command_id)
+    )
+    return await cursor.fetchone()
+
+
+async def list_said(conn: Connection, tenant_id: int, station_ids: Sequence[int]) -> dict[int, list[ConnectorSaid]]:
+    """What the connectors of these stations last said of themselves, by station."""
+    cursor = await conn.execute(
+        "SELECT station_id, evse, connector, state, state_at FROM connectors"
+        " WHERE tenant_id = %s AND station_id = ANY(%s) ORDER BY station_id, evse, connector",
+        (tenant_id, list(station_ids)),
+    )
+    said: dict[int, list[ConnectorSaid]] = {}
+    for station_id, evse, connector, state, state_at in await cursor.fetchall():
+        one = ConnectorSaid(evse=evse, connector=connector, state=state, state_at=state_at)
+        said.setdefault(station_id, []).append(one)
+    return said
+
+
+async def make_due(conn: Connection, tenant_id: int, station_id: int, now: datetime, *, booted: bool) -> None:
+    """A station is back: what it is not, or after a boot all that it is wanted to be, is tried anew. One that has said
+    no is asked again after a boot."""
+    await conn.execute(
+        "UPDATE desires SET state = 'pending', attempts = 0, refusals = 0, next_try_at = %s"
+        " WHERE tenant_id = %s AND station_id = %s AND (%s OR state IN ('pending', 'unreachable', 'unsupported'))",
+        (now, tenant_id, station_id, booted),
+    )
+
+
+async def list_tenants_due(conn: Connection, now: datetime) -> list[int]:
+    """Organisations of which something is due. For who sees those of all."""
+    cursor = await conn.execute("SELECT DISTINCT tenant_id FROM desires WHERE next_try_at <= %s", (now,))
+    return [tenant_id for (tenant_id,) in await cursor.fetchall()]
