@@ -42,7 +42,8 @@ def due(
     """What is to be sent now, decreases first, each kind by EVSE.
 
     `target_ma`: what each EVSE shall have, kept by all together within `rows`; without meaning for one where nothing
-    runs, and for one that disobeys: it is told again what it was told. `least_ma`: what it must have to charge at all; more is granted from there on, or not yet.
+    runs, and for one that disobeys: it is told again what it was told. `least_ma`: what it must have to charge at all;
+    more is granted from there on, or not yet.
     """
     may_a = np.array([may_draw(standing, now)[0] for standing in standings], dtype=np.float64) / 1000
     running = [number for number, standing in enumerate(standings) if _can_be_told(standing, now)]

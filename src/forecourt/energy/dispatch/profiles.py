@@ -38,9 +38,7 @@ def running_profile(
     )
 
 
-def default_profile(
-    evse: int, fallback_ma: int, phases: Phases, watts_per_a: float, unit: Unit
-) -> SetChargingProfile:
+def default_profile(evse: int, fallback_ma: int, phases: Phases, watts_per_a: float, unit: Unit) -> SetChargingProfile:
     """What holds while no transaction's own profile does: nothing in the pause, then the fallback."""
     periods = [_period(0, 0, phases, watts_per_a, unit)]
     if fallback_ma > 0:

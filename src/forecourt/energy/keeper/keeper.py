@@ -1,5 +1,5 @@
-"""Keeping one site: read what is known, share out at once what there is too little of, plan, tell stations, look whether
-they obey.
+"""Keeping one site: read what is known, share out at once what there is too little of, plan, tell stations, look
+whether they obey.
 
 Each turn reads everything anew: what is in memory is the solver, whose next plan begins at its last, and the last plan.
 Limits are recorded before they are sent, and count from then on; answers are recorded as they come.
@@ -16,6 +16,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
+from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
@@ -32,6 +33,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch, Entered
 from forecourt.stations.batch import Told as Answered
+from forecourt.stations.desired.model import Want
+from forecourt.stations.desired.service import want_many
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +49,12 @@ ASKED_BY: Final = "smart charging"
 #: What is asked: the station's identity and the command.
 Asked = tuple[str, Command]
 
-PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how they came about", ["how"])
+PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
 ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
-CUT_S = Histogram("forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent")
+CUT_S = Histogram(
+    "forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent"
+)
 
 
 class SiteKeeper:
@@ -62,6 +67,7 @@ class SiteKeeper:
         self._clock = clock
         self._solver = SiteSolver()
         self._plan: SitePlan | None = None
+        self._wanted: list[Want] = []
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -98,19 +104,20 @@ class SiteKeeper:
             reading = await read_site(conn, self.tenant_id, self.site_id, now)
             if reading is None:
                 return IDLE_EVERY.total_seconds()
+            await self._want_defaults(conn, reading)
             await self._note_obedience(conn, reading)
             await self._note_power(conn, reading)
         known = reading.known
         if _overload(known) > 1:
-            await self._tell(reading, share_out(known), safe_only=True)
+            await self._tell(reading, share_out(known, self._solver), safe_only=True)
             CUT_S.observe((self._clock.now() - now).total_seconds())
             reading = await self._read_again() or reading
             known = reading.known
         plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
-        PLANS.labels(plan.how.value).inc()
-        if plan.why is not None:
-            log.warning("a site has no best plan", site=self.site_id, how=plan.how.value, why=plan.why)
+        PLANS.labels(plan.grade.value).inc()
+        if plan.why:
+            log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
@@ -192,6 +199,13 @@ class SiteKeeper:
             ORDERS.labels("unknown" if accepted is None else "accepted" if accepted else "refused").inc()
             number = number_of[each.identity, each.command]
             await keeping.answer_order(conn, self.tenant_id, number, now, accepted, status)
+
+    async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
+        """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
+        wants = default_wants(reading.known.tree, reading.known.settings, reading.unit_of)
+        if wants != self._wanted:
+            await want_many(conn, self.tenant_id, wants, ASKED_BY, reading.known.at)
+            self._wanted = wants
 
     async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """Keep who doesn't obey any more, and who does again and how long it took."""

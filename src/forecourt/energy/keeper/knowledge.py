@@ -14,8 +14,8 @@ from forecourt.energy.needs.model import Needs
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
 
-#: The steps ahead, in hours: 5 minutes for an hour, 15 for three more, an hour until a day is full.
-STEPS_H: Final = (1 / 12,) * 12 + (1 / 4,) * 12 + (1.0,) * 20
+#: How far ahead is planned.
+AHEAD: Final = timedelta(hours=24)
 #: How long a car stays of which nobody knows anything, and at least from now on.
 ASSUMED_STAY: Final = timedelta(hours=3)
 LEAST_STAY: Final = timedelta(minutes=30)
@@ -27,9 +27,9 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class KnownCar(Struct, frozen=True, kw_only=True):
-    """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `currents_a`, `power_w`: as last
-    measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will have taken by then, where its
-    driver's word is not all there is."""
+    """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
+    conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
+    have taken by then, where its driver's word is not all there is."""
 
     session_id: UUID
     station: str
@@ -68,8 +68,8 @@ class KnownCar(Struct, frozen=True, kw_only=True):
 
 
 class Knowledge(Struct, frozen=True, kw_only=True):
-    """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of the
-    billing month so far."""
+    """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
+    the billing month so far."""
 
     at: datetime
     tenant_id: int

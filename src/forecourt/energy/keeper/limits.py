@@ -59,7 +59,9 @@ def _effective(tree: SiteTree, outlook: Outlook) -> tuple[dict[str, Floats], dic
     steps = len(outlook.starts)
     nodes = {node.id: node for node in tree.nodes}
     limits_a = {node.id: _constant(node.limit_a, steps) for node in tree.nodes}
-    limits_kw = {node.id: _constant(None if node.limit_w is None else node.limit_w / 1000, steps) for node in tree.nodes}
+    limits_kw = {
+        node.id: _constant(None if node.limit_w is None else node.limit_w / 1000, steps) for node in tree.nodes
+    }
     for allowed in outlook.limits:
         limits_a[allowed.node] = np.minimum(limits_a[allowed.node], _known(allowed.limit_a, 1.0))
         limits_kw[allowed.node] = np.minimum(limits_kw[allowed.node], _known(allowed.limit_w, 0.001))

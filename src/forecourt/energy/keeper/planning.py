@@ -1,11 +1,7 @@
-"""From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure.
-
-Where no plan is found in time the one before goes on, cut to the limits of now; without one what there is is shared out.
-"""
+"""From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -13,16 +9,17 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import may_draw
-from forecourt.energy.keeper.knowledge import KnownCar, Knowledge
+from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.needs.model import Priority
-from forecourt.energy.planner.filling import Claims, fill
-from forecourt.energy.planner.incidence import Incidence, incidence_of
-from forecourt.energy.planner.problem import Cars, Horizon, Minimums, Plan, Problem, Reserved, Unsolvable, Worth
-from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.filling import Claims
+from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
+from forecourt.energy.planner.modes import Mode, weighed
+from forecourt.energy.planner.problem import Cars, Horizon, Ints, Minimums, Problem, Reserved, Worth
+from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Rows
-from forecourt.energy.site import HungEvse, Mode
+from forecourt.energy.site import HungEvse
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
@@ -34,24 +31,15 @@ WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 
 MARGIN_A: Final = 3.0
 #: A current from which on power over current tells how many conductors a car uses.
 TELLING_A: Final = 3.0
-#: The cost of being late with a kWh by the whole horizon, where as fast as possible is wanted, and elsewhere.
-HASTE: Final = 0.5
-CALM: Final = 1e-4
-#: A tie-break that spreads power over time.
+#: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
-
-
-class How(StrEnum):
-    """How a plan came about, best first."""
-
-    OPTIMUM = "optimum"
-    LATE = "late"
-    FILLING = "filling"
+FAIR: Final = 1e-3
 
 
 class CarPlan(Struct, frozen=True, kw_only=True):
-    """What is meant for one car: its limit now in mA, its mean power in each step in W, what it lacks in the end, when
-    it has what it takes (None: not within the steps), and when it is thought to leave."""
+    """What is meant for one car: its limit now in mA, its mean power in each step in W, what it lacks and what of it it
+    will leave without, when it has what it takes (None: not within the steps), when it is thought to leave, and why it
+    has what it has (None where nobody planned)."""
 
     session_id: UUID
     evse_id: str
@@ -61,14 +49,16 @@ class CarPlan(Struct, frozen=True, kw_only=True):
     unserved_wh: int
     ready_at: datetime | None
     leaves_at: datetime
+    reason: Reason | None = None
 
 
 class SitePlan(Struct, frozen=True, kw_only=True):
-    """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step."""
+    """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
+    tells how good it is, and `why` what kept it from being the best."""
 
     at: datetime
-    how: How
-    why: str | None
+    grade: Grade
+    why: str
     targets_ma: tuple[int, ...]
     cars: tuple[CarPlan, ...]
     grid_w: tuple[int, ...]
@@ -76,39 +66,44 @@ class SitePlan(Struct, frozen=True, kw_only=True):
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):
-    """The cars that can be told something, in numbers: `cars` of the knowledge, their EVSEs and columns."""
+    """The cars that can be told something, in numbers: their EVSEs and the columns of those, what they take, until
+    before which step they are there."""
 
     cars: Sequence[KnownCar]
     evses: Sequence[HungEvse]
-    column: np.ndarray
+    column: Ints
     kw_per_a: Floats
     max_a: Floats
     min_a: Floats
     lacks_kwh: Floats
     weight: Floats
-    last: np.ndarray
+    left_h: Floats
+    last: Ints
 
 
 def plan_site(known: Knowledge, solver: SiteSolver, before: SitePlan | None = None) -> SitePlan:
-    """The plan of least cost, or the best that can be had without one."""
-    room = room_of(known.tree, known.outlook)
-    fleet = _fleet(known)
-    still_a = reserved_a(known)
-    if not len(fleet.cars):
-        return _made(known, fleet, room, still_a, How.OPTIMUM, np.zeros((0, len(known.outlook.hours))))
-    problem = _problem(known, fleet, room, still_a)
-    try:
-        plan = solver.solve(problem, DEADLINE_S)
-        plan = rounded(solver, plan, fleet.min_a, DEADLINE_S)
-    except (Unsolvable, ValueError) as fault:
-        return _without(known, fleet, room, still_a, before, str(fault) or type(fault).__name__)
-    return _made(known, fleet, room, still_a, How.OPTIMUM, plan.current_a, plan)
+    """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares."""
+    fleet, room, still_a = _fleet(known), room_of(known.tree, known.outlook), reserved_a(known)
+    if not fleet.cars:
+        return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
+    mode = Mode(known.settings.mode.value)
+    problem = _problem(known, fleet, room, still_a, mode)
+    last_a = None if before is None else {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
+    found = answer(solver, problem, _claims(known, fleet), mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
+    told: Sequence[Reason] = ()
+    if found.optimum is not None:
+        told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
+    return _made(known, fleet, room, still_a, found, told)
 
 
-def share_out(known: Knowledge) -> SitePlan:
-    """What is there now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
-    room, fleet, still_a = room_of(known.tree, known.outlook), _fleet(known), reserved_a(known)
-    return _without(known, fleet, room, still_a, None, None)
+def share_out(known: Knowledge, solver: SiteSolver) -> SitePlan:
+    """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
+    fleet, room, still_a = _fleet(known), room_of(known.tree, known.outlook), reserved_a(known)
+    first_a = np.zeros(0)
+    if fleet.cars:
+        mode = Mode(known.settings.mode.value)
+        first_a = filled(solver, _problem(known, fleet, room, still_a, mode), _claims(known, fleet), mode)
+    return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
 
 
 def reserved_a(known: Knowledge) -> Floats:
@@ -116,9 +111,12 @@ def reserved_a(known: Knowledge) -> Floats:
     running = {car.evse_id for car in known.cars}
     return np.array(
         [
-            0.0 if evse.id in running and _obeys(known, number) else may_draw(known.standings[number], known.at)[0] / 1000
+            0.0
+            if evse.id in running and _obeys(known, number)
+            else may_draw(known.standings[number], known.at)[0] / 1000
             for number, evse in enumerate(known.tree.evses)
-        ]
+        ],
+        dtype=np.float64,
     )
 
 
@@ -133,18 +131,18 @@ def _fleet(known: Knowledge) -> _Fleet:
     evses = [known.tree.evses[number_of[car.evse_id]] for car in cars]
     electrics = known.tree.electrics
     usual = {evse.id: electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses}
-    kw_per_a = np.array([_kw_per_a(car, usual[car.evse_id]) for car in cars])
+    left_h = np.array([(car.leaves_at(known.at) - known.at) / timedelta(hours=1) for car in cars], dtype=np.float64)
     ends = np.cumsum(known.outlook.hours)
-    left_h = np.array([(car.leaves_at(known.at) - known.at) / timedelta(hours=1) for car in cars])
     return _Fleet(
         cars=cars,
         evses=evses,
         column=np.array([number_of[car.evse_id] for car in cars], dtype=np.int64),
-        kw_per_a=kw_per_a,
-        max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)]),
-        min_a=np.array([evse.min_a for evse in evses]),
-        lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars]),
-        weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars]),
+        kw_per_a=np.array([_kw_per_a(car, usual[car.evse_id]) for car in cars], dtype=np.float64),
+        max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64),
+        min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
+        lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
+        weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars], dtype=np.float64),
+        left_h=left_h,
         last=np.maximum(np.searchsorted(ends, left_h + 1e-9, side="right"), 1).astype(np.int64),
     )
 
@@ -158,20 +156,16 @@ def _kw_per_a(car: KnownCar, usual: float) -> float:
 
 
 def _most_a(car: KnownCar, evse: HungEvse) -> float:
-    most = min(each for each in (evse.max_a, car.needs.wants.max_a) if each is not None)
+    most = evse.max_a if car.needs.wants.max_a is None else min(evse.max_a, car.needs.wants.max_a)
     if car.current_a is not None and car.offered_a is not None and TELLING_A < car.current_a < car.offered_a - MARGIN_A:
         most = min(most, car.current_a + MARGIN_A)
-    return max(min(most, evse.max_a), min(evse.min_a, evse.max_a))
+    return max(most, min(evse.min_a, evse.max_a))
 
 
-def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats) -> Problem:
-    outlook = known.outlook
-    steps = len(outlook.hours)
-    count = len(fleet.cars)
-    load_w = np.sum([each.power_w.values for each in outlook.loads] or [[0] * steps], axis=0)
-    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [[0] * steps], axis=0)
-    still = np.nonzero(still_a)[0]
-    electrics = known.tree.electrics
+def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode: Mode) -> Problem:
+    outlook, count = known.outlook, len(fleet.cars)
+    co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
+    horizon, worth = weighed(mode, _horizon(known), _worth(known), co2_kg, float(fleet.weight.max(initial=1.0)))
     return Problem(
         cars=Cars(
             first=np.zeros(count, np.int64),
@@ -183,56 +177,55 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats) -> Pr
             weight=fleet.weight,
             scenario=np.full(count, -1, np.int64),
         ),
-        horizon=Horizon(
-            hours=np.array(outlook.hours),
-            price=_prices(known),
-            feed_in=np.minimum(np.array(outlook.feed_in.values, dtype=np.float64), _prices(known)),
-            load_kw=load_w / 1000,
-            solar_kw=solar_w / 1000,
-            limit_kw=np.full(steps, np.inf),
-        ),
+        horizon=horizon,
         rows=room.rows,
-        worth=_worth(known),
-        starts=known.at.timestamp() / 3600 + np.cumsum(outlook.hours) - np.array(outlook.hours),
+        worth=worth,
+        starts=np.array([start.timestamp() / 3600 for start in outlook.starts]),
         who=[str(car.session_id) for car in fleet.cars],
         minimums=_minimums(known, fleet),
-        reserved=Reserved(
-            evse=still,
-            current_a=np.repeat(still_a[still][:, None], steps, axis=1),
-            kw_per_a=np.array([electrics.watts_per_ampere(electrics.evses[number]) / 1000 for number in still]),
-        ),
+        reserved=_reserved(known, still_a),
         limits=room.limits,
     )
 
 
-def _prices(known: Knowledge) -> Floats:
-    """What a kWh counts with in each step, by what the site is after."""
-    price = np.array(known.outlook.price.values, dtype=np.float64)
-    mode = known.settings.mode
-    if mode is Mode.GREENEST:
-        co2 = np.array(known.outlook.co2.values, dtype=np.float64)
-        return np.asarray(co2 / max(float(co2.max(initial=0.0)), 1e-9) * 0.5)
-    if mode in (Mode.FASTEST, Mode.EQUAL):
-        return np.full(len(price), float(price.mean()))
-    if mode is Mode.SOLAR:
-        # What comes from the grid costs as much as being left without it: only who must leave with energy takes it.
-        return np.full(len(price), float(known.settings.unserved_per_kwh) * INSISTENCE * 0.9)
-    return price
+def _horizon(known: Knowledge) -> Horizon:
+    outlook = known.outlook
+    steps = len(outlook.hours)
+    price = np.array(outlook.price.values, dtype=np.float64)
+    load_w = np.sum([each.power_w.values for each in outlook.loads] or [[0] * steps], axis=0)
+    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [[0] * steps], axis=0)
+    return Horizon(
+        hours=np.array(outlook.hours),
+        price=price,
+        feed_in=np.minimum(np.array(outlook.feed_in.values, dtype=np.float64), price),
+        load_kw=load_w / 1000,
+        solar_kw=solar_w / 1000,
+        # The grid connection is a node of the tree.
+        limit_kw=np.full(steps, np.inf),
+    )
 
 
 def _worth(known: Knowledge) -> Worth:
-    demand = known.outlook.demand
-    calm = known.settings.mode not in (Mode.FASTEST, Mode.EQUAL)
-    charge = 0.0
-    if demand is not None and calm:
+    demand, charge = known.outlook.demand, 0.0
+    if demand is not None:
+        # What is left of the month is what a higher peak is paid for; what was paid already costs nothing more.
         charge = float(demand.charge_per_kw) * ((demand.ends_at - known.at) / (demand.ends_at - demand.begins_at))
     return Worth(
-        unserved=float(known.settings.unserved_per_kwh) * INSISTENCE + float(max(_prices(known).max(initial=0.0), 0.0)),
+        unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
         peak=max(charge, 0.0),
         paid_kw=known.paid_w / 1000,
-        late=CALM if calm else HASTE,
-        level=LEVEL if calm else 0.0,
-        fair=1e-3,
+        level=LEVEL,
+        fair=FAIR,
+    )
+
+
+def _reserved(known: Knowledge, still_a: Floats) -> Reserved:
+    still, electrics = np.nonzero(still_a)[0], known.tree.electrics
+    kw_per_a = [electrics.watts_per_ampere(electrics.evses[number]) / 1000 for number in still]
+    return Reserved(
+        evse=still,
+        current_a=np.repeat(still_a[still][:, None], len(known.outlook.hours), axis=1),
+        kw_per_a=np.array(kw_per_a, dtype=np.float64),
     )
 
 
@@ -248,69 +241,51 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
             found.append((number, by, lacking_wh / 1000))
     if not found:
         return None
-    car_number, by_step, kwh = zip(*found, strict=True)
-    return Minimums(car=np.array(car_number), by=np.array(by_step), kwh=np.array(kwh))
+    number_of, by_step, kwh = zip(*found, strict=True)
+    return Minimums(car=np.array(number_of), by=np.array(by_step), kwh=np.array(kwh))
 
 
-def _without(
-    known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, before: SitePlan | None, why: str | None
-) -> SitePlan:
-    """The plan before as far as it reaches, cut to the limits of now; what it doesn't know is shared out."""
-    incidence = incidence_of(room.rows)
-    wanted = {car.session_id: car.limit_ma / 1000 for car in before.cars} if before is not None else {}
-    useful = np.where(fleet.lacks_kwh > 0, fleet.max_a, 0.0)
-    most = np.array(
-        [min(useful[n], wanted.get(car.session_id, useful[n])) for n, car in enumerate(fleet.cars)], dtype=np.float64
-    )
-    current_a = np.zeros((len(fleet.cars), len(known.outlook.hours)))
-    current_a[:, 0] = fill(
-        incidence, _claims(known, fleet, most), limits=room.limits[:, 0], still=_flowing(incidence, still_a)
-    )
-    how = How.FILLING if before is None else How.LATE
-    return _made(known, fleet, room, still_a, how, current_a, why=why)
-
-
-def _claims(known: Knowledge, fleet: _Fleet, most: Floats) -> Claims:
-    left_h = np.array([(car.leaves_at(known.at) - known.at) / timedelta(hours=1) for car in fleet.cars])
-    laxity_h = left_h - fleet.lacks_kwh / (fleet.kw_per_a * np.maximum(fleet.max_a, 1e-9))
+def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
     on_s, waited_s = np.zeros(len(fleet.cars)), np.zeros(len(fleet.cars))
     for number in range(len(fleet.cars)):
         standing = known.standings[fleet.column[number]]
         since = standing.orders[-1].sent_at if standing.orders else standing.running_since or known.at
         charging = bool(standing.orders) and standing.orders[-1].limit_ma > 0
-        (on_s if charging else waited_s)[number] = (known.at - since).total_seconds()
+        (on_s if charging else waited_s)[number] = max((known.at - since).total_seconds(), 0.0)
     return Claims(
         evse=fleet.column,
         min_a=fleet.min_a,
-        max_a=most,
+        max_a=fleet.max_a,
         kw_per_a=fleet.kw_per_a,
         weight=fleet.weight,
-        laxity_h=laxity_h,
+        laxity_h=fleet.left_h - fleet.lacks_kwh / (fleet.kw_per_a * np.maximum(fleet.max_a, 1e-9)),
         on_s=on_s,
         waited_s=waited_s,
     )
 
 
-def _flowing(incidence: Incidence, still_a: Floats) -> np.ndarray:
-    columns = np.nonzero(still_a)[0]
-    return incidence.flows(columns, still_a[columns])
-
-
 def _made(
-    known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, how: How, current_a: Floats,
-    plan: Plan | None = None, why: str | None = None,
-) -> SitePlan:  # fmt: skip
+    known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, found: Answer, told: Sequence[Reason]
+) -> SitePlan:
     targets_a = still_a.copy()
-    targets_a[fleet.column] = current_a[:, 0]
+    targets_a[fleet.column] = found.first_a
     _keep_awake(fleet, room.at(0), targets_a)
-    kw = current_a * fleet.kw_per_a[:, None]
-    grid = kw.sum(axis=0) if plan is None else plan.grid_kw
+    if found.plan is not None:
+        kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
+    else:
+        kw = np.zeros((len(fleet.cars), len(known.outlook.hours)))
+        kw[:, 0] = found.first_a * fleet.kw_per_a
+        grid = kw.sum(axis=0)
+    reason_of = {each.car: each for each in told}
     return SitePlan(
         at=known.at,
-        how=how,
-        why=why,
+        grade=found.grade,
+        why=found.why,
         targets_ma=tuple(int(each * 1000 + 1e-6) for each in targets_a),
-        cars=tuple(_car_plan(known, fleet, number, kw[number], targets_a) for number in range(len(fleet.cars))),
+        cars=tuple(
+            _car_plan(known, fleet, number, kw[number], targets_a, reason_of.get(number))
+            for number in range(len(fleet.cars))
+        ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
     )
@@ -325,13 +300,13 @@ def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
             targets_a[column] = least_a
 
 
-def _car_plan(known: Knowledge, fleet: _Fleet, number: int, kw: Floats, targets_a: Floats) -> CarPlan:
-    car = fleet.cars[number]
-    hours = np.array(known.outlook.hours)
-    got = np.cumsum(kw * hours)
-    lacks = float(fleet.lacks_kwh[number])
+def _car_plan(
+    known: Knowledge, fleet: _Fleet, number: int, kw: Floats, targets_a: Floats, reason: Reason | None
+) -> CarPlan:
+    car, hours = fleet.cars[number], np.array(known.outlook.hours)
+    got, lacks = np.cumsum(kw * hours), float(fleet.lacks_kwh[number])
     full = np.nonzero(got >= lacks - 0.02)[0]
-    ready = known.at + timedelta(hours=float(hours[: full[0] + 1].sum())) if len(full) else None
+    ready_at = known.at + timedelta(hours=float(hours[: full[0] + 1].sum())) if len(full) else None
     return CarPlan(
         session_id=car.session_id,
         evse_id=car.evse_id,
@@ -339,6 +314,7 @@ def _car_plan(known: Knowledge, fleet: _Fleet, number: int, kw: Floats, targets_
         steps_w=tuple(round(float(each) * 1000) for each in kw),
         lacks_wh=round(lacks * 1000),
         unserved_wh=max(0, round((lacks - float(got[-1])) * 1000)),
-        ready_at=ready if lacks > 0 else known.at,
+        ready_at=ready_at if lacks > 0 else known.at,
         leaves_at=car.leaves_at(known.at),
+        reason=reason,
     )

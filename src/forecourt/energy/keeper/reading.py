@@ -9,15 +9,17 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
+from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
-from forecourt.energy.keeper.knowledge import STEPS_H, KnownCar, Knowledge
-from forecourt.energy.signals.outlook import LOOK_BACK, Known, signals_at
-from forecourt.energy.site import HungEvse, SiteRecord, fallbacks_of
+from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
+from forecourt.energy.planner.steps import steps_of
+from forecourt.energy.service.signals import known_signals
+from forecourt.energy.signals.outlook import signals_at
+from forecourt.energy.site import HungEvse, SiteTree
 from forecourt.energy.store import keeping
 from forecourt.ocpp.neutral import Unit
+from forecourt.stations.desired.service import list_desired
 
-#: How far back readings are looked at.
-READINGS: Final = timedelta(days=28)
 #: A station that is away for less than this is not silent yet: it may only have changed its gateway.
 SILENT_AFTER: Final = timedelta(seconds=20)
 
@@ -41,11 +43,12 @@ async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, no
     record = await store.load_site(conn, tenant_id, site_id)
     if record is None or record.tree is None or not record.tree.evses or not record.settings.enabled:
         return None
-    cars = [car for car in await store.active_cars(conn, tenant_id, site_id)]
+    cars = await store.active_cars(conn, tenant_id, site_id)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
-    outlook = signals_at(record, await _signals(conn, record, now), now, STEPS_H)
+    defaults = defaults_of(record.tree, await list_desired(conn, tenant_id, sorted(links)))
+    outlook = signals_at(record, await known_signals(conn, record, now, now + AHEAD), now, _hours(now))
     demand = outlook.demand
     paid_w = 0
     if demand is not None:
@@ -60,7 +63,7 @@ async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, no
         settings=record.settings,
         outlook=outlook,
         cars=[_known_car(car) for car in cars],
-        standings=_standings(record, cars, links, orders, obedience, now),
+        standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         paid_w=paid_w,
     )
     return Reading(
@@ -72,24 +75,9 @@ async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, no
     )
 
 
-async def _signals(conn: AsyncConnection[Any], record: SiteRecord, now: datetime) -> Known:
-    tenant_id, site_id = record.tenant_id, record.site_id
-    until = now + timedelta(hours=sum(STEPS_H))
-    row = await store.tariff_of(conn, tenant_id, site_id)
-    since = now - LOOK_BACK
-    prices, co2 = [], []
-    if row is not None and row.tariff.price_zone is not None:
-        prices = await store.prices_between(conn, tenant_id, row.tariff.price_zone, since, until)
-    if row is not None and row.tariff.co2_zone is not None:
-        co2 = await store.prices_between(conn, tenant_id, row.tariff.co2_zone, since, until, "co2")
-    return Known(
-        tariff=row,
-        prices=prices,
-        co2=co2,
-        limits=await store.limits_between(conn, tenant_id, site_id, now, until),
-        readings=await store.readings_between(conn, tenant_id, site_id, now - READINGS, now),
-        latest=await store.latest_readings(conn, tenant_id, site_id),
-    )
+def _hours(now: datetime) -> list[float]:
+    """The lengths of the steps ahead."""
+    return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
 def _known_car(car: store.ActiveCar) -> KnownCar:
@@ -112,18 +100,18 @@ def _known_car(car: store.ActiveCar) -> KnownCar:
 
 
 def _standings(
-    record: SiteRecord,
+    tree: SiteTree,
     cars: Sequence[store.ActiveCar],
     links: Mapping[str, keeping.Link],
     orders: Mapping[UUID, list[Order]],
     obedience: Mapping[tuple[int, int], keeping.Obedience],
+    defaults: Mapping[str, int],
     now: datetime,
 ) -> list[Standing]:
-    assert record.tree is not None
     at_evse = {car.evse_id: car for car in cars}
     return [
-        _standing(evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, now)
-        for evse in record.tree.evses
+        _standing(evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id), now)
+        for evse in tree.evses
     ]
 
 
@@ -133,13 +121,14 @@ def _standing(
     link: keeping.Link | None,
     orders: Mapping[UUID, list[Order]],
     obedience: Mapping[tuple[int, int], keeping.Obedience],
+    default_ma: int | None,
     now: datetime,
 ) -> Standing:
     known = None if link is None else obedience.get((link.station_id, evse.evse))
     drawn = [] if car is None else [each for each in car.currents_a if each is not None]
     return Standing(
         max_ma=int(evse.max_a * 1000),
-        fallback_ma=None if known is None else known.default_ma,
+        fallback_ma=default_ma,
         obey_s=10.0 if known is None else known.obey_s,
         silent_since=_silent_since(link, now),
         running_since=None if car is None else car.started_at,
@@ -157,8 +146,3 @@ def _silent_since(link: keeping.Link | None, now: datetime) -> datetime | None:
     if link.connected or now - link.since < SILENT_AFTER:
         return None
     return link.since
-
-
-def fallbacks_ma(record_tree: Any, settings: Any) -> dict[str, int]:
-    """What each EVSE's default profile shall allow, in mA, by its id."""
-    return {id: int(current_a * 1000) for id, current_a in fallbacks_of(record_tree, settings).items()}

@@ -14,14 +14,14 @@ CREATE TABLE energy_plans (
     site_id int NOT NULL,
     at timestamptz NOT NULL,
     tenant_id int NOT NULL,
-    how text NOT NULL CHECK (how IN ('optimum', 'late', 'filling')),
-    why text,
+    grade text NOT NULL CHECK (grade IN ('optimal', 'near', 'kept', 'filled')),
+    why text NOT NULL,
     plan jsonb NOT NULL,
     known bytea NOT NULL,
     PRIMARY KEY (site_id, at),
     FOREIGN KEY (tenant_id, site_id) REFERENCES sites (tenant_id, site_id) ON DELETE CASCADE
 );
-COMMENT ON COLUMN energy_plans.how IS 'late: no plan in time, the one before goes on; filling: shared out without a plan';
+COMMENT ON COLUMN energy_plans.grade IS 'near: good, and not the best; kept: the one before, cut; filled: shared out unplanned';
 
 -- One row a limit that a station was told for a transaction.
 CREATE TABLE charging_orders (
@@ -49,14 +49,11 @@ CREATE TABLE evse_obedience (
     station_id bigint NOT NULL,
     evse int NOT NULL,
     tenant_id int NOT NULL,
-    default_ma int CHECK (default_ma >= 0),
-    default_sent_at timestamptz,
-    default_status text,
     disobeys_since timestamptz,
     obey_s real NOT NULL DEFAULT 10,
     PRIMARY KEY (station_id, evse)
 );
-COMMENT ON COLUMN evse_obedience.default_ma IS 'what its default profile allows, as accepted; NULL: it has none';
+COMMENT ON COLUMN evse_obedience.disobeys_since IS 'it drew more than it was allowed, after it should have obeyed';
 
 -- What a site took each time it was looked at.
 CREATE TABLE site_power (

@@ -31,13 +31,10 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
-    """How an EVSE obeys. `default_ma`: what its default profile allows, as accepted."""
+    """How an EVSE obeys. `disobeys_since`: it drew more than it was allowed, after it should have obeyed."""
 
     station_id: int
     evse: int
-    default_ma: int | None
-    default_sent_at: datetime | None
-    default_status: str | None
     disobeys_since: datetime | None
     obey_s: float
 
@@ -140,8 +137,9 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
     cursor = await conn.execute(
         "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
-        " valid_to) SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::bool[],"
-        " %s::timestamptz[], %s::timestamptz[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
+        " valid_to) SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to"
+        " FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::timestamptz[],"
+        " %s::timestamptz[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
         " sent_at, valid_to, place) ORDER BY place RETURNING order_id",
         (tenant_id, site_id, *map(list, columns)),
     )
@@ -163,7 +161,7 @@ async def obedience_of(conn: Connection, tenant_id: int, site_id: int) -> dict[t
     """How the EVSEs of a site obey, as far as anything is known, by station and EVSE."""
     cursor = conn.cursor(row_factory=class_row(Obedience))
     await cursor.execute(
-        "SELECT o.station_id, o.evse, o.default_ma, o.default_sent_at, o.default_status, o.disobeys_since, o.obey_s"
+        "SELECT o.station_id, o.evse, o.disobeys_since, o.obey_s"
         " FROM evse_obedience o JOIN hung_evses h ON h.tenant_id = o.tenant_id AND h.station_id = o.station_id"
         " AND h.evse = o.evse WHERE h.tenant_id = %s AND h.site_id = %s",
         (tenant_id, site_id),
@@ -183,33 +181,12 @@ async def store_obedience(
     )
 
 
-async def store_default(
-    conn: Connection, tenant_id: int, station_id: int, evse: int, default_ma: int | None, at: datetime, status: str
-) -> None:
-    """Records what an EVSE's default profile allows, as its station answered."""
-    await conn.execute(
-        "INSERT INTO evse_obedience (station_id, evse, tenant_id, default_ma, default_sent_at, default_status)"
-        " VALUES (%(station_id)s, %(evse)s, %(tenant_id)s, %(default_ma)s, %(at)s, %(status)s)"
-        " ON CONFLICT (station_id, evse) DO UPDATE SET default_sent_at = excluded.default_sent_at,"
-        " default_status = excluded.default_status,"
-        " default_ma = coalesce(excluded.default_ma, evse_obedience.default_ma)",
-        {
-            "station_id": station_id,
-            "evse": evse,
-            "tenant_id": tenant_id,
-            "default_ma": default_ma,
-            "at": at,
-            "status": status,
-        },
-    )
-
-
 async def insert_plan(conn: Connection, tenant_id: int, site_id: int, plan: SitePlan, known: bytes) -> None:
     """Keeps a plan with what was known."""
     await conn.execute(
-        "INSERT INTO energy_plans (site_id, at, tenant_id, how, why, plan, known)"
+        "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, plan, known)"
         " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, plan.at, tenant_id, plan.how.value, plan.why, msgspec.json.encode(plan).decode(), known),
+        (site_id, plan.at, tenant_id, plan.grade.value, plan.why, msgspec.json.encode(plan).decode(), known),
     )
 
 
