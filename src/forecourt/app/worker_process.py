@@ -19,6 +19,7 @@ from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.jobs import EnergyJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -105,6 +106,7 @@ def _works(settings: Settings, pool: Pool, tenants: Pool, log_pool: Pool, bus: B
         ),
         bulk=BulkJobs(tenants, commander, clock, secret),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
+        energy=EnergyJobs(pool, tenants, clock),
     )
 
 
