@@ -10,6 +10,7 @@ from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.jobs import EnergyJobs
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -57,5 +58,6 @@ class Jobs:
         self.bulk = BulkJobs(tenants, commander, clock, secret)
         self.desired = DesireJobs(tenants, Bringer(tenants, commander.batch), clock)
         self.access = AccessJobs(pool, clock)
+        self.energy = EnergyJobs(pool, tenants, clock)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

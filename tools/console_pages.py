@@ -55,6 +55,11 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/sites/{slug}": "One site: its stations, its power and its sessions today.",
         "/sites/{slug}/edit": "Name, address, place and time zone of a site.",
     },
+    "Smart charging": {
+        "/energy": "The sites with EVSEs: whether they are charged smartly, and how much flows.",
+        "/energy/sites/{slug}": "One site: its electrics as a drawing with what flows, the hours ahead, limits.",
+        "/energy/sites/{slug}/electrics": "The editor of a site's electrics: nodes, EVSEs, loads, solar, batteries.",
+    },
     "Tokens": {
         "/tokens": "Who may charge: cards, apps and other tokens.",
         "/tokens/new": "Register a token.",
@@ -116,6 +121,8 @@ NO_PAGES = {
 #: Parts of pages and files, which are seen where they belong.
 PARTS = frozenset(
     (
+        "/energy/at/{slug}",
+        "/energy/sites/{slug}/tree",
         "/inbox/lists",
         "/incidents/attention",
         "/incidents/recent",

@@ -119,6 +119,28 @@ NEEDS = {
     ("DELETE", "/api/v1/alert-rules/{rule_id}"): Verb.ALERTS,
     ("POST", "/api/v1/alert-rules/{rule_id}/test"): Verb.ALERTS,
     ("GET", "/api/v1/alerts"): Verb.READ,
+    ("GET", "/api/v1/sites/{site}/electrics"): Verb.READ,
+    ("PUT", "/api/v1/sites/{site}/electrics"): Verb.CHANGE_ELECTRICS,
+    ("GET", "/api/v1/sites/{site}/smart-charging"): Verb.READ,
+    ("PUT", "/api/v1/sites/{site}/smart-charging"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/utility-tariff"): Verb.READ,
+    ("PUT", "/api/v1/sites/{site}/utility-tariff"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/outlook"): Verb.READ,
+    ("GET", "/api/v1/sites/{site}/limits"): Verb.READ,
+    ("POST", "/api/v1/sites/{site}/limits"): Verb.CHANGE_ENERGY,
+    ("DELETE", "/api/v1/sites/{site}/limits/{limit_id}"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/load"): Verb.READ,
+    ("POST", "/api/v1/sites/{site}/load"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/energy/series"): Verb.READ,
+    ("GET", "/api/v1/energy/prices/{zone}"): Verb.READ,
+    ("POST", "/api/v1/energy/prices/{zone}"): Verb.LOAD_SERIES,
+    ("GET", "/api/v1/energy/co2/{zone}"): Verb.READ,
+    ("POST", "/api/v1/energy/co2/{zone}"): Verb.LOAD_SERIES,
+    ("GET", "/api/v1/sessions/{session_id}/needs"): Verb.READ,
+    ("PUT", "/api/v1/sessions/{session_id}/needs"): Verb.CONTROL,
+    ("DELETE", "/api/v1/sessions/{session_id}/needs"): Verb.CONTROL,
+    ("GET", "/api/v1/tokens/{uid}/charging-preferences"): Verb.READ,
+    ("PUT", "/api/v1/tokens/{uid}/charging-preferences"): Verb.CHANGE_TOKENS,
 }
 TENANT_TABLES = (
     "organisations",
@@ -158,17 +180,26 @@ TENANT_TABLES = (
     "alert_rules",
     "alert_log",
     "load_minutes",
+    "energy_sites",
+    "electrics",
+    "hung_evses",
+    "site_tariffs",
+    "signal_series",
+    "node_limits",
+    "site_readings",
+    "session_needs",
+    "charging_preferences",
 )
 
 
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station"), "x")
+    values |= dict.fromkeys(("uid", "site", "station", "zone"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
-    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id"), some_id)
+    values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     return path.format(**values, rule_id="1") + query
 
 
@@ -313,6 +344,8 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_step",),
             ("access_take_step",),
             ("care_tenants",),
+            ("energy_planned_sites",),
+            ("energy_tenants",),
             ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),

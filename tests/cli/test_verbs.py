@@ -1,6 +1,7 @@
 """The verbs of the command line as a shell runs them, against the real web and a real gateway."""
 
 import asyncio
+import gzip
 import json
 import os
 import sys
@@ -77,7 +78,7 @@ async def shell(rig: Rig, tmp_path: Path) -> AsyncIterator[Shell]:
         yield Shell(await stack.enter_async_context(served(app)), tmp_path)
 
 
-async def test_the_registry_is_read_and_changed(shell: Shell) -> None:
+async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) -> None:
     assert (await shell.run("sites", "add", "North yard", "--city", "Berlin", "--country", "DE")).code == 0
     assert [each["slug"] for each in (await shell.run("sites", "list", "--json")).json()] == ["north-yard"]
     added = await shell.run("stations", "add", "CP1", "--site", "north-yard", "--max-power-w", "22000")
@@ -96,6 +97,10 @@ async def test_the_registry_is_read_and_changed(shell: Shell) -> None:
     shown = await shell.run("bulk", "show", run)
     assert all(word in shown.out for word in ("pending", "CP1", "waiting"))
     assert [each["id"] for each in (await shell.run("bulk", "list", "--json")).json()] == [run]
+    sheet = tmp_path / "nl.csv.gz"
+    sheet.write_bytes(gzip.compress(b"# a note\nutc,eur_per_mwh\n2026-03-01T00:00:00Z,81.25\n2026-03-01T01:00:00Z,9\n"))
+    loaded = await shell.run("energy", "prices", "import", str(sheet), "--zone", "NL", "--json")
+    assert loaded.json() == [{"values": 2, "changed": 2}]
     await shell.run("tokens", "add", "04AB")
     await shell.run("tokens", "set", "04ab", "--group", "FLEET")
     await shell.run("tokens", "block", "04ab")

@@ -1,6 +1,7 @@
 // What every page of the console does: theme, keyboard, copying ids, fragments by htmx, live values.
 import htmx from "htmx.org/dist/htmx.esm.min.js";
 import { care } from "./care.js";
+import { energy } from "./energy.js";
 import { said } from "./formats.js";
 import { inbox } from "./inbox.js";
 import * as live from "./live.js";
@@ -47,5 +48,6 @@ care(live);
 if (document.getElementById("stations")) stations(htmx, live);
 if (document.querySelector(".station-head, #ask")) station(htmx, live);
 if (document.querySelector("[data-sessions], [data-session]")) sessions(htmx, live);
+energy(htmx);
 inbox(live);
 sites(live);

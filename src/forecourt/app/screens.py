@@ -9,6 +9,7 @@ from msgspec import Struct
 import forecourt.access.pages
 import forecourt.care.pages
 import forecourt.drivers.pages
+import forecourt.energy.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
@@ -23,6 +24,7 @@ from forecourt.care.pages import CarePages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
+from forecourt.energy.pages import EnergyPages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -61,6 +63,7 @@ NAVIGATION = (
     ),
     NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
+    NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts", shown_to=may(Verb.ALERTS)),
@@ -106,6 +109,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "care": forecourt.care.pages.TEMPLATES_DIR,
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
+        "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -157,6 +161,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             snapshots=live.snapshots,
             today=live.sessions.today,
         ),
+        *forecourt.energy.pages.energy_pages(EnergyPages(shell=shell, db=db, clock=clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
         *connect_pages(shell, addresses),

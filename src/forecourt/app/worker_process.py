@@ -19,6 +19,7 @@ from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.jobs import EnergyJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -118,6 +119,7 @@ def _works(
         bulk=BulkJobs(tenants, commander, clock, secret),
         desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
+        energy=EnergyJobs(pool, tenants, clock),
     )
 
 

@@ -16,6 +16,7 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.jobs import EnergyJobs
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.jobs import SessionJobs
@@ -67,6 +68,7 @@ class Works(Struct, frozen=True, kw_only=True):
     bulk: BulkJobs
     desired: DesireJobs
     access: AccessJobs
+    energy: EnergyJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -124,6 +126,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
+        ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
     ]

@@ -100,6 +100,14 @@ def rated_kw(power_w: int | None) -> str:
     return f"{i18n.number(tenths / 10, 1 if tenths % 10 else 0)}{SPACE}kW"
 
 
+def amperes(current_a: float | None) -> str:
+    """`16 A`, `7.5 A`: one decimal where there is one."""
+    if current_a is None:
+        return NOTHING
+    tenths = round(current_a * 10)
+    return f"{i18n.number(tenths / 10, 1 if tenths % 10 else 0)}{SPACE}A"
+
+
 def pct(value: int | None) -> str:
     """`64 %`."""
     return NOTHING if value is None else f"{value}{SPACE}%"

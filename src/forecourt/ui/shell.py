@@ -106,6 +106,7 @@ class Shell:
             kw=formats.kw,
             kwh=formats.kwh,
             rated_kw=formats.rated_kw,
+            amperes=formats.amperes,
             pct=formats.pct,
             count=formats.count,
             state_word=formats.state_word,

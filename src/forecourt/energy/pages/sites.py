@@ -1,0 +1,217 @@
+"""The screens of smart charging: the sites, and one site with its tree, its signals and how it shall be charged."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from forecourt.access import Actor, Verb
+from forecourt.access.guard import Asker
+from forecourt.energy import store
+from forecourt.energy.flows import flows
+from forecourt.energy.pages.chart import power_band, price_band
+from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
+from forecourt.energy.pages.drawing import Drawing, draw
+from forecourt.energy.pages.rates import Form, form_of
+from forecourt.energy.pages.words import DONE, MODES, source_word
+from forecourt.energy.service import signals
+from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
+from forecourt.energy.signals.outlook import METER_LATE, signals_at
+from forecourt.energy.site import Mode, SiteRecord, SiteTree
+from forecourt.energy.store.now import EvseNow, list_now
+from forecourt.stations.service import find_site
+
+#: Hours ahead that a site's page draws, in steps of a quarter.
+AHEAD_H: Final = 24
+#: Limits that a site's page lists; all are in the API.
+MAX_LISTED: Final = 50
+
+
+class Now(Struct, frozen=True, kw_only=True):
+    """A site's tree with what flows in it."""
+
+    drawing: Drawing
+    grid_a: float
+    grid_w: int
+    share: float | None
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What was sent with a form of the page and is refused, so that it is shown again."""
+
+    form: str = ""
+    faults: Sequence[str] = ()
+    values: Mapping[str, Any] = {}
+
+
+async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: SiteTree, at: datetime) -> Now:
+    """What flows in a site now. A meter that is late counts as nothing."""
+    running = await list_now(conn, tenant_id, site_id)
+    latest = await store.latest_readings(conn, tenant_id, site_id)
+    attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
+    found = flows(tree, currents_of(tree, running), attached)
+    grid = found[tree.root]
+    return Now(
+        drawing=draw(tree, running, found, attached, {}),
+        grid_a=grid.current_a,
+        grid_w=grid.power_w,
+        share=grid.share,
+    )
+
+
+def currents_of(tree: SiteTree, running: Mapping[str, EvseNow]) -> dict[str, float]:
+    """What each EVSE draws on each of its conductors: as measured, else by its power."""
+    electrics = tree.electrics
+    found = {}
+    for evse in electrics.evses:
+        now = running.get(evse.id)
+        if now is None or (now.current_a is None and not now.power_w):
+            continue
+        by_power = (now.power_w or 0) / electrics.watts_per_ampere(evse)
+        found[evse.id] = by_power if now.current_a is None else now.current_a
+    return found
+
+
+class SitePages:
+    """What the handlers below share."""
+
+    def __init__(self, pages: EnergyPages) -> None:
+        self._pages = pages
+
+    async def list(self, request: WebRequest, actor: Actor) -> Response[str]:
+        """All sites with EVSEs."""
+        async with self._pages.db.tenant(actor.tenant_id) as conn:
+            lines = await store.list_lines(conn, actor.tenant_id)
+        return self._pages.shell.page(
+            "energy/sites.html",
+            request,
+            viewer=actor,
+            current="energy",
+            lines=lines,
+            modes=_modes(),
+            may_change=actor.may(Verb.CHANGE_ELECTRICS),
+        )
+
+    async def one(
+        self, request: WebRequest, actor: Actor, slug: str, *, done: str = "", refused: Shown | None = None
+    ) -> Response[str]:
+        """One site: its tree now, the hours ahead, and the forms, of which one may hold what was refused."""
+        pages, now = self._pages, self._pages.clock.now()
+        refused = refused or Shown()
+        async with pages.db.tenant(actor.tenant_id) as conn:
+            held = await find_set_up(conn, actor.tenant_id, slug)
+            record = held.record
+            until = now + timedelta(hours=AHEAD_H)
+            known = await signals.known_signals(conn, record, now, until)
+            outlook = signals_at(record, known, now, [0.25] * (AHEAD_H * 4))
+            limits = await store.list_limits(
+                conn, actor.tenant_id, record.site_id, order="newest", place=None, limit=MAX_LISTED
+            )
+            flowing = (
+                None if record.tree is None else await read_now(conn, actor.tenant_id, record.site_id, record.tree, now)
+            )
+            prices = await store.list_series(conn, actor.tenant_id, "price")
+            co2 = await store.list_series(conn, actor.tenant_id, "co2")
+        tariff = refused.values.get("tariff") if refused.form == "tariff" else None
+        form: Form = form_of(None if known.tariff is None else known.tariff.tariff) if tariff is None else tariff
+        return pages.shell.page(
+            "energy/site.html",
+            request,
+            viewer=actor,
+            current="energy",
+            status=422 if refused.faults else 200,
+            site=record,
+            held=held,
+            flowing=flowing,
+            names=_names(record),
+            outlook=outlook,
+            price_band=price_band(outlook, record.zone),
+            power_band=power_band(outlook, record.zone),
+            tariff=known.tariff,
+            tariff_tag=signals.tariff_tag(record.site_id, known.tariff),
+            form=form,
+            limits=limits,
+            now=now,
+            prices=prices,
+            series=[*(("price", each) for each in prices), *(("co2", each) for each in co2)],
+            modes=_modes(),
+            settings=refused.values.get("settings", record.settings),
+            settings_tag=settings_tag(record),
+            refused=refused,
+            source_word=source_word,
+            plain=plain,
+            may_electrics=actor.may(Verb.CHANGE_ELECTRICS),
+            may_energy=actor.may(Verb.CHANGE_ENERGY),
+            may_load=actor.may(Verb.LOAD_SERIES),
+            done=DONE.get(done, ""),
+        )
+
+    async def tree(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
+        """The drawing alone, read anew."""
+        pages = self._pages
+        async with pages.db.tenant(actor.tenant_id) as conn:
+            record = (await find_set_up(conn, actor.tenant_id, slug)).record
+            flowing = (
+                None
+                if record.tree is None
+                else await read_now(conn, actor.tenant_id, record.site_id, record.tree, pages.clock.now())
+            )
+        return pages.shell.page(
+            "energy/tree.html", request, viewer=actor, site=record, flowing=flowing, names=_names(record)
+        )
+
+    async def here(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
+        """What a site's own page says of its smart charging."""
+        pages = self._pages
+        async with pages.db.tenant(actor.tenant_id) as conn:
+            found = await find_site(conn, actor.tenant_id, slug)
+            held: SetUp = await find_set_up(conn, actor.tenant_id, str(found.site_id))
+            record = held.record
+            flowing = (
+                None
+                if record.tree is None
+                else await read_now(conn, actor.tenant_id, record.site_id, record.tree, pages.clock.now())
+            )
+        return pages.shell.page(
+            "energy/here.html",
+            request,
+            viewer=actor,
+            site=record,
+            held=held,
+            flowing=flowing,
+            modes=_modes(),
+        )
+
+
+def _modes() -> dict[str, tuple[str, str]]:
+    return {mode.value: MODES[mode] for mode in Mode}
+
+
+def _names(record: SiteRecord) -> dict[str, str]:
+    """What nodes are called, by id."""
+    return {} if record.tree is None else {node.id: node.name or node.id for node in record.tree.nodes}
+
+
+def site_pages(pages: EnergyPages, shared: SitePages) -> list[HTTPRouteHandler]:
+    """`/energy`, `/energy/sites/{slug}` and the fragments of it."""
+
+    @get("/energy", include_in_schema=False)
+    async def sites(request: WebRequest, actor: Asker) -> Response[str]:
+        return await shared.list(request, actor)
+
+    @get("/energy/sites/{slug:str}", include_in_schema=False)
+    async def site(request: WebRequest, actor: Asker, slug: SiteSlug, done: Done = "") -> Response[str]:
+        return await shared.one(request, actor, slug, done=done)
+
+    @get("/energy/sites/{slug:str}/tree", include_in_schema=False)
+    async def tree(request: WebRequest, actor: Asker, slug: SiteSlug) -> Response[str]:
+        return await shared.tree(request, actor, slug)
+
+    @get("/energy/at/{slug:str}", include_in_schema=False)
+    async def here(request: WebRequest, actor: Asker, slug: SiteSlug) -> Response[str]:
+        return await shared.here(request, actor, slug)
+
+    return [sites, site, tree, here]

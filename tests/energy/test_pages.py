@@ -1,0 +1,167 @@
+"""The pages of smart charging: a site is wired up, priced and limited there, and what is wrong stands where it is."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from httpx import AsyncClient, Response
+
+from forecourt.access import Role
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import console, signed_in
+from tests.conftest import Database
+from tests.energy.test_api import GRID, furnish, hung
+from tests.http import House, Tenant
+from tests.support import FakeClock
+
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+
+
+@pytest_asyncio.fixture
+async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
+    async with console(database, nats_url, clock, tmp_path) as (db, _bus, app):
+        made = House(database, db, app, clock)
+        yield made
+        await made.close()
+
+
+def page_of(api_path: str) -> str:
+    return f"/energy/sites/{api_path.rsplit('/', 1)[1]}"
+
+
+def fields(page: Response, form: str) -> list[tuple[str, str]]:
+    """What a browser would send of a form: its inputs, ticked boxes and chosen options, in order."""
+    body = re.search(rf'<form[^>]*action="{re.escape(form)}"[^>]*>(.*?)</form>', page.text, re.DOTALL)
+    assert body is not None, form
+    found: list[tuple[str, str]] = []
+    for tag in re.finditer(r"<input ([^>]*)>|<select name=\"([^\"]*)\"[^>]*>(.*?)</select>", body[1], re.DOTALL):
+        if tag[2]:
+            options = re.findall(r'<option(?: value="([^"]*)")?( selected)?>([^<]*)', tag[3])
+            chosen = next((each for each in options if each[1]), options[0] if options else None)
+            if chosen is not None:
+                found.append((tag[2], chosen[0] or ("" if 'value=""' in tag[3] and not chosen[0] else chosen[2])))
+            continue
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag[1]))
+        if attributes.get("type") in ("radio", "checkbox") and not re.search(r"\bchecked\b", tag[1]):
+            continue
+        if attributes.get("type") != "file" and "name" in attributes:
+            found.append((attributes["name"], attributes.get("value", "")))
+    return found
+
+
+async def send(client: AsyncClient, path: str, sent: list[tuple[str, str]]) -> Response:
+    from urllib.parse import urlencode
+
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return await client.post(path, content=urlencode(sent), headers=headers)
+
+
+def with_values(sent: list[tuple[str, str]], name: str, *values: str) -> list[tuple[str, str]]:
+    """The same with other values of the fields of one name, in their order."""
+    left = list(values)
+    return [(each, left.pop(0) if each == name and left else value) for each, value in sent]
+
+
+async def test_a_site_is_wired_up_by_its_form_and_faults_stand_at_their_rows(house: House, tenant: Tenant) -> None:
+    owner, site, [one, two] = await furnish(house, tenant)
+    browser, path = await signed_in(house, tenant), page_of(site)
+    listed = (await browser.get("/energy")).text
+    assert f'href="{path}"' in listed
+    assert "not set up" in listed
+    edit = await browser.get(f"{path}/electrics")
+    assert one in edit.text
+    sent = fields(edit, f"{path}/electrics")
+    sent = with_values(sent, "node.name", "Grid", "Panel <1>")
+    sent = with_values(sent, "node.limit_a", "63", "32,5")
+    panel = next(value.removeprefix("new-") for name, value in sent if name == "node.id" and value.startswith("new-"))
+    sent = with_values(sent, "evse.node", f"new-{panel}", "grid")
+    sent = with_values(sent, "evse.max_a", "3", "16")
+    refused = await send(browser, f"{path}/electrics", sent)
+    assert refused.status_code == 422
+    row = refused.text.index(f'value="{one}:1"' if one < two else f'value="{two}:1"')
+    assert refused.text.index("its currents must be 0 &lt;= min_a &lt;= max_a") > row
+    checked = await send(browser, f"{path}/electrics/check", sent)
+    assert "its currents must be" in checked.text
+    assert "Panel &lt;1&gt;" in checked.text
+    stored = await send(browser, f"{path}/electrics", with_values(sent, "evse.max_a", "20", "16"))
+    assert (stored.status_code, stored.headers["location"]) == (303, f"{path}?done=electrics")
+    tree = (await owner.get(f"{site}/electrics")).json()["electrics"]
+    assert tree["nodes"] == [
+        {"id": "grid", "name": "Grid", "parent": None, "limit_a": 63.0, "limit_w": None, "delta_wye": None},
+        {"id": panel, "name": "Panel <1>", "parent": "grid", "limit_a": 32.5, "limit_w": None, "delta_wye": None},
+    ]
+    assert sorted((each["node"], each["max_a"]) for each in tree["evses"]) == sorted([(panel, 20.0), ("grid", 16.0)])
+    stale = await send(browser, f"{path}/electrics", with_values(sent, "evse.max_a", "10", "10"))
+    assert stale.status_code == 412
+    assert "nothing was stored" in stale.text
+    again = fields(await browser.get(f"{path}/electrics"), f"{path}/electrics")
+    assert (await send(browser, f"{path}/electrics", again)).status_code == 303
+    assert (await owner.get(f"{site}/electrics")).json()["version"] == 1, (
+        "a form that is sent as it came changes nothing"
+    )
+
+
+async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(house: House, tenant: Tenant) -> None:
+    owner, site, [one, _] = await furnish(house, tenant)
+    body = {"nodes": [GRID, {"id": "panel", "parent": "grid", "limit_a": 20.0}], "evses": [hung(one, node="panel")]}
+    assert (await owner.put(f"{site}/electrics", json=body)).status_code == 200
+    with house.admin() as connection:
+        connection.execute(
+            "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+            " heard_at, evse, power_w, power_key) SELECT tenant_id, station_id, 'T', 0, now(), 0, now(), now(), 1,"
+            " 13110, 1 FROM stations WHERE identity = %s",
+            (one,),
+        )
+    browser, path = await signed_in(house, tenant), page_of(site)
+    page = await browser.get(path)
+    # 13.11 kW of three phases at 230 V are 19 A of the panel's 20, a warning, and 30 % of the grid connection.
+    assert "19\N{NO-BREAK SPACE}A of 20\N{NO-BREAK SPACE}A" in page.text
+    assert page.text.count('data-level="warn"') == 1
+    assert "30\N{NO-BREAK SPACE}%" in page.text
+    assert "1 EVSE of this site hangs nowhere" in page.text
+    settings = fields(page, f"{path}/settings")
+    solar = [("mode", "solar") if name == "mode" else (name, value) for name, value in settings]
+    assert (await send(browser, f"{path}/settings", [*solar, ("enabled", "true")])).status_code == 303
+    assert (await owner.get(f"{site}/smart-charging")).json()["mode"] == "solar"
+    assert "Somebody else changed it meanwhile" in (await send(browser, f"{path}/settings", settings)).text
+    tariff = with_values(fields(page, f"{path}/tariff"), "weekdays", "0 0,19, 6:00 0.2871; 22 0.19")
+    bad = await send(browser, f"{path}/tariff", with_values(tariff, "weekdays", "6 0.2, noon 0.3"))
+    assert bad.status_code == 422
+    assert "“noon 0.3” is no rate" in bad.text
+    assert 'value="6 0.2, noon 0.3"' in bad.text
+    assert (await send(browser, f"{path}/tariff", tariff)).status_code == 303
+    kept = (await owner.get(f"{site}/utility-tariff")).json()["seasons"][0]["weekdays"]
+    assert kept == {"hours": [0, 6, 22], "prices": ["0.19", "0.2871", "0.19"]}
+    begin = (house.clock.now() + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
+    limit = [("node", ""), ("limit_kw", "10.5"), ("limit_a", ""), ("from", begin), ("to", ""), ("source", "the DSO")]
+    assert (await send(browser, f"{path}/limits", limit)).status_code == 303
+    assert "is no number" in (await send(browser, f"{path}/limits", with_values(limit, "limit_kw", "much"))).text
+    shown = (await browser.get(path)).text
+    assert "10.5\N{NO-BREAK SPACE}kW" in shown
+    withdraw = re.search(r'action="([^"]*/withdraw)"', shown)
+    assert withdraw is not None
+    assert (await browser.post(withdraw[1])).status_code == 303
+    sheet = {"file": ("p.csv", b"utc,eur_per_mwh\n2026-03-01T00:00:00Z,50\n", "text/csv")}
+    loaded = await browser.post(f"{path}/series", data={"kind": "price", "zone": "NL", "source": "x"}, files=sheet)
+    assert loaded.status_code == 303, loaded.text
+    assert f"{path}" in (await browser.get(f"/energy/at{path.removeprefix('/energy/sites')}")).text
+
+
+async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, tenant: Tenant) -> None:
+    owner, site, [one, _] = await furnish(house, tenant)
+    await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": [hung(one)]})
+    viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
+    page = await viewer.get(page_of(site))
+    assert "Lademanagement" in page.text
+    assert "Save" not in page.text
+    for form in ("settings", "tariff", "electrics"):
+        assert (await send(viewer, f"{page_of(site)}/{form}", [])).status_code == 403
+    technician: Any = await signed_in(house, tenant, Role.TECHNICIAN)
+    assert (await technician.get(f"{page_of(site)}/electrics")).status_code == 200
+    assert (await send(technician, f"{page_of(site)}/settings", [])).status_code == 403
