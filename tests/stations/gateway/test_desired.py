@@ -372,7 +372,7 @@ async def test_many_stations_are_asked_at_once_urgent_calls_first_and_no_silent_
         coming = commander.command_many(wishes.tenant_id, asked, "test", urgent=True)
         unsent = {(await anext(coming))[0], (await anext(coming))[0]}
         assert unsent == {"DM3", "nobody"}
-        answer = asyncio.create_task(anext(coming))
+        answer = asyncio.ensure_future(anext(coming))
         await silent.next_ask()
         await quick.link.send(_frame([3, first[1], {"status": "Unlocked"}]))
         second = await quick.next_ask()
