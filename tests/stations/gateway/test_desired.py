@@ -130,6 +130,15 @@ async def test_an_offline_station_goes_out_of_service_when_it_is_back(rig: Rig, 
         seen = await wishes.one("DS1")
         assert (seen.drifts, seen.reported) == (True, {"operative": True})
         assert await wishes.reconciler.settle() == 0
+        # What a station changed by itself is undone when it is looked at, and then left as it is.
+        wishes.clock.advance(3600)
+        settling = asyncio.create_task(wishes.reconciler.settle())
+        assert await obey(station) == ["ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}]
+        assert await settling == 1
+        await station.call("StatusNotification", {**status, "status": "Unavailable"})
+        assert not (await wishes.one("DS1")).drifts
+        wishes.clock.advance(3600)
+        assert await wishes.reconciler.settle() == 0
 
 
 async def test_only_stations_of_which_something_is_wanted_are_told_of(rig: Rig, wishes: Wishes) -> None:
