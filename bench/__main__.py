@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import connections, kills, meter_values, pages, remote, stack
+from bench import connections, kills, limits, meter_values, pages, remote, stack
 from bench.figures import Figure, show, write
 from bench.servers import stage
 
@@ -22,6 +22,7 @@ PARTS = {
     "whole sessions": stack.measure,
     "connections": connections.measure,
     "remote commands": remote.measure,
+    "new limits": limits.measure,
     "pages": pages.measure,
 }
 RESULTS = Path("bench/results/latest.json")

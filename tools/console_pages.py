@@ -139,6 +139,7 @@ PARTS = frozenset(
         "/stations/points",
         "/stations/{identity}/commands",
         "/stations/{identity}/connectors",
+        "/stations/{identity}/desired",
         "/stations/{identity}/messages/new",
         "/stations/{identity}/panel",
         "/stations/{identity}/timeline",

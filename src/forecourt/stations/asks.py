@@ -1,4 +1,4 @@
-"""Calls that have no neutral word yet, as each version of OCPP spells them: trigger a message, change availability."""
+"""A call that has no neutral word yet, as each version of OCPP spells it: trigger a message."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -39,14 +39,3 @@ def trigger(version: Version, message: str, evse: int | None, connector: int = 1
         else:
             payload["evse"] = {"id": evse, **({"connectorId": connector} if message in _OF_CONNECTOR else {})}
     return "TriggerMessage", msgspec.json.encode(payload)
-
-
-def availability(version: Version, operative: bool, evse: int | None) -> tuple[str, bytes]:
-    """Action and payload of a ChangeAvailability, of the whole station without an EVSE (1.6 5.2, 2.0.1 G03 and G04)."""
-    word = "Operative" if operative else "Inoperative"
-    if version is Version.V16:
-        return "ChangeAvailability", msgspec.json.encode({"connectorId": evse or 0, "type": word})
-    whole: dict[str, Any] = {"operationalStatus": word}
-    if evse is not None:
-        whole["evse"] = {"id": evse}
-    return "ChangeAvailability", msgspec.json.encode(whole)

@@ -7,7 +7,7 @@ A password that a call gives to a station is let in from before the call is sent
 we learn that it took it. Which one holds is settled by the answer, by a connection with the new one, or by hand.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -170,7 +170,7 @@ class Commander:
 
     async def command_many(
         self, tenant_id: int, asked: Sequence[tuple[str, Command]], asked_by: str, *, urgent: bool = False
-    ) -> AsyncIterator[tuple[str, CommandAnswer | ForecourtError]]:
+    ) -> AsyncGenerator[tuple[str, CommandAnswer | ForecourtError], None]:
         """Ask many stations in neutral words, each by its identity, at once: one record, one word to each gateway. What
         came of each follows as it comes, once it is recorded; it ends with the last one, or after CALL_DEADLINE_S.
 

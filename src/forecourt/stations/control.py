@@ -1,4 +1,4 @@
-"""Unlock, reset and any other call: asked by a person or a key, carried by a command, obeyed or not by the station."""
+"""Unlock, reset, availability and any other call: asked by a person or a key, obeyed or not by the station."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,13 +9,24 @@ from msgspec import Struct
 from forecourt.access import Actor
 from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector, Version
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.stations import asks, service
 from forecourt.stations.audited import Audited
 from forecourt.stations.commands import Answered, Commander, Refused, StationOffline
+from forecourt.stations.desired.bring import Bringer, Brought
+from forecourt.stations.desired.kinds import availability
 from forecourt.stations.gateway.journal import redact
 
+_WANTED: Final = "The station is not connected. What was asked of it stays wanted: it is asked as soon as it is back."
 #: By what a station agrees (1.6 and 2.x); Scheduled is agreed too, it comes when nobody charges.
 _AGREED: Final = frozenset({"Accepted", "Scheduled", "Unlocked"})
+
+
+class BeingAsked(ForecourtError):
+    """The station is being asked for this at the moment. What is wanted now follows as soon as it has answered."""
+
+    status = 409
+    code = "being-asked"
 
 
 class Obeyed(Struct, frozen=True, kw_only=True):
@@ -64,10 +75,38 @@ async def trigger(
 async def change_availability(
     db: Pool, commander: Commander, actor: Actor, identity: str, *, operative: bool, evse: int | None
 ) -> Obeyed:
-    """Ask a station to take an EVSE, or all of it, out of service or into it (1.6 5.2, 2.0.1 G03 and G04). Raises as
-    `trigger`."""
-    version = await _version(db, actor, identity)
-    return obeyed(await call(db, commander, actor, identity, *asks.availability(version, operative, evse)))
+    """Want an EVSE of a station, or all of it, in service or out of it, and ask for it now (1.6 5.2, 2.0.1 G03, G04).
+
+    What is wanted stays wanted: a station that is not connected is asked when it is back, and after each boot. Raises
+    StationUnknown, StationRetired, BeingAsked, and as `Commander.command`; all but the first two leave it wanted.
+    """
+    brought = await want_availability(db, commander, actor, identity, operative=operative, evse=evse or 0)
+    if isinstance(brought.answer, StationOffline):
+        raise StationOffline(_WANTED, wanted=True)
+    if isinstance(brought.answer, ForecourtError):
+        raise brought.answer
+    if brought.answer is None or brought.command_id is None:
+        raise BeingAsked
+    return Obeyed(accepted=brought.answer.accepted, status=brought.answer.status, command_id=brought.command_id)
+
+
+async def want_availability(
+    db: Pool,
+    commander: Commander,
+    actor: Actor,
+    identity: str,
+    *,
+    operative: bool,
+    evse: int = 0,
+    connector: int | None = None,
+) -> Brought:
+    """The same without a complaint where it can't be asked now. Raises StationUnknown and StationRetired."""
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.check_in_service(conn, actor.tenant_id, identity)
+    want = availability(identity, operative=operative, evse=evse, connector=connector)
+    audited = _audited(actor, "change availability", identity, {"of": want.key, "operative": operative})
+    bringer = Bringer(db, commander.batch)
+    return await bringer.bring_one(actor.tenant_id, want, str(actor), again=True, audited=audited)
 
 
 def obeyed(outcome: Answered | Refused) -> Obeyed:

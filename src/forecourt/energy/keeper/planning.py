@@ -1,6 +1,6 @@
 """From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -88,7 +88,9 @@ def plan_site(known: Knowledge, solver: SiteSolver, before: SitePlan | None = No
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = Mode(known.settings.mode.value)
     problem = _problem(known, fleet, room, still_a, mode)
-    last_a = None if before is None else {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
+    last_a: dict[Hashable, float] | None = None
+    if before is not None:
+        last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
     found = answer(solver, problem, _claims(known, fleet), mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
     told: Sequence[Reason] = ()
     if found.optimum is not None:
@@ -192,8 +194,9 @@ def _horizon(known: Knowledge) -> Horizon:
     outlook = known.outlook
     steps = len(outlook.hours)
     price = np.array(outlook.price.values, dtype=np.float64)
-    load_w = np.sum([each.power_w.values for each in outlook.loads] or [[0] * steps], axis=0)
-    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [[0] * steps], axis=0)
+    nothing = (0,) * steps
+    load_w = np.sum([each.power_w.values for each in outlook.loads] or [nothing], axis=0)
+    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [nothing], axis=0)
     return Horizon(
         hours=np.array(outlook.hours),
         price=price,

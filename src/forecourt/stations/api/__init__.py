@@ -15,6 +15,7 @@ from forecourt.stations.api.bulk import (
 )
 from forecourt.stations.api.connectors import list_connectors
 from forecourt.stations.api.control import change_availability, reset_station, trigger_message, unlock_connector
+from forecourt.stations.api.desired import forget_availability, list_desired, want_availability
 from forecourt.stations.api.imports import import_stations
 from forecourt.stations.api.inbox import adopt, dismiss, find_inbox_code, find_knock, list_knocks, renew_inbox_code
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
@@ -59,6 +60,9 @@ routes = Router(
         reset_station,
         change_availability,
         trigger_message,
+        list_desired,
+        want_availability,
+        forget_availability,
         list_commands,
         find_command,
         list_quarantine,

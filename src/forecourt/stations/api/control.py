@@ -12,7 +12,7 @@ from forecourt.ocpp.neutral import ResetType
 from forecourt.stations import control
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
 from forecourt.stations.commands import COMMAND_PROBLEMS
-from forecourt.stations.control import Obeyed
+from forecourt.stations.control import BeingAsked, Obeyed
 
 
 class Unlock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,10 +108,13 @@ async def reset_station(
 
 @post(
     "/stations/{station:str}/availability",
-    opt={"verb": Verb.CALL, "problems": COMMAND_PROBLEMS},
+    opt={"verb": Verb.CALL, "problems": [*COMMAND_PROBLEMS, BeingAsked]},
     status_code=200,
     summary="Ask a station to go out of service, or into it",
-    description="The whole of it or one EVSE. `Scheduled` is agreed as well: it comes when the session there is over.",
+    description=(
+        "The whole of it or one EVSE. `Scheduled` is agreed as well: it comes when the session there is over. What was"
+        " asked stays wanted, also where it could not be asked now: see `GET /api/v1/stations/{station}/desired`."
+    ),
     tags=["stations"],
 )
 async def change_availability(

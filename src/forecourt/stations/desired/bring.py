@@ -25,7 +25,7 @@ from forecourt.stations.audited import Audited
 from forecourt.stations.batch import Batch, Entered, Told
 from forecourt.stations.call_faults import CallInvalid, StationUnknown
 from forecourt.stations.desired import store
-from forecourt.stations.desired.kinds import KINDS
+from forecourt.stations.desired.kinds import KINDS, ConnectorSaid
 from forecourt.stations.desired.model import LEASE_GRACE, State, Tried, Verdict, Want, verdict
 from forecourt.stations.desired.store import Connection, DesireRow, Sent, Settled
 
@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 AT_ONCE: Final = 1_000
 #: Who asks where nobody is named: what was wanted before is tried anew.
 RECONCILER: Final = "desired state"
+
+#: What a desire that is looked at and found as it was means for it.
+_STILL_THERE: Final = CommandAnswer(accepted=True, status="Accepted")
 
 TRIES = Counter(
     "forecourt_desire_tries_total", "Tries to bring stations to what they are wanted to be", ["kind", "state"]
@@ -156,7 +159,9 @@ class Bringer:
             rows = await store.claim_desires(conn, tenant_id, now, most, wants)
             if wants is not None:
                 done += await self._not_taken(conn, tenant_id, wants, rows)
-            asked, settled = _asked(rows, now)
+            looked_at = sorted({row.station_id for row in rows if row.state == State.REACHED})
+            said = await store.list_said(conn, tenant_id, looked_at) if looked_at else {}
+            asked, settled = _asked(rows, said, now)
             entered, unsent = await self._batch.enter(
                 conn, tenant_id, [(row.station, command) for row, command in asked], by, spare=True
             )
@@ -240,11 +245,19 @@ class Bringer:
                     ready.put_nowait(brought)
 
 
-def _asked(rows: Sequence[DesireRow], now: datetime) -> tuple[list[tuple[DesireRow, Command]], list[Settled]]:
-    """What is asked for each desire; settled are those that can't be understood."""
+def _asked(
+    rows: Sequence[DesireRow], said: Mapping[int, Sequence[ConnectorSaid]], now: datetime
+) -> tuple[list[tuple[DesireRow, Command]], list[Settled]]:
+    """What is asked for each desire; settled are those that are still as they were reached, by what the connectors say,
+    and those that can't be understood."""
     asked, settled = list[tuple[DesireRow, Command]](), list[Settled]()
     for row in rows:
         try:
+            if row.state == State.REACHED:
+                there = KINDS[row.kind].reported(row.key, said.get(row.station_id, ()))
+                if there is not None and there == row.wanted:
+                    settled.append(_settled(row, None, _verdict(row, _STILL_THERE, now)))
+                    continue
             asked.append((row, KINDS[row.kind].command(row.key, row.wanted)))
         except (KeyError, ValueError, TypeError, msgspec.ValidationError):
             log.warning("a desire can't be understood", kind=row.kind, key=row.key, station=row.station)
@@ -254,7 +267,8 @@ def _asked(rows: Sequence[DesireRow], now: datetime) -> tuple[list[tuple[DesireR
 
 def _verdict(row: DesireRow, answer: CommandAnswer | ForecourtError, now: datetime) -> Verdict:
     tried = Tried(attempts=row.attempts, refusals=row.refusals, expires_at=row.expires_at)
-    return verdict(answer, tried, now, "/".join(map(str, row.place)))
+    look_after = KINDS[row.kind].look_after if row.kind in KINDS else timedelta(days=1)
+    return verdict(answer, tried, now, "/".join(map(str, row.place)), look_after)
 
 
 def _settled(row: DesireRow, command_id: str | None, meant: Verdict) -> Settled:

@@ -4,7 +4,7 @@ Another kind is another object in KINDS.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -39,6 +39,8 @@ class Kind(Protocol):
     name: str
     #: Whether its calls go ahead of others. All calls of one kind do or don't, so that none overtakes the one before.
     urgent: bool
+    #: How long after a yes it is looked at again: what the connectors tell otherwise, or nothing of, is sent again.
+    look_after: timedelta
 
     def command(self, key: str, wanted: Any) -> Command:
         """What a station is asked; raises ValueError for what can't be understood."""
@@ -52,6 +54,7 @@ class Availability:
 
     name = AVAILABILITY
     urgent = False
+    look_after = timedelta(minutes=45)
 
     def command(self, key: str, wanted: Any) -> Command:
         evse, connector = _place(key)
@@ -77,6 +80,7 @@ class Profile:
 
     name = CHARGING_PROFILE
     urgent = True
+    look_after = timedelta(days=1)
 
     def command(self, key: str, wanted: Any) -> Command:
         evse, purpose, level = key.split("/")

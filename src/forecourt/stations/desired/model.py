@@ -71,12 +71,17 @@ class Verdict(Struct, frozen=True, kw_only=True):
     why: str | None
 
 
-def verdict(answer: CommandAnswer | ForecourtError, tried: Tried, now: datetime, seed: str) -> Verdict:
-    """What an answer, or the lack of one, means for a desire; `seed` tells one desire's waits from another's."""
+def verdict(
+    answer: CommandAnswer | ForecourtError, tried: Tried, now: datetime, seed: str, look_after: timedelta
+) -> Verdict:
+    """What an answer, or the lack of one, means for a desire; `seed` tells one desire's waits from another's. What is
+    reached is looked at again after `look_after`."""
     state, why, again, refusals = _meant(answer, tried)
     attempts = 0 if state is State.REACHED else tried.attempts + 1
     at = None
-    if state is State.SCHEDULED:
+    if state is State.REACHED:
+        at = now + look_after * _spread(seed, 0)
+    elif state is State.SCHEDULED:
         at = now + SCHEDULED_WAIT
     elif again:
         at = now + wait(attempts, seed)
@@ -108,5 +113,10 @@ def wait(attempts: int, seed: str) -> timedelta:
     """How long to wait after so many tries: a quarter more or less, always the same for one desire, so that many that
     failed together don't come back together."""
     doubled = FIRST_WAIT * (1 << min(attempts - 1, 16))
+    return min(doubled, LONGEST_WAIT) * _spread(seed, attempts)
+
+
+def _spread(seed: str, attempts: int) -> float:
+    """From 0.75 to 1.25."""
     digest = blake2b(f"{seed}/{attempts}".encode(), digest_size=2).digest()
-    return min(doubled, LONGEST_WAIT) * (0.75 + int.from_bytes(digest) / 2**17)
+    return 0.75 + int.from_bytes(digest) / 2**17

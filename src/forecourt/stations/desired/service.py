@@ -65,6 +65,11 @@ async def forget(conn: Connection, tenant_id: int, station: str, kind: str, key:
     return await store.forget_desires(conn, tenant_id, station, kind, key)
 
 
+async def try_now(conn: Connection, tenant_id: int, station: str, kind: str, key: str, at: datetime) -> bool:
+    """Have it tried anew, whatever came of it before; whether it is wanted at all."""
+    return await store.retry_desire(conn, tenant_id, station, kind, key, at)
+
+
 async def list_desired(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[Desired]:
     """What is wanted of stations, and how far each is."""
     rows = await store.list_desires(conn, tenant_id, stations)

@@ -232,6 +232,17 @@ async def forget_desires(conn: Connection, tenant_id: int, station: str, kind: s
     return cursor.rowcount
 
 
+async def retry_desire(conn: Connection, tenant_id: int, station: str, kind: str, key: str, now: datetime) -> bool:
+    """Make a desire due, as if it was just wanted; whether there is one."""
+    cursor = await conn.execute(
+        "UPDATE desires d SET state = 'pending', attempts = 0, refusals = 0, next_try_at = %s FROM stations s"
+        " WHERE d.tenant_id = %s AND s.tenant_id = d.tenant_id AND s.station_id = d.station_id AND s.identity = %s"
+        " AND d.kind = %s AND d.key = %s",
+        (now, tenant_id, station, kind, key),
+    )
+    return cursor.rowcount == 1
+
+
 async def list_desires(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[DesireRow]:
     """What is wanted of these stations."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))

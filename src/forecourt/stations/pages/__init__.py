@@ -6,6 +6,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from forecourt.stations.pages.ask import ask_routes
 from forecourt.stations.pages.bulk import bulk_routes
+from forecourt.stations.pages.desired import desired_routes
 from forecourt.stations.pages.frame import TEMPLATES_DIR, StationPages
 from forecourt.stations.pages.listing import station_pages
 from forecourt.stations.pages.messages import message_routes
@@ -32,6 +33,7 @@ def one_station_pages(
     return [
         *overview_routes(pages, charging),
         *ask_routes(pages, charging),
+        *desired_routes(pages),
         *message_routes(pages),
         *variable_routes(pages),
         *settings_routes(pages),

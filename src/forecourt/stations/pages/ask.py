@@ -32,6 +32,7 @@ from forecourt.stations.commands import (
     StationOffline,
     StationTimeout,
 )
+from forecourt.stations.control import BeingAsked
 from forecourt.stations.model import LACKING
 from forecourt.stations.pages.frame import StationFrame, StationPages, is_fragment
 from forecourt.stations.pages.ports import Charging, Running
@@ -85,6 +86,8 @@ FAILURES: Final[Mapping[type[ForecourtError], tuple[Outcome, str]]] = {
 _ACCEPTED: Final = mark("The station agreed. What it does about it is seen as it happens.")
 _SCHEDULED: Final = mark("The station agreed and does it as soon as nobody charges.")
 _REFUSED: Final = mark("The station refused.")
+_WANTED: Final = mark("The station is not connected. It stays wanted: the station is asked as soon as it is back.")
+_BEING_ASKED: Final = mark("The station is being asked for this already. What is wanted now follows its answer.")
 _GONE: Final = mark("What this was about is not there any more. Nothing was sent.")
 _INCOMPLETE: Final = mark("Something is missing in the form. Nothing was sent.")
 _LACKING: Final = mark("The station can't do this: it doesn't know the command.")
@@ -275,8 +278,16 @@ def ask_routes(pages: StationPages, charging: Charging) -> list[HTTPRouteHandler
     async def do_availability(
         db: Pool, commander: Commander, actor: Actor, frame: StationFrame, form: AskForm
     ) -> Answer:
-        action, payload = asks.availability(_version(frame), form.kind == "operative", form.place[0])
-        return await call(db, commander, actor, frame, action, payload)
+        operative, (evse, _) = form.kind == "operative", form.place
+        try:
+            agreed = await control.change_availability(
+                db, commander, actor, frame.identity, operative=operative, evse=evse
+            )
+        except StationOffline:
+            return Answer(outcome="unsent", words=_WANTED)
+        except BeingAsked:
+            return Answer(outcome="unsent", words=_BEING_ASKED)
+        return answered(agreed.status, agreed.accepted, agreed.command_id)
 
     doing = {
         "start": do_start,
