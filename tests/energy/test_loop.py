@@ -1,10 +1,12 @@
-"""The closed loop: a real gateway, stations of all versions on real sockets, and a keeper; the clock runs fast."""
+"""The closed loop: a real gateway, stations of all versions on real sockets that obey, obey late, never obey or fall
+silent, and a keeper. Time goes on step by step, each once all that was said has been answered and kept."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -12,95 +14,127 @@ import pytest_asyncio
 
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
+from forecourt.energy.dispatch.orders import PAUSE, VALID_FOR
 from forecourt.energy.keeper.keeper import SiteKeeper
-from forecourt.energy.model import Node, Phases
+from forecourt.energy.keeper.knowledge import unpacked
+from forecourt.energy.keeper.planning import plan_site
+from forecourt.energy.model import Node
+from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import rows_of
+from forecourt.energy.signals.model import NodeLimit
 from forecourt.energy.site import HungEvse, Settings, SiteTree
+from forecourt.energy.store import keeping
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
+from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
-from forecourt.simulator.clock import PacedClock
+from forecourt.simulator.faults import Cut
 from forecourt.simulator.faults import PERFECT, Habits
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Make, Station
 from forecourt.stations.commands import Commander
+from forecourt.stations.desired.bring import Bringer
+from forecourt.stations.desired.reconciler import Reconciler
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 
-SPEED = 30
-LIMIT_A = 40.0
+STEP = timedelta(seconds=5)
+LIMIT_A = 60.0
+CUT_A = 45.0
+SLOW_S = 60.0
+DEFAULT_A = 6.0
+#: Measured currents are rounded by stations.
+NEARLY = 1.01
 MAKE = Make(vendor="Birch", model="Post 22", power_w=22_000, measurands=("energy", "power", "current", "offered"),
             meter_interval_s=10)  # fmt: skip
 CAR = next(model for model in MODELS if model.name == "hatch 52")
+HABITS = (PERFECT, PERFECT, PERFECT, Habits(obeys_after_s=SLOW_S), Habits(ignores_limits=True), PERFECT)
+SLOW, DEAF, SILENT = 3, 4, 5
 
 
-class Fast(PacedClock):
-    """The same time for the gateway, the keeper and the stations."""
+class StepClock:
+    """The same time for the gateway, the keeper and the stations: it stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
 
     def monotonic(self) -> float:
         """Real time: what is waited for by it isn't simulated."""
         return time.monotonic()
 
+    def real_s(self, simulated_s: float) -> float:
+        return simulated_s
+
+    async def sleep_until(self, at: datetime) -> None:
+        raise AssertionError("nobody sleeps here")
+
 
 class Plant:
     """A site of stations, what they really draw, and the keeper that keeps it."""
 
-    def __init__(self, rig: Rig, clock: PacedClock, stations: Sequence[Station], site_id: int, keeper: SiteKeeper) -> None:
-        self.rig, self.clock, self.stations, self.site_id, self.keeper = rig, clock, stations, site_id, keeper
-        self.rows = rows_of(tree_of(stations).electrics)
-        self.worst: list[tuple[datetime, float]] = []
+    def __init__(
+        self, rig: Rig, clock: StepClock, stations: Sequence[Station], site_id: int, keeper: SiteKeeper,
+        reconciler: Reconciler, tenants: Pool,
+    ) -> None:  # fmt: skip
+        self.rig, self.clock, self.stations, self.site_id = rig, clock, stations, site_id
+        self.keeper, self.tenants = keeper, tenants
+        self._reconciler = reconciler
+        self._rows = rows_of(tree_of(stations).electrics)
 
-    async def go(self, sim_s: float) -> None:
-        """Let so many simulated seconds pass, looking at what is drawn all the time."""
-        until = self.clock.now().timestamp() + sim_s
-        turn = asyncio.create_task(self._keep())
-        while self.clock.now().timestamp() < until:
-            self.advance()
-            await asyncio.sleep(1 / SPEED)
-        turn.cancel()
-        await asyncio.gather(turn, return_exceptions=True)
-
-    async def _keep(self) -> None:
-        while True:
+    async def go(self, during: timedelta) -> list[float]:
+        """Let time pass; the highest true current of any conductor after each step."""
+        worst = []
+        for _ in range(during // STEP):
+            self.clock.at += STEP
+            for station in self.stations:
+                station.advance()
+            await self._settle()
             await self.keeper.turn()
-            await asyncio.sleep(2 / SPEED)
+            await self.keeper.settled()
+            await self._reconciler.settle()
+            await self._settle()
+            worst.append(self.drawn_a())
+        return worst
 
-    def advance(self) -> None:
+    async def _settle(self) -> None:
+        """Wait until all that stations said is answered, and so committed."""
         for station in self.stations:
-            station.advance()
-        self.worst.append((self.clock.now(), self.drawn().max()))
+            if station.link.wanted:
+                await station.link.drained()
 
-    def drawn(self) -> Any:
-        """The true load of each row, in A."""
-        return self.rows.loads(np.array([bay(station).reading(self.clock.now()).current_a for station in self.stations]))
+    def drawn_a(self) -> float:
+        currents = [bay(station).reading(self.clock.now()).current_a for station in self.stations]
+        return float(self._rows.loads(np.array(currents)).max())
+
+    def limits_a(self) -> list[float]:
+        """What each station really offers."""
+        return [bay(each).reading(self.clock.now()).offered_w / 690 for each in self.stations]
 
 
-def bay(station: Station) -> Any:
+def bay(station: Station) -> Bay:
     return station.bays[0]
 
 
 def tree_of(stations: Sequence[Station]) -> SiteTree:
     return SiteTree(
         nodes=(Node(id="grid", limit_a=LIMIT_A),),
-        evses=tuple(HungEvse(station=each.identity, evse=1, node="grid", phases=Phases.ALL) for each in stations),
+        evses=tuple(HungEvse(station=each.identity, evse=1, node="grid") for each in stations),
     )
 
 
 @pytest.fixture
-def transport() -> str:
-    return "picows"
-
-
-@pytest.fixture
-def paced(monkeypatch: pytest.MonkeyPatch) -> PacedClock:
-    clock = Fast(speed=SPEED)
+def stepped(monkeypatch: pytest.MonkeyPatch) -> StepClock:
+    clock = StepClock()
     monkeypatch.setattr(gateway_process, "SystemClock", lambda: clock)
     return clock
 
 
 @pytest_asyncio.fixture
-async def rig(paced: PacedClock, servers: Any, transport: str) -> AsyncIterator[Rig]:
+async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
     with servers.database() as database:
-        rig = Rig(database, servers.nats.url, transport)
+        rig = Rig(database, servers.nats.url, "picows")
         await rig.start()
         try:
             yield rig
@@ -109,56 +143,107 @@ async def rig(paced: PacedClock, servers: Any, transport: str) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture
-async def plant(paced: PacedClock, rig: Rig) -> AsyncIterator[Plant]:
-    habits = [PERFECT, PERFECT, PERFECT, Habits(obeys_after_s=60.0), Habits(ignores_limits=True), PERFECT]
-    stations = []
+async def plant(stepped: StepClock, rig: Rig) -> AsyncIterator[Plant]:
+    tenant_id, site_id = rig.tenant(), _site(rig)
+    rig.token("CARD")
+    stations = [await _station(rig, stepped, site_id, number, habits) for number, habits in enumerate(HABITS)]
+    async with (
+        Pool(rig.database.url, "forecourt_app", size=6) as tenants,
+        Pool(rig.database.url, "forecourt_worker", size=1) as worker,
+    ):
+        bus = await Bus.connect(rig.nats_url)
+        batch = Commander(tenants, bus, stepped, secret_key=SECRET.encode()).batch
+        async with tenants.tenant(tenant_id) as conn:
+            now, tree = stepped.now(), tree_of(stations)
+            await store.lock_site(conn, tenant_id, site_id, "test", now)
+            await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
+            await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
+            await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
+        keeper = SiteKeeper(tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped)
+        reconciler = Reconciler(worker, Bringer(tenants, batch), batch)
+        for station in stations:
+            station.power_on()
+        yield Plant(rig, stepped, stations, site_id, keeper, reconciler, tenants)
+        for station in stations:
+            station.power_off()
+        await bus.close()
+
+
+def _site(rig: Rig) -> int:
     [(site_id,)] = rig.rows(
         "INSERT INTO sites (tenant_id, slug, name, time_zone, path) VALUES (%s, 'yard', 'Yard', 'Europe/Berlin', '{}')"
         " RETURNING site_id",
         rig.tenant(),
     )
     rig.admin.execute("UPDATE sites SET path = ARRAY[site_id] WHERE site_id = %s", (site_id,))
-    rig.token("CARD")
-    for number, each in enumerate(habits):
-        version = list(DIALECTS)[number % 3]
-        identity = f"LOOP-{number}"
-        await rig.register(identity)
-        rig.admin.execute("UPDATE stations SET site_id = %s WHERE identity = %s", (site_id, identity))
-        stations.append(
-            Station(identity, MAKE, DIALECTS[version], paced, url=f"ws://127.0.0.1:{rig.port}/ocpp", password=PASSWORD,
-                    habits=each)
-        )  # fmt: skip
-    tenant_id = rig.tenant()
-    async with Pool(rig.database.url, "forecourt_app", size=4) as tenants:
-        bus = await Bus.connect(rig.nats_url)
-        commander = Commander(tenants, bus, paced, secret_key=SECRET.encode())
-        async with tenants.tenant(tenant_id) as conn:
-            now = paced.now()
-            tree = tree_of(stations)
-            await store.lock_site(conn, tenant_id, site_id, "test", now)
-            await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
-            await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
-            await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
-        keeper = SiteKeeper(tenant_id, site_id, tenants=tenants, stations=commander.batch, clock=paced)
-        made = Plant(rig, paced, stations, site_id, keeper)
-        for station in stations:
-            station.power_on()
-        yield made
-        for station in stations:
-            station.power_off()
-        await bus.close()
+    return int(site_id)
 
 
-async def test_the_site_keeps_its_limit_whatever_stations_do(plant: Plant) -> None:
-    await plant.go(30)
+async def _station(rig: Rig, clock: StepClock, site_id: int, number: int, habits: Habits) -> Station:
+    identity, dialect = f"LOOP-{number}", list(DIALECTS.values())[number % len(DIALECTS)]
+    await rig.register(identity)
+    rig.admin.execute("UPDATE stations SET site_id = %s WHERE identity = %s", (site_id, identity))
+    url = f"ws://127.0.0.1:{rig.port}/ocpp"
+    return Station(identity, MAKE, dialect, clock, url=url, password=PASSWORD, habits=habits)
+
+
+async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant: Plant) -> None:
+    await _all_connected(plant)
+    await plant.go(timedelta(seconds=30))
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
         bay(station).present("CARD", plant.clock.now())
-    await plant.go(300)
-    for row in plant.rig.rows("SELECT evse, station_id, limit_ma, urgent, sent_at, answered_at - sent_at, accepted, status FROM charging_orders ORDER BY order_id"):
-        print(row)
-    for row in plant.rig.rows("SELECT * FROM evse_obedience"): print(row)
-    print(plant.rig.rows("SELECT at, how, why, plan->'targets_ma' FROM energy_plans ORDER BY at")[-3:])
-    t0 = plant.worst[0][0]
-    print([(int((at-t0).total_seconds()), round(float(w),1)) for at, w in plant.worst[::20]])
-    print(plant.drawn())
+    # Who never obeys is found out by what it draws; until then nobody can know.
+    await plant.go(timedelta(minutes=2))
+    steady = await plant.go(timedelta(minutes=2))
+    assert max(steady) <= LIMIT_A * NEARLY
+    assert min(steady) >= LIMIT_A * 0.95
+    limits_a = plant.limits_a()
+    assert sorted(round(each) for number, each in enumerate(limits_a) if number != DEAF) == [0, 7, 7, 7, 7]
+
+    await _limit(plant, CUT_A)
+    cut = await plant.go(timedelta(seconds=SLOW_S) + timedelta(minutes=1))
+    assert max(cut[-8:]) <= CUT_A * NEARLY
+    assert plant.rig.rows("SELECT count(*) > 0 FROM charging_orders WHERE urgent") == [(True,)]
+
+    # One that falls silent goes on with what it was told, and then by its default; the others make room for it.
+    silent = plant.stations[SILENT]
+    silent.link.stop(Cut.ABORT)
+    away = await plant.go(VALID_FOR + PAUSE)
+    assert max(away) <= CUT_A * NEARLY
+    assert plant.limits_a()[SILENT] == pytest.approx(DEFAULT_A, abs=0.1)
+    silent.link.start()
+    await _all_connected(plant)
+    back = await plant.go(timedelta(minutes=1))
+    assert max(back) <= CUT_A * NEARLY
+
+
+async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> None:
+    await _all_connected(plant)
+    for station in plant.stations:
+        bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+        bay(station).present("CARD", plant.clock.now())
+    await plant.go(timedelta(seconds=60))
+    async with plant.tenants.tenant(plant.rig.tenant()) as conn:
+        stored = await keeping.find_plan(conn, plant.rig.tenant(), plant.site_id, plant.clock.now())
+    assert stored is not None
+    again = plan_site(unpacked(stored.known), SiteSolver())
+    assert (again.targets_ma, again.grade) == (stored.plan.targets_ma, stored.plan.grade)
+    assert sum(again.targets_ma) > 0
+
+
+async def _all_connected(plant: Plant) -> None:
+    async with asyncio.timeout(60):
+        while not all(station.link.online for station in plant.stations):
+            await asyncio.sleep(0.02)
+
+
+async def _limit(plant: Plant, limit_a: float) -> None:
+    """The grid operator allows less from now on."""
+    now = plant.clock.now()
+    said = NodeLimit(
+        limit_id=uuid4(), number=0, source="grid operator", external_id="cut", node=None, limit_w=None, limit_a=limit_a,
+        starts_at=now, ends_at=None, said_at=now, said_by="test",
+    )  # fmt: skip
+    async with plant.tenants.tenant(plant.rig.tenant()) as conn:
+        await store.store_limit(conn, plant.rig.tenant(), plant.site_id, said)

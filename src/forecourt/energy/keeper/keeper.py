@@ -75,6 +75,11 @@ class SiteKeeper:
         """Something happened: look at once."""
         self._woken.set()
 
+    async def settled(self) -> None:
+        """Return once all that was sent is answered, or given up."""
+        while self._sending:
+            await asyncio.gather(*self._sending, return_exceptions=True)
+
     async def run(self) -> None:
         """Keep the site until cancelled."""
         try:

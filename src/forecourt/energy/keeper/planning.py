@@ -7,15 +7,25 @@ from uuid import UUID
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.needs.model import Priority
-from forecourt.energy.planner.filling import Claims
+from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
 from forecourt.energy.planner.modes import Mode, weighed
-from forecourt.energy.planner.problem import Cars, Horizon, Ints, Minimums, Problem, Reserved, Worth
+from forecourt.energy.planner.problem import (
+    Cars,
+    Horizon,
+    Ints,
+    Minimums,
+    Problem,
+    Reserved,
+    Unsolvable,
+    Worth,
+)
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Rows
@@ -31,6 +41,9 @@ WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 
 MARGIN_A: Final = 3.0
 #: A current from which on power over current tells how many conductors a car uses.
 TELLING_A: Final = 3.0
+#: What sharing evenly may cost more, as a share of all and at least so much.
+EVEN_COST: Final = 0.002
+EVEN_LEAST: Final = 0.01
 #: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
 FAIR: Final = 1e-3
@@ -91,11 +104,34 @@ def plan_site(known: Knowledge, solver: SiteSolver, before: SitePlan | None = No
     last_a: dict[Hashable, float] | None = None
     if before is not None:
         last_a = {str(car.session_id): car.limit_ma / 1000 for car in before.cars}
-    found = answer(solver, problem, _claims(known, fleet), mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
+    claims = _claims(known, fleet)
+    found = answer(solver, problem, claims, mode=mode, last_a=last_a, deadline_s=DEADLINE_S)
+    found = _fairly(solver, problem, claims, found)
     told: Sequence[Reason] = ()
     if found.optimum is not None:
         told = reasons(problem, solver.incidence(problem.rows), found.optimum, found.plan)
     return _made(known, fleet, room, still_a, found, told)
+
+
+def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
+    """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
+    it can take and lets the next one wait as soon as it makes no difference."""
+    if found.plan is None:
+        return found
+    room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
+    lacking_a = problem.cars.need_kwh / (claims.kw_per_a * problem.horizon.hours[0])
+    most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
+    known, limits, still = solver.now()
+    even_a = fill(known, replace(claims, max_a=most_a), limits=limits, still=still, room_kw=room_kw)
+    if (found.first_a < 0).any() or np.allclose(even_a, found.first_a, atol=0.1):
+        return found
+    try:
+        plan = solver.pinned(even_a, even_a, DEADLINE_S)
+    except Unsolvable:
+        return found
+    if plan.cost > found.plan.cost + max(abs(found.plan.cost) * EVEN_COST, EVEN_LEAST):
+        return found
+    return replace(found, first_a=even_a, plan=plan)
 
 
 def share_out(known: Knowledge, solver: SiteSolver) -> SitePlan:
