@@ -130,7 +130,7 @@ def hourly(price: list[float], need: list[float], **more: Any) -> Problem:
     return Problem(
         cars=Cars(
             first=np.zeros(cars, np.int64),
-            last=np.array(more.get("last", [steps] * cars)),
+            last=np.array(more.get("last", [steps] * cars), np.int64),
             need_kwh=np.array(need, np.float64),
             max_a=np.full(cars, 32.0),
             kw_per_a=np.full(cars, 0.25),

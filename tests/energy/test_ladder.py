@@ -1,5 +1,6 @@
 """Whatever is asked, a site is told something that holds, and by which of the ways it was found."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ def claims_of(problem: Problem, **more: Any) -> Claims:
     return Claims(**(base | more))
 
 
+FAULTS = ["well", "late", "late before", "price missing", "building too much"]
+
+
 def late(*_: object) -> None:
     raise TooLate("no plan within 0 s")
 
@@ -44,7 +48,8 @@ def test_every_answer_holds_whatever_went_wrong(seed: int, wrong: str) -> None:
     random = np.random.default_rng(seed)
     site, problem = random_problem(random)
     problem = replace(problem, cars=replace(problem.cars, first=np.zeros(8, np.int64)))
-    horizon, solver, last_a = problem.horizon, SiteSolver(), None
+    horizon, solver = problem.horizon, SiteSolver()
+    last_a: dict[Hashable, float] | None = None
     if wrong == "price missing":
         problem = replace(problem, horizon=replace(horizon, price=horizon.price * np.nan))
     elif wrong == "building too much":

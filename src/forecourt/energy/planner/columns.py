@@ -118,10 +118,11 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     share = np.where(cars.scenario < 0, 1.0, 1.0 / scenarios)
     cost, lower, upper = np.zeros(columns.count), np.zeros(columns.count), np.full(columns.count, INFINITE)
     middle = np.cumsum(horizon.hours) - horizon.hours / 2
-    late = worth.late * middle / max(float(horizon.hours.sum()), 1e-9)
+    late = middle / max(float(horizon.hours.sum()), 1e-9)
+    times = worth.late + worth.hurry * cars.weight
     kwh = cars.kw_per_a[columns.car] * horizon.hours[columns.step]
     upper[columns[Kind.CURRENT]] = cars.max_a[columns.car]
-    cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * (share * cars.weight)[columns.car]
+    cost[columns[Kind.CURRENT]] = late[columns.step] * kwh * (share * times)[columns.car]
     upper[columns[Kind.UNSERVED]] = np.tile(cars.need_kwh / columns.parts, columns.parts)
     dearer = worth.fair * np.repeat(np.arange(columns.parts), len(cars))
     cost[columns[Kind.UNSERVED]] = np.tile(worth.unserved * cars.weight * share, columns.parts) + dearer

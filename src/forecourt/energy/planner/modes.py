@@ -49,7 +49,7 @@ def weighed(
         lacking = max(worth.lacking, 2 * float(never[0]) if horizon.steps else 0.0)
         return _priced(horizon, never, worth), msgspec.structs.replace(worth, peak=0.0, lacking=lacking)
     faster = _above(worth, nothing, peak=0.0)
-    return _priced(horizon, nothing, worth), msgspec.structs.replace(faster, late=HURRY * worth.unserved, level=0.0)
+    return _priced(horizon, nothing, worth), msgspec.structs.replace(faster, hurry=HURRY * worth.unserved, level=0.0)
 
 
 def room_kw(mode: Mode, horizon: Horizon) -> float:

@@ -62,7 +62,7 @@ class Cars(Struct, frozen=True, kw_only=True):
 
 class Worth(Struct, frozen=True, kw_only=True):
     """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
-    with a kWh, times the weight of the car. `lacking`: a kWh that lacks of a minimum at its time.
+    with a kWh. `hurry`: the same, times the weight of the car. `lacking`: a kWh that lacks of a minimum at its time.
 
     Two more break ties where they aren't 0: `level` spreads the site's power over time, `fair` what isn't served over
     the cars; both are small sums for a kWh.
@@ -72,6 +72,7 @@ class Worth(Struct, frozen=True, kw_only=True):
     peak: float = 0.0
     paid_kw: float = 0.0
     late: float = 1e-4
+    hurry: float = 0.0
     lacking: float = 10.0
     level: float = 0.0
     fair: float = 0.0

@@ -48,9 +48,9 @@ class Reason(Struct, frozen=True, kw_only=True):
     """One car that is there, `car` by its number in the problem.
 
     `row`: the limit that holds it back and `saved`, what one more kWh through it would save; `price_now` and
-    `price_then`, the latter of `step`, in which it gets most of what it still gets; `peak_kw`: what is kept to. `ready`:
-    the step at whose end it has all that it gets, None if it gets nothing; `unserved_wh`: what it leaves without.
-    `minimum`: it is being given what it needs by a time.
+    `price_then`, the latter of `step`, in which it gets most of what it still gets; `peak_kw`: what is kept to.
+    `ready`: the step at whose end it has all that it gets, None if it gets nothing; `unserved_wh`: what it leaves
+    without. `minimum`: it is being given what it needs by a time.
     """
 
     car: int

@@ -40,6 +40,10 @@ DEADLINE_S: Final = 60.0
 #: Numbers of cars begin anew before they'd reach into the kind.
 MAX_NAMES: Final = 1 << 30
 
+#: Steps of the primal simplex that are tried where few bounds moved.
+FEW: Final = 100
+
+_DUAL, _PRIMAL = 1, 4
 _LOWER, _BASIC, _UPPER = 0, 1, 2
 _STATUS: Final = np.array(
     [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
@@ -112,6 +116,7 @@ class SiteSolver:
         pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
         self._change(form, pinned)
         self._form = pinned
+        self._try_primal()
         return self._settle(deadline_s)
 
     def now(self) -> tuple[Incidence, Floats, Complexes]:
@@ -183,6 +188,14 @@ class SiteSolver:
         basis.col_status, basis.row_status = _STATUS[columns].tolist(), _STATUS[rows].tolist()
         basis.valid, basis.alien = True, True
         return basis
+
+    def _try_primal(self) -> None:
+        """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
+        for option, value in (("simplex_strategy", _PRIMAL), ("simplex_iteration_limit", FEW)):
+            self._highs.setOptionValue(option, value)
+        self._highs.run()
+        for option, value in (("simplex_strategy", _DUAL), ("simplex_iteration_limit", highspy.kHighsIInf)):
+            self._highs.setOptionValue(option, value)
 
     def _settle(self, deadline_s: float) -> Plan:
         """Runs, and cuts off what violates rows that aren't linear, until nothing does or time is up."""
