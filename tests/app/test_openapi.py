@@ -195,6 +195,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "rule_id": rule["id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "zone": "NL",
         "person_id": 1,
     }
 

@@ -117,6 +117,8 @@ class SitePages:
             co2 = await store.list_series(conn, actor.tenant_id, "co2")
         tariff = refused.values.get("tariff") if refused.form == "tariff" else None
         form: Form = form_of(None if known.tariff is None else known.tariff.tariff) if tariff is None else tariff
+        with pages.shell.speaking(request):
+            bands = price_band(outlook, record.zone), power_band(outlook, record.zone)
         return pages.shell.page(
             "energy/site.html",
             request,
@@ -128,8 +130,8 @@ class SitePages:
             flowing=flowing,
             names=_names(record),
             outlook=outlook,
-            price_band=price_band(outlook, record.zone),
-            power_band=power_band(outlook, record.zone),
+            price_band=bands[0],
+            power_band=bands[1],
             tariff=known.tariff,
             tariff_tag=signals.tariff_tag(record.site_id, known.tariff),
             form=form,
