@@ -104,7 +104,7 @@ class Api:
         status, text = await self._ask("GET", f"/sites/{wiring.site}/electrics", None)
         if status < 300 and msgspec.json.decode(text)["version"]:
             return True
-        await self._expect("PUT", f"/sites/{wiring.site}/tariff", wiring.tariff)
+        await self._expect("PUT", f"/sites/{wiring.site}/utility-tariff", wiring.tariff)
         status, _ = await self._ask("PUT", f"/sites/{wiring.site}/electrics", wiring.electrics)
         if status >= 300:
             return False
