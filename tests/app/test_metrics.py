@@ -141,7 +141,7 @@ def test_nothing_listens_unless_a_port_is_set_and_a_taken_one_is_said() -> None:
 def test_up_gives_every_process_a_port_of_its_own() -> None:
     assert metrics_ports(Settings()) == {}
     settings = Settings(metrics_port=9464, gateway_workers=2)
-    assert metrics_ports(settings) == {"worker": 9464, "gateway": 9465, "gateway-2": 9466}
+    assert metrics_ports(settings) == {"worker": 9464, "gateway": 9465, "gateway-2": 9466, "planner": 9467}
     with pytest.raises(SettingsError, match="no ports behind it"):
         load({"FORECOURT_METRICS_PORT": "65535"})
     with pytest.raises(SettingsError, match="FORECOURT_METRICS_HOST"):
