@@ -13,11 +13,16 @@ A test that needs a database of its own makes it by `with servers.database() as 
 starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
 """
 
+import contextlib
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
@@ -31,6 +36,7 @@ from tests.support import FakeClock
 pytest_plugins = ["tests.http", "tests.owned"]
 
 TEMPLATE = "forecourt_template"
+CONFIGURATION = {"shared_buffers": "64MB", "max_wal_size": "256MB"}
 #: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone
 #: with a long one while the others have nothing more to do. The others follow as they come.
 LONGEST = (
@@ -57,7 +63,44 @@ LONGEST = (
     "webhooks/test_webhooks.py",
     "webhooks/test_pages.py",
 )
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 60
+#: A file system in memory, and what a run may need there. Servers write through to the disk at every commit, and a slow
+#: one would hold up everything; what a kill leaves behind is the same in either place.
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6_000_000_000
+#: Where the kernel tells how many bytes all of us together may hold in memory, in either of its ways; no number where
+#: nothing limits it.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "tests",
+    hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders lie in memory where there is room, unless it was said where."""
+    said = config.option.basetemp or {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
+    if not said and room_in_memory() >= MEMORY_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+def room_in_memory() -> int:
+    """The bytes that files in memory may take."""
+    if not os.access(MEMORY, os.W_OK):
+        return 0
+    room = [shutil.disk_usage(MEMORY).free]
+    for limit in MEMORY_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            room.append(int(limit.read_text(encoding="ascii")))
+    with contextlib.suppress(OSError, KeyError):
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        room.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    return min(room)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,7 +158,7 @@ class Servers:
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     folder = tmp_path_factory.mktemp("servers")
     async with (
-        EmbeddedPostgres(folder, configuration={"shared_buffers": "64MB"}) as postgres,
+        EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
         EmbeddedNats(folder) as nats,
     ):
         yield Servers(postgres, nats)
