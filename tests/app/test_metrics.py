@@ -20,9 +20,10 @@ from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings, load
 from forecourt.simulator.fleet import password
 from tests.conftest import Database
-from tests.spine.processes import STATIONS_SECRET, WAIT_S, Deployment, free_port
+from tests.spine.processes import STATIONS_SECRET, Deployment
 from tests.stations.gateway.conftest import StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.support import WAIT_S, free_port
 
 
 def measured(text: str, name: str) -> float:

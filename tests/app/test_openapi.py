@@ -33,10 +33,10 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
 from tests.http import PASSWORD_HASH, SECRET, House
+from tests.support import WAIT_S
 from tests.ui.conftest import served
 
 KEY = "fc_a key of the tests of the document"
-START_WITHIN_S = 60.0
 #: Made-up requests of each operation, in each way of making them up.
 EXAMPLES = 12
 #: A stream has no end, and an address that somebody made up must not be called.
@@ -107,10 +107,10 @@ def running(servers: Servers, tmp_path: Path) -> Iterator[Running]:
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         thread.start()
-        assert ready.wait(START_WITHIN_S), "the API did not start"
+        assert ready.wait(WAIT_S), "the API did not start"
         yield Running(url=made[0], key=KEY, admin_url=database.admin_url)
         stop.set()
-        thread.join(START_WITHIN_S)
+        thread.join(WAIT_S)
 
 
 def known_things(client: httpx.Client) -> dict[str, Any]:

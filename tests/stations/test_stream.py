@@ -15,9 +15,8 @@ from forecourt.access import Role
 from forecourt.platform.bus import Bus
 from forecourt.ui import stream as streams
 from tests.http import House, Tenant, problem
+from tests.support import WAIT_S
 from tests.ui.conftest import served
-
-WAIT_S = 20.0
 
 
 class Listener:
