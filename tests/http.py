@@ -1,18 +1,19 @@
 """The web application over a real database and a real bus, asked by its HTTP interface.
 
-`house` is one deployment with two organisations, made anew for each test. Every answer of the API that a test sees is
-also held against the OpenAPI document: a status or a body that the document doesn't know fails the test.
+`house` is one deployment, to which each test adds organisations of its own; database and application are those of its
+module. Every answer of the API that a test sees is also held against the OpenAPI document: a status or a body that the
+document doesn't know fails the test.
 """
 
 import itertools
 import re
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import psycopg
+import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
@@ -183,10 +184,13 @@ def fake_shell(clock: FakeClock) -> Shell:
     )
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
+@pytest_asyncio.fixture(scope="module")
+async def application(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The application of a module's houses: to put all its routes together takes longer than most tests."""
     settings = Settings(
-        data_dir=tmp_path,
+        data_dir=tmp_path_factory.mktemp("data"),
         database_url=database.url,
         nats_url=nats_url,
         secret_key=SECRET,
@@ -197,10 +201,16 @@ async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: P
     )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
-        made = House(database, db, create_app(settings, db, bus, clock, shell=fake_shell(clock)), clock)
-        yield made
-        await made.close()
+        yield db, create_app(settings, db, bus, clock_of_module, shell=fake_shell(clock_of_module))
     await bus.close()
+
+
+@pytest_asyncio.fixture
+async def house(application: tuple[Pool, Any], database: Database, clock: FakeClock) -> AsyncIterator[House]:
+    db, app = application
+    made = House(database, db, app, clock)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture

@@ -23,8 +23,13 @@ class FakeClock:
 
     def __init__(self, at: datetime = EPOCH) -> None:
         assert at.tzinfo is not None
-        self._now = at
+        self._began = self._now = at
         self._monotonic = 1_000.0
+
+    def begin_again(self) -> None:
+        """The time of day is that of the beginning; whatever was remembered by the steady one is old."""
+        self._now = self._began
+        self._monotonic += 1_000_000.0
 
     def now(self) -> datetime:
         return self._now

@@ -14,15 +14,8 @@ from uuid import uuid4
 import httpx
 import jsonschema_rs
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec import Struct
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from forecourt.access import Role, store
 from forecourt.access.service import key_digest
@@ -41,7 +34,6 @@ KEY = "fc_a key of the tests of the document"
 EXAMPLES = 12
 #: A stream has no end, and an address that somebody made up must not be called.
 LEFT_OUT = {"stream", "test_hook"}
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 Case = Any
 
 
@@ -207,6 +199,14 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
 
 def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any], mode: Any) -> None:
     """Makes up requests of one operation and fails at the first answer that the document doesn't know."""
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
     @settings(
         max_examples=EXAMPLES,
@@ -223,7 +223,7 @@ def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any]
                 name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
             }
         response = case.call(base_url=url, headers=headers)
-        case.validate_response(response, checks=CHECKS, headers=headers)
+        case.validate_response(response, checks=checks, headers=headers)
         if response.status_code >= 400:
             problem = response.json()
             assert problem["status"] == response.status_code
@@ -240,6 +240,9 @@ def _halves() -> Any:
 
 
 def test_whatever_a_machine_makes_up_is_answered_as_the_document_says(running: Running) -> None:
+    # Here, since it takes seconds to load and every process of a run loads this module.
+    import schemathesis
+
     headers = {"authorization": f"Bearer {running.key}"}
     with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
         document = client.get("/api/v1/openapi.json").json()
