@@ -18,8 +18,9 @@ import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
 
-from forecourt.access import Actor, Role, store
+from forecourt.access import Access, Actor, Role, store
 from forecourt.access.service import key_digest
+from forecourt.app.screens import screens
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
@@ -202,6 +203,23 @@ async def application(
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
         yield db, create_app(settings, db, bus, clock_of_module, shell=fake_shell(clock_of_module))
+    await bus.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def application_with_pages(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The application with the console's pages, for modules that say that it is their `application`."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
+        database_pool_size=2,
+    )  # fmt: skip
+    bus, clock = await Bus.connect(nats_url), clock_of_module
+    async with Pool(database.url, "forecourt_app", size=4) as db:
+        access = Access(db, settings.secret(), clock)
+        seen = screens(settings, db, bus, clock, access)
+        yield db, create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
     await bus.close()
 
 
