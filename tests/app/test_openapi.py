@@ -183,7 +183,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
 def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
     headers = {"authorization": f"Bearer {running.key}"}
     refused = []
-    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
         document = client.get("/api/v1/openapi.json").json()
         things = example_things(client, running.admin_url)
         for method, path, example in examples_of_requests(document):
@@ -244,7 +244,7 @@ def test_whatever_a_machine_makes_up_is_answered_as_the_document_says(running: R
     import schemathesis
 
     headers = {"authorization": f"Bearer {running.key}"}
-    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
         document = client.get("/api/v1/openapi.json").json()
         known = known_things(client)
         schema = schemathesis.openapi.from_dict(document)

@@ -63,7 +63,10 @@ def test_it_serves_on_its_port_and_ends_in_order_when_told(database: Database, n
         secret_key=SECRET,
     )
     output = tmp_path / "web.log"
-    with web(settings, output) as process, Client(base_url=f"http://127.0.0.1:{settings.web_port}") as client:
+    with (
+        web(settings, output) as process,
+        Client(base_url=f"http://127.0.0.1:{settings.web_port}", timeout=WAIT_S) as client,
+    ):
         until_ready(client, process, output)
         page = client.get("/sign-in")
         assert page.status_code == 200

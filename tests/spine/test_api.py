@@ -62,6 +62,8 @@ class House:
             f"ws://127.0.0.1:{self.ocpp_port}/ocpp/{quote(identity)}",
             subprotocols=[websockets.Subprotocol(protocol)],
             additional_headers={"Authorization": f"Basic {credentials}"},
+            open_timeout=WAIT_S,
+            ping_interval=None,
         ) as link:
             yield StationClient(link)
 

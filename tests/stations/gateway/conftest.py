@@ -128,6 +128,7 @@ class Rig:
             subprotocols=[websockets.Subprotocol(name) for name in protocols or ("ocpp1.6",)],
             additional_headers={"Authorization": f"Basic {credentials}"},
             open_timeout=WAIT_S,
+            ping_interval=None,
         ) as link:
             yield StationClient(link)
 
