@@ -27,9 +27,9 @@ from forecourt.stations.refusals import LATELY
 from tests.http import BASE, PASSWORD, House, Tenant
 from tests.stations.test_inbox import a_knock
 from tests.stations.test_log import say
-from tests.stations.test_pages import PAGE, add_station, house, signed_in
+from tests.stations.test_pages import PAGE, add_station, application, signed_in
 
-__all__ = ["house"]
+__all__ = ["application"]
 
 
 async def as_role(house: House, tenant: Tenant, role: Role) -> AsyncClient:
