@@ -61,13 +61,18 @@ class Cars(Struct, frozen=True, kw_only=True):
         return len(self.first)
 
 
+def joined(cars: Cars, more: Cars) -> Cars:
+    """The cars of both, in this order."""
+    return Cars(**{name: np.concatenate([getattr(cars, name), getattr(more, name)]) for name in Cars.__struct_fields__})
+
+
 class Worth(Struct, frozen=True, kw_only=True):
-    """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
-    with a kWh."""
+    """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw` (which each scenario may have of its
+    own), and being late by the whole horizon with a kWh."""
 
     unserved: float = 1.0
     peak: float = 0.0
-    paid_kw: float = 0.0
+    paid_kw: float | Floats = 0.0
     late: float = 1e-4
 
 
@@ -78,6 +83,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     unserved_kwh: Floats
     peak_kw: float
     cost: float
+
+
+class _Silent(highspy.Highs):
+    """A solver that says nothing: it would greet on standard output when its callbacks are made, which is at once."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 class Unsolvable(ArithmeticError):
@@ -132,7 +145,7 @@ def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
     """The plan of least cost. Raises Unsolvable."""
     scenarios = max(1, int(cars.scenario.max(initial=-1)) + 1)
     columns = _Columns(cars, horizon.steps, scenarios)
-    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver: Any = _Silent()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("threads", 1), ("solver", "simplex")):
         solver.setOptionValue(option, value)
     solver.passModel(_model(cars, horizon, rows, worth, columns, scenarios))
@@ -204,16 +217,18 @@ def _bounds(lp: Any, cars: Cars, horizon: Horizon, worth: Worth, columns: _Colum
 
 
 def _limit(matrix: _Matrix, cars: Cars, columns: _Columns, rows: Rows, steps: int) -> None:
-    """The linear limits of the site in every step in which the cars that are there could reach them."""
-    there = cars.scenario[columns.car] < 0
-    car, step, each = columns.car[there], columns.step[there], np.arange(columns.currents)[there]
-    for row in np.nonzero(rows.linear)[0]:
-        value = np.abs(rows.of[row, cars.evse[car]])
-        most = np.bincount(step, value * cars.max_a[car], steps)
-        binding = most > rows.limits[row] * (1 + SLACK)
-        number = np.cumsum(binding) - 1
-        kept = binding[step] & (value > 0)
-        matrix.block(int(binding.sum()), -INFINITE, rows.limits[row], (number[step[kept]], each[kept], value[kept]))
+    """The linear limits of the site in every step in which the cars of a scenario could reach them."""
+    for scenario in range(-1, int(cars.scenario.max(initial=-1)) + 1):
+        here = np.isin(cars.scenario[columns.car], (-1, scenario))
+        car, step, each = columns.car[here], columns.step[here], np.arange(columns.currents)[here]
+        for row in np.nonzero(rows.linear)[0]:
+            value = np.abs(rows.of[row, cars.evse[car]])
+            most = np.bincount(step, value * cars.max_a[car], steps)
+            mine = np.bincount(step, value * (cars.scenario[car] == scenario), steps) > 0
+            binding = mine & (most > rows.limits[row] * (1 + SLACK))
+            number = np.cumsum(binding) - 1
+            kept = binding[step] & (value > 0)
+            matrix.block(int(binding.sum()), -INFINITE, rows.limits[row], (number[step[kept]], each[kept], value[kept]))
 
 
 def _currents(found: Floats, cars: Cars, columns: _Columns, steps: int) -> Floats:
@@ -223,29 +238,29 @@ def _currents(found: Floats, cars: Cars, columns: _Columns, steps: int) -> Float
 
 
 def _cut(solver: Any, current_a: Floats, cars: Cars, columns: _Columns, rows: Rows) -> bool:
-    """Adds a tangent where a cone is violated; whether there was any."""
-    there = np.nonzero(cars.scenario < 0)[0]
+    """Adds a tangent where a cone is violated, in each scenario; whether there was any."""
     cones = np.nonzero(~rows.linear)[0]
-    of = rows.of[np.ix_(cones, cars.evse[there])]
-    flow = of @ current_a[there]
-    size = np.abs(flow)
-    violated = np.argwhere(size > rows.limits[cones, None] * (1 + TOLERANCE) + 1e-9)
-    if not len(violated):
-        return False
     starts, index, value, upper = [0], [], [], []
-    at = {step: np.nonzero((columns.step == step) & (cars.scenario[columns.car] < 0))[0] for step in {*violated[:, 1]}}
-    for cone, step in violated:
-        each = at[step]
-        towards = np.conj(flow[cone, step] / size[cone, step])
-        slope = (towards * rows.of[cones[cone], cars.evse[columns.car[each]]]).real
-        kept = np.abs(slope) > 1e-9
-        index.append(each[kept])
-        value.append(slope[kept])
-        starts.append(starts[-1] + int(kept.sum()))
-        upper.append(rows.limits[cones[cone]])
+    for scenario in range(-1, int(cars.scenario.max(initial=-1)) + 1):
+        here = np.isin(cars.scenario, (-1, scenario))
+        flow = rows.of[np.ix_(cones, cars.evse[here])] @ current_a[here]
+        size = np.abs(flow)
+        violated = np.argwhere(size > rows.limits[cones, None] * (1 + TOLERANCE) + 1e-9)
+        at = {step: np.nonzero((columns.step == step) & here[columns.car])[0] for step in {*violated[:, 1]}}
+        for cone, step in violated:
+            each = at[step]
+            towards = np.conj(flow[cone, step] / size[cone, step])
+            slope = (towards * rows.of[cones[cone], cars.evse[columns.car[each]]]).real
+            kept = np.abs(slope) > 1e-9
+            index.append(each[kept])
+            value.append(slope[kept])
+            starts.append(starts[-1] + int(kept.sum()))
+            upper.append(rows.limits[cones[cone]])
+    if not upper:
+        return False
     solver.addRows(
-        len(violated),
-        np.full(len(violated), -INFINITE),
+        len(upper),
+        np.full(len(upper), -INFINITE),
         np.array(upper),
         starts[-1],
         np.array(starts[:-1], dtype=np.int32),
