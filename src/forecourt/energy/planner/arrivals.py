@@ -109,8 +109,7 @@ class Arrivals:
         return found
 
     def _midnight(self, day: date) -> datetime:
-        # In UTC, or the difference of two of them would leave out the hour by which clocks are set.
-        return datetime.combine(day, time(), self._zone).astimezone(UTC)
+        return midnight(day, self._zone.key)
 
     def _placed(self, visit: Visit, later: timedelta, now: datetime, steps: int) -> list[tuple[int, int, float]]:
         """A visit as if it were today: first step, last step and energy; nothing if it would have come already. What
@@ -125,3 +124,9 @@ class Arrivals:
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= 5
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """When a day begins, in UTC: the difference of two of them would else leave out the hour by which clocks are
+    set."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -21,8 +21,9 @@ Ints = npt.NDArray[np.int64]
 INFINITE = highspy.kHighsInf
 #: Rounds of tangent cuts before a solution is scaled into the limits as it is.
 MAX_ROUNDS = 40
-#: A solution may exceed a limit by this share before it is cut off.
+#: A solution may exceed a limit by this share before it is cut off; with cars that are only expected, by that share.
 TOLERANCE = 1e-4
+GUESSED = 1e-2
 
 
 class Horizon(Struct, frozen=True, kw_only=True):
@@ -245,7 +246,8 @@ def _cut(solver: Any, current_a: Floats, cars: Cars, columns: _Columns, rows: Ro
         here = np.isin(cars.scenario, (-1, scenario))
         flow = rows.of[np.ix_(cones, cars.evse[here])] @ current_a[here]
         size = np.abs(flow)
-        violated = np.argwhere(size > rows.limits[cones, None] * (1 + TOLERANCE) + 1e-9)
+        tolerance = TOLERANCE if scenario < 0 else GUESSED
+        violated = np.argwhere(size > rows.limits[cones, None] * (1 + tolerance) + 1e-9)
         at = {step: np.nonzero((columns.step == step) & here[columns.car])[0] for step in {*violated[:, 1]}}
         for cone, step in violated:
             each = at[step]

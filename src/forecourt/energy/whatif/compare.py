@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from forecourt.energy.planner.problem import Horizon, Worth, solve
+from forecourt.energy.planner.problem import Worth, solve
 from forecourt.energy.rows import rows_of
 from forecourt.energy.whatif.picture import picture
 from forecourt.energy.whatif.report import MONTH_DAYS, Outcome, Report, outcome
@@ -47,12 +45,12 @@ class Comparison:
         self._world = World(
             cars=self._stays.cars,
             min_a=self._stays.min_a,
-            horizon=self._horizon(steps),
+            horizon=scenario.horizon(self._start, steps, self._step),
             rows=rows_of(scenario.electrics),
             evses=len(scenario.electrics.evses),
             ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
         )
-        self._co2 = scenario.values(scenario.co2, start, steps)
+        self._co2 = scenario.values(scenario.co2, self._start, steps, self._step)
         #: What was played so far, so that who stops has what is done.
         self.outcomes: list[Outcome] = []
         self._courses: dict[str, Course] = {}
@@ -132,20 +130,10 @@ class Comparison:
         return Known(
             scenario=self._scenario,
             start=self._start,
+            end=self._end,
             step=self._step,
             stays=self._stays,
             past=self._stays if earliest == self._start else stays_of(self._scenario, sessions, earliest, self._end),
             past_start=earliest,
             demand_charge=self._scenario.tariff.demand_charge_per_kw * days / MONTH_DAYS,
-        )
-
-    def _horizon(self, steps: int) -> Horizon:
-        limit_w, scenario = self._scenario.site.power_limit_w, self._scenario
-        return Horizon(
-            hours=np.full(steps, scenario.step_min / 60),
-            price=scenario.prices(self._start, steps),
-            feed_in=np.full(steps, scenario.tariff.feed_in),
-            load_kw=scenario.values(scenario.load, self._start, steps),
-            solar_kw=scenario.values(scenario.solar, self._start, steps),
-            limit_kw=np.full(steps, np.inf if limit_w is None else limit_w / 1000),
         )

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases, faults
+from forecourt.energy.planner.problem import Horizon
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers
 from forecourt.energy.whatif.fleet import Fleet
@@ -121,18 +122,27 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             known.append(round(3 * voltage_v * root.limit_a))
         return min((each for each in known if each is not None), default=None)
 
-    def prices(self, start: datetime, steps: int) -> Floats:
-        """The price of a kWh in each step from `start` (UTC) on, at the beginning of the step."""
-        zone, step = ZoneInfo(self.zone), timedelta(minutes=self.step_min)
+    def horizon(self, start: datetime, steps: int, step: timedelta) -> Horizon:
+        """Prices, limits, the building and the sun in each step from `start` (UTC) on, at the beginning of the step."""
+        most_w = self.site.power_limit_w
+        return Horizon(
+            hours=np.full(steps, step / timedelta(hours=1)),
+            price=self._prices(start, steps, step),
+            feed_in=np.full(steps, self.tariff.feed_in),
+            load_kw=self.values(self.load, start, steps, step),
+            solar_kw=self.values(self.solar, start, steps, step),
+            limit_kw=np.full(steps, np.inf if most_w is None else most_w / 1000),
+        )
+
+    def values(self, series: Series | None, start: datetime, steps: int, step: timedelta) -> Floats:
+        """The values of a series in each step; zero where the scenario has none."""
+        return np.zeros(steps) if series is None else series.values(start, steps, step, ZoneInfo(self.zone))
+
+    def _prices(self, start: datetime, steps: int, step: timedelta) -> Floats:
         if self.tariff.prices_csv is not None:
             return from_table(self.tariff.prices_csv, start, steps, step)
+        zone = ZoneInfo(self.zone)
         return np.array([self._price((start + number * step).astimezone(zone)) for number in range(steps)])
-
-    def values(self, series: Series | None, start: datetime, steps: int) -> Floats:
-        """The values of a series in each step; zero where the scenario has none."""
-        if series is None:
-            return np.zeros(steps)
-        return series.values(start, steps, timedelta(minutes=self.step_min), ZoneInfo(self.zone))
 
     def _price(self, at: datetime) -> float:
         day = self.tariff.weekends if at.weekday() >= 5 and self.tariff.weekends is not None else self.tariff.weekdays

@@ -1,7 +1,7 @@
 """The ways to charge that are compared, by their names, and what each of them knows."""
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -9,8 +9,9 @@ import numpy as np
 import structlog
 from msgspec import Struct, structs
 
-from forecourt.energy.planner.arrivals import Arrivals, Visit
+from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in
+from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.planner.problem import Cars, Unsolvable, Worth, joined, solve
 from forecourt.energy.rows import Floats
@@ -34,11 +35,12 @@ LEAST_KWH: Final = 0.5
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """All that ways may know: the scenario, the stays of the time from `start` on in steps of `step`, all stays of
-    the file from `past_start` on, and what a kW of peak costs for the whole time."""
+    """All that ways may know: the scenario, the stays of the time from `start` to `end` in steps of `step`, all stays
+    of the file from `past_start` on, and what a kW of peak costs for the whole time."""
 
     scenario: Scenario
     start: datetime
+    end: datetime
     step: timedelta
     stays: Stays
     past: Stays
@@ -70,6 +72,9 @@ class Foresight:
         self._zone = ZoneInfo(known.scenario.zone)
         self._insistent = planner.unserved_per_kwh * planner.insistence
         visits = _visits(known, known.past, known.past_start)
+        self._arrived = visits
+        self._looked_back_on: date | None = None
+        self._peak_kw = 0.0
         self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days)
         self._stated = _stated(known, known.stays, _visits(known, known.stays, known.start)) if way != PLANNER else []
         self._visits = _past_visits(known, visits) if way == PREDICTED else []
@@ -82,14 +87,35 @@ class Foresight:
         expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, cars, now))
         edges = edges_of(scene.horizon.hours)
         worth = _worth(self._known, scene, self._insistent)
+        worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
         plan = solve(cars_in(joined(cars, expected), edges), horizon_in(scene.horizon, edges), scene.rows, worth)
         return plan.current_a[:, 0]
 
+    def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
+        """The highest power that is taken as paid, found anew every day."""
+        today = now.astimezone(self._zone).date()
+        if today != self._looked_back_on:
+            self._looked_back_on = today
+            self._peak_kw = self._looked_back(scene, today)
+        return self._peak_kw
+
+    def _looked_back(self, scene: Scene, today: date) -> float:
+        known, zone = self._known, self._known.scenario.zone
+        days = past_days(self._arrived, today, zone)
+        if not days or not known.demand_charge:
+            return 0.0
+        begin, end = midnight(today - timedelta(days=days), zone), midnight(today, zone)
+        step = max(known.step, LEAST_STEP)
+        horizon = known.scenario.horizon(begin, (end - begin) // step, step)
+        left = (known.end - midnight(today, zone)) / timedelta(days=1)
+        worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
+        return solve(past_cars(self._arrived, begin, end, step), horizon, scene.rows, worth).peak_kw * SHARE
+
     def _came_kwh(self, scene: Scene, believed: Cars, now: datetime) -> float:
         """What the cars that came today took or are believed to need."""
-        midnight = datetime.combine(now.astimezone(self._zone).date(), time(), self._zone)
+        begins = midnight(now.astimezone(self._zone).date(), self._zone.key)
         cars = self._known.stays.cars
-        today = (cars.first <= scene.now) & (cars.first >= (midnight - self._known.start) / self._known.step)
+        today = (cars.first <= scene.now) & (cars.first >= (begins - self._known.start) / self._known.step)
         there = today[scene.numbers]
         known_kwh = cars.need_kwh[today].sum() - cars.need_kwh[scene.numbers][there].sum()
         taken_kwh = (cars.need_kwh[scene.numbers] - scene.cars.need_kwh)[there].sum()
