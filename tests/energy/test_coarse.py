@@ -33,10 +33,10 @@ def test_a_car_has_no_more_time_than_it_had_but_one_step(stays: list[tuple[int, 
 
 
 def test_energy_and_prices_are_means_and_limits_the_least() -> None:
-    steps = np.arange(96)
+    steps = np.arange(96, dtype=np.float64)
     fine = Horizon(
         hours=np.full(96, 1 / 12),
-        price=steps * 1.0,
+        price=steps,
         feed_in=steps * 0.0,
         load_kw=steps * 2.0,
         solar_kw=steps * 0.5,

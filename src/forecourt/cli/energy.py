@@ -35,7 +35,10 @@ app = typer.Typer(name="energy", no_args_is_help=True, help="Smart charging: wha
 console = Console(stderr=True)
 
 #: Of a CSV, as `forecourt simulate` takes it.
-Columns = Annotated[str | None, typer.Option(help="CSV: station=COLUMN,start=,end=,energy_kwh=[,id=,token=,site=,stated_end=,stated_kwh=]")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="CSV: station=COLUMN,start=,end=,energy_kwh=[,id=,token=,site=,stated_end=,stated_kwh=]"),
+]
 
 
 @app.callback()

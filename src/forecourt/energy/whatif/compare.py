@@ -14,6 +14,7 @@ from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.stays import PastSession, stays_of
 from forecourt.energy.whatif.steps import Steps
+from forecourt.energy.whatif.waited import Waited
 from forecourt.energy.whatif.ways import OPTIMUM, TOLD_BY_DRIVERS, WAYS, Cautious, Known, scheduler_of
 from forecourt.energy.whatif.world import Course, World, course, run
 
@@ -119,7 +120,9 @@ class Comparison:
         if self.steps > MAX_OPTIMUM_STEPS:
             raise ScenarioRefused(f"The optimum can be found for at most {MAX_OPTIMUM_STEPS} steps; leave it out.")
         worth = Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=self._known.demand_charge)
-        plan = solve(self._world.cars, self._world.horizon, self._world.rows, worth)
+        # On a thread of its own, as the solver hears of no interrupt while it is at work.
+        waited = Waited(lambda: solve(self._world.cars, self._world.horizon, self._world.rows, worth))
+        plan = waited.result(lambda: told(OPTIMUM, 0, self.steps))
         told(OPTIMUM, self.steps, self.steps)
         return course(self._world, plan.current_a)
 
