@@ -68,12 +68,12 @@ def joined(cars: Cars, more: Cars) -> Cars:
 
 
 class Worth(Struct, frozen=True, kw_only=True):
-    """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw` (which each scenario may have of its
-    own), and being late by the whole horizon with a kWh."""
+    """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
+    with a kWh."""
 
     unserved: float = 1.0
     peak: float = 0.0
-    paid_kw: float | Floats = 0.0
+    paid_kw: float = 0.0
     late: float = 1e-4
 
 
