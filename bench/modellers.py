@@ -6,11 +6,14 @@ and PuLP leaves out limits that can't bind, as we do. They serve cars that are t
 
 from typing import Any
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 import pulp
 
 from forecourt.energy.planner.problem import Battery, Problem
+
+#: Its names are made while it is loaded, where no type checker sees them.
+cp: Any = cvxpy
 
 
 def by_cvxpy(problem: Problem) -> float:

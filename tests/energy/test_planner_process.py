@@ -18,7 +18,7 @@ from tests.energy.test_store import furnish
 class Keeper:
     """Stands in for what keeps a site: counts how often it is woken."""
 
-    made: "ClassVar[list[Keeper]]" = []
+    made: ClassVar[list[Any]] = []
 
     def __init__(self, tenant_id: int, site_id: int, **_: Any) -> None:
         self.site_id, self.woken = site_id, asyncio.Queue[None]()
