@@ -150,6 +150,7 @@ TENANT_TABLES = (
     "commands",
     "connection_gaps",
     "unsupported_actions",
+    "desires",
     "knocks",
     "inboxes",
     "sessions",
