@@ -143,10 +143,10 @@ async def claim_desires(conn: Connection, tenant_id: int, now: datetime, places:
     """The same of these alone, in their order: each is looked up by itself, however many others there are."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))
     await cursor.execute(
-        # What is free is told behind the lock, or the index of what is due would be walked for each of them.
+        # OFFSET keeps what is free out of it, or the index of what is due would be walked for each of them.
         f"SELECT {_ROW} FROM {_GIVEN} CROSS JOIN LATERAL ("
         " SELECT * FROM desires d WHERE d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key"
-        " AND d.tenant_id = %(tenant_id)s FOR UPDATE SKIP LOCKED) d"
+        " AND d.tenant_id = %(tenant_id)s OFFSET 0 FOR UPDATE SKIP LOCKED) d"
         f" JOIN stations s ON s.station_id = d.station_id WHERE {_FREE} ORDER BY n.place",
         {"tenant_id": tenant_id, "now": now, **_places(places)},
     )
