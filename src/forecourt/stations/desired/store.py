@@ -143,10 +143,11 @@ async def claim_desires(conn: Connection, tenant_id: int, now: datetime, places:
     """The same of these alone, in their order: each is looked up by itself, however many others there are."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))
     await cursor.execute(
+        # OFFSET keeps what is free out of it, or the index of what is due would be walked for each of them.
         f"SELECT {_ROW} FROM {_GIVEN} CROSS JOIN LATERAL ("
         " SELECT * FROM desires d WHERE d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key"
-        f" AND d.tenant_id = %(tenant_id)s AND {_FREE} FOR UPDATE SKIP LOCKED) d"
-        " JOIN stations s ON s.station_id = d.station_id ORDER BY n.place",
+        " AND d.tenant_id = %(tenant_id)s OFFSET 0 FOR UPDATE SKIP LOCKED) d"
+        f" JOIN stations s ON s.station_id = d.station_id WHERE {_FREE} ORDER BY n.place",
         {"tenant_id": tenant_id, "now": now, **_places(places)},
     )
     return await cursor.fetchall()
