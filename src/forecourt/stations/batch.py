@@ -98,9 +98,11 @@ class Batch:
         asked_by: str,
         *,
         spare: bool = False,
+        routine: bool = False,
     ) -> tuple[list[Entered], list[Told]]:
         """Record commands about to be sent, in the caller's transaction: those that can be carried, and those that
-        can't, with the error that says why. `spare` the station what it said that it doesn't have."""
+        can't, with the error that says why. `spare` the station what it said that it doesn't have; `routine` calls are
+        kept for a shorter time and don't stand in a station's story."""
         holders = await store.find_holders(conn, tenant_id, [identity for identity, _ in asked])
         entered, unsent = list[Entered](), list[Told]()
         for identity, command in asked:
@@ -118,7 +120,7 @@ class Batch:
             )
             for each in entered
         ]
-        await store.insert_commands(conn, tenant_id, rows, asked_by, now)
+        await store.insert_commands(conn, tenant_id, rows, asked_by, now, routine=routine)
         return entered, unsent
 
     async def carry(

@@ -30,6 +30,9 @@ ROWS_AT_ONCE = 1_000
 KEEP_HISTORY: Final = timedelta(days=400)
 
 
+#: What programs ask all day long is kept for so long.
+KEEP_ROUTINE: Final = timedelta(days=14)
+
 #: Forgets what is from before a time, so many rows at most; how many.
 Forget = Callable[[AsyncConnection[Any], datetime, int], Awaitable[int]]
 
@@ -77,6 +80,7 @@ class StationJobs:
         forgotten = await self._forget(states, store.forget_states)
         forgotten += await self._forget(states, store.forget_gaps)
         forgotten += await self._forget_commands(commands)
+        forgotten += await self._forget(KEEP_ROUTINE, store.forget_routine)
         forgotten += await self._forget(commands, store.forget_runs)
         if forgotten:
             log.info("what is older than it is kept was forgotten", rows=forgotten)

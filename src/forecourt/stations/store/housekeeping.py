@@ -118,6 +118,16 @@ async def forget_commands(
     return (0, None) if row is None else (int(row[0]), (row[1], row[2]))
 
 
+async def forget_routine(conn: Connection, before: datetime, most: int) -> int:
+    """Delete commands of routine that were asked before a time; how many, `most` at the most."""
+    cursor = await conn.execute(
+        "DELETE FROM commands WHERE command_id IN (SELECT command_id FROM commands"
+        " WHERE routine AND asked_at < %s AND outcome <> 'sent' LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount
+
+
 async def forget_runs(conn: Connection, before: datetime, most: int) -> int:
     """Delete bulk runs that ended before a time with what came of them; how many rows, of `most` stations first."""
     stations = await conn.execute(

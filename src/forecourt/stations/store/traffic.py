@@ -230,20 +230,27 @@ async def find_holders(conn: Connection, tenant_id: int, identities: Sequence[st
 
 
 async def insert_commands(
-    conn: Connection, tenant_id: int, commands: Sequence[NewCommand], asked_by: str, at: datetime
+    conn: Connection,
+    tenant_id: int,
+    commands: Sequence[NewCommand],
+    asked_by: str,
+    at: datetime,
+    *,
+    routine: bool = False,
 ) -> None:
-    """Record commands about to be sent."""
+    """Record commands about to be sent. `routine`: asked by a program all day long, without anybody's doing."""
     if not commands:
         return
     await conn.execute(
-        "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, outcome)"
-        " SELECT n.command_id, %s, n.station_id, n.action, n.payload, %s, %s, 'sent'"
+        "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, routine,"
+        " outcome) SELECT n.command_id, %s, n.station_id, n.action, n.payload, %s, %s, %s, 'sent'"
         " FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[])"
         " AS n (command_id, station_id, action, payload)",
         (
             tenant_id,
             asked_by,
             at,
+            routine,
             [each.command_id for each in commands],
             [each.station_id for each in commands],
             [each.action for each in commands],
@@ -304,11 +311,12 @@ async def count_gateways(conn: Connection) -> int:
 async def list_commands_between(
     conn: Connection, tenant_id: int, station_id: int, since: datetime, until: datetime, limit: int
 ) -> list[CommandRow]:
-    """Commands asked in a span, newest first."""
+    """Commands asked in a span, newest first, without those of routine."""
     cursor = conn.cursor(row_factory=class_row(CommandRow))
     await cursor.execute(
         f"SELECT {_COMMAND} FROM commands"
-        " WHERE tenant_id = %s AND station_id = %s AND asked_at >= %s AND asked_at < %s ORDER BY number DESC LIMIT %s",
+        " WHERE tenant_id = %s AND station_id = %s AND asked_at >= %s AND asked_at < %s AND NOT routine"
+        " ORDER BY number DESC LIMIT %s",
         (tenant_id, station_id, since, until, limit),
     )
     return await cursor.fetchall()
