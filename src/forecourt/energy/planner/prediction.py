@@ -22,6 +22,8 @@ MAX_VISITS: Final = 2_000
 DAY_H: Final = 1.0
 LATE_H: Final = 1.0
 TAKEN_LOG: Final = 0.35
+#: Points at which a density is known.
+POINTS: Final = 128
 #: How many times more a visit of the same token weighs.
 OWN: Final = 10.0
 #: A site that knows little knows this of drivers: how many hours later they leave than they say, and the share that
@@ -80,12 +82,14 @@ class Predictor:
         self._energy_kwh = np.array([each.energy_kwh for each in known])
         self._tokens = np.array([each.token or "" for each in known], dtype=object)
         self._weekend = np.array([each.came_at.astimezone(self._zone).weekday() >= 5 for each in known], dtype=np.bool_)
-        self._late_h = np.array(
+        late_h = np.array(
             [(each.left_at - each.stated_left_at) / timedelta(hours=1) for each in known if each.stated_left_at]
         )
-        self._taken = np.array(
+        taken = np.array(
             [min(each.energy_kwh / each.stated_kwh, 1.0) for each in known if each.stated_kwh and each.energy_kwh > 0]
         )
+        self._late = _Density(late_h, LATE_PRIOR_H, LATE_H)
+        self._shares = _Density(np.log(np.maximum(taken, 1e-3)), np.log(TAKEN_PRIOR), TAKEN_LOG)
 
     def predict(self, present: Present, now: datetime) -> Prediction:
         """What a car that is there at `now` will do."""
@@ -93,11 +97,11 @@ class Predictor:
         stay_h, energy_kwh, weight = self._candidates(present)
         if present.stated_left_at is not None:
             stated_h = (present.stated_left_at - present.came_at) / timedelta(hours=1)
-            weight = weight * _density(stay_h - stated_h, self._late_h, LATE_PRIOR_H, LATE_H)
+            weight = weight * self._late.at(stay_h - stated_h)
         if present.stated_kwh:
             energy_kwh = np.minimum(energy_kwh, present.stated_kwh)
             shares = np.log(np.maximum(energy_kwh / present.stated_kwh, 1e-3))
-            weight = weight * _density(shares, np.log(np.maximum(self._taken, 1e-3)), np.log(TAKEN_PRIOR), TAKEN_LOG)
+            weight = weight * self._shares.at(shares)
         # Who is still there stays longer than that, and takes more than they have.
         weight = weight * np.where(stay_h > sat_h, 1.0, 1e-9)
         weight = weight * np.where(energy_kwh > present.taken_kwh, 1.0, 1e-3)
@@ -138,12 +142,19 @@ class Predictor:
         return local.hour + local.minute / 60
 
 
-def _density(at: Floats, known: Floats, prior: Floats, width: float) -> Floats:
-    """How likely each value is, by those that were seen and by those that are assumed (kernels of the normal
-    distribution)."""
-    weight = np.concatenate([np.ones(len(known)), np.full(len(prior), PRIOR / len(prior))])
-    apart = (at[:, None] - np.concatenate([known, prior])[None, :]) / width
-    return np.asarray(np.exp(-0.5 * apart**2) @ weight / weight.sum() + 1e-9)
+class _Density:
+    """How likely a value is, by those that were seen and by those that are assumed: kernels of the normal
+    distribution, known at points between which they are interpolated."""
+
+    def __init__(self, known: Floats, prior: Floats, width: float) -> None:
+        values = np.concatenate([known, prior])
+        weight = np.concatenate([np.ones(len(known)), np.full(len(prior), PRIOR / len(prior))])
+        self._points = np.linspace(values.min() - 4 * width, values.max() + 4 * width, POINTS)
+        apart = (self._points[:, None] - values[None, :]) / width
+        self._likely = np.exp(-0.5 * apart**2) @ weight / weight.sum()
+
+    def at(self, values: Floats) -> Floats:
+        return np.asarray(np.interp(values, self._points, self._likely, left=0.0, right=0.0) + 1e-9)
 
 
 def _quantile(values: Floats, weight: Floats, level: float) -> float:
