@@ -44,6 +44,15 @@ MAX_NAMES: Final = 1 << 30
 FEW: Final = 100
 
 _DUAL, _PRIMAL = 1, 4
+_OPTIONS: Final[dict[str, Any]] = {
+    "threads": 1,
+    "solver": "simplex",
+    # The programs are sparse and small: what presolve saves is less than it takes.
+    "presolve": "off",
+    # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
+    # them back at the end.
+    "dual_simplex_cost_perturbation_multiplier": 30.0,
+}
 _LOWER, _BASIC, _UPPER = 0, 1, 2
 _STATUS: Final = np.array(
     [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
@@ -62,8 +71,7 @@ class SiteSolver:
 
     def __init__(self) -> None:
         self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
-        # The programs are sparse and small: what presolve saves is less than it takes.
-        for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off")):
+        for option, value in _OPTIONS.items():
             self._highs.setOptionValue(option, value)
         self._form: Form | None = None
         #: Whether the matrix in HiGHS is that of the form, or has had cuts added since.
@@ -155,7 +163,23 @@ class SiteSolver:
             self._change(held, form)
         else:
             basis = None if held is None else self._basis(held, form, starts)
-            self._highs.passModel(_program(form))
+            self._highs.passModel(
+                form.columns.count,
+                len(form.row_lower),
+                len(form.index),
+                int(highspy.MatrixFormat.kColwise),
+                int(highspy.ObjSense.kMinimize),
+                0.0,
+                form.cost,
+                form.lower,
+                form.upper,
+                form.row_lower,
+                form.row_upper,
+                form.begin,
+                form.index,
+                form.value,
+                np.zeros(form.columns.count, np.int32),
+            )
             if basis is not None:
                 self._highs.setBasis(basis)
         self._form, self._same = form, True
@@ -321,16 +345,6 @@ def _same_matrix(one: Form, other: Form) -> bool:
         np.array_equal(getattr(one, each), getattr(other, each))
         for each in ("begin", "index", "value", "named", "named_step", "row_named", "row_step")
     )
-
-
-def _program(form: Form) -> Any:
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = form.columns.count, len(form.row_lower)
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = form.cost, form.lower, form.upper
-    lp.row_lower_, lp.row_upper_ = form.row_lower, form.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = form.begin, form.index, form.value
-    return lp
 
 
 def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing: int) -> Ints:
