@@ -6,11 +6,14 @@ and PuLP leaves out limits that can't bind, as we do. They serve cars that are t
 
 from typing import Any
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 import pulp
 
 from forecourt.energy.planner.problem import Battery, Problem
+
+#: It fills its module as it is imported, which types can't follow.
+cp: Any = cvxpy
 
 
 def by_cvxpy(problem: Problem) -> float:
