@@ -44,6 +44,7 @@ MAX_NAMES: Final = 1 << 30
 FEW: Final = 100
 
 _DUAL, _PRIMAL = 1, 4
+_APART: Final = "dual_simplex_cost_perturbation_multiplier"
 _OPTIONS: Final[dict[str, Any]] = {
     "threads": 1,
     "solver": "simplex",
@@ -51,7 +52,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "presolve": "off",
     # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
     # them back at the end.
-    "dual_simplex_cost_perturbation_multiplier": 30.0,
+    _APART: 30.0,
 }
 _LOWER, _BASIC, _UPPER = 0, 1, 2
 _STATUS: Final = np.array(
@@ -213,6 +214,19 @@ class SiteSolver:
         basis.valid, basis.alien = True, True
         return basis
 
+    def _run(self) -> Any:
+        """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
+        highs = self._highs
+        highs.run()
+        status = highs.getModelStatus()
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
+            highs.clearSolver()
+            highs.setOptionValue(_APART, 1.0)
+            highs.run()
+            highs.setOptionValue(_APART, _OPTIONS[_APART])
+            status = highs.getModelStatus()
+        return status
+
     def _try_primal(self) -> None:
         """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
         for option, value in (("simplex_strategy", _PRIMAL), ("simplex_iteration_limit", FEW)):
@@ -231,8 +245,7 @@ class SiteSolver:
         for _ in range(MAX_ROUNDS):
             form = self._form
             assert form is not None
-            highs.run()
-            status = highs.getModelStatus()
+            status = self._run()
             if status == highspy.HighsModelStatus.kTimeLimit:
                 if plan is None:
                     raise TooLate(f"no plan within {deadline_s:g} s")
