@@ -395,6 +395,8 @@ def _share(loads: Any, form: Form) -> Floats:
     moved = loads[:, over] - still
     a, b, c = np.abs(moved) ** 2, (np.conj(still) * moved).real, np.abs(still) ** 2 - limits**2
     root = np.sqrt(np.maximum(b**2 - a * np.minimum(c, 0.0), 0.0))
-    most = np.divide(root - b, a, out=np.ones_like(a), where=a > 1e-18)
+    # Rows without any room would end everything for a rounding error of a millionth of an ampere.
+    exceeded = np.abs(loads[:, over]) > form.limits[:, over] + NOTHING
+    most = np.divide(root - b, a, out=np.ones_like(a), where=exceeded & (a > 1e-18))
     share[over] = np.clip(most.min(axis=0), 0.0, 1.0)
     return share
