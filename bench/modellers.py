@@ -12,7 +12,7 @@ import pulp
 
 from forecourt.energy.planner.problem import Battery, Problem
 
-#: Its names are made while it is loaded, where no type checker sees them.
+#: It fills its module as it is imported, which types can't follow.
 cp: Any = cvxpy
 
 

@@ -175,7 +175,9 @@ class SiteKeeper:
         async with self._tenants.tenant(self.tenant_id) as conn:
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
             number_of = dict(zip(asked, numbers, strict=True))
-            entered, unsent = await self._stations.enter(conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True)
+            entered, unsent = await self._stations.enter(
+                conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
+            )
             await self._keep_answers(conn, unsent, number_of)
         sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
         self._sending.add(sending)

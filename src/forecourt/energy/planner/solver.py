@@ -44,6 +44,16 @@ MAX_NAMES: Final = 1 << 30
 FEW: Final = 100
 
 _DUAL, _PRIMAL = 1, 4
+_APART: Final = "dual_simplex_cost_perturbation_multiplier"
+_OPTIONS: Final[dict[str, Any]] = {
+    "threads": 1,
+    "solver": "simplex",
+    # The programs are sparse and small: what presolve saves is less than it takes.
+    "presolve": "off",
+    # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
+    # them back at the end.
+    _APART: 30.0,
+}
 _LOWER, _BASIC, _UPPER = 0, 1, 2
 _STATUS: Final = np.array(
     [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
@@ -62,8 +72,7 @@ class SiteSolver:
 
     def __init__(self) -> None:
         self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
-        # The programs are sparse and small: what presolve saves is less than it takes.
-        for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off")):
+        for option, value in _OPTIONS.items():
             self._highs.setOptionValue(option, value)
         self._form: Form | None = None
         #: Whether the matrix in HiGHS is that of the form, or has had cuts added since.
@@ -155,7 +164,23 @@ class SiteSolver:
             self._change(held, form)
         else:
             basis = None if held is None else self._basis(held, form, starts)
-            self._highs.passModel(_program(form))
+            self._highs.passModel(
+                form.columns.count,
+                len(form.row_lower),
+                len(form.index),
+                int(highspy.MatrixFormat.kColwise),
+                int(highspy.ObjSense.kMinimize),
+                0.0,
+                form.cost,
+                form.lower,
+                form.upper,
+                form.row_lower,
+                form.row_upper,
+                form.begin,
+                form.index,
+                form.value,
+                np.zeros(form.columns.count, np.int32),
+            )
             if basis is not None:
                 self._highs.setBasis(basis)
         self._form, self._same = form, True
@@ -189,6 +214,19 @@ class SiteSolver:
         basis.valid, basis.alien = True, True
         return basis
 
+    def _run(self) -> Any:
+        """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
+        highs = self._highs
+        highs.run()
+        status = highs.getModelStatus()
+        if status not in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit):
+            highs.clearSolver()
+            highs.setOptionValue(_APART, 1.0)
+            highs.run()
+            highs.setOptionValue(_APART, _OPTIONS[_APART])
+            status = highs.getModelStatus()
+        return status
+
     def _try_primal(self) -> None:
         """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
         for option, value in (("simplex_strategy", _PRIMAL), ("simplex_iteration_limit", FEW)):
@@ -207,8 +245,7 @@ class SiteSolver:
         for _ in range(MAX_ROUNDS):
             form = self._form
             assert form is not None
-            highs.run()
-            status = highs.getModelStatus()
+            status = self._run()
             if status == highspy.HighsModelStatus.kTimeLimit:
                 if plan is None:
                     raise TooLate(f"no plan within {deadline_s:g} s")
@@ -323,16 +360,6 @@ def _same_matrix(one: Form, other: Form) -> bool:
     )
 
 
-def _program(form: Form) -> Any:
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = form.columns.count, len(form.row_lower)
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = form.cost, form.lower, form.upper
-    lp.row_lower_, lp.row_upper_ = form.row_lower, form.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = form.begin, form.index, form.value
-    return lp
-
-
 def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing: int) -> Ints:
     """The status of each name in another program; `step`: which step there each step here was, -1 for none."""
     known = np.fromiter(map(int, status), np.int64, len(held))
@@ -368,6 +395,8 @@ def _share(loads: Any, form: Form) -> Floats:
     moved = loads[:, over] - still
     a, b, c = np.abs(moved) ** 2, (np.conj(still) * moved).real, np.abs(still) ** 2 - limits**2
     root = np.sqrt(np.maximum(b**2 - a * np.minimum(c, 0.0), 0.0))
-    most = np.divide(root - b, a, out=np.ones_like(a), where=a > 1e-18)
+    # Rows without any room would end everything for a rounding error of a millionth of an ampere.
+    exceeded = np.abs(loads[:, over]) > form.limits[:, over] + NOTHING
+    most = np.divide(root - b, a, out=np.ones_like(a), where=exceeded & (a > 1e-18))
     share[over] = np.clip(most.min(axis=0), 0.0, 1.0)
     return share
