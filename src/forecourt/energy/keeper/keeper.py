@@ -21,11 +21,13 @@ from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
+from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, packed
 from forecourt.energy.keeper.limits import room_of
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
-from forecourt.energy.keeper.reading import Reading, read_site
+from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
@@ -68,6 +70,7 @@ class SiteKeeper:
         self._solver = SiteSolver()
         self._plan: SitePlan | None = None
         self._wanted: list[Want] = []
+        self._foresight: Foresight | None = None
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -106,9 +109,10 @@ class SiteKeeper:
         """Look once, plan, and tell; the seconds until it is time to look again."""
         now = self._clock.now()
         async with self._tenants.tenant(self.tenant_id) as conn:
-            reading = await read_site(conn, self.tenant_id, self.site_id, now)
-            if reading is None:
+            record = await find_planned(conn, self.tenant_id, self.site_id)
+            if record is None:
                 return IDLE_EVERY.total_seconds()
+            reading = await read_site(conn, record, await self._foresee(record, now), now)
             await self._want_defaults(conn, reading)
             await self._note_obedience(conn, reading)
             await self._note_power(conn, reading)
@@ -116,7 +120,8 @@ class SiteKeeper:
         if _overload(known) > 1:
             await self._tell(reading, share_out(known, self._solver), safe_only=True)
             CUT_S.observe((self._clock.now() - now).total_seconds())
-            reading = await self._read_again() or reading
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                reading = await read_site(conn, record, self._foresight, self._clock.now())
             known = reading.known
         plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
@@ -129,9 +134,20 @@ class SiteKeeper:
         await self._tell(reading, plan)
         return self._until_next(known)
 
-    async def _read_again(self) -> Reading | None:
-        async with self._tenants.tenant(self.tenant_id) as conn:
-            return await read_site(conn, self.tenant_id, self.site_id, self._clock.now())
+    async def _foresee(self, record: SiteRecord, now: datetime) -> Foresight | None:
+        """What the past says, read when what was read of it is old. Without it is planned all the same."""
+        if self._foresight is None or not self._foresight.holds(record.version, now):
+            assert record.tree is not None
+            try:
+                async with self._tenants.tenant(self.tenant_id) as conn:
+                    self._foresight = await read_foresight(
+                        conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
+                    )
+            except (psycopg.Error, ForecourtError, OSError) as fault:
+                log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
+                if self._foresight is not None and self._foresight.version != record.version:
+                    self._foresight = None
+        return self._foresight
 
     def _until_next(self, known: Knowledge) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""

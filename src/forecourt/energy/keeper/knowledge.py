@@ -67,6 +67,19 @@ class KnownCar(Struct, frozen=True, kw_only=True):
         return self.charging_state == "SuspendedEV"
 
 
+class Expected(Struct, frozen=True, kw_only=True):
+    """A car that may come: hours from now until it comes and leaves, what it takes, how fast it can, where by the
+    tree's EVSEs, and the number of the past day of which it is."""
+
+    comes_h: float
+    leaves_h: float
+    need_wh: int
+    max_a: float
+    kw_per_a: float
+    evse: int
+    scenario: int
+
+
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
     the billing month so far."""
@@ -81,6 +94,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     outlook: Outlook
     cars: Sequence[KnownCar]
     standings: Sequence[Standing]
+    expected: Sequence[Expected] = ()
     paid_w: int = 0
 
 

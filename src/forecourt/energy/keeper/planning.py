@@ -25,6 +25,7 @@ from forecourt.energy.planner.problem import (
     Reserved,
     Unsolvable,
     Worth,
+    joined,
 )
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
@@ -119,7 +120,7 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
     if found.plan is None:
         return found
     room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
-    lacking_a = problem.cars.need_kwh / (claims.kw_per_a * problem.horizon.hours[0])
+    lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
     most_a = np.where(lacking_a > 0, np.minimum(claims.max_a, np.maximum(lacking_a, claims.min_a)), 0.0)
     known, limits, still = solver.now()
     even_a = fill(known, replace(claims, max_a=most_a), limits=limits, still=still, room_kw=room_kw)
@@ -205,24 +206,47 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
     co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
     horizon, worth = weighed(mode, _horizon(known), _worth(known), co2_kg, float(fleet.weight.max(initial=1.0)))
     return Problem(
-        cars=Cars(
-            first=np.zeros(count, np.int64),
-            last=fleet.last,
-            need_kwh=fleet.lacks_kwh,
-            max_a=fleet.max_a,
-            kw_per_a=fleet.kw_per_a,
-            evse=fleet.column,
-            weight=fleet.weight,
-            scenario=np.full(count, -1, np.int64),
+        cars=joined(
+            Cars(
+                first=np.zeros(count, np.int64),
+                last=fleet.last,
+                need_kwh=fleet.lacks_kwh,
+                max_a=fleet.max_a,
+                kw_per_a=fleet.kw_per_a,
+                evse=fleet.column,
+                weight=fleet.weight,
+                scenario=np.full(count, -1, np.int64),
+            ),
+            _expected(known),
         ),
         horizon=horizon,
         rows=room.rows,
         worth=worth,
         starts=np.array([start.timestamp() / 3600 for start in outlook.starts]),
-        who=[str(car.session_id) for car in fleet.cars],
+        who=[*(str(car.session_id) for car in fleet.cars), *range(len(known.expected))],
         minimums=_minimums(known, fleet),
         reserved=_reserved(known, still_a),
         limits=room.limits,
+    )
+
+
+def _expected(known: Knowledge) -> Cars:
+    """The cars that may come, in steps: a plan must not count on time that there isn't."""
+    ends = np.cumsum(known.outlook.hours)
+    begins = ends - np.array(known.outlook.hours)
+    cars = known.expected
+    first = np.searchsorted(begins, np.array([each.comes_h for each in cars]) - 1e-9)
+    last = np.searchsorted(ends, np.array([each.leaves_h for each in cars]) + 1e-9, side="right")
+    first = np.minimum(first, len(ends) - 1)
+    return Cars(
+        first=first.astype(np.int64),
+        last=np.minimum(np.maximum(last, first + 1), len(ends)).astype(np.int64),
+        need_kwh=np.array([each.need_wh / 1000 for each in cars], dtype=np.float64),
+        max_a=np.array([each.max_a for each in cars], dtype=np.float64),
+        kw_per_a=np.array([each.kw_per_a for each in cars], dtype=np.float64),
+        evse=np.array([each.evse for each in cars], dtype=np.int64),
+        weight=np.ones(len(cars)),
+        scenario=np.array([each.scenario for each in cars], dtype=np.int64),
     )
 
 

@@ -11,11 +11,12 @@ from psycopg import AsyncConnection
 from forecourt.energy import store
 from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
+from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
-from forecourt.energy.site import HungEvse, SiteTree
+from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
 from forecourt.energy.store import keeping
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
@@ -38,11 +39,20 @@ class Reading(Struct, frozen=True, kw_only=True):
         return Unit.POWER if self.links[station].only_watts else Unit.CURRENT
 
 
-async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, now: datetime) -> Reading | None:
-    """None where there is nothing to plan: no tree, no EVSE, or switched off."""
+async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
+    """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on."""
     record = await store.load_site(conn, tenant_id, site_id)
     if record is None or record.tree is None or not record.tree.evses or not record.settings.enabled:
         return None
+    return record
+
+
+async def read_site(
+    conn: AsyncConnection[Any], record: SiteRecord, foresight: Foresight | None, now: datetime
+) -> Reading:
+    """All that is known of a site that is planned for."""
+    tenant_id, site_id = record.tenant_id, record.site_id
+    assert record.tree is not None
     cars = await store.active_cars(conn, tenant_id, site_id)
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
@@ -53,6 +63,9 @@ async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, no
     paid_w = 0
     if demand is not None:
         paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
+    known_cars = [_known_car(car) for car in cars]
+    if foresight is not None:
+        known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
@@ -62,8 +75,9 @@ async def read_site(conn: AsyncConnection[Any], tenant_id: int, site_id: int, no
         tree=record.tree,
         settings=record.settings,
         outlook=outlook,
-        cars=[_known_car(car) for car in cars],
+        cars=known_cars,
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
+        expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
     )
     return Reading(

@@ -1,0 +1,136 @@
+"""What a site's past says of the cars that are there, and of those that may come today. Pure, but for reading the past.
+
+It is read anew every hour: what is learnt in that time changes little.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from msgspec.structs import replace
+from psycopg import AsyncConnection
+
+from forecourt.energy import store
+from forecourt.energy.keeper.knowledge import AHEAD, Expected, KnownCar
+from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
+from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
+from forecourt.energy.site import SiteTree
+
+#: How far back visits are looked at, and how long what was read of them is good.
+PAST: Final = timedelta(days=28)
+GOOD_FOR: Final = timedelta(hours=1)
+#: Past days of the same kind that stand for today.
+DAYS: Final = 6
+#: A past that is shorter tells nothing of who will come.
+LEAST_VISITS: Final = 20
+#: Nine of ten cars like it stay longer, and two of three take less.
+LEAVE_LEVEL: Final = 0.1
+NEED_LEVEL: Final = 0.67
+_STEP: Final = timedelta(minutes=5)
+_HOUR: Final = timedelta(hours=1)
+
+
+class Foresight:
+    """Of one site and version of its tree."""
+
+    def __init__(
+        self, visits: Sequence[store.PastVisit], tree: SiteTree, version: int, zone: str, at: datetime
+    ) -> None:
+        self.version = version
+        self._read_at = at
+        self._zone = zone
+        took = [visit for visit in visits if visit.energy_wh]
+        self._known = len(took) >= LEAST_VISITS
+        self._predictor = Predictor([_past(visit) for visit in took], zone)
+        self._arrivals = Arrivals(_placed(took, tree), zone, _STEP, DAYS)
+
+    def holds(self, version: int, now: datetime) -> bool:
+        """Whether it is still good for a version of the tree."""
+        return version == self.version and now - self._read_at < GOOD_FOR
+
+    def of(self, car: KnownCar, now: datetime) -> KnownCar:
+        """The car with when it is thought to leave, and what it is thought to take in all."""
+        if not self._known:
+            return car
+        asked = car.needs.energy_wh
+        present = Present(
+            came_at=car.started_at,
+            taken_kwh=car.energy_wh / 1000,
+            token=car.token,
+            stated_left_at=car.needs.departure_at,
+            stated_kwh=None if not asked else asked / 1000,
+        )
+        found = self._predictor.predict(present, now)
+        return replace(
+            car,
+            expected_at=now + timedelta(hours=found.stay_h(LEAVE_LEVEL)),
+            expected_wh=car.energy_wh + round(found.need_kwh(NEED_LEVEL) * 1000),
+        )
+
+    def expected(self, cars: Sequence[KnownCar], now: datetime) -> list[Expected]:
+        """The cars that may come within what is planned. Today is compared with past days by what the cars took and
+        are thought to take that came today and are there."""
+        if not self._known:
+            return []
+        begins = midnight(now.astimezone(ZoneInfo(self._zone)).date(), self._zone)
+        came = sum(car.energy_wh + car.lacks_wh() for car in cars if car.started_at >= begins) / 1000
+        found = self._arrivals.expected(now, AHEAD // _STEP, came or None)
+        step_h = _STEP / _HOUR
+        return [
+            Expected(
+                comes_h=int(found.first[number]) * step_h,
+                leaves_h=int(found.last[number]) * step_h,
+                need_wh=round(float(found.need_kwh[number]) * 1000),
+                max_a=float(found.max_a[number]),
+                kw_per_a=float(found.kw_per_a[number]),
+                evse=int(found.evse[number]),
+                scenario=int(found.scenario[number]),
+            )
+            for number in np.nonzero(found.need_kwh > 0)[0]
+        ]
+
+
+async def read_foresight(
+    conn: AsyncConnection[Any], tenant_id: int, site_id: int, tree: SiteTree, version: int, zone: str, now: datetime
+) -> Foresight:
+    """From the visits of the last weeks."""
+    return Foresight(await store.visits_of(conn, tenant_id, site_id, now - PAST), tree, version, zone, now)
+
+
+def _past(visit: store.PastVisit) -> PastVisit:
+    stated = visit.stated
+    return PastVisit(
+        came_at=visit.came_at,
+        left_at=visit.left_at,
+        energy_kwh=(visit.energy_wh or 0) / 1000,
+        token=visit.token,
+        stated_left_at=stated.departure_at,
+        stated_kwh=None if not stated.energy_wh else stated.energy_wh / 1000,
+    )
+
+
+def _placed(visits: Sequence[store.PastVisit], tree: SiteTree) -> list[Visit]:
+    """Those at EVSEs that still hang there."""
+    electrics = tree.electrics
+    number_of = {evse.id: number for number, evse in enumerate(electrics.evses)}
+    placed = []
+    for visit in visits:
+        number = number_of.get(visit.evse_id or "")
+        if number is None or visit.left_at <= visit.came_at:
+            continue
+        evse = electrics.evses[number]
+        kw_per_a = electrics.watts_per_ampere(evse) / 1000
+        most_a = evse.max_a if not visit.max_w else min(evse.max_a, visit.max_w / 1000 / kw_per_a)
+        placed.append(
+            Visit(
+                came_at=visit.came_at,
+                left_at=visit.left_at,
+                need_kwh=(visit.energy_wh or 0) / 1000,
+                max_a=max(most_a, evse.min_a),
+                kw_per_a=kw_per_a,
+                evse=number,
+            )
+        )
+    return placed

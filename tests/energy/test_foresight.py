@@ -1,0 +1,100 @@
+"""What a site's past says, and what a plan makes of it."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
+from forecourt.energy.keeper.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.keeper.planning import plan_site
+from forecourt.energy.model import Node
+from forecourt.energy.needs.model import UNSAID, Needs, Wants
+from forecourt.energy.planner.ladder import Grade
+from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
+from forecourt.energy.signals.outlook import Known, signals_at
+from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree
+from forecourt.energy.store import PastVisit
+
+#: A Monday, nine o'clock.
+NOW = datetime(2026, 3, 23, 9, 0, tzinfo=UTC)
+TREE = SiteTree(
+    nodes=(Node(id="grid", limit_a=32),),
+    evses=tuple(HungEvse(station=f"CP{number}", evse=1, node="grid") for number in range(3)),
+)
+
+
+def visits(*hours: tuple[int, float, int], token: str | None = None) -> list[PastVisit]:
+    """On each of the last ten days: hour at which it came, hours it stayed, Wh."""
+    return [
+        PastVisit(
+            session_id=uuid4(), station="CP1", evse=1, evse_id="CP1:1", token=token, came_at=came,
+            left_at=came + timedelta(hours=stay), energy_wh=energy_wh, max_w=11_000, stated=Wants(),
+        )
+        for day in range(1, 11)
+        for hour, stay, energy_wh in hours
+        for came in [NOW.replace(hour=hour) - timedelta(days=day)]
+    ]  # fmt: skip
+
+
+def car(energy_wh: int = 0, needs: Needs = UNSAID, evse: int = 0) -> KnownCar:
+    return KnownCar(
+        session_id=uuid4(), station=f"CP{evse}", evse=1, evse_id=f"CP{evse}:1", transaction_id="1", token="CARD",
+        started_at=NOW - timedelta(minutes=30), energy_wh=energy_wh, power_w=None, current_a=None, offered_a=None,
+        charging_state="Charging", needs=needs,
+    )  # fmt: skip
+
+
+def foresight(past: list[PastVisit]) -> Foresight:
+    return Foresight(past, TREE, 1, "UTC", NOW)
+
+
+def test_a_car_is_thought_to_do_what_cars_that_came_at_that_time_did() -> None:
+    told = foresight(visits((8, 8.0, 12_000), (18, 12.0, 40_000))).of(car(), NOW)
+    assert told.expected_at == pytest.approx(NOW + timedelta(hours=7.5), abs=timedelta(minutes=30))
+    assert told.expected_wh == pytest.approx(12_000, rel=0.1)
+
+
+def test_what_a_driver_asks_for_is_never_exceeded_and_a_site_without_a_past_goes_by_it() -> None:
+    asked = Needs(wants=Wants(energy_wh=5_000, departure_at=NOW + timedelta(hours=2)), sources={})
+    told = foresight(visits((8, 8.0, 12_000), (18, 12.0, 40_000))).of(car(needs=asked), NOW)
+    assert told.lacks_wh() <= 5_000
+    few = visits((8, 8.0, 12_000))[: LEAST_VISITS - 1]
+    one = car(needs=asked)
+    assert foresight(few).of(one, NOW) == one
+    assert foresight(few).expected([], NOW) == []
+    assert car().leaves_at(NOW) == NOW - timedelta(minutes=30) + ASSUMED_STAY
+
+
+def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:
+    expected = foresight(visits((8, 2.0, 8_000), (13, 3.0, 20_000))).expected([], NOW)
+    assert {(each.comes_h, each.leaves_h) for each in expected} == {(4.0, 7.0)}
+    assert sorted({each.scenario for each in expected}) == list(range(6))
+    assert all(each.evse == 1 and each.max_a == pytest.approx(11 / 0.69, rel=0.01) for each in expected)
+
+
+def known(cars: list[KnownCar], past: list[PastVisit]) -> Knowledge:
+    """All day at one price: nothing but who may come tells when to charge."""
+    tariff = Tariff(currency="EUR", seasons=(Season(weekdays=DayRates(hours=(0,), prices=(Decimal("0.30"),))),))
+    row = TariffRow(tariff=tariff, version=1, changed_at=NOW, changed_by="test")
+    record = SiteRecord(
+        tenant_id=1, site_id=1, slug="s", name="S", zone="UTC", latitude=None, longitude=None, version=1, tree=TREE,
+        settings=Settings(enabled=True), settings_version=1,
+    )  # fmt: skip
+    seer = foresight(past)
+    return Knowledge(
+        at=NOW, tenant_id=1, site_id=1, zone="UTC", tree_version=1, tree=TREE, settings=record.settings,
+        outlook=signals_at(record, Known(tariff=row), NOW, [0.25] * 96), cars=cars,
+        standings=[Standing(max_ma=32_000, fallback_ma=0, running_since=NOW)] * 3, expected=seer.expected(cars, NOW),
+    )  # fmt: skip
+
+
+def test_a_plan_that_was_kept_as_bytes_is_made_again_of_them() -> None:
+    what = known([car(), car(evse=2)], visits((13, 3.0, 20_000), (14, 3.0, 20_000)))
+    plan = plan_site(what, SiteSolver())
+    assert plan.grade is Grade.OPTIMAL
+    assert unpacked(packed(what)) == what
+    assert plan_site(unpacked(packed(what)), SiteSolver()) == plan
