@@ -15,7 +15,7 @@ import pytest_asyncio
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
 from forecourt.energy.dispatch.orders import PAUSE, VALID_FOR
-from forecourt.energy.keeper.keeper import SiteKeeper
+from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import unpacked
 from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
@@ -158,7 +158,7 @@ async def plant(stepped: StepClock, rig: Rig) -> AsyncIterator[Plant]:
             await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
             await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
             await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
-        keeper = SiteKeeper(tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped)
+        keeper = SiteKeeper(tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped, gates=Gates(1))
         reconciler = Reconciler(worker, Bringer(tenants, batch), batch)
         for station in stations:
             station.power_on()

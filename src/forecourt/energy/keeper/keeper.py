@@ -6,6 +6,7 @@ Limits are recorded before they are sent, and count from then on; answers are re
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -43,8 +44,10 @@ log = structlog.get_logger(__name__)
 #: A site is planned anew at least this often, and where nobody charges.
 PLAN_EVERY: Final = timedelta(minutes=1)
 IDLE_EVERY: Final = timedelta(minutes=5)
-#: However often something happens, a site is planned no more often than this; what safety needs doesn't wait.
-REST_S: Final = 1.0
+#: However often something happens, a site is looked at no more often than this.
+REST_S: Final = 0.3
+#: How long it rests when the database is away.
+AWAY_REST_S: Final = 5.0
 #: Who asks, as commands have it.
 ASKED_BY: Final = "smart charging"
 
@@ -59,11 +62,22 @@ CUT_S = Histogram(
 )
 
 
+class Gates:
+    """What all keepers of a process share: so many read at a time, and one plans: the processor is one."""
+
+    def __init__(self, readers: int) -> None:
+        self.reading = asyncio.Semaphore(readers)
+        self.planning = asyncio.Semaphore(1)
+
+
 class SiteKeeper:
     """One site, for as long as this process holds it."""
 
-    def __init__(self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock) -> None:
+    def __init__(
+        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates
+    ) -> None:
         self.tenant_id, self.site_id = tenant_id, site_id
+        self._gates = gates
         self._tenants = tenants
         self._stations = stations
         self._clock = clock
@@ -89,11 +103,10 @@ class SiteKeeper:
             while True:
                 self._woken.clear()
                 rest_s = await self._turn_safely()
-                try:
+                await asyncio.sleep(REST_S)
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
-                except TimeoutError:
-                    pass
         finally:
             for task in self._sending:
                 task.cancel()
@@ -103,19 +116,22 @@ class SiteKeeper:
             return await self.turn()
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
-            return REST_S * 5
+            return AWAY_REST_S
 
     async def turn(self) -> float:
         """Look once, plan, and tell; the seconds until it is time to look again."""
-        now = self._clock.now()
-        async with self._tenants.tenant(self.tenant_id) as conn:
-            record = await find_planned(conn, self.tenant_id, self.site_id)
+        async with self._gates.reading:
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return IDLE_EVERY.total_seconds()
-            reading = await read_site(conn, record, await self._foresee(record, now), now)
-            await self._want_defaults(conn, reading)
-            await self._note_obedience(conn, reading)
-            await self._note_power(conn, reading)
+            foresight = await self._foresee(record)
+            now = self._clock.now()
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                reading = await read_site(conn, record, foresight, now)
+                await self._want_defaults(conn, reading)
+                await self._note_obedience(conn, reading)
+                await self._note_power(conn, reading)
         known = reading.known
         if _overload(known) > 1:
             await self._tell(reading, share_out(known, self._solver), safe_only=True)
@@ -123,7 +139,8 @@ class SiteKeeper:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 reading = await read_site(conn, record, self._foresight, self._clock.now())
             known = reading.known
-        plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
+        async with self._gates.planning:
+            plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
@@ -134,8 +151,9 @@ class SiteKeeper:
         await self._tell(reading, plan)
         return self._until_next(known)
 
-    async def _foresee(self, record: SiteRecord, now: datetime) -> Foresight | None:
+    async def _foresee(self, record: SiteRecord) -> Foresight | None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
+        now = self._clock.now()
         if self._foresight is None or not self._foresight.holds(record.version, now):
             assert record.tree is not None
             try:

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Gauge
 
 from forecourt.energy import store
-from forecourt.energy.keeper.keeper import SiteKeeper
+from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.store import keeping
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.clock import Clock
@@ -29,6 +29,8 @@ LEASE: Final = timedelta(seconds=20)
 LOOK_EVERY_S: Final = 5.0
 #: How long it rests before it tries to hear again.
 DEAF_REST_S: Final = 2.0
+#: Keepers that read at a time.
+READERS: Final = 4
 #: Sites that one process holds.
 MAX_SITES: Final = 500
 
@@ -47,6 +49,9 @@ class Planner:
         self._clock = clock
         self._holder: UUID = uuid4()
         self._keepers: dict[int, tuple[SiteKeeper, asyncio.Task[None]]] = {}
+        self._gates = Gates(READERS)
+        #: When the sites that are kept were last held.
+        self._held_at = clock.now()
 
     async def run(self) -> None:
         """Hold and keep sites until cancelled; what is held is given back then."""
@@ -57,6 +62,7 @@ class Planner:
                     await self._look()
                 except (psycopg.Error, ForecourtError, OSError) as fault:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
+                    await self._give_up_when_others_may_hold()
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             hearing.cancel()
@@ -71,11 +77,17 @@ class Planner:
             sites = {site.site_id: site for site in await store.planned_sites(conn)}
             wanted = [(site.tenant_id, site.site_id) for site in sites.values()]
             held = set(await keeping.hold_sites(conn, self._holder, wanted, now, now + LEASE, MAX_SITES))
+        self._held_at = now
         for site_id in [each for each in self._keepers if each not in held]:
             await self._drop(site_id)
         for site_id in held - set(self._keepers):
             keeper = SiteKeeper(
-                sites[site_id].tenant_id, site_id, tenants=self._tenants, stations=self._stations, clock=self._clock
+                sites[site_id].tenant_id,
+                site_id,
+                tenants=self._tenants,
+                stations=self._stations,
+                clock=self._clock,
+                gates=self._gates,
             )
             self._keepers[site_id] = keeper, asyncio.create_task(keeper.run())
             log.info("a site is kept", site=site_id)
@@ -84,6 +96,12 @@ class Planner:
                 log.error("the keeper of a site ended", site=site_id, fault=repr(task.exception()))
                 del self._keepers[site_id]
         SITES.set(len(self._keepers))
+
+    async def _give_up_when_others_may_hold(self) -> None:
+        """Two that keep one site would tell its stations two things."""
+        if self._clock.now() - self._held_at >= LEASE:
+            for site_id in list(self._keepers):
+                await self._drop(site_id)
 
     async def _drop(self, site_id: int) -> None:
         _, task = self._keepers.pop(site_id)
