@@ -1,4 +1,4 @@
-"""The basis of one linear program for the next: what was at which bound there begins at the same here, found by name."""
+"""The basis of one linear program for the next: what was at a bound there begins at the same here, found by name."""
 
 from typing import Any, Final
 
