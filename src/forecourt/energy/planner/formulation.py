@@ -14,6 +14,9 @@ from forecourt.energy.planner.incidence import Incidence, summed
 from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
 from forecourt.energy.rows import SLACK, Complexes, Floats
 
+#: A, kW: a limit that isn't linear lets nobody in when it has less room.
+NO_ROOM = 1e-3
+
 
 class Form(Struct, frozen=True, kw_only=True):
     """The program, column by column, and what is needed to read its solution and to cut it.
@@ -90,6 +93,9 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
     cost, lower, upper = bounds(problem, columns)
     key, column, value = _flows(problem, columns, known)
     still, limits = _limits(problem, known)
+    # A cone without room is a point, which tangents only come near.
+    shut = ~known.linear[:, None] & (limits - np.abs(still) < NO_ROOM)
+    upper[column[shut.ravel()[key]]] = 0.0
     matrix = _Matrix()
     _energy(matrix, problem, columns, names)
     _balance(matrix, problem, columns)

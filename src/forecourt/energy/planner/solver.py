@@ -13,6 +13,7 @@ import highspy
 import msgspec
 import numpy as np
 
+from forecourt.energy.planner.basis import carried
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, flows, formulate, places
 from forecourt.energy.planner.incidence import Incidence, incidence_of
@@ -54,10 +55,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     # them back at the end.
     _APART: 30.0,
 }
-_LOWER, _BASIC, _UPPER = 0, 1, 2
-_STATUS: Final = np.array(
-    [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
-)
 
 
 class _Silent(highspy.Highs):
@@ -163,7 +160,7 @@ class SiteSolver:
         if held is not None and self._same and _same_matrix(held, form):
             self._change(held, form)
         else:
-            basis = None if held is None else self._basis(held, form, starts)
+            basis = None if held is None else carried(self._highs.getBasis(), held, self._starts, form, starts)
             self._highs.passModel(
                 form.columns.count,
                 len(form.row_lower),
@@ -196,23 +193,6 @@ class SiteSolver:
             highs.changeColsCost(len(changed), changed, form.cost[changed])
         for row in np.nonzero((held.row_lower != form.row_lower) | (held.row_upper != form.row_upper))[0]:
             highs.changeRowBounds(int(row), form.row_lower[row], form.row_upper[row])
-
-    def _basis(self, held: Form, form: Form, starts: Floats) -> Any:
-        """The basis of the program that is held, for another one."""
-        known = self._highs.getBasis()
-        if not known.valid:
-            return None
-        # In which of the old steps each new one begins.
-        step = np.searchsorted(self._starts, starts + 1e-9, side="right") - 1
-        columns = _matched(held.named + held.named_step, known.col_status, form.named, form.named_step, step, _LOWER)
-        columns = np.where((columns == _UPPER) & np.isinf(form.upper), _LOWER, columns)
-        rows = _matched(held.row_named + held.row_step, known.row_status, form.row_named, form.row_step, step, _BASIC)
-        rows = np.where((rows == _LOWER) & np.isinf(form.row_lower), _UPPER, rows)
-        rows = np.where((rows == _UPPER) & np.isinf(form.row_upper), _LOWER, rows)
-        basis = highspy.HighsBasis()
-        basis.col_status, basis.row_status = _STATUS[columns].tolist(), _STATUS[rows].tolist()
-        basis.valid, basis.alien = True, True
-        return basis
 
     def _run(self) -> Any:
         """The status after a run; what isn't solved from where the last one ended is begun anew, in smaller steps."""
@@ -257,11 +237,29 @@ class SiteSolver:
             found = _clean(form, np.asarray(highs.getSolution().col_value))
             violated, loads = self._violated(form, found)
             plan = self._read(form, problem, found, loads, optimal=not len(violated))
-            if not len(violated):
+            if len(violated):
+                self._cut(form, problem, violated, loads)
+            elif not self._part(form, problem, found):
                 break
-            self._cut(form, problem, violated, loads)
         assert plan is not None
         return plan
+
+    def _part(self, form: Form, problem: Problem, found: Floats) -> bool:
+        """Forbids the lesser where a car takes and gives at once, which would burn energy; whether any did."""
+        columns = form.columns
+        of = columns.given_car
+        inward = columns.offset[of] + columns.given_step - problem.cars.first[of]
+        outward = columns[Kind.DISCHARGE].start + np.arange(len(inward))
+        both = np.minimum(found[inward], found[outward]) > NOTHING
+        if not both.any():
+            return False
+        shut = np.where(found[inward] < found[outward], inward, outward)[both]
+        upper = form.upper.copy()
+        upper[shut] = np.maximum(form.lower[shut], 0.0)
+        parted = msgspec.structs.replace(form, upper=upper)
+        self._change(form, parted)
+        self._form = parted
+        return True
 
     def _violated(self, form: Form, found: Floats) -> tuple[Ints, Any]:
         assert self._known is not None
@@ -358,23 +356,6 @@ def _same_matrix(one: Form, other: Form) -> bool:
         np.array_equal(getattr(one, each), getattr(other, each))
         for each in ("begin", "index", "value", "named", "named_step", "row_named", "row_step")
     )
-
-
-def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing: int) -> Ints:
-    """The status of each name in another program; `step`: which step there each step here was, -1 for none."""
-    known = np.fromiter(map(int, status), np.int64, len(held))
-    order = np.argsort(held)
-    # What has no step, like a car's energy, stands in step 0 or by its part, and stays there.
-    wanted = named + np.where((at < len(step)) & _moves(named), step[np.minimum(at, len(step) - 1)], at)
-    place = np.minimum(np.searchsorted(held[order], wanted), len(held) - 1)
-    found = order[place]
-    return np.where(held[found] == wanted, known[found], missing)
-
-
-def _moves(named: Ints) -> Any:
-    """Whether what is named belongs to a step of time."""
-    kind = named >> KIND_BIT
-    return ~np.isin(kind, (Kind.UNSERVED, Kind.LACKING, Kind.PEAK))
 
 
 def _clean(form: Form, found: Floats) -> Floats:

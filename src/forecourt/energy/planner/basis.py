@@ -1,0 +1,50 @@
+"""The basis of one linear program for the next: what was at a bound there begins at the same here, found by name."""
+
+from typing import Any, Final
+
+import highspy
+import numpy as np
+
+from forecourt.energy.planner.columns import KIND_BIT, Kind
+from forecourt.energy.planner.formulation import Form
+from forecourt.energy.planner.problem import Ints
+from forecourt.energy.rows import Floats
+
+_LOWER, _BASIC, _UPPER = 0, 1, 2
+_STATUS: Final = np.array(
+    [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
+)
+
+
+def carried(known: Any, held: Form, held_starts: Floats, form: Form, starts: Floats) -> Any:
+    """The basis of the program that is held, for another one; None where it has none. Steps are found by their time."""
+    if not known.valid:
+        return None
+    # In which of the old steps each new one begins.
+    step = np.searchsorted(held_starts, starts + 1e-9, side="right") - 1
+    columns = _matched(held.named + held.named_step, known.col_status, form.named, form.named_step, step, _LOWER)
+    columns = np.where((columns == _UPPER) & np.isinf(form.upper), _LOWER, columns)
+    rows = _matched(held.row_named + held.row_step, known.row_status, form.row_named, form.row_step, step, _BASIC)
+    rows = np.where((rows == _LOWER) & np.isinf(form.row_lower), _UPPER, rows)
+    rows = np.where((rows == _UPPER) & np.isinf(form.row_upper), _LOWER, rows)
+    basis = highspy.HighsBasis()
+    basis.col_status, basis.row_status = _STATUS[columns].tolist(), _STATUS[rows].tolist()
+    basis.valid, basis.alien = True, True
+    return basis
+
+
+def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing: int) -> Ints:
+    """The status of each name in another program; `step`: which step there each step here was, -1 for none."""
+    known = np.fromiter(map(int, status), np.int64, len(held))
+    order = np.argsort(held)
+    # What has no step, like a car's energy, stands in step 0 or by its part, and stays there.
+    wanted = named + np.where((at < len(step)) & _moves(named), step[np.minimum(at, len(step) - 1)], at)
+    place = np.minimum(np.searchsorted(held[order], wanted), len(held) - 1)
+    found = order[place]
+    return np.where(held[found] == wanted, known[found], missing)
+
+
+def _moves(named: Ints) -> Any:
+    """Whether what is named belongs to a step of time."""
+    kind = named >> KIND_BIT
+    return ~np.isin(kind, (Kind.UNSERVED, Kind.LACKING, Kind.PEAK))
