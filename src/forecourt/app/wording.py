@@ -9,6 +9,7 @@ import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
+from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
@@ -38,6 +39,9 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
+    repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
+    repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
+    repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",
     repr("^[A-Za-z]{1,40}$"): "A state is of letters, such as Charging",
     repr("^[A-Za-z0-9]+$"): "An action is of letters and digits, such as GetConfiguration",
     repr("^[A-Za-z0-9]{1,64}$"): "An action is of letters and digits, 64 at most, such as GetConfiguration",

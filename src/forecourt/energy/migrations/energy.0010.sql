@@ -50,7 +50,7 @@ CREATE TABLE evse_obedience (
     evse int NOT NULL,
     tenant_id int NOT NULL,
     disobeys_since timestamptz,
-    obey_s real NOT NULL DEFAULT 10,
+    obey_s double precision NOT NULL DEFAULT 10,
     PRIMARY KEY (station_id, evse)
 );
 COMMENT ON COLUMN evse_obedience.disobeys_since IS 'it drew more than it was allowed, after it should have obeyed';
