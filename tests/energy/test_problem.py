@@ -107,6 +107,27 @@ def test_cars_that_may_come_are_made_room_for_and_have_no_currents() -> None:
     assert kwh(plan, expected) == [[8, 0]]
 
 
+#: Besides 32 A, a limit of 40 A leaves so much: as numbers, and as phasors with 60 degrees between them.
+LEFT_A = [((Phases.L1, Phases.L1), 8.0), ((Phases.L12, Phases.L31), (57.69 - 32) / 2)]
+
+
+@pytest.mark.parametrize(("phases", "left_a"), LEFT_A)
+def test_no_energy_is_put_off_into_a_time_at_which_those_that_come_will_fill_the_site(
+    phases: tuple[Phases, ...], left_a: float
+) -> None:
+    made = tuple(Evse(id=str(number), node="grid", phases=each) for number, each in enumerate(phases))
+    rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=40),), evses=made))
+    assert rows.linear.all() == (phases[0] == phases[1])
+    cheaper_later = horizon([0.3, 0.2])
+    alone = cars((0, 2, 8))
+    assert kwh(solve(alone, cheaper_later, rows, Worth()), alone) == [[0, 8]]
+    expected = cars((0, 2, 8), (1, 2, 8), scenario=[-1, 0])
+    first, second = kwh(solve(expected, cheaper_later, rows, Worth()), expected)[0]
+    # What is only guessed is limited to a hundredth.
+    assert second == pytest.approx(left_a * 0.25, abs=0.2)
+    assert first + second == pytest.approx(8)
+
+
 def test_scenarios_count_by_their_mean() -> None:
     """Half of the days bring a car whose peak costs 4 a kW: half of that is what filling the first hour saves."""
     both = cars((0, 2, 8), (1, 2, 4), scenario=[-1, 1])

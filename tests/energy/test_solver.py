@@ -70,6 +70,23 @@ def test_a_kept_solver_finds_the_cost_of_a_new_one_whatever_changed(seed: int) -
         problem = changed(random, problem)
 
 
+@settings(max_examples=20, deadline=None)
+@given(SEEDS)
+def test_a_kept_solver_finds_the_cost_of_a_new_one_with_cars_that_are_only_expected(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    _, problem = random_problem(random)
+    kept = SiteSolver()
+    for _ in range(4):
+        scenario = np.where(problem.cars.first > 0, random.integers(-1, 3, len(problem.cars)), -1)
+        expecting = eased(replace(problem, cars=replace(problem.cars, scenario=scenario)))
+        # Tangents to what is guessed end where a cone is met to a hundredth.
+        near = 1e-6 if problem.rows.linear.all() else 1e-2
+        plan = kept.solve(expecting)
+        assert plan.cost == pytest.approx(SiteSolver().solve(expecting).cost, rel=near, abs=near)
+        assert plan.current_a.shape == ((scenario < 0).sum(), problem.horizon.steps)
+        problem = changed(random, problem)
+
+
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_no_plan_exceeds_a_node_and_its_energy_adds_up(seed: int) -> None:

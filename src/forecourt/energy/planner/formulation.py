@@ -10,7 +10,8 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays
-from forecourt.energy.planner.incidence import Incidence, summed
+from forecourt.energy.planner.incidence import Incidence
+from forecourt.energy.planner.loading import Loading, loading_of
 from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
 from forecourt.energy.rows import SLACK, Complexes, Floats
 
@@ -21,8 +22,7 @@ NO_ROOM = 1e-3
 class Form(Struct, frozen=True, kw_only=True):
     """The program, column by column, and what is needed to read its solution and to cut it.
 
-    `named` are columns and rows without their steps, which are beside. `flow_*`: what each current column, charging or
-    discharging, adds to each row of the site in its step, where the key is row * steps + step.
+    `named` are columns and rows without their steps, which are beside.
     """
 
     columns: Columns
@@ -38,12 +38,7 @@ class Form(Struct, frozen=True, kw_only=True):
     named_step: Ints
     row_named: Ints
     row_step: Ints
-    flow_key: Ints
-    flow_column: Ints
-    flow_value: Complexes
-    #: What is reserved and what is allowed in each row and step; at least the former.
-    still: Complexes
-    limits: Floats
+    loading: Loading
 
 
 class Cuts(Struct, frozen=True, kw_only=True):
@@ -91,18 +86,18 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
     """The program of a problem. `names`: a number for each car, the same in every problem."""
     columns = Columns(problem)
     cost, lower, upper = bounds(problem, columns)
-    key, column, value = _flows(problem, columns, known)
-    still, limits = _limits(problem, known)
+    loading = loading_of(problem, columns, known)
     # A cone without room is a point, which tangents only come near.
-    shut = ~known.linear[:, None] & (limits - np.abs(still) < NO_ROOM)
-    upper[column[shut.ravel()[key]]] = 0.0
+    cones = np.tile(~known.linear, loading.times)[:, None]
+    shut = cones & (loading.limits - np.abs(loading.still) < NO_ROOM)
+    upper[loading.column[shut.ravel()[loading.key]]] = 0.0
     matrix = _Matrix()
     _energy(matrix, problem, columns, names)
     _balance(matrix, problem, columns)
     if problem.battery is not None:
         _stored(matrix, problem, problem.battery, columns)
-    _limit(matrix, problem, known, key, column, value, still, limits, upper)
-    _cut(matrix, problem.horizon.steps, cuts, key, column, value, still, limits)
+    _limit(matrix, problem, known, loading, upper)
+    _cut(matrix, cuts, loading)
     row, of, values = (np.concatenate(each) for each in zip(*matrix.parts, strict=True))
     # By column, and nearly in order already: that takes the time of a merge.
     order = np.argsort(of, kind="stable")
@@ -121,11 +116,7 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
         named_step=step_of,
         row_named=np.concatenate(matrix.named),
         row_step=np.concatenate(matrix.steps),
-        flow_key=key,
-        flow_column=column,
-        flow_value=value,
-        still=still,
-        limits=limits,
+        loading=loading,
     )
 
 
@@ -235,85 +226,29 @@ def _stored(matrix: _Matrix, problem: Problem, battery: Battery, columns: Column
     )
 
 
-def _flows(problem: Problem, columns: Columns, known: Incidence) -> tuple[Ints, Ints, Complexes]:
-    """What the columns of cars that are there add to the rows of the site: key, column, value."""
-    cars, steps = problem.cars, problem.horizon.steps
-    mine = np.nonzero(cars.scenario[columns.car] < 0)[0]
-    entry, which = known.under(cars.evse[columns.car[mine]])
-    given_entry, given = known.under(cars.evse[columns.given_car])
-    return (
-        np.concatenate(
-            [
-                known.row[entry] * steps + columns.step[mine[which]],
-                known.row[given_entry] * steps + columns.given_step[given],
-            ]
-        ),
-        np.concatenate([mine[which], columns[Kind.DISCHARGE].start + given]),
-        np.concatenate([known.value[entry], -known.value[given_entry]]),
-    )
-
-
-def _limits(problem: Problem, known: Incidence) -> tuple[Complexes, Floats]:
-    """What is reserved in each row and step, and the limit there, which is no less."""
-    steps = problem.horizon.steps
-    still = np.zeros((known.rows, steps), np.complex128)
-    if problem.reserved is not None:
-        entry, which = known.under(problem.reserved.evse)
-        np.add.at(still, known.row[entry], known.value[entry, None] * problem.reserved.current_a[which])
-    limits = known.limits[:, None] if problem.limits is None else problem.limits
-    return still, np.maximum(np.broadcast_to(limits, still.shape), np.abs(still))
-
-
-def _limit(
-    matrix: _Matrix,
-    problem: Problem,
-    known: Incidence,
-    key: Ints,
-    column: Ints,
-    value: Complexes,
-    still: Complexes,
-    limits: Floats,
-    upper: Floats,
-) -> None:
-    """The linear limits of the site in every step in which the cars that are there could reach them."""
-    steps = problem.horizon.steps
-    most = np.bincount(key, np.abs(value) * upper[column], known.rows * steps).reshape(known.rows, steps)
-    binding = (most + still.real > limits * (1 + SLACK)) & known.linear[:, None]
+def _limit(matrix: _Matrix, problem: Problem, known: Incidence, loading: Loading, upper: Floats) -> None:
+    """The linear limits of the site in every step in which cars could reach them, in each scenario."""
+    limits, still = loading.limits, loading.still.real
+    linear = np.tile(known.linear, loading.times)
+    binding = (loading.reach(upper) > limits * (1 + SLACK)) & linear[:, None]
     number = np.cumsum(binding.ravel()) - 1
-    kept = binding.ravel()[key]
+    kept = binding.ravel()[loading.key]
     row, step = np.nonzero(binding)
-    lower = -INFINITE if problem.discharging is None else -limits[binding] - still.real[binding]
-    matrix.block(
-        name(Kind.LIMIT, row),
-        step,
-        lower,
-        limits[binding] - still.real[binding],
-        (number[key[kept]], column[kept], value[kept].real),
-    )
+    parts = [(number[loading.key[kept]], loading.column[kept], loading.value[kept].real)]
+    expecting = np.nonzero(row >= known.rows)[0]
+    if len(expecting):
+        # Besides those whom a scenario expects there are those that are there.
+        found, which = loading.places(row[expecting] % known.rows, step[expecting])
+        parts.append((expecting[which], loading.column[found], loading.value[found].real))
+    lower = -INFINITE if problem.discharging is None else -limits[binding] - still[binding]
+    matrix.block(name(Kind.LIMIT, row), step, lower, limits[binding] - still[binding], *parts)
 
 
-def _cut(
-    matrix: _Matrix, steps: int, cuts: Cuts, key: Ints, column: Ints, value: Complexes, still: Complexes, limits: Floats
-) -> None:
+def _cut(matrix: _Matrix, cuts: Cuts, loading: Loading) -> None:
     """Tangents that were found before: they stay true whatever the cars, limits and reserves are."""
     if not len(cuts.row):
         return
-    found, which = places(key, cuts.row * steps + cuts.step)
-    slope = (np.conj(cuts.towards[which]) * value[found]).real
-    most = limits[cuts.row, cuts.step] - (np.conj(cuts.towards) * still[cuts.row, cuts.step]).real
-    matrix.block(name(Kind.CUT, cuts.number), cuts.step, -INFINITE, most, (which, column[found], slope))
-
-
-def places(key: Ints, wanted: Ints) -> tuple[Ints, Ints]:
-    """Where each wanted key stands, one wanted after the other, and which of the wanted it is."""
-    order = np.argsort(key, kind="stable")
-    left, right = (np.searchsorted(key[order], wanted, side) for side in ("left", "right"))
-    which, place, _ = stays(left, right)
-    return order[place], which
-
-
-def flows(form: Form, found: Floats) -> Complexes:
-    """What flows in each row and step, (rows, steps), by a solution's columns."""
-    rows, steps = form.limits.shape
-    loads: Complexes = summed(form.flow_key, form.flow_value * found[form.flow_column], rows * steps)
-    return loads.reshape(rows, steps) + form.still
+    found, which = loading.places(cuts.row, cuts.step)
+    slope = (np.conj(cuts.towards[which]) * loading.value[found]).real
+    most = loading.limits[cuts.row, cuts.step] - (np.conj(cuts.towards) * loading.still[cuts.row, cuts.step]).real
+    matrix.block(name(Kind.CUT, cuts.number), cuts.step, -INFINITE, most, (which, loading.column[found], slope))

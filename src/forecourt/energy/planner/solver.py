@@ -15,7 +15,7 @@ import numpy as np
 
 from forecourt.energy.planner.basis import carried
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
-from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, flows, formulate, places
+from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
 from forecourt.energy.planner.problem import (
     Ints,
@@ -32,8 +32,10 @@ from forecourt.energy.rows import Complexes, Floats, Rows
 MAX_ROUNDS: Final = 40
 #: Cuts that are kept from one problem to the next, the newest.
 MAX_CUTS: Final = 4_000
-#: A solution may exceed a limit by this share of its room before it is cut off.
+#: A solution may exceed a limit by this share of its room before it is cut off; with cars that are only expected by
+#: that share, as nobody will draw just that.
 TOLERANCE: Final = 1e-4
+GUESSED: Final = 1e-2
 #: A, kW: what the solver leaves below this is nothing.
 NOTHING: Final = 1e-6
 #: How long a solver may take unless told otherwise.
@@ -92,7 +94,7 @@ class SiteSolver:
         known = self.incidence(problem.rows)
         hours = problem.horizon.hours
         starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
-        self._move_cuts(starts, hours)
+        self._move_cuts(starts, hours, known.rows * (int(problem.cars.scenario.max(initial=-1)) + 2))
         form = formulate(problem, known, self._numbers(problem), self._cuts)
         self._load(form, starts)
         self.problem, self._starts = problem, starts
@@ -129,7 +131,8 @@ class SiteSolver:
         """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""
         assert self._known is not None
         assert self._form is not None
-        return self._known, self._form.limits[:, 0], self._form.still[:, 0]
+        loading = self._form.loading
+        return self._known, loading.limits[: loading.rows, 0], loading.still[: loading.rows, 0]
 
     def incidence(self, rows: Rows) -> Incidence:
         """The rows as a sparse matrix, made once."""
@@ -263,9 +266,12 @@ class SiteSolver:
 
     def _violated(self, form: Form, found: Floats) -> tuple[Ints, Any]:
         assert self._known is not None
-        loads = flows(form, found)
-        over = np.abs(loads) > form.limits + TOLERANCE * (form.limits - np.abs(form.still)) + NOTHING
-        return np.argwhere(over & ~self._known.linear[:, None]), loads
+        loading = form.loading
+        loads = loading.flows(found)
+        tolerance = np.where(np.arange(len(loads)) < loading.rows, TOLERANCE, GUESSED)[:, None]
+        over = np.abs(loads) > loading.limits + tolerance * (loading.limits - np.abs(loading.still)) + NOTHING
+        cones = np.tile(~self._known.linear, loading.times)
+        return np.argwhere(over & cones[:, None]), loads
 
     def _cut(self, form: Form, problem: Problem, violated: Ints, loads: Any) -> None:
         """Adds a tangent where a limit is violated."""
@@ -273,10 +279,10 @@ class SiteSolver:
         towards = loads[row, step] / np.abs(loads[row, step])
         number = self._next_cut + np.arange(len(row))
         self._next_cut += len(row)
-        steps = form.limits.shape[1]
-        found, which = places(form.flow_key, row * steps + step)
-        slope = (np.conj(towards[which]) * form.flow_value[found]).real
-        most = form.limits[row, step] - (np.conj(towards) * form.still[row, step]).real
+        loading = form.loading
+        found, which = loading.places(row, step)
+        slope = (np.conj(towards[which]) * loading.value[found]).real
+        most = loading.limits[row, step] - (np.conj(towards) * loading.still[row, step]).real
         begin = np.searchsorted(which, np.arange(len(row))).astype(np.int32)
         self._highs.addRows(
             len(row),
@@ -284,7 +290,7 @@ class SiteSolver:
             most,
             len(slope),
             begin,
-            form.flow_column[found].astype(np.int32),
+            loading.column[found].astype(np.int32),
             slope,
         )
         made = Cuts(row=row, step=step, towards=towards, number=number)
@@ -301,12 +307,14 @@ class SiteSolver:
         )
         self._same = False
 
-    def _move_cuts(self, starts: Floats, hours: Floats) -> None:
-        """Puts the cuts into the steps of now. Those of the past are dropped, and the oldest if they are too many."""
+    def _move_cuts(self, starts: Floats, hours: Floats, rows: int) -> None:
+        """Puts the cuts into the steps of now. Those of the past are dropped, of scenarios that there aren't any more,
+        and the oldest if they are too many."""
         if self._next_cut > MAX_NAMES:
             self._cuts, self._cut_ends, self._next_cut = NO_CUTS, np.zeros(0), 0
         step = np.searchsorted(starts, self._cut_ends - 1e-6, side="right") - 1
-        kept = np.nonzero((step >= 0) & (self._cut_ends <= starts[-1] + hours[-1] + 1e-6))[0][-MAX_CUTS:]
+        still = (step >= 0) & (self._cut_ends <= starts[-1] + hours[-1] + 1e-6) & (self._cuts.row < rows)
+        kept = np.nonzero(still)[0][-MAX_CUTS:]
         moved = {each: getattr(self._cuts, each)[kept] for each in _CUT} | {"step": step[kept]}
         self._cuts, self._cut_ends = Cuts(**moved), self._cut_ends[kept]
 
@@ -317,7 +325,7 @@ class SiteSolver:
         np.subtract.at(current_a, (columns.given_car, columns.given_step), found[columns[Kind.DISCHARGE]])
         battery = found[columns[Kind.BATTERY_IN]] - found[columns[Kind.BATTERY_OUT]]
         return Plan(
-            current_a=current_a[cars.there] * _share(loads, form),
+            current_a=current_a[cars.there] * form.loading.share(loads, NOTHING),
             unserved_kwh=found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0),
             peak_kw=float(found[columns[Kind.PEAK]].mean()),
             cost=self._highs.getInfo().objective_function_value,
@@ -338,10 +346,10 @@ class SiteSolver:
         if len(self._cuts.row):
             place = np.minimum(np.searchsorted(self._cuts.number, who), len(self._cuts.row) - 1)
             row = np.where(kind[limit] == Kind.CUT, self._cuts.row[place], who)
-        hours = problem.horizon.hours[0]
+        hours, rows = problem.horizon.hours[0], form.loading.rows
         grid = form.columns[Kind.GRID].start + np.arange(problem.scenarios) * problem.horizon.steps
         return Shadows(
-            rows=np.bincount(row, np.maximum(-dual[limit], 0.0), form.limits.shape[0]) / hours,
+            rows=np.bincount(row % max(rows, 1), np.maximum(-dual[limit], 0.0), rows) / hours,
             grid=float(np.maximum(-np.asarray(solution.col_dual)[grid], 0.0).sum()) / hours,
             peak=float(np.maximum(-dual[now & (kind == Kind.OVER)], 0.0).sum()),
             served=np.maximum(dual[: len(problem.cars)], 0.0),
@@ -364,20 +372,3 @@ def _clean(form: Form, found: Floats) -> Floats:
         part = found[form.columns[kind]]
         part[part < NOTHING] = 0.0
     return found
-
-
-def _share(loads: Any, form: Form) -> Floats:
-    """By what the currents of each step are multiplied so that no row is exceeded by what tolerances left over."""
-    over = np.nonzero((np.abs(loads) > form.limits + NOTHING).any(axis=0))[0]
-    share = np.ones(loads.shape[1])
-    if not len(over):
-        return share
-    still, limits = form.still[:, over], np.minimum(form.limits[:, over], 1e12)
-    moved = loads[:, over] - still
-    a, b, c = np.abs(moved) ** 2, (np.conj(still) * moved).real, np.abs(still) ** 2 - limits**2
-    root = np.sqrt(np.maximum(b**2 - a * np.minimum(c, 0.0), 0.0))
-    # Rows without any room would end everything for a rounding error of a millionth of an ampere.
-    exceeded = np.abs(loads[:, over]) > form.limits[:, over] + NOTHING
-    most = np.divide(root - b, a, out=np.ones_like(a), where=exceeded & (a > 1e-18))
-    share[over] = np.clip(most.min(axis=0), 0.0, 1.0)
-    return share
