@@ -23,6 +23,8 @@ setup: $(VENV)/.forecourt $(VENV)/.assets ## make the virtual environment and th
 run: setup ## start everything with a demo organisation and simulated stations
 	@exec $(BIN)/forecourt up --demo
 
+# What was compiled is kept, whatever the environment says: hundreds of processes are started.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## run the tests (real PostgreSQL, real sockets)
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 

@@ -1,8 +1,8 @@
-"""How long it takes until a thousand stations have been told a new limit, from the decision to the last CALL written."""
+"""How long it takes until a thousand stations were told a new limit, from the decision to the last CALL written."""
 
 import asyncio
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 from bench import words
@@ -32,14 +32,10 @@ async def measure(stage: Stage) -> list[Figure]:
             one_written, one_settled = await _cut(stage, first, 16_000 - 1_000 * number)
             written.append(one_written)
             settled.append(one_settled)
+    told = f"New limit for {STATIONS:,} stations"
     return [
-        Figure(
-            what=f"New limit for {STATIONS:,} stations: last CALL written",
-            unit="ms",
-            ours=max(written[1:]) * 1e3,
-            goal_most=1_000,
-        ),
-        Figure(what=f"New limit for {STATIONS:,} stations: last yes settled", unit="ms", ours=max(settled[1:]) * 1e3),
+        Figure(what=f"{told}: last CALL written", unit="ms", ours=max(written[1:]) * 1e3, goal_most=1_000),
+        Figure(what=f"{told}: last yes settled", unit="ms", ours=max(settled[1:]) * 1e3),
     ]
 
 
@@ -73,13 +69,12 @@ async def _last_written(stage: Stage, since: datetime) -> datetime:
     async with await stage.admin() as connection:
         for _ in range(100):
             cursor = await connection.execute(
-                "SELECT count(*), max(at) FROM messages WHERE action = 'SetChargingProfile' AND direction = 'o'"
-                " AND at >= %s",
+                "SELECT count(*), (extract(epoch FROM max(at)) * 1000000)::bigint FROM messages"
+                " WHERE action = 'SetChargingProfile' AND direction = 'o' AND at >= %s",
                 (since,),
             )
             [(count, last)] = await cursor.fetchall()
             if count == STATIONS:
-                assert isinstance(last, datetime)
-                return last
+                return datetime.fromtimestamp(last / 1e6, UTC)
             await asyncio.sleep(0.1)
     raise AssertionError("not every station was told")

@@ -7,17 +7,22 @@
 | `database_url` | a module  | `database.url`: it as the application's login (SET ROLE to forecourt_app and so on) |
 | `admin_url`    | a module  | `database.admin_url`: it as a superuser, past row-level security                    |
 | `nats_url`     | the run   | the NATS server                                                                     |
-| `clock`        | a test    | a `FakeClock`                                                                       |
+| `clock`        | a test    | a `FakeClock`, the one of the module at its beginning                               |
 
 A test that needs a database of its own makes it by `with servers.database() as database`. A test that kills servers
 starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leaves these alone.
 """
 
+import contextlib
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
@@ -31,33 +36,72 @@ from tests.support import FakeClock
 pytest_plugins = ["tests.http", "tests.owned"]
 
 TEMPLATE = "forecourt_template"
+CONFIGURATION = {"shared_buffers": "64MB", "max_wal_size": "256MB"}
 #: Files with the longest tests, longest first. Processes take files in this order, so that none of them is left alone
 #: with a long one while the others have nothing more to do. The others follow as they come.
 LONGEST = (
-    "spine/test_kill.py",
     "app/test_openapi.py",
-    "app/test_console.py",
-    "app/test_palette.py",
-    "app/test_access_table.py",
-    "spine/test_secrets.py",
-    "spine/test_api.py",
-    "app/test_up.py",
-    "access/test_browser.py",
-    "stations/gateway/test_browser.py",
-    "care/test_browser.py",
-    "energy/test_whatif.py",
-    "cli/test_verbs.py",
-    "spine/test_two_gateways.py",
+    "spine/test_kill.py",
     "spine/test_outage.py",
-    "access/test_account_browser.py",
+    "stations/gateway/test_browser.py",
+    "cli/test_verbs.py",
+    "app/test_console.py",
+    "spine/test_two_gateways.py",
+    "app/test_palette.py",
     "sessions/test_merge.py",
+    "app/test_access_table.py",
+    "app/test_up.py",
     "spine/test_drain.py",
-    "app/test_web_process.py",
+    "spine/test_secrets.py",
+    "energy/test_whatif.py",
+    "care/test_browser.py",
     "ui/test_browser.py",
-    "webhooks/test_webhooks.py",
+    "access/test_browser.py",
+    "stations/gateway/test_inbox_browser.py",
+    "access/test_account_browser.py",
+    "spine/test_api.py",
+    "app/test_web_process.py",
     "webhooks/test_pages.py",
+    "webhooks/test_webhooks.py",
 )
-CONNECT_TIMEOUT_S = 5
+CONNECT_TIMEOUT_S = 60
+#: A file system in memory, and what a run may need there. Servers write through to the disk at every commit, and a slow
+#: one would hold up everything; what a kill leaves behind is the same in either place.
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 6_000_000_000
+#: Where the kernel tells how many bytes all of us together may hold in memory, in either of its ways; no number where
+#: nothing limits it.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "tests",
+    hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders lie in memory where there is room, unless it was said where."""
+    said = config.option.basetemp or {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
+    if not said and room_in_memory() >= MEMORY_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+def room_in_memory() -> int:
+    """The bytes that files in memory may take."""
+    if not os.access(MEMORY, os.W_OK):
+        return 0
+    room = [shutil.disk_usage(MEMORY).free]
+    for limit in MEMORY_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            room.append(int(limit.read_text(encoding="ascii")))
+    with contextlib.suppress(OSError, KeyError):
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        room.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    return min(room)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,7 +159,7 @@ class Servers:
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     folder = tmp_path_factory.mktemp("servers")
     async with (
-        EmbeddedPostgres(folder, configuration={"shared_buffers": "64MB"}) as postgres,
+        EmbeddedPostgres(folder, configuration=CONFIGURATION) as postgres,
         EmbeddedNats(folder) as nats,
     ):
         yield Servers(postgres, nats)
@@ -142,6 +186,13 @@ def nats_url(servers: Servers) -> str:
     return servers.nats.url
 
 
-@pytest.fixture
-def clock() -> FakeClock:
+@pytest.fixture(scope="module")
+def clock_of_module() -> FakeClock:
+    """What the application of a module is given; tests take `clock`."""
     return FakeClock()
+
+
+@pytest.fixture
+def clock(clock_of_module: FakeClock) -> FakeClock:
+    clock_of_module.begin_again()
+    return clock_of_module

@@ -28,13 +28,13 @@ from tests.conftest import Servers
 from tests.http import PASSWORD, SECRET, House, Tenant
 from tests.looks import DESK
 from tests.stations.gateway.conftest import Rig
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 from tests.ui.conftest import served
 
 YARD = {"name": "North yard", "slug": "north-yard", "city": "Berlin", "time_zone": "Europe/Berlin"}
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run"]
-DEADLINE_MS = 30_000
+DEADLINE_MS = 1_000 * WAIT_S
 REPORT_VIOLATIONS = (
     "addEventListener('securitypolicyviolation', (e) =>"
     " console.error('CSP', e.violatedDirective, e.blockedURI, e.sourceFile, e.lineNumber, e.columnNumber))"

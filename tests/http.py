@@ -1,24 +1,26 @@
 """The web application over a real database and a real bus, asked by its HTTP interface.
 
-`house` is one deployment with two organisations, made anew for each test. Every answer of the API that a test sees is
-also held against the OpenAPI document: a status or a body that the document doesn't know fails the test.
+`house` is one deployment, to which each test adds organisations of its own; database and application are those of its
+module. Every answer of the API that a test sees is also held against the OpenAPI document: a status or a body that the
+document doesn't know fails the test.
 """
 
 import itertools
 import re
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema_rs
 import psycopg
+import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
 
-from forecourt.access import Actor, Role, store
+from forecourt.access import Access, Actor, Role, store
 from forecourt.access.service import key_digest
+from forecourt.app.screens import screens
 from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
@@ -183,10 +185,13 @@ def fake_shell(clock: FakeClock) -> Shell:
     )
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
+@pytest_asyncio.fixture(scope="module")
+async def application(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The application of a module's houses: to put all its routes together takes longer than most tests."""
     settings = Settings(
-        data_dir=tmp_path,
+        data_dir=tmp_path_factory.mktemp("data"),
         database_url=database.url,
         nats_url=nats_url,
         secret_key=SECRET,
@@ -197,10 +202,33 @@ async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: P
     )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
-        made = House(database, db, create_app(settings, db, bus, clock, shell=fake_shell(clock)), clock)
-        yield made
-        await made.close()
+        yield db, create_app(settings, db, bus, clock_of_module, shell=fake_shell(clock_of_module))
     await bus.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def application_with_pages(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The application with the console's pages, for modules that say that it is their `application`."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
+        database_pool_size=2,
+    )  # fmt: skip
+    bus, clock = await Bus.connect(nats_url), clock_of_module
+    async with Pool(database.url, "forecourt_app", size=4) as db:
+        access = Access(db, settings.secret(), clock)
+        seen = screens(settings, db, bus, clock, access)
+        yield db, create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+    await bus.close()
+
+
+@pytest_asyncio.fixture
+async def house(application: tuple[Pool, Any], database: Database, clock: FakeClock) -> AsyncIterator[House]:
+    db, app = application
+    made = House(database, db, app, clock)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture

@@ -104,6 +104,8 @@ async def _by_api(api: httpx.AsyncClient, receiver: str, owner: str) -> list[str
     made = await _post(api, "/webhooks", {"url": receiver, "events": events, "description": "Accounting"})
     webhook = made["webhook"]["id"]
     await _post(api, f"/webhooks/{webhook}/test", None)
+    for site in (await _get(api, "/sites"))["items"]:
+        await _wire(api, f"/sites/{site['slug']}")
     station = await _busy_station(api)
     [session, *_] = (await _get(api, "/sessions?status=active&limit=50"))["items"]
     await _post(api, f"/sessions/{session['id']}/stop", None)
@@ -113,6 +115,25 @@ async def _by_api(api: httpx.AsyncClient, receiver: str, owner: str) -> list[str
         while not (await _get(api, "/incidents"))["items"]:
             await asyncio.sleep(0.5)
     return [station, f"/webhooks/{webhook}/deliveries/{deliveries[0]['id']}", f"/sessions/{session['id']}"]
+
+
+async def _wire(api: httpx.AsyncClient, site: str) -> None:
+    """Two panels below a grid connection, on which the EVSEs of a site hang by turns, and a building beside them."""
+    evses = (await _get(api, f"{site}/electrics"))["unhung"]
+    panels = ("north", "south")
+    tree = {
+        "nodes": [
+            {"id": "grid", "name": "Grid connection", "limit_a": 250},
+            *({"id": name, "name": f"Panel {name}", "parent": "grid", "limit_a": 160} for name in panels),
+        ],
+        "evses": [{**evse, "node": panels[number % 2], "max_a": 32} for number, evse in enumerate(evses)],
+        "loads": [{"id": "hall", "name": "Hall", "node": "grid", "most_w": 20_000}],
+    }
+    rates = {"hours": [0, 6, 22], "prices": ["0.19", "0.2871", "0.19"]}
+    await _put(api, f"{site}/electrics", tree)
+    await _put(api, f"{site}/utility-tariff", {"currency": "EUR", "seasons": [{"weekdays": rates}]})
+    await _post(api, f"{site}/load", {"readings": [{"power_w": 12_400}]})
+    await _post(api, f"{site}/limits", {"source": "grid operator", "id": "1", "limit_w": 90_000})
 
 
 async def _busy_station(api: httpx.AsyncClient) -> str:
@@ -126,6 +147,12 @@ async def _busy_station(api: httpx.AsyncClient) -> str:
 
 async def _get(api: httpx.AsyncClient, path: str) -> Any:
     return (await api.get(path)).raise_for_status().json()
+
+
+async def _put(api: httpx.AsyncClient, path: str, body: Any) -> None:
+    answer = await api.put(path, json=body)
+    if answer.is_error:
+        raise RuntimeError(f"PUT {path}: {answer.status_code} {answer.text}")
 
 
 async def _post(api: httpx.AsyncClient, path: str, body: Any) -> Any:

@@ -26,6 +26,7 @@ from forecourt.access.signin.attempts import (
 from forecourt.access.signin.pages.common import own_path
 from tests.access.ways import audited, letters, make_wait, signed_in
 from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
+from tests.support import WAIT_S
 
 FORM = {"origin": BASE}
 
@@ -154,7 +155,7 @@ async def test_tries_of_one_person_at_one_moment_take_their_counters_in_one_orde
         ):
             other.execute("SELECT FROM attempts WHERE digest = %s FOR UPDATE", (counters[0],))
             trying = asyncio.create_task(attempt())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while onlooker.execute(waiting).fetchone() != (1,):
                     assert not trying.done()
                     await asyncio.sleep(0.02)
@@ -188,7 +189,7 @@ async def test_tries_of_one_person_at_one_moment_wait_for_counters_that_are_not_
             """Waits until it does nothing: over, held back by this test, or by another's lock."""
             waits = "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
             pid = connections[number].info.backend_pid
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while not task.done() and not (held[number].is_set() and not counting[number].is_set()):
                     if (await onlooker.execute(waits, (pid,))).rowcount:
                         return

@@ -12,7 +12,6 @@ import pytest
 from forecourt.access import Access, Origin, Role
 from forecourt.access.model import SignInRefused
 from forecourt.app.bootstrap import DEMO_EMAIL, add_organisation, ensure
-from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.embedded.postgres import LOGIN
 from forecourt.platform.errors import ForecourtError, SettingsError
@@ -63,12 +62,13 @@ async def test_what_stations_say_today_has_a_partition_before_the_first_connects
     fresh: Database, settings: Settings
 ) -> None:
     await ensure(settings, fresh.admin_url, False)
-    [(where,)] = rows(
+    [(where, day)] = rows(
         fresh,
         "INSERT INTO messages (at, tenant_id, station_id, direction, kind, message_id, payload)"
-        " VALUES (now(), 1, 1, 'i', 2, 'm', '') RETURNING tableoid::regclass::text",
+        " VALUES (now(), 1, 1, 'i', 2, 'm', '') RETURNING tableoid::regclass::text,"
+        " to_char(at AT TIME ZONE 'UTC', 'YYYYMMDD')",
     )
-    assert where == f"messages_{SystemClock().now():%Y%m%d}"
+    assert where == f"messages_{day}"
 
 
 async def test_the_first_owner_can_sign_in_by_the_file_and_is_made_only_once(

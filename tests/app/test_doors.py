@@ -172,6 +172,7 @@ TENANT_TABLES = (
     "commands",
     "connection_gaps",
     "unsupported_actions",
+    "desires",
     "knocks",
     "inboxes",
     "sessions",

@@ -11,6 +11,7 @@ from forecourt.sessions.live import LiveSessions
 from forecourt.stations.live import LiveStations
 from forecourt.ui.live import Hub, Pace
 from tests.http import House, Tenant, problem, walk
+from tests.support import WAIT_S
 
 
 async def two_yards(tenant: Tenant) -> tuple[int, int]:
@@ -99,7 +100,7 @@ async def test_a_live_page_of_a_limited_person_is_told_of_their_stations_alone(
         assert not any("harbour" in key for key in first["snapshot"])
         said = {f"station.harbour-{number}.power_w": 7, f"station.yard-{number}.power_w": 8}
         await bus.publish(f"live.{number}", json.encode(said))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             assert json.decode(await whole.next_frame()) == {"delta": said}
             assert json.decode(await limited.next_frame()) == {"delta": {f"station.yard-{number}.power_w": 8}}
     await bus.close()

@@ -16,8 +16,8 @@ from forecourt.app.lines import Lines
 from forecourt.app.works import Job, _clocked, _following
 from forecourt.platform.database import DatabaseBusy
 from tests.conftest import Database
+from tests.support import WAIT_S
 
-WAIT_S = 30.0
 #: PostgreSQL refuses to put a job away.
 REFUSE = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;

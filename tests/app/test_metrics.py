@@ -20,9 +20,10 @@ from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings, load
 from forecourt.simulator.fleet import password
 from tests.conftest import Database
-from tests.spine.processes import STATIONS_SECRET, WAIT_S, Deployment, free_port
+from tests.spine.processes import STATIONS_SECRET, Deployment
 from tests.stations.gateway.conftest import StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.support import WAIT_S, free_port
 
 
 def measured(text: str, name: str) -> float:
@@ -36,7 +37,7 @@ async def test_a_gateway_and_a_worker_tell_what_they_did(database: Database, nat
     ports = {name: free_port() for name in ("ocpp", "gateway", "worker")}
     async with (
         Deployment(tmp_path, database_url=database.url, admin_url=database.admin_url, nats_url=nats_url) as deployment,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(timeout=WAIT_S) as http,
     ):
         deployment.register(["M1"])
         gateway = deployment.program("gateway", ocpp_port=ports["ocpp"], metrics_port=ports["gateway"])
@@ -51,6 +52,7 @@ async def test_a_gateway_and_a_worker_tell_what_they_did(database: Database, nat
             f"ws://127.0.0.1:{ports['ocpp']}/ocpp/M1",
             subprotocols=[websockets.Subprotocol("ocpp1.6")],
             additional_headers={"Authorization": f"Basic {word}"},
+            open_timeout=WAIT_S,
         ) as link:
             station = StationClient(link)
             await boot(station)
@@ -131,7 +133,7 @@ def test_nothing_listens_unless_a_port_is_set_and_a_taken_one_is_said() -> None:
         pass
     settings = Settings(metrics_port=free_port())
     with metrics.served(settings):
-        assert httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=WAIT_S).status_code == 200
         with pytest.raises(SettingsError, match="FORECOURT_METRICS_PORT"), metrics.served(settings):
             pass
     with pytest.raises(httpx.ConnectError):
@@ -141,7 +143,7 @@ def test_nothing_listens_unless_a_port_is_set_and_a_taken_one_is_said() -> None:
 def test_up_gives_every_process_a_port_of_its_own() -> None:
     assert metrics_ports(Settings()) == {}
     settings = Settings(metrics_port=9464, gateway_workers=2)
-    assert metrics_ports(settings) == {"worker": 9464, "gateway": 9465, "gateway-2": 9466}
+    assert metrics_ports(settings) == {"worker": 9464, "gateway": 9465, "gateway-2": 9466, "planner": 9467}
     with pytest.raises(SettingsError, match="no ports behind it"):
         load({"FORECOURT_METRICS_PORT": "65535"})
     with pytest.raises(SettingsError, match="FORECOURT_METRICS_HOST"):

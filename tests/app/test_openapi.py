@@ -14,15 +14,8 @@ from uuid import uuid4
 import httpx
 import jsonschema_rs
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec import Struct
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from forecourt.access import Role, store
 from forecourt.access.service import key_digest
@@ -33,15 +26,14 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
 from tests.http import PASSWORD_HASH, SECRET, House
+from tests.support import WAIT_S
 from tests.ui.conftest import served
 
 KEY = "fc_a key of the tests of the document"
-START_WITHIN_S = 60.0
 #: Made-up requests of each operation, in each way of making them up.
 EXAMPLES = 12
 #: A stream has no end, and an address that somebody made up must not be called.
 LEFT_OUT = {"stream", "test_hook"}
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 Case = Any
 
 
@@ -107,10 +99,10 @@ def running(servers: Servers, tmp_path: Path) -> Iterator[Running]:
 
         thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
         thread.start()
-        assert ready.wait(START_WITHIN_S), "the API did not start"
+        assert ready.wait(WAIT_S), "the API did not start"
         yield Running(url=made[0], key=KEY, admin_url=database.admin_url)
         stop.set()
-        thread.join(START_WITHIN_S)
+        thread.join(WAIT_S)
 
 
 def known_things(client: httpx.Client) -> dict[str, Any]:
@@ -195,6 +187,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "rule_id": rule["id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "zone": "NL",
         "person_id": 1,
     }
 
@@ -202,7 +195,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
 def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
     headers = {"authorization": f"Bearer {running.key}"}
     refused = []
-    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
         document = client.get("/api/v1/openapi.json").json()
         things = example_things(client, running.admin_url)
         for method, path, example in examples_of_requests(document):
@@ -218,6 +211,14 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
 
 def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any], mode: Any) -> None:
     """Makes up requests of one operation and fails at the first answer that the document doesn't know."""
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
     @settings(
         max_examples=EXAMPLES,
@@ -234,7 +235,7 @@ def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any]
                 name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
             }
         response = case.call(base_url=url, headers=headers)
-        case.validate_response(response, checks=CHECKS, headers=headers)
+        case.validate_response(response, checks=checks, headers=headers)
         if response.status_code >= 400:
             problem = response.json()
             assert problem["status"] == response.status_code
@@ -251,8 +252,11 @@ def _halves() -> Any:
 
 
 def test_whatever_a_machine_makes_up_is_answered_as_the_document_says(running: Running) -> None:
+    # Here, since it takes seconds to load and every process of a run loads this module.
+    import schemathesis
+
     headers = {"authorization": f"Bearer {running.key}"}
-    with httpx.Client(base_url=running.url, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
         document = client.get("/api/v1/openapi.json").json()
         known = known_things(client)
         schema = schemathesis.openapi.from_dict(document)

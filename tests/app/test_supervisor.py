@@ -10,8 +10,8 @@ import pytest
 
 from forecourt.app.supervisor import ProcessFailed, Service, Supervisor
 from forecourt.platform.embedded.process import Child, alive, polling
+from tests.support import WAIT_S
 
-WAIT_S = 20.0
 STEADY = "import time; time.sleep(600)"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"

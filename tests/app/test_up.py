@@ -1,5 +1,6 @@
 """`forecourt up` as a person uses it: one command, and afterwards nothing is left behind."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,8 +19,7 @@ from forecourt.app.up import check_ports
 from forecourt.platform.embedded.process import alive
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings
-
-WAIT_S = 60.0
+from tests.support import WAIT_S, free_port, port_in_use
 
 
 class Deployment:
@@ -58,9 +58,14 @@ class Deployment:
 
     def member(self, word: str) -> int:
         """The child whose command has a part that ends like this."""
-        children = psutil.Process(self.process.pid).children()
-        (found,) = [child.pid for child in children if any(part.endswith(word) for part in child.cmdline())]
-        return int(found)
+        (found,) = [pid for pid, command in self.children() if any(part.endswith(word) for part in command)]
+        return found
+
+    def children(self) -> Iterator[tuple[int, list[str]]]:
+        """Each child that runs, with its command."""
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # or a zombie, which has no command
+                yield child.pid, child.cmdline()
 
     def answers(self) -> bool:
         """Whether the web is ready: it serves, and reaches its database and its bus."""
@@ -72,12 +77,6 @@ class Deployment:
     def takes_stations(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.ocpp_port)) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -149,7 +148,7 @@ def test_killing_it_outright_leaves_no_process_either(deployment: Deployment) ->
     deployment.process.kill()
     deployment.process.wait(WAIT_S)
     until(lambda: [pid for pid in family if alive(pid)] == [])
-    shutil.rmtree(deployment.folder)
+    shutil.rmtree(deployment.folder, ignore_errors=True)
 
 
 def test_two_of_our_own_that_ask_for_one_port_are_told_so_in_one_sentence() -> None:
@@ -159,12 +158,3 @@ def test_two_of_our_own_that_ask_for_one_port_are_told_so_in_one_sentence() -> N
         port = free_port()
     with pytest.raises(SettingsError, match=f"{web} and {metrics} .* ask for the same port {port}: change one"):
         check_ports(Settings(host="127.0.0.1", web_port=port, ocpp_port=free_port(), metrics_port=port - 1))
-
-
-def port_in_use(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False

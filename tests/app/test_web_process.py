@@ -1,7 +1,6 @@
 """The web as a process of its own: real sockets, real signals."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,9 +16,7 @@ from forecourt.platform.settings import Settings
 from forecourt.ui.assets import STATIC_DIR
 from tests.conftest import Database
 from tests.http import SECRET
-
-START_S = 60.0
-STOP_S = 15.0
+from tests.support import WAIT_S, free_port
 
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
@@ -44,14 +41,8 @@ def web(settings: Settings, output: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def until_ready(client: Client, process: subprocess.Popen[bytes], output: Path) -> None:
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         assert process.poll() is None, output.read_text()
         try:
@@ -72,7 +63,10 @@ def test_it_serves_on_its_port_and_ends_in_order_when_told(database: Database, n
         secret_key=SECRET,
     )
     output = tmp_path / "web.log"
-    with web(settings, output) as process, Client(base_url=f"http://127.0.0.1:{settings.web_port}") as client:
+    with (
+        web(settings, output) as process,
+        Client(base_url=f"http://127.0.0.1:{settings.web_port}", timeout=WAIT_S) as client,
+    ):
         until_ready(client, process, output)
         page = client.get("/sign-in")
         assert page.status_code == 200
@@ -84,7 +78,7 @@ def test_it_serves_on_its_port_and_ends_in_order_when_told(database: Database, n
         assert client.get("/api/v1/openapi.json").json()["openapi"].startswith("3.1")
         assert client.get("/api/v1/stations").status_code == 401
         process.send_signal(signal.SIGTERM)
-        assert process.wait(STOP_S) == 0
+        assert process.wait(WAIT_S) == 0
     assert SECRET not in output.read_text()
 
 
@@ -101,5 +95,5 @@ def test_it_refuses_a_role_that_row_level_security_does_not_hold(
     )
     output = tmp_path / "web.log"
     with web(settings, output) as process:
-        assert process.wait(START_S) != 0
+        assert process.wait(WAIT_S) != 0
     assert "row-level security" in output.read_text()

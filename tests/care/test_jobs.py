@@ -16,10 +16,8 @@ from tests.care.test_alerts import WHOLE
 from tests.care.yard import TELLING, Yard
 from tests.conftest import Database
 from tests.http import an_actor
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
-
-WAIT_S = 30.0
 
 
 class Worker:

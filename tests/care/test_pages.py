@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,11 +15,10 @@ from forecourt.care.pages.alerts import read_form
 from forecourt.care.pages.incidents import snooze_until
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
-from tests.care.console import PAGE, console, signed_in
+from tests.care.console import PAGE, signed_in
 from tests.care.yard import Yard
-from tests.conftest import Database
 from tests.http import House, Tenant, problem_page
-from tests.support import EPOCH, FakeClock
+from tests.support import EPOCH
 
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
@@ -27,12 +26,9 @@ pytestmark = pytest.mark.skipif(
 MINUTE = timedelta(minutes=1)
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    async with console(database, nats_url, clock, tmp_path) as (db, _bus, app):
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 @pytest_asyncio.fixture

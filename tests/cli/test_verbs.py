@@ -24,12 +24,12 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.stations.gateway.conftest import SECRET, Rig, rig, transport
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.support import WAIT_S
 from tests.ui.conftest import served
 
 __all__ = ["rig", "transport"]
 
 KEY = "fc_a key of the tests of the command line"
-WAIT_S = 60.0
 pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
 
 

@@ -211,6 +211,7 @@ def test_every_option_of_the_daily_verbs_is_listed() -> None:
     part = text[text.index("## The daily verbs") : text.index("## forecourt simulate")]
     group: Any = typer.main.get_command(cli)
     verbs = [verb for noun in group.commands.values() for verb in getattr(noun, "commands", {}).values()]
+    verbs += [inner for verb in verbs for inner in getattr(verb, "commands", {}).values()]
     options = {option for verb in verbs for each in verb.params for option in each.opts if option.startswith("--")}
     assert set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*)", part)) == options
 

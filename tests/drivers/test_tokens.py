@@ -16,6 +16,7 @@ from psycopg.errors import InsufficientPrivilege
 from forecourt.access import Role
 from forecourt.drivers.model import uid_key
 from tests.http import House, Tenant, check_orders, problem, walk
+from tests.support import WAIT_S
 
 TOKENS = "/api/v1/tokens"
 CARD = {"uid": "04A2B1C3", "type": "ISO14443", "status": "accepted"}
@@ -205,7 +206,7 @@ async def test_a_uid_with_slashes_is_addressed_by_its_encoding_over_real_http(
     path = f"/api/v1/tokens/{quote(uid, safe='').replace('.', '%2E')}"
     async with (
         over_tcp(house) as base,
-        httpx.AsyncClient(base_url=base, headers={"authorization": headers["authorization"]}) as client,
+        httpx.AsyncClient(timeout=WAIT_S, base_url=base, headers={"authorization": headers["authorization"]}) as client,
     ):
         body = {"uid": uid, "type": "eMAID", "status": "accepted"}
         made = await client.post("/api/v1/tokens", json=body)

@@ -39,14 +39,12 @@ def running(*orders: Order, **known: object) -> Standing:
     ("standing", "expected"),
     [
         pytest.param(Standing(max_ma=32_000, fallback_ma=6_000), (0, Ground.IDLE), id="nobody is there"),
-        pytest.param(
-            Standing(max_ma=32_000, fallback_ma=6_000, silent_since=NOW), (6_000, Ground.SILENT), id="nobody, and silent"
-        ),
+        pytest.param(Standing(max_ma=32_000, fallback_ma=6_000, silent_since=NOW), (6_000, Ground.SILENT), id="silent"),
         pytest.param(Standing(max_ma=32_000, silent_since=NOW), (32_000, Ground.SILENT), id="silent without a default"),
         pytest.param(running(), (6_000, Ground.FALLBACK), id="told nothing yet"),
         pytest.param(running(fallback_ma=None), (32_000, Ground.UNCONTROLLED), id="nothing to go by"),
         pytest.param(
-            running(order(10_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True)), (10_000, Ground.ORDER), id="obeys"
+            running(order(10_000, NOW - 20 * S, answered=NOW - 19 * S, accepted=True)), (10_000, Ground.ORDER), id="ok"
         ),
         pytest.param(
             running(

@@ -28,8 +28,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
-from forecourt.simulator.faults import Cut
-from forecourt.simulator.faults import PERFECT, Habits
+from forecourt.simulator.faults import PERFECT, Cut, Habits
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Make, Station
 from forecourt.stations.commands import Commander

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def fields(page: Response, form: str) -> list[tuple[str, str]]:
             continue
         if attributes.get("type") != "file" and "name" in attributes:
             found.append((attributes["name"], attributes.get("value", "")))
-    return found
+    return [(name, unescape(value)) for name, value in found]
 
 
 async def send(client: AsyncClient, path: str, sent: list[tuple[str, str]]) -> Response:
@@ -85,7 +86,7 @@ async def test_a_site_is_wired_up_by_its_form_and_faults_stand_at_their_rows(hou
     refused = await send(browser, f"{path}/electrics", sent)
     assert refused.status_code == 422
     row = refused.text.index(f'value="{one}:1"' if one < two else f'value="{two}:1"')
-    assert refused.text.index("its currents must be 0 &lt;= min_a &lt;= max_a") > row
+    assert refused.text.rindex("its currents must be 0 &lt;= min_a &lt;= max_a") > row
     checked = await send(browser, f"{path}/electrics/check", sent)
     assert "its currents must be" in checked.text
     assert "Panel &lt;1&gt;" in checked.text

@@ -88,8 +88,8 @@ def test_a_billing_month_is_from_midnight_to_midnight_there(
     now: tuple[int, ...], begins: tuple[int, ...], ends: tuple[int, ...]
 ) -> None:
     def utc(parts: tuple[int, ...]) -> datetime:
-        year, month, day, hour, *minute = parts
-        return datetime(year, month, day, hour, *minute, tzinfo=UTC)
+        year, month, day, hour, minute = (*parts, 0)[:5]
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
     tariff = Tariff(currency="EUR", price_zone="NL", billing_day=15)
     assert tariff.billing_month(utc(now), BERLIN) == (utc(begins), utc(ends))

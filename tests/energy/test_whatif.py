@@ -1,6 +1,7 @@
 """A what-if keeps the limits, adds up, and shows what planning is worth on a real week."""
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from forecourt.cli import app
-from forecourt.energy.whatif.compare import WAYS
-from forecourt.energy.whatif.scenario import ScenarioRefused, read_scenario
+from forecourt.energy.whatif.scenario import read_scenario
+from forecourt.energy.whatif.series import ScenarioRefused
+from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS
+from forecourt.energy.whatif.ways import WAYS as ALL
 
-CALTECH = Path(__file__).parents[3] / "shared" / "data" / "caltech" / "caltech_2019-03_01-15.json.gz"
+DATA = Path(os.environ.get("FORECOURT_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
+CALTECH = DATA / "caltech" / "caltech_2019-03_01-15.json.gz"
+#: Those that need no word of drivers.
+WAYS = tuple(way for way in ALL if way not in TOLD_BY_DRIVERS)
 SCENARIO = """
 name = "Yard"
 zone = "Europe/Berlin"

@@ -10,8 +10,8 @@ import pytest
 from forecourt.app.health import _word
 from forecourt.platform.bus import Bus, BusDown, NoResponders
 from forecourt.platform.embedded.nats import EmbeddedNats
-
-DEADLINE_S = 20.0
+from tests.spine.processes import stands_still
+from tests.support import WAIT_S
 
 
 async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_or_later(tmp_path: Path) -> None:
@@ -24,20 +24,20 @@ async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_
             await far.publish(reply, b"yes")
 
         await far.subscribe("ear", hear)
-        assert await bus.request("ear", b"one", DEADLINE_S) == b"yes"
+        assert await bus.request("ear", b"one", WAIT_S) == b"yes"
         with pytest.raises(NoResponders):
-            await bus.request("nobody", b"", DEADLINE_S)
+            await bus.request("nobody", b"", WAIT_S)
 
         os.kill(nats.pid, signal.SIGSTOP)
         await _until_stopped(nats.pid)
         try:
             with pytest.raises(BusDown) as away:
-                await bus.request("ear", b"two", DEADLINE_S)
+                await bus.request("ear", b"two", WAIT_S)
             assert away.value.unsent
             assert await _word(bus.check) == "away"
         finally:
             os.kill(nats.pid, signal.SIGCONT)
-        assert await bus.request("ear", b"three", DEADLINE_S) == b"yes"
+        assert await bus.request("ear", b"three", WAIT_S) == b"yes"
         assert await _word(bus.check) == "ok"
         assert heard == [b"one", b"three"]
         await bus.close()
@@ -46,11 +46,6 @@ async def test_what_is_asked_of_a_bus_that_stands_still_is_surely_not_sent_then_
 
 async def _until_stopped(pid: int) -> None:
     """Each of its threads stops when it next runs."""
-    async with asyncio.timeout(DEADLINE_S):
-        while any(status(task) not in "Tt" for task in Path(f"/proc/{pid}/task").iterdir()):
+    async with asyncio.timeout(WAIT_S):
+        while not stands_still(pid):
             await asyncio.sleep(0.01)
-
-
-def status(task: Path) -> str:
-    """The letter by which the kernel tells what a thread does."""
-    return (task / "stat").read_text().rpartition(")")[2].split()[0]

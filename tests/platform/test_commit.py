@@ -15,8 +15,8 @@ from forecourt.platform import packrow
 from forecourt.platform.commit import MAX_BATCH, MAX_BATCH_BYTES, MAX_PATIENT, GroupCommit, Lane, Outcome, Write
 from forecourt.platform.database import connect
 from tests.conftest import Database, Servers
+from tests.support import WAIT_S
 
-WAIT_S = 30.0
 KEPT = Lane(
     name="kept",
     columns=("number bigint", "key int", "word text"),

@@ -9,10 +9,9 @@ import pytest
 
 from forecourt.platform.database import DatabaseBusy, DatabaseUnsafe, Pool, Role, check_safe, connect
 from tests.conftest import Database, Servers
+from tests.support import WAIT_S
 
 ROLE: Role = "forecourt_app"
-#: Less than what a stopped server costs without a deadline, which is for ever.
-WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +115,7 @@ async def test_a_server_that_stands_still_costs_no_more_than_the_deadline_and_it
             still = connection.info.backend_pid
         os.kill(still, signal.SIGSTOP)
         try:
-            async with asyncio.timeout(WITHIN_S):
+            async with asyncio.timeout(WAIT_S):
                 with pytest.raises(DatabaseBusy):
                     await read(pool, 1)
                 assert await read(pool, 1) == ["one"]

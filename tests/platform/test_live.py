@@ -8,8 +8,7 @@ import pytest_asyncio
 
 from forecourt.platform.bus import Bus
 from forecourt.platform.live import MAX_KEYS, MAX_MESSAGE_BYTES, LiveFeed, subject
-
-WAIT_S = 20.0
+from tests.support import WAIT_S
 
 
 @pytest_asyncio.fixture

@@ -12,8 +12,7 @@ import pytest
 
 from forecourt.platform.migrate import MigrationFailed, migrate
 from tests.conftest import Database, Servers
-
-WAIT_S = 20
+from tests.support import WAIT_S
 
 FUNCTION = """
 -- depends: platform.0001

@@ -12,6 +12,7 @@ import pytest_asyncio
 from forecourt.platform import outbox
 from forecourt.platform.database import Pool
 from tests.conftest import Database
+from tests.support import WAIT_S
 
 EVENT, SUBJECT = "session.ended", "S"
 
@@ -91,7 +92,7 @@ async def test_a_dispatcher_outlives_the_connection_over_which_it_makes_jobs(
     async with Pool(database.url, "forecourt_worker", size=1) as worker, jobs.open_async():
         dispatching = asyncio.create_task(outbox.dispatch(worker, {EVENT: (outbox.Follow(task),)}))  # type: ignore[arg-type]
         with psycopg.connect(database.admin_url, autocommit=True) as admin:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(WAIT_S):
                 while not (rows := admin.execute(made.encode()).fetchall()):
                     assert not dispatching.done(), dispatching
                     await asyncio.sleep(0.02)

@@ -10,6 +10,7 @@ import pytest
 
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings, days, load
+from tests.support import WAIT_S
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -97,6 +98,6 @@ def test_processes_that_make_the_key_at_once_agree_on_one(tmp_path: Path) -> Non
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
-    keys = {process.communicate(timeout=30)[0] for process in started}
+    keys = {process.communicate(timeout=WAIT_S)[0] for process in started}
     assert len(keys) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]

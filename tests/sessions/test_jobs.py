@@ -17,7 +17,7 @@ from forecourt.sessions import store
 from forecourt.sessions.review import QUIET, review
 from forecourt.sessions.store import reviewing
 from tests.conftest import Database
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
 
 
@@ -253,7 +253,7 @@ async def test_what_a_session_says_of_its_connector_ends_with_it_unless_ingest_h
         columns = "tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at, heard_at, evse"
         ingest.execute("UPDATE connectors SET activity = 'SuspendedEV' WHERE station_id = 3")
         ingest.execute(f"INSERT INTO sessions ({columns}) VALUES (1, 3, 'new', 0, now(), 0, now(), now(), 1)".encode())
-        await asyncio.wait_for(bench.sessions.close_silent(), 20)
+        await asyncio.wait_for(bench.sessions.close_silent(), WAIT_S)
         ingest.commit()
     assert bench.rows(shown) == [("Charging",), ("Available",), ("SuspendedEV",)]
     # It was seen as left over, then held, and by then a session runs there.
@@ -301,6 +301,6 @@ async def test_of_two_reviews_at_once_the_one_that_looked_last_writes_last(bench
 
 async def until_it_waits(bench: Bench, session_id: str) -> None:
     """Returns when somebody waits to review this session."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not bench.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             await asyncio.sleep(0.01)

@@ -4,50 +4,29 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from httpx import AsyncClient
 
-from forecourt.access import Access
-from forecourt.app.screens import screens
-from forecourt.app.web import create_app
 from forecourt.ocpp.neutral import Context, Measurand
-from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.platform.settings import Settings
 from forecourt.sessions import store
 from forecourt.sessions.pages import lists
 from forecourt.sessions.search import ids_beginning
 from forecourt.sessions.store import SessionFilter
-from tests.conftest import Database
-from tests.http import SECRET, House, Tenant, problem, problem_page
+from tests.http import House, Tenant, problem, problem_page
 from tests.sessions.test_api import a_station, code, say
 from tests.stations.test_pages import signed_in
-from tests.support import EPOCH, FakeClock
+from tests.support import EPOCH
 
 BEGAN = EPOCH - timedelta(hours=3)
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    """A deployment with its pages; its clock says EPOCH."""
-    settings = Settings(
-        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, database_pool_size=2
-    )
-    bus = await Bus.connect(nats_url)
-    async with Pool(database.url, "forecourt_app", size=2) as db:
-        access = Access(db, settings.secret(), clock)
-        seen = screens(settings, db, bus, clock, access)
-        app = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
-    await bus.close()
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 def sessions(house: House, tenant: Tenant, station_id: int, number: int, **columns: Any) -> list[str]:

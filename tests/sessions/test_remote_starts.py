@@ -26,12 +26,10 @@ from forecourt.stations.commands import CallInvalid, Commander, OutcomeUnrecorde
 from forecourt.stations.errors import StationRetired
 from tests.http import an_actor
 from tests.stations.gateway import test_sessions_over_sockets
-from tests.stations.gateway.conftest import SECRET, Rig, StationClient
+from tests.stations.gateway.conftest import SECRET, ClockAhead, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
-
-DEADLINE_S = 20.0
 
 
 class Stage:
@@ -62,11 +60,12 @@ class Stage:
         identity: str = "CP1",
         token: str = "TAG1",
         evse: int | None = None,
-        deadline_s: float = DEADLINE_S,
+        deadline_s: float = WAIT_S,
         *,
         unregistered: bool = True,
     ) -> "asyncio.Task[StartAnswered]":
-        commander = Commander(self.pool, self.bus, SystemClock(), deadline_s, secret_key=SECRET.encode())
+        clock = SystemClock() if deadline_s == WAIT_S else ClockAhead()
+        commander = Commander(self.pool, self.bus, clock, deadline_s, secret_key=SECRET.encode())
         return asyncio.create_task(
             remote_start(
                 self.pool,
@@ -369,7 +368,7 @@ async def test_meter_values_and_other_statuses_ask_for_no_job(stage: Stage) -> N
 
 async def test_a_remote_stop_is_one_call_and_its_refusal_is_told(stage: Stage) -> None:
     await stage.rig.register("CP1")
-    commander = Commander(stage.pool, stage.bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(stage.pool, stage.bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     async with stage.station("CP1") as station:
         number = (await station.call("StartTransaction", begin()))["transactionId"]
         [(session_id,)] = stage.rig.rows("SELECT session_id FROM sessions")

@@ -24,10 +24,9 @@ from forecourt.stations.gateway.server import quarantine
 from forecourt.stations.gateway.station import Station
 from tests.conftest import Database
 from tests.sessions.histories import Said
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 
 TENANT = 1
-WAIT_S = 30.0
 #: What PostgreSQL must agree with the model on.
 FACTS = tuple(
     field for field in Session.__struct_fields__ if field not in ("station_id", "transaction_id", "session_id")

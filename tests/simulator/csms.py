@@ -16,9 +16,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from tests.support import WAIT_S
+
 VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 BILLING = {"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"}
-ANSWER_DEADLINE_S = 10.0
 
 Payload = dict[str, Any]
 
@@ -80,7 +81,7 @@ class Stub:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits for something to have been heard; the deadline is only there to fail."""
-        async with asyncio.timeout(ANSWER_DEADLINE_S), self._changed:
+        async with asyncio.timeout(WAIT_S), self._changed:
             await self._changed.wait_for(condition)
 
     async def call(self, station: str, action: str, payload: Payload) -> Payload:
@@ -91,7 +92,7 @@ class Stub:
         await validate_payload(Call(message_id, action, payload), version)
         self._waiting[message_id] = asyncio.get_running_loop().create_future()
         await connection.send(json.dumps([2, message_id, action, payload]))
-        answer = await asyncio.wait_for(self._waiting[message_id], ANSWER_DEADLINE_S)
+        answer = await asyncio.wait_for(self._waiting[message_id], WAIT_S)
         await validate_payload(CallResult(message_id, answer, action), version)
         return answer  # type: ignore[no-any-return]
 

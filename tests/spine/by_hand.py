@@ -13,8 +13,9 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.simulator.fleet import password
 from forecourt.stations.commands import Commander
-from tests.spine.processes import SECRET, STATIONS_SECRET, WAIT_S, Deployment
+from tests.spine.processes import SECRET, STATIONS_SECRET, Deployment
 from tests.stations.gateway.conftest import StationClient
+from tests.support import WAIT_S
 
 
 @asynccontextmanager

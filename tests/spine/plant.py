@@ -27,7 +27,8 @@ from forecourt.platform.embedded.process import processes_in
 from forecourt.platform.migrate import migrate
 from forecourt.simulator.faults import random_cut
 from tests.spine.load import TOKENS, Load, describe
-from tests.spine.processes import WAIT_S, Deployment, Program, free_port, stands_still, until
+from tests.spine.processes import Deployment, Program, stands_still, until
+from tests.support import WAIT_S, free_port
 
 log = structlog.get_logger(__name__)
 
@@ -266,7 +267,8 @@ class Plant:
             os.kill(self.postgres.pid, signal.SIGSTOP)
             await until(lambda: _all_stand_still([self.postgres.pid]), "PostgreSQL stands still")
             for pid in processes_in(folder):
-                os.kill(pid, signal.SIGSTOP)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
             await until(lambda: _all_stand_still(processes_in(folder)), "all of PostgreSQL stands still")
             yield
         finally:

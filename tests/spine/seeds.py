@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.spine.processes import WAIT_S, Deployment, until
+from tests.spine.processes import Deployment, until
 from tests.spine.test_api import House
+from tests.support import WAIT_S
 
 #: A PAN of the test range of a card scheme, as drivers' readers have it.
 CARD = "4929123456781236"

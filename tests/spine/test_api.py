@@ -15,12 +15,15 @@ import websockets
 
 from forecourt.app.bootstrap import ensure
 from forecourt.platform.settings import Settings
-from tests.spine.processes import SECRET, Deployment, free_port
+from tests.conftest import Servers
+from tests.spine.processes import SECRET, Deployment, Program
 from tests.stations.gateway.conftest import StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, boot, meter_values, start
+from tests.support import WAIT_S, free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY = "fc_a-key-for-the-tests-of-the-spine"
-ANSWER_WITHIN_S = 30.0
 
 
 class House:
@@ -28,12 +31,22 @@ class House:
 
     def __init__(self, deployment: Deployment, web_port: int, ocpp_port: int) -> None:
         self.deployment = deployment
+        self.web_port = web_port
         self.ocpp_port = ocpp_port
         self.http = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{web_port}/api/v1",
             headers={"Authorization": f"Bearer {KEY}"},
-            timeout=ANSWER_WITHIN_S,
+            timeout=WAIT_S,
         )
+
+    async def open(self) -> Program:
+        """A web process on the house's port, ready to answer."""
+        web = self.deployment.program("web", web_port=self.web_port)
+        await web.start()
+        async with asyncio.timeout(WAIT_S):
+            while not await _ready(self):
+                await asyncio.sleep(0.05)
+        return web
 
     async def ask(self, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
         """The answer to a request of which the status is known."""
@@ -49,24 +62,29 @@ class House:
             f"ws://127.0.0.1:{self.ocpp_port}/ocpp/{quote(identity)}",
             subprotocols=[websockets.Subprotocol(protocol)],
             additional_headers={"Authorization": f"Basic {credentials}"},
+            open_timeout=WAIT_S,
+            ping_interval=None,
         ) as link:
             yield StationClient(link)
 
 
-@pytest_asyncio.fixture
-async def house(deployment: Deployment) -> AsyncIterator[House]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """One for all tests of this module, each of which has stations of its own: it takes longest to start."""
     web_port, ocpp_port = free_port(), free_port()
-    settings = Settings(database_url=deployment.database_url, secret_key=SECRET, bootstrap_api_key=KEY)
-    await ensure(settings, deployment._admin_url, False)
-    await deployment.gateway(ocpp_port)
-    for program in (deployment.program("web", web_port=web_port), deployment.program("worker")):
-        await program.start()
-    house = House(deployment, web_port, ocpp_port)
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        while not await _ready(house):
-            await asyncio.sleep(0.05)
-    yield house
-    await house.http.aclose()
+    with servers.database() as database:
+        settings = Settings(database_url=database.url, secret_key=SECRET, bootstrap_api_key=KEY)
+        await ensure(settings, database.admin_url, False)
+        async with Deployment(
+            tmp_path_factory.mktemp("house"),
+            database_url=database.url,
+            admin_url=database.admin_url,
+            nats_url=servers.nats.url,
+        ) as deployment:
+            house = House(deployment, web_port, ocpp_port)
+            await asyncio.gather(deployment.gateway(ocpp_port), deployment.program("worker").start(), house.open())
+            yield house
+            await house.http.aclose()
 
 
 async def _ready(house: House) -> bool:
@@ -118,7 +136,7 @@ async def test_a_station_registered_a_moment_ago_charges_and_is_read_and_called(
         ("Energy.Active.Import.Register", 4000, "Wh"),
         ("Power.Active.Import", 7200, "W"),
     ]
-    async with asyncio.timeout(ANSWER_WITHIN_S):
+    async with asyncio.timeout(WAIT_S):
         while True:
             messages = (await house.ask("GET", "/stations/CP%201/messages?limit=200"))["items"]
             said = {(message["direction"], message["kind"], message["action"]) for message in messages}
@@ -131,46 +149,46 @@ async def test_a_station_registered_a_moment_ago_charges_and_is_read_and_called(
 
 async def test_a_call_to_a_station_that_is_away_is_a_conflict_at_once(house: House) -> None:
     made = await house.ask(
-        "POST", "/stations", {"id": "CP1", "security_profile": 1, "registration": "accepted"}, status=201
+        "POST", "/stations", {"id": "AWAY", "security_profile": 1, "registration": "accepted"}, status=201
     )
     call = {"action": "ClearCache", "payload": {}}
-    assert (await house.ask("POST", "/stations/CP1/calls", call, status=409))["code"] == "station-offline"
-    async with house.station("CP1", made["password"]) as station:
+    assert (await house.ask("POST", "/stations/AWAY/calls", call, status=409))["code"] == "station-offline"
+    async with house.station("AWAY", made["password"]) as station:
         await boot(station)
         wrong = {"action": "Reset", "payload": {"type": "Sideways"}}
-        problem = await house.ask("POST", "/stations/CP1/calls", wrong, status=422)
+        problem = await house.ask("POST", "/stations/AWAY/calls", wrong, status=422)
         assert problem["error_code"] == "PropertyConstraintViolation"
         await house.ask("POST", "/stations/NOBODY/calls", call, status=404)
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        while (await house.ask("GET", "/stations/CP1"))["connected"]:
+    async with asyncio.timeout(WAIT_S):
+        while (await house.ask("GET", "/stations/AWAY"))["connected"]:
             await asyncio.sleep(0.05)
-    await house.ask("POST", "/stations/CP1/calls", call, status=409)
+    await house.ask("POST", "/stations/AWAY/calls", call, status=409)
 
 
 async def test_a_pending_station_is_accepted_by_the_api_and_a_new_password_counts_at_once(house: House) -> None:
     body: dict[str, Any] = {
-        "id": "CP1",
+        "id": "WAITS",
         "password": "first-password-0001",
         "security_profile": 1,
         "registration": "pending",
     }
     await house.ask("POST", "/stations", body, status=201)
-    async with house.station("CP1", body["password"], "ocpp2.0.1") as station:
+    async with house.station("WAITS", body["password"], "ocpp2.0.1") as station:
         what = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
         assert (await station.call("BootNotification", what))["status"] == "Pending"
         assert (await station.call("Heartbeat", {}))[2] == "SecurityError"
-        await house.ask("PATCH", "/stations/CP1", {"registration": "accepted"})
+        await house.ask("PATCH", "/stations/WAITS", {"registration": "accepted"})
         assert (await station.call("BootNotification", what))["status"] == "Accepted"
-        await house.ask("PATCH", "/stations/CP1", {"password": "second-password-0002"})
-        await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
-    async with house.station("CP1", "second-password-0002") as station:
+        await house.ask("PATCH", "/stations/WAITS", {"password": "second-password-0002"})
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
+    async with house.station("WAITS", "second-password-0002") as station:
         assert (await boot(station))["status"] == "Accepted"
 
 
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
 async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(house: House, protocol: str) -> None:
-    secret = "5ecre7" * 6
-    made = await house.ask("POST", "/stations", {"id": "CP1", "security_profile": 1}, status=201)
+    identity, secret = f"GIVEN-{protocol}", "5ecre7" * 6
+    made = await house.ask("POST", "/stations", {"id": identity, "security_profile": 1}, status=201)
     call: dict[str, Any] = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": secret}}
     result: dict[str, Any] = {"status": "Accepted"}
     if protocol != "ocpp1.6":
@@ -178,9 +196,9 @@ async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(ho
         call = {"action": "SetVariables", "payload": {"setVariableData": [variable | {"attributeValue": secret}]}}
         result = {"setVariableResult": [variable | {"attributeStatus": "Accepted"}]}
     answers = []
-    async with house.station("CP1", made["password"], protocol) as station:
+    async with house.station(identity, made["password"], protocol) as station:
         await station.call("Heartbeat", {})
-        calling = asyncio.create_task(house.ask("POST", "/stations/CP1/calls", call))
+        calling = asyncio.create_task(house.ask("POST", f"/stations/{identity}/calls", call))
         asked = await station.next_ask()
         assert secret in json.dumps(asked)
         await station.link.send(json.dumps([3, asked[1], result]))
@@ -188,16 +206,20 @@ async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(ho
         assert answers[0]["result"] == result
         assert "currentTime" in await station.call("Heartbeat", {})
         wrong = call | {"payload": call["payload"] | {"surplus": secret}}
-        answers.append(await house.ask("POST", "/stations/CP1/calls", wrong, status=422))
+        answers.append(await house.ask("POST", f"/stations/{identity}/calls", wrong, status=422))
         with pytest.raises(websockets.InvalidStatus):
-            async with house.station("CP1", made["password"], protocol):
+            async with house.station(identity, made["password"], protocol):
                 pass
-    async with house.station("CP1", secret, protocol) as station:
+    async with house.station(identity, secret, protocol) as station:
         assert "currentTime" in await station.call("Heartbeat", {})
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        while len(messages := (await house.ask("GET", "/stations/CP1/messages"))["items"]) < 5:
+    async with asyncio.timeout(WAIT_S):
+        while len(messages := (await house.ask("GET", f"/stations/{identity}/messages"))["items"]) < 5:
             await asyncio.sleep(0.05)
-    answers += [messages, await house.ask("GET", "/stations/CP1/commands"), await house.ask("GET", "/stations/CP1")]
+    answers += [
+        messages,
+        await house.ask("GET", f"/stations/{identity}/commands"),
+        await house.ask("GET", f"/stations/{identity}"),
+    ]
     assert "[redacted]" in str(answers)
     assert secret not in str(answers)
     assert house.deployment.places_of("[redacted]") >= {"messages", "commands", "audit"}
@@ -207,25 +229,27 @@ async def test_a_password_given_by_a_call_counts_at_once_and_is_found_nowhere(ho
 async def test_a_station_that_took_a_password_from_a_web_process_that_was_killed_is_not_locked_out(
     house: House,
 ) -> None:
-    made = await house.ask("POST", "/stations", {"id": "CP1", "security_profile": 1}, status=201)
+    made = await house.ask("POST", "/stations", {"id": "TAKER", "security_profile": 1}, status=201)
     given = "given-by-one-that-died"
     call = {"action": "ChangeConfiguration", "payload": {"key": "AuthorizationKey", "value": given}}
-    [web] = [program for program in house.deployment.programs if program.name.startswith("web")]
-    async with house.station("CP1", made["password"]) as station:
+    other = House(house.deployment, free_port(), house.ocpp_port)
+    web = await other.open()
+    async with house.station("TAKER", made["password"]) as station:
         await station.call("Heartbeat", {})
-        calling = asyncio.create_task(house.ask("POST", "/stations/CP1/calls", call))
+        calling = asyncio.create_task(other.ask("POST", "/stations/TAKER/calls", call))
         asked = await station.next_ask()
         await web.kill()
         await station.link.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
         with pytest.raises(httpx.TransportError):
             await calling
+        await other.http.aclose()
         assert "currentTime" in await station.call("Heartbeat", {})
-    async with house.station("CP1", given) as station:
+    async with house.station("TAKER", given) as station:
         assert "currentTime" in await station.call("Heartbeat", {})
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        while await is_let_in(house, "CP1", made["password"]):
+    async with asyncio.timeout(WAIT_S):
+        while await is_let_in(house, "TAKER", made["password"]):
             await asyncio.sleep(0.05)
-    assert await is_let_in(house, "CP1", given)
+    assert await is_let_in(house, "TAKER", given)
 
 
 async def is_let_in(house: House, identity: str, password: str) -> bool:
@@ -242,7 +266,7 @@ async def test_a_station_retired_by_the_api_is_gone_at_once_and_its_id_serves_th
         await boot(station)
         await station.call("StartTransaction", start())
         await house.ask("DELETE", "/stations/CP9")
-        await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with house.station("CP9", made["password"]):
             pass

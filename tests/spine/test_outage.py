@@ -12,10 +12,8 @@ from forecourt.stations.commands import Answered, StationOffline
 from tests.spine import books
 from tests.spine.by_hand import web
 from tests.spine.plant import plant, read_what_was_sent
-from tests.spine.processes import WAIT_S, until
-
-#: Until every station that waits was sent away.
-AWAY_WITHIN_S = 60.0
+from tests.spine.processes import until
+from tests.support import WAIT_S
 
 
 @pytest.mark.kill
@@ -30,9 +28,7 @@ async def test_while_postgresql_is_away_nothing_is_acknowledged_and_stations_kee
         assert load.unanswered()
 
         # Who waits for an answer is sent away at last, and turned away while there is nowhere to store.
-        await until(
-            lambda: not any(station.link.online for station in load.stations), "all are sent away", AWAY_WITHIN_S
-        )
+        await until(lambda: not any(station.link.online for station in load.stations), "all are sent away", WAIT_S)
         refused = load.counts.connects_refused
         await until(lambda: load.counts.connects_refused > refused + len(load.stations), "all are turned away")
         assert load.acknowledged() == acknowledged
@@ -65,15 +61,13 @@ async def test_while_postgresql_stands_still_stations_are_sent_away_with_what_th
                 waiting.difference_update(station.identity for station in load.stations if not station.link.online)
                 return not waiting
 
-            await until(sent_away, "each is sent away", AWAY_WITHIN_S)
+            await until(sent_away, "each is sent away", WAIT_S)
             # All that was on its way to a station when PostgreSQL stopped has arrived: its socket is closed since.
             acknowledged = load.acknowledged()
             assert load.counts.call_errors == 0
 
             # At last the gateways give it up, and turn everybody away.
-            await until(
-                lambda: not any(station.link.online for station in load.stations), "nobody is let in", AWAY_WITHIN_S
-            )
+            await until(lambda: not any(station.link.online for station in load.stations), "nobody is let in", WAIT_S)
             refused = load.counts.connects_refused
             await until(lambda: load.counts.connects_refused > refused + len(load.stations), "all are turned away")
             assert load.acknowledged() == acknowledged

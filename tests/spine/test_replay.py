@@ -11,7 +11,8 @@ from forecourt.simulator.replay import Options, Replay
 from forecourt.simulator.sessions_file import Session
 from tests.spine import books
 from tests.spine.conftest import shared_data
-from tests.spine.processes import STATIONS_SECRET, Deployment, free_port
+from tests.spine.processes import STATIONS_SECRET, Deployment
+from tests.support import free_port
 
 CHANCES = Chances(cut=0.1, offline=0.1, duplicate=0.05, reorder=0.7)
 TERMS = Terms(backoff_first_s=0.05, backoff_most_s=1.0, retry_interval_s=0.1)

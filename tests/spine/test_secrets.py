@@ -24,9 +24,10 @@ from forecourt.platform.clock import SystemClock
 from tests.access.provider import provider
 from tests.receiver import Receiver, receiver
 from tests.spine import ways
-from tests.spine.processes import WAIT_S, Deployment, free_port, until
+from tests.spine.processes import Deployment, until
 from tests.spine.seeds import NEWCOMER, OWNER, World
 from tests.spine.test_api import KEY, _ready
+from tests.support import WAIT_S, free_port
 
 __all__ = ["receiver"]
 

@@ -21,8 +21,9 @@ from forecourt.stations.live import LiveStations
 from tests.conftest import Servers
 from tests.spine import books
 from tests.spine.by_hand import Session, connected, web
-from tests.spine.processes import WAIT_S, Deployment, Program, free_port, until
+from tests.spine.processes import Deployment, Program, until
 from tests.stations.gateway.conftest import StationClient
+from tests.support import WAIT_S, free_port
 
 PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 STATION, OTHER = "CP1", "CP2"

@@ -16,10 +16,11 @@ import websockets
 
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.receiver import Receiver
-from tests.spine.processes import WAIT_S, until
+from tests.spine.processes import until
 from tests.spine.seeds import CARD, NEWCOMER, OWNER, Seeds, World
 from tests.spine.test_api import KEY
 from tests.stations.gateway.conftest import StationClient
+from tests.support import WAIT_S
 
 
 async def by_the_api(world: World, receiver: Receiver) -> None:

@@ -1,24 +1,15 @@
 import itertools
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from httpx import AsyncClient
 
-from forecourt.access import Access
-from forecourt.app.screens import screens
-from forecourt.app.web import create_app
-from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.platform.settings import Settings
 from forecourt.stations import store
 from forecourt.stations.live import LiveStations
 from forecourt.stations.model import STATE_PRIORITY, STATION_STATES, station_state
-from tests.conftest import Database
-from tests.http import BASE, PASSWORD, SECRET, House, Tenant
-from tests.support import FakeClock
+from tests.http import BASE, PASSWORD, House, Tenant
 
 _numbers = itertools.count(1)
 PAGE = {"accept": "text/html"}
@@ -26,21 +17,9 @@ PAGE = {"accept": "text/html"}
 URGENCY = ("Faulted", "Restarting", "Unavailable", "Charging", "Available")
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    """A deployment with its pages."""
-    settings = Settings(
-        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, database_pool_size=2
-    )
-    bus = await Bus.connect(nats_url)
-    async with Pool(database.url, "forecourt_app", size=2) as db:
-        access = Access(db, settings.secret(), clock)
-        seen = screens(settings, db, bus, clock, access)
-        app = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
-    await bus.close()
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 async def signed_in(house: House, tenant: Tenant) -> AsyncClient:

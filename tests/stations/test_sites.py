@@ -11,9 +11,9 @@ from forecourt.stations.branches import Today, branches
 from forecourt.stations.store import ShownSite
 from tests.http import BASE, PASSWORD, House, Tenant
 from tests.sessions.test_api import say
-from tests.stations.test_pages import add_station, house, signed_in
+from tests.stations.test_pages import add_station, application, signed_in
 
-__all__ = ["house"]
+__all__ = ["application"]
 
 
 def a_site(site_id: int, path: list[int]) -> ShownSite:

@@ -27,9 +27,9 @@ from forecourt.stations.refusals import LATELY
 from tests.http import BASE, PASSWORD, House, Tenant
 from tests.stations.test_inbox import a_knock
 from tests.stations.test_log import say
-from tests.stations.test_pages import PAGE, add_station, house, signed_in
+from tests.stations.test_pages import PAGE, add_station, application, signed_in
 
-__all__ = ["house"]
+__all__ = ["application"]
 
 
 async def as_role(house: House, tenant: Tenant, role: Role) -> AsyncClient:
@@ -179,6 +179,35 @@ async def test_a_command_about_nothing_is_not_sent(
     answer = await (await signed_in(house, tenant)).post(f"/stations/{identity}/ask/{command}", data=form)
     assert answer.status_code == 200
     assert 'data-outcome="unsent"' in answer.text
+
+
+async def test_what_is_wanted_of_a_station_that_is_away_is_shown_tried_and_forgotten(
+    house: House, tenant: Tenant
+) -> None:
+    identity = add_station(house, tenant, ["Available"], connected=False)
+    at = f"/stations/{identity}/desired"
+    browser = await signed_in(house, tenant)
+    assert f'hx-get="{at}"' in (await browser.get(f"/stations/{identity}")).text
+    assert "<h2>" not in (await browser.get(at)).text
+    await browser.post(f"/stations/{identity}/ask/availability", data={"kind": "inoperative", "evse": "1"})
+    shown = (await browser.get(at)).text
+    assert re.search("out of service.*EVSE 1.*not connected.*tried again at", shown, re.DOTALL)
+    assert 'hx-trigger="load delay' not in shown
+    viewer = await as_role(house, tenant, Role.VIEWER)
+    assert "<form" not in (await viewer.get(at)).text
+    which = {"kind": "availability", "key": "1"}
+    assert (await viewer.post(f"{at}/try", data=which)).status_code == 403
+    assert (await browser.post(f"{at}/try", data=which)).headers["location"] == f"/stations/{identity}"
+    tried = (await browser.post(f"{at}/try", data=which, headers={"hx-request": "true"})).text
+    assert "to be sent" in tried
+    assert 'hx-trigger="load delay' in tried
+    forgotten = (await browser.post(f"{at}/forget", data=which, headers={"hx-request": "true"})).text
+    assert "out of service" not in forgotten
+    with house.admin() as connection:
+        told = connection.execute(
+            "SELECT action FROM audit WHERE object = %s ORDER BY 1", (f"station:{identity}",)
+        ).fetchall()
+    assert told == [("change availability",), ("forget desired",), ("try desired",), ("try desired",)]
 
 
 async def test_the_log_shows_a_call_beside_its_answer_and_explains_what_deviates(house: House, tenant: Tenant) -> None:

@@ -15,9 +15,8 @@ from forecourt.access import Role
 from forecourt.platform.bus import Bus
 from forecourt.ui import stream as streams
 from tests.http import House, Tenant, problem
+from tests.support import WAIT_S
 from tests.ui.conftest import served
-
-WAIT_S = 20.0
 
 
 class Listener:
@@ -77,7 +76,7 @@ async def say(bus: Bus, tenant: Tenant, cells: dict[str, Any]) -> None:
 async def test_a_stream_is_a_snapshot_and_then_what_changes(address: str, tenant: Tenant, bus: Bus) -> None:
     one, two = await stations(tenant)
     async with (
-        httpx.AsyncClient(base_url=address, headers=await a_key(tenant)) as client,
+        httpx.AsyncClient(timeout=WAIT_S, base_url=address, headers=await a_key(tenant)) as client,
         client.stream("GET", "/api/v1/stream") as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -95,7 +94,7 @@ async def test_it_carries_the_stations_that_were_asked_for_and_never_a_strangers
 ) -> None:
     one, two = await stations(tenant)
     theirs, _ = await stations(stranger)
-    async with httpx.AsyncClient(base_url=address, headers=await a_key(tenant)) as client:
+    async with httpx.AsyncClient(timeout=WAIT_S, base_url=address, headers=await a_key(tenant)) as client:
         for query in ({"sites": "yard"}, {"stations": [one, theirs]}):
             async with client.stream("GET", "/api/v1/stream", params=query) as response:
                 listener = Listener(response)
@@ -112,7 +111,7 @@ async def test_it_needs_a_key_and_ends_when_that_is_revoked(
 ) -> None:
     monkeypatch.setattr(streams, "RECHECK_S", 0.1)
     await stations(tenant)
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(timeout=WAIT_S, base_url=address) as client:
         problem(await client.get("/api/v1/stream"), 401, "unauthenticated")
         owner = await tenant.client()
         made = (await owner.post("/api/v1/keys", json={"name": "Wall", "role": "viewer"})).json()
@@ -130,7 +129,7 @@ async def test_streams_of_a_key_and_stations_of_a_stream_are_bounded(
     monkeypatch.setattr(streams, "MAX_OF_KEY", 1)
     await stations(tenant)
     headers = await a_key(tenant)
-    async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+    async with httpx.AsyncClient(timeout=WAIT_S, base_url=address, headers=headers) as client:
         async with client.stream("GET", "/api/v1/stream") as response:
             listener = Listener(response)
             await listener.next()

@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 
 from forecourt.ui.errors import AssetsMissing
+from tests.support import WAIT_S
 from tests.ui.harness import Fleet, application
 
-START_DEADLINE_S = 30
 #: How long pages that are still open may hold up the end of a test.
 SHUTDOWN_S = 2
 
@@ -30,7 +30,7 @@ async def served(app: Any, port: int = 0) -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        async with asyncio.timeout(START_DEADLINE_S):
+        async with asyncio.timeout(WAIT_S):
             while not server.started:
                 await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

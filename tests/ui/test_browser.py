@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
+from tests.support import WAIT_S
 from tests.ui.conftest import Serve
 from tests.ui.harness import Fleet
 
@@ -24,7 +25,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DEADLINE_MS = 30_000
+DEADLINE_MS = 1_000 * WAIT_S
 REPORT_VIOLATIONS = (
     "addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
 )

@@ -10,7 +10,7 @@ import forecourt
 from forecourt.platform.outward import BROKEN, UNANSWERED
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import Languages, speaking
-from tests.support import EPOCH
+from tests.support import EPOCH, WAIT_S
 
 GERMAN = Languages([Path(forecourt.__file__).parent / "ui"]).choose("de", "")
 FORMATS_JS = Path(__file__).parents[2] / "web/src/formats.js"
@@ -54,7 +54,7 @@ def test_the_browser_writes_every_number_as_the_server_does() -> None:
         console.log(JSON.stringify({json.dumps(watts)}.map((w) => formats.map((each) => show(each, w)))));
     """
     answer = subprocess.run(
-        ["node", "--input-type=module", "-e", script], capture_output=True, check=True, timeout=60, text=True
+        ["node", "--input-type=module", "-e", script], capture_output=True, check=True, timeout=WAIT_S, text=True
     )
     told = json.loads(answer.stdout)
     assert told == [[formats.kw(w), formats.kwh(w), formats.pct(w), formats.count(w)] for w in watts]

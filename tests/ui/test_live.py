@@ -8,8 +8,8 @@ import pytest_asyncio
 from forecourt.platform.bus import Bus
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.live import MAX_FRAMES, MAX_WATCHED, Cells, Hub, Pace, Page, Value
+from tests.support import WAIT_S
 
-DEADLINE_S = 10
 #: Quick enough to wait for; heal is out of the way unless a test asks for it.
 PACE = Pace(frame_s=0.01, totals_s=0.05, heal_s=3600)
 
@@ -59,7 +59,7 @@ async def say(bus: Bus, tenant_id: int, cells: Cells) -> None:
 
 
 async def frame(page: Page) -> dict[str, Cells]:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         return msgspec.json.decode(await page.next_frame(), type=dict[str, Cells])
 
 

@@ -6,10 +6,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from tests.support import WAIT_S
 from tests.ui.conftest import Serve
 from tests.ui.harness import Fleet
-
-DEADLINE_S = 10
 
 
 def live(address: str, *, origin: str | None = "own") -> Any:
@@ -18,12 +17,12 @@ def live(address: str, *, origin: str | None = "own") -> Any:
 
 
 async def heard(socket: ClientConnection) -> Any:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         return json.loads(await socket.recv())
 
 
 async def close_code(socket: ClientConnection) -> int | None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(WAIT_S):
         with pytest.raises(ConnectionClosedError) as end:
             while True:
                 await socket.recv()

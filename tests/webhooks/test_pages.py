@@ -17,6 +17,7 @@ from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
 from tests.http import PASSWORD, SECRET, House, Tenant
 from tests.looks import AXE, DESK, PHONE
+from tests.support import WAIT_S
 from tests.ui.conftest import served
 from tests.ui.test_browser import ARGUMENTS, CHROMIUM, REPORT_VIOLATIONS
 from tests.webhooks.conftest import Receiver, Works
@@ -29,7 +30,7 @@ pytestmark = [
 
 @pytest_asyncio.fixture
 async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=1_000 * WAIT_S)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium

@@ -42,7 +42,7 @@ async def serve(settings: Settings) -> None:
         Pool(url, "forecourt_app", size=TENANT_POOL, application="planner-tenants") as tenants,
     ):
         commander = Commander(tenants, bus, clock, secret_key=settings.secret())
-        planner = Planner(worker=worker, tenants=tenants, bus=bus, stations=commander.batch, clock=clock)
+        planner = Planner(url, worker=worker, tenants=tenants, stations=commander.batch, clock=clock)
         with metrics.served(settings):
             running = asyncio.create_task(planner.run())
             log.info("planner ready")

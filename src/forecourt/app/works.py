@@ -143,9 +143,10 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     link = follow("sessions.link_remote_start", works.remote_starts.link_session, AT_ONCE)
     expire = follow("sessions.expire_remote_starts", works.remote_starts.expire_freed, AT_ONCE)
     check = follow("sessions.check_outside", works.outside.check_session, queue=OUTWARD)
+    plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
-        "session.started": (link, check, review),
-        "session.ended": (review,),
+        "session.started": (link, check, review, plan),
+        "session.ended": (review, plan),
         "session.reviewed": (watch,),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
@@ -156,7 +157,10 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
-        STATION_LINKED: (follow("stations.desire_linked", works.desired.linked, AT_ONCE),),
+        STATION_LINKED: (
+            follow("stations.desire_linked", works.desired.linked, AT_ONCE),
+            follow("energy.station_changed", works.energy.station_changed, AT_ONCE),
+        ),
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),

@@ -1,6 +1,6 @@
 """`forecourt energy`: smart charging on paper, before any station is told anything."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -9,21 +9,36 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from forecourt.energy.whatif.compare import Told
+    from forecourt.energy.whatif.compare import Comparison
     from forecourt.energy.whatif.report import Report
     from forecourt.energy.whatif.scenario import Scenario
+    from forecourt.energy.whatif.stays import PastSession
     from forecourt.simulator.sessions_file import Session
+
+#: Of the table, between the way's name and what depends on the currency.
+COLUMNS = ("energy %", "lacks kWh", "peak kW", "energy", "demand")
 
 app = typer.Typer(name="energy", no_args_is_help=True, help="Smart charging: what-if simulations.")
 console = Console(stderr=True)
 
 #: Of a CSV, as `forecourt simulate` takes it.
-Columns = Annotated[str | None, typer.Option(help="CSV: station=COLUMN,start=,end=,energy_kwh=[,id=,token=,site=]")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="CSV: station=COLUMN,start=,end=,energy_kwh=[,id=,token=,site=,stated_end=,stated_kwh=]"),
+]
 
 
 @app.callback()
@@ -33,39 +48,99 @@ def energy() -> None:
 
 @app.command()
 def simulate(
-    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of a scenario that is shipped: caltech.")],
-    sessions: Annotated[Path, typer.Option(help="Past sessions, in a format of `forecourt simulate`.")],
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of one that is shipped: caltech, depot.")],
+    sessions: Annotated[
+        Path | None, typer.Option(help="Past sessions, in a format of `forecourt simulate`; else the scenario's fleet.")
+    ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day, as 2019-03-08; else the file's.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="The day after the last one; else the file's.")] = None,
     ways: Annotated[str | None, typer.Option(help="Ways to charge, by commas; else all of them.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="CSV of prices, for a scenario that takes them from one.")] = None,
     power_limit: Annotated[int | None, typer.Option(help="Most power from the grid, in W.", min=0)] = None,
     columns: Columns = None,
     delimiter: str = ",",
     decimal: str = ".",
     zone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
     time_format: Annotated[str | None, typer.Option(help="strptime format; else ISO 8601.")] = None,
-    report: Annotated[Path | None, typer.Option("--json", help="Write the report here as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--json", help="Write the report here as JSON; - is standard output.")
+    ] = None,
+    steps: Annotated[
+        Path | None, typer.Option(help="Write the power of every car at every step here, as Parquet.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the site's power over time by each way here, as SVG.")
+    ] = None,
 ) -> None:
     """Run a site over past sessions by each way to charge, and compare energy, peak and cost."""
-    from forecourt.energy.whatif.compare import WAYS, Comparison
+    from forecourt.energy.whatif.compare import Comparison
     from forecourt.energy.whatif.scenario import read_scenario
 
-    chosen = tuple(ways.split(",")) if ways else WAYS
-    if unknown := [way for way in chosen if way not in WAYS]:
-        raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(WAYS)}", param_hint="--ways")
-    read = read_scenario(_path(scenario))
+    chosen = _chosen(ways)
+    read = read_scenario(_path(scenario), prices)
     if power_limit is not None:
         read = msgspec.structs.replace(read, site=msgspec.structs.replace(read.site, power_limit_w=power_limit))
-    past = _read(sessions, columns, delimiter=delimiter, decimal=decimal, zone=zone, time_format=time_format)
-    comparison = Comparison(read, past, *_span(read, past, first, last))
-    try:
-        made = _played(comparison.report, chosen)
-    except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.")
-        raise typer.Exit(130) from None
-    _tell(made)
+    how = {"delimiter": delimiter, "decimal": decimal, "zone": zone, "time_format": time_format}
+    past, begins, ends = _sessions(read, sessions, columns, first, last, how)
+    comparison = Comparison(read, past, begins, ends)
+    stopped = _play(comparison, chosen or comparison.ways())
+    if not comparison.outcomes:
+        console.print("Stopped before anything was done; nothing was written.")
+        raise typer.Exit(130)
+    made = comparison.report(stopped)
+    _tell(made, Console(stderr=report == Path("-")))
+    _write(comparison, made, report, steps, picture)
+    if stopped:
+        console.print(f"Stopped; only {', '.join(each.scheduler for each in made.outcomes)} were played to the end.")
+        raise typer.Exit(130)
+
+
+def _chosen(ways: str | None) -> tuple[str, ...]:
+    from forecourt.energy.whatif.ways import WAYS
+
+    chosen = tuple(ways.split(",")) if ways else ()
+    if unknown := [way for way in chosen if way not in WAYS]:
+        raise typer.BadParameter(f"{', '.join(unknown)} is none of {', '.join(WAYS)}", param_hint="--ways")
+    return chosen
+
+
+def _sessions(
+    scenario: "Scenario",
+    path: Path | None,
+    columns: str | None,
+    first: str | None,
+    last: str | None,
+    how: "dict[str, str | None]",
+) -> "tuple[Sequence[PastSession], datetime, datetime]":
+    """The sessions of a file or of the scenario's fleet, and the time that is simulated."""
+    from forecourt.energy.whatif.fleet import sessions_of
+
+    if path is not None:
+        past = _read(path, columns, **how)
+        return past, *_span(scenario, past, first, last)
+    if scenario.fleet is None:
+        raise typer.BadParameter("the scenario has no fleet, so it needs a file of sessions", param_hint="--sessions")
+    if first is None or last is None:
+        raise typer.BadParameter("a fleet needs the days that are simulated: --from and --to", param_hint="--from")
+    begins, ends = _span(scenario, (), first, last)
+    stations = tuple(evse.id for evse in scenario.electrics.evses)
+    return sessions_of(scenario.fleet, stations, scenario.zone, begins, ends), begins, ends
+
+
+def _write(
+    comparison: "Comparison", made: "Report", report: Path | None, steps: Path | None, picture: Path | None
+) -> None:
     if report is not None:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+        if report == Path("-"):
+            typer.echo(text.decode(), nl=False)
+        else:
+            report.write_bytes(text)
+    if steps is not None:
+        with console.status(f"writing {steps}"):
+            comparison.write_steps(steps)
+    if picture is not None:
+        picture.write_text(comparison.picture(), encoding="utf-8")
 
 
 def _path(scenario: str) -> Path:
@@ -97,41 +172,70 @@ def _span(
 ) -> tuple[datetime, datetime]:
     """From midnight to midnight by the site's clock."""
     zone = ZoneInfo(scenario.zone)
-    begins = min(session.start for session in sessions).astimezone(zone).date()
-    ends = max(session.start for session in sessions).astimezone(zone).date() + timedelta(days=1)
     days = []
-    for text, otherwise, option in ((first, begins, "--from"), (last, ends, "--to")):
-        try:
-            day = datetime.fromisoformat(text).date() if text else otherwise
-        except ValueError:
-            raise typer.BadParameter(f"{text} is no day; write it as 2019-03-08", param_hint=option) from None
+    for text, option in ((first, "--from"), (last, "--to")):
+        if text is None:
+            starts = [session.start for session in sessions]
+            day = (min(starts) if option == "--from" else max(starts)).astimezone(zone).date()
+            day += timedelta(days=option == "--to")
+        else:
+            try:
+                day = datetime.fromisoformat(text).date()
+            except ValueError:
+                raise typer.BadParameter(f"{text} is no day; write it as 2019-03-08", param_hint=option) from None
         days.append(datetime(day.year, day.month, day.day, tzinfo=zone))
     return days[0], days[1]
 
 
-def _played(run: "Callable[[Sequence[str], Told], Report]", ways: Sequence[str]) -> "Report":
+def _play(comparison: "Comparison", ways: Sequence[str]) -> bool:
+    """Plays every way with a bar for each; whether somebody stopped it."""
     bar = Progress(
-        TextColumn("{task.description:14}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=console
+        TextColumn("{task.description:14}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
     )
     with bar:
-        tasks = {way: bar.add_task(way, total=None) for way in ways}
-        return run(ways, lambda way, done, steps: bar.update(tasks[way], completed=done, total=steps))
+        tasks = {way: bar.add_task(way, total=None, start=False) for way in ways}
+
+        def told(way: str, done: int, steps: int) -> None:
+            if done == 0:
+                bar.start_task(tasks[way])
+            # The optimum is found at once: how far that is nobody knows.
+            bar.update(tasks[way], completed=done, total=steps if done else None)
+
+        try:
+            comparison.play(ways, told)
+        except KeyboardInterrupt:
+            return True
+    return False
 
 
-def _tell(report: "Report") -> None:
-    table = Table(title=f"{report.scenario}, {report.start[:10]} to {report.end[:10]}, {report.sessions} sessions")
-    for name in ("", "energy %", "peak kW", "energy", "demand", f"score {report.currency}", "load of limits"):
-        table.add_column(name, justify="left" if not name else "right")
+def _tell(report: "Report", out: Console) -> None:
+    table = Table(
+        title=f"{report.scenario}, {report.start[:10]} to {report.end[:10]}, {report.sessions} sessions",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    co2 = ["CO2 kg"] if any(each.co2_kg is not None for each in report.outcomes) else []
+    for name in ("", *COLUMNS, f"score {report.currency}", "load %", "fair", *co2):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
     for each in report.outcomes:
         table.add_row(
             each.scheduler,
             f"{each.energy_pct:.2f}",
+            f"{each.unserved_wh / 1000:.1f}",
             f"{each.peak_w / 1000:.1f}",
             str(each.energy_cost),
             str(each.demand_cost),
             str(each.score),
-            f"{100 * each.overload:.1f} %",
+            f"{100 * each.overload:.1f}",
+            f"{each.fairness:.3f}",
+            *([] if each.co2_kg is None else [f"{each.co2_kg:.1f}"]),
         )
-    Console().print(table)
+    out.print(table)
     for reason, count in report.left_out.items():
         console.print(f"{count} left out: {reason}", highlight=False)

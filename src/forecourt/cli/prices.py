@@ -28,7 +28,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="CSV with the columns utc and eur_per_mwh, or g_per_kwh; or its .gz.")],
     zone: Annotated[str, typer.Option(help="The bidding zone, such as NL.")],
     source: Annotated[str | None, typer.Option(help="Who gave the values; else the name of the file.")] = None,
-    co2: Annotated[bool, typer.Option("--co2", help="They are CO2 intensities.")] = False,
+    carbon: Annotated[bool, typer.Option("--carbon", help="They are CO2 intensities.")] = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -41,7 +41,7 @@ def import_(
         raise typer.Exit(1) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     head, rows = lines[:1], lines[1:]
-    api, kind = Api(url), "co2" if co2 else "prices"
+    api, kind = Api(url), "co2" if carbon else "prices"
     told = {"values": 0, "changed": 0}
     # Each part begins with the last line of the one before, which tells how long that value holds.
     begins = range(0, max(1, len(rows)), LINES)

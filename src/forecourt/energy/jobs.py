@@ -1,16 +1,22 @@
-"""The worker's part: forgetting what is old."""
+"""What follows for smart charging: the planner is told what happened, and what is old is forgotten."""
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from forecourt.energy import store
+from forecourt.energy.store import keeping, nudges
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
 log = structlog.get_logger(__name__)
 
+#: How long plans are kept with all that was known, and what stations were told.
+KEEP_PLANS: Final = timedelta(days=14)
+#: How long it is kept what sites took, by which a demand charge and savings are counted.
+KEEP_POWER: Final = timedelta(days=400)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
 KEEP_READINGS: Final = timedelta(days=40)
 KEEP_SERIES: Final = timedelta(days=3 * 365)
@@ -18,15 +24,25 @@ KEEP_LIMITS: Final = timedelta(days=400)
 
 
 class EnergyJobs:
-    """`pool` is of role forecourt_worker, `tenants` of role forecourt_app."""
+    """Idempotent. `worker` sees which organisations there are, `tenants` what is of each."""
 
-    def __init__(self, pool: Pool, tenants: Pool, clock: Clock) -> None:
-        self._worker = pool
+    def __init__(self, worker: Pool, tenants: Pool, clock: Clock) -> None:
+        self._worker = worker
         self._tenants = tenants
         self._clock = clock
 
+    async def session_changed(self, *, tenant_id: int, subject: str) -> None:
+        """A session began or ended: its site is planned anew."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await nudges.nudge_of_sessions(conn, tenant_id, [UUID(subject)])
+
+    async def station_changed(self, *, tenant_id: int, subject: str) -> None:
+        """A station is connected: its site is planned anew."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await nudges.nudge_of_station(conn, tenant_id, int(subject))
+
     async def tidy(self) -> None:
-        """Forget readings, series and limits that are older than they are kept, each organisation by itself."""
+        """Forget signals, plans and powers that are older than they are kept, each organisation by itself."""
         now = self._clock.now()
         async with self._worker.anyone() as conn:
             tenants = await store.list_tenants(conn)
@@ -39,5 +55,6 @@ class EnergyJobs:
                     series=now - KEEP_SERIES,
                     limits=now - KEEP_LIMITS,
                 )
+                forgotten += await keeping.forget_kept(conn, tenant_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER)
             if forgotten:
-                log.info("old readings, series and limits were forgotten", tenant_id=tenant_id, rows=forgotten)
+                log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import aiohttp
 import msgspec
 import typer
 import uvloop
@@ -26,6 +27,8 @@ from forecourt.simulator.station import Station
 KEY_VARIABLES = ("FORECOURT_API_KEY", "FORECOURT_BOOTSTRAP_API_KEY")
 #: How long the last words of a demo that is stopped may take.
 FAREWELL_S = 3.0
+#: How long stations may take to say what they are, before a site of theirs is wired, and how often it is tried.
+WIRE_DEADLINE_S, WIRE_RETRY_S = 120.0, 2.0
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None)
 console = Console(stderr=True)
@@ -263,13 +266,27 @@ async def _demo(run: Run) -> None:
     console.print(f"{len(demo.stations)} stations at {len(demo.sites)} sites connect to {run.url}; Ctrl-C stops them.")
     driven = Fleet(demo.stations)
     await driven.power_on()
+    wiring = asyncio.create_task(_wire(run, demo))
     try:
         await _until_stopped(driven.run(demo.beat))
     finally:
+        wiring.cancel()
         demo.close()
         online = [station.link.drained() for station in demo.stations if station.link.online]
         await asyncio.wait([asyncio.ensure_future(wait) for wait in online], timeout=FAREWELL_S)
         driven.power_off()
+
+
+async def _wire(run: Run, demo: Demo) -> None:
+    """Wire the site that is charged smartly, once its stations have said what they are."""
+    if run.api is None or run.key is None:
+        return
+    try:
+        async with Api(run.api, run.key) as api, asyncio.timeout(WIRE_DEADLINE_S):
+            while not await api.wire(demo.wiring):
+                await asyncio.sleep(WIRE_RETRY_S)
+    except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
+        console.print(f"No site is charged smartly: {fault or 'its stations are not known in time'}.", style="yellow")
 
 
 async def _idle(run: Run, number: int, prefix: str) -> None:

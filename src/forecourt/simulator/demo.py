@@ -16,7 +16,7 @@ from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.clock import Clock
 from forecourt.simulator.faults import Counts, Cut, Habits
-from forecourt.simulator.provision import Registered, Site
+from forecourt.simulator.provision import Registered, Site, Wiring
 from forecourt.simulator.station import Make, Station
 
 METER_INTERVAL_S = 10
@@ -81,6 +81,10 @@ GROUNDS = (
 )
 
 
+#: The site whose power is shared out: a car park behind a connection that is too small for all of it at once.
+WIRED, WIRED_LIMIT_A = "riverside-offices", 80
+
+
 def cards() -> dict[str, str]:
     """uid -> status: nearly all are good."""
     rng = Random("cards")  # noqa: S311
@@ -119,6 +123,29 @@ class Demo:
     @property
     def tokens(self) -> dict[str, str]:
         return self._cards
+
+    @property
+    def wiring(self) -> Wiring:
+        """The site that is charged smartly: two rows of a car park below one connection, and an office."""
+        evses = [
+            {"station": station.identity, "evse": bay.number, "node": f"row-{1 + number % 2}",
+             "max_a": 32 if station.make.power_w > 11_000 else 16}
+            for number, station in enumerate(each for each in self.stations if each.identity.startswith("OFF-"))
+            for bay in station.bays
+        ]  # fmt: skip
+        rows = [{"id": f"row-{n}", "name": f"Row {n}", "parent": "grid", "limit_a": 63} for n in (1, 2)]
+        grid = {"id": "grid", "name": "Grid connection", "limit_a": WIRED_LIMIT_A, "limit_w": 50_000}
+        day = {"hours": [0, 7, 17, 21], "prices": ["0.19", "0.27", "0.36", "0.24"]}
+        return Wiring(
+            site=WIRED,
+            electrics={
+                "nodes": [grid, *rows],
+                "evses": evses,
+                "loads": [{"id": "office", "name": "Office", "node": "grid", "most_w": 9_000}],
+            },
+            smart_charging={"mode": "cheapest", "enabled": True},
+            tariff={"currency": "EUR", "seasons": [{"weekdays": day}], "demand_charge_per_kw": "9.50"},
+        )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:
         version = fleet.version_of(len(self.stations), "mix")

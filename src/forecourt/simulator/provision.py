@@ -48,6 +48,15 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     max_power_w: int | None = None
 
 
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """How a site is wired and charged, as the API has it, and what it pays."""
+
+    site: str
+    electrics: dict[str, Any]
+    smart_charging: dict[str, Any]
+    tariff: dict[str, Any]
+
+
 class Api:
     """The HTTP API with an API key. An asynchronous context."""
 
@@ -88,6 +97,19 @@ class Api:
             await self._site(site)
         await _all(self._token(uid, status) for uid, status in tokens.items())
         await _all(self._station(station) for station in stations)
+
+    async def wire(self, wiring: Wiring) -> bool:
+        """Whether the site could be wired: its stations must have said what they are. One that is wired is left as it
+        is."""
+        status, text = await self._ask("GET", f"/sites/{wiring.site}/electrics", None)
+        if status < 300 and msgspec.json.decode(text)["version"]:
+            return True
+        await self._expect("PUT", f"/sites/{wiring.site}/utility-tariff", wiring.tariff)
+        status, _ = await self._ask("PUT", f"/sites/{wiring.site}/electrics", wiring.electrics)
+        if status >= 300:
+            return False
+        await self._expect("PUT", f"/sites/{wiring.site}/smart-charging", wiring.smart_charging)
+        return True
 
     async def _site(self, site: Site) -> None:
         await self._expect("POST", "/sites", _given(site), CONFLICT)

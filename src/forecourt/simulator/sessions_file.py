@@ -21,7 +21,7 @@ import msgspec
 MOST_POWER_W = 1_000_000
 #: Columns that a CSV must have mapped, and those that it may.
 NEEDED = ("station", "start", "end")
-MAPPED = (*NEEDED, "energy_kwh", "energy_wh", "id", "token", "site")
+MAPPED = (*NEEDED, "energy_kwh", "energy_wh", "id", "token", "site", "stated_end", "stated_kwh")
 
 
 #: How files write that a value is missing.
@@ -38,6 +38,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     energy_wh: int
     token: str | None = None
     site: str | None = None
+    #: What the driver said when plugging in: when they leave (UTC), and what they need.
+    stated_end: datetime | None = None
+    stated_wh: int | None = None
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +176,22 @@ def _acn(row: Mapping[str, Any]) -> Session:
         energy_wh=_wh(row["kWhDelivered"]),
         token=str(user) if user is not None else None,
         site=row.get("siteID"),
+        **_acn_stated(row.get("userInputs"), zone),
     )
+
+
+def _acn_stated(inputs: Any, zone: str | None) -> dict[str, Any]:
+    """The first that a driver said, before they could see how it goes; what can't be read wasn't said."""
+    first = inputs[0] if isinstance(inputs, list) and inputs else {}
+    stated: dict[str, Any] = {}
+    try:
+        if first.get("requestedDeparture"):
+            stated["stated_end"] = _acn_time(first["requestedDeparture"], zone)
+        if first.get("kWhRequested"):
+            stated["stated_wh"] = _wh(float(first["kWhRequested"]))
+    except (AttributeError, TypeError, ValueError):
+        pass
+    return stated
 
 
 def _acn_time(value: str | None, zone: str | None) -> datetime:
@@ -203,6 +221,9 @@ def _csv_row(line: int, row: Mapping[str, str], columns: Columns, zone: ZoneInfo
         text = value(name)
         if text is None:
             raise BadRow(f"no {name}")
+        return parsed(text)
+
+    def parsed(text: str) -> datetime:
         form = columns.time_format
         at = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)  # noqa: DTZ007
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
@@ -211,6 +232,7 @@ def _csv_row(line: int, row: Mapping[str, str], columns: Columns, zone: ZoneInfo
     if kwh is None and wh is None:
         raise BadRow("no energy")
     number = float((kwh or wh or "").replace(columns.decimal, "."))
+    stated_end, stated_kwh = value("stated_end"), value("stated_kwh")
     return Session(
         id=value("id") or f"line-{line}",
         station=value("station") or "",
@@ -219,6 +241,8 @@ def _csv_row(line: int, row: Mapping[str, str], columns: Columns, zone: ZoneInfo
         energy_wh=_wh(number) if kwh is not None else round(number),
         token=value("token"),
         site=value("site"),
+        stated_end=parsed(stated_end) if stated_end is not None else None,
+        stated_wh=_wh(float(stated_kwh.replace(columns.decimal, "."))) if stated_kwh is not None else None,
     )
 
 

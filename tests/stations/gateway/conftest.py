@@ -3,9 +3,9 @@
 import asyncio
 import base64
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection
 
 from forecourt.app.gateway_process import build
 from forecourt.platform.bus import Bus
+from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.live import LiveFeed
 from forecourt.platform.outward import Outward
@@ -24,17 +25,18 @@ from forecourt.stations.gateway.server import Gateway
 from forecourt.stations.gateway.transport import carrier
 from forecourt.stations.model import password_hash
 from tests.conftest import Database
+from tests.support import WAIT_S, free_port
 
 SECRET = "a secret of the deployment, for tests"
 PASSWORD = "a-station-password-0123"
-ANSWER_WITHIN_S = 20.0
 
 
-def free_port() -> int:
-    """A TCP port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class ClockAhead(SystemClock):
+    """An hour ahead of the gateway's, so that the deadline of a call counts from when it arrives there, however long it
+    was on its way. For calls whose deadline is to pass."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
 
 
 class StationClient:
@@ -56,7 +58,7 @@ class StationClient:
     async def answer(self, message_id: str) -> Any:
         """The frame that answers a message."""
         while True:
-            frame = json.loads(await asyncio.wait_for(self.link.recv(), ANSWER_WITHIN_S))
+            frame = json.loads(await asyncio.wait_for(self.link.recv(), WAIT_S))
             if frame[0] in (3, 4) and frame[1] == message_id:
                 return frame
             self.asked.append(frame)
@@ -65,7 +67,7 @@ class StationClient:
         """The next CALL of the CSMS."""
         if self.asked:
             return self.asked.pop(0)
-        return json.loads(await asyncio.wait_for(self.link.recv(), ANSWER_WITHIN_S))
+        return json.loads(await asyncio.wait_for(self.link.recv(), WAIT_S))
 
 
 class Rig:
@@ -125,7 +127,8 @@ class Rig:
             f"ws://127.0.0.1:{self.port}{path}{identity}",
             subprotocols=[websockets.Subprotocol(name) for name in protocols or ("ocpp1.6",)],
             additional_headers={"Authorization": f"Basic {credentials}"},
-            open_timeout=ANSWER_WITHIN_S,
+            open_timeout=WAIT_S,
+            ping_interval=None,
         ) as link:
             yield StationClient(link)
 

@@ -12,6 +12,7 @@ from forecourt.stations.service import retire_station
 from tests.http import an_actor
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.support import WAIT_S
 
 
 async def refusal(rig: Rig, identity: str, *protocols: str, **how: Any) -> int:
@@ -68,7 +69,7 @@ async def test_a_changed_password_closes_the_socket_and_only_the_new_one_opens_a
             (password_hash(SECRET.encode(), b"another-password-4567"),),
         )
         await rig.gateway._read_roster(everything=False)
-        await asyncio.wait_for(station.link.wait_closed(), 20)
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
     assert await refusal(rig, "CP1", password=PASSWORD) == 401
     async with rig.station("CP1", password="another-password-4567") as station:
         assert (await boot(station))["status"] == "Accepted"
@@ -96,7 +97,7 @@ async def test_the_newest_socket_of_a_station_wins_and_it_is_never_shown_offline
         await boot(former)
         async with rig.station("CP1") as newer:
             await boot(newer)
-            await asyncio.wait_for(former.link.wait_closed(), 20)
+            await asyncio.wait_for(former.link.wait_closed(), WAIT_S)
             # What the old socket's end wrote has been committed when this answer is there.
             await newer.call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
             await newer.call("Authorize", {"idTag": "X"})
@@ -106,7 +107,7 @@ async def test_the_newest_socket_of_a_station_wins_and_it_is_never_shown_offline
 
 
 async def _eventually_unlinked(rig: Rig) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while rig.rows("SELECT gateway_id FROM station_links") != [(None,)]:
             await asyncio.sleep(0.02)
 
@@ -125,7 +126,7 @@ async def test_fragments_are_joined_and_what_is_no_text_or_too_long_closes_the_s
         await station.link.send(iter(['[2,"f1","Heart', 'beat",', "{}]"]))
         assert (await station.answer("f1"))[0] == 3
         await station.link.send(b"\x00\x01")
-        await asyncio.wait_for(station.link.wait_closed(), 20)
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
         assert station.link.close_code == 1003
     async with rig.station("CP1") as station:
         with pytest.raises(websockets.ConnectionClosed):
@@ -145,7 +146,7 @@ async def test_a_retired_station_is_hung_up_on_and_refused_while_its_name_serves
         assert (await station.call("StartTransaction", start()))["transactionId"] > 0
         await retire(rig, "CP1")
         await rig.gateway._read_roster(everything=False)
-        await asyncio.wait_for(station.link.wait_closed(), 20)
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
         assert station.link.close_reason == "no longer registered here"
     assert await refusal(rig, "CP1") == 404
     await rig.register("CP1")
@@ -170,7 +171,7 @@ async def test_a_name_that_changed_hands_unseen_is_read_in_any_order_of_versions
         # The retirement's version was drawn last.
         rig.admin.execute("UPDATE stations SET version = nextval('station_versions') WHERE retired_at IS NOT NULL")
         await rig.gateway._read_roster(everything=everything)
-        await asyncio.wait_for(station.link.wait_closed(), 20)
+        await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
     assert await refusal(rig, "CP1") == 401
     async with rig.station("CP1", password="of-the-new-owner-0123") as station:
         assert (await boot(station))["status"] == "Accepted"

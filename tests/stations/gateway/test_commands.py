@@ -23,10 +23,10 @@ from forecourt.stations.commands import (
     StationTimeout,
     StationUnknown,
 )
-from tests.stations.gateway.conftest import SECRET, Rig, StationClient
+from forecourt.stations.gateway import outbound
+from tests.stations.gateway.conftest import SECRET, ClockAhead, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot
-
-DEADLINE_S = 20.0
+from tests.support import WAIT_S
 
 
 async def obey(station: StationClient, result: object) -> list[object]:
@@ -39,7 +39,7 @@ async def obey(station: StationClient, result: object) -> list[object]:
 async def test_remote_start_and_stop_are_lowered_to_each_version_and_their_answers_lifted(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     start = StartCharging(token=Token(uid="TAG1"), remote_start_id=77, evse=1)
     stop = StopCharging(transaction_id="42")
     for version, action, other in (
@@ -70,7 +70,7 @@ async def test_remote_start_and_stop_are_lowered_to_each_version_and_their_answe
 async def test_an_offline_station_is_told_at_once_and_an_unknown_one_is_not_there(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     with pytest.raises(StationOffline):
         await commander.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test")
@@ -90,7 +90,7 @@ async def test_an_offline_station_is_told_at_once_and_an_unknown_one_is_not_ther
 
 
 async def test_a_payload_beside_the_schema_is_refused_before_anything_is_sent(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -105,7 +105,7 @@ async def test_a_payload_beside_the_schema_is_refused_before_anything_is_sent(ri
 async def test_calls_to_one_station_go_one_after_the_other_and_errors_come_back_as_such(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -130,8 +130,12 @@ async def test_calls_to_one_station_go_one_after_the_other_and_errors_come_back_
     assert "unknownKey" in other.result
 
 
-async def test_calls_behind_an_unanswered_one_are_not_sent_and_say_so(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), 1.5, secret_key=SECRET.encode())
+async def test_calls_behind_an_unanswered_one_are_not_sent_and_say_so(
+    rig: Rig, pool: Pool, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However much later the second call comes, what is left of its time is too little.
+    monkeypatch.setattr(outbound, "LEAST_TIME_S", WAIT_S)
+    commander = Commander(pool, bus, ClockAhead(), 3.0, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -154,10 +158,10 @@ async def test_a_call_that_lay_on_its_way_for_longer_than_its_deadline_never_rea
 ) -> None:
     class Yesterday(SystemClock):
         def now(self) -> datetime:
-            return super().now() - timedelta(seconds=DEADLINE_S)
+            return super().now() - timedelta(seconds=WAIT_S)
 
-    slow = Commander(pool, bus, Yesterday(), DEADLINE_S, secret_key=SECRET.encode())
-    prompt = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    slow = Commander(pool, bus, Yesterday(), WAIT_S, secret_key=SECRET.encode())
+    prompt = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -174,7 +178,7 @@ async def test_a_call_that_lay_on_its_way_for_longer_than_its_deadline_never_rea
 async def test_an_answer_that_cant_be_read_is_no_error_of_the_station_and_its_outcome_is_unknown(
     rig: Rig, pool: Pool, bus: Bus
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -193,7 +197,7 @@ async def test_an_answer_that_cant_be_read_is_no_error_of_the_station_and_its_ou
 async def test_a_station_that_is_not_accepted_is_configured_and_not_asked_to_start_or_stop(
     rig: Rig, pool: Pool, bus: Bus, registration: str
 ) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     tenant = rig.tenant()
     for version, read in (("ocpp1.6", "GetConfiguration"), ("ocpp2.0.1", "GetVariables")):
         await rig.register(version, registration=registration)
@@ -219,7 +223,7 @@ async def test_a_station_that_is_not_accepted_is_configured_and_not_asked_to_sta
 
 
 async def test_an_answer_after_the_deadline_is_recorded_with_its_command(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), 0.2, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, ClockAhead(), 0.2, secret_key=SECRET.encode())
     await rig.register("CP1")
     async with rig.station("CP1") as station:
         await boot(station)
@@ -227,13 +231,13 @@ async def test_an_answer_after_the_deadline_is_recorded_with_its_command(rig: Ri
             await commander.call(rig.tenant(), "CP1", "ClearCache", b"{}", "test")
         assert rig.rows("SELECT outcome FROM commands") == [("timeout",)]
         await obey(station, {"status": "Accepted"})
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(WAIT_S):
             while rig.rows("SELECT outcome, answer FROM commands") != [("late", '{"status": "Accepted"}')]:
                 await asyncio.sleep(0.02)
 
 
 async def test_secrets_are_kept_neither_in_the_message_log_nor_with_the_command(rig: Rig, pool: Pool, bus: Bus) -> None:
-    commander = Commander(pool, bus, SystemClock(), DEADLINE_S, secret_key=SECRET.encode())
+    commander = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
     secret = "hunter2hunter2hunter2"
     await rig.register("CP1")
     await rig.register("CP2")

@@ -137,8 +137,10 @@ async def test_an_offline_station_goes_out_of_service_when_it_is_back(rig: Rig, 
         assert await settling == 1
         await station.call("StatusNotification", {**status, "status": "Unavailable"})
         assert not (await wishes.one("DS1")).drifts
+        asked = rig.rows("SELECT count(*) FROM commands")
         wishes.clock.advance(3600)
-        assert await wishes.reconciler.settle() == 0
+        assert await wishes.reconciler.settle() == 1
+        assert rig.rows("SELECT count(*) FROM commands") == asked
 
 
 async def test_only_stations_of_which_something_is_wanted_are_told_of(rig: Rig, wishes: Wishes) -> None:

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 
 from forecourt.stations.gateway import server
-from tests.stations.gateway.conftest import ANSWER_WITHIN_S, Rig, StationClient
+from tests.stations.gateway.conftest import Rig, StationClient
+from tests.support import WAIT_S
 
 
 async def closed(station: StationClient) -> tuple[int | None, str | None]:
-    await asyncio.wait_for(station.link.wait_closed(), ANSWER_WITHIN_S)
+    await asyncio.wait_for(station.link.wait_closed(), WAIT_S)
     return station.link.close_code, station.link.close_reason
 
 

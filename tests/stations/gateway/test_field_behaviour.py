@@ -15,9 +15,10 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.stations.gateway import connection, reports
 from forecourt.stations.gateway.words import REFRESH_SUBJECT
 from forecourt.stations.model import SILENCE
-from tests.stations.gateway.conftest import ANSWER_WITHIN_S, Rig
+from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import NOW, at, boot, event, meter_values, start
 from tests.stations.gateway.test_told_outside import follow
+from tests.support import WAIT_S
 
 
 def status(state: str, when: float, connector: int = 1, **more: Any) -> dict[str, Any]:
@@ -251,7 +252,7 @@ async def test_a_2x_connector_at_which_a_car_charges_is_not_free_whatever_it_say
             await SessionJobs(worker, pool, SystemClock(), bus).close_silent()
         assert rig.rows(shown)[1] == (2, 1, "Available", "Available")
         assert rig.rows("SELECT event FROM outbox WHERE event = 'station.state'") == [("station.state",)]
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout(WAIT_S):
             while rig.live.gathered(rig.tenant())["station.CP1.connector-2-1"] != "Available":
                 await asyncio.sleep(0.01)
         assert rig.live.gathered(rig.tenant())["station.CP1.state"] == "Available"
@@ -407,7 +408,7 @@ async def test_screens_hear_of_a_fault_with_its_code_and_of_a_car_that_charges(r
         await station.call("StatusNotification", status("Faulted", -2, errorCode="GroundFailure"))
         number = (await station.call("StartTransaction", start()))["transactionId"]
         await station.call("MeterValues", meter_values(number, 4000, -1))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while heard.get("station.CP1.power_w") != 7200:
                 await rig.live.flush()
                 await asyncio.sleep(0.02)

@@ -19,6 +19,7 @@ from forecourt.stations.store.knocks import MAX_OF_ADDRESS, MAX_STRANGERS, Knock
 from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 from tests.stations.gateway.test_admission import refusal
 from tests.stations.gateway.test_tls import Secure, secure
+from tests.support import WAIT_S
 
 __all__ = ["secure"]
 
@@ -172,7 +173,7 @@ def _distrust(port: int) -> None:
 
 
 async def _told(rig: Rig, reason: str) -> bool:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not any(reason in (detail or "") for (detail,) in await kept(rig, "detail")):
             await asyncio.sleep(0.02)
     return True

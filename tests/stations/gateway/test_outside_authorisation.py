@@ -24,7 +24,7 @@ from forecourt.platform.settings import Settings
 from tests.receiver import Receiver, receiver, signature
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot, event, start
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 from tests.works import Jobs
 
 __all__ = ["receiver"]
@@ -179,7 +179,7 @@ async def test_a_station_that_waits_for_the_service_holds_up_no_other_and_answer
         await boot(other)
         await waiting.link.send(json.dumps([2, "a", "Authorize", {"idTag": "X"}]))
         await waiting.link.send(json.dumps([2, "b", "Heartbeat", {}]))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while not outside.receiver.got:
                 await asyncio.sleep(0.01)
         await other.call("Heartbeat", {})

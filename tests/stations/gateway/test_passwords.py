@@ -25,7 +25,8 @@ from forecourt.stations.commands import (
     StationTimeout,
 )
 from forecourt.stations.model import password_hash
-from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, SECRET, Rig, StationClient
+from tests.stations.gateway.conftest import PASSWORD, SECRET, ClockAhead, Rig, StationClient
+from tests.support import WAIT_S
 
 NEW = "the-next-password-4567"
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
@@ -37,8 +38,8 @@ class Office:
 
     def __init__(self, rig: Rig, pool: Pool, bus: Bus) -> None:
         self.rig = rig
-        self.patient = Commander(pool, bus, SystemClock(), ANSWER_WITHIN_S, secret_key=SECRET.encode())
-        self.hasty = Commander(pool, bus, SystemClock(), 0.3, secret_key=SECRET.encode())
+        self.patient = Commander(pool, bus, SystemClock(), WAIT_S, secret_key=SECRET.encode())
+        self.hasty = Commander(pool, bus, ClockAhead(), 0.3, secret_key=SECRET.encode())
 
     async def give(self, version: str, password: str = NEW, *, hasty: bool = False) -> Answered | Refused:
         """Give the station that is named after its version a password."""
@@ -104,7 +105,7 @@ def open_at(rig: Rig, identity: str) -> int:
 
 async def comes_to_be_settled(rig: Rig, identity: str) -> None:
     """Until the gateway knows of no open password."""
-    async with asyncio.timeout(ANSWER_WITHIN_S):
+    async with asyncio.timeout(WAIT_S):
         while open_at(rig, identity):
             await asyncio.sleep(0.02)
 

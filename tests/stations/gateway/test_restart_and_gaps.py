@@ -21,8 +21,7 @@ from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.stations.gateway.test_commands import obey
 from tests.stations.gateway.test_field_behaviour import status
 from tests.stations.gateway.test_sessions_over_sockets import at, boot, start
-
-WAIT_S = 20.0
+from tests.support import WAIT_S
 
 
 async def shown(rig: Rig, pool: Pool, identity: str = "CP1") -> Any:

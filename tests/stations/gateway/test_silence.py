@@ -9,14 +9,15 @@ import pytest
 import pytest_asyncio
 
 from forecourt.stations.gateway import transport as carriers
-from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, Rig
+from tests.stations.gateway.conftest import PASSWORD, Rig
 from tests.stations.gateway.test_sessions_over_sockets import boot
+from tests.support import WAIT_S
 
 
 @pytest_asyncio.fixture
 async def impatient(servers: Any, transport: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
-    """A gateway that looks at its sockets every second."""
-    monkeypatch.setattr(carriers, "LOOK_EVERY_S", 1.0)
+    """A gateway that looks at its sockets every other second: a peer that lives must find the time to answer."""
+    monkeypatch.setattr(carriers, "LOOK_EVERY_S", 2.0)
     monkeypatch.setattr(carriers, "LOOK_STEPS", 3)
     with servers.database() as database:
         rig = Rig(database, servers.nats.url, transport)
@@ -38,9 +39,9 @@ async def test_a_peer_that_answers_no_ping_is_given_up_and_one_that_does_is_kept
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
         )
-        assert b" 101 " in await asyncio.wait_for(reader.readline(), ANSWER_WITHIN_S)
+        assert b" 101 " in await asyncio.wait_for(reader.readline(), WAIT_S)
         # It reads pings, which is more than a dead peer does, and never answers.
-        await asyncio.wait_for(reader.read(), ANSWER_WITHIN_S)
+        await asyncio.wait_for(reader.read(), WAIT_S)
         writer.close()
         assert (await boot(quiet))["status"] == "Accepted"
         assert [connection.station.identity for connection in impatient.gateway.connections] == ["QUIET"]

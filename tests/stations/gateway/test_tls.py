@@ -19,8 +19,9 @@ from cryptography.x509.oid import NameOID
 
 from forecourt.stations.gateway.roster import Admission, Refusal
 from forecourt.stations.gateway.transport import AiohttpServer, PicowsServer, carrier, server_tls
-from tests.stations.gateway.conftest import ANSWER_WITHIN_S, PASSWORD, Rig, StationClient, free_port
+from tests.stations.gateway.conftest import PASSWORD, Rig, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import boot
+from tests.support import WAIT_S, free_port
 
 LOCALHOST = (x509.DNSName("localhost"),)
 
@@ -192,7 +193,7 @@ async def knock_by_hand(secure: Secure, port: int, certificate: tuple[str, str],
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             b"Sec-WebSocket-Protocol: ocpp2.0.1\r\n\r\n"
         )
-        return await asyncio.wait_for(reader.readline(), ANSWER_WITHIN_S)
+        return await asyncio.wait_for(reader.readline(), WAIT_S)
     except (ssl.SSLError, ConnectionError):
         return b""
     finally:
@@ -225,7 +226,7 @@ async def test_profile_3_finds_the_identity_in_an_alternative_name_as_well_and_o
 async def test_a_station_of_profile_1_may_use_the_tls_port_as_well(secure: Secure) -> None:
     await secure.rig.register("CP1")
     port = await secure.listen(client_certificates=False)
-    async with asyncio.timeout(20), secure.dial(port, "CP1", password=PASSWORD) as link:
+    async with asyncio.timeout(WAIT_S), secure.dial(port, "CP1", password=PASSWORD) as link:
         assert await boot_2x(StationClient(link)) == "Accepted"
     async with secure.rig.station("CP1") as station:
         assert (await boot(station))["status"] == "Accepted"

@@ -7,6 +7,7 @@ import pytest
 
 from tests.stations.gateway.conftest import Rig
 from tests.stations.gateway.test_sessions_over_sockets import at, boot
+from tests.support import WAIT_S
 
 EVENTS = ["station.connected", "station.disconnected", "station.state", "station.fault"]
 
@@ -25,7 +26,7 @@ TOLD = "SELECT event FROM outbox WHERE event <> 'station.faults_changed' ORDER B
 
 async def told(rig: Rig, *wanted: str) -> None:
     """Waits until exactly these events lie in the outbox, and takes them out."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while sorted(found := [event for (event,) in rig.rows(TOLD)]) != sorted(wanted):
             assert set(found) <= set(wanted), found
             await asyncio.sleep(0.05)

@@ -11,6 +11,7 @@ from forecourt.stations.gateway import turn
 from forecourt.stations.gateway.connection import Connection
 from forecourt.stations.gateway.roster import Admission
 from tests.stations.gateway.conftest import Rig
+from tests.support import WAIT_S
 
 
 class Wire:
@@ -38,7 +39,7 @@ async def linked(rig: Rig, identity: str) -> tuple[Connection, Wire]:
     assert station is not None
     wire = Wire()
     connection = rig.gateway.accept(Admission(station, Version.V16), wire, "test")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while connection.working:
             await asyncio.sleep(0.01)
     return connection, wire
@@ -63,7 +64,7 @@ async def test_a_failure_of_ours_at_one_station_keeps_no_other_from_its_answer(
     broken = b'[2,"s","StatusNotification",{}]' if step == "_refuse" else STATUS
     for connection, frame in ((a, STATUS), (b, broken), (c, STATUS)):
         connection.received(frame)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while not (wire_a.sent and wire_c.sent and wire_b.closed):
             await asyncio.sleep(0.01)
     assert wire_a.sent == wire_c.sent == [[3, "s", {}]]
@@ -80,7 +81,7 @@ async def test_many_heartbeats_of_one_station_keep_nobody_waiting_behind_them(ri
         if number % 50 == 49:
             await asyncio.sleep(0)
     connection.received(STATUS)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while len(wire.sent) < beats + 1:
             await asyncio.sleep(0.01)
     assert rig.gateway.commit.commits - commits < beats / 10

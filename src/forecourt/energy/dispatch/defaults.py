@@ -1,4 +1,4 @@
-"""The default profiles that keep a site safe while nothing is heard of its stations: what is wanted and what is held."""
+"""The default profiles that keep a site safe while nothing is heard of its stations: what is wanted, what is held."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,55 +1,48 @@
 """The planner of a process: which sites it holds, and a keeper for each.
 
 Sites are shared out by leases: a process that is gone loses its sites when they run out, and others take them. A nudge
-by the bus wakes the keeper of a site at once; one that is lost costs the time until the site is looked at anyway.
+of the database wakes the keeper of a site at once; one that is lost costs the time until the site is looked at anyway.
 """
 
 import asyncio
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
-import msgspec
 import psycopg
 import structlog
-from msgspec import Struct
 from prometheus_client import Gauge
 
 from forecourt.energy import store
 from forecourt.energy.keeper.keeper import SiteKeeper
 from forecourt.energy.store import keeping
-from forecourt.platform.bus import Bus
+from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.clock import Clock
-from forecourt.platform.database import Pool
+from forecourt.platform.database import Pool, connect
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch
 
 log = structlog.get_logger(__name__)
 
-#: What the bus calls it when something happened at a site.
-NUDGE_SUBJECT: Final = "planner.nudge"
 #: How long a site is held without word, and how often the word is given.
 LEASE: Final = timedelta(seconds=20)
 LOOK_EVERY_S: Final = 5.0
+#: How long it rests before it tries to hear again.
+DEAF_REST_S: Final = 2.0
 #: Sites that one process holds.
 MAX_SITES: Final = 500
 
 SITES = Gauge("forecourt_planner_sites", "Sites that this process plans for")
 
 
-class Nudge(Struct, frozen=True, kw_only=True):
-    """Something happened at these sites."""
-
-    site_ids: tuple[int, ...]
-
-
 class Planner:
-    """Holds sites and keeps them. `worker` sees which sites there are, `tenants` what is of each organisation."""
+    """Holds sites and keeps them. `worker` sees which sites there are, `tenants` what is of each organisation; nudges
+    come over a connection of its own to the database at `url`."""
 
-    def __init__(self, *, worker: Pool, tenants: Pool, bus: Bus, stations: Batch, clock: Clock) -> None:
+    def __init__(self, url: str, *, worker: Pool, tenants: Pool, stations: Batch, clock: Clock) -> None:
+        self._url = url
         self._worker = worker
         self._tenants = tenants
-        self._bus = bus
         self._stations = stations
         self._clock = clock
         self._holder: UUID = uuid4()
@@ -57,7 +50,7 @@ class Planner:
 
     async def run(self) -> None:
         """Hold and keep sites until cancelled; what is held is given back then."""
-        await self._bus.subscribe(NUDGE_SUBJECT, self._nudged)
+        hearing = asyncio.create_task(self._hear())
         try:
             while True:
                 try:
@@ -66,6 +59,7 @@ class Planner:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
+            hearing.cancel()
             for site_id in list(self._keepers):
                 await self._drop(site_id)
             await self._leave()
@@ -104,13 +98,24 @@ class Planner:
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("sites could not be given back; their leases run out", fault=type(fault).__name__)
 
-    async def _nudged(self, subject: str, data: bytes, reply: str) -> None:
-        try:
-            nudge = msgspec.json.decode(data, type=Nudge)
-        except msgspec.MsgspecError:
-            log.warning("a nudge that is none")
-            return
-        for site_id in nudge.site_ids:
-            known: tuple[SiteKeeper, Any] | None = self._keepers.get(site_id)
+    async def _hear(self) -> None:
+        """Wake the keepers of sites where something happened, for as long as the process runs."""
+        while True:
+            try:
+                conn = await connect(self._url, "forecourt_worker", autocommit=True)
+                async with conn:
+                    await conn.execute(f"LISTEN {CHANNEL}")
+                    # What was said meanwhile was missed.
+                    self._wake(*self._keepers)
+                    async for said in conn.notifies():
+                        if said.payload.isdecimal():
+                            self._wake(int(said.payload))
+            except (psycopg.Error, ForecourtError, OSError) as fault:
+                log.warning("the planner hears no nudges", fault=type(fault).__name__)
+            await asyncio.sleep(DEAF_REST_S)
+
+    def _wake(self, *site_ids: int) -> None:
+        for site_id in site_ids:
+            known = self._keepers.get(site_id)
             if known is not None:
                 known[0].wake()

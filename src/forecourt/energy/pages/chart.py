@@ -1,14 +1,18 @@
-"""The hours ahead as a drawing: price as steps, load and sun as lines, limits as a rule. Pure."""
+"""The hours ahead as drawings: the price, and what loads take less what the sun gives, as steps.
+
+Made while the page's language is spoken.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from forecourt.energy.signals.outlook import Outlook
+from forecourt.ui.formats import SPACE
+from forecourt.ui.i18n import number
 
 WIDTH: Final = 720
 HEIGHT: Final = 132
@@ -45,11 +49,11 @@ def power_band(outlook: Outlook, zone: str) -> Band | None:
         for part in parts:
             values = [total + sign * each / 1000 for total, each in zip(values, part.power_w.values, strict=True)]
             missing = [any(pair) for pair in zip(missing, part.power_w.stand_in, strict=True)]
-    return _band(outlook, values, missing, zone, lambda value: f"{value:.1f} kW")
+    return _band(outlook, values, missing, zone, lambda value: f"{number(value, 1)}{SPACE}kW")
 
 
 def _price(value: float) -> str:
-    return f"{Decimal(str(value)):.4f}"
+    return number(value, 4)
 
 
 def _band(

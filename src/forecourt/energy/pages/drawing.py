@@ -5,6 +5,7 @@ Pure: it says where things are, in pixels; the template draws them as SVG.
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -14,7 +15,7 @@ from forecourt.energy.site import Battery, HungEvse, Load, SiteTree, Solar
 from forecourt.energy.store.now import EvseNow
 
 NODE_W: Final = 196
-NODE_H: Final = 62
+NODE_H: Final = 76
 GAP_X: Final = 44
 GAP_Y: Final = 14
 CHIP_W: Final = 96
@@ -124,7 +125,7 @@ class _Sketch:
                 x=x,
                 y=y,
                 name=each.station if each.evse == 1 else f"{each.station} / {each.evse}",
-                href=f"/stations/{each.station}",
+                href=f"/stations/{quote(each.station, safe='')}",
                 state="Unknown" if now is None else now.state,
                 power_w=None if now is None else now.power_w,
                 faults=self._faults.get(("EVSE", each.id), ()),

@@ -19,7 +19,7 @@ from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
-from forecourt.energy.signals.outlook import METER_LATE, signals_at
+from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Mode, SiteRecord, SiteTree
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.stations.service import find_site
@@ -99,47 +99,31 @@ class SitePages:
         self, request: WebRequest, actor: Actor, slug: str, *, done: str = "", refused: Shown | None = None
     ) -> Response[str]:
         """One site: its tree now, the hours ahead, and the forms, of which one may hold what was refused."""
-        pages, now = self._pages, self._pages.clock.now()
-        refused = refused or Shown()
+        pages, refused = self._pages, refused or Shown()
         async with pages.db.tenant(actor.tenant_id) as conn:
             held = await find_set_up(conn, actor.tenant_id, slug)
-            record = held.record
-            until = now + timedelta(hours=AHEAD_H)
-            known = await signals.known_signals(conn, record, now, until)
-            outlook = signals_at(record, known, now, [0.25] * (AHEAD_H * 4))
-            limits = await store.list_limits(
-                conn, actor.tenant_id, record.site_id, order="newest", place=None, limit=MAX_LISTED
-            )
-            flowing = (
-                None if record.tree is None else await read_now(conn, actor.tenant_id, record.site_id, record.tree, now)
-            )
-            prices = await store.list_series(conn, actor.tenant_id, "price")
-            co2 = await store.list_series(conn, actor.tenant_id, "co2")
-        tariff = refused.values.get("tariff") if refused.form == "tariff" else None
-        form: Form = form_of(None if known.tariff is None else known.tariff.tariff) if tariff is None else tariff
+            known, context = await self._read(conn, held.record)
+        with pages.shell.speaking(request):
+            bands = {
+                "price_band": price_band(context["outlook"], held.record.zone),
+                "power_band": power_band(context["outlook"], held.record.zone),
+            }
+        sent: Form | None = refused.values.get("tariff")
         return pages.shell.page(
             "energy/site.html",
             request,
             viewer=actor,
             current="energy",
             status=422 if refused.faults else 200,
-            site=record,
+            site=held.record,
             held=held,
-            flowing=flowing,
-            names=_names(record),
-            outlook=outlook,
-            price_band=price_band(outlook, record.zone),
-            power_band=power_band(outlook, record.zone),
+            names=_names(held.record),
             tariff=known.tariff,
-            tariff_tag=signals.tariff_tag(record.site_id, known.tariff),
-            form=form,
-            limits=limits,
-            now=now,
-            prices=prices,
-            series=[*(("price", each) for each in prices), *(("co2", each) for each in co2)],
+            tariff_tag=signals.tariff_tag(held.record.site_id, known.tariff),
+            form=sent or form_of(None if known.tariff is None else known.tariff.tariff),
             modes=_modes(),
-            settings=refused.values.get("settings", record.settings),
-            settings_tag=settings_tag(record),
+            settings=refused.values.get("settings", held.record.settings),
+            settings_tag=settings_tag(held.record),
             refused=refused,
             source_word=source_word,
             plain=plain,
@@ -147,7 +131,24 @@ class SitePages:
             may_energy=actor.may(Verb.CHANGE_ENERGY),
             may_load=actor.may(Verb.LOAD_SERIES),
             done=DONE.get(done, ""),
+            **bands,
+            **context,
         )
+
+    async def _read(self, conn: store.Connection, record: SiteRecord) -> tuple[Known, dict[str, Any]]:
+        """What is known of a site's signals, and what its page shows of them and of what flows."""
+        tenant_id, site_id, now = record.tenant_id, record.site_id, self._pages.clock.now()
+        known = await signals.known_signals(conn, record, now, now + timedelta(hours=AHEAD_H))
+        prices = await store.list_series(conn, tenant_id, "price")
+        co2 = await store.list_series(conn, tenant_id, "co2")
+        return known, {
+            "now": now,
+            "outlook": signals_at(record, known, now, [0.25] * (AHEAD_H * 4)),
+            "flowing": None if record.tree is None else await read_now(conn, tenant_id, site_id, record.tree, now),
+            "limits": await store.list_limits(conn, tenant_id, site_id, order="newest", place=None, limit=MAX_LISTED),
+            "prices": prices,
+            "series": [*(("price", each) for each in prices), *(("co2", each) for each in co2)],
+        }
 
     async def tree(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
         """The drawing alone, read anew."""

@@ -1,17 +1,26 @@
 """Cars that may come: past days of the same kind, each a scenario of the rest of today.
 
 Sites tell two kinds of day apart, weekday and weekend. A past day stands for today as it was: who came after this time
-of day, for how long and for how much energy. What is known of it is what had ended by now.
+of day, for how long and for how much energy. What is known of it is what had ended by now. A day that was busier
+until this time of day than a past one is expected to stay so: energies are scaled by that, and the less of a day is
+over the less.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.problem import Cars
+
+#: What is known of a day before anybody came, as a share of the mean energy of such days: the more, the less what
+#: came so far today scales what may still come.
+PRIOR_SHARE: Final = 0.45
+#: By how much a day may be scaled.
+SCALES: Final = (0.6, 1.7)
 
 NOBODY = Cars(
     first=np.zeros(0, np.int64),
@@ -26,13 +35,14 @@ NOBODY = Cars(
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """A car of the past: when it came and left (UTC), what it took, and how fast it could."""
+    """A car of the past: when it came and left (UTC), what it took, how fast it could, and at which EVSE."""
 
     came_at: datetime
     left_at: datetime
     need_kwh: float
     max_a: float
     kw_per_a: float
+    evse: int = 0
 
 
 class Arrivals:
@@ -47,29 +57,46 @@ class Arrivals:
             self._by_day.setdefault(visit.came_at.astimezone(self._zone).date(), []).append(visit)
         self._first_day = min(self._by_day, default=date.max)
 
-    def expected(self, now: datetime, steps: int) -> Cars:
-        """The cars that may still come today, in steps from now on, each past day a scenario of its own."""
+    def expected(self, now: datetime, steps: int, came_kwh: float | None = None) -> Cars:
+        """The cars that may still come today, in steps from now on, each past day a scenario of its own. `came_kwh`:
+        what the cars that came today need or took, if that is known."""
         today = now.astimezone(self._zone).date()
+        days = self._days_like(today)
+        scales = self._scales(days, now - self._midnight(today), came_kwh)
         rows = [
-            (first, last, need_kwh, visit.max_a, visit.kw_per_a, number)
-            for number, day in enumerate(self._days_like(today))
+            (first, last, need_kwh * scales[number], visit.max_a, visit.kw_per_a, visit.evse, number)
+            for number, day in enumerate(days)
             for visit in self._by_day.get(day, ())
             if visit.left_at <= now
             for first, last, need_kwh in self._placed(visit, self._midnight(today) - self._midnight(day), now, steps)
         ]
         if not rows:
             return NOBODY
-        first, last, need_kwh, max_a, kw_per_a, scenario = (np.array(each) for each in zip(*rows, strict=True))
+        first, last, need_kwh, max_a, kw_per_a, evse, scenario = (np.array(each) for each in zip(*rows, strict=True))
         return Cars(
             first=first,
             last=last,
             need_kwh=need_kwh,
             max_a=max_a,
             kw_per_a=kw_per_a,
-            evse=np.zeros(len(rows), np.int64),
+            evse=evse,
             weight=np.ones(len(rows)),
             scenario=scenario,
         )
+
+    def _scales(self, days: Sequence[date], elapsed: timedelta, came_kwh: float | None) -> list[float]:
+        """How much busier today is than each of the days was at this time of day."""
+        if came_kwh is None or not days:
+            return [1.0] * len(days)
+        energies = [
+            [(visit.came_at - self._midnight(day), visit.need_kwh) for visit in self._by_day.get(day, ())]
+            for day in days
+        ]
+        prior = PRIOR_SHARE * sum(kwh for day in energies for _, kwh in day) / len(days)
+        if prior <= 0:
+            return [1.0] * len(days)
+        until = [sum(kwh for at, kwh in day if at <= elapsed) for day in energies]
+        return [min(max((came_kwh + prior) / (each + prior), SCALES[0]), SCALES[1]) for each in until]
 
     def _days_like(self, today: date) -> list[date]:
         """The latest days of its kind that are known, newest first; a day on which nobody came counts as well."""
@@ -82,8 +109,7 @@ class Arrivals:
         return found
 
     def _midnight(self, day: date) -> datetime:
-        # In UTC, or the difference of two of them would leave out the hour by which clocks are set.
-        return datetime.combine(day, time(), self._zone).astimezone(UTC)
+        return midnight(day, self._zone.key)
 
     def _placed(self, visit: Visit, later: timedelta, now: datetime, steps: int) -> list[tuple[int, int, float]]:
         """A visit as if it were today: first step, last step and energy; nothing if it would have come already. What
@@ -98,3 +124,9 @@ class Arrivals:
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= 5
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """When a day begins, in UTC: the difference of two of them would else leave out the hour by which clocks are
+    set."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

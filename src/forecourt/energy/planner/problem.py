@@ -60,6 +60,11 @@ class Cars(Struct, frozen=True, kw_only=True):
         return np.nonzero(self.scenario < 0)[0]
 
 
+def joined(cars: Cars, more: Cars) -> Cars:
+    """The cars of both, in this order."""
+    return Cars(**{name: np.concatenate([getattr(cars, name), getattr(more, name)]) for name in Cars.__struct_fields__})
+
+
 class Worth(Struct, frozen=True, kw_only=True):
     """What things cost: a kWh that isn't served, a kW more of peak than `paid_kw`, and being late by the whole horizon
     with a kWh. `hurry`: the same, times the weight of the car. `lacking`: a kWh that lacks of a minimum at its time.

@@ -11,6 +11,7 @@ from forecourt.energy import store
 from forecourt.energy.errors import NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.store import Connection, PreferencesRow
+from forecourt.energy.store.nudges import nudge_of_sessions
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -38,6 +39,7 @@ async def say_needs(
     _check(wants)
     if not await store.store_needs(conn, actor.tenant_id, session_id, source, wants, str(actor), now):
         raise SessionUnknown
+    await nudge_of_sessions(conn, actor.tenant_id, [session_id])
     detail = {"source": source.value, **msgspec.to_builtins(wants)}
     await audit(conn, actor, "say needs", f"session:{session_id}", detail)
     return await find_needs(conn, actor.tenant_id, session_id)
@@ -47,6 +49,7 @@ async def take_back_needs(conn: Connection, actor: Actor, session_id: UUID, sour
     """Forgets what one source said of a session, twice or once alike. Raises SessionUnknown."""
     await find_needs(conn, actor.tenant_id, session_id)
     await store.forget_needs(conn, actor.tenant_id, session_id, source)
+    await nudge_of_sessions(conn, actor.tenant_id, [session_id])
     await audit(conn, actor, "take back needs", f"session:{session_id}", {"source": source.value})
 
 
@@ -72,6 +75,7 @@ async def record_needs(
     if session_id is None:
         return None
     await store.store_needs(conn, tenant_id, session_id, source, wants, by or f"station:{station}", now)
+    await nudge_of_sessions(conn, tenant_id, [session_id])
     return session_id
 
 

@@ -33,6 +33,7 @@ from forecourt.energy.signals.outlook import LOOK_BACK, Known
 from forecourt.energy.signals.sheet import Series
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import Connection
+from forecourt.energy.store.nudges import nudge
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.ui.i18n import mark
 
@@ -62,6 +63,7 @@ async def change_tariff(
     if held is not None and held.tariff == tariff:
         return held
     row = await store.store_tariff(conn, actor.tenant_id, record.site_id, tariff, str(actor), now)
+    await nudge(conn, record.site_id)
     before = None if held is None else _told(held.tariff)
     await audit(conn, actor, "change utility tariff", f"site:{record.slug}", before=before, after=_told(tariff))
     return row
@@ -94,6 +96,7 @@ async def say_limit(conn: Connection, actor: Actor, record: SiteRecord, said: No
     if await store.count_limits(conn, actor.tenant_id, record.site_id, said.said_at) >= MAX_LIMITS:
         raise TooManyLimits
     kept = await store.store_limit(conn, actor.tenant_id, record.site_id, replace(said, said_by=str(actor)))
+    await nudge(conn, record.site_id)
     told = ("source", "external_id", "node", "limit_w", "limit_a")
     times = {name: None if (at := getattr(kept, name)) is None else at.isoformat() for name in ("starts_at", "ends_at")}
     detail = {name: getattr(kept, name) for name in told} | times
@@ -107,6 +110,7 @@ async def withdraw_limit(conn: Connection, actor: Actor, record: SiteRecord, lim
     if held is None:
         raise LimitUnknown
     if await store.withdraw_limit(conn, actor.tenant_id, record.site_id, limit_id, now):
+        await nudge(conn, record.site_id)
         detail = {"source": held.source, "external_id": held.external_id}
         await audit(conn, actor, "withdraw limit", f"site:{record.slug}", detail)
 
@@ -138,7 +142,10 @@ async def say_readings(
         )
     # Of several of one time the last counts.
     last = {each.at: each for each in readings}
-    return attachment, await store.store_readings(conn, tenant_id, record.site_id, attachment, list(last.values()), now)
+    stored = await store.store_readings(conn, tenant_id, record.site_id, attachment, list(last.values()), now)
+    if stored:
+        await nudge(conn, record.site_id)
+    return attachment, stored
 
 
 async def known_signals(conn: Connection, record: SiteRecord, now: datetime, until: datetime) -> Known:

@@ -19,6 +19,7 @@ from forecourt.energy.site import (
     site_faults,
 )
 from forecourt.energy.store import Connection, SiteEvse
+from forecourt.energy.store.nudges import nudge
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations.service import find_site
 
@@ -78,6 +79,7 @@ async def change_electrics(
     site_id, version = before.site_id, before.version + 1
     await store.store_tree(conn, actor.tenant_id, site_id, version, tree, str(actor), now)
     await store.hang(conn, actor.tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
+    await nudge(conn, site_id)
     await audit(
         conn,
         actor,
@@ -135,6 +137,7 @@ async def change_settings(
     if held.settings == settings and held.settings_version:
         return held
     await store.store_settings(conn, actor.tenant_id, held.site_id, settings, str(actor), now)
+    await nudge(conn, held.site_id)
     before, after = structs.asdict(held.settings), structs.asdict(settings)
     changed = [name for name in after if before[name] != after[name]]
     await audit(

@@ -1,4 +1,4 @@
-"""What came of each way to charge, in numbers that anyone can recompute from the sessions and the scenario."""
+"""What came of each way to charge, in numbers that anyone can recompute from the file of steps."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from forecourt.energy.planner.problem import Horizon
+from forecourt.energy.planner.problem import Cars, Horizon
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.scenario import Scenario
+from forecourt.energy.whatif.world import Course
 
 #: Days of the month by which a demand charge is shared out.
 MONTH_DAYS = 30
@@ -17,24 +18,28 @@ CENT = Decimal("0.01")
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """One way to charge. Amounts are in the scenario's currency; `score` is both costs and the worth of what cars left
-    without; `overload` the largest load of any limit as a share of it; `fairness` Jain's index of the shares that cars
-    got of what they asked for (Jain, Chiu, Hawe 1984); `unplanned` the steps in which the planner found no plan."""
+    without; `overload` the largest load of any limit as a share of it; `co2_kg` what the grid's energy stands for;
+    `fairness` Jain's index of the shares that cars got of what they asked for (Jain, Chiu, Hawe 1984); `unplanned`
+    the steps in which the planner found no plan."""
 
     scheduler: str
     asked_wh: int
     unserved_wh: int
+    grid_wh: int
     energy_pct: float
     peak_w: int
     energy_cost: Decimal
     demand_cost: Decimal
     score: Decimal
     overload: float
+    co2_kg: float | None
     fairness: float
     unplanned: int = 0
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """A whole what-if: the time in local ISO 8601, its sessions, those left out and why, and every outcome."""
+    """A whole what-if: the time in local ISO 8601, its sessions, those left out and why, and every outcome.
+    `stopped`: before all ways were played."""
 
     scenario: str
     currency: str
@@ -43,46 +48,43 @@ class Report(Struct, frozen=True, kw_only=True):
     sessions: int
     left_out: dict[str, int]
     outcomes: list[Outcome]
+    stopped: bool = False
 
 
 def outcome(
-    name: str,
-    scenario: Scenario,
-    horizon: Horizon,
-    need_kwh: Floats,
-    unserved_kwh: Floats,
-    power_kw: Floats,
-    overload: float,
-    unplanned: int = 0,
+    name: str, scenario: Scenario, horizon: Horizon, cars: Cars, done: Course, co2_g_per_kwh: Floats, unplanned: int = 0
 ) -> Outcome:
-    """The numbers of one way to charge. `power_kw`: what the site takes from the grid in each step, or gives to it."""
-    step_wh = np.rint(power_kw * horizon.hours * 1000).astype(np.int64)
-    energy_cost = (
-        sum(
-            (
-                _decimal(price if wh >= 0 else feed_in) * int(wh)
-                for price, feed_in, wh in zip(horizon.price, horizon.feed_in, step_wh, strict=True)
-            ),
-            Decimal(0),
-        )
-        / 1000
+    """The numbers of one way to charge."""
+    minutes = scenario.step_min
+    cost = sum(
+        (
+            _decimal(price if power_w >= 0 else feed_in) * int(power_w)
+            for price, feed_in, power_w in zip(horizon.price, horizon.feed_in, done.grid_w, strict=True)
+        ),
+        Decimal(0),
     )
-    peak_w = max(0, round(float(power_kw.max(initial=0.0)) * 1000))
-    share = Decimal(float(horizon.hours.sum())) / (24 * MONTH_DAYS)
+    energy_cost = cost * minutes / 60 / 1000
+    peak_w = max(0, int(done.grid_w.max(initial=0)))
+    share = Decimal(horizon.steps * minutes) / (24 * 60 * MONTH_DAYS)
     demand_cost = _decimal(scenario.tariff.demand_charge_per_kw) * share * peak_w / 1000
-    asked_wh, unserved_wh = round(float(need_kwh.sum()) * 1000), round(float(unserved_kwh.sum()) * 1000)
+    needs_wh = np.rint(cars.need_kwh * 1000)
+    got_wh = np.minimum(done.power_w.sum(axis=1) * minutes / 60, needs_wh)
+    asked_wh, unserved_wh = round(float(needs_wh.sum())), round(float((needs_wh - got_wh).sum()))
     worth = _decimal(scenario.planner.unserved_per_kwh) * unserved_wh / 1000
+    drawn_w = np.maximum(done.grid_w, 0)
     return Outcome(
         scheduler=name,
         asked_wh=asked_wh,
         unserved_wh=unserved_wh,
+        grid_wh=round(int(drawn_w.sum()) * minutes / 60),
         energy_pct=round(100 * (1 - unserved_wh / max(asked_wh, 1)), 3),
         peak_w=peak_w,
         energy_cost=energy_cost.quantize(CENT),
         demand_cost=demand_cost.quantize(CENT),
         score=(energy_cost + demand_cost + worth).quantize(CENT),
-        overload=round(overload, 6),
-        fairness=round(_jain(1 - unserved_kwh / np.maximum(need_kwh, 1e-9)), 4),
+        overload=round(done.overload, 6),
+        co2_kg=None if scenario.co2 is None else round(float(drawn_w @ co2_g_per_kwh) * minutes / 60 / 1e6, 3),
+        fairness=round(_jain(got_wh / np.maximum(needs_wh, 1)), 4),
         unplanned=unplanned,
     )
 

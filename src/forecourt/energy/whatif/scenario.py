@@ -1,10 +1,8 @@
 """A scenario: the site, what its energy costs and how it is planned, as a TOML file says it."""
 
-import math
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -12,21 +10,19 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases, faults
+from forecourt.energy.planner.problem import Horizon
 from forecourt.energy.rows import Floats
-from forecourt.platform.errors import ForecourtError
+from forecourt.energy.whatif.drivers import Drivers
+from forecourt.energy.whatif.fleet import Fleet
+from forecourt.energy.whatif.series import Hour, ScenarioRefused, Series, Table, at_hour, day_faults, from_table
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
-Hour = Annotated[int, Meta(ge=0, le=23)]
+#: What of a scenario changes with time, beside prices.
+SERIES = ("load", "solar", "co2")
+Share = Annotated[float, Meta(ge=0, le=1)]
 #: How much a price per kWh may be, either way.
 Price = Annotated[float, Meta(ge=-100, le=100)]
-
-
-class ScenarioRefused(ForecourtError):
-    """The scenario can't be simulated. Mend what is named and start again."""
-
-    status = 422
-    code = "scenario-refused"
 
 
 class Group(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,14 +53,16 @@ class Day(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a kWh costs on weekdays and at weekends, and a kW of the highest quarter of an hour in a month of 30 days.
+    """What a kWh costs on weekdays and at weekends, or as a CSV says, and a kW of the highest step in a month of 30
+    days.
 
-    A time that is shorter than a month pays its share of the demand charge. `minor_units`: decimals of the currency.
+    A time that is shorter than a month pays its share of the demand charge.
     """
 
     currency: Annotated[str, Meta(min_length=3, max_length=3)]
-    weekdays: Day
-    weekends: Day
+    weekdays: Day | None = None
+    weekends: Day | None = None
+    prices_csv: Table | None = None
     feed_in: Price = 0.0
     demand_charge_per_kw: NotNegative = 0.0
 
@@ -72,16 +70,20 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without.
     `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of the
-    same kind that stand for what may come."""
+    same kind that stand for what may come. `leave_level` and `need_level`: which quantile of what is predicted of a
+    car's departure and energy is planned on."""
 
     unserved_per_kwh: Positive = 1.0
-    insistence: Annotated[float, Meta(ge=1, le=100)] = 2.0
+    insistence: Annotated[float, Meta(ge=1, le=100)] = 5.0
     horizon_h: Annotated[int, Meta(ge=1, le=72)] = 12
-    days: Annotated[int, Meta(ge=0, le=30)] = 6
+    days: Annotated[int, Meta(ge=0, le=30)] = 10
+    leave_level: Share = 0.2
+    need_level: Share = 0.7
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One scenario. `zone` is an IANA name."""
+    """One scenario. `zone` is an IANA name. `load` of the building and `solar` power are in kW, `co2` in g per kWh of
+    the grid. `drivers`: how wrong they are about themselves. `fleet`: vehicles whose sessions are generated."""
 
     name: str
     zone: str
@@ -89,6 +91,11 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tariff: Tariff
     step_min: Annotated[int, Meta(ge=1, le=60)] = 5
     planner: Planner = Planner()
+    load: Series | None = None
+    solar: Series | None = None
+    co2: Series | None = None
+    drivers: Drivers | None = None
+    fleet: Fleet | None = None
 
     @property
     def electrics(self) -> Electrics:
@@ -104,19 +111,47 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             line_voltage_v=self.site.line_voltage_v,
         )
 
-    def prices(self, start: datetime, steps: int) -> Floats:
-        """The price of a kWh in each step from `start` (UTC) on, at the beginning of the step."""
-        zone, step = ZoneInfo(self.zone), timedelta(minutes=self.step_min)
+    @property
+    def most_w(self) -> int | None:
+        """The most power from the grid: by contract, else what the connection allows; None if that isn't said."""
+        root = next(node for node in self.site.nodes if node.parent is None)
+        ratios = [node.delta_wye for node in self.site.nodes if node.delta_wye is not None]
+        known = [self.site.power_limit_w, root.limit_w]
+        if root.limit_a is not None and len(ratios) < 2:
+            voltage_v = self.site.voltage_v * (ratios[0] / 3**0.5 if ratios else 1.0)
+            known.append(round(3 * voltage_v * root.limit_a))
+        return min((each for each in known if each is not None), default=None)
+
+    def horizon(self, start: datetime, steps: int, step: timedelta) -> Horizon:
+        """Prices, limits, the building and the sun in each step from `start` (UTC) on, at the beginning of the step."""
+        most_w = self.site.power_limit_w
+        return Horizon(
+            hours=np.full(steps, step / timedelta(hours=1)),
+            price=self._prices(start, steps, step),
+            feed_in=np.full(steps, self.tariff.feed_in),
+            load_kw=self.values(self.load, start, steps, step),
+            solar_kw=self.values(self.solar, start, steps, step),
+            limit_kw=np.full(steps, np.inf if most_w is None else most_w / 1000),
+        )
+
+    def values(self, series: Series | None, start: datetime, steps: int, step: timedelta) -> Floats:
+        """The values of a series in each step; zero where the scenario has none."""
+        return np.zeros(steps) if series is None else series.values(start, steps, step, ZoneInfo(self.zone))
+
+    def _prices(self, start: datetime, steps: int, step: timedelta) -> Floats:
+        if self.tariff.prices_csv is not None:
+            return from_table(self.tariff.prices_csv, start, steps, step)
+        zone = ZoneInfo(self.zone)
         return np.array([self._price((start + number * step).astimezone(zone)) for number in range(steps)])
 
     def _price(self, at: datetime) -> float:
-        day = self.tariff.weekends if at.weekday() >= 5 else self.tariff.weekdays
-        index = max(number for number, hour in enumerate(day.hours) if hour <= at.hour)
-        return day.prices[index]
+        day = self.tariff.weekends if at.weekday() >= 5 and self.tariff.weekends is not None else self.tariff.weekdays
+        return at_hour(day.hours, day.prices, at) if day is not None else 0.0
 
 
-def read_scenario(path: Path) -> Scenario:
-    """Raises ScenarioRefused with every fault that is found."""
+def read_scenario(path: Path, prices: Path | None = None) -> Scenario:
+    """`prices`: the file of its prices, instead of what it says. Raises ScenarioRefused with every fault that is
+    found."""
     try:
         scenario = msgspec.toml.decode(path.read_bytes(), type=Scenario)
     except OSError as fault:
@@ -124,9 +159,32 @@ def read_scenario(path: Path) -> Scenario:
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise ScenarioRefused(f"{path}: {fault}.") from fault
     found = [*faults(scenario.electrics), *_faults(scenario)]
+    if prices is not None and scenario.tariff.prices_csv is None:
+        found.append("it takes no prices from a file: tariff.prices_csv says how to read one")
     if found:
         raise ScenarioRefused(f"{path}: {'; '.join(found)}.")
-    return scenario
+    return _rooted(scenario, path.parent, prices)
+
+
+def _rooted(scenario: Scenario, folder: Path, prices: Path | None) -> Scenario:
+    """The scenario with paths of files as they are from here."""
+
+    def rooted(table: Table | None) -> Table | None:
+        if table is None or table.path is None:
+            return table
+        return msgspec.structs.replace(table, path=str(folder / table.path))
+
+    table = rooted(scenario.tariff.prices_csv)
+    if table is not None and prices is not None:
+        table = msgspec.structs.replace(table, path=str(prices))
+    series = {
+        name: msgspec.structs.replace(each, csv=rooted(each.csv))
+        for name in SERIES
+        if (each := getattr(scenario, name)) is not None
+    }
+    return msgspec.structs.replace(
+        scenario, tariff=msgspec.structs.replace(scenario.tariff, prices_csv=table), **series
+    )
 
 
 def _faults(scenario: Scenario) -> list[str]:
@@ -135,10 +193,14 @@ def _faults(scenario: Scenario) -> list[str]:
         found.append(f"there is no time zone {scenario.zone}")
     if 60 % scenario.step_min:
         found.append("step_min must divide an hour")
-    days: Mapping[str, Any] = {"weekdays": scenario.tariff.weekdays, "weekends": scenario.tariff.weekends}
-    for name, day in days.items():
-        if not day.hours or day.hours[0] != 0 or list(day.hours) != sorted(set(day.hours)):
-            found.append(f"tariff.{name}: hours must begin with 0 and rise")
-        if len(day.hours) != len(day.prices) or not all(map(math.isfinite, day.prices)):
-            found.append(f"tariff.{name}: each hour needs a price")
+    if scenario.tariff.prices_csv is None and scenario.tariff.weekdays is None:
+        found.append("tariff: it needs weekdays or prices_csv")
+    for name, day in (("weekdays", scenario.tariff.weekdays), ("weekends", scenario.tariff.weekends)):
+        if day is not None:
+            found += day_faults(f"tariff.{name}", day.hours, day.prices)
+    for name in SERIES:
+        if (series := getattr(scenario, name)) is not None:
+            found += series.faults(name)
+    if scenario.drivers is not None:
+        found += scenario.drivers.faults()
     return found

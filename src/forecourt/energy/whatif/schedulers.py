@@ -7,18 +7,21 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.planner.problem import Cars, Horizon, Worth, solve
+from forecourt.energy.planner.problem import Cars, Horizon
 from forecourt.energy.rows import Floats, Rows
 
 
 class Scene(Struct, frozen=True, kw_only=True):
     """What is known at the beginning of a step: the cars that are there and what they still need, with steps counted
-    from now on; the prices ahead; the highest power so far."""
+    from now on, their least currents (A) and their numbers in the world; the prices ahead; the highest power so far."""
 
     now: int
     cars: Cars
+    min_a: Floats
+    numbers: npt.NDArray[np.int64]
     horizon: Horizon
     rows: Rows
     evses: int
@@ -41,13 +44,13 @@ def by_order(urgency: Callable[[Scene], Floats]) -> Scheduler:
 
     def schedule(scene: Scene) -> Floats:
         wanted, current_a = _wanted(scene), np.zeros(scene.evses)
+        least = np.minimum(scene.min_a, wanted)
         given = np.zeros(len(scene.cars))
         left_kw = scene.horizon.limit_kw[0] - scene.horizon.load_kw[0] + scene.horizon.solar_kw[0]
         for car in np.argsort(urgency(scene), kind="stable"):
             evse, kw = scene.cars.evse[car], scene.cars.kw_per_a[car]
-            given[car] = current_a[evse] = max(
-                0.0, min(wanted[car], scene.rows.room(current_a, int(evse)), left_kw / kw)
-            )
+            room = min(wanted[car], scene.rows.room(current_a, int(evse)), left_kw / kw)
+            given[car] = current_a[evse] = room if room >= least[car] else 0.0
             left_kw -= given[car] * kw
         return given
 
@@ -66,19 +69,33 @@ def laxity(scene: Scene) -> Floats:
     return np.asarray(left - scene.cars.need_kwh / (scene.cars.kw_per_a * scene.cars.max_a))
 
 
-def planned(worth: Callable[[Scene], Worth], expected: Callable[[Scene], Cars] | None = None) -> Scheduler:
-    """The first step of the optimal plan for the cars that are there and those that are expected."""
-
-    def schedule(scene: Scene) -> Floats:
-        cars = scene.cars if expected is None else joined(scene.cars, expected(scene))
-        return solve(cars, scene.horizon, scene.rows, worth(scene)).current_a[:, 0]
-
-    return schedule
+def planned(plan: Callable[[Scene], Floats]) -> Scheduler:
+    """What a plan gives in its first step, so that each car gets nothing or at least its least current."""
+    return lambda scene: zero_or_enough(scene, plan(scene))
 
 
-def joined(cars: Cars, more: Cars) -> Cars:
-    """The cars of both, in this order."""
-    return Cars(**{name: np.concatenate([getattr(cars, name), getattr(more, name)]) for name in Cars.__struct_fields__})
+def zero_or_enough(scene: Scene, given: Floats) -> Floats:
+    """Puts together what cars would get below their least current: some get enough, the others nothing, and what is
+    left goes to those that charge. Never more power than before, and within the limits."""
+    wanted = _wanted(scene)
+    least = np.minimum(scene.min_a, wanted)
+    low = (given > 0) & (given < least * (1 - 1e-9))
+    if not low.any():
+        return given
+    kw = scene.cars.kw_per_a
+    left_kw = float(given[low] @ kw[low])
+    starting = [car for car in np.argsort(-given * kw, kind="stable") if low[car]]
+    given = np.where(low, 0.0, given)
+    on_evses = np.zeros(scene.evses)
+    on_evses[scene.cars.evse] = given
+    for car in [*starting, *np.nonzero((given > 0) & (given < wanted))[0]]:
+        evse = int(scene.cars.evse[car])
+        most = min(wanted[car], scene.rows.room(on_evses, evse), given[car] + left_kw / kw[car])
+        if given[car] == 0.0:
+            most = least[car] if most >= least[car] else 0.0
+        left_kw -= (most - given[car]) * kw[car]
+        given[car] = on_evses[evse] = most
+    return given
 
 
 def _wanted(scene: Scene) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.problem import Cars
+from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.scenario import Scenario
 
 
@@ -25,13 +26,21 @@ class PastSession(Protocol):
     def end(self) -> datetime: ...
     @property
     def energy_wh(self) -> int: ...
+    @property
+    def token(self) -> str | None: ...
+    @property
+    def stated_end(self) -> datetime | None: ...
+    @property
+    def stated_wh(self) -> int | None: ...
 
 
 class Stays(Struct, frozen=True, kw_only=True):
-    """The cars of a time, by when they come; the ids of their sessions; why sessions were left out, counted."""
+    """The cars of a time, by when they come; their sessions; the least current of each (A); why sessions were left out,
+    counted."""
 
     cars: Cars
-    ids: tuple[str, ...]
+    sessions: tuple[PastSession, ...]
+    min_a: Floats
     left_out: dict[str, int]
 
 
@@ -46,7 +55,7 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
     steps = int((end - start) / step)
     free_at = [0] * len(electrics.evses)
     left_out: Counter[str] = Counter()
-    rows: list[tuple[int, int, float, int, str]] = []
+    rows: list[tuple[int, int, float, int, PastSession]] = []
     for session in sorted(sessions, key=lambda each: (each.start, each.id)):
         if not start <= session.start < end:
             continue
@@ -71,7 +80,7 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
             left_out["its EVSE was taken"] += 1
             continue
         free_at[evse] = last
-        rows.append((first, last, need_kwh, evse, session.id))
+        rows.append((first, last, need_kwh, evse, session))
     evses = np.array([row[3] for row in rows], dtype=np.int64)
     most = np.array([evse.max_a for evse in electrics.evses])
     kw = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses])
@@ -85,4 +94,5 @@ def stays_of(scenario: Scenario, sessions: Iterable[PastSession], start: datetim
         weight=np.ones(len(rows)),
         scenario=np.full(len(rows), -1, dtype=np.int64),
     )
-    return Stays(cars=cars, ids=tuple(row[4] for row in rows), left_out=dict(left_out))
+    least = np.array([evse.min_a for evse in electrics.evses])
+    return Stays(cars=cars, sessions=tuple(row[4] for row in rows), min_a=least[evses], left_out=dict(left_out))

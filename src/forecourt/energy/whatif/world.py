@@ -1,19 +1,30 @@
-"""The world of a scenario, step by step: cars come, take what they are given, and leave."""
+"""The world of a scenario, step by step: cars come, take what they are given, and leave.
+
+Power is counted in whole watts, rounded down, so that what is written of a course adds up and no limit is exceeded by
+rounding.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from forecourt.energy.planner.problem import Cars, Horizon
 from forecourt.energy.rows import Floats, Rows
 from forecourt.energy.whatif.schedulers import Scene, Scheduler
 
+Watts = npt.NDArray[np.int64]
+#: What floating-point arithmetic may leave below a whole watt that is meant.
+GRAIN_W = 1e-6
+
 
 class World(Struct, frozen=True, kw_only=True):
-    """A time: its cars, its steps, the limits of the site, how far schedulers are told the prices ahead."""
+    """A time: its cars and the least current of each (A), its steps, the limits of the site, how far schedulers are
+    told the prices ahead."""
 
     cars: Cars
+    min_a: Floats
     horizon: Horizon
     rows: Rows
     evses: int
@@ -21,36 +32,58 @@ class World(Struct, frozen=True, kw_only=True):
 
 
 class Course(Struct, frozen=True, kw_only=True):
-    """What happened: the current of each car in each step (A), what each lacks at the end (kWh), the power of the site
-    in each step (kW), and the largest load of any limit as a share of it."""
+    """What happened: the current of each car in each step (A) and its power (W), the power of the site from the grid in
+    each step (W), and the largest load of any limit as a share of it."""
 
     current_a: Floats
-    unserved_kwh: Floats
-    power_kw: Floats
+    power_w: Watts
+    grid_w: Watts
     overload: float
 
 
 def run(world: World, scheduler: Scheduler, told: Callable[[int], None] = lambda _: None) -> Course:
-    """Lets the scheduler have its way. `told` hears of every step that is done."""
+    """Lets the scheduler have its way. `told` hears of every step that is done.
+
+    A car takes no more than it lacks; what a scheduler gives it below its least current it doesn't take.
+    """
     cars, horizon = world.cars, world.horizon
     lacking = cars.need_kwh.copy()
     current_a = np.zeros((len(cars), horizon.steps))
-    power_kw = horizon.load_kw - horizon.solar_kw
-    peak_kw = overload = 0.0
+    peak_kw = 0.0
     for now in range(horizon.steps):
-        there = np.nonzero((cars.first <= now) & (now < cars.last) & (lacking > 1e-9))[0]
+        there = np.nonzero((cars.first <= now) & (now < cars.last) & (lacking > 1e-4))[0]
+        kw = base_kw = float(horizon.load_kw[now] - horizon.solar_kw[now])
         if len(there):
-            given = scheduler(_scene(world, there, lacking, now, peak_kw))
+            given = np.asarray(scheduler(_scene(world, there, lacking, now, peak_kw)))
             most = np.minimum(cars.max_a[there], lacking[there] / (cars.kw_per_a[there] * horizon.hours[now]))
-            current_a[there, now] = np.clip(given, 0.0, most)
-            kw = cars.kw_per_a[there] * current_a[there, now]
-            lacking[there] -= kw * horizon.hours[now]
-            power_kw[now] += kw.sum()
-            on_evses = np.bincount(cars.evse[there], current_a[there, now], world.evses)
-            overload = max(overload, world.rows.overload(on_evses.astype(np.float64)))
-        peak_kw = max(peak_kw, power_kw[now])
+            # In its last step a car draws what it lacks for a part of the step.
+            enough = given >= np.minimum(world.min_a[there], most) * (1 - 1e-6)
+            current_a[there, now] = np.where(enough, np.clip(given, 0.0, most), 0.0)
+            power_w = watts(current_a[there, now], cars.kw_per_a[there])
+            lacking[there] -= power_w / 1000 * horizon.hours[now]
+            kw = base_kw + float(power_w.sum()) / 1000
+        peak_kw = max(peak_kw, kw)
         told(now + 1)
-    return Course(current_a=current_a, unserved_kwh=np.maximum(lacking, 0.0), power_kw=power_kw, overload=overload)
+    return course(world, current_a)
+
+
+def course(world: World, current_a: Floats) -> Course:
+    """What currents of the cars, (cars, steps), amount to."""
+    on_evses = np.zeros((world.evses, world.horizon.steps))
+    np.add.at(on_evses, world.cars.evse, current_a)
+    power_w = watts(current_a, world.cars.kw_per_a[:, None])
+    base_w = np.rint((world.horizon.load_kw - world.horizon.solar_kw) * 1000).astype(np.int64)
+    return Course(
+        current_a=current_a,
+        power_w=power_w,
+        grid_w=base_w + power_w.sum(axis=0),
+        overload=world.rows.overload(on_evses),
+    )
+
+
+def watts(current_a: Floats, kw_per_a: Floats) -> Watts:
+    """Whole watts, rounded down."""
+    return np.asarray(np.floor(current_a * kw_per_a * 1000 + GRAIN_W), dtype=np.int64)
 
 
 def _scene(world: World, there: np.ndarray, lacking: Floats, now: int, peak_kw: float) -> Scene:
@@ -68,6 +101,8 @@ def _scene(world: World, there: np.ndarray, lacking: Floats, now: int, peak_kw: 
             weight=cars.weight[there],
             scenario=cars.scenario[there],
         ),
+        min_a=world.min_a[there],
+        numbers=there,
         horizon=Horizon(**{name: getattr(world.horizon, name)[now:end] for name in Horizon.__struct_fields__}),
         rows=world.rows,
         evses=world.evses,

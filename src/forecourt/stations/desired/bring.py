@@ -27,7 +27,8 @@ from forecourt.stations.call_faults import CallInvalid, StationUnknown
 from forecourt.stations.desired import store
 from forecourt.stations.desired.kinds import KINDS, ConnectorSaid
 from forecourt.stations.desired.model import LEASE_GRACE, State, Tried, Verdict, Want, verdict
-from forecourt.stations.desired.store import Connection, DesireRow, Sent, Settled
+from forecourt.stations.desired.service import place
+from forecourt.stations.desired.store import Connection, DesireRow, Place, Sent, Settled
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,7 @@ class Bringer:
                     landed += 1
                 else:
                     yield brought
+            await asyncio.gather(*carrying)
         finally:
             for task in carrying:
                 task.cancel()
@@ -149,61 +151,77 @@ class Bringer:
         again: bool = False,
         audited: Audited | None = None,
     ) -> _Begun:
-        """One transaction: want, take what is due, record its calls, and settle what can't be sent."""
+        """One transaction: want, take what is due, record its calls, and settle what needn't or can't be sent."""
         now = self._clock.now()
-        done = list[Brought]()
         async with self._pool.tenant(tenant_id) as conn:
-            if wants is not None:
-                await store.put_desires(conn, tenant_id, wants, by, now, again=again)
             await store.forget_expired(conn, tenant_id, now)
-            rows = await store.claim_desires(conn, tenant_id, now, most, wants)
-            if wants is not None:
-                done += await self._not_taken(conn, tenant_id, wants, rows)
-            looked_at = sorted({row.station_id for row in rows if row.state == State.REACHED})
-            said = await store.list_said(conn, tenant_id, looked_at) if looked_at else {}
-            asked, settled = _asked(rows, said, now)
-            entered, unsent = await self._batch.enter(
-                conn, tenant_id, [(row.station, command) for row, command in asked], by, spare=True
-            )
-            # Two desires may ask the same of one station, so each is found again by its very command.
-            of_command = {id(command): row for row, command in asked}
-            refused = [(of_command[id(each.command)], each) for each in unsent]
-            settled += [_settled(row, None, _verdict(row, each.answer, now)) for row, each in refused]
-            done += [_brought(row, each, now) for row, each in refused]
-            rows_of = {each.command_id: of_command[id(each.command)] for each in entered}
-            sent = [Sent(place=row.place, command_id=command_id) for command_id, row in rows_of.items()]
-            until = now + timedelta(seconds=self._batch.longest_s) + LEASE_GRACE
-            await store.mark_sent(conn, tenant_id, sent, until)
-            await store.settle_desires(conn, tenant_id, settled, now)
+            if wants is None:
+                rows, others = await store.claim_due(conn, tenant_id, now, most), list[Brought]()
+            else:
+                placed = await place(conn, tenant_id, wants)
+                await store.put_desires(conn, tenant_id, placed, by, now, again=again)
+                rows = await store.claim_desires(conn, tenant_id, now, list(placed))
+                others = await self._not_taken(conn, tenant_id, wants, placed, rows)
+            begun, unsent = await self._enter(conn, tenant_id, rows, by, now)
             if audited is not None:
-                for each in entered:
+                for each in begun.entered:
                     await audited.entered(conn, each.command_id)
-        if audited is not None:
-            for told in unsent:
-                if isinstance(told.answer, ForecourtError):
-                    await audited.not_sent(self._pool, told.answer)
-        return _Begun(entered, rows_of, done)
+        for told in unsent if audited is not None else ():
+            if audited is not None and isinstance(told.answer, ForecourtError):
+                await audited.not_sent(self._pool, told.answer)
+        return _Begun(begun.entered, begun.rows, [*others, *begun.done])
+
+    async def _enter(
+        self, conn: Connection, tenant_id: int, rows: Sequence[DesireRow], by: str, now: datetime
+    ) -> tuple[_Begun, Sequence[Told]]:
+        """Record the calls for desires that were taken, mark them as in flight, and settle the others."""
+        looked_at = sorted({row.station_id for row in rows if row.state == State.REACHED})
+        said = await store.list_said(conn, tenant_id, looked_at) if looked_at else {}
+        asked, settled = _asked(rows, said, now)
+        done = [_left(row, meant.state) for row, meant in settled]
+        entered, unsent = await self._batch.enter(
+            conn, tenant_id, [(row.station, command) for row, command in asked], by, spare=True
+        )
+        # Two desires may ask the same of one station, so each is found again by its very command.
+        of_command = {id(command): row for row, command in asked}
+        for told in unsent:
+            row = of_command[id(told.command)]
+            settled.append((row, _verdict(row, told.answer, now)))
+            done.append(_brought(row, told, now))
+        rows_of = {each.command_id: of_command[id(each.command)] for each in entered}
+        sent = [Sent(place=row.place, command_id=command_id) for command_id, row in rows_of.items()]
+        until = now + timedelta(seconds=self._batch.longest_s) + LEASE_GRACE
+        await store.mark_sent(conn, tenant_id, sent, until)
+        await store.settle_desires(conn, tenant_id, [_settled(row, None, meant) for row, meant in settled], now)
+        return _Begun(entered, rows_of, done), unsent
 
     async def _not_taken(
-        self, conn: Connection, tenant_id: int, wants: Sequence[Want], rows: Sequence[DesireRow]
+        self,
+        conn: Connection,
+        tenant_id: int,
+        wants: Sequence[Want],
+        placed: Mapping[Place, Want],
+        rows: Sequence[DesireRow],
     ) -> list[Brought]:
-        """Those wants of which nothing is to be sent now."""
-        taken = {(row.station, row.kind, row.key) for row in rows}
-        others = [want for want in wants if (want.station, want.kind, want.key) not in taken]
-        if not others:
-            return []
-        known = {(row.station, row.kind, row.key): row for row in await store.find_desires(conn, tenant_id, others)}
-        found = [(want, known.get((want.station, want.kind, want.key))) for want in others]
+        """Those wants of which nothing is to be sent now: of unknown stations, reached, or in others' hands."""
+        taken = {row.place for row in rows}
+        left = [each for each in placed if each not in taken]
+        found = await store.find_desires(conn, tenant_id, left) if left else []
+        known = {want.station for want in placed.values()}
         return [
-            Brought(
-                station=want.station,
-                kind=want.kind,
-                key=want.key,
-                state=State.UNSUPPORTED if row is None else State(row.state),
-                answer=StationUnknown() if row is None else None,
-                command_id=None,
-            )
-            for want, row in found
+            *(_left(row, State(row.state)) for row in found),
+            *(
+                Brought(
+                    station=want.station,
+                    kind=want.kind,
+                    key=want.key,
+                    state=State.UNSUPPORTED,
+                    answer=StationUnknown(),
+                    command_id=None,
+                )
+                for want in wants
+                if want.station not in known
+            ),
         ]
 
     async def _carry_into(self, ready: "asyncio.Queue[Brought | None]", tenant_id: int, begun: _Begun) -> None:
@@ -247,22 +265,28 @@ class Bringer:
 
 def _asked(
     rows: Sequence[DesireRow], said: Mapping[int, Sequence[ConnectorSaid]], now: datetime
-) -> tuple[list[tuple[DesireRow, Command]], list[Settled]]:
-    """What is asked for each desire; settled are those that are still as they were reached, by what the connectors say,
-    and those that can't be understood."""
-    asked, settled = list[tuple[DesireRow, Command]](), list[Settled]()
+) -> tuple[list[tuple[DesireRow, Command]], list[tuple[DesireRow, Verdict]]]:
+    """What is asked for each desire; and what is known without asking, of those that are still as they were reached, by
+    what the connectors say, and of those that can't be understood."""
+    asked, known = list[tuple[DesireRow, Command]](), list[tuple[DesireRow, Verdict]]()
     for row in rows:
         try:
+            kind = KINDS[row.kind]
+            there = None
             if row.state == State.REACHED:
-                there = KINDS[row.kind].reported(row.key, said.get(row.station_id, ()))
-                if there is not None and there == row.wanted:
-                    settled.append(_settled(row, None, _verdict(row, _STILL_THERE, now)))
-                    continue
-            asked.append((row, KINDS[row.kind].command(row.key, row.wanted)))
+                there = kind.reported(row.key, said.get(row.station_id, ()))
+            if there is not None and there == row.wanted:
+                known.append((row, _verdict(row, _STILL_THERE, now)))
+            else:
+                asked.append((row, kind.command(row.key, row.wanted)))
         except (KeyError, ValueError, TypeError, msgspec.ValidationError):
             log.warning("a desire can't be understood", kind=row.kind, key=row.key, station=row.station)
-            settled.append(_settled(row, None, _verdict(row, CallInvalid(), now)))
-    return asked, settled
+            known.append((row, _verdict(row, CallInvalid(), now)))
+    return asked, known
+
+
+def _left(row: DesireRow, state: State) -> Brought:
+    return Brought(station=row.station, kind=row.kind, key=row.key, state=state, answer=None, command_id=None)
 
 
 def _verdict(row: DesireRow, answer: CommandAnswer | ForecourtError, now: datetime) -> Verdict:

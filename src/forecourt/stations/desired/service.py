@@ -55,8 +55,15 @@ async def want_many(
 ) -> None:
     """Want things of stations; the same once more changes nothing, unless it is to be sent `again`. Those of stations
     that are not known are left out. Each may be named once."""
-    if wants:
-        await store.put_desires(conn, tenant_id, wants, by, at, again=again)
+    placed = await place(conn, tenant_id, wants)
+    if placed:
+        await store.put_desires(conn, tenant_id, placed, by, at, again=again)
+
+
+async def place(conn: Connection, tenant_id: int, wants: Sequence[Want]) -> dict[store.Place, Want]:
+    """Wants by what each is told by; those of stations that are not known are left out."""
+    numbers = await store.find_numbers(conn, tenant_id, [want.station for want in wants])
+    return {(numbers[want.station], want.kind, want.key): want for want in wants if want.station in numbers}
 
 
 async def forget(conn: Connection, tenant_id: int, station: str, kind: str, key: str | None = None) -> int:

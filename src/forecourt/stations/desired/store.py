@@ -1,6 +1,6 @@
 """All SQL of desires."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -70,23 +70,36 @@ _ROW: Final = """
     d.state, d.attempts, d.refusals, d.next_try_at, d.in_flight_until, d.sent_version, d.last_command_id, d.reported,
     d.reported_at, d.why
     """
-_CHOSEN: Final = "(SELECT * FROM unnest(%(stations)s::text[], %(kinds)s::text[], %(keys)s::text[]))"
+_GIVEN: Final = """
+    unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[])
+    WITH ORDINALITY AS n (station_id, kind, key, place)
+    """
+#: In nobody's hands.
+_FREE: Final = "d.next_try_at <= %(now)s AND (d.in_flight_until IS NULL OR d.in_flight_until <= %(now)s)"
 _FROM: Final = "FROM desires d JOIN stations s ON s.tenant_id = d.tenant_id AND s.station_id = d.station_id"
 
 
+async def find_numbers(conn: Connection, tenant_id: int, identities: Sequence[str]) -> dict[str, int]:
+    """The numbers of stations in service, by identity."""
+    cursor = await conn.execute(
+        "SELECT identity, station_id FROM stations WHERE tenant_id = %s AND identity = ANY(%s)",
+        (tenant_id, list(identities)),
+    )
+    return dict(await cursor.fetchall())
+
+
 async def put_desires(
-    conn: Connection, tenant_id: int, wants: Sequence[Want], by: str, now: datetime, *, again: bool
+    conn: Connection, tenant_id: int, wants: Mapping[Place, Want], by: str, now: datetime, *, again: bool
 ) -> None:
-    """Want these things of stations that are known, due now. What is wanted already stays as it is, but is due as well
-    where it is wanted `again`. A station in flight is not due before it has landed; then the newer version is."""
+    """Want these things, due now. What is wanted already stays as it is, but is due as well where it is wanted `again`.
+    One in flight is not taken before it has landed; then the newer version is."""
     await conn.execute(
         """
         INSERT INTO desires AS d (station_id, kind, key, tenant_id, wanted, set_by, wanted_at, expires_at, next_try_at)
-        SELECT s.station_id, n.kind, n.key, s.tenant_id, n.wanted, %(by)s, %(now)s, n.expires_at, %(now)s
-        FROM unnest(%(stations)s::text[], %(kinds)s::text[], %(keys)s::text[], %(wanted)s::jsonb[],
-                %(expires)s::timestamptz[]) AS n (station, kind, key, wanted, expires_at)
-        JOIN stations s ON s.tenant_id = %(tenant_id)s AND s.identity = n.station
-        ORDER BY s.station_id, n.kind, n.key
+        SELECT n.station_id, n.kind, n.key, %(tenant_id)s, n.wanted, %(by)s, %(now)s, n.expires_at, %(now)s
+        FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[], %(wanted)s::jsonb[],
+                %(expires)s::timestamptz[]) AS n (station_id, kind, key, wanted, expires_at)
+        ORDER BY n.station_id, n.kind COLLATE "C", n.key COLLATE "C"
         ON CONFLICT (station_id, kind, key) DO UPDATE SET wanted = excluded.wanted,
             version = d.version
                 + (d.wanted <> excluded.wanted OR d.expires_at IS DISTINCT FROM excluded.expires_at)::int,
@@ -99,9 +112,9 @@ async def put_desires(
             "by": by,
             "now": now,
             "again": again,
-            **_chosen(wants),
-            "wanted": [_encode(want.wanted).decode() for want in wants],
-            "expires": [want.expires_at for want in wants],
+            **_places(list(wants)),
+            "wanted": [_encode(want.wanted).decode() for want in wants.values()],
+            "expires": [want.expires_at for want in wants.values()],
         },
     )
 
@@ -115,22 +128,27 @@ async def forget_expired(conn: Connection, tenant_id: int, now: datetime) -> Non
     )
 
 
-async def claim_desires(
-    conn: Connection, tenant_id: int, now: datetime, most: int, wants: Sequence[Want] | None = None
-) -> list[DesireRow]:
-    """Desires that are due and in nobody's hands, those of `wants` alone if given, locked until they are marked."""
+async def claim_due(conn: Connection, tenant_id: int, now: datetime, most: int) -> list[DesireRow]:
+    """Desires that are due and in nobody's hands, locked until they are marked."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))
-    chosen = f"AND (s.identity, d.kind, d.key) IN {_CHOSEN}" if wants is not None else ""
     await cursor.execute(
-        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %(tenant_id)s AND s.identity IS NOT NULL"
-        " AND d.next_try_at <= %(now)s AND (d.in_flight_until IS NULL OR d.in_flight_until <= %(now)s)"
-        f" {chosen} ORDER BY d.next_try_at, d.station_id, d.kind, d.key LIMIT %(most)s FOR UPDATE OF d SKIP LOCKED",
-        {
-            "tenant_id": tenant_id,
-            "now": now,
-            "most": most,
-            **_chosen(wants or ()),
-        },
+        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %(tenant_id)s AND s.identity IS NOT NULL AND {_FREE}"
+        " ORDER BY d.next_try_at, d.station_id, d.kind, d.key LIMIT %(most)s FOR UPDATE OF d SKIP LOCKED",
+        {"tenant_id": tenant_id, "now": now, "most": most},
+    )
+    return await cursor.fetchall()
+
+
+async def claim_desires(conn: Connection, tenant_id: int, now: datetime, places: Sequence[Place]) -> list[DesireRow]:
+    """The same of these alone, in their order: each is looked up by itself, however many others there are."""
+    cursor = conn.cursor(row_factory=class_row(DesireRow))
+    await cursor.execute(
+        # OFFSET keeps what is free out of it, or the index of what is due would be walked for each of them.
+        f"SELECT {_ROW} FROM {_GIVEN} CROSS JOIN LATERAL ("
+        " SELECT * FROM desires d WHERE d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key"
+        " AND d.tenant_id = %(tenant_id)s OFFSET 0 FOR UPDATE SKIP LOCKED) d"
+        f" JOIN stations s ON s.station_id = d.station_id WHERE {_FREE} ORDER BY n.place",
+        {"tenant_id": tenant_id, "now": now, **_places(places)},
     )
     return await cursor.fetchall()
 
@@ -205,14 +223,6 @@ async def settle_desires(conn: Connection, tenant_id: int, settled: Sequence[Set
     return newer
 
 
-def _chosen(wants: Sequence[Want]) -> dict[str, Any]:
-    return {
-        "stations": [want.station for want in wants],
-        "kinds": [want.kind for want in wants],
-        "keys": [want.key for want in wants],
-    }
-
-
 def _places(places: Sequence[Place]) -> dict[str, Any]:
     return {
         "ids": [place[0] for place in places],
@@ -253,12 +263,14 @@ async def list_desires(conn: Connection, tenant_id: int, stations: Sequence[str]
     return await cursor.fetchall()
 
 
-async def find_desires(conn: Connection, tenant_id: int, wants: Sequence[Want]) -> list[DesireRow]:
+async def find_desires(conn: Connection, tenant_id: int, places: Sequence[Place]) -> list[DesireRow]:
     """These desires, as far as they are there."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))
     await cursor.execute(
-        f"SELECT {_ROW} {_FROM} WHERE d.tenant_id = %(tenant_id)s AND (s.identity, d.kind, d.key) IN {_CHOSEN}",
-        {"tenant_id": tenant_id, **_chosen(wants)},
+        f"SELECT {_ROW} FROM {_GIVEN} CROSS JOIN LATERAL ("
+        " SELECT * FROM desires d WHERE d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key"
+        " AND d.tenant_id = %(tenant_id)s OFFSET 0) d JOIN stations s ON s.station_id = d.station_id",
+        {"tenant_id": tenant_id, **_places(places)},
     )
     return await cursor.fetchall()
 

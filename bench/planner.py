@@ -1,0 +1,144 @@
+"""What planning a site costs: from nothing, again after a change, and at once after a limit was cut; and what the same
+problem costs in the ordinary ways. CPU time of one core, of children as well."""
+
+import asyncio
+import resource
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from msgspec.structs import replace
+
+from bench import modellers
+from bench.depots import STEPS, depot
+from bench.figures import Figure
+from bench.servers import Stage
+from forecourt.energy.planner.filling import Claims, fill
+from forecourt.energy.planner.problem import Cars, Problem
+from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.solver import SiteSolver
+
+SIZES = (54, 500, 1_000, 5_000)
+#: Cars, and the most CPU milliseconds.
+GOALS_COLD = {1_000: 1_000.0, 5_000: 10_000.0}
+GOALS_WARM = {1_000: 100.0, 5_000: 500.0}
+GOALS_CUT = {5_000: 250.0}
+#: How many times less CPU than the ordinary ways, for how many cars.
+GOAL_RATIO = 10.0
+COMPARED = 500
+#: Costs that differ by more are of different problems.
+SAME_COST = 1e-4
+LEAST_A = 6.0
+#: What is left of the grid's limit by a cut.
+CUT = 0.5
+
+T = TypeVar("T")
+
+
+async def measure(stage: Stage) -> list[Figure]:
+    """Plans of sites of several sizes, and of one size in the ordinary ways."""
+    sizes, compared = (SIZES[:2], SIZES[0]) if stage.quick else (SIZES, COMPARED)
+    return await asyncio.to_thread(figures, sizes, compared)
+
+
+def figures(sizes: tuple[int, ...], compared: int) -> list[Figure]:
+    """The figures of these sizes; the ordinary ways are measured with `compared` cars."""
+    return [each for cars in sizes for each in _ours(cars)] + _beside(compared)
+
+
+def _ours(cars: int) -> list[Figure]:
+    problem, solver = depot(cars), SiteSolver()
+    cold, _ = spent(lambda: solver.solve(problem))
+    needs = problem.cars.need_kwh.copy()
+    needs[[5, 6]] *= 0.6
+    changed = replace(problem, cars=replace(problem.cars, need_kwh=needs))
+    warm, _ = spent(lambda: solver.solve(changed))
+    gone = np.delete(np.arange(cars), [10, cars - 5])
+    left = replace(changed, cars=_some(changed.cars, gone), who=gone.tolist())
+    fewer, _ = spent(lambda: solver.solve(left))
+    more, _ = spent(lambda: solver.solve(changed))
+    here = f"{cars:,} cars x {STEPS} steps"
+    found = [
+        Figure(what=f"Plan {here}: cold", unit="CPU ms", ours=cold, goal_most=GOALS_COLD.get(cars)),
+        Figure(what=f"Plan {here}: 2 cars changed", unit="CPU ms", ours=warm, goal_most=GOALS_WARM.get(cars)),
+        Figure(what=f"Plan {here}: 2 cars left", unit="CPU ms", ours=fewer, goal_most=GOALS_WARM.get(cars)),
+        Figure(what=f"Plan {here}: 2 cars came", unit="CPU ms", ours=more, goal_most=GOALS_WARM.get(cars)),
+        _cut(problem, cars),
+    ]
+    return [*found, *_rounding(problem, cars)]
+
+
+def _cut(problem: Problem, cars: int) -> Figure:
+    """A cut of the grid's limit to a half while everybody charges."""
+    known = SiteSolver().incidence(problem.rows)
+    zero, of = np.zeros(cars), problem.cars
+    claims = Claims(
+        evse=of.evse,
+        min_a=zero + LEAST_A,
+        max_a=of.max_a,
+        kw_per_a=of.kw_per_a,
+        weight=of.weight,
+        laxity_h=zero + 1,
+        on_s=zero + 60,
+        waited_s=zero,
+    )
+    grid = np.array([name.startswith("grid") for name in known.names])
+    limits = np.where(grid, known.limits * CUT, known.limits)
+    took, _ = spent(lambda: fill(known, claims, limits=limits))
+    return Figure(what=f"Cut of a limit for {cars:,} cars", unit="CPU ms", ours=took, goal_most=GOALS_CUT.get(cars))
+
+
+def _rounding(problem: Problem, cars: int) -> list[Figure]:
+    """What it takes and costs to give everybody nothing or enough in the first step, at 11 o'clock."""
+    now = 44
+    there = np.nonzero((problem.cars.first <= now) & (problem.cars.last > now))[0]
+    some = _some(problem.cars, there)
+    left = (some.last - now) / (some.last - some.first)
+    some = replace(some, first=np.zeros(len(there), np.int64), last=some.last - now, need_kwh=some.need_kwh * left)
+    ahead = {name: getattr(problem.horizon, name)[now:] for name in problem.horizon.__struct_fields__}
+    later = replace(problem, cars=some, horizon=type(problem.horizon)(**ahead), who=there.tolist())
+    solver = SiteSolver()
+    plan = solver.solve(later)
+    took, even = spent(lambda: rounded(solver, plan, np.full(len(there), LEAST_A)))
+    dearer = max(0.0, even.cost / plan.cost - 1) * 100
+    return [
+        Figure(what=f"Rounding of {len(there):,} of {cars:,} cars", unit="CPU ms", ours=took),
+        Figure(what=f"Rounding of {len(there):,} of {cars:,} cars: cost", unit="% more", ours=dearer, goal_most=0.1),
+    ]
+
+
+def _beside(cars: int) -> list[Figure]:
+    problem = depot(cars)
+    ours, plan = spent(lambda: SiteSolver().solve(problem))
+    found = []
+    for name, solve in (("cvxpy and Clarabel", modellers.by_cvxpy), ("PuLP and CBC", modellers.by_pulp)):
+        theirs, cost = spent(partial(solve, problem))
+        assert abs(cost / plan.cost - 1) < SAME_COST, f"{name}: {cost} is not {plan.cost}"
+        found.append(
+            Figure(
+                what=f"Plan {cars:,} cars x {STEPS} steps cold, beside {name}",
+                unit="CPU ms",
+                ours=ours,
+                ordinary=theirs,
+                goal_ratio=GOAL_RATIO,
+            )
+        )
+    return found
+
+
+def spent(work: Callable[[], T]) -> tuple[float, T]:
+    """The CPU milliseconds of it, children's included, and what came of it."""
+    before = _cpu_ms()
+    outcome = work()
+    return _cpu_ms() - before, outcome
+
+
+def _cpu_ms() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (time.process_time() + children.ru_utime + children.ru_stime) * 1000
+
+
+def _some(cars: Cars, which: np.ndarray) -> Cars:
+    return Cars(**{name: getattr(cars, name)[which] for name in Cars.__struct_fields__})

@@ -1,0 +1,37 @@
+"""Telling the planner that something happened at a site, by the transaction in which it did: it hears of it when, and
+only when, that is committed."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+Connection = AsyncConnection[Any]
+
+#: The channel on which PostgreSQL tells it; what is said is the number of the site.
+CHANNEL: Final = "energy_nudge"
+
+
+async def nudge(conn: Connection, site_id: int) -> None:
+    """Something that a plan depends on has changed at a site."""
+    await conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(site_id)))
+
+
+async def nudge_of_sessions(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> None:
+    """Something happened to sessions: the sites where their EVSEs hang."""
+    await conn.execute(
+        "SELECT pg_notify(%s, site_id::text) FROM (SELECT DISTINCT h.site_id FROM sessions n"
+        " JOIN hung_evses h ON h.tenant_id = n.tenant_id AND h.station_id = n.station_id AND h.evse = n.evse"
+        " WHERE n.tenant_id = %s AND n.session_id = ANY(%s)) AS found",
+        (CHANNEL, tenant_id, list(sessions)),
+    )
+
+
+async def nudge_of_station(conn: Connection, tenant_id: int, station_id: int) -> None:
+    """Something happened to a station: the sites where its EVSEs hang."""
+    await conn.execute(
+        "SELECT pg_notify(%s, site_id::text) FROM (SELECT DISTINCT site_id FROM hung_evses"
+        " WHERE tenant_id = %s AND station_id = %s) AS found",
+        (CHANNEL, tenant_id, station_id),
+    )

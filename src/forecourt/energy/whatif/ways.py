@@ -1,0 +1,230 @@
+"""The ways to charge that are compared, by their names, and what each of them knows."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import structlog
+from msgspec import Struct, structs
+
+from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
+from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in
+from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
+from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
+from forecourt.energy.planner.problem import Cars, Unsolvable, Worth, joined, solve
+from forecourt.energy.rows import Floats
+from forecourt.energy.whatif.drivers import Drivers, Statement, statements
+from forecourt.energy.whatif.scenario import Scenario
+from forecourt.energy.whatif.schedulers import Scene, Scheduler, by_order, deadline, laxity, planned, uncontrolled
+from forecourt.energy.whatif.stays import Stays
+
+log = structlog.get_logger(__name__)
+
+#: Ways to charge, by their names on the command line.
+UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM = (
+    "uncontrolled", "deadline", "laxity", "myopic", "planner", "stated", "predicted", "optimum",
+)  # fmt: skip
+WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM)
+#: Those that plan by what drivers say; they are played where a scenario or a file says what that is.
+TOLD_BY_DRIVERS: Final = (STATED, PREDICTED)
+HOUR: Final = timedelta(hours=1)
+#: What a car is believed to need that should be full and still charges.
+LEAST_KWH: Final = 0.5
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """All that ways may know: the scenario, the stays of the time from `start` to `end` in steps of `step`, all stays
+    of the file from `past_start` on, and what a kW of peak costs for the whole time."""
+
+    scenario: Scenario
+    start: datetime
+    end: datetime
+    step: timedelta
+    stays: Stays
+    past: Stays
+    past_start: datetime
+    demand_charge: float
+
+
+def scheduler_of(way: str, known: Known) -> Scheduler:
+    """A way but the optimum, which is no way to schedule."""
+    if way == UNCONTROLLED:
+        return uncontrolled
+    if way in (DEADLINE, LAXITY):
+        return by_order(deadline if way == DEADLINE else laxity)
+    if way == MYOPIC:
+        worth = known.scenario.planner.unserved_per_kwh
+        return planned(
+            lambda scene: solve(scene.cars, scene.horizon, scene.rows, _worth(known, scene, worth)).current_a[:, 0]
+        )
+    return planned(Foresight(known, way))
+
+
+class Foresight:
+    """The planner with what it knows of the cars that are there: the truth, what drivers state, or a prediction."""
+
+    def __init__(self, known: Known, way: str) -> None:
+        planner = known.scenario.planner
+        self._known = known
+        self._way = way
+        self._zone = ZoneInfo(known.scenario.zone)
+        self._insistent = planner.unserved_per_kwh * planner.insistence
+        visits = _visits(known, known.past, known.past_start)
+        self._arrived = visits
+        self._looked_back_on: date | None = None
+        self._peak_kw = 0.0
+        self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days)
+        self._stated = _stated(known, known.stays, _visits(known, known.stays, known.start)) if way != PLANNER else []
+        self._visits = _past_visits(known, visits) if way == PREDICTED else []
+        self._predictor: Predictor | None = None
+        self._over = -1
+
+    def __call__(self, scene: Scene) -> Floats:
+        now = self._known.start + scene.now * self._known.step
+        cars = self._believed(scene, now)
+        expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, cars, now))
+        edges = edges_of(scene.horizon.hours)
+        worth = _worth(self._known, scene, self._insistent)
+        worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
+        plan = solve(cars_in(joined(cars, expected), edges), horizon_in(scene.horizon, edges), scene.rows, worth)
+        return plan.current_a[:, 0]
+
+    def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
+        """The highest power that is taken as paid, found anew every day."""
+        today = now.astimezone(self._zone).date()
+        if today != self._looked_back_on:
+            self._looked_back_on = today
+            self._peak_kw = self._looked_back(scene, today)
+        return self._peak_kw
+
+    def _looked_back(self, scene: Scene, today: date) -> float:
+        known, zone = self._known, self._known.scenario.zone
+        days = past_days(self._arrived, today, zone)
+        if not days or not known.demand_charge:
+            return 0.0
+        begin, end = midnight(today - timedelta(days=days), zone), midnight(today, zone)
+        step = max(known.step, LEAST_STEP)
+        horizon = known.scenario.horizon(begin, (end - begin) // step, step)
+        left = (known.end - midnight(today, zone)) / timedelta(days=1)
+        worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
+        return solve(past_cars(self._arrived, begin, end, step), horizon, scene.rows, worth).peak_kw * SHARE
+
+    def _came_kwh(self, scene: Scene, believed: Cars, now: datetime) -> float:
+        """What the cars that came today took or are believed to need."""
+        begins = midnight(now.astimezone(self._zone).date(), self._zone.key)
+        cars = self._known.stays.cars
+        today = (cars.first <= scene.now) & (cars.first >= (begins - self._known.start) / self._known.step)
+        there = today[scene.numbers]
+        known_kwh = cars.need_kwh[today].sum() - cars.need_kwh[scene.numbers][there].sum()
+        taken_kwh = (cars.need_kwh[scene.numbers] - scene.cars.need_kwh)[there].sum()
+        return float(known_kwh + taken_kwh + believed.need_kwh[there].sum())
+
+    def _believed(self, scene: Scene, now: datetime) -> Cars:
+        """The cars that are there, as they are believed to be."""
+        if self._way == PLANNER:
+            return scene.cars
+        taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
+        if self._way == STATED:
+            stated = [self._stated[number] for number in scene.numbers]
+            stays_h = np.array([(each.left_at - now) / HOUR for each in stated])
+            needs_kwh = np.array([each.need_kwh for each in stated]) - taken_kwh
+        else:
+            predictor, planner = self._predictor_at(now), self._known.scenario.planner
+            predicted = [
+                predictor.predict(self._present(int(number), float(taken)), now)
+                for number, taken in zip(scene.numbers, taken_kwh, strict=True)
+            ]
+            stays_h = np.array([each.stay_h(planner.leave_level) for each in predicted])
+            needs_kwh = np.array([each.need_kwh(planner.need_level) for each in predicted])
+        steps = np.floor(stays_h / (self._known.step / HOUR)).astype(np.int64)
+        return structs.replace(
+            scene.cars, last=np.clip(steps, 1, scene.horizon.steps), need_kwh=np.maximum(needs_kwh, LEAST_KWH)
+        )
+
+    def _present(self, number: int, taken_kwh: float) -> Present:
+        stays, stated = self._known.stays, self._stated[number]
+        return Present(
+            came_at=self._known.start + int(stays.cars.first[number]) * self._known.step,
+            taken_kwh=taken_kwh,
+            token=stays.sessions[number].token,
+            stated_left_at=stated.left_at,
+            stated_kwh=stated.need_kwh,
+        )
+
+    def _predictor_at(self, now: datetime) -> Predictor:
+        """By the visits that are over."""
+        over = [visit for visit in self._visits if visit.left_at <= now]
+        if self._predictor is None or len(over) != self._over:
+            self._predictor, self._over = Predictor(over, self._known.scenario.zone), len(over)
+        return self._predictor
+
+
+class Cautious:
+    """A scheduler that keeps the limits by order of laxity in a step for which it finds no plan."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._fallback = by_order(laxity)
+        self.unplanned = 0
+
+    def __call__(self, scene: Scene) -> Floats:
+        try:
+            return self._scheduler(scene)
+        except Unsolvable as fault:
+            log.warning("no plan was found", step=scene.now, why=str(fault))
+            self.unplanned += 1
+            return self._fallback(scene)
+
+
+def _worth(known: Known, scene: Scene, unserved: float) -> Worth:
+    return Worth(unserved=unserved, peak=known.demand_charge, paid_kw=scene.peak_kw)
+
+
+def _visits(known: Known, stays: Stays, start: datetime) -> list[Visit]:
+    cars = stays.cars
+    return [
+        Visit(
+            came_at=start + int(cars.first[car]) * known.step,
+            left_at=start + int(cars.last[car]) * known.step,
+            need_kwh=float(cars.need_kwh[car]),
+            max_a=float(cars.max_a[car]),
+            kw_per_a=float(cars.kw_per_a[car]),
+            evse=int(cars.evse[car]),
+        )
+        for car in range(len(cars))
+    ]
+
+
+def _past_visits(known: Known, visits: Sequence[Visit]) -> list[PastVisit]:
+    stated = _stated(known, known.past, visits)
+    return [
+        PastVisit(
+            came_at=visit.came_at,
+            left_at=visit.left_at,
+            energy_kwh=visit.need_kwh,
+            token=session.token,
+            stated_left_at=said.left_at,
+            stated_kwh=said.need_kwh,
+        )
+        for visit, session, said in zip(visits, known.past.sessions, stated, strict=True)
+    ]
+
+
+def _stated(known: Known, stays: Stays, visits: Sequence[Visit]) -> list[Statement]:
+    """What the drivers of stays stated: as their sessions say, else as wrong as the scenario has it."""
+    drawn = statements(
+        known.scenario.drivers or Drivers(),
+        [session.id for session in stays.sessions],
+        [visit.came_at for visit in visits],
+        [visit.left_at for visit in visits],
+        stays.cars.need_kwh,
+    )
+    return [
+        Statement(
+            left_at=session.stated_end or said.left_at,
+            need_kwh=said.need_kwh if session.stated_wh is None else session.stated_wh / 1000,
+        )
+        for session, said in zip(stays.sessions, drawn, strict=True)
+    ]
