@@ -1,14 +1,11 @@
 """Smart charging explained: in words, as data, at a time that is past, and made again; by plans of the real planner."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 from httpx import AsyncClient
 from msgspec.structs import replace
 
@@ -23,12 +20,11 @@ from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.service.explained import plan_at
 from forecourt.energy.store import keeping
+from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
-from tests.care.console import console, signed_in
-from tests.conftest import Database
+from tests.care.console import signed_in
 from tests.energy.test_api import GRID, furnish, hung
 from tests.http import House, Tenant, problem
-from tests.support import FakeClock
 
 pytestmark = pytest.mark.skipif(
     not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
@@ -40,12 +36,9 @@ TARIFF = {
 }  # fmt: skip
 
 
-@pytest_asyncio.fixture
-async def house(database: Database, nats_url: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
-    async with console(database, nats_url, clock, tmp_path) as (db, _bus, app):
-        made = House(database, db, app, clock)
-        yield made
-        await made.close()
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
 
 
 class Yard:
@@ -126,7 +119,8 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "is shared by 2" in page
     assert "nobody said; assumed" in page
     assert "refused" in page
-    assert "Give it priority" in page
+    assert "as is assumed" in page
+    assert "Give it priority" not in page
     assert f'hx-get="/energy/at-session/{first}"' in (await browser.get(f"/sessions/{first}")).text
     assert "told nothing yet" in (await browser.get(f"/energy/at-session/{second}")).text
 
@@ -134,11 +128,17 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     leaves = (house.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M")
     wrong = await browser.post(f"/energy/at-session/{first}", data={"departure": "soon", "energy_kwh": "3"})
     assert (wrong.status_code, "times are written as" in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
-    sent = {"departure": leaves, "energy_kwh": "3,5", "priority": ""}
+    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
+    house.clock.advance(60)
+    await made.plan()
+    short = (await browser.get(f"/energy/at-session/{first}")).text
+    assert "the driver says so" in short
+    assert "It will lack" in short
+    assert "Give it priority" in short
     assert (await browser.post(f"/energy/at-session/{first}", data={"priority": "high"})).status_code == 200
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
-    assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (3_500, "high")
+    assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
     assert set(wants["sources"].values()) == {"driver"}
     viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
     assert (await viewer.post(f"/energy/at-session/{first}", data=sent)).status_code == 403
@@ -254,7 +254,9 @@ async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promis
         assert "%(" not in words
         said.add(words)
     assert len(said) == len(Why) - 1, "prices are no reason where speed is what counts: it is as good later"
-    shared_out = replace(planned.plan, grade=Grade.FILLED, cars=[replace(planned.plan.cars[0], reason=None)])
+    shared_out = replace(
+        planned.plan, grade=Grade.FILLED, cars=tuple(replace(each, reason=None) for each in planned.plan.cars)
+    )
     blind = explain(planned.known, shared_out, made.sessions[0])
     assert blind is not None
     assert (blind.ready_at, blind.unserved_wh, blind.steps) == (None, None, ())

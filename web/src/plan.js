@@ -6,7 +6,7 @@ import { CanvasRenderer } from "echarts/renderers";
 import { token } from "./tokens.js";
 
 echarts.use([LineChart, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
-const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560;
+const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560, HEADROOM = 1.15;
 const language = document.documentElement.lang;
 
 // Of those that have something to show, in the order of the legend; power on the left, the price on the right.
@@ -36,6 +36,9 @@ export async function start(element) {
     const prices = lines.price.map(([at, value]) => [at, value === "" ? null : Number(value)]);
     if (prices.length > 1) prices[prices.length - 1][1] = prices.at(-2)[1];
     const unit = lines.currency ?? "";
+    // What all EVSEs might draw can be many times what they do: it must not flatten all the others.
+    const most = Math.max(...shown.filter(({ key }) => key !== "allowed").flatMap(({ key }) => lines[key].map(([, value]) => value ?? 0)));
+    const ceiling = () => (most > 0 ? Math.ceil((most * HEADROOM) / 5) * 5 : undefined);
     chart.setOption({
       animation: false, textStyle: { fontFamily: font },
       grid: { left: 4, right: 4, top: narrow ? 74 : 52, bottom: 4, containLabel: true },
@@ -44,14 +47,14 @@ export async function start(element) {
         formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
       xAxis: { type: "time", splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
       yAxis: [
-        { type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
+        { type: "value", min: 0, max: ceiling(), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
         { type: "value", min: ({ min }) => Math.min(0, min), splitNumber: 4, splitLine: { show: false }, axisLabel: { ...text, formatter: (v) => price.format(v) } },
       ],
       series: [
         ...shown.map(({ key, colour, area, width, dashed, step }) => ({
           name: words[key], type: "line", data: lines[key], showSymbol: lines[key].length < 2, symbolSize: 5, connectNulls: false, step: step ? "end" : false,
           lineStyle: { width, color: token(colour), type: dashed ? "dashed" : "solid" }, itemStyle: { color: token(colour) }, areaStyle: area ? { color: token(colour), opacity: area } : undefined,
-          markLine: key === shown[0]?.key ? { symbol: "none", silent: true, lineStyle: { color: token("dim"), type: "solid", width: 1 }, label: { ...text, formatter: words.now, position: "insideEndTop" }, data: [{ xAxis: lines.at }] } : undefined,
+          markLine: key === shown[0]?.key ? { symbol: "none", silent: true, lineStyle: { color: token("dim"), type: "solid", width: 1 }, label: { ...text, formatter: words.now, position: "end" }, data: [{ xAxis: lines.at }] } : undefined,
         })),
         { name: words.price, type: "line", yAxisIndex: 1, data: prices, showSymbol: false, step: "end", lineStyle: { width: 1.25, color: token("available") }, itemStyle: { color: token("available") } },
       ],

@@ -86,6 +86,11 @@ class Explanation(Struct, frozen=True, kw_only=True):
     unserved_wh: int | None = None
     steps: tuple[Meant, ...] = ()
 
+    @property
+    def falls_short(self) -> bool:
+        """It will lack something of what somebody said or past sessions tell; an assumption is no need."""
+        return bool(self.unserved_wh) and self.stay.takes_by is not None
+
 
 def explain(known: Knowledge, plan: SitePlan, session_id: UUID) -> Explanation | None:
     """Of one session; None if its car was not known then."""

@@ -154,8 +154,11 @@ def _price(told: Explanation, now: datetime, zone: str | None) -> str:
 def _ready(told: Explanation, now: datetime, zone: str | None) -> list[str]:
     leaves = told.stay.leaves_at
     if told.unserved_wh:
-        words = _("It will lack %(energy)s when it leaves at %(at)s.")
-        return [words % {"energy": formats.kwh(told.unserved_wh), "at": clock_word(leaves, now, zone)}]
+        values = {"energy": formats.kwh(told.unserved_wh), "at": clock_word(leaves, now, zone)}
+        if told.falls_short:
+            return [_("It will lack %(energy)s when it leaves at %(at)s.") % values]
+        values["all"] = formats.kwh(told.stay.takes_wh)
+        return [_("If it takes %(all)s, as is assumed, it will lack %(energy)s of it at %(at)s.") % values]
     if told.ready_at is None or not told.lacks_wh:
         return []
     values = {"at": clock_word(told.ready_at, now, zone)}

@@ -195,7 +195,7 @@ class PlanPages:
 
 
 def _by_need(told: Explanation) -> tuple[bool, str, int]:
-    return not told.unserved_wh, told.station, told.evse
+    return not told.falls_short, told.station, told.evse
 
 
 def stands_on(planned: Planned) -> list[Stands]:
