@@ -12,17 +12,15 @@ HOUR = timedelta(hours=1)
 
 def four_hours(**more: Any) -> Time:
     """Dear for two hours, cheap for two; a kW of the highest hour costs 12 a month, of which half is counted."""
-    return Time(
-        **{
-            "start_at": EIGHT,
-            "step": HOUR,
-            "price": [Decimal("0.40"), Decimal("0.40"), Decimal("0.10"), Decimal("0.10")],
-            "feed_in": [Decimal("0.05")] * 4,
-            "beside_wh": [0] * 4,
-            "months": [Month(first=0, last=4, share=Decimal("0.5"), charge_per_kw=Decimal(12))],
-        }
-        | more
-    )
+    known: dict[str, Any] = {
+        "start_at": EIGHT,
+        "step": HOUR,
+        "price": [Decimal("0.40"), Decimal("0.40"), Decimal("0.10"), Decimal("0.10")],
+        "feed_in": [Decimal("0.05")] * 4,
+        "beside_wh": [0] * 4,
+        "months": [Month(first=0, last=4, share=Decimal("0.5"), charge_per_kw=Decimal(12))],
+    }
+    return Time(**known | more)
 
 
 def stayed(hours: int, energy_wh: int, max_w: int | None, *read: tuple[int, int]) -> Charged:
