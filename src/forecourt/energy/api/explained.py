@@ -150,8 +150,8 @@ class BillShown(Struct, frozen=True, kw_only=True):
 class SavingsShown(Struct, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
     """What a site's sessions cost, and what the same sessions would have cost uncontrolled."""
 
-    since: date
-    until: Annotated[date, Meta(description="The last day that is counted.")]
+    since: Annotated[date, Meta(examples=["2026-03-01"])]
+    until: Annotated[date, Meta(description="The last day that is counted.", examples=["2026-03-31"])]
     currency: Annotated[str, Meta(examples=["EUR"])]
     sessions: int
     energy_wh: int

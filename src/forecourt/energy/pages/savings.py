@@ -20,6 +20,7 @@ from forecourt.ui.i18n import mark
 from forecourt.ui.ranges import FromDay, RangeWord, ToDay, time_range
 
 PRESETS: Final[Mapping[str, str]] = {
+    "today": mark("Today"),
     "yesterday": mark("Yesterday"),
     "7d": mark("7 days"),
     "month": mark("This month"),
