@@ -132,6 +132,7 @@ async def _wire(api: httpx.AsyncClient, site: str) -> None:
     rates = {"hours": [0, 6, 22], "prices": ["0.19", "0.2871", "0.19"]}
     await _put(api, f"{site}/electrics", tree)
     await _put(api, f"{site}/utility-tariff", {"currency": "EUR", "seasons": [{"weekdays": rates}]})
+    await _put(api, f"{site}/smart-charging", {"mode": "cheapest", "enabled": True})
     await _post(api, f"{site}/load", {"readings": [{"power_w": 12_400}]})
     await _post(api, f"{site}/limits", {"source": "grid operator", "id": "1", "limit_w": 90_000})
 

@@ -1,7 +1,9 @@
-// The editor of a site's electrics: rows are added and removed, lists of nodes follow, EVSEs are dragged onto the drawing.
+// A site's plan is drawn. The editor of its electrics: rows are added and removed, lists of nodes follow, EVSEs are dragged onto the drawing.
 const NEW = "new-";
 
 export function energy(htmx) {
+  const chart = document.querySelector("[data-plan]");
+  if (chart) import("./plan.js").then(({ start }) => start(chart));
   const form = document.getElementById("electrics");
   if (!form) return;
   const edited = () => htmx.trigger(form, "edited");

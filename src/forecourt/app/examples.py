@@ -9,7 +9,7 @@ from typing import Any, Final
 
 _REF: Final = "#/components/schemas/"
 #: Deeper than any body of ours; what refers to itself ends there.
-MAX_DEPTH: Final = 12
+MAX_DEPTH: Final = 16
 
 _BY_FORMAT: Final = {
     "date-time": "2026-03-01T12:00:00Z",

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from forecourt.energy.needs.said import hear_needs
 from forecourt.ocpp import neutral
 from forecourt.sessions.service import Sessions
 from forecourt.stations.gateway.inbound import Routes
@@ -17,7 +18,8 @@ def routes(stations: StationReports, sessions: Sessions) -> Routes:
         neutral.Authorize: sessions.authorize,
         neutral.TransactionReport: sessions.record,
         neutral.MeterReport: sessions.measure,
-        # Nobody plans yet: each is kept, and answered by its version's own rule.
+        # Each is kept, and answered by its version's own rule; what a car needs is planned by.
         **dict.fromkeys(get_args(neutral.ChargingReport), stations.notice),
+        neutral.ChargingNeeds: hear_needs,
         neutral.Notice: stations.notice,
     }

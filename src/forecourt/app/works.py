@@ -17,6 +17,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.jobs import SessionJobs
@@ -163,6 +164,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         ),
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
+        NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:

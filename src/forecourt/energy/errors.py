@@ -79,6 +79,27 @@ class NeedsRefused(ForecourtError):
     code = "needs-refused"
 
 
+class NotPlanned(ForecourtError):
+    """No plan of this site counted at that time, or it is no longer kept. Choose a later time."""
+
+    status = 404
+    code = "not-planned"
+
+
+class TooManyPlanned(ForecourtError):
+    """Other plans are being made again right now. Try again in a moment."""
+
+    status = 429
+    code = "too-many-planned"
+
+
+class SavingsRefused(ForecourtError):
+    """Savings are counted for 92 days at most, which end after they begin. Choose other days."""
+
+    status = 422
+    code = "savings-refused"
+
+
 def refusal(kind: type[ForecourtError], faults: Sequence[Fault]) -> ForecourtError:
     """The refusal for these faults, which names each of them."""
     named = [{"of": fault.of, "id": fault.id, "detail": fault.text} for fault in faults[:MAX_NAMED]]

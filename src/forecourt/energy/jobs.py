@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from forecourt.energy import store
+from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.store import keeping, nudges
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -32,9 +33,18 @@ class EnergyJobs:
         self._clock = clock
 
     async def session_changed(self, *, tenant_id: int, subject: str) -> None:
-        """A session began or ended: its site is planned anew."""
+        """A session began or ended: its site is planned anew, with what its car said before it began."""
         async with self._tenants.tenant(tenant_id) as conn:
+            at = await store.evse_of_session(conn, tenant_id, UUID(subject))
+            if at is not None:
+                await take_car_needs(conn, tenant_id, *at)
             await nudges.nudge_of_sessions(conn, tenant_id, [UUID(subject)])
+
+    async def needs_said(self, *, tenant_id: int, subject: str) -> None:
+        """A car said what it needs: its session takes it, now or when it begins."""
+        station_id, _, evse = subject.partition(".")
+        async with self._tenants.tenant(tenant_id) as conn:
+            await take_car_needs(conn, tenant_id, int(station_id), int(evse))
 
     async def station_changed(self, *, tenant_id: int, subject: str) -> None:
         """A station is connected: its site is planned anew."""

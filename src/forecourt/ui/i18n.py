@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -221,7 +222,7 @@ def date_of(day: date) -> str:
     return format_date(day, "medium", locale=current().locale)
 
 
-def number(value: float, digits: int = 0) -> str:
+def number(value: float | Decimal, digits: int = 0) -> str:
     """A number that is rounded already, with the separators of the language."""
     catalogue = current()
     plain = f"{value:,.{digits}f}"

@@ -1,4 +1,5 @@
-"""Routes of smart charging: the electrics of sites, what prices and limits them, and what drivers need."""
+"""Routes of smart charging: the electrics of sites, what prices and limits them, what drivers need, and how sites are
+kept."""
 
 from litestar import Router
 
@@ -8,6 +9,7 @@ from forecourt.energy.api.electrics import (
     put_electrics,
     put_smart_charging,
 )
+from forecourt.energy.api.explained import explain_session, list_orders, show_plan, show_savings
 from forecourt.energy.api.limits import list_limits, list_load, say_limit, say_load, withdraw_limit
 from forecourt.energy.api.needs import find_needs, find_preferences, put_needs, put_preferences, take_back_needs
 from forecourt.energy.api.signals import (
@@ -46,6 +48,10 @@ routes = Router(
         take_back_needs,
         find_preferences,
         put_preferences,
+        show_plan,
+        explain_session,
+        list_orders,
+        show_savings,
     ],
 )
 

@@ -5,9 +5,12 @@ from typing import Final
 
 from litestar.handlers import HTTPRouteHandler
 
+from forecourt.energy.pages.at_session import session_pages
 from forecourt.energy.pages.common import EnergyPages
 from forecourt.energy.pages.editor import editor_pages
 from forecourt.energy.pages.forms import form_pages
+from forecourt.energy.pages.plan import plan_pages
+from forecourt.energy.pages.savings import savings_pages
 from forecourt.energy.pages.sites import SitePages, site_pages
 
 TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
@@ -16,7 +19,14 @@ TEMPLATES_DIR: Final = Path(__file__).parents[1] / "templates"
 def energy_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
     """The routes `/energy...`, for people who are signed in."""
     shared = SitePages(pages)
-    return [*site_pages(pages, shared), *editor_pages(pages), *form_pages(pages, shared)]
+    return [
+        *site_pages(pages, shared),
+        *plan_pages(pages),
+        *savings_pages(pages),
+        *session_pages(pages),
+        *editor_pages(pages),
+        *form_pages(pages, shared),
+    ]
 
 
 __all__ = ["TEMPLATES_DIR", "EnergyPages", "energy_pages"]

@@ -10,6 +10,7 @@ from forecourt.drivers import service as drivers
 from forecourt.energy import store
 from forecourt.energy.errors import NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
+from forecourt.energy.needs.said import BEFORE, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions
 from forecourt.platform.preconditions import check_match, etag
@@ -75,6 +76,25 @@ async def record_needs(
     if session_id is None:
         return None
     await store.store_needs(conn, tenant_id, session_id, source, wants, by or f"station:{station}", now)
+    await nudge_of_sessions(conn, tenant_id, [session_id])
+    return session_id
+
+
+async def take_car_needs(conn: Connection, tenant_id: int, station_id: int, evse: int) -> UUID | None:
+    """Lets the session that runs at an EVSE have what its car said; which one that is. None where there is nothing to
+    take, or no session yet: then it waits for one."""
+    said = await store.find_car_said(conn, tenant_id, station_id, evse)
+    running = await store.running_since(conn, tenant_id, station_id, evse)
+    if said is None or running is None:
+        return None
+    session_id, started_at, got_wh = running
+    await store.forget_car_said(conn, tenant_id, station_id, evse, said.said_at)
+    wants = wants_of(said.needs, got_wh)
+    if wants is None or said.said_at < started_at - BEFORE:
+        return None
+    await store.store_needs(
+        conn, tenant_id, session_id, Source.ISO15118, wants, f"station:{said.station}", said.said_at
+    )
     await nudge_of_sessions(conn, tenant_id, [session_id])
     return session_id
 

@@ -12,7 +12,8 @@ from psycopg.rows import class_row, dict_row
 
 from forecourt.drivers.model import uid_key
 from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
-from forecourt.ocpp.neutral import Location, Measurand, Phase
+from forecourt.energy.needs.said import CarSaid
+from forecourt.ocpp.neutral import ChargingNeeds, Location, Measurand, Phase
 
 Connection = AsyncConnection[Any]
 
@@ -247,6 +248,52 @@ async def find_running_at(conn: Connection, tenant_id: int, station: str, evse: 
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+async def find_car_said(conn: Connection, tenant_id: int, station_id: int, evse: int) -> CarSaid | None:
+    """What a car said last at an EVSE and no session took yet."""
+    cursor = await conn.execute(
+        "SELECT t.identity, c.evse, c.needs, c.said_at FROM car_needs c"
+        " JOIN stations t ON t.tenant_id = c.tenant_id AND t.station_id = c.station_id"
+        " WHERE c.tenant_id = %s AND c.station_id = %s AND c.evse = %s",
+        (tenant_id, station_id, evse),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    return CarSaid(station=row[0], evse=row[1], needs=msgspec.convert(row[2], ChargingNeeds), said_at=row[3])
+
+
+async def forget_car_said(conn: Connection, tenant_id: int, station_id: int, evse: int, said_at: datetime) -> None:
+    """Forgets what a car said at an EVSE until then."""
+    await conn.execute(
+        "DELETE FROM car_needs WHERE tenant_id = %s AND station_id = %s AND evse = %s AND said_at <= %s",
+        (tenant_id, station_id, evse, said_at),
+    )
+
+
+async def evse_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> tuple[int, int] | None:
+    """The station and the EVSE of a session that runs; None for any other, and where the EVSE is not known."""
+    cursor = await conn.execute(
+        "SELECT station_id, evse FROM sessions WHERE tenant_id = %s AND session_id = %s AND over_at IS NULL"
+        " AND evse IS NOT NULL",
+        (tenant_id, session_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+async def running_since(
+    conn: Connection, tenant_id: int, station_id: int, evse: int
+) -> tuple[UUID, datetime, int] | None:
+    """The newest session that runs at an EVSE: since when, and what it got so far, in Wh."""
+    cursor = await conn.execute(
+        "SELECT session_id, started_at, greatest(coalesce(meter_stop_wh - meter_start_wh, 0), 0)::int FROM sessions"
+        " WHERE tenant_id = %s AND station_id = %s AND evse = %s AND over_at IS NULL ORDER BY number DESC LIMIT 1",
+        (tenant_id, station_id, evse),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row[0], row[1], row[2])
 
 
 class PreferencesRow(Struct, frozen=True, kw_only=True):

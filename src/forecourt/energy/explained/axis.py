@@ -1,0 +1,112 @@
+"""A site on one axis of time: what it took, what is meant, what limits it and what energy costs. Pure.
+
+Powers are in kW, times in ms since 1970, as charts have them. Prices stay text: no float is near them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+
+from forecourt.energy.keeper.knowledge import Knowledge
+from forecourt.energy.keeper.planning import SitePlan, reserved_a
+from forecourt.energy.signals.outlook import Attached
+from forecourt.energy.store.explained import PowerPoint
+
+#: A value at a time, which holds until the next; None: nothing is known from there on.
+Point = tuple[int, float | None]
+
+
+class Lines(Struct, frozen=True, kw_only=True):
+    """What is drawn. `took` and `meant` are what cars take together, `grid_*` what comes from the grid, with loads and
+    sun; `kept` is what is kept for EVSEs that can't be told anything, `allowed` what all EVSEs might have drawn.
+    `price`: with whether it stands in for one that is missing."""
+
+    at: int
+    took: list[Point]
+    allowed: list[Point]
+    grid_took: list[Point]
+    meant: list[Point]
+    kept: list[Point]
+    grid_meant: list[Point]
+    load: list[Point]
+    solar: list[Point]
+    limit: list[Point]
+    price: list[tuple[int, str, bool]]
+    currency: str | None
+
+
+def lines_of(known: Knowledge, plan: SitePlan, past: Sequence[PowerPoint], gap: timedelta) -> Lines:
+    """`past` may go on behind the time of the plan: that is what came of it. A line breaks where nobody looked for
+    longer than `gap`."""
+    outlook, beside = known.outlook, bool(known.outlook.loads or known.outlook.solar)
+    starts = [_ms(each) for each in outlook.starts]
+    end = _ms(outlook.starts[-1] + timedelta(hours=outlook.hours[-1]))
+    evses = known.tree.electrics.evses
+    watts = known.tree.electrics.watts_per_ampere
+    kept_w = sum(float(each) * watts(evse) for each, evse in zip(reserved_a(known), evses, strict=True))
+    cars_w = [sum(car.steps_w[step] for car in plan.cars) for step in range(len(starts))]
+    ahead = len(plan.grid_w) == len(starts)
+    return Lines(
+        at=_ms(plan.at),
+        took=_measured(past, gap, lambda each: each.charging_w),
+        allowed=_measured(past, gap, lambda each: each.allowed_w),
+        grid_took=_measured(past, gap, lambda each: each.charging_w + each.load_w - each.solar_w) if beside else [],
+        meant=_stepped(starts, end, (each / 1000 for each in cars_w)),
+        kept=_stepped(starts, end, (kept_w / 1000 for _ in starts)) if kept_w else [],
+        grid_meant=_stepped(starts, end, (each / 1000 for each in plan.grid_w)) if beside and ahead else [],
+        load=_attached(starts, end, outlook.loads),
+        solar=_attached(starts, end, outlook.solar),
+        limit=_stepped(starts, end, _limits(known)) if any(each is not None for each in _limits(known)) else [],
+        price=[*_prices(starts, outlook.price.values, outlook.price.stand_in), (end, "", False)],
+        currency=outlook.currency,
+    )
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _measured(past: Sequence[PowerPoint], gap: timedelta, power_w: Callable[[PowerPoint], int]) -> list[Point]:
+    found: list[Point] = []
+    for number, each in enumerate(past):
+        if number and each.at - past[number - 1].at > gap:
+            found.append((_ms(past[number - 1].at) + 1, None))
+        found.append((_ms(each.at), power_w(each) / 1000))
+    return found
+
+
+def _stepped(starts: Sequence[int], end: int, values_kw: Iterable[float | None]) -> list[Point]:
+    found: list[Point] = [
+        (at, None if value is None else round(value, 3)) for at, value in zip(starts, values_kw, strict=True)
+    ]
+    return [*found, (end, found[-1][1])]
+
+
+def _attached(starts: Sequence[int], end: int, parts: Sequence[Attached]) -> list[Point]:
+    if not parts:
+        return []
+    return _stepped(
+        starts, end, (sum(values) / 1000 for values in zip(*(p.power_w.values for p in parts), strict=True))
+    )
+
+
+def _limits(known: Knowledge) -> list[float | None]:
+    """The tightest limit of the grid connection in each step, in kW."""
+    tree, outlook = known.tree, known.outlook
+    root = next(node for node in tree.nodes if node.id == tree.root)
+    kw_per_a = 3 * tree.voltage_v / 1000
+    said = [each for each in outlook.limits if each.node == tree.root]
+    found: list[float | None] = []
+    for step in range(len(outlook.starts)):
+        powers = [root.limit_w, *(each.limit_w[step] for each in said)]
+        currents = [root.limit_a, *(each.limit_a[step] for each in said)]
+        each_kw = [each / 1000 for each in powers if each is not None]
+        each_kw += [each * kw_per_a for each in currents if each is not None]
+        found.append(min(each_kw, default=None))
+    return found
+
+
+def _prices(starts: Sequence[int], values: Sequence[Decimal], stand_in: Sequence[bool]) -> list[tuple[int, str, bool]]:
+    return [(at, f"{value:f}", missing) for at, value, missing in zip(starts, values, stand_in, strict=True)]

@@ -1,0 +1,215 @@
+"""Why one car charges as it does, read from the plan that counts and from what was known when it was made. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
+from forecourt.energy.keeper.limits import room_of
+from forecourt.energy.keeper.planning import CarPlan, SitePlan
+from forecourt.energy.needs.model import Needs, Priority, Source
+from forecourt.energy.planner.ladder import Grade
+from forecourt.energy.planner.reasons import Reason
+from forecourt.energy.site import Mode
+
+#: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
+AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """A limit that holds a car back: of a node of the tree (`name`: as people call it), of one of its lines (`L2`) or
+    of its power (None), and how many cars charge or wait behind it."""
+
+    node: str
+    name: str
+    line: str | None
+    cars: int
+
+
+class Stay(Struct, frozen=True, kw_only=True):
+    """When a car is thought to leave and what it will have taken by then; whose word that is, None where nobody said
+    anything and it is assumed."""
+
+    leaves_at: datetime
+    leaves_by: Source | None
+    takes_wh: int
+    takes_by: Source | None
+    priority: Priority
+
+
+class Meant(Struct, frozen=True, kw_only=True):
+    """What is meant for a step that is to come."""
+
+    start_at: datetime
+    end_at: datetime
+    power_w: int
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """What a plan has for one car.
+
+    `ground` tells why its EVSE counts with `may_draw_ma`. Where its station can't be told anything, there is no plan
+    for it: `limit_ma` and all of what is meant is None then. `reason`, `ready_at` and `unserved_wh` are None where the
+    plan doesn't look ahead. `now` and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then`
+    holds from `then_at` on.
+    """
+
+    session_id: UUID
+    station: str
+    evse: int
+    planned_at: datetime
+    grade: Grade
+    not_best: str
+    mode: Mode
+    currency: str | None
+    ground: Ground
+    may_draw_ma: int
+    silent_since: datetime | None
+    stay: Stay
+    energy_wh: int
+    paused_by_car: bool
+    limit_ma: int | None = None
+    power_w: int | None = None
+    reason: Reason | None = None
+    shared: Shared | None = None
+    now: Decimal | None = None
+    then: Decimal | None = None
+    then_at: datetime | None = None
+    lacks_wh: int | None = None
+    ready_at: datetime | None = None
+    unserved_wh: int | None = None
+    steps: tuple[Meant, ...] = ()
+
+    @property
+    def falls_short(self) -> bool:
+        """It will lack something of what somebody said or past sessions tell; an assumption is no need."""
+        return bool(self.unserved_wh) and self.stay.takes_by is not None
+
+
+def explain(known: Knowledge, plan: SitePlan, session_id: UUID) -> Explanation | None:
+    """Of one session; None if its car was not known then."""
+    car = next((each for each in known.cars if each.session_id == session_id), None)
+    meant = next((each for each in plan.cars if each.session_id == session_id), None)
+    return None if car is None else _explained(known, plan, car, meant)
+
+
+def explain_all(known: Knowledge, plan: SitePlan) -> list[Explanation]:
+    """Of all cars that were known and whose EVSEs hang in the tree, by EVSE."""
+    meant = {each.session_id: each for each in plan.cars}
+    found = (_explained(known, plan, car, meant.get(car.session_id)) for car in known.cars)
+    return [each for each in found if each is not None]
+
+
+def _explained(known: Knowledge, plan: SitePlan, car: KnownCar, meant: CarPlan | None) -> Explanation | None:
+    number = next((number for number, evse in enumerate(known.tree.evses) if evse.id == car.evse_id), None)
+    if number is None:
+        return None
+    standing = known.standings[number]
+    may_ma, ground = may_draw(standing, known.at)
+    told = Explanation(
+        session_id=car.session_id,
+        station=car.station,
+        evse=car.evse,
+        planned_at=plan.at,
+        grade=plan.grade,
+        not_best=plan.why,
+        mode=known.settings.mode,
+        currency=known.outlook.currency,
+        ground=ground,
+        may_draw_ma=may_ma,
+        silent_since=standing.silent_since,
+        stay=stay_of(car, known.at),
+        energy_wh=car.energy_wh,
+        paused_by_car=car.is_full,
+    )
+    return told if meant is None else _with_plan(told, known, plan, number, meant)
+
+
+def _with_plan(told: Explanation, known: Knowledge, plan: SitePlan, number: int, meant: CarPlan) -> Explanation:
+    ahead, reason = plan.grade in AHEAD, meant.reason
+    electrics = known.tree.electrics
+    power_w = meant.steps_w[0] if meant.steps_w else 0
+    if power_w == 0 and not told.paused_by_car and meant.lacks_wh > 0:
+        power_w = round(meant.limit_ma / 1000 * electrics.watts_per_ampere(electrics.evses[number]))
+    told = replace(
+        told,
+        limit_ma=meant.limit_ma,
+        power_w=power_w,
+        lacks_wh=meant.lacks_wh,
+        ready_at=meant.ready_at if ahead else None,
+        unserved_wh=meant.unserved_wh if ahead else None,
+        steps=_steps(known, meant) if ahead else (),
+    )
+    if reason is None:
+        return told
+    step = reason.step
+    signal = known.outlook.co2 if told.mode is Mode.GREENEST else known.outlook.price
+    return replace(
+        told,
+        reason=reason,
+        shared=None if reason.row is None else _shared(known, reason.row),
+        now=signal.values[0],
+        then=None if step is None else signal.values[step],
+        then_at=None if step is None else known.outlook.starts[step],
+    )
+
+
+def stay_of(car: KnownCar, now: datetime) -> Stay:
+    """What the planner goes by, and whose word it is."""
+    needs = car.needs
+    leaves_by = Source.PREDICTED if car.expected_at is not None else _departure_by(needs)
+    asked, expected = needs.energy_wh, car.expected_wh
+    takes_by: Source | None = None
+    if asked is not None and (expected is None or asked <= expected):
+        takes_by = _energy_by(needs)
+    elif expected is not None:
+        takes_by = Source.PREDICTED
+    return Stay(
+        leaves_at=car.leaves_at(now),
+        leaves_by=leaves_by,
+        takes_wh=car.energy_wh + car.lacks_wh(),
+        takes_by=takes_by,
+        priority=needs.wants.priority or Priority.NORMAL,
+    )
+
+
+def _departure_by(needs: Needs) -> Source | None:
+    wants = needs.wants
+    if wants.stop_at is not None and (wants.departure_at is None or wants.stop_at < wants.departure_at):
+        return needs.sources.get("stop_at")
+    return needs.sources.get("departure_at")
+
+
+def _energy_by(needs: Needs) -> Source | None:
+    """Of the first thing that says how much; in the order in which they count."""
+    names = ("energy_wh", "range_km", "soc_pct", "stop_energy_wh", "stop_soc_pct")
+    return next((needs.sources[name] for name in names if name in needs.sources), None)
+
+
+def _steps(known: Knowledge, meant: CarPlan) -> tuple[Meant, ...]:
+    """Until it leaves."""
+    starts = known.outlook.starts
+    ends = (*starts[1:], meant.leaves_at)
+    return tuple(
+        Meant(start_at=start, end_at=min(end, meant.leaves_at), power_w=power_w)
+        for start, end, power_w in zip(starts, ends, meant.steps_w, strict=False)
+        if start < meant.leaves_at
+    )
+
+
+def _shared(known: Knowledge, row: str) -> Shared:
+    node, _, line = row.rpartition(" ")
+    rows = room_of(known.tree, known.outlook).rows
+    cars = 1
+    if row in rows.names:
+        behind = np.nonzero(np.abs(rows.of[rows.names.index(row)]) > 0)[0]
+        reached = {known.tree.evses[number].id for number in behind}
+        cars = sum(car.evse_id in reached for car in known.cars)
+    name = next((each.name for each in known.tree.nodes if each.id == node and each.name), node)
+    return Shared(node=node, name=name, line=None if line == "power" else line, cars=cars)

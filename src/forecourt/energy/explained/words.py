@@ -1,0 +1,185 @@
+"""What a person reads of why a car charges as it does, in the language of the page. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from forecourt.energy.dispatch.standing import Ground
+from forecourt.energy.explained.session import Explanation
+from forecourt.energy.needs.model import Priority, Source
+from forecourt.energy.planner.ladder import Grade
+from forecourt.energy.planner.reasons import Why
+from forecourt.energy.site import Mode
+from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark, ngettext
+
+#: What is said of each reason; what stands in brackets is filled in. Limits, prices and the peak have values of their
+#: own.
+WHY: Final[Mapping[Why, str]] = {
+    Why.FULL: mark("the car has all that it needs"),
+    Why.ITS_MOST: mark("it takes all that the car, its cable and its EVSE can"),
+    Why.ITS_NEED: mark("it takes all that it still needs"),
+    Why.LIMIT: mark("the limit of %(limit)s holds it back"),
+    Why.GRID: mark("more may not come from the grid now"),
+    Why.PEAK: mark("a higher peak than %(peak)s would cost more than this energy is worth now"),
+    Why.PRICE: mark("energy is cheaper later"),
+    Why.TURN: mark("there is no room for the least that it can use, so it waits for its turn"),
+    Why.GIVES: mark("it gives energy back, which is dear now"),
+    Why.WORTH: mark("its energy costs more at any time than it is worth"),
+    Why.LATER: mark("nothing presses, later is as good"),
+}
+#: Where it is the sun that counts, a price is no reason that anybody would understand.
+SUNLESS: Final = mark("the sun leaves nothing over for it now")
+#: Where speed counts, prices only decide between equals.
+UNPRICED: Final = frozenset({Mode.FASTEST, Mode.EQUAL})
+GROUNDS: Final[Mapping[Ground, str]] = {
+    Ground.IDLE: mark("nothing runs there"),
+    Ground.ORDER: mark("it keeps to what it was told"),
+    Ground.UNDER_WAY: mark("it was told something that it may not obey yet"),
+    Ground.FALLBACK: mark("it goes by its default profile"),
+    Ground.SILENT: mark("nothing is heard of its station"),
+    Ground.DISOBEYS: mark("it draws more than it was told"),
+    Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
+}
+SOURCES: Final[Mapping[Source, str]] = {
+    Source.DRIVER: mark("the driver says so"),
+    Source.API: mark("a program says so"),
+    Source.ISO15118: mark("the car says so"),
+    Source.TOKEN: mark("as usual for this token"),
+    Source.PREDICTED: mark("expected by past sessions"),
+}
+ASSUMED: Final = mark("nobody said; assumed")
+PRIORITIES: Final[Mapping[Priority, str]] = {
+    Priority.LOW: mark("low"),
+    Priority.NORMAL: mark("normal"),
+    Priority.HIGH: mark("high"),
+}
+GRADES: Final[Mapping[Grade, tuple[str, str]]] = {
+    Grade.OPTIMAL: (mark("Best plan"), mark("No plan within the limits costs less.")),
+    Grade.NEAR: (mark("Good plan"), mark("It keeps all limits; time ran out before a better one was ruled out.")),
+    Grade.KEPT: (mark("Plan from before"), mark("No new plan was found; the one before goes on, cut to the limits.")),
+    Grade.FILLED: (mark("Shared out"), mark("No plan was found; what there is now is shared out fairly.")),
+}
+
+
+def source_of(source: Source | None) -> str:
+    """Whose word something is."""
+    return _(ASSUMED if source is None else SOURCES[source])
+
+
+def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list[str]:
+    """Why it charges at this power, and when it will be ready. Times are of a zone, the page's if none is named."""
+    if told.limit_ma is None:
+        return [_cannot_be_told(told, now, zone)]
+    because = _because(told, now, zone)
+    head = _head(told)
+    found = [_("%(what)s: %(because)s.") % {"what": head, "because": because} if because else f"{head}."]
+    return [*found, *_ready(told, now, zone)]
+
+
+def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
+    values = {"current": formats.amperes(told.may_draw_ma / 1000)}
+    if told.ground is Ground.DISOBEYS:
+        words = _(
+            "Its EVSE draws more than it was told. It is counted with %(current)s, and the others make room for it."
+        )
+    elif told.silent_since is not None:
+        values["since"] = clock_word(told.silent_since, now, zone)
+        words = _(
+            "Nothing is heard of its station since %(since)s, so it can't be told anything. It is counted with"
+            " %(current)s, which it may draw at most."
+        )
+    else:
+        words = _("There is no plan for it yet. It may draw %(current)s.")
+    return words % values
+
+
+def _head(told: Explanation) -> str:
+    assert told.limit_ma is not None
+    if told.limit_ma == 0:
+        return _("It waits")
+    values = {"current": formats.amperes(told.limit_ma / 1000), "power": formats.kw(told.power_w)}
+    if told.paused_by_car:
+        return _("%(current)s is kept ready for it") % values
+    return _("It may charge at %(current)s (%(power)s)") % values
+
+
+def _because(told: Explanation, now: datetime, zone: str | None) -> str:
+    if told.paused_by_car:
+        return _("the car itself takes no more for now")
+    reason = told.reason
+    if reason is None:
+        return "" if told.grade is Grade.OPTIMAL else _("what there is now is shared out fairly, without looking ahead")
+    why = reason.why
+    if told.mode is Mode.SOLAR and why in (Why.PRICE, Why.WORTH, Why.LATER):
+        return _(SUNLESS)
+    if told.mode in UNPRICED and why is Why.PRICE:
+        why = Why.LATER
+    if why is Why.LIMIT and told.shared is not None:
+        return _limit(told)
+    if why is Why.PRICE and told.now is not None and told.then is not None and told.then_at is not None:
+        return _price(told, now, zone)
+    peak_w = None if reason.peak_kw is None else round(reason.peak_kw * 1000)
+    return _(WHY[why]) % {"peak": formats.kw(peak_w), "limit": reason.row or ""}
+
+
+def _limit(told: Explanation) -> str:
+    assert told.shared is not None
+    shared = told.shared
+    name = f"{shared.name} {shared.line}" if shared.line else shared.name
+    if shared.cars == 1:
+        return _("the limit of %(limit)s leaves no more") % {"limit": name}
+    words = ngettext(
+        "the limit of %(limit)s is shared by %(num)s car",
+        "the limit of %(limit)s is shared by %(num)s cars",
+        shared.cars,
+    )
+    return words % {"limit": name, "num": formats.count(shared.cars)}
+
+
+def _price(told: Explanation, now: datetime, zone: str | None) -> str:
+    assert told.now is not None
+    assert told.then is not None
+    assert told.then_at is not None
+    values = {"at": clock_word(told.then_at, now, zone)}
+    if told.mode is Mode.GREENEST:
+        values |= {"now": _grams(told.now), "then": _grams(told.then)}
+        return _("a kWh has %(then)s of CO2 from %(at)s on, and %(now)s now") % values
+    values |= {"now": price_word(told.now, told.currency), "then": price_word(told.then, told.currency)}
+    return _("a kWh costs %(then)s from %(at)s on, and %(now)s now") % values
+
+
+def _ready(told: Explanation, now: datetime, zone: str | None) -> list[str]:
+    leaves = told.stay.leaves_at
+    if told.unserved_wh:
+        values = {"energy": formats.kwh(told.unserved_wh), "at": clock_word(leaves, now, zone)}
+        if told.falls_short:
+            return [_("It will lack %(energy)s when it leaves at %(at)s.") % values]
+        values["all"] = formats.kwh(told.stay.takes_wh)
+        return [_("If it takes %(all)s, as is assumed, it will lack %(energy)s of it at %(at)s.") % values]
+    if told.ready_at is None or not told.lacks_wh:
+        return []
+    values = {"at": clock_word(told.ready_at, now, zone)}
+    spare = leaves - told.ready_at
+    if spare < timedelta(minutes=1):
+        return [_("Ready at %(at)s, when it leaves.") % values]
+    return [_("Ready at %(at)s, %(spare)s before it leaves.") % {**values, "spare": formats.duration(spare)}]
+
+
+def clock_word(at: datetime, now: datetime, zone: str | None = None) -> str:
+    """A time to the minute, with its day where that is another one than today: `17:40`, `4 Mar, 07:00`."""
+    word = i18n.moment(at, zone)
+    return word.rpartition(", ")[2] if i18n.day(at, zone) == i18n.day(now, zone) else word
+
+
+def price_word(price: Decimal, currency: str | None) -> str:
+    """A price of a kWh, as exact as it is up to a hundredth of a cent: `0.19 EUR`."""
+    shown = price.quantize(Decimal("0.0001")).normalize()
+    digits = max(2, -int(shown.as_tuple().exponent))
+    return f"{i18n.number(shown, digits)}{formats.SPACE}{currency}" if currency else i18n.number(shown, digits)
+
+
+def _grams(value: Decimal) -> str:
+    return f"{formats.count(int(value))}{formats.SPACE}g"

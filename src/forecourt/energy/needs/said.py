@@ -1,0 +1,71 @@
+"""What a car says that it needs by ISO 15118: stored in the gateway's group commit, taken into a session by a job.
+
+A car may say it before its transaction is reported, so it is kept by EVSE until a session takes it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.energy.lanes import CAR_NEEDS
+from forecourt.energy.needs.model import Wants
+from forecourt.ocpp.neutral import Answer, ChargingNeeds, NeedsAnswer, NeedsStatus
+from forecourt.platform import packrow
+from forecourt.stations.gateway.inbound import Decide, Inbound
+
+#: How long before the start of a session a car may have said what it needs of it.
+BEFORE: Final = timedelta(minutes=10)
+
+
+class CarSaid(Struct, frozen=True, kw_only=True):
+    """What a car said last at an EVSE, and by which identity its station goes."""
+
+    station: str
+    evse: int
+    needs: ChargingNeeds
+    said_at: datetime
+
+
+def hear_needs(inbound: Inbound, report: ChargingNeeds) -> Decide:
+    """Keep what a car needs (2.0.1 K15). A profile follows from the next plan; where nobody plans, the car is told."""
+    inbound.write.add(
+        CAR_NEEDS.name,
+        packrow.row(
+            packrow.int8(inbound.write.number),
+            packrow.int8(inbound.station.station_id),
+            packrow.int4(report.evse),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(msgspec.json.encode(report).decode()),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+
+    def decide() -> Answer:
+        planned = CAR_NEEDS.name in inbound.write.answers
+        return NeedsAnswer(status=NeedsStatus.PROCESSING if planned else NeedsStatus.NO_PROFILE)
+
+    return decide
+
+
+def wants_of(needs: ChargingNeeds, got_wh: int) -> Wants | None:
+    """The same as a session's needs, where `got_wh` was had when it was said: a car says what it still wants. None
+    where a car says what can't be.
+
+    A state of charge that is wanted counts only where no energy is said; that of now is not that of the start, so
+    nothing is made of it after the car has had something.
+    """
+    said: dict[str, Any] = {
+        "departure_at": needs.departure_at,
+        "energy_wh": None if needs.energy_wh is None else needs.energy_wh + got_wh,
+        "soc_pct": needs.target_soc_pct,
+        "battery_wh": needs.capacity_wh,
+        "present_soc_pct": needs.soc_pct if got_wh == 0 else None,
+        "max_a": None if needs.max_current_ma is None else needs.max_current_ma / 1000,
+        "max_w": needs.max_power_w,
+    }
+    try:
+        return msgspec.convert({name: value for name, value in said.items() if value is not None}, Wants)
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,205 @@
+"""What a session's own page says of its smart charging: why it charges at this power, and what its driver needs."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from litestar import Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct, structs
+
+from forecourt.access import Actor, Verb
+from forecourt.access.guard import Asker
+from forecourt.energy.explained.session import Explanation
+from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of
+from forecourt.energy.needs.model import Needs, Priority, Source, Wants
+from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.service import explained, needs
+from forecourt.energy.service.explained import SessionTold
+from forecourt.energy.store.explained import OrderRow
+from forecourt.platform.errors import ForecourtError
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark
+
+#: A plan that is older says nothing of now: the planner makes one every five minutes at least.
+STALE: Final = timedelta(minutes=11)
+#: What was told that is listed at once; all of it is in the API.
+SHOWN_ORDERS: Final = 6
+#: The drawing of the plan, in its own units: the page stretches it.
+WIDTH, HEIGHT = 1000, 100
+UNREADABLE: Final = mark("times are written as 2026-03-01 17:00, by the clock of the site")
+ANSWERS: Final[dict[bool | None, str]] = {
+    True: mark("accepted"),
+    False: mark("refused"),
+    None: mark("no answer yet"),
+}
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """The plan's power over time until the car leaves: an outline, the highest power, and where it is ready (0 to
+    1000)."""
+
+    outline: str
+    most_w: int
+    ready_x: int | None
+
+
+class Filled(Struct, frozen=True, kw_only=True):
+    """The form of what a driver needs, as it was sent or as it stands."""
+
+    departure: str = ""
+    energy_kwh: str = ""
+    priority: str = ""
+
+
+def picture(told: Explanation) -> Picture | None:
+    """None where nothing is meant."""
+    if not told.steps or not any(each.power_w for each in told.steps):
+        return None
+    start, end = told.steps[0].start_at, told.stay.leaves_at
+    most_w = max(each.power_w for each in told.steps)
+
+    def x(at: datetime) -> int:
+        return round(WIDTH * ((at - start) / (end - start)))
+
+    path = "".join(
+        f"L{x(each.start_at)} {y}L{x(each.end_at)} {y}"
+        for each in told.steps
+        for y in (round(HEIGHT * (1 - each.power_w / most_w), 1),)
+    )
+    ready = told.ready_at
+    return Picture(
+        outline=f"M0 {HEIGHT}{path}L{WIDTH} {HEIGHT}Z",
+        most_w=most_w,
+        ready_x=None if ready is None or not start < ready < end else x(ready),
+    )
+
+
+class AtSession:
+    """What the handlers below share."""
+
+    def __init__(self, pages: EnergyPages) -> None:
+        self._pages = pages
+
+    async def show(
+        self, request: WebRequest, actor: Actor, session_id: UUID, *, sent: Filled | None = None, fault: str = ""
+    ) -> Response[str]:
+        """The fragment; empty where the session's site is not charged smartly."""
+        pages, now = self._pages, self._pages.clock.now()
+        async with pages.db.tenant(actor.tenant_id) as conn:
+            told = await explained.session_told(conn, actor.tenant_id, session_id, now)
+            said = await needs.find_needs(conn, actor.tenant_id, session_id)
+        if told is None:
+            return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
+        found, zone = told.explanation, told.record.zone
+        with pages.shell.speaking(request):
+            words = [] if found is None else sentences(found, now)
+        return pages.shell.page(
+            "energy/at_session.html",
+            request,
+            viewer=actor,
+            status=422 if fault else 200,
+            told=told,
+            found=found,
+            words=words,
+            running=told.session.over_at is None,
+            stale=found is not None and now - found.planned_at > STALE,
+            picture=None if found is None else picture(found),
+            orders=told.orders[:SHOWN_ORDERS],
+            answer_of=answer_of,
+            clock=lambda at: clock_word(at, now),
+            source_of=source_of,
+            grounds=GROUNDS,
+            priorities=PRIORITIES,
+            form=sent or form_of(said, zone),
+            fault=fault,
+            may_say=actor.may(Verb.CONTROL),
+            may_limit=actor.may(Verb.CHANGE_ENERGY),
+        )
+
+    async def say(self, request: WebRequest, actor: Actor, session_id: UUID) -> Response[str]:
+        """What the driver needs, as somebody at the console heard it."""
+        form = await request.form()
+        filled = Filled(
+            departure=field(form, "departure"), energy_kwh=field(form, "energy_kwh"), priority=field(form, "priority")
+        )
+        pages, now = self._pages, self._pages.clock.now()
+        fault = ""
+        try:
+            async with pages.db.tenant(actor.tenant_id) as conn:
+                told = await explained.session_told(conn, actor.tenant_id, session_id, now)
+                said = await needs.find_needs(conn, actor.tenant_id, session_id)
+                if told is not None:
+                    wants = _wants(form, filled, said, told)
+                    await needs.say_needs(conn, actor, session_id, Source.DRIVER, wants, now)
+        except NoNumber as refused:
+            with pages.shell.speaking(request):
+                fault = _(refused.fault.words) % refused.fault.values
+        except ValueError:
+            with pages.shell.speaking(request):
+                fault = _(UNREADABLE)
+        except ForecourtError as refused:
+            if refused.status != 422:
+                raise
+            fault = refused.detail
+        return await self.show(request, actor, session_id, sent=filled if fault else None, fault=fault)
+
+
+def form_of(said: Needs, zone: str) -> Filled:
+    """What the driver said before."""
+    wants = _of_driver(said)
+    leaves = wants.departure_at
+    return Filled(
+        departure="" if leaves is None else leaves.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M"),
+        energy_kwh=kilo(wants.energy_wh),
+        priority=wants.priority or "",
+    )
+
+
+def _of_driver(said: Needs) -> Wants:
+    return next((each.wants for each in said.said if each.source is Source.DRIVER), Wants())
+
+
+def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) -> Wants:
+    """With what else the driver said. A form that holds priority alone changes nothing else. Raises NoNumber, and
+    ValueError for a time that is none."""
+    wants = _of_driver(said)
+    priority = Priority(filled.priority) if filled.priority in set(Priority) else None
+    if "departure" not in form:
+        return structs.replace(wants, priority=priority)
+    leaves = datetime.fromisoformat(filled.departure) if filled.departure else None
+    energy_wh = from_kilo(filled.energy_kwh) if filled.energy_kwh else None
+    if energy_wh is not None and not 0 <= energy_wh <= 10**8:
+        raise NoNumber(filled.energy_kwh)
+    return structs.replace(
+        wants,
+        departure_at=None if leaves is None else leaves.replace(tzinfo=ZoneInfo(told.record.zone)),
+        energy_wh=energy_wh,
+        range_km=None if energy_wh is not None else wants.range_km,
+        priority=priority,
+    )
+
+
+def answer_of(order: OrderRow) -> str:
+    """The word for a station's answer, in the language of the page."""
+    if order.accepted is None and order.answered_at is not None:
+        return _("nobody knows whether it took it")
+    return _(ANSWERS[order.accepted])
+
+
+def session_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
+    """The fragment of a session's page, and what its form is sent to."""
+    shared = AtSession(pages)
+
+    @get("/energy/at-session/{session_id:uuid}", include_in_schema=False)
+    async def at_session(request: WebRequest, actor: Asker, session_id: FromPath[UUID]) -> Response[str]:
+        return await shared.show(request, actor, session_id)
+
+    @post("/energy/at-session/{session_id:uuid}", include_in_schema=False, status_code=200, opt={"verb": Verb.CONTROL})
+    async def say_needs(request: WebRequest, actor: Asker, session_id: FromPath[UUID]) -> Response[str]:
+        return await shared.say(request, actor, session_id)
+
+    return [at_session, say_needs]

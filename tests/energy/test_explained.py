@@ -1,0 +1,270 @@
+"""Smart charging explained: in words, as data, at a time that is past, and made again; by plans of the real planner."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from httpx import AsyncClient
+from msgspec.structs import replace
+
+from forecourt.access import Role
+from forecourt.energy.explained.session import explain
+from forecourt.energy.explained.words import WHY, sentences
+from forecourt.energy.keeper.knowledge import packed
+from forecourt.energy.keeper.planning import plan_site
+from forecourt.energy.keeper.reading import read_site
+from forecourt.energy.planner.ladder import Grade
+from forecourt.energy.planner.reasons import Why
+from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.service.explained import plan_at
+from forecourt.energy.store import keeping
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
+from tests.care.console import signed_in
+from tests.energy.test_api import GRID, furnish, hung
+from tests.http import House, Tenant, problem
+
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
+NBSP = "\N{NO-BREAK SPACE}"
+TARIFF = {
+    "currency": "EUR", "demand_charge_per_kw": "10",
+    "seasons": [{"weekdays": {"hours": [0, 22], "prices": ["0.30", "0.20"]}}],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+class Yard:
+    """A site with a panel of 16 A, behind which two cars charge."""
+
+    def __init__(self, house: House, tenant: Tenant, owner: AsyncClient, api: str, sessions: list[UUID]) -> None:
+        self.house, self.tenant, self.owner, self.api, self.sessions = house, tenant, owner, api, sessions
+        self.page = f"/energy/sites/{api.rsplit('/', 1)[1]}"
+        self.site_id = 0
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.house.admin() as connection:
+            cursor = connection.execute(query.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    async def plan(self) -> None:
+        """As the planner does."""
+        async with self.house.db.tenant(self.tenant.tenant_id) as conn:
+            reading = await read_site(conn, self.tenant.tenant_id, self.site_id, self.house.clock.now())
+            assert reading is not None
+            plan = plan_site(reading.known, SiteSolver())
+            await keeping.insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
+            await keeping.insert_power(
+                conn, self.tenant.tenant_id, self.site_id, plan.at, charging_w=9_000, load_w=0, solar_w=0,
+                allowed_w=11_000,
+            )  # fmt: skip
+
+    def told(self, session: UUID, limit_ma: int, accepted: bool | None) -> None:
+        now = self.house.clock.now()
+        self.rows(
+            "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
+            " valid_to, answered_at, accepted, status) SELECT tenant_id, %s, station_id, evse, session_id, %s, false,"
+            " %s, %s, %s, %s, 'Word' FROM sessions WHERE session_id = %s",
+            self.site_id, limit_ma, now, now + timedelta(minutes=5), None if accepted is None else now, accepted,
+            session,
+        )  # fmt: skip
+
+
+async def yard(house: House, tenant: Tenant, *, enabled: bool = True) -> Yard:
+    owner, api, stations = await furnish(house, tenant)
+    panel = {"id": "p1", "name": "Panel North", "parent": "grid", "limit_a": 16.0}
+    body = {"nodes": [GRID, panel], "evses": [hung(each, node="p1") for each in stations]}
+    assert (await owner.put(f"{api}/electrics", json=body)).status_code == 200
+    assert (await owner.put(f"{api}/utility-tariff", json=TARIFF)).status_code == 200
+    settings = {"mode": "fastest", "enabled": enabled}
+    assert (await owner.put(f"{api}/smart-charging", json=settings)).status_code == 200
+    made = Yard(house, tenant, owner, api, [])
+    for number, station in enumerate(stations):
+        [(session, _)] = made.rows(
+            "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+            " heard_at, evse, meter_start_wh, meter_stop_wh) SELECT tenant_id, station_id, %s, 0, %s, 0, %s, %s, 1, 0,"
+            " 1000 FROM stations WHERE identity = %s RETURNING session_id, station_id",
+            f"T{number}", *[house.clock.now()] * 3, station,
+        )  # fmt: skip
+        made.sessions.append(session)
+    [(made.site_id,)] = made.rows("SELECT site_id FROM sites WHERE tenant_id = %s", tenant.tenant_id)
+    return made
+
+
+async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    first, second = made.sessions
+    made.told(first, 8_000, True)
+    house.clock.advance(30)
+    made.told(first, 7_000, False)
+    why = f"It may charge at 8{NBSP}A (5.5{NBSP}kW): the limit of Panel North L1 is shared by 2{NBSP}cars."
+    shown = (await made.owner.get(f"/api/v1/sessions/{first}/charging")).json()
+    assert re.sub(r"L\d", "L1", shown["car"]["words"][0]).replace(" cars", f"{NBSP}cars") == why
+    assert (shown["car"]["why"], shown["car"]["limit"]["cars"], shown["car"]["limit_ma"]) == ("limit", 2, 8_000)
+    assert [(each["limit_ma"], each["accepted"]) for each in shown["orders"]] == [(7_000, False), (8_000, True)]
+    # 25 kWh are assumed, of which it has one, and three hours: too much for what there is.
+    assert (shown["car"]["stay"]["leaves_by"], shown["car"]["lacks_wh"]) == (None, 24_000)
+    assert 0 < shown["car"]["unserved_wh"] < 24_000
+
+    browser = await signed_in(house, tenant)
+    page = (await browser.get(f"/energy/at-session/{first}")).text
+    assert "is shared by 2" in page
+    assert "nobody said; assumed" in page
+    assert "refused" in page
+    assert "as is assumed" in page
+    assert "Give it priority" not in page
+    assert f'hx-get="/energy/at-session/{first}"' in (await browser.get(f"/sessions/{first}")).text
+    assert "told nothing yet" in (await browser.get(f"/energy/at-session/{second}")).text
+
+    # Who may says what the driver needs; what else the driver said stays.
+    leaves = (house.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M")
+    wrong = await browser.post(f"/energy/at-session/{first}", data={"departure": "soon", "energy_kwh": "3"})
+    assert (wrong.status_code, "times are written as" in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
+    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
+    assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
+    house.clock.advance(60)
+    await made.plan()
+    short = (await browser.get(f"/energy/at-session/{first}")).text
+    assert "the driver says so" in short
+    assert "It will lack" in short
+    assert "Give it priority" in short
+    assert (await browser.post(f"/energy/at-session/{first}", data={"priority": "high"})).status_code == 200
+    wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
+    assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
+    assert set(wants["sources"].values()) == {"driver"}
+    viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
+    assert (await viewer.post(f"/energy/at-session/{first}", data=sent)).status_code == 403
+    german = (await viewer.get(f"/energy/at-session/{first}")).text
+    assert "Lademanagement" in german
+    assert "<form" not in german
+
+
+async def test_a_session_at_a_site_without_smart_charging_shows_nothing(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant, enabled=False)
+    browser = await signed_in(house, tenant)
+    answer = await browser.get(f"/energy/at-session/{made.sessions[0]}")
+    assert (answer.status_code, answer.text) == (200, "")
+    problem(await made.owner.get(f"/api/v1/sessions/{made.sessions[0]}/charging"), 404, "not-planned")
+
+
+async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    problem(await made.owner.get(f"{made.api}/plan"), 404, "not-planned")
+    await made.plan()
+    then = house.clock.now()
+    house.clock.advance(600)
+    made.rows("UPDATE sessions SET ended_at = now() WHERE session_id = %s", made.sessions[1])
+    await made.plan()
+    now = (await made.owner.get(f"{made.api}/plan")).json()
+    before = (await made.owner.get(f"{made.api}/plan", params={"at": (then + timedelta(minutes=9)).isoformat()})).json()
+    assert [len(plan["known"]["cars"]) for plan in (before, now)] == [2, 1]
+    assert [each["limit_ma"] for each in before["cars"]] == [8_000, 8_000]
+    assert [each["limit_ma"] for each in now["cars"]] == [16_000]
+    assert before["known"]["settings"]["mode"] == "fastest"
+
+    browser = await signed_in(house, tenant)
+    page = (await browser.get(f"{made.page}/plan")).text
+    assert "Best plan" in page
+    assert str(made.sessions[1]) not in page
+    # By the clock of the site, which is an hour ahead of UTC in winter.
+    replay = await browser.get(f"{made.page}/plan", params={"at": f"{then + timedelta(hours=1, minutes=9):%H:%M}"})
+    assert "What the planner knew at" in replay.text
+    assert str(made.sessions[1]) in replay.text
+    again = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
+    assert "every EVSE gets the same" in again.text
+    made.rows("UPDATE energy_plans SET plan = jsonb_set(plan, '{targets_ma}', '[16000, 0]') WHERE at = %s", then)
+    other = await browser.post(f"{made.page}/plan?at={then:%Y-%m-%dT%H:%M:%SZ}")
+    assert "get something else" in other.text
+    assert "is no time" in (await browser.get(f"{made.page}/plan?at=noon")).text
+    drawn = (await browser.get(f"{made.page}/plan/lines")).json()
+    assert [value for _, value in drawn["took"] if value is not None] == [9.0, 9.0]
+    assert drawn["limit"][0][1] == pytest.approx(63 * 0.69)
+    assert drawn["meant"][0][1] == pytest.approx(11.0, abs=0.1)
+    assert {price for _, price, _ in drawn["price"]} == {"0.30", "0.20", ""}
+
+
+async def test_what_stations_of_a_site_were_told_is_listed_page_by_page(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    for limit_ma in (6_000, 7_000, 8_000):
+        made.told(made.sessions[0], limit_ma, None)
+        house.clock.advance(60)
+    page = (await made.owner.get(f"{made.api}/orders", params={"limit": 2})).json()
+    rest = (await made.owner.get(f"{made.api}/orders", params={"limit": 2, "cursor": page["next"]})).json()
+    assert [each["limit_ma"] for each in page["items"] + rest["items"]] == [8_000, 7_000, 6_000]
+    assert rest["next"] is None
+    late = {"from": (house.clock.now() - timedelta(seconds=90)).isoformat(), "sort": "oldest"}
+    assert [each["limit_ma"] for each in (await made.owner.get(f"{made.api}/orders", params=late)).json()["items"]] == [
+        8_000
+    ]
+
+
+async def test_savings_are_those_of_the_sessions_that_the_meters_saw(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    # From 21:00 to 23:00 by the clock of the site; nothing until 22:00, then 10 kWh; 20 kW were seen.
+    start = (house.clock.now() - timedelta(days=1)).replace(hour=20, minute=0)
+    made.rows(
+        "UPDATE sessions SET started_at = %s, ended_at = %s, meter_start_wh = 500, meter_stop_wh = 10500"
+        " WHERE session_id = %s",
+        start, start + timedelta(hours=2), made.sessions[0],
+    )  # fmt: skip
+    made.rows(
+        "INSERT INTO meter_values (tenant_id, station_id, transaction_id, at, digest, readings)"
+        " SELECT tenant_id, station_id, transaction_id, %s, 1, ARRAY[0, 500, 4, 20000] FROM sessions"
+        " WHERE session_id = %s",
+        start + timedelta(hours=1), made.sessions[0],
+    )  # fmt: skip
+    days = {"from": f"{start:%Y-%m-%d}", "to": f"{start:%Y-%m-%d}"}
+    found = (await made.owner.get(f"{made.api}/savings", params=days)).json()
+    assert (found["sessions"], found["energy_wh"], found["unread"], found["unmeasured"]) == (1, 10_000, 0, 0)
+    # 10 kWh at 0.20 after ten o'clock, against 0.30 before; 10 kW against 20, at 10 for a day of 28.
+    assert (found["actual"]["energy_cost"], found["uncontrolled"]["energy_cost"]) == ("2.00", "3.00")
+    assert (found["actual"]["peak_w"], found["uncontrolled"]["peak_w"]) == (10_000, 20_000)
+    assert (found["actual"]["demand_cost"], found["uncontrolled"]["demand_cost"]) == ("3.57", "7.14")
+    assert found["saved"] == "4.57"
+    browser = await signed_in(house, tenant)
+    page = (await browser.get(f"{made.page}/savings", params=days)).text
+    assert f"4.57{NBSP}EUR" in page
+    problem(await made.owner.get(f"{made.api}/savings?from=2025-01-01&to=2026-01-01"), 422, "savings-refused")
+
+
+async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promises_nothing(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    now = house.clock.now()
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        planned = await plan_at(conn, tenant.tenant_id, made.site_id, now)
+    assert planned is not None
+    assert WHY.keys() == set(Why)
+    told = explain(planned.known, planned.plan, made.sessions[0])
+    assert told is not None
+    assert told.reason is not None
+    said = set()
+    for why in Why:
+        words = sentences(replace(told, reason=replace(told.reason, why=why, peak_kw=12.0), shared=None), now)[0]
+        assert "%(" not in words
+        said.add(words)
+    assert len(said) == len(Why) - 1, "prices are no reason where speed is what counts: it is as good later"
+    shared_out = replace(
+        planned.plan, grade=Grade.FILLED, cars=tuple(replace(each, reason=None) for each in planned.plan.cars)
+    )
+    blind = explain(planned.known, shared_out, made.sessions[0])
+    assert blind is not None
+    assert (blind.ready_at, blind.unserved_wh, blind.steps) == (None, None, ())
+    assert "without looking ahead" in sentences(blind, now)[0]
+    silent = replace(
+        planned.known, standings=[replace(each, silent_since=now, orders=()) for each in planned.known.standings]
+    )
+    alone = explain(silent, replace(planned.plan, cars=()), made.sessions[0])
+    assert alone is not None
+    assert alone.limit_ma is None
+    assert "Nothing is heard of its station" in sentences(alone, now)[0]
