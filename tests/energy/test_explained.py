@@ -14,7 +14,8 @@ from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import WHY, sentences
 from forecourt.energy.keeper.knowledge import packed
 from forecourt.energy.keeper.planning import plan_site
-from forecourt.energy.keeper.reading import read_site
+from forecourt.energy.keeper.reading import find_planned, read_site
+from forecourt.energy.needs.model import Said, Source, Wants, merge
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
@@ -57,8 +58,9 @@ class Yard:
     async def plan(self) -> None:
         """As the planner does."""
         async with self.house.db.tenant(self.tenant.tenant_id) as conn:
-            reading = await read_site(conn, self.tenant.tenant_id, self.site_id, self.house.clock.now())
-            assert reading is not None
+            record = await find_planned(conn, self.tenant.tenant_id, self.site_id)
+            assert record is not None
+            reading = await read_site(conn, record, None, self.house.clock.now())
             plan = plan_site(reading.known, SiteSolver())
             await keeping.insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
             await keeping.insert_power(
@@ -254,6 +256,37 @@ async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promis
         assert "%(" not in words
         said.add(words)
     assert len(said) == len(Why) - 1, "prices are no reason where speed is what counts: it is as good later"
+    foreseen = replace(
+        planned.known,
+        cars=[
+            replace(
+                each,
+                expected_at=now + timedelta(hours=1),
+                expected_wh=9_000,
+                needs=merge(
+                    [
+                        Said(
+                            source=Source.DRIVER,
+                            wants=Wants(departure_at=now + timedelta(hours=4), energy_wh=30_000),
+                            said_at=now,
+                            said_by="x",
+                        )
+                    ]
+                ),
+            )
+            for each in planned.known.cars
+        ],
+    )
+    early = explain(foreseen, planned.plan, made.sessions[0])
+    assert early is not None
+    stay = early.stay
+    assert (stay.leaves_by, stay.takes_by, stay.takes_wh, stay.said_wh) == (
+        Source.PREDICTED,
+        Source.PREDICTED,
+        9_000,
+        30_000,
+    )
+    assert (stay.leaves_at, stay.said_at) == (now + timedelta(hours=1), now + timedelta(hours=4))
     shared_out = replace(
         planned.plan, grade=Grade.FILLED, cars=tuple(replace(each, reason=None) for each in planned.plan.cars)
     )

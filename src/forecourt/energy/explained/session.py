@@ -34,13 +34,15 @@ class Shared(Struct, frozen=True, kw_only=True):
 
 class Stay(Struct, frozen=True, kw_only=True):
     """When a car is thought to leave and what it will have taken by then; whose word that is, None where nobody said
-    anything and it is assumed."""
+    anything and it is assumed. `said_at` and `said_wh`: what was said, where past sessions tell otherwise."""
 
     leaves_at: datetime
     leaves_by: Source | None
     takes_wh: int
     takes_by: Source | None
     priority: Priority
+    said_at: datetime | None = None
+    said_wh: int | None = None
 
 
 class Meant(Struct, frozen=True, kw_only=True):
@@ -176,6 +178,8 @@ def stay_of(car: KnownCar, now: datetime) -> Stay:
         takes_wh=car.energy_wh + car.lacks_wh(),
         takes_by=takes_by,
         priority=needs.wants.priority or Priority.NORMAL,
+        said_at=needs.departure_at if leaves_by is Source.PREDICTED else None,
+        said_wh=asked if takes_by is Source.PREDICTED else None,
     )
 
 
