@@ -14,7 +14,7 @@ from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import WHY, sentences
 from forecourt.energy.keeper.knowledge import packed
 from forecourt.energy.keeper.planning import plan_site
-from forecourt.energy.keeper.reading import read_site
+from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.planner.solver import SiteSolver
@@ -57,8 +57,9 @@ class Yard:
     async def plan(self) -> None:
         """As the planner does."""
         async with self.house.db.tenant(self.tenant.tenant_id) as conn:
-            reading = await read_site(conn, self.tenant.tenant_id, self.site_id, self.house.clock.now())
-            assert reading is not None
+            record = await find_planned(conn, self.tenant.tenant_id, self.site_id)
+            assert record is not None
+            reading = await read_site(conn, record, None, self.house.clock.now())
             plan = plan_site(reading.known, SiteSolver())
             await keeping.insert_plan(conn, self.tenant.tenant_id, self.site_id, plan, packed(reading.known))
             await keeping.insert_power(
