@@ -251,14 +251,8 @@ class Demo:
                 next(s for s in self.stations if s.identity == identity).link.start()
         if len(self._away) < LOST_STATIONS and self._rng.random() < 0.05:
             station = self._rng.choice(self.stations)
-            # Stations of the wired site are told what to do while nothing is heard of them before they are lost.
-            settled = self._opened_at is not None and now - self._opened_at > timedelta(seconds=SETTLED_S)
-            if (
-                (settled or not station.identity.startswith(WIRED_PREFIX))
-                and station.identity not in self._away
-                and station.accepted
-                and station.link.wanted
-            ):
+            here = station.accepted and station.link.wanted and station.identity not in self._away
+            if here and (self._is_settled(now) or not station.identity.startswith(WIRED_PREFIX)):
                 self._away[station.identity] = now + timedelta(seconds=self._rng.uniform(60, 240))
                 station.link.stop(Cut.ABORT)
         broken = sum(bay.error != "NoError" for station in self.stations for bay in station.bays)
@@ -267,6 +261,10 @@ class Demo:
             if bay.tx is None and bay.load is None and bay.station.accepted:
                 bay.fault(self._rng.choice(ERRORS), now)
                 self._later(bay, self._rng.uniform(120, 420), self._repair)
+
+    def _is_settled(self, now: datetime) -> bool:
+        """Whether the wired site's stations were told what to do while nothing is heard of them."""
+        return self._opened_at is not None and now - self._opened_at > timedelta(seconds=SETTLED_S)
 
     def _repair(self, bay: Bay) -> None:
         bay.repair(self._clock.now())
