@@ -82,7 +82,9 @@ GROUNDS = (
 
 
 #: The site whose power is shared out: a car park behind a connection that is too small for all of it at once.
-WIRED, WIRED_LIMIT_A = "riverside-offices", 80
+WIRED, WIRED_PREFIX, WIRED_LIMIT_A = "riverside-offices", "OFF-", 80
+#: When its stations have been told what to do by themselves.
+SETTLED_S = 180
 
 
 def cards() -> dict[str, str]:
@@ -130,7 +132,7 @@ class Demo:
         evses = [
             {"station": station.identity, "evse": bay.number, "node": f"row-{1 + number % 2}",
              "max_a": 32 if station.make.power_w > 11_000 else 16}
-            for number, station in enumerate(each for each in self.stations if each.identity.startswith("OFF-"))
+            for number, station in enumerate(each for each in self.stations if each.identity.startswith(WIRED_PREFIX))
             for bay in station.bays
         ]  # fmt: skip
         rows = [{"id": f"row-{n}", "name": f"Row {n}", "parent": "grid", "limit_a": 63} for n in (1, 2)]
@@ -249,7 +251,8 @@ class Demo:
                 next(s for s in self.stations if s.identity == identity).link.start()
         if len(self._away) < LOST_STATIONS and self._rng.random() < 0.05:
             station = self._rng.choice(self.stations)
-            if station.identity not in self._away and station.accepted and station.link.wanted:
+            here = station.accepted and station.link.wanted and station.identity not in self._away
+            if here and (self._is_settled(now) or not station.identity.startswith(WIRED_PREFIX)):
                 self._away[station.identity] = now + timedelta(seconds=self._rng.uniform(60, 240))
                 station.link.stop(Cut.ABORT)
         broken = sum(bay.error != "NoError" for station in self.stations for bay in station.bays)
@@ -258,6 +261,10 @@ class Demo:
             if bay.tx is None and bay.load is None and bay.station.accepted:
                 bay.fault(self._rng.choice(ERRORS), now)
                 self._later(bay, self._rng.uniform(120, 420), self._repair)
+
+    def _is_settled(self, now: datetime) -> bool:
+        """Whether the wired site's stations were told what to do while nothing is heard of them."""
+        return self._opened_at is not None and now - self._opened_at > timedelta(seconds=SETTLED_S)
 
     def _repair(self, bay: Bay) -> None:
         bay.repair(self._clock.now())
