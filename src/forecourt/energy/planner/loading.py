@@ -34,7 +34,7 @@ class Loading(Struct, frozen=True, kw_only=True):
     @property
     def shared(self) -> int:
         """Keys below are of the cars that are there."""
-        return self.rows * self.limits.shape[1]
+        return self.rows * int(self.limits.shape[1])
 
     def flows(self, found: Floats) -> Complexes:
         """What flows in each row and step by a solution's columns."""
