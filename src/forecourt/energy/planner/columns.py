@@ -89,6 +89,15 @@ def stays(first: Ints, last: Ints) -> tuple[Ints, Ints, Ints]:
     return whose, np.arange(offset[-1]) - np.repeat(offset[:-1] - first, lengths), offset
 
 
+def turns(who: Ints) -> Ints:
+    """For each place, how often the same stands before it."""
+    order = np.argsort(who, kind="stable")
+    _, begin, counts = np.unique(who[order], return_index=True, return_counts=True)
+    found = np.zeros(len(who), np.int64)
+    found[order] = np.arange(len(who)) - np.repeat(begin, counts)
+    return found
+
+
 def named(problem: Problem, columns: Columns, names: Ints) -> tuple[Ints, Ints]:
     steps, cars = problem.horizon.steps, len(problem.cars)
     every, parts = np.arange(steps), np.arange(columns.parts)
@@ -101,7 +110,7 @@ def named(problem: Problem, columns: Columns, names: Ints) -> tuple[Ints, Ints]:
         (Kind.DISCHARGE, names[columns.given_car], columns.given_step),
         (Kind.CHARGED, names[columns.given_car], columns.given_step),
         (Kind.UNSERVED, np.tile(names, columns.parts), np.repeat(parts, cars)),
-        (Kind.LACKING, minimums, 0),
+        (Kind.LACKING, minimums, turns(minimums)),
         (Kind.GRID, scenarios, np.tile(every, problem.scenarios)),
         (Kind.EXPORT, scenarios, np.tile(every, problem.scenarios)),
         (Kind.PEAK, np.arange(problem.scenarios), 0),
@@ -135,7 +144,8 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     cost[columns[Kind.EXPORT]] = np.tile(-horizon.feed_in * horizon.hours, scenarios) / scenarios
     lower[columns[Kind.PEAK]], cost[columns[Kind.PEAK]] = worth.paid_kw, worth.peak / scenarios
     if problem.minimums is not None:
-        cost[columns[Kind.LACKING]] = worth.lacking * cars.weight[problem.minimums.car]
+        weight = problem.minimums.weight
+        cost[columns[Kind.LACKING]] = worth.lacking * (cars.weight[problem.minimums.car] if weight is None else weight)
     if columns.levels:
         _level_bounds(problem, columns, cost, upper)
     if problem.discharging is not None:

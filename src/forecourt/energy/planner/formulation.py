@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays
+from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays, turns
 from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.loading import Loading, loading_of
 from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
@@ -175,7 +175,7 @@ def _minimums(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints, 
         gives = place[minimums.car[whose]] >= 0
         out = columns.given_offset[place[minimums.car[whose[gives]]]] + (step - cars.first[minimums.car[whose]])[gives]
         parts.append((whose[gives], columns[Kind.DISCHARGE].start + out, -given_kwh[out]))
-    matrix.block(name(Kind.LACKING, names[minimums.car]), 0, minimums.kwh, INFINITE, *parts)
+    matrix.block(name(Kind.LACKING, names[minimums.car]), turns(minimums.car), minimums.kwh, INFINITE, *parts)
 
 
 def _balance(matrix: _Matrix, problem: Problem, columns: Columns) -> None:

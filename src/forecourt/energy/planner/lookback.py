@@ -14,8 +14,9 @@ import numpy as np
 from forecourt.energy.planner.arrivals import NOBODY, Visit, midnight
 from forecourt.energy.planner.problem import Cars
 
-#: The share of it that is taken as paid: the days to come may be lighter.
-SHARE: Final = 0.85
+#: The share of it that is taken as paid: the days to come may be lighter, and one that is too low costs little until a
+#: busy day raises it.
+SHARE: Final = 0.8
 #: The latest days that are looked back on, and the fewest.
 MOST_DAYS: Final = 14
 LEAST_DAYS: Final = 2

@@ -116,11 +116,13 @@ class Discharging(Struct, frozen=True, kw_only=True):
 
 
 class Minimums(Struct, frozen=True, kw_only=True):
-    """What cars, by number, should have got before step `by` at least."""
+    """What cars, by number, should have got before step `by` at least. `weight`: how much worse than others it is to
+    miss each, where that isn't by the car."""
 
     car: Ints
     by: Ints
     kwh: Floats
+    weight: Floats | None = None
 
 
 class Reserved(Struct, frozen=True, kw_only=True):
@@ -206,6 +208,8 @@ def check(problem: Problem) -> None:
     parts = (problem.cars, problem.horizon, problem.discharging, problem.minimums, problem.reserved)
     named = [(name, getattr(part, name)) for part in parts if part is not None for name in part.__struct_fields__]
     for name, values in named:
+        if values is None:
+            continue
         wrong = np.isnan(values) if name == "limit_kw" else ~np.isfinite(values)
         if wrong.any():
             raise NotANumber(f"{name} {np.argwhere(wrong)[0].tolist()}")

@@ -20,7 +20,6 @@ Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 #: What of a scenario changes with time, beside prices.
 SERIES = ("load", "solar", "co2")
-Share = Annotated[float, Meta(ge=0, le=1)]
 #: How much a price per kWh may be, either way.
 Price = Annotated[float, Meta(ge=-100, le=100)]
 
@@ -70,15 +69,12 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the planner weighs, and how far it looks. `unserved_per_kwh`: what a kWh is worth that a car leaves without.
     `insistence`: how many times that the planner counts it, since it doesn't know who comes. `days`: past days of the
-    same kind that stand for what may come. `leave_level` and `need_level`: which quantile of what is predicted of a
-    car's departure and energy is planned on."""
+    same kind that stand for what may come."""
 
     unserved_per_kwh: Positive = 1.0
     insistence: Annotated[float, Meta(ge=1, le=100)] = 5.0
     horizon_h: Annotated[int, Meta(ge=1, le=72)] = 12
     days: Annotated[int, Meta(ge=0, le=30)] = 10
-    leave_level: Share = 0.2
-    need_level: Share = 0.7
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,10 +10,13 @@ import structlog
 from msgspec import Struct, structs
 
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
-from forecourt.energy.planner.coarse import cars_in, edges_of, horizon_in
+from forecourt.energy.planner.chances import hedged
+from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Unsolvable, Worth, joined, solve
+from forecourt.energy.planner.problem import Cars, Minimums, Problem, Unsolvable, Worth, joined, solve
+from forecourt.energy.planner.rounding import rounded
+from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
@@ -83,13 +86,24 @@ class Foresight:
 
     def __call__(self, scene: Scene) -> Floats:
         now = self._known.start + scene.now * self._known.step
-        cars = self._believed(scene, now)
-        expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, cars, now))
+        cars, minimums = self._believed(scene, now)
+        # Of several guesses the most is planned for, and the mean is what came.
+        needs_kwh = cars.need_kwh if minimums is None else minimums.kwh.reshape(len(cars), -1).mean(axis=1)
+        expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, needs_kwh, now))
         edges = edges_of(scene.horizon.hours)
         worth = _worth(self._known, scene, self._insistent)
         worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
-        plan = solve(cars_in(joined(cars, expected), edges), horizon_in(scene.horizon, edges), scene.rows, worth)
-        return plan.current_a[:, 0]
+        if minimums is not None:
+            minimums = structs.replace(minimums, by=before_in(minimums.by, edges))
+        problem = Problem(
+            cars=cars_in(joined(cars, expected), edges),
+            horizon=horizon_in(scene.horizon, edges),
+            rows=scene.rows,
+            worth=structs.replace(worth, lacking=self._insistent),
+            minimums=minimums,
+        )
+        solver = SiteSolver()
+        return rounded(solver, solver.solve(problem), scene.min_a).current_a[:, 0]
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -111,7 +125,7 @@ class Foresight:
         worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
         return solve(past_cars(self._arrived, begin, end, step), horizon, scene.rows, worth).peak_kw * SHARE
 
-    def _came_kwh(self, scene: Scene, believed: Cars, now: datetime) -> float:
+    def _came_kwh(self, scene: Scene, needs_kwh: Floats, now: datetime) -> float:
         """What the cars that came today took or are believed to need."""
         begins = midnight(now.astimezone(self._zone).date(), self._zone.key)
         cars = self._known.stays.cars
@@ -119,29 +133,26 @@ class Foresight:
         there = today[scene.numbers]
         known_kwh = cars.need_kwh[today].sum() - cars.need_kwh[scene.numbers][there].sum()
         taken_kwh = (cars.need_kwh[scene.numbers] - scene.cars.need_kwh)[there].sum()
-        return float(known_kwh + taken_kwh + believed.need_kwh[there].sum())
+        return float(known_kwh + taken_kwh + needs_kwh[there].sum())
 
-    def _believed(self, scene: Scene, now: datetime) -> Cars:
-        """The cars that are there, as they are believed to be."""
+    def _believed(self, scene: Scene, now: datetime) -> tuple[Cars, Minimums | None]:
+        """The cars that are there, as they are believed to be, and what guesses about them ask for."""
         if self._way == PLANNER:
-            return scene.cars
+            return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
+        step_h = self._known.step / HOUR
         if self._way == STATED:
             stated = [self._stated[number] for number in scene.numbers]
             stays_h = np.array([(each.left_at - now) / HOUR for each in stated])
             needs_kwh = np.array([each.need_kwh for each in stated]) - taken_kwh
-        else:
-            predictor, planner = self._predictor_at(now), self._known.scenario.planner
-            predicted = [
-                predictor.predict(self._present(int(number), float(taken)), now)
-                for number, taken in zip(scene.numbers, taken_kwh, strict=True)
-            ]
-            stays_h = np.array([each.stay_h(planner.leave_level) for each in predicted])
-            needs_kwh = np.array([each.need_kwh(planner.need_level) for each in predicted])
-        steps = np.floor(stays_h / (self._known.step / HOUR)).astype(np.int64)
-        return structs.replace(
-            scene.cars, last=np.clip(steps, 1, scene.horizon.steps), need_kwh=np.maximum(needs_kwh, LEAST_KWH)
-        )
+            last = np.clip(np.floor(stays_h / step_h).astype(np.int64), 1, scene.horizon.steps)
+            return structs.replace(scene.cars, last=last, need_kwh=np.maximum(needs_kwh, LEAST_KWH)), None
+        predictor = self._predictor_at(now)
+        predicted = [
+            predictor.predict(self._present(int(number), float(taken)), now)
+            for number, taken in zip(scene.numbers, taken_kwh, strict=True)
+        ]
+        return hedged(scene.cars, predicted, step_h=step_h, steps=scene.horizon.steps, least_kwh=LEAST_KWH)
 
     def _present(self, number: int, taken_kwh: float) -> Present:
         stays, stated = self._known.stays, self._stated[number]
