@@ -1,5 +1,6 @@
 """A stranger is adopted, and a first station is connected, in a real browser with a station that really knocks."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,8 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
 ]
 OWN_PASSWORD = "the-password-it-came-with"
+#: How often somebody clicks whose click does nothing, and how long they look at that before.
+CLICKS, CLICK_AGAIN_MS = 10, 5_000
 
 
 async def knock(rig: Rig, identity: str, *protocols: str, **how: Any) -> int:
@@ -71,8 +74,16 @@ async def test_a_stranger_appears_is_adopted_with_its_password_and_comes_in(rig:
     assert [each for each in warned if "hx-target" in each] == []
     assert await knock(rig, "THIRD") == 404
     await page.goto(f"{console.address}/inbox")
-    await page.get_by_role("button", name="Dismiss").click()
-    await expect(page.get_by_text("Nobody knocks.")).to_be_visible()
+    nobody, dismiss = page.get_by_text("Nobody knocks."), page.get_by_role("button", name="Dismiss")
+    await expect(nobody.or_(dismiss)).to_be_visible()
+    # The list may be drawn anew between the two halves of a click, and the click be lost.
+    for _ in range(CLICKS):
+        if await dismiss.is_visible():
+            await dismiss.click()
+        with contextlib.suppress(AssertionError):
+            await expect(nobody).to_be_visible(timeout=CLICK_AGAIN_MS)
+            break
+    await expect(nobody).to_be_visible()
     assert console.complaints == []
 
 

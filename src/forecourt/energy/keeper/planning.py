@@ -284,12 +284,13 @@ def _worth(known: Knowledge) -> Worth:
 
 def _reserved(known: Knowledge, still_a: Floats) -> Reserved:
     still, electrics = np.nonzero(still_a)[0], known.tree.electrics
+    columns = [int(number) for number in still]
     # Where nothing runs limits must bear what may come; that it comes, and is paid for, is not to be expected.
     kw_per_a = [
         0.0
         if known.standings[number].running_since is None
         else electrics.watts_per_ampere(electrics.evses[number]) / 1000
-        for number in still
+        for number in columns
     ]
     return Reserved(
         evse=still,
