@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from forecourt.energy.planner.filling import Claims
 from forecourt.energy.planner.ladder import Grade, answer
-from forecourt.energy.planner.modes import Mode, weighed
+from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.problem import Problem, TooLate
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.site import Mode
 from tests.energy.sites import exceeded, hourly, random_problem
 
 

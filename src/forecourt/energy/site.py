@@ -42,12 +42,14 @@ _SLACK: Final = 1e-6
 
 
 class Mode(StrEnum):
-    """What the planner is after."""
+    """What matters once limits are kept to and cars get what they need."""
 
     FASTEST = "fastest"
     CHEAPEST = "cheapest"
     GREENEST = "greenest"
+    #: Only what the sun leaves over, but for what is needed by a time.
     SOLAR = "solar"
+    #: Equal currents for all that are there, by weight; what follows is planned as in FASTEST.
     EQUAL = "equal"
 
 

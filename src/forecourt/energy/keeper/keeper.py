@@ -12,6 +12,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
 import psycopg
 import structlog
 from prometheus_client import Counter, Histogram
@@ -23,8 +24,8 @@ from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
-from forecourt.energy.keeper.knowledge import Knowledge, packed
-from forecourt.energy.keeper.limits import room_of
+from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
+from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
@@ -132,15 +133,15 @@ class SiteKeeper:
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
-        known = reading.known
-        if _overload(known) > 1:
-            await self._tell(reading, share_out(known, self._solver), safe_only=True)
+        known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
+        if _overload(known, room) > 1:
+            await self._tell(reading, room, share_out(known, room, self._solver), safe_only=True)
             CUT_S.observe((self._clock.now() - now).total_seconds())
             async with self._tenants.tenant(self.tenant_id) as conn:
                 reading = await read_site(conn, record, self._foresight, self._clock.now())
-            known = reading.known
+            known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
         async with self._gates.planning:
-            plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan)
+            plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
@@ -148,7 +149,7 @@ class SiteKeeper:
         self._plan = plan
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
-        await self._tell(reading, plan)
+        await self._tell(reading, room, plan)
         return self._until_next(known)
 
     async def _foresee(self, record: SiteRecord) -> Foresight | None:
@@ -181,13 +182,12 @@ class SiteKeeper:
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
 
-    async def _tell(self, reading: Reading, plan: SitePlan, *, safe_only: bool = False) -> None:
+    async def _tell(self, reading: Reading, room: Room, plan: SitePlan, *, safe_only: bool = False) -> None:
         """Record what is due, and send it; the answers are waited for elsewhere."""
         known = reading.known
         now = self._clock.now()
-        rows = room_of(known.tree, known.outlook).at(0)
         least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        told = due(known.standings, plan.targets_ma, least_ma, rows, now)
+        told = due(known.standings, plan.targets_ma, least_ma, room.at(0), now)
         if safe_only:
             told = [each for each in told if each.urgent]
         if not told:
@@ -205,7 +205,7 @@ class SiteKeeper:
                 each.valid_to,
             )  # fmt: skip
             asked.append((evse.station, command))
-            orders.append(_order(reading, each, now))
+            orders.append(_order(reading.station_ids[evse.station], car, each, now))
         async with self._tenants.tenant(self.tenant_id) as conn:
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
             number_of = dict(zip(asked, numbers, strict=True))
@@ -234,12 +234,11 @@ class SiteKeeper:
     async def _keep_answers(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        now = self._clock.now()
-        for each in told:
-            accepted, status = _meaning(each.answer)
+        answers = [(number_of[each.identity, each.command], *_meaning(each.answer)) for each in told]
+        for _, accepted, _ in answers:
             ORDERS.labels("unknown" if accepted is None else "accepted" if accepted else "refused").inc()
-            number = number_of[each.identity, each.command]
-            await keeping.answer_order(conn, self.tenant_id, number, now, accepted, status)
+        if answers:
+            await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
 
     async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
@@ -280,12 +279,10 @@ class SiteKeeper:
         )  # fmt: skip
 
 
-def _order(reading: Reading, told: Told, now: datetime) -> keeping.NewOrder:
-    evse = reading.known.tree.evses[told.evse]
-    [car] = [each for each in reading.known.cars if each.evse_id == evse.id]
+def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
     return keeping.NewOrder(
-        station_id=reading.station_ids[evse.station],
-        evse=evse.evse,
+        station_id=station_id,
+        evse=car.evse,
         session_id=car.session_id,
         limit_ma=told.limit_ma,
         urgent=told.urgent,
@@ -301,9 +298,7 @@ def _meaning(answer: CommandAnswer | ForecourtError) -> tuple[bool | None, str]:
     return (False if getattr(answer, "unsent", False) else None), answer.code
 
 
-def _overload(known: Knowledge) -> float:
+def _overload(known: Knowledge, room: Room) -> float:
     """The largest load that may be there now, as a share of its limit."""
-    import numpy as np
-
-    rows = room_of(known.tree, known.outlook).at(0)
-    return rows.overload(np.array([may_draw(standing, known.at)[0] / 1000 for standing in known.standings]))
+    may_ma = [may_draw(standing, known.at)[0] for standing in known.standings]
+    return room.at(0).overload(np.array(may_ma, dtype=np.float64) / 1000)

@@ -2,7 +2,7 @@
 than anybody allows at that time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -92,11 +92,3 @@ def _constant(limit: float | None, steps: int) -> Floats:
 
 def _known(limits: Sequence[float | None], unit: float) -> Floats:
     return np.array([np.inf if limit is None else limit * unit for limit in limits])
-
-
-def overload_of(rows: Rows, may_ma: Mapping[int, int]) -> float:
-    """The largest load of any row as a share of it, while EVSEs (by column) draw so much."""
-    current_a = np.zeros(rows.of.shape[1])
-    for column, ma in may_ma.items():
-        current_a[column] = ma / 1000
-    return rows.overload(current_a)

@@ -15,7 +15,7 @@ from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
-from forecourt.energy.planner.modes import Mode, weighed
+from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.problem import (
     Cars,
     Horizon,
@@ -30,7 +30,7 @@ from forecourt.energy.planner.problem import (
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Rows
-from forecourt.energy.site import HungEvse
+from forecourt.energy.site import HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
@@ -95,12 +95,16 @@ class _Fleet(Struct, frozen=True, kw_only=True):
     last: Ints
 
 
-def plan_site(known: Knowledge, solver: SiteSolver, before: SitePlan | None = None) -> SitePlan:
-    """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares."""
-    fleet, room, still_a = _fleet(known), room_of(known.tree, known.outlook), reserved_a(known)
+def plan_site(
+    known: Knowledge, solver: SiteSolver, before: SitePlan | None = None, room: Room | None = None
+) -> SitePlan:
+    """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
+    `room` is what is left of the limits, where that is known already."""
+    fleet, still_a = _fleet(known), reserved_a(known)
+    room = room_of(known.tree, known.outlook) if room is None else room
     if not fleet.cars:
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
-    mode = Mode(known.settings.mode.value)
+    mode = known.settings.mode
     problem = _problem(known, fleet, room, still_a, mode)
     last_a: dict[Hashable, float] | None = None
     if before is not None:
@@ -135,12 +139,12 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
     return replace(found, first_a=even_a, plan=plan)
 
 
-def share_out(known: Knowledge, solver: SiteSolver) -> SitePlan:
+def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
-    fleet, room, still_a = _fleet(known), room_of(known.tree, known.outlook), reserved_a(known)
+    fleet, still_a = _fleet(known), reserved_a(known)
     first_a = np.zeros(0)
     if fleet.cars:
-        mode = Mode(known.settings.mode.value)
+        mode = known.settings.mode
         first_a = filled(solver, _problem(known, fleet, room, still_a, mode), _claims(known, fleet), mode)
     return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
 

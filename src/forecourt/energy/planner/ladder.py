@@ -11,11 +11,12 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.filling import Claims, fill
-from forecourt.energy.planner.modes import Mode, room_kw
+from forecourt.energy.planner.modes import room_kw
 from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Unsolvable, eased
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
 from forecourt.energy.rows import Floats
+from forecourt.energy.site import Mode
 
 
 class Grade(StrEnum):

@@ -1,6 +1,5 @@
 """What a site wants of its plan, said as costs: one formulation serves every mode."""
 
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -8,6 +7,7 @@ import numpy as np
 
 from forecourt.energy.planner.problem import Horizon, Worth
 from forecourt.energy.rows import Floats
+from forecourt.energy.site import Mode
 
 #: What a kg of CO2 counts as where it is what matters.
 CO2_PER_KG: Final = 1.0
@@ -17,18 +17,6 @@ HURRY: Final = 0.1
 TIE: Final = 1e-3
 #: Many times what unserved energy is worth is what grid energy costs where only the sun's is wanted.
 NEVER: Final = 3.0
-
-
-class Mode(StrEnum):
-    """What matters once limits are kept to and cars get what they need."""
-
-    FASTEST = "fastest"
-    CHEAPEST = "cheapest"
-    GREENEST = "greenest"
-    #: Only what the sun leaves over, but for what is needed by a time.
-    SOLAR = "solar"
-    #: Equal currents for all that are there, by weight; what follows is planned as in FASTEST.
-    EQUAL = "equal"
 
 
 def weighed(

@@ -146,14 +146,16 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     return sorted(order_id for (order_id,) in await cursor.fetchall())
 
 
-async def answer_order(
-    conn: Connection, tenant_id: int, order_id: int, at: datetime, accepted: bool | None, status: str
+async def answer_orders(
+    conn: Connection, tenant_id: int, answers: Sequence[tuple[int, bool | None, str]], at: datetime
 ) -> None:
-    """Records what a station answered, once."""
+    """Records what stations answered, each order once: its number, whether it was accepted, and the word for it."""
+    numbers, accepted, words = zip(*answers, strict=True)
     await conn.execute(
-        "UPDATE charging_orders SET answered_at = %s, accepted = %s, status = %s"
-        " WHERE tenant_id = %s AND order_id = %s AND answered_at IS NULL",
-        (at, accepted, status, tenant_id, order_id),
+        "UPDATE charging_orders o SET answered_at = %s, accepted = n.accepted, status = n.status"
+        " FROM unnest(%s::bigint[], %s::bool[], %s::text[]) AS n (order_id, accepted, status)"
+        " WHERE o.tenant_id = %s AND o.order_id = n.order_id AND o.answered_at IS NULL",
+        (at, list(numbers), list(accepted), list(words), tenant_id),
     )
 
 
