@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,38 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     file.write_text("s,a,b\n")
     with pytest.raises(ValueError, match="no column e; it has s, a, b"):
         load(file, Columns.parse("station=s,start=a,end=b,energy_kwh=e"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "stated"),
+    [
+        (
+            [
+                {"requestedDeparture": "Thu, 19 Oct 2018 22:00:00 GMT", "kWhRequested": 12.5},
+                {"requestedDeparture": "Thu, 19 Oct 2018 23:00:00 GMT", "kWhRequested": 40},
+            ],
+            (datetime(2018, 10, 19, 22, tzinfo=UTC), 12_500),
+        ),
+        ([{"kWhRequested": "8"}], (None, 8_000)),
+        ([{"requestedDeparture": "at noon", "kWhRequested": 8}], (None, None)),
+        ([{"kWhRequested": -3}], (None, None)),
+        ([{"kWhRequested": "inf"}], (None, None)),
+        (["nothing"], (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_what_a_driver_said_first_is_read_and_what_cannot_be_read_was_not_said(
+    tmp_path: Path, inputs: Any, stated: tuple[datetime | None, int | None]
+) -> None:
+    row = {
+        "_id": "1",
+        "stationID": "S",
+        "connectionTime": "Thu, 19 Oct 2018 13:00:00 GMT",
+        "disconnectTime": "Thu, 19 Oct 2018 21:00:00 GMT",
+        "kWhDelivered": 7.5,
+        "userInputs": inputs,
+    }
+    file = tmp_path / "acn.json"
+    file.write_bytes(json.dumps({"_items": [row]}).encode())
+    [session] = load(file).sessions
+    assert (session.stated_end, session.stated_wh) == stated

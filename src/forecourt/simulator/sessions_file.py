@@ -4,6 +4,7 @@ Every row becomes a session or is refused with a reason, and both are counted. S
 (Lee, Li, Low, e-Energy 2019) with `_items`, the same data as 5-minute indices (`meta`, `sessions`), and any CSV.
 """
 
+import contextlib
 import csv
 import gzip
 import io
@@ -184,13 +185,12 @@ def _acn_stated(inputs: Any, zone: str | None) -> dict[str, Any]:
     """The first that a driver said, before they could see how it goes; what can't be read wasn't said."""
     first = inputs[0] if isinstance(inputs, list) and inputs else {}
     stated: dict[str, Any] = {}
-    try:
+    with contextlib.suppress(AttributeError, TypeError, ValueError, OverflowError):
         if first.get("requestedDeparture"):
             stated["stated_end"] = _acn_time(first["requestedDeparture"], zone)
-        if first.get("kWhRequested"):
-            stated["stated_wh"] = _wh(float(first["kWhRequested"]))
-    except (AttributeError, TypeError, ValueError):
-        pass
+        energy_wh = _wh(float(first.get("kWhRequested") or 0))
+        if energy_wh > 0:
+            stated["stated_wh"] = energy_wh
     return stated
 
 
