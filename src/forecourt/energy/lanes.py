@@ -1,12 +1,16 @@
-"""The SQL by which a gateway stores what cars say of their needs."""
+"""The SQL by which a gateway stores what stations say of cars, and of others that limit them."""
 
 from typing import Final
 
+from forecourt.energy.outside.model import MAX_EXTERNAL
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 
 #: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
 SAID: Final = "energy.needs_said"
+#: Somebody else limits a station, or doesn't any more; or its car means to charge in another way. The subject is the
+#: station's number.
+LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
     name="car_needs",
@@ -40,3 +44,77 @@ CAR_NEEDS: Final = Lane(
         JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
         """,
 )
+
+#: What is cleared without an EVSE is so for the whole station. Beyond MAX_EXTERNAL limits of one station no other is
+#: kept; those that are known can be changed.
+EXTERNAL_LIMITS: Final = Lane(
+    name="external_limits",
+    columns=(
+        "station_id bigint",
+        "evse int",
+        "source text",
+        "tenant_id int",
+        "said text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        DELETE FROM external_limits l USING stage_external_limits n
+        WHERE n.said IS NULL AND l.station_id = n.station_id AND l.source = n.source AND n.evse IN (0, l.evse)
+            AND l.said_at <= n.said_at
+        """,
+        f"""
+        INSERT INTO external_limits AS l (station_id, evse, source, tenant_id, said, since, said_at)
+        SELECT DISTINCT ON (n.station_id, n.evse, n.source)
+            n.station_id, n.evse, n.source, n.tenant_id, n.said::jsonb, n.said_at, n.said_at
+        FROM stage_external_limits n
+        WHERE n.said IS NOT NULL AND NOT EXISTS (
+            SELECT FROM stage_external_limits c WHERE c.said IS NULL AND c.station_id = n.station_id
+                AND c.source = n.source AND c.evse IN (0, n.evse) AND c.said_at > n.said_at)
+        AND ({MAX_EXTERNAL} > (SELECT count(*) FROM external_limits k WHERE k.station_id = n.station_id)
+            OR EXISTS (SELECT FROM external_limits k
+                WHERE k.station_id = n.station_id AND k.evse = n.evse AND k.source = n.source))
+        ORDER BY n.station_id, n.evse, n.source, n.said_at DESC
+        ON CONFLICT (station_id, evse, source) DO UPDATE SET said = excluded.said, said_at = excluded.said_at,
+            since = CASE WHEN l.said = excluded.said THEN l.since ELSE excluded.since END
+        WHERE excluded.said_at >= l.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_external_limits n
+        WHERE EXISTS (SELECT FROM hung_evses h JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+            WHERE h.station_id = n.station_id)
+        ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+#: Kept only where somebody plans by it, as what cars need is.
+CAR_SCHEDULES: Final = Lane(
+    name="car_schedules",
+    columns=(
+        "station_id bigint",
+        "evse int",
+        "tenant_id int",
+        "said text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        INSERT INTO car_schedules AS c (station_id, evse, tenant_id, said, said_at)
+        SELECT DISTINCT ON (n.station_id, n.evse) n.station_id, n.evse, n.tenant_id, n.said::jsonb, n.said_at
+        FROM stage_car_schedules n JOIN hung_evses h USING (station_id, evse)
+        JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+        ORDER BY n.station_id, n.evse, n.said_at DESC
+        ON CONFLICT (station_id, evse) DO UPDATE SET said = excluded.said, said_at = excluded.said_at
+        WHERE excluded.said_at >= c.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id
+        FROM stage_car_schedules n JOIN car_schedules c USING (station_id, evse) ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES)
