@@ -26,6 +26,7 @@ from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
@@ -129,6 +130,7 @@ class SiteKeeper:
             foresight = await self._foresee(record)
             now = self._clock.now()
             async with self._tenants.tenant(self.tenant_id) as conn:
+                await take_meters(conn, record, now)
                 reading = await read_site(conn, record, foresight, now)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
