@@ -3,7 +3,7 @@
 from typing import get_args
 
 from forecourt.energy.needs.said import hear_needs
-from forecourt.energy.outside.said import hear_limit, hear_schedule
+from forecourt.energy.outside.said import hear_limit, hear_profiles, hear_schedule
 from forecourt.ocpp import neutral
 from forecourt.sessions.service import Sessions
 from forecourt.stations.gateway.inbound import Routes
@@ -25,5 +25,6 @@ def routes(stations: StationReports, sessions: Sessions) -> Routes:
         neutral.CarSchedule: hear_schedule,
         neutral.ChargingLimit: hear_limit,
         neutral.ChargingLimitCleared: hear_limit,
+        neutral.ProfilesReport: hear_profiles,
         neutral.Notice: stations.notice,
     }

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from forecourt.energy.outside.model import MAX_EXTERNAL
+from forecourt.energy.outside.model import MAX_EXTERNAL, MAX_HELD
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 
 #: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
 SAID: Final = "energy.needs_said"
-#: Somebody else limits a station, or doesn't any more; or its car means to charge in another way. The subject is the
-#: station's number.
+#: Somebody else limits a station, or doesn't any more; its car means to charge in another way, or it has said what it
+#: holds. The subject is the station's number.
 LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
@@ -117,4 +117,43 @@ CAR_SCHEDULES: Final = Lane(
     ),
 )
 
-LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES)
+#: Kept only of what the planner has asked for and not compared yet.
+HELD_PROFILES: Final = Lane(
+    name="held_profiles",
+    columns=(
+        "station_id bigint",
+        "request_id bigint",
+        "evse int",
+        "tenant_id int",
+        "source text",
+        "profiles text",
+        "more bool",
+        "said_at timestamptz",
+    ),
+    merge=(
+        f"""
+        INSERT INTO held_profiles AS p (station_id, evse, profile_id, tenant_id, source, profile)
+        SELECT DISTINCT ON (n.station_id, n.evse, (each->>'id')::bigint)
+            n.station_id, n.evse, (each->>'id')::bigint, n.tenant_id, n.source, each
+        FROM stage_held_profiles n JOIN profile_checks c ON c.station_id = n.station_id
+            AND c.request_id = n.request_id AND c.settled_at IS NULL
+        CROSS JOIN LATERAL (SELECT * FROM jsonb_array_elements(n.profiles::jsonb) LIMIT {MAX_HELD}) AS sent (each)
+        WHERE {MAX_HELD} > (SELECT count(*) FROM held_profiles k WHERE k.station_id = n.station_id)
+        ORDER BY n.station_id, n.evse, (each->>'id')::bigint
+        ON CONFLICT (station_id, evse, profile_id) DO UPDATE SET source = excluded.source, profile = excluded.profile
+        """,
+        """
+        UPDATE profile_checks c SET answered_at = n.said_at FROM stage_held_profiles n
+        WHERE c.station_id = n.station_id AND c.request_id = n.request_id AND c.settled_at IS NULL
+            AND (NOT n.more OR c.answered_at IS NOT NULL)
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_held_profiles n
+        JOIN profile_checks c ON c.station_id = n.station_id AND c.request_id = n.request_id
+        WHERE NOT n.more AND c.settled_at IS NULL ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES)

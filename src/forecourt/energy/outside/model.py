@@ -10,6 +10,8 @@ from forecourt.ocpp.neutral import CarSchedule, ChargingLimit, Schedule, Unit
 
 #: Limits of others that are kept of one station: each is of an EVSE and of who sets it.
 MAX_EXTERNAL: Final = 40
+#: Profiles that are taken of one station's report.
+MAX_HELD: Final = 200
 #: A longer name of who limits a station is cut to this.
 MAX_SOURCE: Final = 40
 
