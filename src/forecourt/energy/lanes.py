@@ -8,8 +8,8 @@ from forecourt.platform.outbox import COALESCE
 
 #: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
 SAID: Final = "energy.needs_said"
-#: Somebody else limits a station, or doesn't any more; its car means to charge in another way, or it has said what it
-#: holds. The subject is the station's number.
+#: Somebody else limits a station, or doesn't any more; its car means to charge in another way, it has said what it
+#: holds, or its driver asked for priority. The subject is the station's number.
 LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
@@ -156,4 +156,40 @@ HELD_PROFILES: Final = Lane(
     ),
 )
 
-LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES)
+#: What is said of a transaction that is not known is not kept. `wants` NULL: it is over.
+PRIORITIES: Final = Lane(
+    name="priorities",
+    columns=(
+        "station_id bigint",
+        "transaction_id text",
+        "tenant_id int",
+        "station text",
+        "wants text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        DELETE FROM session_needs w USING stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
+        """,
+        """
+        INSERT INTO session_needs AS w (session_id, source, tenant_id, station_id, wants, said_at, said_by)
+        SELECT DISTINCT ON (s.session_id) s.session_id, 'station', n.tenant_id, n.station_id, n.wants::jsonb, n.said_at,
+            'station:' || n.station
+        FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NOT NULL AND s.over_at IS NULL ORDER BY s.session_id, n.said_at DESC
+        ON CONFLICT (session_id, source) DO UPDATE SET wants = excluded.wants, said_at = excluded.said_at,
+            said_by = excluded.said_by
+        WHERE excluded.said_at >= w.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_priorities n
+        WHERE EXISTS (SELECT FROM hung_evses h JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+            WHERE h.station_id = n.station_id)
+        ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES, PRIORITIES)

@@ -46,6 +46,7 @@ GROUNDS: Final[Mapping[Ground, str]] = {
     Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
 }
 SOURCES: Final[Mapping[Source, str]] = {
+    Source.STATION: mark("asked for at the station"),
     Source.DRIVER: mark("the driver says so"),
     Source.API: mark("a program says so"),
     Source.ISO15118: mark("the car says so"),

@@ -99,7 +99,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     standings: Sequence[Standing]
     expected: Sequence[Expected] = ()
     paid_w: int = 0
-    externals: Sequence[External] = ()
+    externals: tuple[External, ...] = ()
 
 
 def packed(known: Knowledge) -> bytes:

@@ -82,7 +82,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
-        externals=await outside.externals_of(conn, tenant_id, site_id),
+        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
     )
     return Reading(
         known=known,
