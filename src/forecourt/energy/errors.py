@@ -106,3 +106,10 @@ def refusal(kind: type[ForecourtError], faults: Sequence[Fault]) -> ForecourtErr
     told = "; ".join(str(fault) for fault in faults[:5])
     more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
     return kind(f"{told}{more}. Mend it and send it again.", faults=named)
+
+
+class ExternalUnknown(ForecourtError):
+    """Nobody else limits the station there. `GET /api/v1/stations/{station}/charging-limits` lists who does."""
+
+    status = 404
+    code = "external-limit-unknown"
