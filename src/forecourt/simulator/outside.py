@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from forecourt.simulator import profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.said import Kind, Said
+from forecourt.simulator.wire import Payload
 
 if TYPE_CHECKING:
     from forecourt.simulator.station import Station
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 FIRST_ID = 900_000
 
 
-def limit(station: "Station", source: str, limit_a: float, number: int = 0) -> None:
+def limit(station: "Station", source: str, limit_a: float, number: int = 0, *, says_how_much: bool = True) -> None:
     """Limits a bay, or with 0 the whole station, and tells (2.0.1 K11, K12)."""
     schedule = {
         "id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
@@ -23,7 +24,9 @@ def limit(station: "Station", source: str, limit_a: float, number: int = 0) -> N
         "chargingProfileKind": "Relative", "chargingSchedule": [schedule],
     }  # fmt: skip
     station.limits.install(profiles.read(wire, number))
-    told = {"chargingLimit": {"chargingLimitSource": source}, "chargingSchedule": [schedule]}
+    station.limited_by[FIRST_ID + number] = source
+    told: Payload = {"chargingLimit": {"chargingLimitSource": source}}
+    told |= {"chargingSchedule": [schedule]} if says_how_much else {}
     station.link.say(Said("NotifyChargingLimit", told | ({"evseId": number} if number else {}), Kind.STATUS))
 
 
