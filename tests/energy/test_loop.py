@@ -26,6 +26,7 @@ from forecourt.energy.site import HungEvse, Settings, SiteTree
 from forecourt.energy.store import keeping
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
+from forecourt.simulator import profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.faults import PERFECT, Cut, Habits
@@ -215,6 +216,53 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     await _all_connected(plant)
     back = await plant.go(timedelta(minutes=1))
     assert max(back) <= CUT_A * NEARLY
+
+
+async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plant: Plant) -> None:
+    """Of 1.6 by its composite schedule, of 2.x by its profiles."""
+    await _all_connected(plant)
+    old, new, other = plant.stations[:3]
+    for station in (old, new, other):
+        bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+        bay(station).present("CARD", plant.clock.now())
+    await plant.go(timedelta(seconds=25))
+    assert [each.dialect.subprotocol for each in (old, new, other)] == ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
+    # One is set lower by somebody on site, one has lost all, one has a profile that nobody here knows of.
+    old.limits.install(_profile("ChargePointMaxProfile", evse=0, limit_a=2.0))
+    for profile in list(new.limits):
+        new.limits.clear(profile.id, None, None, None)
+    other.limits.install(_profile("TxProfile", evse=1, limit_a=3.0))
+    await plant.go(timedelta(seconds=30))
+    findings = dict(
+        plant.rig.rows(
+            "SELECT s.identity, c.findings FROM profile_checks c JOIN stations s USING (station_id)"
+            " WHERE c.findings <> '[]' ORDER BY 1"
+        )
+    )
+    assert set(findings) == {old.identity, new.identity, other.identity}
+    [less] = findings[old.identity]
+    assert (less["found"], less["evse"], less["limit"]) == ("less", 1, 2_000)
+    lost = {(each["found"], each["purpose"]) for each in findings[new.identity]}
+    assert lost == {("lost", "tx_default"), ("lost", "tx")}
+    [foreign] = findings[other.identity]
+    told = {"found": "other", "profile_id": 77, "stack_level": 5, "limit": 3_000}
+    assert {name: foreign[name] for name in told} == told
+    # What was lost is there again: told again after a minute, by the usual rest.
+    await plant.go(timedelta(seconds=60))
+    assert {each.purpose for each in new.limits} == {"TxProfile", "TxDefaultProfile"}
+    assert 6 <= plant.limits_a()[1] <= LIMIT_A / 3 + 1
+    asked = plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'")
+    await plant.go(timedelta(minutes=1))
+    assert plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'") == asked
+
+
+def _profile(purpose: str, *, evse: int, limit_a: float) -> profiles.Profile:
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}]}
+    wire = {
+        "id": 77, "stackLevel": 5, "chargingProfilePurpose": purpose, "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }  # fmt: skip
+    return profiles.read(wire, evse)
 
 
 async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> None:

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import room_of
+from forecourt.energy.keeper.outside import external_of, is_cars, touching
 from forecourt.energy.keeper.planning import CarPlan, SitePlan
 from forecourt.energy.needs.model import Needs, Priority, Source
+from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
 from forecourt.energy.site import Mode
@@ -58,8 +60,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
     `ground` tells why its EVSE counts with `may_draw_ma`. Where its station can't be told anything, there is no plan
     for it: `limit_ma` and all of what is meant is None then. `reason`, `ready_at` and `unserved_wh` are None where the
-    plan doesn't look ahead. `now` and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then`
-    holds from `then_at` on.
+    plan doesn't look ahead. `externals`: the limits of others that its EVSE is under, and `external` that of them which
+    holds it back; `by_car`: the car itself means to take no more. `now` and `then` are what a kWh costs, or its CO2 in
+    g where that is what counts; `then` holds from `then_at` on.
     """
 
     session_id: UUID
@@ -80,6 +83,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     power_w: int | None = None
     reason: Reason | None = None
     shared: Shared | None = None
+    externals: tuple[External, ...] = ()
+    external: External | None = None
+    by_car: bool = False
     now: Decimal | None = None
     then: Decimal | None = None
     then_at: datetime | None = None
@@ -129,6 +135,7 @@ def _explained(known: Knowledge, plan: SitePlan, car: KnownCar, meant: CarPlan |
         stay=stay_of(car, known.at),
         energy_wh=car.energy_wh,
         paused_by_car=car.is_full,
+        externals=tuple(touching(known, known.tree.evses[number])),
     )
     return told if meant is None else _with_plan(told, known, plan, number, meant)
 
@@ -152,10 +159,14 @@ def _with_plan(told: Explanation, known: Knowledge, plan: SitePlan, number: int,
         return told
     step = reason.step
     signal = known.outlook.co2 if told.mode is Mode.GREENEST else known.outlook.price
+    external = None if reason.row is None else external_of(known, reason.row)
+    by_car = reason.row is not None and external is None and is_cars(known, reason.row)
     return replace(
         told,
         reason=reason,
-        shared=None if reason.row is None else _shared(known, reason.row),
+        shared=None if reason.row is None or external is not None or by_car else _shared(known, reason.row),
+        external=external,
+        by_car=by_car,
         now=signal.values[0],
         then=None if step is None else signal.values[step],
         then_at=None if step is None else known.outlook.starts[step],

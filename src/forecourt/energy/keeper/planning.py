@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.outside import MARGIN_A, beside
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
@@ -38,8 +39,6 @@ DEADLINE_S: Final = 10.0
 INSISTENCE: Final = 2.0
 #: How much worse one driver is left without than another.
 WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 1.0, Priority.HIGH: 3.0}
-#: More than a car drew at last is offered by so much, so that one that could take more shows it.
-MARGIN_A: Final = 3.0
 #: A current from which on power over current tells how many conductors a car uses.
 TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
@@ -101,7 +100,7 @@ def plan_site(
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
     `room` is what is left of the limits, where that is known already."""
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = room_of(known.tree, known.outlook) if room is None else room
+    room = _with_others(known, fleet, room_of(known.tree, known.outlook) if room is None else room)
     if not fleet.cars:
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
@@ -142,11 +141,20 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
     fleet, still_a = _fleet(known), reserved_a(known)
+    room = _with_others(known, fleet, room)
     first_a = np.zeros(0)
     if fleet.cars:
         mode = known.settings.mode
         first_a = filled(solver, _problem(known, fleet, room, still_a, mode), _claims(known, fleet), mode)
     return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
+
+
+def _with_others(known: Knowledge, fleet: _Fleet, room: Room) -> Room:
+    """The room beside what others keep cars to."""
+    electrics = known.tree.electrics
+    kw_per_a = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses], dtype=np.float64)
+    kw_per_a[fleet.column] = fleet.kw_per_a
+    return beside(room, known, kw_per_a)
 
 
 def reserved_a(known: Knowledge) -> Floats:

@@ -13,11 +13,13 @@ from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
+from forecourt.energy.needs.said import BEFORE
+from forecourt.energy.outside.model import CarMeans
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
-from forecourt.energy.store import keeping
+from forecourt.energy.store import keeping, outside
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
 
@@ -63,7 +65,8 @@ async def read_site(
     paid_w = 0
     if demand is not None:
         paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
-    known_cars = [_known_car(car) for car in cars]
+    means = await outside.means_of(conn, tenant_id, site_id)
+    known_cars = [_known_car(car, means.get(car.evse_id)) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
@@ -79,6 +82,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
+        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
     )
     return Reading(
         known=known,
@@ -94,7 +98,7 @@ def _hours(now: datetime) -> list[float]:
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar) -> KnownCar:
+def _known_car(car: store.ActiveCar, means: CarMeans | None) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
     return KnownCar(
         session_id=car.session_id,
@@ -110,6 +114,7 @@ def _known_car(car: store.ActiveCar) -> KnownCar:
         offered_a=car.offered_a,
         charging_state=car.charging_state,
         needs=car.needs,
+        means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
     )
 
 
