@@ -1,4 +1,4 @@
-"""What the past of a node is made of: what the meters of its EVSEs said, each value for as long as it tells anything."""
+"""What the past of a node is made of: what its meters said, each value for as long as it tells anything."""
 
 from datetime import timedelta
 

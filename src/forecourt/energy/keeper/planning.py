@@ -314,7 +314,9 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
             by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
             found.append((number, by, lacking_wh / 1000))
         if wants.priority is Priority.HIGH and fleet.lacks_kwh[number] > 0:
-            found.append((number, _soonest(fleet, number, ends), float(fleet.lacks_kwh[number])))
+            # It charges all the time until it could be full, and is full a step later.
+            by, lacks_kwh = _soonest(fleet, number, ends), float(fleet.lacks_kwh[number])
+            found += [(number, by, lacks_kwh), (number, min(by + 1, int(fleet.last[number])), lacks_kwh)]
     if not found:
         return None
     number_of, by_step, kwh = zip(*found, strict=True)

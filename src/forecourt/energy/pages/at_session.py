@@ -19,6 +19,7 @@ from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
@@ -179,7 +180,8 @@ class AtSession:
         except ForecourtError as refused:
             if refused.status != 422:
                 raise
-            fault = refused.detail
+            with pages.shell.speaking(request):
+                fault = " ".join(refused_as(refused))
         return await self.show(request, actor, session_id, sent=filled if fault else None, fault=fault)
 
 
