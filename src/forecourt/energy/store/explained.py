@@ -78,6 +78,9 @@ class Register(Struct, frozen=True, kw_only=True):
     from its start. `max_w`: the highest power that was measured."""
 
     session_id: UUID
+    station: str
+    evse: int
+    token: str | None
     came_at: datetime
     left_at: datetime
     energy_wh: int
@@ -209,10 +212,12 @@ async def registers_of(
     cursor = conn.cursor(row_factory=class_row(Register))
     await cursor.execute(
         """
-        SELECT n.session_id, n.started_at AS came_at, n.over_at AS left_at,
+        SELECT n.session_id, t.identity AS station, n.evse, n.token_uid AS token,
+            n.started_at AS came_at, n.over_at AS left_at,
             n.meter_stop_wh - n.meter_start_wh AS energy_wh, r.max_w, coalesce(r.read_at, '{}') AS read_at,
             coalesce(r.readings_wh, '{}') AS readings_wh
         FROM hung_evses h
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
         JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
         LEFT JOIN LATERAL (
             SELECT max(v.value) FILTER (WHERE v.measurand = %(power)s)::int AS max_w,
