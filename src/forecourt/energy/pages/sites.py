@@ -31,12 +31,13 @@ MAX_LISTED: Final = 50
 
 
 class Now(Struct, frozen=True, kw_only=True):
-    """A site's tree with what flows in it."""
+    """A site's tree with what flows in it. `assumed`: loads of which no meter says anything, by name."""
 
     drawing: Drawing
     grid_a: float
     grid_w: int
     share: float | None
+    assumed: Sequence[str]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -48,17 +49,20 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: SiteTree, at: datetime) -> Now:
-    """What flows in a site now. A meter that is late counts as nothing."""
+    """What flows in a site now. Where the meter of a load is late it counts with what is assumed, as in plans."""
     running = await list_now(conn, tenant_id, site_id)
     latest = await store.latest_readings(conn, tenant_id, site_id)
     attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
+    silent = {each.id: each for each in tree.loads if each.id not in attached and each.most_w}
+    attached |= {id: each.most_w for id, each in silent.items()}
     found = flows(tree, currents_of(tree, running), attached)
     grid = found[tree.root]
     return Now(
-        drawing=draw(tree, running, found, attached, {}),
+        drawing=draw(tree, running, found, attached, {}, silent),
         grid_a=grid.current_a,
         grid_w=grid.power_w,
         share=grid.share,
+        assumed=[each.name or id for id, each in silent.items()],
     )
 
 
@@ -84,7 +88,9 @@ class SitePages:
     async def list(self, request: WebRequest, actor: Actor) -> Response[str]:
         """All sites with EVSEs."""
         async with self._pages.db.tenant(actor.tenant_id) as conn:
-            lines = await store.list_lines(conn, actor.tenant_id)
+            found = await store.list_lines(conn, actor.tenant_id)
+        # What is charged smartly comes first, and what could be last.
+        lines = sorted(found, key=lambda line: (not line.enabled, not line.version))
         return self._pages.shell.page(
             "energy/sites.html",
             request,
@@ -109,6 +115,7 @@ class SitePages:
                 "power_band": power_band(context["outlook"], held.record.zone),
             }
         sent: Form | None = refused.values.get("tariff")
+        stored = form_of(None if known.tariff is None else known.tariff.tariff)
         return pages.shell.page(
             "energy/site.html",
             request,
@@ -120,7 +127,8 @@ class SitePages:
             names=_names(held.record),
             tariff=known.tariff,
             tariff_tag=signals.tariff_tag(held.record.site_id, known.tariff),
-            form=sent or form_of(None if known.tariff is None else known.tariff.tariff),
+            stored=stored,
+            form=sent or stored,
             modes=_modes(),
             settings=refused.values.get("settings", held.record.settings),
             settings_tag=settings_tag(held.record),
@@ -161,7 +169,13 @@ class SitePages:
                 else await read_now(conn, actor.tenant_id, record.site_id, record.tree, pages.clock.now())
             )
         return pages.shell.page(
-            "energy/tree.html", request, viewer=actor, site=record, flowing=flowing, names=_names(record)
+            "energy/tree.html",
+            request,
+            viewer=actor,
+            site=record,
+            flowing=flowing,
+            names=_names(record),
+            fragment=True,
         )
 
     async def here(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
