@@ -128,6 +128,37 @@ async def test_a_limit_of_the_site_holds_a_whole_station_until_it_is_cleared(rig
             assert kept["N1"].least(Unit.CURRENT, NOW, NOW + 3600 * S) == 9_000
 
 
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_no_more_is_expected_of_a_car_than_it_means_to_draw(rig: Rig) -> None:  # noqa: F811
+    async with Pool(rig.database.url, "forecourt_app", size=1) as tenants:
+        site_id = await furnish(rig, tenants)
+        async with rig.station(STATION, "ocpp2.0.1") as station:
+            await station.call("BootNotification", BOOT)
+            await station.call("TransactionEvent", started(1))
+            schedule = {
+                "id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [
+                    {"startPeriod": 0, "limit": 6_900}, {"startPeriod": 1800, "limit": 2_070},
+                    {"startPeriod": 3600, "limit": 21_000},
+                ],
+            }  # fmt: skip
+            said = {"evseId": 1, "timeBase": NOW.isoformat(), "chargingSchedule": schedule}
+            assert (await station.call("NotifyEVChargingSchedule", said))["status"] == "Accepted"
+        known = await known_of(rig, tenants, site_id)
+    plan = plan_site(known, SiteSolver())
+    # 10 A, and 3 A to show that it could take more; no more than it means from then on, until it means to take all.
+    assert plan.targets_ma[0] == 13_000
+    [car] = plan.cars
+    in_half = known.outlook.starts.index(next(at for at in known.outlook.starts if at >= NOW + 1860 * S))
+    assert car.steps_w[in_half] <= 2_100
+    assert max(car.steps_w) > 7_000
+    told = explain(known, plan, car.session_id)
+    assert told is not None
+    assert "the car itself means to take no more" in sentences(told, known.at, "UTC")[0]
+    # Another session is of another car.
+    later = replace(known.cars[0], means=None)
+    assert plan_site(replace(known, cars=[later]), SiteSolver()).targets_ma[0] == 32_000
+
+
 def amperes(*periods: tuple[int, int | None], **more: Any) -> Schedule:
     return Schedule(
         unit=Unit.CURRENT, periods=tuple(Period(start_s=start, limit=each) for start, each in periods), **more

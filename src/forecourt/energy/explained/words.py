@@ -143,8 +143,12 @@ def _head(told: Explanation) -> str:
     if told.limit_ma == 0:
         return _("It waits")
     values = {"current": formats.amperes(told.limit_ma / 1000), "power": formats.kw(told.power_w)}
+    if told.dc_w is not None:
+        values = {"current": formats.kw(told.dc_w)}
     if told.paused_by_car:
         return _("%(current)s is kept ready for it") % values
+    if told.dc_w is not None:
+        return _("It may charge at %(current)s") % values
     return _("It may charge at %(current)s (%(power)s)") % values
 
 

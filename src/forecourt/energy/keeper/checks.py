@@ -247,7 +247,7 @@ def _due(reading: Reading, last: Mapping[str, store.Check], now: datetime) -> li
 
 def _told(reading: Reading, evses: Sequence[int], now: datetime) -> dict[int, tuple[int, float]]:
     """The limits that its EVSEs must follow by now."""
-    known, electrics = reading.known, reading.known.tree.electrics
+    known = reading.known
     found = {}
     for number in evses:
         standing = known.standings[number]
@@ -256,13 +256,16 @@ def _told(reading: Reading, evses: Sequence[int], now: datetime) -> dict[int, tu
             continue
         settled = order.answered_at + timedelta(seconds=standing.obey_s) <= now
         if settled and order.valid_to - now > STILL:
-            watts = electrics.watts_per_ampere(electrics.evses[number])
-            found[known.tree.evses[number].evse] = order.limit_ma, watts
+            evse = known.tree.evses[number]
+            found[evse.evse] = order.limit_ma, known.tree.watts_told(evse)
     return found
 
 
 def _commands(ask: _Ask, reading: Reading, requests: Mapping[int, int]) -> list[Command]:
     if ask.way == "profiles":
         return [GetChargingProfiles(request_id=requests[ask.station_id])]
-    unit = reading.unit_of(ask.station)
-    return [GetCompositeSchedule(evse=evse, duration_s=ASKED_S, unit=unit) for evse in ask.told]
+    return [
+        GetCompositeSchedule(evse=evse.evse, duration_s=ASKED_S, unit=reading.unit_of(evse))
+        for evse in reading.known.tree.evses
+        if evse.station == ask.station and evse.evse in ask.told
+    ]

@@ -202,14 +202,12 @@ class SiteKeeper:
         car_of = {car.evse_id: car for car in known.cars}
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
-        electrics = known.tree.electrics
         for each in told:
             evse = known.tree.evses[each.evse]
             car = car_of[evse.id]
             command = running_profile(
-                evse.evse, car.transaction_id, each.limit_ma, evse.phases,
-                electrics.watts_per_ampere(electrics.evses[each.evse]), reading.unit_of(evse.station), now,
-                each.valid_to,
+                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
+                reading.unit_of(evse), now, each.valid_to,
             )  # fmt: skip
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))

@@ -31,7 +31,7 @@ from forecourt.energy.planner.problem import (
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Rows
-from forecourt.energy.site import HungEvse, Mode
+from forecourt.energy.site import Current, HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
@@ -188,7 +188,9 @@ def _fleet(known: Knowledge) -> _Fleet:
         cars=cars,
         evses=evses,
         column=np.array([number_of[car.evse_id] for car in cars], dtype=np.int64),
-        kw_per_a=np.array([_kw_per_a(car, usual[car.evse_id]) for car in cars], dtype=np.float64),
+        kw_per_a=np.array(
+            [_kw_per_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
+        ),
         max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64),
         min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
         lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
@@ -198,9 +200,9 @@ def _fleet(known: Knowledge) -> _Fleet:
     )
 
 
-def _kw_per_a(car: KnownCar, usual: float) -> float:
+def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     """By what was measured, where that can be believed: a car may use fewer conductors than its EVSE has."""
-    if car.power_w is None or car.current_a is None or car.current_a < TELLING_A:
+    if evse.current is Current.DC or car.power_w is None or car.current_a is None or car.current_a < TELLING_A:
         return usual
     found = car.power_w / 1000 / car.current_a
     return found if usual / 4 <= found <= usual * 1.2 else usual
