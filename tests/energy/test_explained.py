@@ -96,7 +96,10 @@ async def yard(house: House, tenant: Tenant, *, enabled: bool = True) -> Yard:
             f"T{number}", *[house.clock.now()] * 3, station,
         )  # fmt: skip
         made.sessions.append(session)
-    [(made.site_id,)] = made.rows("SELECT site_id FROM sites WHERE tenant_id = %s", tenant.tenant_id)
+    slug = api.rsplit("/", 1)[1]
+    [(made.site_id,)] = made.rows(
+        "SELECT site_id FROM sites WHERE tenant_id = %s AND slug = %s", tenant.tenant_id, slug
+    )
     return made
 
 

@@ -140,7 +140,7 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     late = await send(browser, f"{path}/tariff", with_values(tariff, "weekdays", "0 0.55"))
     assert "Somebody else changed it meanwhile" in late.text
     assert 'value="0 0.55"' in late.text, "what was typed is not lost"
-    assert "6 0.2871, 22 0.19 EUR" in late.text, "and what is stored is seen beside it"
+    assert "06:00 0.2871 · 22:00 0.19 EUR" in late.text, "and what is stored is seen beside it"
     again = with_values(fields(late, f"{path}/tariff"), "weekdays", "0 0.55")
     assert (await send(browser, f"{path}/tariff", again)).status_code == 303
     first = with_values(fields(await browser.get(path), f"{path}/tariff"), "weekdays", "0 0,19, 6:00 0.2871; 22 0.19")

@@ -4,7 +4,6 @@ const NEW = "new-";
 export function energy(htmx) {
   const chart = document.querySelector("[data-plan]");
   if (chart) import("./plan.js").then(({ start }) => start(chart));
-  for (const each of document.querySelectorAll("select[data-at-once]")) each.addEventListener("change", () => each.form.requestSubmit());
   const form = document.getElementById("electrics");
   if (!form) return;
   const edited = () => htmx.trigger(form, "edited");

@@ -42,8 +42,8 @@ export async function start(element) {
     const ceiling = () => (most > 0 ? Math.ceil((most * HEADROOM) / 5) * 5 : undefined);
     chart.setOption({
       animation: false, textStyle: { fontFamily: font },
-      grid: { left: 4, right: 4, top: narrow ? 74 : 52, bottom: 4, containLabel: true },
-      legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
+      grid: { left: 4, right: 4, top: 52, bottom: 4, containLabel: true },
+      legend: { type: narrow ? "scroll" : "plain", pageIconColor: token("ink"), pageIconInactiveColor: line, pageTextStyle: text, top: 0, left: 0, itemWidth: 18, itemHeight: 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
         formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
       xAxis: { type: "time", min: ({ min }) => Math.min(min, lines.at - LEAST_PAST_MS), splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },

@@ -1,7 +1,6 @@
 """The command line of the simulator: one command with three uses: the demo, a replay, or idle stations by number."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -299,14 +298,18 @@ async def _wire(run: Run, demo: Demo) -> None:
 
 
 async def _tell_of_site(api: Api, demo: Demo) -> None:
-    """As an app and a meter do. What is not taken once is told again."""
+    """As an app and a meter do. What isn't taken is told again, and once that it wasn't."""
     said: set[str] = set()
-    beat = 0
+    beat, complained = 0, False
     while True:
-        with contextlib.suppress(Refusal, aiohttp.ClientError, TimeoutError):
+        try:
             if beat % BEATS_OF_METER == 0:
                 await api.measure(demo.wiring, office_w(datetime.now(UTC)))
             await api.say(demo.wiring, {uid: need.said() for uid, need in demo.regulars.needs.items()}, said)
+        except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
+            if not complained:
+                console.print(f"Nobody hears what drivers need: {fault}", style="yellow", markup=False)
+            complained = True
         beat += 1
         await asyncio.sleep(TELL_EVERY_S)
 

@@ -124,7 +124,7 @@ class Api:
         for session in running:
             need = needs.get(session["token"] or "")
             if need is not None and session["id"] not in said:
-                await self._expect("PUT", f"/sessions/{session['id']}/needs?said_as=driver", need, NOT_FOUND)
+                await self._expect("PUT", f"/sessions/{session['id']}/needs?source=driver", need, NOT_FOUND)
                 said.add(session["id"])
 
     async def measure(self, wiring: Wiring, power_w: int) -> None:

@@ -233,7 +233,8 @@ def _by_need(told: Explanation) -> tuple[bool, str, int]:
 def stands_on(planned: Planned) -> list[Stands]:
     """Prices, loads, sun and limits from outside, in this order."""
     outlook = planned.known.outlook
-    steps = len(outlook.starts)
+    steps, tree = len(outlook.starts), planned.known.tree
+    names = {each.id: each.name or each.id for each in (*tree.attachments, *tree.nodes)}
     found = [
         Stands(what=what, of="", provenance=each.provenance, stand_in=sum(each.stand_in), steps=steps)
         for what, each in (("price", outlook.price), ("co2", outlook.co2))
@@ -241,12 +242,15 @@ def stands_on(planned: Planned) -> list[Stands]:
     ]
     found += [
         Stands(
-            what=what, of=each.id, provenance=each.power_w.provenance, stand_in=sum(each.power_w.stand_in), steps=steps
+            what=what,
+            of=names.get(each.id, each.id),
+            provenance=each.power_w.provenance,
+            stand_in=sum(each.power_w.stand_in),
+            steps=steps,
         )
         for what, parts in (("load", outlook.loads), ("solar", outlook.solar))
         for each in parts
     ]
-    names = {node.id: node.name or node.id for node in planned.known.tree.nodes}
     found += [
         Stands(what="limit", of=names.get(allowed.node, allowed.node), provenance=each, stand_in=0, steps=steps)
         for allowed in outlook.limits

@@ -11,6 +11,7 @@ from msgspec import Struct
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
+from forecourt.energy.explained.words import price_word
 from forecourt.energy.flows import flows
 from forecourt.energy.pages.chart import power_band, price_band
 from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
@@ -19,10 +20,12 @@ from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
+from forecourt.energy.signals.model import Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.stations.service import find_site
+from forecourt.ui.i18n import gettext as _
 
 #: Hours ahead that a site's page draws, in steps of a quarter.
 AHEAD_H: Final = 24
@@ -113,6 +116,7 @@ class SitePages:
             bands = {
                 "price_band": price_band(context["outlook"], held.record.zone),
                 "power_band": power_band(context["outlook"], held.record.zone),
+                "rates": "" if known.tariff is None else rates_of(known.tariff.tariff),
             }
         sent: Form | None = refused.values.get("tariff")
         stored = form_of(None if known.tariff is None else known.tariff.tariff)
@@ -134,6 +138,7 @@ class SitePages:
             settings_tag=settings_tag(held.record),
             refused=refused,
             source_word=source_word,
+            price_word=price_word,
             plain=plain,
             may_electrics=actor.may(Verb.CHANGE_ELECTRICS),
             may_energy=actor.may(Verb.CHANGE_ENERGY),
@@ -206,8 +211,20 @@ def _modes() -> dict[str, tuple[str, str]]:
 
 
 def _names(record: SiteRecord) -> dict[str, str]:
-    """What nodes are called, by id."""
-    return {} if record.tree is None else {node.id: node.name or node.id for node in record.tree.nodes}
+    """What nodes and attachments are called, by id."""
+    tree = record.tree
+    return {} if tree is None else {each.id: each.name or each.id for each in (*tree.attachments, *tree.nodes)}
+
+
+def rates_of(tariff: Tariff) -> str:
+    """What a kWh costs by the clock, of weekdays of the first season: `00:00 0.19, 06:00 0.29 EUR`."""
+    if not tariff.seasons:
+        return ""
+    rates = tariff.seasons[0].weekdays
+    told = [f"{hour:02}:00 {price_word(price, None)}" for hour, price in zip(rates.hours, rates.prices, strict=True)]
+    more = len(tariff.seasons) > 1 or tariff.seasons[0].weekends or tariff.seasons[0].holidays
+    words = _("%(rates)s %(currency)s; other days and seasons below") if more else _("%(rates)s %(currency)s")
+    return words % {"rates": " · ".join(told), "currency": tariff.currency}
 
 
 def site_pages(pages: EnergyPages, shared: SitePages) -> list[HTTPRouteHandler]:

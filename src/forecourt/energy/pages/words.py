@@ -107,7 +107,9 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 _PATH: Final = re.compile(r"`\$([^`]*)`")
 #: Sources of signals that are ours.
-SOURCES: Final[Mapping[str, str]] = {"nothing is known": mark("nothing is known")}
+SOURCES: Final[Mapping[str, str]] = {"nothing is known": mark("nothing is known"), "api": mark("by the API")}
+#: Who said something, as the audit names people and programs.
+_ACTOR: Final = re.compile(r"(key|person):[0-9]+ (.+)")
 DONE: Final[Mapping[str, str]] = {
     "electrics": mark("The electrics are stored."),
     "settings": mark("Stored."),
@@ -153,5 +155,8 @@ def by_place(faults: Sequence[Fault]) -> dict[tuple[str, str], list[str]]:
 
 
 def source_word(source: str) -> str:
-    """A source as it is shown."""
+    """A source as it is shown: a person by their name, a program by that of its key."""
+    actor = _ACTOR.fullmatch(source)
+    if actor is not None:
+        return actor[2] if actor[1] == "person" else _("API key %(name)s") % {"name": actor[2]}
     return _(SOURCES[source]) if source in SOURCES else source
