@@ -1,5 +1,6 @@
 """Why one car charges as it does, read from the plan that counts and from what was known when it was made. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -22,6 +23,8 @@ from forecourt.energy.site import Current, Mode
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
 AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
+#: Modes in which it is the price of a kWh, or its CO2, that decides when a car charges.
+PRICED: Final = frozenset({Mode.CHEAPEST, Mode.GREENEST})
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -48,11 +51,13 @@ class Stay(Struct, frozen=True, kw_only=True):
 
 
 class Meant(Struct, frozen=True, kw_only=True):
-    """What is meant for a step that is to come."""
+    """What is meant for a step that is to come. `value`: what a kWh costs then, or its CO2 in g where that is what
+    counts; None where neither is what decides."""
 
     start_at: datetime
     end_at: datetime
     power_w: int
+    value: Decimal | None = None
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -216,9 +221,13 @@ def _steps(known: Knowledge, meant: CarPlan) -> tuple[Meant, ...]:
     """Until it leaves."""
     starts = known.outlook.starts
     ends = (*starts[1:], meant.leaves_at)
+    mode = known.settings.mode
+    values: Sequence[Decimal | None] = [None] * len(starts)
+    if mode in PRICED:
+        values = (known.outlook.co2 if mode is Mode.GREENEST else known.outlook.price).values
     return tuple(
-        Meant(start_at=start, end_at=min(end, meant.leaves_at), power_w=power_w)
-        for start, end, power_w in zip(starts, ends, meant.steps_w, strict=False)
+        Meant(start_at=start, end_at=min(end, meant.leaves_at), power_w=power_w, value=value)
+        for start, end, power_w, value in zip(starts, ends, meant.steps_w, values, strict=False)
         if start < meant.leaves_at
     )
 

@@ -86,8 +86,11 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
     because = _because(told, now, zone)
     head = _head(told)
     found = [_("%(what)s: %(because)s.") % {"what": head, "because": because} if because else f"{head}."]
-    others = [external_words(each, now, zone) for each in told.externals if each is not told.external]
-    return [*found, *others, *_ready(told, now, zone)]
+    found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
+    found += _ready(told, now, zone)
+    if told.stay.priority is Priority.HIGH and told.lacks_wh:
+        found.append(_("It goes before others, as fast as the limits let it."))
+    return found
 
 
 def external_words(external: External, now: datetime, zone: str | None) -> str:
@@ -199,10 +202,9 @@ def _price(told: Explanation, now: datetime, zone: str | None) -> str:
     assert told.then is not None
     assert told.then_at is not None
     values = {"at": clock_word(told.then_at, now, zone)}
+    values |= {"now": value_word(told.now, told), "then": value_word(told.then, told)}
     if told.mode is Mode.GREENEST:
-        values |= {"now": _grams(told.now), "then": _grams(told.then)}
         return _("a kWh has %(then)s of CO2 from %(at)s on, and %(now)s now") % values
-    values |= {"now": price_word(told.now, told.currency), "then": price_word(told.then, told.currency)}
     return _("a kWh costs %(then)s from %(at)s on, and %(now)s now") % values
 
 
@@ -234,6 +236,11 @@ def price_word(price: Decimal, currency: str | None) -> str:
     shown = price.quantize(Decimal("0.0001")).normalize()
     digits = max(2, -int(shown.as_tuple().exponent))
     return f"{i18n.number(shown, digits)}{formats.SPACE}{currency}" if currency else i18n.number(shown, digits)
+
+
+def value_word(value: Decimal, told: Explanation) -> str:
+    """What a kWh costs, or its CO2 where that is what counts."""
+    return _grams(value) if told.mode is Mode.GREENEST else price_word(value, told.currency)
 
 
 def _grams(value: Decimal) -> str:

@@ -323,10 +323,20 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
             left_h = (wants.minimum_by - known.at) / timedelta(hours=1)
             by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
             found.append((number, by, lacking_wh / 1000))
+        if wants.priority is Priority.HIGH and fleet.lacks_kwh[number] > 0:
+            # It charges all the time until it could be full, and is full a step later.
+            by, lacks_kwh = _soonest(fleet, number, ends), float(fleet.lacks_kwh[number])
+            found += [(number, by, lacks_kwh), (number, min(by + 1, int(fleet.last[number])), lacks_kwh)]
     if not found:
         return None
     number_of, by_step, kwh = zip(*found, strict=True)
     return Minimums(car=np.array(number_of), by=np.array(by_step), kwh=np.array(kwh))
+
+
+def _soonest(fleet: _Fleet, number: int, ends: Floats) -> int:
+    """Before which step a car that goes before others could have all that it takes: till then it is to charge."""
+    hours = float(fleet.lacks_kwh[number] / max(fleet.kw_per_a[number] * fleet.max_a[number], 1e-9))
+    return int(np.clip(np.searchsorted(ends, hours + 1e-9, side="right"), 1, fleet.last[number]))
 
 
 def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
