@@ -24,7 +24,7 @@ from playwright.async_api import Browser, BrowserContext
 BUSY = 15
 WAIT_S = 120.0
 #: The site that the demo charges smartly, and how many cars have to be gone before it is told what that saves.
-SMART, GONE = "/sites/riverside-offices", 4
+SMART, GONE = "/sites/riverside-offices", 3
 SAVED_WAIT_S = 2_400.0
 PASSWORD = "four words of a demo"
 STRANGER = "GATE-7"
@@ -147,7 +147,7 @@ async def _planned_session(api: httpx.AsyncClient) -> str:
     operator says that less is to be had in the evening."""
     evening = (datetime.now(UTC) + timedelta(days=1)).replace(hour=16, minute=0, second=0, microsecond=0)
     until = evening + timedelta(hours=3)
-    times = {"starts_at": evening.isoformat(), "ends_at": until.isoformat()}
+    times = {"from": evening.isoformat(), "to": until.isoformat()}
     async with asyncio.timeout(WAIT_S):
         while not (await _get(api, f"{SMART}/electrics"))["version"]:
             await asyncio.sleep(1)
