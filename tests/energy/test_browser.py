@@ -119,7 +119,8 @@ async def test_the_plan_of_a_node_leads_to_a_car_that_says_live_why_it_charges_s
     assert (await made.owner.post(f"{made.api}/limits", json=cut)).status_code in (200, 201)
     await made.plan()
     await expect(why).to_contain_text("It may charge at 6\N{NO-BREAK SPACE}A")
-    await expect(page.get_by_label("Energy in all")).to_have_value("1"), "what is being typed is left alone"
+    # What is being typed is left alone.
+    await expect(page.get_by_label("Energy in all")).to_have_value("1")
     await page.get_by_role("button", name="Charge faster now").click()
     await expect(page.locator("#smart-why [role=status]")).to_contain_text("The planner looks at it now")
     await made.plan()
