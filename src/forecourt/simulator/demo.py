@@ -154,7 +154,7 @@ class Demo:
             tariff={
                 "currency": "EUR",
                 "seasons": [{"weekdays": day}],
-                "demand_charge_per_kw": "9.50",
+                "demand_charge_per_kw": "4.00",
                 "demand_minutes": 5,
             },
         )
