@@ -14,7 +14,7 @@ import pytest_asyncio
 
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
-from forecourt.energy.dispatch.orders import PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import PAUSE, VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import unpacked
 from forecourt.energy.keeper.planning import plan_site

@@ -38,7 +38,7 @@ MAX_CARS: Final = 100
 #: A plan that is older says nothing of now.
 STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
-ODD: Final = frozenset({Ground.SILENT, Ground.DISOBEYS, Ground.UNCONTROLLED})
+ODD: Final = frozenset(Ground) - {Ground.IDLE, Ground.ORDER, Ground.UNDER_WAY, Ground.FALLBACK}
 At = Annotated[str, QueryParameter(name="at", max_length=40)]
 
 
