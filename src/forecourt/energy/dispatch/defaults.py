@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.profiles import STACK_LEVEL, default_profile
-from forecourt.energy.site import Settings, SiteTree, fallbacks_of
+from forecourt.energy.site import Settings, SiteTree, fallback_faults, fallbacks_of
 from forecourt.ocpp.neutral import ChargingProfile, Purpose, Unit
 from forecourt.stations.desired.kinds import CHARGING_PROFILE, charging_profile, profile_key
 from forecourt.stations.desired.model import State, Want
@@ -20,8 +20,11 @@ _NO: Final = frozenset({State.REFUSED, State.UNSUPPORTED})
 
 
 def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[str], Unit]) -> list[Want]:
-    """The default profile of each EVSE, by the tree's order. `unit_of`: what a station's limits are told in."""
+    """The default profile of each EVSE, by the tree's order; without any current where the tree doesn't bear what is
+    set. `unit_of`: what a station's limits are told in."""
     electrics, fallbacks_a = tree.electrics, fallbacks_of(tree, settings)
+    if fallback_faults(tree, fallbacks_a):
+        fallbacks_a = dict.fromkeys(fallbacks_a, 0.0)
     return [
         charging_profile(
             evse.station,

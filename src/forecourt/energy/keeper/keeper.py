@@ -26,7 +26,7 @@ from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.limits import Room, lasting, room_of
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
@@ -319,10 +319,11 @@ class SiteKeeper:
 
     async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
-        wants = default_wants(reading.known.tree, reading.known.settings, reading.unit_of)
+        known = reading.known
+        wants = default_wants(lasting(known.tree, known.outlook), known.settings, reading.unit_of)
         missing = missing_wants([want for want in wants if want.station in reading.links], reading.desired)
         if missing:
-            await want_many(conn, self.tenant_id, missing, ASKED_BY, reading.known.at)
+            await want_many(conn, self.tenant_id, missing, ASKED_BY, known.at)
 
     async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """Keep who doesn't obey any more, and who does again and how long it took."""
