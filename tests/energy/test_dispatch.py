@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.obedience import Seen, look
-from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due
+from forecourt.energy.dispatch.orders import AGAIN, REST, STEP_MA, Told, due, next_try
 from forecourt.energy.dispatch.standing import (
     ABSENT_AFTER,
     DOUBT_AFTER,
@@ -377,6 +377,16 @@ def test_the_tree_bears_what_stations_really_draw_whatever_they_answer_and_when(
         pytest.param(idle(back_at=NOW - S, away_at=NOW - 4 * 60 * S), (6_000, Ground.RETURNED), id="back"),
         pytest.param(idle(back_at=NOW - S, away_at=NOW - 3 * 60 * S), (0, Ground.IDLE), id="back within the pause"),
         pytest.param(idle(back_at=NOW - RETURN_FOR, away_at=NOW - ABSENT_AFTER), (0, Ground.IDLE), id="back for long"),
+        pytest.param(
+            running(disobeys=True, drawn_ma=10_000, drawn_most_ma=30_000, drawn_at=NOW), (30_000, Ground.DISOBEYS),
+            id="measured by its power, which may flow on one conductor",
+        ),
+        pytest.param(
+            running(
+                order(0, NOW - 9 * 60 * S, answered=NOW - 9 * 60 * S, accepted=True),
+                order(8_000, NOW - 8 * 60 * S, answered=NOW - 8 * 60 * S, accepted=True),
+            ), (6_000, Ground.FALLBACK), id="what replaced a longer one has run out",
+        ),
         pytest.param(running(order(0)), (6_000, Ground.UNDER_WAY), id="told nothing else, and no answer yet"),
         pytest.param(running(order(9_000, NOW - DOUBT_AFTER)), (9_000, Ground.UNANSWERED), id="no answer at all"),
         pytest.param(
@@ -418,6 +428,7 @@ def test_a_station_that_refuses_is_reserved_for_and_asked_again_when_it_has_rest
     assert (told.evse, told.limit_ma) == (0, 13_000)
     unsent = replace(refuser, orders=(replace(refuser.orders[0], unsent=True),))
     assert controllable(unsent, NOW + 2 * S)
+    assert next_try([refuser, unsent], NOW) == NOW + AGAIN
     [told] = due([unsent, idle()], [9_000, 0], [LEAST_MA] * 2, rows, NOW + AGAIN)
     assert (told.evse, told.limit_ma) == (0, 9_000)
 

@@ -39,6 +39,7 @@ from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 
 STEP = timedelta(seconds=5)
 LIMIT_A = 60.0
+LATE_A = 54.0
 CUT_A = 45.0
 SLOW_S = 60.0
 DEFAULT_A = 6.0
@@ -259,6 +260,24 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
     assert round(plant.limits_a()[REFUSER]) == 32
     assert plant.rig.rows("SELECT DISTINCT station_id FROM charging_orders WHERE accepted = false") != []
     assert plant.rig.rows("SELECT station_id FROM evse_obedience WHERE disobeys_since IS NOT NULL") == []
+
+    # A cut is told while others are planned for.
+    gates = Gates(1)
+    waiting = plant.keep(gates=gates)
+    plant.clock.at += STEP
+    async with gates.planning, asyncio.timeout(60):
+        turn = asyncio.create_task(waiting.turn())
+        while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
+            await asyncio.sleep(0.02)
+        await _limit(plant, LATE_A)
+        waiting.wake()
+        while not plant.rig.rows("SELECT FROM charging_orders WHERE urgent AND sent_at = %s", plant.clock.now()):
+            await asyncio.sleep(0.02)
+        assert not turn.done()
+    await turn
+    await waiting.settled()
+    plant.keeper = waiting
+    assert (await plant.go(timedelta(seconds=30)))[-1] <= LATE_A * NEARLY
 
     await _limit(plant, CUT_A)
     dying = plant.keep(stations=Dying(plant.batch))

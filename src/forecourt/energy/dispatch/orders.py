@@ -72,6 +72,13 @@ def due(
     return found
 
 
+def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
+    """When somebody may be told again who was not reached, or of whom nobody awaits an answer any more."""
+    last = [standing.orders[-1] for standing in standings if standing.running_since is not None and standing.orders]
+    moments = [order.sent_at + AGAIN for order in last if order.unsent or _is_unknown(order)]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
 def _meant(standing: Standing, target_ma: int, least_ma: int, over: bool, now: datetime) -> int:
     """One that can't be brought to a target is told again what it was told, and less while the tree may be overloaded:
     it may come to obey, or obey without a word."""
@@ -114,8 +121,11 @@ def _is_rested(last: Order, now: datetime) -> bool:
 
 def _is_lost(last: Order, now: datetime) -> bool:
     """Whether nobody knows if the station took it, and nobody will."""
-    unknown = last.accepted is None and (last.answered_at is not None or not last.awaited)
-    return unknown and not is_within(now, last.sent_at, AGAIN)
+    return _is_unknown(last) and not is_within(now, last.sent_at, AGAIN)
+
+
+def _is_unknown(last: Order) -> bool:
+    return last.accepted is None and (last.answered_at is not None or not last.awaited)
 
 
 def _wants_renewal(last: Order, standing: Standing, now: datetime) -> bool:

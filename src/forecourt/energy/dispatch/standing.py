@@ -69,7 +69,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What is known of one EVSE. `orders` of the running transaction, oldest first.
+    """What is known of one EVSE. `there`: its station was connected before. `orders` of the running transaction, oldest
+    first.
 
     `fallback_ma`: the most that a default profile allows which it holds or may hold, since `fallback_at`; None where it
     is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
@@ -80,6 +81,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """
 
     max_ma: int
+    there: bool = True
     fallback_ma: int | None = None
     fallback_at: datetime | None = None
     refuses_default: bool = False
@@ -167,6 +169,8 @@ def is_forgotten(order: Order, standing: Standing) -> bool:
 
 def _idle(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """Where nothing is known to run."""
+    if not standing.there:
+        return 0, Ground.IDLE
     bound = standing.fallback_ma is not None and not standing.disobeys
     default_ma = _default_ma(standing) if bound else standing.max_ma
     if standing.silent_since is not None:

@@ -21,7 +21,7 @@ from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.defaults import default_wants, missing_wants
 from forecourt.energy.dispatch.obedience import look
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told, due, next_try
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
@@ -207,8 +207,8 @@ class SiteKeeper:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
         planned = {car.session_id for car in reading.known.cars}
         if not fresh:
-            version, again = reading.known.tree_version, await self._read_again()
-            if again is None or again.known.tree_version != version:
+            again = await self._read_again()
+            if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, room_of(again.known.tree, again.known.outlook)
         await self._tell(reading, room, plan.targets_ma, planned=planned)
@@ -232,7 +232,7 @@ class SiteKeeper:
         """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
         now = self._clock.now()
         usual = now + (PLAN_EVERY if known.cars else IDLE_EVERY)
-        moments = [usual, next_change(known.standings, now) or usual]
+        moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
         moments += [
             at
             for allowed in known.outlook.limits

@@ -153,13 +153,12 @@ def _standing(
 ) -> Standing:
     known = None if link is None else obedience.get((link.station_id, evse.evse))
     drawn_ma, drawn_most_ma, drawn_at = (None, None, None) if car is None else _drawn(car, *watts_per_a)
-    # One that was never connected is not there yet.
-    there = link is not None and link.since is not None
     return Standing(
         max_ma=int(evse.max_a * 1000),
         fallback_ma=None if default is None else default.most_ma,
         fallback_at=None if default is None else default.since,
-        refuses_default=not there or (default is not None and default.refused),
+        there=link is not None and link.since is not None,
+        refuses_default=default is not None and default.refused,
         obey_s=OBEY_S if known is None else known.obey_s,
         silent_since=_silent_since(link, now),
         away_at=None if link is None else link.away_at,
