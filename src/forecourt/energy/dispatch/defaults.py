@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.profiles import STACK_LEVEL, default_profile
-from forecourt.energy.site import Settings, SiteTree, fallback_faults, fallbacks_of
+from forecourt.energy.site import HungEvse, Settings, SiteTree, fallback_faults, fallbacks_of
 from forecourt.ocpp.neutral import ChargingProfile, Purpose, Unit
 from forecourt.stations.desired.kinds import CHARGING_PROFILE, charging_profile, profile_key
 from forecourt.stations.desired.model import State, Want
@@ -19,10 +19,10 @@ TRIES: Final = 3
 _NO: Final = frozenset({State.REFUSED, State.UNSUPPORTED})
 
 
-def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[str], Unit]) -> list[Want]:
+def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[HungEvse], Unit]) -> list[Want]:
     """The default profile of each EVSE, by the tree's order; without any current where the tree doesn't bear what is
-    set. `unit_of`: what a station's limits are told in."""
-    electrics, fallbacks_a = tree.electrics, fallbacks_of(tree, settings)
+    set. `unit_of`: what its limits are told in."""
+    fallbacks_a = fallbacks_of(tree, settings)
     if fallback_faults(tree, fallbacks_a):
         fallbacks_a = dict.fromkeys(fallbacks_a, 0.0)
     return [
@@ -30,11 +30,10 @@ def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[str], U
             evse.station,
             evse.evse,
             default_profile(
-                evse.evse, int(fallbacks_a[evse.id] * 1000), evse.phases, electrics.watts_per_ampere(of_tree),
-                unit_of(evse.station),
+                evse.evse, int(fallbacks_a[evse.id] * 1000), evse.phases, tree.watts_told(evse), unit_of(evse)
             ).profile,
         )
-        for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
+        for evse in tree.evses
     ]  # fmt: skip
 
 
@@ -58,10 +57,10 @@ def defaults_of(tree: SiteTree, desired: Sequence[Desired]) -> dict[str, Held]:
     didn't take it, and what it said yes to until it has surely taken another."""
     of = {(each.station, each.key): each for each in desired if each.kind == CHARGING_PROFILE}
     found = {}
-    for evse, of_tree in zip(tree.evses, tree.electrics.evses, strict=True):
+    for evse in tree.evses:
         each = of.get((evse.station, profile_key(evse.evse, Purpose.TX_DEFAULT, STACK_LEVEL)))
         if each is not None:
-            watts_per_a = tree.electrics.watts_per_ampere(of_tree)
+            watts_per_a = tree.watts_told(evse)
             allowed = [_allowed_ma(value, watts_per_a) for value in (each.reported, *each.unsure)]
             known = [ma for ma in allowed if ma is not None]
             refused = each.state in _NO or each.refusals > 0 or each.attempts >= TRIES

@@ -25,18 +25,22 @@ _SURELY_OBEYED: Final = timedelta(seconds=MAX_OBEY_S)
 
 class Link(Struct, frozen=True, kw_only=True):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
-    limits in watts and in nothing else. `back_at`: when it came back that was away since `away_at`; `free`: the EVSEs
-    that it has said to be free since then."""
+    limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on.
+    `tells_profiles`: it is not known to lack GetChargingProfiles. `back_at`: when it came back that was away since
+    `away_at`; `free`: the EVSEs that it has said to be free since then."""
 
     station_id: int
     station: str
     connected: bool
     since: datetime | None
     only_watts: bool
-    booted_at: datetime | None
-    away_at: datetime | None
-    back_at: datetime | None
-    free: list[int]
+    version: str | None = None
+    connected_at: datetime | None = None
+    tells_profiles: bool = True
+    booted_at: datetime | None = None
+    away_at: datetime | None = None
+    back_at: datetime | None = None
+    free: Sequence[int] = ()
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
@@ -113,7 +117,9 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
         " EXISTS (SELECT FROM station_variables v WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id"
         "  AND v.variable IN ('ChargingScheduleAllowedChargingRateUnit', 'RateUnit') AND v.attribute = 'Actual'"
         r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts,"
-        " t.booted_at, p.lost_at AS away_at, p.returned_at AS back_at,"
+        " k.protocol AS version, k.connected_at, NOT EXISTS (SELECT FROM unsupported_actions u"
+        "  WHERE u.tenant_id = h.tenant_id AND u.station_id = t.station_id AND u.action = 'GetChargingProfiles')"
+        " AS tells_profiles, t.booted_at, p.lost_at AS away_at, p.returned_at AS back_at,"
         " ARRAY(SELECT c.evse FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id"
         "  AND c.connector > 0 GROUP BY c.evse HAVING bool_and(c.state = 'Available' AND c.state_at >= p.lost_at)"
         " ) AS free"
