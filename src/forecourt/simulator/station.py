@@ -305,6 +305,8 @@ class Station(Owner):
         profile = profiles.read(wire, number)
         if profile.stack > self.settings.number("stack") or profile.kind == "Dynamic":
             return "Rejected"
+        if profile.purpose in self.habits.refuses_purposes:
+            return "Rejected"
         if profile.purpose == profiles.TX:
             bay = self.bay(number)
             if bay is None or bay.tx is None:

@@ -171,10 +171,13 @@ async def test_after_a_boot_everything_is_sent_again_and_after_a_reconnect_only_
         assert await wishes.reconciler.settle() == 0
         await station.call("BootNotification", BOOT)
         assert len(await wishes.follow(BOOTED)) == 1
+        booted = await wishes.one("DS3")
+        assert (booted.reported, [each["periods"][0]["limit"] for each in booted.unsure]) == (None, [16_000])
         settling = asyncio.create_task(wishes.reconciler.settle())
         assert await obey(station) == asked
         assert await settling == 1
-        assert (await wishes.one("DS3")).state is State.REACHED
+        there = await wishes.one("DS3")
+        assert (there.state, there.unsure, there.reported["periods"][0]["limit"]) == (State.REACHED, (), 16_000)
 
 
 async def test_one_that_says_no_is_asked_again_later_and_at_last_left_alone_until_it_boots(
@@ -289,13 +292,19 @@ async def test_what_a_worker_that_was_killed_had_in_hand_is_tried_anew_when_its_
             in_air.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await station.link.send(_frame([3, ask[1], {"status": "Accepted"}]))
-        assert (await wishes.one("DS8")).state is State.SENT
+        sent = await wishes.one("DS8")
+        assert (sent.state, sent.reported, sent.unsure) == (State.SENT, None, (OUT,))
+        # It may hold what was sent even while something else is sent, until the answer to that.
+        await wishes.want(availability("DS8", operative=True))
         assert await wishes.reconciler.settle() == 0
         wishes.clock.advance(60)
         settling = asyncio.create_task(wishes.reconciler.settle())
-        await obey(station)
+        ask = await station.next_ask()
+        assert (await wishes.one("DS8")).unsure == (OUT, {"operative": True})
+        await station.link.send(_frame([3, ask[1], {"status": "Accepted"}]))
         assert await settling == 1
-        assert (await wishes.one("DS8")).state is State.REACHED
+        there = await wishes.one("DS8")
+        assert (there.state, there.reported, there.unsure) == (State.REACHED, {"operative": True}, ())
 
 
 async def test_two_workers_never_send_the_same_at_a_time(rig: Rig, wishes: Wishes) -> None:
