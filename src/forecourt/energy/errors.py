@@ -9,6 +9,13 @@ from forecourt.platform.errors import ForecourtError
 MAX_NAMED = 100
 
 
+class ExternalUnknown(ForecourtError):
+    """Nobody else limits the station there. `GET /api/v1/stations/{station}/charging-limits` lists who does."""
+
+    status = 404
+    code = "external-limit-unknown"
+
+
 class Faulty(ForecourtError):
     """What was sent holds nonsense, so nothing was stored. Mend what is named and send it again."""
 

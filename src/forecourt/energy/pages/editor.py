@@ -6,7 +6,7 @@ are added at will, EVSEs are dragged onto nodes, and the drawing follows.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -38,7 +38,7 @@ from forecourt.energy.pages.sites import Drawn, now_of, read_drawn
 from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
 from forecourt.energy.service import sites as service
 from forecourt.energy.service.sites import SetUp, electrics_tag
-from forecourt.energy.site import MAX_ATTACHMENTS, Battery, HungEvse, Load, SiteTree, Solar
+from forecourt.energy.site import MAX_ATTACHMENTS, Battery, Current, HungEvse, Load, SiteTree, Solar, with_dc
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui.i18n import gettext as _
@@ -74,7 +74,7 @@ def read_sheet(form: FormMultiDict) -> Sheet:
             volts[name] = number(field(form, name)) or usual
         except NoNumber as refused:
             faults.append(refused.fault)
-    tree = SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts)  # type: ignore[arg-type]
+    tree = with_dc(SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts))  # type: ignore[arg-type]
     try:
         # What the form may hold, as the API may: texts and sizes.
         msgspec.convert(msgspec.to_builtins(tree), SiteTree)
@@ -84,7 +84,7 @@ def read_sheet(form: FormMultiDict) -> Sheet:
 
 
 _NODE: Final = ("id", "name", "parent", "limit_a", "limit_kw", "ratio")
-_EVSE: Final = ("id", "node", "phases", "max_a", "min_a", "fallback_a")
+_EVSE: Final = ("id", "node", "phases", "max_a", "min_a", "fallback_a", "dc_kw")
 _LOAD: Final = ("id", "name", "node", "most_kw", "meter")
 _SOLAR: Final = ("id", "name", "node", "peak_kw", "tilt", "azimuth", "meter")
 _BATTERY: Final = (
@@ -116,7 +116,7 @@ def _rows(
 
 def _cells(form: FormMultiDict, of: str, names: Sequence[str], most: int) -> Iterator[dict[str, str]]:
     columns = [column(form, f"{of}.{name}", most + 1) for name in names]
-    for cells in zip(*columns, strict=False):
+    for cells in zip_longest(*columns, fillvalue=""):
         yield dict(zip(names, cells, strict=True))
 
 
@@ -139,7 +139,7 @@ def _evse(cells: Mapping[str, str]) -> HungEvse | None:
     station, _, evse = cells["id"].rpartition(":")
     if not cells["node"] or not station or not evse.isdecimal() or len(evse) > 5:
         return None
-    known = set(Phases)
+    known, dc_w = set(Phases), from_kilo(cells["dc_kw"])
     return HungEvse(
         station=station,
         evse=int(evse),
@@ -148,6 +148,8 @@ def _evse(cells: Mapping[str, str]) -> HungEvse | None:
         max_a=number(cells["max_a"]) or 32.0,
         min_a=6.0 if (least := number(cells["min_a"])) is None else least,
         fallback_a=number(cells["fallback_a"]),
+        current=Current.AC if dc_w is None else Current.DC,
+        max_w=dc_w,
     )
 
 

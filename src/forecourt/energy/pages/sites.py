@@ -23,7 +23,7 @@ from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
 from forecourt.energy.signals.model import Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
-from forecourt.energy.site import Mode, SiteRecord, SiteTree
+from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
@@ -90,14 +90,14 @@ def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequen
 
 def currents_of(tree: SiteTree, running: Mapping[str, EvseNow]) -> dict[str, float]:
     """What each EVSE draws on each of its conductors: as measured, else by its power."""
-    electrics = tree.electrics
     found = {}
-    for evse in electrics.evses:
+    for evse in tree.evses:
         now = running.get(evse.id)
         if now is None or (now.current_a is None and not now.power_w):
             continue
-        by_power = (now.power_w or 0) / electrics.watts_per_ampere(evse)
-        found[evse.id] = by_power if now.current_a is None else now.current_a
+        # The current of a car at a DC EVSE is none of the grid's conductors.
+        measured = None if evse.current is Current.DC else now.current_a
+        found[evse.id] = (now.power_w or 0) / tree.watts_told(evse) if measured is None else measured
     return found
 
 
