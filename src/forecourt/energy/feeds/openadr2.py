@@ -249,13 +249,23 @@ def _context(source: OpenAdr2, files: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
+def _is_broken_off(fault: BaseException) -> bool:
+    """Whether a connection that stood was ended: with TLS 1.3 that is how a server refuses a certificate."""
+    broken = isinstance(fault, aiohttp.ClientOSError | aiohttp.ServerDisconnectedError)
+    return broken and not isinstance(fault, aiohttp.ClientConnectorError)
+
+
 def _watching(ven: Ven) -> aiohttp.TraceConfig:
     """Sees what becomes of each request."""
 
     async def failed(_session: Any, _context: Any, told: aiohttp.TraceRequestExceptionParams) -> None:
         why = why_unanswered(told.exception) if isinstance(told.exception, Exception) else ""
-        late = isinstance(told.exception, TimeoutError)
-        ven.fault = ven.fault or FeedFailed("late" if late else _FAULTS.get(why, "unreachable"), why)
+        code = _FAULTS.get(why, "unreachable")
+        if isinstance(told.exception, TimeoutError):
+            code = "late"
+        elif told.url.scheme == "https" and _is_broken_off(told.exception):
+            code = "own-certificate"
+        ven.fault = ven.fault or FeedFailed(code, why)
 
     async def ended(_session: Any, _context: Any, told: aiohttp.TraceRequestEndParams) -> None:
         status = told.response.status
