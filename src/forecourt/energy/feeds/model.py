@@ -205,7 +205,7 @@ FAILURES: Final[Mapping[str, str]] = {
     "late": mark("The server gave no answer in time. It is tried again by itself."),
     "untrusted": mark("The server's certificate is not trusted. Check the address, or put in whose word counts."),
     "own-certificate": mark(
-        "The server broke off the connection, as it does if it doesn't know our certificate. Put in the one it knows."
+        "The server broke off the connection: it may not know our certificate. Put in the one that it does."
     ),
     "certificate-unreadable": mark("The certificate or its key can't be read. Put both in anew, as PEM."),
     "refused": mark("The server refused the token or the password. Put in one that counts."),

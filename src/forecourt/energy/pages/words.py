@@ -35,6 +35,9 @@ DONE: Final[Mapping[str, str]] = {
     "limit": mark("The limit is stored."),
     "withdrawn": mark("The limit is withdrawn."),
     "series": mark("The series is stored."),
+    "feed": mark("The feed is set up. It is fetched in a moment."),
+    "fetch": mark("It is fetched in a moment. Load this page again to see what came of it."),
+    "removed": mark("The feed is removed."),
 }
 
 
