@@ -25,9 +25,13 @@ from forecourt.energy.feeds.model import (
     market_days,
     next_fetch,
 )
+from forecourt.energy.jobs import EnergyJobs
+from forecourt.energy.model import Node
 from forecourt.energy.service.feeds import Feeds
-from forecourt.energy.service.sites import find_record
+from forecourt.energy.service.signals import known_signals
+from forecourt.energy.service.sites import CHANGED, change_electrics, find_record
 from forecourt.energy.signals.model import NodeLimit, Span
+from forecourt.energy.site import SiteTree, Solar
 from forecourt.energy.store import feeds as feed_store
 from forecourt.platform import log
 from forecourt.platform.outward import Outward
@@ -209,6 +213,42 @@ async def test_what_is_fetched_by_one_worker_is_not_fetched_by_another_and_comes
     clock.advance(91)
     assert await line.other.fetch_due() == 1
     assert (await line.feed(feed_id)).failure == "unreachable"
+
+
+async def test_a_clear_sky_is_reckoned_for_plants_where_they_stand_and_anew_when_they_are_turned(
+    line: Line, clock: FakeClock
+) -> None:
+    jobs, tenant_id = EnergyJobs(line.yard.worker, line.yard.tenants, clock), line.yard.tenant_id
+    line.yard.rows("UPDATE sites SET latitude = 52.5, longitude = 13.4 WHERE site_id = %s", line.site_id)
+
+    async def noon(azimuth_deg: float) -> tuple[int | None, int | None]:
+        """What is known before and after the job of noon at the day after."""
+        roof = Solar(id="roof", node="grid", peak_w=10_000, azimuth_deg=azimuth_deg)
+        found = []
+        for job in (None, jobs):
+            async with line.yard.tenants.tenant(tenant_id) as conn:
+                tree = SiteTree(nodes=(Node(id="grid"),), solar=(roof,))
+                await change_electrics(conn, line.actor, str(line.site_id), tree, clock.now(), None)
+            if job is not None:
+                await job.electrics_changed(tenant_id=tenant_id, subject=str(line.site_id))
+            async with line.yard.tenants.tenant(tenant_id) as conn:
+                record = await find_record(conn, tenant_id, str(line.site_id))
+                known = await known_signals(conn, record, clock.now(), clock.now() + timedelta(days=3))
+            found.append(known.skies["roof"].power_w(clock.now() + timedelta(days=1)))
+        return found[0], found[1]
+
+    before, south = await noon(180)
+    unknown, north = await noon(0)
+    assert (before, unknown) == (None, None)
+    assert south is not None
+    assert north is not None
+    assert south > 2 * north > 0
+    assert line.yard.rows("SELECT count(*) FROM outbox WHERE event = %s", CHANGED) == [{"count": 1}]
+    # Day by day one more is reckoned, and old ones are forgotten.
+    clock.advance(24 * 3600)
+    await jobs.reckon_skies()
+    days = line.yard.rows("SELECT min(day)::text AS first, max(day)::text AS last, count(*) FROM clear_skies")
+    assert days == [{"first": "2026-02-15", "last": "2026-03-06", "count": 20}]
 
 
 def test_prices_are_asked_for_when_they_are_published_and_until_they_are_there() -> None:
