@@ -147,6 +147,8 @@ class Demo:
             },
             smart_charging={"mode": "cheapest", "enabled": True},
             tariff={"currency": "EUR", "seasons": [{"weekdays": day}], "demand_charge_per_kw": "9.50"},
+            # Switched off: a demo asks nobody on the internet.
+            feed={"name": "Day ahead", "active": False, "source": {"kind": "nordpool", "area": "BE"}},
         )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:
