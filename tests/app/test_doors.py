@@ -73,6 +73,7 @@ NEEDS = {
     ("GET", "/api/v1/connectors"): Verb.READ,
     ("GET", "/api/v1/evses"): Verb.READ,
     ("GET", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("POST", "/api/v1/pricing/quote"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
     ("POST", "/api/v1/bulk-runs/registration"): Verb.CHANGE_STATIONS,

@@ -12,6 +12,7 @@ from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
+from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
@@ -42,6 +43,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
+    repr(TIME_PATTERN): "A time of day is hours and minutes, two digits each, such as 17:00",
     repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",
     repr(AREA_PATTERN): (
         "An area is of capital letters, digits, hyphens and underscores, as its market calls it, such as DE_LU or SE3"
