@@ -105,9 +105,8 @@ async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) ->
     feed.write_text('{"name": "Prices", "active": false, "source": {"kind": "nordpool", "area": "SE3"}}')
     [made] = (await shell.run("energy", "feeds", "add", "north-yard", str(feed), "--json")).json()
     assert (await shell.run("energy", "feeds", "fetch", "north-yard", str(made["feed_id"]))).code == 0
-    assert all(
-        word in (await shell.run("energy", "feeds", "list", "north-yard")).out for word in ("Prices", "nordpool")
-    )
+    fed = (await shell.run("energy", "feeds", "list", "north-yard")).out
+    assert all(word in fed for word in ("Prices", "nordpool"))
     await shell.run("tokens", "add", "04AB")
     await shell.run("tokens", "set", "04ab", "--group", "FLEET")
     await shell.run("tokens", "block", "04ab")

@@ -3,14 +3,19 @@
 import re
 from typing import Any
 
+import pytest
+
 from forecourt.access import Role
+from forecourt.platform.database import Pool
+from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import signed_in
-from tests.conftest import Database
 from tests.energy.test_api import GRID, furnish
-from tests.energy.test_pages import fields, house, page_of, send, with_values
+from tests.energy.test_pages import fields, page_of, send, with_values
 from tests.http import House, Tenant, problem
 
-__all__ = ["house"]
+pytestmark = pytest.mark.skipif(
+    not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built: `make setup` builds them"
+)
 SECRETS = ("s3cret-of-the-grid", "another-s3cret")
 SOURCE: dict[str, Any] = {
     "kind": "openadr3",
@@ -19,6 +24,12 @@ SOURCE: dict[str, Any] = {
     "levels": {"1": 40_000, "3": 0},
     "node": "grid",
 }
+
+
+@pytest.fixture(scope="module")
+def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    """The console's pages too."""
+    return application_with_pages
 
 
 async def test_a_feed_is_set_up_over_the_api_and_its_secret_never_comes_out(house: House, tenant: Tenant) -> None:
@@ -60,9 +71,7 @@ async def test_a_feed_is_set_up_over_the_api_and_its_secret_never_comes_out(hous
     assert not [text for text in answers if SECRETS[0] in text or SECRETS[1] in text]
 
 
-async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(
-    house: House, tenant: Tenant, database: Database
-) -> None:
+async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(house: House, tenant: Tenant) -> None:
     owner, site, _ = await furnish(house, tenant, stations=0)
     browser, path = await signed_in(house, tenant), f"{page_of(site)}/feeds"
     empty = await browser.get(path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import structlog
 
 from forecourt.energy.feeds.day_ahead import of_status
 from forecourt.energy.feeds.events import limits_of
@@ -37,6 +38,8 @@ from forecourt.platform.outward import (
     Outward,
     why_unanswered,
 )
+
+log = structlog.get_logger(__name__)
 
 #: Bytes of one answer.
 MAX_ANSWER: Final = 2 * 2**20
@@ -144,7 +147,8 @@ class Ven:
     async def _opt(
         self, payload: Mapping[str, Any], events: list[Mapping[str, Any]], opted: Mapping[str, bool]
     ) -> dict[str, int]:
-        """Answers each event that wants an answer, once for each change of it; what is answered now."""
+        """Answers each event that wants an answer, once for each change of it; what is answered now. What a VTN doesn't
+        take is answered again next time: its limits count all the same."""
         answered: dict[str, int] = {}
         for event in events:
             told = event["event_descriptor"]
@@ -152,9 +156,12 @@ class Ven:
             wanted = event.get("response_required") == "always" and told["event_status"] != "completed"
             if wanted and self._memory.answered.get(event_id) != change:
                 word = "optIn" if opted[event_id] else "optOut"
-                await self._answered(
-                    self._client.created_event(payload["request_id"], event_id, word, change), empty=True
-                )
+                answer = self._client.created_event(payload["request_id"], event_id, word, change)
+                try:
+                    await self._answered(answer, empty=True)
+                except FeedFailed as failed:
+                    log.warning("a VTN took no answer to its event", feed_id=self._feed_id, why=failed.code)
+                    continue
             answered[event_id] = change
         return answered
 
