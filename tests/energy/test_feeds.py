@@ -28,9 +28,9 @@ from forecourt.energy.feeds.model import (
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.model import Node
 from forecourt.energy.service.feeds import Feeds
-from forecourt.energy.service.signals import known_signals
+from forecourt.energy.service.signals import change_tariff, known_signals
 from forecourt.energy.service.sites import CHANGED, change_electrics, find_record
-from forecourt.energy.signals.model import NodeLimit, Span
+from forecourt.energy.signals.model import NodeLimit, Span, Tariff
 from forecourt.energy.site import SiteTree, Solar
 from forecourt.energy.store import feeds as feed_store
 from forecourt.platform import log
@@ -197,6 +197,14 @@ async def test_hours_of_nord_pool_make_a_day_of_25_hours_and_a_missing_one_is_no
         assert feed.known_until == missing
         assert spans[-1].value == Decimal("25.0225")
         assert {each["resolutionInMinutes"] for each in server.asked} == {"15"}
+        # Who pays in another currency pays none of these.
+        for currency, count in (("SEK", 48), ("EUR", 0)):
+            async with line.yard.tenants.tenant(line.yard.tenant_id) as conn:
+                record = await find_record(conn, line.yard.tenant_id, str(line.site_id))
+                tariff = Tariff(currency=currency, price_zone="SE3")
+                await change_tariff(conn, line.actor, record, tariff, clock.now(), None)
+                known = await known_signals(conn, record, clock.now(), clock.now() + timedelta(days=3))
+            assert len(known.prices) == count
         assert line.yard.rows(
             "SELECT DISTINCT currency, source FROM signal_series WHERE tenant_id = %s", line.yard.tenant_id
         ) == [{"currency": "SEK", "source": "Nord Pool"}]

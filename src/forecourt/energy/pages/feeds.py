@@ -16,7 +16,18 @@ from msgspec import field as field_of
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy.api.feeds import MAX_NAME
-from forecourt.energy.feeds.model import FAILURES, LATE, MAX_PEM, Feed, Secrets, Source, is_missing, kind_of, zones_of
+from forecourt.energy.feeds.model import (
+    FAILURES,
+    LATE,
+    MAX_PEM,
+    Feed,
+    Secrets,
+    Source,
+    feed_faults,
+    is_missing,
+    kind_of,
+    zones_of,
+)
 from forecourt.energy.model import Fault
 from forecourt.energy.pages.common import Done, EnergyPages, NoNumber, SiteSlug, WebRequest, field, from_kilo, kilo
 from forecourt.energy.pages.words import DONE, said
@@ -190,8 +201,10 @@ class FeedPages:
         if not form.name:
             found.append(Fault(words=mark("a feed needs a name")))
         told: list[str] = []
+        secrets = Secrets(**{name: _secret(raw, name) for name in _SECRETS})
+        if source is not None:
+            found += await self._faults(actor, slug, form, source, secrets)
         if source is not None and not found:
-            secrets = Secrets(**{name: _secret(raw, name) for name in _SECRETS})
             try:
                 await self._store(actor, slug, form, source, secrets, field(raw, "tag") or None)
                 return Redirect(f"/energy/sites/{slug}/feeds?done=feed", status_code=303)
@@ -205,6 +218,17 @@ class FeedPages:
         with self._pages.shell.speaking(request):
             told += [f"{fault.id} {said(fault)}".strip() for fault in found]
         return await self.show(request, actor, slug, form=form, faults=told)
+
+    async def _faults(self, actor: Actor, slug: str, form: FeedForm, source: Source, secrets: Secrets) -> list[Fault]:
+        """What is nonsense in it, to be said in the language of the page."""
+        async with self._pages.db.tenant(actor.tenant_id) as conn:
+            record = await find_record(conn, actor.tenant_id, slug)
+            kept = await service.find(conn, record, form.feed_id) if form.feed_id else None
+        held = set(secrets.held)
+        if kept is not None and kind_of(kept.source) == form.kind:
+            held |= set(kept.held)
+        nodes = [] if record.tree is None else [node.id for node in record.tree.nodes]
+        return feed_faults(source, sorted(held), nodes)
 
     async def _store(
         self, actor: Actor, slug: str, form: FeedForm, source: Source, secrets: Secrets, tag: str | None

@@ -157,10 +157,14 @@ async def known_signals(conn: Connection, record: SiteRecord, now: datetime, unt
     tariff = await store.tariff_of(conn, tenant_id, site_id)
     zone = None if tariff is None else tariff.tariff.price_zone
     co2_zone = None if tariff is None else tariff.tariff.co2_zone
+    # A price in another currency than is paid in says nothing: it counts as missing.
+    currency = None if tariff is None else tariff.tariff.currency
     since = now - LOOK_BACK
     return Known(
         tariff=tariff,
-        prices=() if zone is None else await store.prices_between(conn, tenant_id, zone, since, until),
+        prices=()
+        if zone is None
+        else await store.prices_between(conn, tenant_id, zone, since, until, currency=currency),
         co2=() if co2_zone is None else await store.prices_between(conn, tenant_id, co2_zone, since, until, "co2"),
         limits=await store.limits_between(conn, tenant_id, site_id, now, until),
         readings=await store.readings_between(conn, tenant_id, site_id, now - LEARN, now),
