@@ -88,6 +88,8 @@ NEEDS = {
     ("POST", "/api/v1/stations/{station}/variables/read"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/availability"): Verb.CALL,
     ("GET", "/api/v1/stations/{station}/desired"): Verb.READ,
+    ("GET", "/api/v1/stations/{station}/charging-limits"): Verb.READ,
+    ("DELETE", "/api/v1/stations/{station}/charging-limits"): Verb.CALL,
     ("PUT", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("DELETE", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
@@ -206,6 +208,10 @@ TENANT_TABLES = (
     "charging_preferences",
     "energy_feeds",
     "clear_skies",
+    "external_limits",
+    "car_schedules",
+    "profile_checks",
+    "held_profiles",
 )
 
 

@@ -23,14 +23,14 @@ from forecourt.energy.feeds.model import (
     Feed,
     Secrets,
     Source,
-    feed_faults,
     is_missing,
     kind_of,
     zones_of,
 )
 from forecourt.energy.model import Fault
 from forecourt.energy.pages.common import Done, EnergyPages, NoNumber, SiteSlug, WebRequest, field, from_kilo, kilo
-from forecourt.energy.pages.words import DONE, said
+from forecourt.energy.pages.forms import STALE
+from forecourt.energy.pages.words import DONE, misfit, refused_as, said
 from forecourt.energy.service import feeds as service
 from forecourt.energy.service.feeds import feed_tag
 from forecourt.energy.service.sites import find_record
@@ -49,7 +49,6 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "openadr2": (mark("OpenADR 2.0b"), mark("Limits by a grid operator. This site is a VEN that polls.")),
     "openadr3": (mark("OpenADR 3"), mark("Limits, prices and CO2 by a grid operator, over REST.")),
 }
-STALE: Final = mark("Somebody else changed it meanwhile. Look at what is stored now, and change it anew.")
 _TEXTS: Final = (
     "area", "zone", "currency", "url", "ven_name", "ven_id", "vtn_fingerprint", "ca", "client_id", "token_url",
     "scope", "program", "node", "price_zone", "co2_zone",
@@ -131,8 +130,7 @@ def source_of(form: FeedForm) -> tuple[Source | None, list[Fault]]:
     except NoNumber as refused:
         return None, [refused.fault]
     except msgspec.ValidationError as refused:
-        words = mark("a field holds what it can't: %(what)s")
-        return None, [Fault(words=words, values={"what": str(refused)})]
+        return None, [misfit(refused)]
 
 
 def failure_word(feed: Feed) -> str:
@@ -202,8 +200,6 @@ class FeedPages:
             found.append(Fault(words=mark("a feed needs a name")))
         told: list[str] = []
         secrets = Secrets(**{name: _secret(raw, name) for name in _SECRETS})
-        if source is not None:
-            found += await self._faults(actor, slug, form, source, secrets)
         if source is not None and not found:
             try:
                 await self._store(actor, slug, form, source, secrets, field(raw, "tag") or None)
@@ -214,21 +210,11 @@ class FeedPages:
             except ForecourtError as refused:
                 if refused.status not in (409, 422):
                     raise
-                told = [refused.detail]
+                with self._pages.shell.speaking(request):
+                    told = refused_as(refused)
         with self._pages.shell.speaking(request):
             told += [f"{fault.id} {said(fault)}".strip() for fault in found]
         return await self.show(request, actor, slug, form=form, faults=told)
-
-    async def _faults(self, actor: Actor, slug: str, form: FeedForm, source: Source, secrets: Secrets) -> list[Fault]:
-        """What is nonsense in it, to be said in the language of the page."""
-        async with self._pages.db.tenant(actor.tenant_id) as conn:
-            record = await find_record(conn, actor.tenant_id, slug)
-            kept = await service.find(conn, record, form.feed_id) if form.feed_id else None
-        held = set(secrets.held)
-        if kept is not None and kind_of(kept.source) == form.kind:
-            held |= set(kept.held)
-        nodes = [] if record.tree is None else [node.id for node in record.tree.nodes]
-        return feed_faults(source, sorted(held), nodes)
 
     async def _store(
         self, actor: Actor, slug: str, form: FeedForm, source: Source, secrets: Secrets, tag: str | None
