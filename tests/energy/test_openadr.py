@@ -95,6 +95,14 @@ async def test_events_of_openadr_3_become_limits_and_series_and_are_followed_whe
         await line.fetch(feed_id)
         assert await said(line) == [("e-1/IMPORT_CAPACITY_LIMIT.0", 10_000, after(1), after(2))]
         assert len(await line.prices("P")) == 2
+        # One that begins at once and has no end counts from when it was made until it is taken back.
+        for_ever = {"start": "0000-00-00T00:00:00Z", "duration": "P9999Y"}
+        made_at = "2026-03-01T11:00:00Z"
+        vtn.events = [event3("e-7", "IMPORT_CAPACITY_LIMIT", 9, intervalPeriod=for_ever, createdDateTime=made_at)]
+        await line.fetch(feed_id)
+        assert await said(line) == [("e-7/IMPORT_CAPACITY_LIMIT.0", 9_000, after(-1), None)]
+        vtn.events = [event3("e-1", "IMPORT_CAPACITY_LIMIT", 10)]
+        await line.fetch(feed_id)
         # What can't be read changes nothing.
         for bad in (
             event3("e-1", "IMPORT_CAPACITY_LIMIT", 10, payloadDescriptors=[

@@ -48,6 +48,8 @@ SOURCE: Final = "OpenADR 3"
 SPARE: Final = timedelta(seconds=30)
 MAX_TOKEN_LIFE: Final = timedelta(hours=1)
 _FAULTS: Final = {UNTRUSTED: "untrusted", NO_TLS: "untrusted", NAME_PRIVATE: "private"}
+#: A time that stands for at once.
+_AT_ONCE: Final = "0000-00-00"
 _LIMITS: Final = ("IMPORT_CAPACITY_LIMIT", "SIMPLE")
 #: What a kWh's CO2 is told in, as grams.
 _GRAMS: Final = {"G/KWH": Decimal(1), "KG/MWH": Decimal(1), "KG/KWH": Decimal(1000)}
@@ -219,7 +221,7 @@ def intervals_of(event: Mapping[str, Any], program: Mapping[str, Any], now: date
     }
     usual = event.get("intervalPeriod") or program.get("intervalPeriod") or {}
     length = duration_of(usual.get("duration"))
-    at = moment(usual["start"]) if usual.get("start") else now
+    at = _begins(usual, event, now)
     for place, interval in enumerate(event.get("intervals") or ()):
         own = interval.get("intervalPeriod") or {}
         starts_at = moment(own["start"]) if own.get("start") else at
@@ -234,6 +236,14 @@ def intervals_of(event: Mapping[str, Any], program: Mapping[str, Any], now: date
         if ends_at is None:
             return
         at = ends_at
+
+
+def _begins(period: Mapping[str, Any], event: Mapping[str, Any], now: datetime) -> datetime:
+    """When an event begins: one that says no time, or the standard's zero, did when it was made."""
+    start = period.get("start")
+    if start and not str(start).startswith(_AT_ONCE):
+        return moment(start)
+    return moment(event["createdDateTime"]) if event.get("createdDateTime") else now
 
 
 def is_for(event: Mapping[str, Any], ven_name: str | None) -> bool:
