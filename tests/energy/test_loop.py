@@ -29,7 +29,7 @@ from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, Si
 from forecourt.energy.store import keeping
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.simulator import profiles
+from forecourt.simulator import outside, profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.faults import PERFECT, Cut, Habits
@@ -343,6 +343,32 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
     asked = plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'")
     await plant.go(timedelta(minutes=1))
     assert plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'") == asked
+
+
+async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(stepped: StepClock, rig: Rig) -> None:
+    site_id = _site(rig)
+    stations = [await _station(rig, stepped, site_id, number, PERFECT) for number in range(3)]
+    async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
+        await _all_connected(plant)
+        for station in stations:
+            bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(station).present("CARD", plant.clock.now())
+        # It doesn't say how much, so it is asked, and its report tells.
+        outside.limit(stations[1], "EMS", 8.0, says_how_much=False)
+        await plant.go(timedelta(minutes=3))
+        limited = await plant.go(timedelta(minutes=1))
+        assert plant.limits_a() == pytest.approx([26, 8, 26], abs=1)
+        assert min(limited) >= LIMIT_A * 0.95
+        assert max(limited) <= LIMIT_A * NEARLY
+        # Its report names the limit of others, who are left alone, and nothing of ours is missed.
+        found = plant.rig.rows("SELECT findings FROM profile_checks WHERE findings <> '[]'")
+        assert {each["purpose"] for (findings,) in found for each in findings} <= {"external"}
+        outside.clear(stations[1], "EMS")
+        outside.press(stations[2], bay(stations[2]), fast=True)
+        freed = await plant.go(timedelta(minutes=3))
+        assert plant.limits_a()[1] >= 12
+        assert max(freed) <= LIMIT_A * NEARLY
+        assert plant.rig.rows("SELECT source FROM session_needs") == [("station",)]
 
 
 async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped: StepClock, rig: Rig) -> None:

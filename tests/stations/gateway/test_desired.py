@@ -16,7 +16,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations.commands import Commander, StationOffline, StationTimeout
 from forecourt.stations.desired import service, store
 from forecourt.stations.desired.bring import Bringer
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, LINKED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, LINKED, DesireJobs
 from forecourt.stations.desired.kinds import availability, charging_profile, no_charging_profile
 from forecourt.stations.desired.model import MAX_REFUSALS, State, Want
 from forecourt.stations.desired.reconciler import Reconciler
@@ -68,7 +68,10 @@ class Wishes:
 
     async def follow(self, event: str) -> list[str]:
         """Do the jobs of an event that was written; the subjects."""
-        followed = {LINKED: self.jobs.linked, BOOTED: self.jobs.booted, ANSWERED: self.jobs.answered}
+        followed = {
+            LINKED: self.jobs.linked, BOOTED: self.jobs.booted, ANSWERED: self.jobs.answered,
+            DRIFTED: self.jobs.drifted,
+        }  # fmt: skip
         rows = self.rig.rows("DELETE FROM outbox WHERE event = %s RETURNING tenant_id, subject", event)
         for tenant_id, subject in rows:
             await followed[event](tenant_id=tenant_id, subject=subject)
@@ -129,14 +132,16 @@ async def test_an_offline_station_goes_out_of_service_when_it_is_back(rig: Rig, 
         await station.call("StatusNotification", status)
         seen = await wishes.one("DS1")
         assert (seen.drifts, seen.reported) == (True, {"operative": True})
+        assert len(await wishes.follow(DRIFTED)) == 1
         assert await wishes.reconciler.settle() == 0
-        # What a station changed by itself is undone when it is looked at, and then left as it is.
-        wishes.clock.advance(3600)
+        # What a station changed by itself is undone a minute after it was reached, and then left as it is.
+        wishes.clock.advance(60)
         settling = asyncio.create_task(wishes.reconciler.settle())
         assert await obey(station) == ["ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}]
         assert await settling == 1
         await station.call("StatusNotification", {**status, "status": "Unavailable"})
         assert not (await wishes.one("DS1")).drifts
+        assert await wishes.follow(DRIFTED) == []
         asked = rig.rows("SELECT count(*) FROM commands")
         wishes.clock.advance(3600)
         assert await wishes.reconciler.settle() == 1

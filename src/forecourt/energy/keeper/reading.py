@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
+from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
@@ -19,7 +20,7 @@ from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
-from forecourt.energy.store import keeping, outside
+from forecourt.energy.store import checks, keeping, outside
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import Desired, list_desired
 
@@ -35,6 +36,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     station_ids: Mapping[str, int]
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
+    #: Stations that others limit to nobody knows how much.
+    unsaid: frozenset[str]
     desired: Sequence[Desired]
 
     def unit_of(self, evse: HungEvse) -> Unit:
@@ -74,6 +77,8 @@ async def read_site(
     paid_w = 0
     if demand is not None:
         paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
+    externals = await outside.externals_of(conn, tenant_id, site_id)
+    last = {name: each.last for name, each in (await checks.checks_of(conn, tenant_id, site_id)).items()}
     means = await outside.means_of(conn, tenant_id, site_id)
     known_cars = [_known_car(car, means.get(car.evse_id)) for car in cars]
     if foresight is not None:
@@ -91,7 +96,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
-        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
+        externals=tuple(with_reported(externals, last)),
     )
     return Reading(
         known=known,
@@ -99,6 +104,7 @@ async def read_site(
         station_ids={link.station: link.station_id for link in links.values()},
         links=links,
         obedience=obedience,
+        unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
         desired=desired,
     )
 

@@ -19,6 +19,8 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 MAX_REFUSALS: Final = 3
 #: What a station agreed to do later is asked for again after so long, if nothing was seen of it.
 SCHEDULED_WAIT: Final = timedelta(minutes=5)
+#: However often a station says otherwise than it has said yes to, it is looked at no more often than this.
+LOOK_REST: Final = timedelta(minutes=1)
 #: How long a try is nobody else's beyond the time that an answer may take.
 LEASE_GRACE: Final = timedelta(seconds=10)
 

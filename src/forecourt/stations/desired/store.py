@@ -1,7 +1,7 @@
 """All SQL of desires."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -345,6 +345,17 @@ async def make_due(conn: Connection, tenant_id: int, station_id: int, now: datet
             " WHERE tenant_id = %s AND station_id = %s AND reported IS NOT NULL",
             (tenant_id, station_id),
         )
+
+
+async def look_soon(
+    conn: Connection, tenant_id: int, station_id: int, kind: str, now: datetime, rest: timedelta
+) -> None:
+    """What is reached of a kind is looked at now, or after a rest since it was reached or looked at last."""
+    await conn.execute(
+        "UPDATE desires SET next_try_at = least(next_try_at, greatest(%s, reported_at + %s))"
+        " WHERE tenant_id = %s AND station_id = %s AND kind = %s AND state = 'reached'",
+        (now, rest, tenant_id, station_id, kind),
+    )
 
 
 async def list_tenants_due(conn: Connection, now: datetime) -> list[int]:
