@@ -9,12 +9,12 @@ import numpy as np
 import structlog
 from msgspec import Struct, structs
 
-from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
+from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight, names_of
 from forecourt.energy.planner.chances import hedged
 from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Minimums, Problem, Unsolvable, Worth, joined, solve
+from forecourt.energy.planner.problem import Cars, Minimums, Plan, Problem, Unsolvable, Worth, eased, joined, solve
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
@@ -22,6 +22,7 @@ from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.schedulers import Scene, Scheduler, by_order, deadline, laxity, planned, uncontrolled
 from forecourt.energy.whatif.stays import Stays
+from forecourt.energy.whatif.world import PART_STEPS
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +60,7 @@ def scheduler_of(way: str, known: Known) -> Scheduler:
         return by_order(deadline if way == DEADLINE else laxity)
     if way == MYOPIC:
         worth = known.scenario.planner.unserved_per_kwh
-        return planned(
-            lambda scene: solve(scene.cars, scene.horizon, scene.rows, _worth(known, scene, worth)).current_a[:, 0]
-        )
+        return planned(lambda scene: _plan(scene, _worth(known, scene, worth)).current_a[:, 0])
     return planned(Foresight(known, way))
 
 
@@ -83,6 +82,8 @@ class Foresight:
         self._visits = _past_visits(known, visits) if way == PREDICTED else []
         self._predictor: Predictor | None = None
         self._over = -1
+        self._part = -1
+        self._solver = SiteSolver()
 
     def __call__(self, scene: Scene) -> Floats:
         now = self._known.start + scene.now * self._known.step
@@ -90,7 +91,8 @@ class Foresight:
         # Of several guesses the most is planned for, and the mean is what came.
         needs_kwh = cars.need_kwh if minimums is None else minimums.kwh.reshape(len(cars), -1).mean(axis=1)
         expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, needs_kwh, now))
-        edges = edges_of(scene.horizon.hours)
+        step_h = self._known.step / HOUR
+        edges = edges_of(scene.horizon.hours, scene.now * step_h)
         worth = _worth(self._known, scene, self._insistent)
         worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
         if minimums is not None:
@@ -101,9 +103,17 @@ class Foresight:
             rows=scene.rows,
             worth=structs.replace(worth, lacking=self._insistent),
             minimums=minimums,
+            starts=(scene.now + edges[:-1]) * step_h,
+            who=[*scene.numbers.tolist(), *names_of(expected, scene.now)],
         )
-        solver = SiteSolver()
-        return rounded(solver, solver.solve(problem), scene.min_a).current_a[:, 0]
+        solver = self._solver_at(scene.now)
+        return rounded(solver, solver.solve(eased(problem)), scene.min_a).current_a[:, 0]
+
+    def _solver_at(self, now: int) -> SiteSolver:
+        """A solver that begins where it ended, anew in every part, so that a part doesn't depend on those before."""
+        if self._part != now // PART_STEPS:
+            self._part, self._solver = now // PART_STEPS, SiteSolver()
+        return self._solver
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -175,10 +185,10 @@ class Foresight:
 class Cautious:
     """A scheduler that keeps the limits by order of laxity in a step for which it finds no plan."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, unplanned: int = 0) -> None:
         self._scheduler = scheduler
         self._fallback = by_order(laxity)
-        self.unplanned = 0
+        self.unplanned = unplanned
 
     def __call__(self, scene: Scene) -> Floats:
         try:
@@ -187,6 +197,12 @@ class Cautious:
             log.warning("no plan was found", step=scene.now, why=str(fault))
             self.unplanned += 1
             return self._fallback(scene)
+
+
+def _plan(scene: Scene, worth: Worth) -> Plan:
+    """The plan of least cost for the cars that are there."""
+    problem = Problem(cars=scene.cars, horizon=scene.horizon, rows=scene.rows, worth=worth)
+    return SiteSolver().solve(eased(problem))
 
 
 def _worth(known: Known, scene: Scene, unserved: float) -> Worth:
