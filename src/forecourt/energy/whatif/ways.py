@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct, structs
 
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight, names_of
+from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.chances import hedged
 from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
@@ -77,7 +78,7 @@ class Foresight:
         self._arrived = visits
         self._looked_back_on: date | None = None
         self._peak_kw = 0.0
-        self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days)
+        self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days, _assumed(known))
         self._stated = _stated(known, known.stays, _visits(known, known.stays, known.start)) if way != PLANNER else []
         self._visits = _past_visits(known, visits) if way == PREDICTED else []
         self._predictor: Predictor | None = None
@@ -207,6 +208,14 @@ def _plan(scene: Scene, worth: Worth) -> Plan:
 
 def _worth(known: Known, scene: Scene, unserved: float) -> Worth:
     return Worth(unserved=unserved, peak=known.demand_charge, paid_kw=scene.peak_kw)
+
+
+def _assumed(known: Known) -> list[Visit]:
+    """Who comes to the scenario's EVSEs, until that is known."""
+    electrics = known.scenario.electrics
+    max_a = np.array([evse.max_a for evse in electrics.evses])
+    kw_per_a = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses])
+    return assumed_visits(max_a, kw_per_a, known.scenario.zone)
 
 
 def _visits(known: Known, stays: Stays, start: datetime) -> list[Visit]:
