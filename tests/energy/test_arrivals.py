@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecourt.energy.planner.arrivals import ASSUMED_BUSY, KNOWN_DAYS, Arrivals, Visit, names_of
+from forecourt.energy.planner.arrivals import ASSUMED_BUSY, Arrivals, Visit, names_of
 from forecourt.energy.planner.assumed import assumed_visits
 
 HOUR = timedelta(hours=1)
@@ -70,14 +70,15 @@ def test_on_a_first_day_some_are_assumed_to_come_and_the_sites_own_days_take_the
     assert set(first.scenario) == set(range(len(ASSUMED_BUSY)))
     totals = [first.need_kwh[first.scenario == each].sum() for each in range(len(ASSUMED_BUSY))]
     assert np.allclose(totals / totals[0], np.array(ASSUMED_BUSY) / ASSUMED_BUSY[0])
-    # One day that was half as busy: the assumption stands beside it, three quarters as busy.
-    own = [visit(4, 9, 17, kwh=sum(each.need_kwh for each in assumed if each.came_at.day == 3) / 2)]
-    second = Arrivals(own, ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
-    quiet, guessed = (second.need_kwh[second.scenario == each].sum() for each in (0, 1))
-    assert np.isclose(guessed, 1.5 * quiet)
-    many = [visit(day, 9, 17) for day in (4, 5, 6)]
-    assert len(many) == KNOWN_DAYS
-    assert len(Arrivals(many, ZONE, HOUR, most=5, assumed=assumed).expected(at(7, 0), 24)) == KNOWN_DAYS
+    # On a weekend that was three times as busy as assumed, which with the assumption for one day more is 7 thirds.
+    busy = [
+        visit(day, 9, 17, kwh=3 * sum(each.need_kwh for each in assumed if each.came_at.day == 1)) for day in (2, 3)
+    ]
+    after = Arrivals(busy, ZONE, HOUR, most=5, assumed=assumed).expected(at(4, 0), 24)
+    saturday = sum(each.need_kwh for each in assumed if each.came_at.day == 1)
+    assert np.isclose(after.need_kwh.sum() / first.need_kwh.sum(), (2 * 3 * saturday + saturday) / (3 * saturday))
+    own = Arrivals([visit(4, 9, 17)], ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
+    assert list(own.need_kwh) == [10]
 
 
 def test_an_assumed_day_shrinks_as_nobody_comes() -> None:

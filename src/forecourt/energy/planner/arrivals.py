@@ -29,8 +29,6 @@ ASSUMED_SCALES: Final = (0.1, 3.0)
 ASSUMED_BUSY: Final = (0.4, 0.8, 1.3)
 #: So many days without anybody are no quiet days but a hole in what is known.
 HOLE_DAYS: Final = 5
-#: So many days of a kind that are known need no assumption beside them.
-KNOWN_DAYS: Final = 3
 #: The days for which is assumed who comes: a Monday and a Saturday.
 ASSUMED: Final = (date(2000, 1, 3), date(2000, 1, 1))
 
@@ -59,7 +57,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 class Arrivals:
     """What a site's past says about the rest of a day. `most`: how many past days stand for it. `assumed`: visits of
-    the days ASSUMED, of which one stands beside the site's own as long as those are few."""
+    the days ASSUMED, which stand for a kind of day of which none is known."""
 
     def __init__(
         self, visits: Sequence[Visit], zone: str, step: timedelta, most: int, assumed: Sequence[Visit] = ()
@@ -83,10 +81,9 @@ class Arrivals:
         days = self._days_like(today, _is_weekend(today))
         standing = [(day, self._by_day.get(day, [])) for day in days]
         scales = self._scales(standing, now - self._midnight(today), came_kwh, PRIOR_SHARE, SCALES)
-        if len(days) < KNOWN_DAYS and self._assumed:
-            assumed = self._as_assumed(today, days)
-            standing += assumed
-            scales += self._scales(assumed, now - self._midnight(today), came_kwh, ASSUMED_SHARE, ASSUMED_SCALES)
+        if not days:
+            standing = self._as_assumed(today)
+            scales = self._scales(standing, now - self._midnight(today), came_kwh, ASSUMED_SHARE, ASSUMED_SCALES)
         rows = [
             (first, last, need_kwh * scales[number], visit.max_a, visit.kw_per_a, visit.evse, number)
             for number, (day, visits) in enumerate(standing)
@@ -108,21 +105,21 @@ class Arrivals:
             scenario=scenario,
         )
 
-    def _as_assumed(self, today: date, days: Sequence[date]) -> list[tuple[date, list[Visit]]]:
-        """The day that is assumed, as busy as those of its kind that are known, or else as those of the other kind."""
+    def _as_assumed(self, today: date) -> list[tuple[date, list[Visit]]]:
+        """The day that is assumed, as busy as those of the other kind that are known have it."""
         weekend = _is_weekend(today)
         kinds = {_is_weekend(day): (day, visits) for day, visits in self._assumed.items()}
         if weekend not in kinds:
             return []
         day, visits = kinds[weekend]
-        known = days or self._days_like(today, not weekend)
-        _, same = kinds.get(weekend if days else not weekend, (day, []))
-        kwh = sum(visit.need_kwh for visit in same)
+        known = self._days_like(today, not weekend)
+        _, other = kinds.get(not weekend, kinds[weekend])
+        kwh = sum(visit.need_kwh for visit in other)
         # The assumption is worth one day that is known.
         busy = (sum(self._kwh.get(each, 0.0) for each in known) + kwh) / max((len(known) + 1) * kwh, 1e-9)
         return [
             (day, [structs.replace(visit, need_kwh=visit.need_kwh * busy * share) for visit in visits])
-            for share in (ASSUMED_BUSY if not days else (1.0,))
+            for share in ASSUMED_BUSY
         ]
 
     def _scales(

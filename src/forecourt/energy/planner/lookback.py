@@ -16,7 +16,7 @@ from forecourt.energy.planner.problem import Cars
 
 #: The share of it that is taken as paid: the days to come may be lighter, and one that is too low costs little until a
 #: busy day raises it.
-SHARE: Final = 0.9
+SHARE: Final = 0.8
 #: The latest days that are looked back on, and the fewest.
 MOST_DAYS: Final = 14
 LEAST_DAYS: Final = 2
