@@ -148,14 +148,17 @@ class Demo:
                 "evses": evses,
                 "loads": [{"id": "office", "name": "Office", "node": "grid", "most_w": 9_000}],
             },
-            smart_charging={"mode": "cheapest", "enabled": True},
+            # What is asked for is little, so a kWh that lacks must count for more than usual.
+            smart_charging={"mode": "cheapest", "enabled": True, "unserved_per_kwh": "10.00"},
             # Short means, as all goes faster here than where people work for a day.
             tariff={
                 "currency": "EUR",
                 "seasons": [{"weekdays": day}],
-                "demand_charge_per_kw": "9.50",
+                "demand_charge_per_kw": "4.00",
                 "demand_minutes": 5,
             },
+            # Switched off: a demo asks nobody on the internet.
+            feed={"name": "Day ahead", "active": False, "source": {"kind": "nordpool", "area": "BE"}},
         )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:

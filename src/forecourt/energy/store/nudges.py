@@ -35,3 +35,12 @@ async def nudge_of_station(conn: Connection, tenant_id: int, station_id: int) ->
         " WHERE tenant_id = %s AND station_id = %s) AS found",
         (CHANNEL, tenant_id, station_id),
     )
+
+
+async def nudge_of_zone(conn: Connection, tenant_id: int, zone: str) -> None:
+    """A series is another one: the sites that pay by its prices, or count by its CO2."""
+    await conn.execute(
+        "SELECT pg_notify(%s, site_id::text) FROM site_tariffs"
+        " WHERE tenant_id = %s AND %s IN (tariff ->> 'price_zone', tariff ->> 'co2_zone')",
+        (CHANNEL, tenant_id, zone),
+    )
