@@ -104,7 +104,7 @@ class Foresight:
             rows=scene.rows,
             worth=structs.replace(worth, lacking=self._insistent),
             minimums=minimums,
-            starts=(scene.now + edges[:-1]) * step_h,
+            starts=np.asarray((scene.now + edges[:-1]) * step_h, np.float64),
             who=[*scene.numbers.tolist(), *names_of(expected, scene.now)],
         )
         solver = self._solver_at(scene.now)
