@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecourt.energy.planner.arrivals import ASSUMED_BUSY, Arrivals, Visit, names_of
+from forecourt.energy.planner.arrivals import ASSUMED_BUSY, Arrivals, Visit
 from forecourt.energy.planner.assumed import assumed_visits
 
 HOUR = timedelta(hours=1)
@@ -85,11 +85,3 @@ def test_an_assumed_day_shrinks_as_nobody_comes() -> None:
     arrivals = Arrivals([], ZONE, HOUR, most=5, assumed=assumed_visits(np.full(20, 32.0), np.full(20, 0.2), ZONE))
     quiet, usual = (arrivals.expected(at(4, 11), 24, kwh).need_kwh.sum() for kwh in (0.0, 75.0))
     assert quiet < usual / 2
-
-
-def test_who_is_expected_keeps_a_name_until_they_come() -> None:
-    past = [visit(4, 15, 16), visit(4, 17, 18), visit(5, 15, 16)]
-    arrivals = Arrivals(past, ZONE, HOUR, most=2)
-    at_noon, later = (names_of(arrivals.expected(at(6, hour), 12), hour) for hour in (12, 15))
-    assert len(set(at_noon)) == len(past)
-    assert set(later) < set(at_noon)

@@ -46,11 +46,3 @@ def test_energy_and_prices_are_means_and_limits_the_least() -> None:
     assert np.isclose(coarse.hours.sum(), 8)
     assert np.allclose((coarse.price[12], coarse.load_kw[12], coarse.limit_kw[12]), (13, 26, 86))
     assert np.isclose(coarse.price @ coarse.hours, fine.price @ fine.hours)
-
-
-def test_coarse_steps_end_where_the_clock_shows_it_so_that_the_next_plan_has_the_same() -> None:
-    fine = np.full(96, 1 / 12)
-    # At five past, a quarter of an hour begins with its second third.
-    ends = [set(np.round(begin + edges_of(fine, begin / 12) - 0.0, 6)) for begin in (1, 2)]
-    assert {each for each in ends[1] if 14 < each < 90} <= ends[0]
-    assert all(each % 3 == 0 for each in ends[0] if each > 13 and each < 97)

@@ -46,7 +46,6 @@ PART = 4
 def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (compare, world):
         monkeypatch.setattr(module, "PART_STEPS", PART)
-    monkeypatch.setattr("forecourt.energy.whatif.ways.PART_STEPS", PART)
 
 
 def play(folder: Path, sessions: str = SESSIONS, scenario: str = SCENARIO) -> Any:

@@ -6,7 +6,6 @@ until this time of day than a past one is expected to stay so: energies are scal
 over the less.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -171,18 +170,6 @@ class Arrivals:
             return []
         share = (min(last, steps) - first) / (last - first)
         return [(first, min(last, steps), visit.need_kwh * share)]
-
-
-def names_of(expected: Cars, now: int) -> list[tuple[int, int, int, int]]:
-    """What cars that are expected are called in step `now` of a longer time, and in all steps until they come."""
-    seen: Counter[tuple[int, int, int]] = Counter()
-    names = []
-    for scenario, evse, first in zip(
-        expected.scenario.tolist(), expected.evse.tolist(), (expected.first + now).tolist(), strict=True
-    ):
-        seen[scenario, evse, first] += 1
-        names.append((scenario, evse, first, seen[scenario, evse, first]))
-    return names
 
 
 def _is_weekend(day: date) -> bool:

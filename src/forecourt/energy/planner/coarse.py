@@ -16,20 +16,13 @@ from forecourt.energy.rows import Floats
 GRAIN: Final = ((1.0, 15.0), (4.0, 30.0))
 
 
-def edges_of(hours: Floats, begin_h: float = 0.0) -> Ints:
-    """Where coarse steps begin, as numbers of the steps whose lengths are given, and where the last one ends.
-
-    They end where a clock that shows `begin_h` now shows a multiple of their length, so that most of the next plan's
-    are the same.
-    """
+def edges_of(hours: Floats) -> Ints:
+    """Where coarse steps begin, as numbers of the steps whose lengths are given, and where the last one ends."""
     begins = np.concatenate([[0.0], np.cumsum(hours)])
     edges, step = [0], 0
     while step < len(hours):
         least_h = max([minutes / 60 for ahead_h, minutes in GRAIN if begins[step] >= ahead_h - 1e-9], default=0.0)
-        end_h = begins[step]
-        if least_h:
-            end_h = (np.floor((begin_h + begins[step]) / least_h + 1e-9) + 1) * least_h - begin_h
-        step = max(step + 1, int(np.searchsorted(begins, end_h - 1e-9)))
+        step = max(step + 1, int(np.searchsorted(begins, begins[step] + least_h - 1e-9)))
         edges.append(min(step, len(hours)))
     return np.array(edges, dtype=np.int64)
 

@@ -9,7 +9,7 @@ import numpy as np
 import structlog
 from msgspec import Struct, structs
 
-from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight, names_of
+from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.chances import hedged
 from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
@@ -23,7 +23,6 @@ from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.schedulers import Scene, Scheduler, by_order, deadline, laxity, planned, uncontrolled
 from forecourt.energy.whatif.stays import Stays
-from forecourt.energy.whatif.world import PART_STEPS
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +82,6 @@ class Foresight:
         self._visits = _past_visits(known, visits) if way == PREDICTED else []
         self._predictor: Predictor | None = None
         self._over = -1
-        self._part = -1
-        self._solver = SiteSolver()
 
     def __call__(self, scene: Scene) -> Floats:
         now = self._known.start + scene.now * self._known.step
@@ -92,8 +89,7 @@ class Foresight:
         # Of several guesses the most is planned for, and the mean is what came.
         needs_kwh = cars.need_kwh if minimums is None else minimums.kwh.reshape(len(cars), -1).mean(axis=1)
         expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, needs_kwh, now))
-        step_h = self._known.step / HOUR
-        edges = edges_of(scene.horizon.hours, scene.now * step_h)
+        edges = edges_of(scene.horizon.hours)
         worth = _worth(self._known, scene, self._insistent)
         worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
         if minimums is not None:
@@ -104,17 +100,9 @@ class Foresight:
             rows=scene.rows,
             worth=structs.replace(worth, lacking=self._insistent),
             minimums=minimums,
-            starts=np.asarray((scene.now + edges[:-1]) * step_h, np.float64),
-            who=[*scene.numbers.tolist(), *names_of(expected, scene.now)],
         )
-        solver = self._solver_at(scene.now)
+        solver = SiteSolver()
         return rounded(solver, solver.solve(eased(problem)), scene.min_a).current_a[:, 0]
-
-    def _solver_at(self, now: int) -> SiteSolver:
-        """A solver that begins where it ended, anew in every part, so that a part doesn't depend on those before."""
-        if self._part != now // PART_STEPS:
-            self._part, self._solver = now // PART_STEPS, SiteSolver()
-        return self._solver
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
