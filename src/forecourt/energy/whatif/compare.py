@@ -6,17 +6,30 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from msgspec.structs import replace
+
 from forecourt.energy.planner.problem import Worth, solve
-from forecourt.energy.rows import rows_of
+from forecourt.energy.rows import Floats, rows_of
 from forecourt.energy.whatif.picture import picture
 from forecourt.energy.whatif.report import MONTH_DAYS, Outcome, Report, outcome
 from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.stays import PastSession, stays_of
 from forecourt.energy.whatif.steps import Steps
+from forecourt.energy.whatif.storage import batteries_of, givers_of
 from forecourt.energy.whatif.waited import Waited
-from forecourt.energy.whatif.ways import OPTIMUM, TOLD_BY_DRIVERS, WAYS, Cautious, Known, scheduler_of
-from forecourt.energy.whatif.world import Course, World, course, run
+from forecourt.energy.whatif.ways import (
+    OPTIMUM,
+    STORES_NOTHING,
+    TOLD_BY_DRIVERS,
+    UNSTORED,
+    WAYS,
+    Cautious,
+    Known,
+    scheduler_of,
+)
+from forecourt.energy.whatif.world import Course, Watts, World, course, run, watts
 
 #: The most steps of a what-if: a year in steps of 5 minutes.
 MAX_STEPS: Final = 366 * 288
@@ -43,14 +56,7 @@ class Comparison:
         if not self._stays.sessions:
             raise ScenarioRefused("No session of the file begins within that time.")
         self._known = self._what_is_known(sessions)
-        self._world = World(
-            cars=self._stays.cars,
-            min_a=self._stays.min_a,
-            horizon=scenario.horizon(self._start, steps, self._step),
-            rows=rows_of(scenario.electrics),
-            evses=len(scenario.electrics.evses),
-            ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
-        )
+        self._world = self._made_world(steps)
         self._co2 = scenario.values(scenario.co2, self._start, steps, self._step)
         #: What was played so far, so that who stops has what is done.
         self.outcomes: list[Outcome] = []
@@ -61,10 +67,13 @@ class Comparison:
         return self._world.horizon.steps
 
     def ways(self) -> tuple[str, ...]:
-        """All ways that make sense: those of drivers' words where the scenario or a session says what they are."""
+        """All ways that make sense: those of drivers' words where the scenario or a session says what they are, and
+        what would be without storage where there is any."""
         said = any(session.stated_end or session.stated_wh for session in self._stays.sessions)
         told = self._scenario.drivers is not None or said
-        return tuple(way for way in WAYS if told or way not in TOLD_BY_DRIVERS)
+        stores = bool(self._world.batteries) or self._world.giving is not None
+        left_out = (() if told else TOLD_BY_DRIVERS) + (() if stores else (UNSTORED,))
+        return tuple(way for way in WAYS if way not in left_out)
 
     def play(self, ways: Sequence[str], told: Told = lambda *_: None) -> None:
         """Every way that is asked for, in the order of WAYS."""
@@ -72,9 +81,7 @@ class Comparison:
             if way in ways:
                 done, unplanned = self._course(way, told)
                 self._courses[way] = done
-                self.outcomes.append(
-                    outcome(way, self._scenario, self._world.horizon, self._stays.cars, done, self._co2, unplanned)
-                )
+                self.outcomes.append(outcome(way, self._scenario, self._world, done, self._co2, unplanned))
 
     def report(self, stopped: bool = False) -> Report:
         """What was played so far. `stopped`: that isn't all."""
@@ -95,7 +102,7 @@ class Comparison:
         evses = [evse.id for evse in self._scenario.electrics.evses]
         file = Steps(self._start, self._scenario.step_min, [each.id for each in self._stays.sessions], evses)
         for way, done in self._courses.items():
-            file.keep(way, self._world.cars, self._world.horizon, done, self._co2)
+            file.keep(way, self._world, done, self._co2)
         file.write(path)
 
     def picture(self) -> str:
@@ -105,7 +112,7 @@ class Comparison:
             f"{self._scenario.name}: power from the grid",
             self._start.astimezone(ZoneInfo(self._scenario.zone)),
             self._step,
-            [(way, said[way], done.grid_w) for way, done in self._courses.items()],
+            [(way, said[way], done.grid_w, self._stored(done)) for way, done in self._courses.items()],
             self._scenario.most_w,
         )
 
@@ -114,17 +121,47 @@ class Comparison:
         if way == OPTIMUM:
             return self._optimum(told), 0
         cautious = Cautious(scheduler_of(way, self._known))
-        return run(self._world, cautious, lambda step: told(way, step, self.steps)), cautious.unplanned
+        world = replace(self._world, giving=None) if way in STORES_NOTHING else self._world
+        if way == UNSTORED:
+            world = replace(world, batteries=())
+        done = run(world, cautious, lambda step: told(way, step, self.steps))
+        return (course(self._world, done.current_a, self._idle()) if way == UNSTORED else done), cautious.unplanned
+
+    def _idle(self) -> Watts:
+        return np.zeros((len(self._world.batteries), self.steps), np.int64)
+
+    def _stored(self, done: Course) -> Floats | None:
+        """What batteries hold in each step, as a share of what they can."""
+        capacity_kwh = sum(battery.capacity_kwh for battery in self._world.batteries)
+        return done.stored_kwh.sum(axis=0) / capacity_kwh if capacity_kwh else None
+
+    def _made_world(self, steps: int) -> World:
+        scenario, cars = self._scenario, self._stays.cars
+        electrics, horizon = scenario.electrics, scenario.horizon(self._start, steps, self._step)
+        rows = rows_of(electrics, [(each.node, each.charge_kw) for each in scenario.batteries])
+        return World(
+            cars=cars,
+            min_a=self._stays.min_a,
+            horizon=horizon,
+            rows=rows,
+            evses=len(electrics.evses),
+            ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
+            batteries=batteries_of(scenario.batteries, electrics, rows, horizon.price),
+            giving=givers_of(scenario.v2g, cars, [session.id for session in self._stays.sessions], rows),
+        )
 
     def _optimum(self, told: Told) -> Course:
         if self.steps > MAX_OPTIMUM_STEPS:
             raise ScenarioRefused(f"The optimum can be found for at most {MAX_OPTIMUM_STEPS} steps; leave it out.")
         worth = Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=self._known.demand_charge)
         # On a thread of its own, as the solver hears of no interrupt while it is at work.
-        waited = Waited(lambda: solve(self._world.cars, self._world.horizon, self._world.rows, worth))
+        world = self._world
+        # Who knows all of the future gives back what was borrowed.
+        batteries = [replace(battery, ends_kwh=None) for battery in world.batteries]
+        waited = Waited(lambda: solve(world.cars, world.horizon, world.rows, worth, batteries, world.giving))
         plan = waited.result(lambda: told(OPTIMUM, 0, self.steps))
         told(OPTIMUM, self.steps, self.steps)
-        return course(self._world, plan.current_a)
+        return course(world, plan.current_a, watts(plan.battery_kw, np.ones(1)))
 
     def _what_is_known(self, sessions: Sequence[PastSession]) -> Known:
         # What was before the time is known when it begins.

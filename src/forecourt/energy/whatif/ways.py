@@ -14,22 +14,33 @@ from forecourt.energy.planner.chances import hedged
 from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Minimums, Problem, Unsolvable, Worth, joined, solve
+from forecourt.energy.planner.problem import Cars, Minimums, Plan, Problem, Unsolvable, Worth, joined, solve
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
-from forecourt.energy.whatif.schedulers import Scene, Scheduler, by_order, deadline, laxity, planned, uncontrolled
+from forecourt.energy.whatif.schedulers import (
+    Decision,
+    Scene,
+    Scheduler,
+    by_order,
+    deadline,
+    laxity,
+    planned,
+    uncontrolled,
+)
 from forecourt.energy.whatif.stays import Stays
 
 log = structlog.get_logger(__name__)
 
 #: Ways to charge, by their names on the command line.
-UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM = (
-    "uncontrolled", "deadline", "laxity", "myopic", "planner", "stated", "predicted", "optimum",
+UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM = (
+    "uncontrolled", "deadline", "laxity", "myopic", "unstored", "planner", "stated", "predicted", "optimum",
 )  # fmt: skip
-WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM)
+WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM)
+#: Those that leave batteries alone and take nothing from cars.
+STORES_NOTHING: Final = (UNCONTROLLED, DEADLINE, LAXITY, UNSTORED)
 #: Those that plan by what drivers say; they are played where a scenario or a file says what that is.
 TOLD_BY_DRIVERS: Final = (STATED, PREDICTED)
 HOUR: Final = timedelta(hours=1)
@@ -60,9 +71,11 @@ def scheduler_of(way: str, known: Known) -> Scheduler:
     if way == MYOPIC:
         worth = known.scenario.planner.unserved_per_kwh
         return planned(
-            lambda scene: solve(scene.cars, scene.horizon, scene.rows, _worth(known, scene, worth)).current_a[:, 0]
+            lambda scene: solve(
+                scene.cars, scene.horizon, scene.rows, _worth(known, scene, worth), scene.batteries, scene.giving
+            )
         )
-    return planned(Foresight(known, way))
+    return planned(Foresight(known, PLANNER if way == UNSTORED else way))
 
 
 class Foresight:
@@ -84,7 +97,7 @@ class Foresight:
         self._predictor: Predictor | None = None
         self._over = -1
 
-    def __call__(self, scene: Scene) -> Floats:
+    def __call__(self, scene: Scene) -> Plan:
         now = self._known.start + scene.now * self._known.step
         cars, minimums = self._believed(scene, now)
         # Of several guesses the most is planned for, and the mean is what came.
@@ -101,9 +114,11 @@ class Foresight:
             rows=scene.rows,
             worth=structs.replace(worth, lacking=self._insistent),
             minimums=minimums,
+            batteries=scene.batteries,
+            discharging=scene.giving,
         )
         solver = SiteSolver()
-        return rounded(solver, solver.solve(problem), scene.min_a).current_a[:, 0]
+        return rounded(solver, solver.solve(problem), scene.min_a)
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -123,7 +138,8 @@ class Foresight:
         horizon = known.scenario.horizon(begin, (end - begin) // step, step)
         left = (known.end - midnight(today, zone)) / timedelta(days=1)
         worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
-        return solve(past_cars(self._arrived, begin, end, step), horizon, scene.rows, worth).peak_kw * SHARE
+        cars = past_cars(self._arrived, begin, end, step)
+        return solve(cars, horizon, scene.rows, worth, scene.batteries).peak_kw * SHARE
 
     def _came_kwh(self, scene: Scene, needs_kwh: Floats, now: datetime) -> float:
         """What the cars that came today took or are believed to need."""
@@ -137,7 +153,7 @@ class Foresight:
 
     def _believed(self, scene: Scene, now: datetime) -> tuple[Cars, Minimums | None]:
         """The cars that are there, as they are believed to be, and what guesses about them ask for."""
-        if self._way == PLANNER:
+        if self._way == PLANNER or not len(scene.cars):
             return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
         step_h = self._known.step / HOUR
@@ -180,7 +196,7 @@ class Cautious:
         self._fallback = by_order(laxity)
         self.unplanned = 0
 
-    def __call__(self, scene: Scene) -> Floats:
+    def __call__(self, scene: Scene) -> Decision:
         try:
             return self._scheduler(scene)
         except Unsolvable as fault:
