@@ -138,6 +138,8 @@ NEEDS = {
     ("DELETE", "/api/v1/sites/{site}/limits/{limit_id}"): Verb.CHANGE_ENERGY,
     ("GET", "/api/v1/sites/{site}/load"): Verb.READ,
     ("POST", "/api/v1/sites/{site}/load"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/batteries/{battery}/setpoint"): Verb.READ,
+    ("POST", "/api/v1/sites/{site}/batteries/{battery}/state"): Verb.CHANGE_ENERGY,
     ("GET", "/api/v1/energy/series"): Verb.READ,
     ("GET", "/api/v1/energy/prices/{zone}"): Verb.READ,
     ("POST", "/api/v1/energy/prices/{zone}"): Verb.LOAD_SERIES,
@@ -197,6 +199,8 @@ TENANT_TABLES = (
     "site_readings",
     "session_needs",
     "charging_preferences",
+    "battery_states",
+    "battery_setpoints",
 )
 
 

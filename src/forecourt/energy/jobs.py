@@ -9,6 +9,7 @@ import structlog
 from forecourt.energy import store
 from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.store import keeping, nudges
+from forecourt.energy.store.storage import forget_stored
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -66,5 +67,8 @@ class EnergyJobs:
                     limits=now - KEEP_LIMITS,
                 )
                 forgotten += await keeping.forget_kept(conn, tenant_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER)
+                forgotten += await forget_stored(
+                    conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS
+                )
             if forgotten:
                 log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)

@@ -22,6 +22,7 @@ from forecourt.energy.api.signals import (
     put_tariff,
     show_outlook,
 )
+from forecourt.energy.api.storage import find_setpoint, say_state
 
 routes = Router(
     "/",
@@ -38,6 +39,8 @@ routes = Router(
         withdraw_limit,
         list_load,
         say_load,
+        find_setpoint,
+        say_state,
         list_series,
         list_prices,
         load_prices,

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import psycopg
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
@@ -25,12 +26,15 @@ from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room, room_of
-from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
+from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
+from forecourt.energy.keeper.storage import setpoints
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.site import SiteRecord
+from forecourt.energy.storage.model import Setpoint, current_setpoint, is_planned, next_moment
 from forecourt.energy.store import keeping
+from forecourt.energy.store.storage import insert_setpoint
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -133,13 +137,13 @@ class SiteKeeper:
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
-        known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
+        known, room = reading.known, site_room(reading.known)
         if _overload(known, room) > 1:
             await self._tell(reading, room, share_out(known, room, self._solver), safe_only=True)
             CUT_S.observe((self._clock.now() - now).total_seconds())
             async with self._tenants.tenant(self.tenant_id) as conn:
                 reading = await read_site(conn, record, self._foresight, self._clock.now())
-            known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
+            known, room = reading.known, site_room(reading.known)
         async with self._gates.planning:
             plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
@@ -169,10 +173,12 @@ class SiteKeeper:
         return self._foresight
 
     def _until_next(self, known: Knowledge) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
+        """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
+        the usual time is over."""
         now = self._clock.now()
-        usual = now + (PLAN_EVERY if known.cars else IDLE_EVERY)
+        usual = now + (PLAN_EVERY if known.cars or any(each.state for each in known.batteries) else IDLE_EVERY)
         moments = [usual, next_change(known.standings, now) or usual]
+        moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
         moments += [
             at
             for allowed in known.outlook.limits
@@ -187,9 +193,10 @@ class SiteKeeper:
         known = reading.known
         now = self._clock.now()
         least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        told = due(known.standings, plan.targets_ma, least_ma, room.at(0), now)
+        told = due(known.standings, plan.targets_ma, least_ma, room.now(), now)
         if safe_only:
             told = [each for each in told if each.urgent]
+        await self._set_batteries(known, plan, told, now, safe_only=safe_only)
         if not told:
             return
         car_of = {car.evse_id: car for car in known.cars}
@@ -216,6 +223,23 @@ class SiteKeeper:
         sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
+
+    async def _set_batteries(
+        self, known: Knowledge, plan: SitePlan, told: Sequence[Told], now: datetime, *, safe_only: bool
+    ) -> None:
+        """Keep what batteries shall do, beside all that stations may draw by what they are being told."""
+        if not known.tree.batteries:
+            return
+        may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
+        for each in told:
+            may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
+        due_now = setpoints(replace(known, at=now), plan.batteries, may_ma / 1000)
+        if safe_only:
+            due_now = [(id, setpoint) for id, setpoint in due_now if _takes_less(known, id, setpoint)]
+        if due_now:
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                for id, setpoint in due_now:
+                    await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""
@@ -276,7 +300,15 @@ class SiteKeeper:
             load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
             solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
             allowed_w=int(allowed_w),
+            battery_w=sum(each.state.power_w for each in known.batteries if each.state and is_planned(each, known.at)),
         )  # fmt: skip
+
+
+def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
+    """Whether a setpoint is less than what the battery goes by."""
+    each = next(each for each in known.batteries if each.id == battery)
+    last = current_setpoint(each, setpoint.sent_at)
+    return last is not None and setpoint.power_w < last.power_w
 
 
 def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
@@ -301,4 +333,4 @@ def _meaning(answer: CommandAnswer | ForecourtError) -> tuple[bool | None, str]:
 def _overload(known: Knowledge, room: Room) -> float:
     """The largest load that may be there now, as a share of its limit."""
     may_ma = [may_draw(standing, known.at)[0] for standing in known.standings]
-    return room.at(0).overload(np.array(may_ma, dtype=np.float64) / 1000)
+    return room.now().overload(np.array(may_ma, dtype=np.float64) / 1000)

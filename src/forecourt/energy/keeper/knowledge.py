@@ -13,6 +13,7 @@ from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.needs.model import Needs
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
+from forecourt.energy.storage.model import KnownBattery
 
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
@@ -82,7 +83,7 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far."""
+    the billing month so far. `batteries`: what is known of those of the tree."""
 
     at: datetime
     tenant_id: int
@@ -96,6 +97,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     standings: Sequence[Standing]
     expected: Sequence[Expected] = ()
     paid_w: int = 0
+    batteries: Sequence[KnownBattery] = ()
 
 
 def packed(known: Knowledge) -> bytes:

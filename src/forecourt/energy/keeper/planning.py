@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
@@ -68,7 +69,7 @@ class CarPlan(Struct, frozen=True, kw_only=True):
 
 class SitePlan(Struct, frozen=True, kw_only=True):
     """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best."""
+    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order."""
 
     at: datetime
     grade: Grade
@@ -77,6 +78,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     cars: tuple[CarPlan, ...]
     grid_w: tuple[int, ...]
     peak_w: int
+    batteries: tuple[BatteryPlan, ...] = ()
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):
@@ -101,8 +103,8 @@ def plan_site(
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
     `room` is what is left of the limits, where that is known already."""
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = room_of(known.tree, known.outlook) if room is None else room
-    if not fleet.cars:
+    room = site_room(known) if room is None else room
+    if not fleet.cars and not planned_batteries(known, room):
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
     problem = _problem(known, fleet, room, still_a, mode)
@@ -121,7 +123,7 @@ def plan_site(
 def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
     """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
     it can take and lets the next one wait as soon as it makes no difference."""
-    if found.plan is None:
+    if found.plan is None or not len(claims):
         return found
     room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
@@ -139,9 +141,14 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
     return replace(found, first_a=even_a, plan=plan)
 
 
+def site_room(known: Knowledge) -> Room:
+    """What is left of the limits for charging."""
+    return room_of(known.tree, known.outlook, counted(known))
+
+
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
-    fleet, still_a = _fleet(known), reserved_a(known)
+    fleet, still_a, room = _fleet(known), reserved_a(known), room.cut()
     first_a = np.zeros(0)
     if fleet.cars:
         mode = known.settings.mode
@@ -231,6 +238,7 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
         minimums=_minimums(known, fleet),
         reserved=_reserved(known, still_a),
         limits=room.limits,
+        batteries=planned_batteries(known, room),
     )
 
 
@@ -343,7 +351,7 @@ def _made(
 ) -> SitePlan:
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
-    _keep_awake(fleet, room.at(0), targets_a)
+    _keep_awake(fleet, room.now(), targets_a)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -362,6 +370,7 @@ def _made(
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
+        batteries=battery_plans(known, _horizon(known), found.plan),
     )
 
 

@@ -18,6 +18,7 @@ from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
 from forecourt.energy.store import keeping
+from forecourt.energy.store.storage import known_batteries
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
 
@@ -79,6 +80,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
+        batteries=await known_batteries(conn, tenant_id, site_id, [each.id for each in record.tree.batteries], now),
     )
     return Reading(
         known=known,
