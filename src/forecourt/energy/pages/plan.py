@@ -17,7 +17,7 @@ from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.errors import TooManyPlanned
 from forecourt.energy.explained.axis import Lines, lines_of
 from forecourt.energy.explained.session import Explanation, explain_all
-from forecourt.energy.explained.words import GRADES, GROUNDS, clock_word, sentences
+from forecourt.energy.explained.words import BATTERY_WHY, GRADES, GROUNDS, clock_word, sentences
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.words import MODES, source_word
 from forecourt.energy.service import explained
@@ -25,12 +25,15 @@ from forecourt.energy.service.explained import Again, Planned
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
 from forecourt.energy.site import SiteRecord
+from forecourt.energy.storage.model import BatteryWhy, KnownBattery, current_setpoint, is_planned
 from forecourt.energy.store import keeping
 from forecourt.energy.store.explained import power_between
+from forecourt.energy.store.storage import known_batteries, stored_between
 
 #: What is drawn of the past of a plan, in means of so long.
 PAST: Final = timedelta(hours=6)
 POINT: Final = timedelta(minutes=1)
+STORED_POINT: Final = timedelta(minutes=5)
 #: The planner looks every five minutes at least; a line breaks where nobody looked for longer.
 GAP: Final = timedelta(minutes=6)
 #: Cars that a page lists; all are in the API.
@@ -51,6 +54,20 @@ class Odd(Struct, frozen=True, kw_only=True):
     may_draw_ma: int
     power_w: int
     since: datetime | None
+
+
+class BatteryTold(Struct, frozen=True, kw_only=True):
+    """A battery in a plan: what it said last, what it was told and until when, and why, in words that are marked."""
+
+    name: str
+    stored_wh: int | None
+    full_pct: int | None
+    power_w: int | None
+    said_at: datetime | None
+    told_w: int
+    valid_to: datetime | None
+    words: str
+    is_planned: bool
 
 
 class Stands(Struct, frozen=True, kw_only=True):
@@ -104,13 +121,15 @@ class PlanPages:
                 unread = True
             planned = await explained.plan_at(conn, actor.tenant_id, record.site_id, at or now)
             odd = [] if planned is None else await self._odd(conn, record, planned, at is None)
+            batteries = [] if planned is None else await self._batteries(conn, record, planned, now, at is None)
         made, busy = None, False
         if again and planned is not None:
             try:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
-        return self._page(request, actor, record, planned, at, now, odd, made, busy=busy, unread=unread, text=text)
+        told = {"busy": busy, "unread": unread, "text": text, "batteries": batteries}
+        return self._page(request, actor, record, planned, at, now, odd, made, **told)
 
     def _page(
         self,
@@ -152,6 +171,15 @@ class PlanPages:
             **more,
         )
 
+    async def _batteries(
+        self, conn: store.Connection, record: SiteRecord, planned: Planned, now: datetime, live: bool
+    ) -> list[BatteryTold]:
+        """As they are now, or as they were known then."""
+        if not live:
+            return batteries_told(planned, planned.known.batteries, planned.known.at)
+        ids = [each.id for each in planned.known.tree.batteries]
+        return batteries_told(planned, await known_batteries(conn, record.tenant_id, record.site_id, ids, now), now)
+
     async def _odd(self, conn: store.Connection, record: SiteRecord, planned: Planned, live: bool) -> list[Odd]:
         obeyed = await keeping.obedience_of(conn, record.tenant_id, record.site_id) if live else {}
         links = await keeping.links_of(conn, record.tenant_id, record.site_id) if live else []
@@ -191,7 +219,34 @@ class PlanPages:
                 return None
             until = min(now, planned.known.outlook.starts[-1]) + POINT
             past = await power_between(conn, actor.tenant_id, record.site_id, at - PAST, until, POINT)
-        return lines_of(planned.known, planned.plan, past, GAP)
+            seconds = int(STORED_POINT.total_seconds())
+            stored = await stored_between(conn, actor.tenant_id, record.site_id, at - PAST, until, seconds)
+        return lines_of(planned.known, planned.plan, past, GAP, stored)
+
+
+def batteries_told(planned: Planned, batteries: Sequence[KnownBattery], at: datetime) -> list[BatteryTold]:
+    """Those of the tree, in its order."""
+    plans = {each.id: each for each in planned.plan.batteries}
+    said = {each.id: each for each in batteries}
+    found = []
+    for battery in planned.known.tree.batteries:
+        each = said.get(battery.id, KnownBattery(id=battery.id))
+        told, meant = current_setpoint(each, at), plans.get(battery.id)
+        why = told.why if told is not None else BatteryWhy.UNPLANNED if meant is None else meant.why
+        found.append(
+            BatteryTold(
+                name=battery.name or battery.id,
+                stored_wh=None if each.state is None else each.state.stored_wh,
+                full_pct=None if each.state is None else 100 * each.state.stored_wh // battery.capacity_wh,
+                power_w=None if each.state is None else each.state.power_w,
+                said_at=None if each.state is None else each.state.at,
+                told_w=0 if told is None else told.power_w,
+                valid_to=None if told is None else told.valid_to,
+                words=BATTERY_WHY[why],
+                is_planned=is_planned(each, at),
+            )
+        )
+    return found
 
 
 def _by_need(told: Explanation) -> tuple[bool, str, int]:
