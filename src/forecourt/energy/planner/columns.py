@@ -71,7 +71,9 @@ class Columns:
         }
         for kind in _STORED:
             sizes[kind] = len(problem.batteries) * steps
-        sizes[Kind.EMPTIED] = len(problem.batteries)
+        #: Batteries that may end with less than they should.
+        self.ending = [number for number, battery in enumerate(problem.batteries) if battery.ends_kwh is not None]
+        sizes[Kind.EMPTIED] = len(self.ending)
         ends = np.cumsum(list(sizes.values()))
         self.of = {
             kind: slice(int(end) - size, int(end)) for (kind, size), end in zip(sizes.items(), ends, strict=True)
@@ -123,7 +125,7 @@ def named(problem: Problem, columns: Columns, names: Ints) -> tuple[Ints, Ints]:
         (Kind.PEAK, np.arange(problem.scenarios), 0),
         (Kind.LEVEL, levels, np.tile(every, columns.levels * problem.scenarios)),
         *((kind, battery, stored) for kind in _STORED),
-        (Kind.EMPTIED, batteries, 0),
+        (Kind.EMPTIED, np.array(columns.ending, np.int64), 0),
     ]
     named = [name(kind, who) for kind, who, _ in rows]
     at = [np.broadcast_to(np.asarray(step, np.int64), who.shape) for (_, _, step), who in zip(rows, named, strict=True)]
@@ -209,8 +211,7 @@ def _battery_bounds(problem: Problem, columns: Columns, cost: Floats, lower: Flo
         stored = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
         lower[level] = min(battery.reserve_kwh, stored)
         upper[level] = battery.capacity_kwh
-        emptied = columns[Kind.EMPTIED].start + number
         if battery.ends_kwh is None:
-            lower[level.stop - 1], upper[emptied] = stored, 0.0
+            lower[level.stop - 1] = stored
         else:
-            cost[emptied] = battery.missing
+            cost[columns[Kind.EMPTIED].start + columns.ending.index(number)] = battery.missing

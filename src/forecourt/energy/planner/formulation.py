@@ -230,7 +230,7 @@ def _stored(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
             (steps, outward, hours / battery.efficiency),
         )
         if battery.ends_kwh is not None:
-            only, emptied = np.zeros(1, np.int64), columns[Kind.EMPTIED].start + number
+            only, emptied = np.zeros(1, np.int64), columns[Kind.EMPTIED].start + columns.ending.index(number)
             matrix.block(
                 name(Kind.EMPTIED, np.array([number])),
                 0,
