@@ -51,7 +51,13 @@ class SetpointShown(Struct, frozen=True, kw_only=True):
     """What a battery shall do now."""
 
     battery: Annotated[str, Meta(examples=["battery"])]
-    power_w: Annotated[int, Meta(description="To take at its terminals; below 0: to give.", examples=[-12_000])]
+    power_w: Annotated[
+        int,
+        Meta(
+            description="To take at its terminals; below 0: to give, and no more than the site takes besides.",
+            examples=[-12_000],
+        ),
+    ]
     valid_until: Annotated[
         datetime | None, Meta(description="Do nothing from then on; null: nothing was said, so do nothing now.")
     ]

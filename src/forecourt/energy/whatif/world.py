@@ -133,12 +133,12 @@ def _kept_kwh(kwh: Floats, inward: float | Floats, outward: float | Floats) -> F
 
 
 class _Fleet:
-    """The cars while the time goes on: what each has got, counted as what charging it took."""
+    """The cars while the time goes on: what each lacks, counted as what charging it takes."""
 
     def __init__(self, world: World) -> None:
         cars, giving = world.cars, world.giving
         self._cars, self._min_a = cars, world.min_a
-        self.got_kwh = np.zeros(len(cars))
+        self.lacking_kwh = cars.need_kwh.copy()
         self._gives_a, self._least_kwh = np.zeros(len(cars)), np.zeros(len(cars))
         self._efficiency = np.ones(len(cars))
         if giving is not None:
@@ -146,8 +146,8 @@ class _Fleet:
             self._efficiency[giving.car] = giving.efficiency
 
     @property
-    def lacking_kwh(self) -> Floats:
-        return self._cars.need_kwh - self.got_kwh
+    def got_kwh(self) -> Floats:
+        return self._cars.need_kwh - self.lacking_kwh
 
     def there(self, now: int) -> npt.NDArray[np.int64]:
         """The cars that take something or may give."""
@@ -167,7 +167,7 @@ class _Fleet:
 
     def charge(self, there: npt.NDArray[np.int64], kwh: Floats) -> None:
         """Counts what was taken and given, at the meter."""
-        self.got_kwh[there] += _kept_kwh(kwh, 1.0, self._efficiency[there])
+        self.lacking_kwh[there] -= _kept_kwh(kwh, 1.0, self._efficiency[there])
 
 
 def _scene(
