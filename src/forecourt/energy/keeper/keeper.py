@@ -19,14 +19,17 @@ from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
+from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
+from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
 from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.keeper.storage import setpoints
@@ -92,6 +95,7 @@ class SiteKeeper:
         self._foresight: Foresight | None = None
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
 
     def wake(self) -> None:
         """Something happened: look at once."""
@@ -99,8 +103,8 @@ class SiteKeeper:
 
     async def settled(self) -> None:
         """Return once all that was sent is answered, or given up."""
-        while self._sending:
-            await asyncio.gather(*self._sending, return_exceptions=True)
+        while under_way := self._sending | self._checks.asking:
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def run(self) -> None:
         """Keep the site until cancelled."""
@@ -113,7 +117,7 @@ class SiteKeeper:
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
         finally:
-            for task in self._sending:
+            for task in self._sending | self._checks.asking:
                 task.cancel()
 
     async def _turn_safely(self) -> float:
@@ -133,6 +137,8 @@ class SiteKeeper:
             foresight = await self._foresee(record)
             now = self._clock.now()
             async with self._tenants.tenant(self.tenant_id) as conn:
+                await take_meters(conn, record, now)
+                more_comes = await self._checks.settle(conn, now)
                 reading = await read_site(conn, record, foresight, now)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
@@ -154,7 +160,8 @@ class SiteKeeper:
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
         await self._tell(reading, room, plan)
-        return self._until_next(known)
+        await self._checks.ask(reading)
+        return min(self._until_next(known), QUIET.total_seconds()) if more_comes else self._until_next(known)
 
     async def _foresee(self, record: SiteRecord) -> Foresight | None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
@@ -202,14 +209,12 @@ class SiteKeeper:
         car_of = {car.evse_id: car for car in known.cars}
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
-        electrics = known.tree.electrics
         for each in told:
             evse = known.tree.evses[each.evse]
             car = car_of[evse.id]
             command = running_profile(
-                evse.evse, car.transaction_id, each.limit_ma, evse.phases,
-                electrics.watts_per_ampere(electrics.evses[each.evse]), reading.unit_of(evse.station), now,
-                each.valid_to,
+                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
+                reading.unit_of(evse), now, each.valid_to,
             )  # fmt: skip
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))

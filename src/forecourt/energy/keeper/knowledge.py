@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.needs.model import Needs
+from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
 from forecourt.energy.storage.model import KnownBattery
+from forecourt.ocpp.neutral import CarSchedule
 
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
@@ -30,7 +32,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 class KnownCar(Struct, frozen=True, kw_only=True):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
-    have taken by then, where its driver's word is not all there is."""
+    have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge."""
 
     session_id: UUID
     station: str
@@ -47,6 +49,7 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     needs: Needs
     expected_at: datetime | None = None
     expected_wh: int | None = None
+    means: CarSchedule | None = None
 
     def leaves_at(self, now: datetime) -> datetime:
         """When it has to be ready."""
@@ -83,7 +86,8 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far. `batteries`: what is known of those of the tree."""
+    the billing month so far. `externals`: what others limit its stations to. `batteries`: what is known of those of
+    the tree."""
 
     at: datetime
     tenant_id: int
@@ -97,6 +101,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     standings: Sequence[Standing]
     expected: Sequence[Expected] = ()
     paid_w: int = 0
+    externals: tuple[External, ...] = ()
     batteries: Sequence[KnownBattery] = ()
 
 

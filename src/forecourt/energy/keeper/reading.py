@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
@@ -13,11 +13,13 @@ from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
+from forecourt.energy.needs.said import BEFORE
+from forecourt.energy.outside.model import CarMeans
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
-from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
-from forecourt.energy.store import keeping
+from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
+from forecourt.energy.store import keeping, outside
 from forecourt.energy.store.storage import known_batteries
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
@@ -35,9 +37,11 @@ class Reading(Struct, frozen=True, kw_only=True):
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
 
-    def unit_of(self, station: str) -> Unit:
-        """What a station's limits are told in: amperes, unless it says that it takes watts only."""
-        return Unit.POWER if self.links[station].only_watts else Unit.CURRENT
+    def unit_of(self, evse: HungEvse) -> Unit:
+        """What the limits of an EVSE are told in: amperes, unless it is DC or its station says that it takes watts
+        only."""
+        watts = evse.current is Current.DC or self.links[evse.station].only_watts
+        return Unit.POWER if watts else Unit.CURRENT
 
 
 async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
@@ -54,7 +58,7 @@ async def read_site(
     """All that is known of a site that is planned for."""
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
-    cars = await store.active_cars(conn, tenant_id, site_id)
+    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id))
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
@@ -64,7 +68,8 @@ async def read_site(
     paid_w = 0
     if demand is not None:
         paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
-    known_cars = [_known_car(car) for car in cars]
+    means = await outside.means_of(conn, tenant_id, site_id)
+    known_cars = [_known_car(car, means.get(car.evse_id)) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
@@ -80,6 +85,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
+        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
         batteries=await known_batteries(conn, tenant_id, site_id, [each.id for each in record.tree.batteries], now),
     )
     return Reading(
@@ -91,12 +97,25 @@ async def read_site(
     )
 
 
+def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar]) -> list[store.ActiveCar]:
+    """The cars with what those at DC EVSEs draw from the grid: their own current is at another voltage."""
+    dc = {evse.id: evse for evse in tree.evses if evse.current is Current.DC}
+    found = []
+    for car in cars:
+        if car.evse_id in dc:
+            drawn_a = None if car.power_w is None else car.power_w / tree.watts_told(dc[car.evse_id])
+            measured_at = car.measured_at or car.heard_at
+            car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=measured_at)  # noqa: PLW2901
+        found.append(car)
+    return found
+
+
 def _hours(now: datetime) -> list[float]:
     """The lengths of the steps ahead."""
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar) -> KnownCar:
+def _known_car(car: store.ActiveCar, means: CarMeans | None) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
     return KnownCar(
         session_id=car.session_id,
@@ -112,6 +131,7 @@ def _known_car(car: store.ActiveCar) -> KnownCar:
         offered_a=car.offered_a,
         charging_state=car.charging_state,
         needs=car.needs,
+        means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
     )
 
 

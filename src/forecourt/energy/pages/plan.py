@@ -16,8 +16,10 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.errors import TooManyPlanned
 from forecourt.energy.explained.axis import Lines, lines_of
+from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of
 from forecourt.energy.explained.session import Explanation, explain_all
-from forecourt.energy.explained.words import BATTERY_WHY, GRADES, GROUNDS, clock_word, sentences
+from forecourt.energy.explained.words import GRADES, GROUNDS, clock_word, sentences
+from forecourt.energy.pages.batteries import BatteryTold, batteries_told
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.words import MODES, source_word
 from forecourt.energy.service import explained
@@ -25,9 +27,8 @@ from forecourt.energy.service.explained import Again, Planned
 from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
 from forecourt.energy.site import SiteRecord
-from forecourt.energy.storage.model import BatteryWhy, KnownBattery, current_setpoint, is_planned
 from forecourt.energy.store import keeping
-from forecourt.energy.store.explained import power_between
+from forecourt.energy.store.explained import evses_between, power_between
 from forecourt.energy.store.storage import known_batteries, stored_between
 
 #: What is drawn of the past of a plan, in means of so long.
@@ -42,7 +43,10 @@ MAX_CARS: Final = 100
 STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
 ODD: Final = frozenset({Ground.SILENT, Ground.DISOBEYS, Ground.UNCONTROLLED})
+#: Nodes that a page lists, those of which most may flow of their limits; a chart is drawn of each.
+MAX_LINES: Final = 8
 At = Annotated[str, QueryParameter(name="at", max_length=40)]
+Place = Annotated[str, QueryParameter(name="node", max_length=100)]
 
 
 class Odd(Struct, frozen=True, kw_only=True):
@@ -54,20 +58,6 @@ class Odd(Struct, frozen=True, kw_only=True):
     may_draw_ma: int
     power_w: int
     since: datetime | None
-
-
-class BatteryTold(Struct, frozen=True, kw_only=True):
-    """A battery in a plan: what it said last, what it was told and until when, and why, in words that are marked."""
-
-    name: str
-    stored_wh: int | None
-    full_pct: int | None
-    power_w: int | None
-    said_at: datetime | None
-    told_w: int
-    valid_to: datetime | None
-    words: str
-    is_planned: bool
 
 
 class Stands(Struct, frozen=True, kw_only=True):
@@ -108,9 +98,9 @@ class PlanPages:
         self._pages = pages
 
     async def show(
-        self, request: WebRequest, actor: Actor, slug: str, text: str, *, again: bool = False
+        self, request: WebRequest, actor: Actor, slug: str, text: str, node: str = "", *, again: bool = False
     ) -> Response[str]:
-        """The page, now or at a time; with what came of planning once more."""
+        """The page, now or at a time, with the chart of a node; with what came of planning once more."""
         pages, now = self._pages, self._pages.clock.now()
         unread, at = False, None
         async with pages.db.tenant(actor.tenant_id) as conn:
@@ -128,7 +118,7 @@ class PlanPages:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
-        told = {"busy": busy, "unread": unread, "text": text, "batteries": batteries}
+        told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node), "batteries": batteries}
         return self._page(request, actor, record, planned, at, now, odd, made, **told)
 
     def _page(
@@ -145,6 +135,7 @@ class PlanPages:
     ) -> Response[str]:
         seen_from = at or now
         cars = [] if planned is None else sorted(explain_all(planned.known, planned.plan), key=_by_need)
+        nodes = [] if planned is None else node_lines(planned.known, planned.plan)
         with self._pages.shell.speaking(request):
             listed = [(each, sentences(each, seen_from)) for each in cars[:MAX_CARS]]
         return self._pages.shell.page(
@@ -157,6 +148,8 @@ class PlanPages:
             at=at,
             cars=listed,
             more_cars=max(0, len(cars) - MAX_CARS),
+            nodes=nodes,
+            tightest=tightest(nodes),
             odd=odd,
             stands=[] if planned is None else stands_on(planned),
             stale=at is None and planned is not None and now - planned.plan.at > STALE,
@@ -205,7 +198,7 @@ class PlanPages:
             )
         return sorted(found, key=lambda each: -each.power_w)
 
-    async def lines(self, actor: Actor, slug: str, text: str) -> Lines | None:
+    async def lines(self, actor: Actor, slug: str, text: str, node: str) -> Lines | None:
         """What the chart is drawn from; None where there is no plan."""
         pages, now = self._pages, self._pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
@@ -217,36 +210,35 @@ class PlanPages:
             planned = await explained.plan_at(conn, actor.tenant_id, record.site_id, at)
             if planned is None:
                 return None
+            tree, since = planned.known.tree, at - PAST
             until = min(now, planned.known.outlook.starts[-1]) + POINT
-            past = await power_between(conn, actor.tenant_id, record.site_id, at - PAST, until, POINT)
+            place = _node(planned, node)
+            if place == tree.root:
+                past = await power_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
+            else:
+                measured = await evses_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
+                places = below(tree, place)
+                evses = {(each.station, each.evse) for each in tree.evses if each.node in places}
+                past = past_of(measured, evses, since, until, POINT)
             seconds = int(STORED_POINT.total_seconds())
-            stored = await stored_between(conn, actor.tenant_id, record.site_id, at - PAST, until, seconds)
-        return lines_of(planned.known, planned.plan, past, GAP, stored)
+            stored = await stored_between(conn, actor.tenant_id, record.site_id, since, until, seconds)
+        return lines_of(planned.known, planned.plan, past, GAP, place, stored)
 
 
-def batteries_told(planned: Planned, batteries: Sequence[KnownBattery], at: datetime) -> list[BatteryTold]:
-    """Those of the tree, in its order."""
-    plans = {each.id: each for each in planned.plan.batteries}
-    said = {each.id: each for each in batteries}
-    found = []
-    for battery in planned.known.tree.batteries:
-        each = said.get(battery.id, KnownBattery(id=battery.id))
-        told, meant = current_setpoint(each, at), plans.get(battery.id)
-        why = told.why if told is not None else BatteryWhy.UNPLANNED if meant is None else meant.why
-        found.append(
-            BatteryTold(
-                name=battery.name or battery.id,
-                stored_wh=None if each.state is None else each.state.stored_wh,
-                full_pct=None if each.state is None else 100 * each.state.stored_wh // battery.capacity_wh,
-                power_w=None if each.state is None else each.state.power_w,
-                said_at=None if each.state is None else each.state.at,
-                told_w=0 if told is None else told.power_w,
-                valid_to=None if told is None else told.valid_to,
-                words=BATTERY_WHY[why],
-                is_planned=is_planned(each, at),
-            )
-        )
-    return found
+def _node(planned: Planned | None, asked: str) -> str:
+    """The node of that id, else the grid connection."""
+    if planned is None:
+        return ""
+    tree = planned.known.tree
+    return asked if any(node.id == asked for node in tree.nodes) else tree.root
+
+
+def tightest(nodes: Sequence[NodeLine]) -> list[NodeLine]:
+    """The nodes of whose limits most may flow, in the order of the tree."""
+    if len(nodes) <= MAX_LINES:
+        return list(nodes)
+    most = sorted(nodes, key=lambda each: -(each.share or 0.0))[:MAX_LINES]
+    return [each for each in nodes if each in most]
 
 
 def _by_need(told: Explanation) -> tuple[bool, str, int]:
@@ -256,7 +248,8 @@ def _by_need(told: Explanation) -> tuple[bool, str, int]:
 def stands_on(planned: Planned) -> list[Stands]:
     """Prices, loads, sun and limits from outside, in this order."""
     outlook = planned.known.outlook
-    steps = len(outlook.starts)
+    steps, tree = len(outlook.starts), planned.known.tree
+    names = {each.id: each.name or each.id for each in (*tree.attachments, *tree.nodes)}
     found = [
         Stands(what=what, of="", provenance=each.provenance, stand_in=sum(each.stand_in), steps=steps)
         for what, each in (("price", outlook.price), ("co2", outlook.co2))
@@ -264,12 +257,15 @@ def stands_on(planned: Planned) -> list[Stands]:
     ]
     found += [
         Stands(
-            what=what, of=each.id, provenance=each.power_w.provenance, stand_in=sum(each.power_w.stand_in), steps=steps
+            what=what,
+            of=names.get(each.id, each.id),
+            provenance=each.power_w.provenance,
+            stand_in=sum(each.power_w.stand_in),
+            steps=steps,
         )
         for what, parts in (("load", outlook.loads), ("solar", outlook.solar))
         for each in parts
     ]
-    names = {node.id: node.name or node.id for node in planned.known.tree.nodes}
     found += [
         Stands(what="limit", of=names.get(allowed.node, allowed.node), provenance=each, stand_in=0, steps=steps)
         for allowed in outlook.limits
@@ -283,8 +279,8 @@ def plan_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
     shared = PlanPages(pages)
 
     @get("/energy/sites/{slug:str}/plan", include_in_schema=False)
-    async def plan(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "") -> Response[str]:
-        return await shared.show(request, actor, slug, at)
+    async def plan(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "", node: Place = "") -> Response[str]:
+        return await shared.show(request, actor, slug, at, node)
 
     @post(
         "/energy/sites/{slug:str}/plan",
@@ -292,11 +288,13 @@ def plan_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         status_code=200,
         opt={"verb": Verb.CHANGE_ENERGY},
     )
-    async def plan_again(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "") -> Response[str]:
-        return await shared.show(request, actor, slug, at, again=True)
+    async def plan_again(
+        request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "", node: Place = ""
+    ) -> Response[str]:
+        return await shared.show(request, actor, slug, at, node, again=True)
 
     @get("/energy/sites/{slug:str}/plan/lines", include_in_schema=False)
-    async def plan_lines(actor: Asker, slug: SiteSlug, at: At = "") -> Response[Lines | None]:
-        return Response(await shared.lines(actor, slug, at), headers={"cache-control": "private, no-store"})
+    async def plan_lines(actor: Asker, slug: SiteSlug, at: At = "", node: Place = "") -> Response[Lines | None]:
+        return Response(await shared.lines(actor, slug, at, node), headers={"cache-control": "private, no-store"})
 
     return [plan, plan_again, plan_lines]
