@@ -17,6 +17,7 @@ from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.signals.sheet import SeriesRefused, read_series
 from forecourt.energy.signals.sun import Sky, clear_w
 from forecourt.energy.site import (
+    Battery,
     HungEvse,
     Load,
     Settings,
@@ -202,8 +203,9 @@ def test_what_flows_is_what_the_rows_count() -> None:
         counted = max(loads.get(f"{node.id} L{line}", 0.0) for line in (1, 2, 3))
         assert found[node.id].current_a == pytest.approx(counted, abs=0.06)
     assert found["grid"].power_w == pytest.approx(loads["grid power"] * 1000, abs=1)
-    building = flows(SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,)), {},
-                     {"hall": 20_700, "roof": 6_900})  # fmt: skip
+    box = Battery(id="box", node="grid", capacity_wh=1, charge_w=1, discharge_w=1)
+    furnished = SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,), batteries=(box,))
+    building = flows(furnished, {}, {"hall": 27_600, "roof": 6_900, "box": -6_900})
     assert (building["grid"].current_a, building["grid"].power_w) == (20.0, 13_800)
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from forecourt.energy.whatif.compare import Comparison
-    from forecourt.energy.whatif.report import Outcome, Report
+    from forecourt.energy.whatif.report import Report
     from forecourt.energy.whatif.scenario import Scenario
     from forecourt.energy.whatif.stays import PastSession
     from forecourt.simulator.sessions_file import Session
@@ -213,10 +213,21 @@ def _play(comparison: "Comparison", ways: Sequence[str]) -> bool:
     return False
 
 
-def _storage(each: "Outcome") -> tuple[str, str, str]:
-    """What went through batteries, what batteries and cars gave, and what that wore."""
-    given_wh = each.discharged_wh + each.given_wh
-    return f"{each.charged_wh / 1000:.1f}", f"{given_wh / 1000:.1f}", str(each.wear_cost)
+def _storage(report: "Report") -> Table:
+    """What went into batteries, what they and cars gave, what that wore, and what batteries lack at the end."""
+    table = Table(title="batteries, and cars that gave", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("", "stored kWh", "given kWh", "by cars kWh", f"wear {report.currency}", "missing"):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
+    for each in report.outcomes:
+        table.add_row(
+            each.scheduler,
+            f"{each.charged_wh / 1000:.1f}",
+            f"{(each.discharged_wh + each.given_wh) / 1000:.1f}",
+            f"{each.given_wh / 1000:.1f}",
+            str(each.wear_cost),
+            str(each.missing_cost),
+        )
+    return table
 
 
 def _tell(report: "Report", out: Console) -> None:
@@ -227,9 +238,7 @@ def _tell(report: "Report", out: Console) -> None:
         padding=(0, 1, 0, 0),
     )
     co2 = ["CO2 kg"] if any(each.co2_kg is not None for each in report.outcomes) else []
-    stores = any(each.charged_wh or each.discharged_wh or each.given_wh for each in report.outcomes)
-    stored = ["stored kWh", "given kWh", "wear"] if stores else []
-    for name in ("", *COLUMNS, f"score {report.currency}", "load %", "fair", *co2, *stored):
+    for name in ("", *COLUMNS, f"score {report.currency}", "load %", "fair", *co2):
         table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
     for each in report.outcomes:
         table.add_row(
@@ -243,8 +252,9 @@ def _tell(report: "Report", out: Console) -> None:
             f"{100 * each.overload:.1f}",
             f"{each.fairness:.3f}",
             *([] if each.co2_kg is None else [f"{each.co2_kg:.1f}"]),
-            *(_storage(each) if stores else []),
         )
     out.print(table)
+    if any(each.charged_wh or each.discharged_wh or each.given_wh for each in report.outcomes):
+        out.print(_storage(report))
     for reason, count in report.left_out.items():
         console.print(f"{count} left out: {reason}", highlight=False)

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge
@@ -162,11 +161,11 @@ def _sums(known: Knowledge, plan: SitePlan, order: Sequence[str]) -> dict[str, _
             values = [sign * each for each in part.power_w.values]
             sums[part.node].add(values[0], values[0], values)
     said = {each.id: each for each in known.batteries}
+    planned = {each.id: each.steps_w for each in plan.batteries if len(each.steps_w) == steps}
     for battery in known.tree.batteries:
         each = said.get(battery.id, KnownBattery(id=battery.id))
         power_w = 0 if each.state is None else each.state.power_w
-        meant_here = stored_w(replace(known, tree=replace(known.tree, batteries=(battery,))), plan, frozenset(sums))
-        sums[battery.node].add(power_w, may_charge_w(each, battery, known.at), meant_here)
+        sums[battery.node].add(power_w, may_charge_w(each, battery, known.at), planned.get(battery.id, nothing))
     parents = {node.id: node.parent for node in known.tree.nodes}
     for place in reversed(order):
         parent = parents[place]

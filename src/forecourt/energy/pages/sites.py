@@ -23,7 +23,9 @@ from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
 from forecourt.energy.signals.model import Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
+from forecourt.energy.storage.model import STATE_LATE
 from forecourt.energy.store.now import EvseNow, list_now
+from forecourt.energy.store.storage import latest_states
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
 
@@ -56,6 +58,8 @@ async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: S
     running = await list_now(conn, tenant_id, site_id)
     latest = await store.latest_readings(conn, tenant_id, site_id)
     attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
+    states = await latest_states(conn, tenant_id, site_id, at) if tree.batteries else {}
+    attached |= {name: each.power_w for name, each in states.items() if at - each.at <= STATE_LATE}
     silent = {each.id: each for each in tree.loads if each.id not in attached and each.most_w}
     attached |= {id: each.most_w for id, each in silent.items()}
     found = flows(tree, currents_of(tree, running), attached)
