@@ -127,6 +127,8 @@ class Yard:
         self.solver = SiteSolver()
         self.stored_wh, self.power_w = stored_wh, 0
         self.alive = True
+        #: How long the battery takes to follow; stations take ten seconds to obey.
+        self.follows_s = 10
         self.said = state(0, int(stored_wh))
         self.setpoints: list[Setpoint] = []
         wants = Wants(energy_wh=200_000, departure_at=NOW + timedelta(hours=4))
@@ -146,7 +148,7 @@ class Yard:
                 Standing(max_ma=32_000, fallback_ma=0, running_since=NOW, orders=tuple(orders))
                 for orders in self.orders
             ],
-            batteries=[box(self.said, *self.setpoints[-16:])],
+            batteries=(box(self.said, *self.setpoints[-16:]),),
             expected=[],
         )  # fmt: skip
 
@@ -184,7 +186,7 @@ class Yard:
         return found
 
     def _live(self, step: timedelta) -> None:
-        meant = [each for each in self.setpoints if each.sent_at + 10 * S <= self.now < each.valid_to]
+        meant = [each for each in self.setpoints if each.sent_at + self.follows_s * S <= self.now < each.valid_to]
         self.power_w = meant[-1].power_w if meant and self.alive else 0
         hours = step / timedelta(hours=1)
         self.stored_wh += hours * (self.power_w * 0.9 if self.power_w > 0 else self.power_w / 0.9)
@@ -235,6 +237,19 @@ def test_a_battery_is_charged_only_beside_what_cars_may_draw_and_makes_way_for_a
     assert max(worst) <= LIMIT_A
     assert yard.cars_a == pytest.approx(32, abs=0.1)
     assert 16 * 690 * 0.95 < yard.power_w <= 16 * 690
+    # Somebody comes who can't wait, and the battery is slow to make way.
+    yard.follows_s = 55
+    soon = Wants(energy_wh=20_000, departure_at=yard.now + timedelta(minutes=40))
+    yard.cars.append(replace(car(evse=1), needs=Needs(wants=soon, sources={})))
+    came = yard.go(timedelta(minutes=4))
+    assert max(came) <= LIMIT_A
+    assert yard.cars_a > 40
+    # They have all they want, and the battery takes what they leave over before their station does as it was told.
+    yard.follows_s = 0
+    yard.cars[1] = replace(yard.cars[1], energy_wh=20_000, charging_state="SuspendedEV")
+    left = yard.go(timedelta(minutes=4))
+    assert max(left) <= LIMIT_A
+    assert yard.power_w > 4_000
     yard.limits = [limit(20.0, yard.now)]
     cut = yard.go(timedelta(minutes=3))
     assert max(cut[3:]) <= 20.0
@@ -292,7 +307,8 @@ async def test_a_battery_says_what_it_holds_and_is_told_what_to_do(house: House,
     await keeper.turn()
     shown = (await owner.get(f"{path}/setpoint")).json()
     assert (shown["obeys"], shown["is_planned"], shown["power_w"], shown["why"]) == (False, False, 0, "disobeys")
-    assert rows(house, "SELECT battery_w FROM site_power WHERE site_id = %s ORDER BY at", site_id)[0] == (0,)
+    power = rows(house, "SELECT battery_w FROM site_power WHERE site_id = %s ORDER BY at", site_id)
+    assert power == [(0,), (-15_000,)]
 
     problem(await owner.get(f"{site}/batteries/other/setpoint"), 404, "battery-unknown")
     full = {"states": [{"power_w": 0, "stored_wh": 60_001}]}

@@ -35,7 +35,7 @@ from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.keeper.storage import setpoints
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.site import SiteRecord
-from forecourt.energy.storage.model import Setpoint, current_setpoint, is_planned, next_moment
+from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
 from forecourt.energy.store import keeping
 from forecourt.energy.store.storage import insert_setpoint
 from forecourt.ocpp.neutral import Command, CommandAnswer
@@ -305,7 +305,7 @@ class SiteKeeper:
             load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
             solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
             allowed_w=int(allowed_w),
-            battery_w=sum(each.state.power_w for each in known.batteries if each.state and is_planned(each, known.at)),
+            battery_w=sum(measured_w(each, known.at) for each in known.batteries),
         )  # fmt: skip
 
 

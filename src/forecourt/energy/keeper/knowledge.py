@@ -102,7 +102,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     expected: Sequence[Expected] = ()
     paid_w: int = 0
     externals: tuple[External, ...] = ()
-    batteries: Sequence[KnownBattery] = ()
+    batteries: tuple[KnownBattery, ...] = ()
 
 
 def packed(known: Knowledge) -> bytes:

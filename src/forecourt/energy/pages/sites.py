@@ -58,7 +58,7 @@ async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: S
     running = await list_now(conn, tenant_id, site_id)
     latest = await store.latest_readings(conn, tenant_id, site_id)
     attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
-    states = await latest_states(conn, tenant_id, site_id, at) if tree.batteries else {}
+    states = await latest_states(conn, tenant_id, site_id, [each.id for each in tree.batteries], at)
     attached |= {name: each.power_w for name, each in states.items() if at - each.at <= STATE_LATE}
     silent = {each.id: each for each in tree.loads if each.id not in attached and each.most_w}
     attached |= {id: each.most_w for id, each in silent.items()}

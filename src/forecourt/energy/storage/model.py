@@ -101,6 +101,11 @@ def is_planned(known: KnownBattery, now: datetime) -> bool:
     return known.state is not None and now - known.state.at <= STATE_LATE and obeys(known)
 
 
+def measured_w(known: KnownBattery, now: datetime) -> int:
+    """What it takes, below 0 gives, as far as that is known."""
+    return 0 if known.state is None or now - known.state.at > STATE_LATE else known.state.power_w
+
+
 def may_charge_w(known: KnownBattery, battery: Battery, now: datetime) -> int:
     """The most that it may take now, for all that is known. One that never said anything isn't there yet."""
     told_w = max((each.power_w for each in _held(known.setpoints, now)), default=0)

@@ -52,12 +52,15 @@ async def store_states(
     return cursor.rowcount
 
 
-async def latest_states(conn: Connection, tenant_id: int, site_id: int, until: datetime) -> dict[str, BatteryState]:
-    """What each battery of a site said last, until a time."""
+async def latest_states(
+    conn: Connection, tenant_id: int, site_id: int, batteries: Sequence[str], until: datetime
+) -> dict[str, BatteryState]:
+    """What these batteries of a site said last, until a time."""
     cursor = await conn.execute(
-        "SELECT DISTINCT ON (battery) battery, at, power_w, stored_wh, source FROM battery_states"
-        " WHERE tenant_id = %s AND site_id = %s AND at <= %s ORDER BY battery, at DESC",
-        (tenant_id, site_id, until),
+        "SELECT b.battery, s.at, s.power_w, s.stored_wh, s.source FROM unnest(%s::text[]) AS b (battery)"
+        " CROSS JOIN LATERAL (SELECT * FROM battery_states WHERE tenant_id = %s AND site_id = %s"
+        " AND battery = b.battery AND at <= %s ORDER BY at DESC LIMIT 1) s",
+        (list(batteries), tenant_id, site_id, until),
     )
     return {
         battery: BatteryState(at=at, power_w=power_w, stored_wh=stored_wh, source=source)
@@ -88,7 +91,7 @@ async def known_batteries(
     """What is known of each of these batteries, in their order."""
     if not batteries:
         return []
-    states = await latest_states(conn, tenant_id, site_id, now)
+    states = await latest_states(conn, tenant_id, site_id, batteries, now)
     told = await setpoints_of(conn, tenant_id, site_id, batteries)
     return [KnownBattery(id=id, state=states.get(id), setpoints=tuple(told.get(id, ()))) for id in batteries]
 
