@@ -237,6 +237,8 @@ def test_a_battery_is_charged_only_beside_what_cars_may_draw_and_makes_way_for_a
     assert max(worst) <= LIMIT_A
     assert yard.cars_a == pytest.approx(32, abs=0.1)
     assert 16 * 690 * 0.95 < yard.power_w <= 16 * 690
+    # What it takes is nobody else's, as long as it may take it.
+    assert site_room(yard.known).now().limits == pytest.approx([32.0] * 3, abs=1)
     # Somebody comes who can't wait, and the battery is slow to make way.
     yard.follows_s = 55
     soon = Wants(energy_wh=20_000, departure_at=yard.now + timedelta(minutes=40))
