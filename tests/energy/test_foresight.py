@@ -69,6 +69,13 @@ def test_what_a_driver_asks_for_is_never_exceeded_and_a_site_without_a_past_goes
     assert car().leaves_at(NOW) == NOW - timedelta(minutes=30) + ASSUMED_STAY
 
 
+def test_what_a_driver_says_of_leaving_soon_counts_and_once_that_time_has_passed_some_more_is_allowed_for() -> None:
+    told = car(needs=Needs(wants=Wants(departure_at=NOW + timedelta(minutes=20)), sources={}))
+    assert told.leaves_at(NOW) == NOW + timedelta(minutes=20)
+    assert told.leaves_at(NOW + timedelta(minutes=19)) == NOW + timedelta(minutes=24)
+    assert told.leaves_at(NOW + timedelta(minutes=21)) == NOW + timedelta(minutes=51)
+
+
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:
     expected = foresight(visits((8, 2.0, 8_000), (13, 3.0, 20_000))).expected([], NOW)
     assert {(each.comes_h, each.leaves_h) for each in expected} == {(4.0, 7.0)}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.orders import VALID_FOR, due
+from forecourt.energy.dispatch.orders import due
 from forecourt.energy.dispatch.standing import Order, Standing, may_draw
+from forecourt.energy.dispatch.times import VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room

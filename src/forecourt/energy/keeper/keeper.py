@@ -7,10 +7,11 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import psycopg
@@ -20,19 +21,19 @@ from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.checking import QUIET
-from forecourt.energy.dispatch.defaults import default_wants
+from forecourt.energy.dispatch.defaults import default_wants, missing_wants
 from forecourt.energy.dispatch.obedience import look
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told, due, next_try
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.limits import Room, lasting
 from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
-from forecourt.energy.keeper.storage import setpoints
+from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
@@ -44,7 +45,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch, Entered
 from forecourt.stations.batch import Told as Answered
-from forecourt.stations.desired.model import Want
+from forecourt.stations.call_faults import CallInvalid, StationLacks
 from forecourt.stations.desired.service import want_many
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,8 @@ PLAN_EVERY: Final = timedelta(minutes=1)
 IDLE_EVERY: Final = timedelta(minutes=5)
 #: However often something happens, a site is looked at no more often than this.
 REST_S: Final = 0.3
+#: For so long what was read is taken for what is: what happens at a site wakes its keeper.
+FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
 #: Who asks, as commands have it.
@@ -90,11 +93,14 @@ class SiteKeeper:
         self._stations = stations
         self._clock = clock
         self._solver = SiteSolver()
+        #: Shares out at once what there is, while the solver thinks.
+        self._sharer = SiteSolver()
         self._plan: SitePlan | None = None
-        self._wanted: list[Want] = []
         self._foresight: Foresight | None = None
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        #: Orders whose answers are waited for; those of nobody else will ever be.
+        self._awaited: set[int] = set()
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
 
     def wake(self) -> None:
@@ -129,41 +135,99 @@ class SiteKeeper:
 
     async def turn(self) -> float:
         """Look once, plan, and tell; the seconds until it is time to look again."""
+        began_s = self._clock.monotonic()
         async with self._gates.reading:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return IDLE_EVERY.total_seconds()
-            foresight = await self._foresee(record)
-            now = self._clock.now()
+            await self._foresee(record)
             async with self._tenants.tenant(self.tenant_id) as conn:
+                now = self._clock.now()
                 await take_meters(conn, record, now)
                 more_comes = await self._checks.settle(conn, now)
-                reading = await read_site(conn, record, foresight, now)
+                reading = await read_site(conn, record, self._foresight, now, self._awaited)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
-        known, room = reading.known, site_room(reading.known)
-        if _overload(known, room) > 1:
-            await self._tell(reading, room, share_out(known, room, self._solver), safe_only=True)
-            CUT_S.observe((self._clock.now() - now).total_seconds())
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                reading = await read_site(conn, record, self._foresight, self._clock.now())
-            known, room = reading.known, site_room(reading.known)
-        async with self._gates.planning:
-            plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
-        PLANNING_S.observe((self._clock.now() - now).total_seconds())
+        room = site_room(reading.known)
+        if await self._cut(reading, room):
+            CUT_S.observe(self._clock.monotonic() - began_s)
+            reading = await self._read_again() or reading
+            room = site_room(reading.known)
+        plan, missed = await self._plan_hearing(reading.known, room)
+        PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
         async with self._tenants.tenant(self.tenant_id) as conn:
-            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
-        await self._tell(reading, room, plan)
+            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(reading.known))
+        await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         await self._checks.ask(reading)
-        return min(self._until_next(known), QUIET.total_seconds()) if more_comes else self._until_next(known)
+        if missed:
+            self.wake()
+        rest_s = self._until_next(reading.known)
+        return min(rest_s, QUIET.total_seconds()) if more_comes else rest_s
 
-    async def _foresee(self, record: SiteRecord) -> Foresight | None:
+    async def _read_again(self) -> Reading | None:
+        """The same site as it is now; None where it is planned for no more."""
+        async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
+            record = await find_planned(conn, self.tenant_id, self.site_id)
+            if record is None:
+                return None
+            return await read_site(conn, record, self._foresight, self._clock.now(), self._awaited)
+
+    async def _cut(self, reading: Reading, room: Room) -> bool:
+        """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
+        if _overload(reading.known, room) <= 1:
+            return False
+        shared = share_out(reading.known, room, self._sharer)
+        await self._tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
+        return True
+
+    async def _look_for_cut(self) -> None:
+        """While a plan is made: that something can't be read now is no reason to have none."""
+        try:
+            reading = await self._read_again()
+            if reading is not None:
+                await self._cut(reading, site_room(reading.known))
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
+
+    async def _plan_hearing(self, known: Knowledge, room: Room) -> tuple[SitePlan, bool]:
+        """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
+        happens is looked at: a cut can't wait for it."""
+        planning, missed = asyncio.create_task(self._plan_in_turn(known, room)), False
+        try:
+            while not planning.done():
+                woken = asyncio.create_task(self._woken.wait())
+                await asyncio.wait({planning, woken}, return_when=asyncio.FIRST_COMPLETED)
+                woken.cancel()
+                if not planning.done():
+                    self._woken.clear()
+                    missed = True
+                    await self._look_for_cut()
+                    await asyncio.wait({planning}, timeout=REST_S)
+        finally:
+            planning.cancel()
+        return await planning, missed or self._woken.is_set()
+
+    async def _plan_in_turn(self, known: Knowledge, room: Room) -> SitePlan:
+        async with self._gates.planning:
+            return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+
+    async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
+        """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
+        planned = {car.session_id for car in reading.known.cars}
+        if not fresh:
+            again = await self._read_again()
+            if again is None or again.known.tree.evses != reading.known.tree.evses:
+                return
+            reading, room = again, site_room(again.known)
+        await self._tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+
+    async def _foresee(self, record: SiteRecord) -> None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
         now = self._clock.now()
         if self._foresight is None or not self._foresight.holds(record.version, now):
@@ -177,14 +241,14 @@ class SiteKeeper:
                 log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
                 if self._foresight is not None and self._foresight.version != record.version:
                     self._foresight = None
-        return self._foresight
 
     def _until_next(self, known: Knowledge) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
         the usual time is over."""
         now = self._clock.now()
-        usual = now + (PLAN_EVERY if known.cars or any(each.state for each in known.batteries) else IDLE_EVERY)
-        moments = [usual, next_change(known.standings, now) or usual]
+        busy = known.cars or any(each.state for each in known.batteries)
+        usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
+        moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
         moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
         moments += [
             at
@@ -195,18 +259,32 @@ class SiteKeeper:
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
 
-    async def _tell(self, reading: Reading, room: Room, plan: SitePlan, *, safe_only: bool = False) -> None:
-        """Record what is due, and send it; the answers are waited for elsewhere."""
+    async def _tell(
+        self,
+        reading: Reading,
+        room: Room,
+        targets_ma: Sequence[int],
+        batteries: Sequence[BatteryPlan],
+        *,
+        planned: Collection[UUID] | None = None,
+        safe_only: bool = False,
+    ) -> None:
+        """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
+        there are targets, if not for all."""
         known = reading.known
         now = self._clock.now()
         least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        told = due(known.standings, plan.targets_ma, least_ma, room.now(), now)
-        if safe_only:
-            told = [each for each in told if each.urgent]
-        await self._set_batteries(known, plan, told, now, safe_only=safe_only)
+        told = due(known.standings, targets_ma, least_ma, room.now(), now)
+        car_of = {car.evse_id: car for car in known.cars}
+        told = [
+            each
+            for each in told
+            if (each.urgent or not safe_only)
+            and (planned is None or car_of[known.tree.evses[each.evse].id].session_id in planned)
+        ]
+        await self._set_batteries(known, batteries, told, now, safe_only=safe_only)
         if not told:
             return
-        car_of = {car.evse_id: car for car in known.cars}
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
         for each in told:
@@ -225,12 +303,19 @@ class SiteKeeper:
                 conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
             )
             await self._keep_answers(conn, unsent, number_of)
+        self._awaited.update(numbers)
         sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
 
     async def _set_batteries(
-        self, known: Knowledge, plan: SitePlan, told: Sequence[Told], now: datetime, *, safe_only: bool
+        self,
+        known: Knowledge,
+        batteries: Sequence[BatteryPlan],
+        told: Sequence[Told],
+        now: datetime,
+        *,
+        safe_only: bool,
     ) -> None:
         """Keep what batteries shall do, beside all that stations may draw by what they are being told."""
         if not known.tree.batteries:
@@ -238,7 +323,7 @@ class SiteKeeper:
         may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
         for each in told:
             may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
-        due_now = setpoints(replace(known, at=now), plan.batteries, may_ma / 1000)
+        due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
         if safe_only:
             due_now = [(id, setpoint) for id, setpoint in due_now if _takes_less(known, id, setpoint)]
         if due_now:
@@ -257,24 +342,28 @@ class SiteKeeper:
                 async for _ in coming:
                     self.wake()
         except (psycopg.Error, ForecourtError, OSError) as fault:
-            # What was sent counts as under way until it runs out.
+            # What was sent counts as under way until it runs out, or is told again.
             log.warning("limits could not be sent, or their answers not kept", site=self.site_id, fault=repr(fault))
+        finally:
+            self._awaited.difference_update(number_of.values())
 
     async def _keep_answers(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        answers = [(number_of[each.identity, each.command], *_meaning(each.answer)) for each in told]
-        for _, accepted, _ in answers:
-            ORDERS.labels("unknown" if accepted is None else "accepted" if accepted else "refused").inc()
+        answers = [_meaning(number_of[each.identity, each.command], each.answer) for each in told]
+        for each in answers:
+            known = "unsent" if each.unsent else "accepted" if each.accepted else "refused"
+            ORDERS.labels("unknown" if each.accepted is None else known).inc()
         if answers:
             await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
 
     async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
-        wants = default_wants(reading.known.tree, reading.known.settings, reading.unit_of)
-        if wants != self._wanted:
-            await want_many(conn, self.tenant_id, wants, ASKED_BY, reading.known.at)
-            self._wanted = wants
+        known = reading.known
+        wants = default_wants(lasting(known.tree, known.outlook), known.settings, reading.unit_of)
+        missing = missing_wants([want for want in wants if want.station in reading.links], reading.desired)
+        if missing:
+            await want_many(conn, self.tenant_id, missing, ASKED_BY, known.at)
 
     async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """Keep who doesn't obey any more, and who does again and how long it took."""
@@ -284,7 +373,10 @@ class SiteKeeper:
             seen = look(standing)
             if station_id is None or seen is None:
                 continue
-            if seen.obeys:
+            if seen.obeys and not standing.disobeys:
+                log.info("a station obeys sooner than was known", station=evse.station, evse=evse.evse,
+                         obey_s=seen.obey_s)  # fmt: skip
+            elif seen.obeys:
                 log.info("a station obeys again", station=evse.station, evse=evse.evse, obey_s=seen.obey_s)
             else:
                 log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
@@ -328,11 +420,17 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
     )
 
 
-def _meaning(answer: CommandAnswer | ForecourtError) -> tuple[bool | None, str]:
-    """Whether a station took a limit, None where nobody knows, and the word for it."""
+def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
+    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused."""
     if isinstance(answer, CommandAnswer):
-        return answer.accepted, answer.status
-    return (False if getattr(answer, "unsent", False) else None), answer.code
+        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=False, status=answer.status)
+    unsent = bool(getattr(answer, "unsent", False))
+    return keeping.OrderAnswer(
+        order_id=order_id,
+        accepted=False if unsent else None,
+        unsent=unsent and not isinstance(answer, StationLacks | CallInvalid),
+        status=answer.code,
+    )
 
 
 def _overload(known: Knowledge, room: Room) -> float:

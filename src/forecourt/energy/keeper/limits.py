@@ -3,7 +3,7 @@ than anybody allows at that time."""
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from msgspec import Struct, structs
@@ -16,6 +16,7 @@ from forecourt.energy.storage.model import RELIED
 
 #: Names of the rows of a node, as `rows_of` gives them.
 _LINES: Final = (1, 2, 3)
+_Limit = TypeVar("_Limit", int, float)
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -75,6 +76,29 @@ def room_of(tree: SiteTree, outlook: Outlook, batteries: Sequence[Counted] = ())
         else:
             limits = np.maximum(limits - load[:, None], 0.0)
     return Room(rows=rows, limits=limits, charging=charging)
+
+
+def lasting(tree: SiteTree, outlook: Outlook) -> SiteTree:
+    """The tree with what anybody allows it at the most at any time ahead: limits that have no end, or none soon."""
+    nodes = {node.id: node for node in tree.nodes}
+    for allowed in outlook.limits:
+        node = nodes[allowed.node]
+        nodes[node.id] = structs.replace(
+            node,
+            limit_a=_least(node.limit_a, _loosest(allowed.limit_a)),
+            limit_w=_least(node.limit_w, _loosest(allowed.limit_w)),
+        )
+    return structs.replace(tree, nodes=tuple(nodes.values()))
+
+
+def _loosest(limits: Sequence[_Limit | None]) -> _Limit | None:
+    """None where there is a time without any."""
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
+
+
+def _least(*limits: _Limit | None) -> _Limit | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _tightest(node: Node, limit_a: Floats, limit_kw: Floats) -> Node:

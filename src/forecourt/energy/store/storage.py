@@ -68,6 +68,21 @@ async def latest_states(
     }
 
 
+async def latest_of_site(
+    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime
+) -> dict[str, BatteryState]:
+    """What all batteries of a site said last within a time, which is a short one."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT ON (battery) battery, at, power_w, stored_wh, source FROM battery_states"
+        " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at <= %s ORDER BY battery, at DESC",
+        (tenant_id, site_id, since, until),
+    )
+    return {
+        battery: BatteryState(at=at, power_w=power_w, stored_wh=stored_wh, source=source)
+        for battery, at, power_w, stored_wh, source in await cursor.fetchall()
+    }
+
+
 async def setpoints_of(
     conn: Connection, tenant_id: int, site_id: int, batteries: Sequence[str]
 ) -> dict[str, list[Setpoint]]:
