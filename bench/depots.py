@@ -39,7 +39,7 @@ def depot(cars: int, seed: int = 0) -> Problem:
         rows=rows_of(_site(cars, three, phase, max_a)),
         worth=Worth(unserved=2.0, peak=0.5),
         who=list(range(cars)),
-        battery=Battery(capacity_kwh=2.0 * cars, stored_kwh=cars, charge_kw=0.5 * cars, discharge_kw=0.5 * cars),
+        batteries=[Battery(capacity_kwh=2.0 * cars, stored_kwh=cars, charge_kw=0.5 * cars, discharge_kw=0.5 * cars)],
     )
 
 

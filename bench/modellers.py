@@ -18,8 +18,7 @@ cp: Any = cvxpy
 
 def by_cvxpy(problem: Problem) -> float:
     """The least cost, by cvxpy and Clarabel."""
-    cars, horizon, worth, battery = problem.cars, problem.horizon, problem.worth, problem.battery
-    assert battery is not None
+    cars, horizon, worth, (battery,) = problem.cars, problem.horizon, problem.worth, problem.batteries
     number, steps, hours = len(cars), horizon.steps, horizon.hours
     most = np.zeros((number, steps))
     for car in range(number):
@@ -66,8 +65,7 @@ def by_cvxpy(problem: Problem) -> float:
 
 def by_pulp(problem: Problem) -> float:
     """The least cost, by PuLP and CBC, one thread."""
-    cars, horizon, worth, battery = problem.cars, problem.horizon, problem.worth, problem.battery
-    assert battery is not None
+    cars, horizon, worth, (battery,) = problem.cars, problem.horizon, problem.worth, problem.batteries
     number, steps, hours = len(cars), horizon.steps, horizon.hours.tolist()
     asked, late = pulp.LpProblem("charging", pulp.LpMinimize), _late(problem)
     current = {

@@ -124,6 +124,7 @@ NOTHING = {
     **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     "zone": "x",
+    "battery": "x",
 }
 
 
@@ -195,6 +196,17 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
             (yard["id"], tenant.tenant_id, '{"currency": "EUR", "price_zone": "' + mark + '"}', mark),
         )
         connection.execute(
+            "INSERT INTO energy_sites (site_id, tenant_id, electrics_version, changed_at, changed_by)"
+            " VALUES (%s, %s, 1, now(), %s)",
+            (yard["id"], tenant.tenant_id, mark),
+        )
+        battery = f'{{"id": "{mark}", "node": "grid", "capacity_wh": 1, "charge_w": 1, "discharge_w": 1}}'
+        connection.execute(
+            "INSERT INTO electrics (site_id, version, tenant_id, tree, changed_at, changed_by)"
+            " VALUES (%s, 1, %s, %s, now(), %s)",
+            (yard["id"], tenant.tenant_id, f'{{"nodes": [{{"id": "grid"}}], "batteries": [{battery}]}}', mark),
+        )
+        connection.execute(
             "INSERT INTO charging_preferences (tenant_id, uid_key, wants, changed_at, changed_by)"
             " VALUES (%s, lower(%s), '{}', now(), %s)",
             (tenant.tenant_id, uid, mark),
@@ -220,6 +232,7 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
         "command_id": command[0],
         "limit_id": limit[0],
         "zone": zone,
+        "battery": mark,
         "number": broken[0],
         "tenant_id": str(tenant.tenant_id),
     }

@@ -147,6 +147,8 @@ NEEDS = {
     ("DELETE", "/api/v1/sites/{site}/feeds/{feed_id}"): Verb.CHANGE_ENERGY,
     ("POST", "/api/v1/sites/{site}/feeds/{feed_id}/fetch"): Verb.CHANGE_ENERGY,
     ("POST", "/api/v1/sites/{site}/load"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/batteries/{battery}/setpoint"): Verb.READ,
+    ("POST", "/api/v1/sites/{site}/batteries/{battery}/state"): Verb.CHANGE_ENERGY,
     ("GET", "/api/v1/energy/series"): Verb.READ,
     ("GET", "/api/v1/energy/prices/{zone}"): Verb.READ,
     ("POST", "/api/v1/energy/prices/{zone}"): Verb.LOAD_SERIES,
@@ -208,6 +210,8 @@ TENANT_TABLES = (
     "charging_preferences",
     "energy_feeds",
     "clear_skies",
+    "battery_states",
+    "battery_setpoints",
     "external_limits",
     "car_schedules",
     "profile_checks",
@@ -218,7 +222,7 @@ TENANT_TABLES = (
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station", "zone"), "x")
+    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""

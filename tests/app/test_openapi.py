@@ -191,6 +191,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "incident_id": incident_id,
         "session_id": session_id,
         "zone": "NL",
+        "battery": "battery",
         "person_id": 1,
     }
 

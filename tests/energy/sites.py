@@ -106,7 +106,7 @@ def with_everything(random: np.random.Generator, problem: Problem) -> dict[str, 
     less = np.where(np.arange(cars) == cars - 1, problem.cars.max_a - 6, problem.cars.max_a)
     return {
         "cars": msgspec.structs.replace(problem.cars, max_a=less),
-        "battery": Battery(capacity_kwh=20, stored_kwh=float(random.uniform(0, 20)), charge_kw=8, discharge_kw=6),
+        "batteries": [Battery(capacity_kwh=20, stored_kwh=float(random.uniform(0, 20)), charge_kw=8, discharge_kw=6)],
         "discharging": Discharging(
             car=of,
             max_a=problem.cars.max_a[of],

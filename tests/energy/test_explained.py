@@ -320,3 +320,29 @@ async def test_every_reason_has_words_and_a_plan_that_does_not_look_ahead_promis
     assert alone is not None
     assert alone.limit_ma is None
     assert "Nothing is heard of its station" in sentences(alone, now)[0]
+
+
+async def test_the_page_of_a_plan_shows_what_batteries_hold_do_and_why(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    tree = (await made.owner.get(f"{made.api}/electrics")).json()["electrics"]
+    battery = {"id": "b1", "name": "Cellar", "node": "grid", "capacity_wh": 40_000, "charge_w": 9_000}
+    tree["batteries"] = [battery | {"discharge_w": 9_000}]
+    assert (await made.owner.put(f"{made.api}/electrics", json=tree)).status_code == 200
+    browser = await signed_in(house, tenant)
+    await made.plan()
+    page = (await browser.get(f"{made.page}/plan")).text
+    assert "nobody says what it holds" in page
+    said = {"states": [{"power_w": -3_000, "stored_wh": 30_000}]}
+    assert (await made.owner.post(f"{made.api}/batteries/b1/state", json=said)).status_code == 200
+    house.clock.advance(30)
+    await made.plan()
+    page = (await browser.get(f"{made.page}/plan")).text
+    assert f"gives 3.0{NBSP}kW" in page
+    assert "75 %" in page
+    assert "nobody says what it holds" not in page
+    lines = (await browser.get(f"{made.page}/plan/lines")).json()
+    assert lines["stored"][0][1] == 75.0
+    assert len(lines["battery_meant"]) == len(lines["meant"])
+    shown = (await made.owner.get(f"{made.api}/plan")).json()
+    assert shown["batteries"][0]["id"] == "b1"
+    assert shown["known"]["batteries"][0]["state"]["stored_wh"] == 30_000

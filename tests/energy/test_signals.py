@@ -225,8 +225,9 @@ def test_what_flows_is_what_the_rows_count() -> None:
         counted = max(loads.get(f"{node.id} L{line}", 0.0) for line in (1, 2, 3))
         assert found[node.id].current_a == pytest.approx(counted, abs=0.06)
     assert found["grid"].power_w == pytest.approx(loads["grid power"] * 1000, abs=1)
-    building = flows(SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,)), {},
-                     {"hall": 20_700, "roof": 6_900})  # fmt: skip
+    box = Battery(id="box", node="grid", capacity_wh=1, charge_w=1, discharge_w=1)
+    furnished = SiteTree(nodes=(GRID,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,), batteries=(box,))
+    building = flows(furnished, {}, {"hall": 27_600, "roof": 6_900, "box": -6_900})
     assert (building["grid"].current_a, building["grid"].power_w) == (20.0, 13_800)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecourt.energy.model import Evse
 from forecourt.energy.planner.problem import (
     Battery,
     Cars,
@@ -21,7 +22,9 @@ from forecourt.energy.planner.problem import (
     eased,
     solve,
 )
+from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.rows import adds_of, rows_of
 from tests.energy.sites import exceeded, hourly, random_problem, with_everything
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -106,16 +109,40 @@ def test_no_plan_exceeds_a_node_and_its_energy_adds_up(seed: int) -> None:
     balanced(problem, plan)
 
 
+@settings(max_examples=20, deadline=None)
+@given(SEEDS)
+def test_a_battery_that_is_charged_loads_the_nodes_above_it_and_one_that_gives_relieves_none(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    site, problem = random_problem(random)
+    node = site.nodes[-1].id
+    # In the oracle the battery is one more EVSE.
+    hung = Evse(id="battery", node=node, max_a=100.0)
+    with_it = replace(site, evses=(*site.evses, hung))
+    rows = rows_of(site, [(node, 30.0)])
+    stored = Battery(
+        capacity_kwh=60, stored_kwh=20, charge_kw=30, discharge_kw=30, adds=adds_of(site, node, rows.names)
+    )
+    # So cheap now and so dear later that it is charged with all that there is room for.
+    price = np.where(np.arange(problem.horizon.steps) == 0, 0.01, 0.9)
+    horizon = replace(problem.horizon, price=price, limit_kw=np.full(len(price), 200.0))
+    problem = replace(problem, rows=rows, horizon=horizon, batteries=[stored], export_kw=50.0)
+    solver = SiteSolver()
+    plan = rounded(solver, solver.solve(problem), np.full(len(problem.cars), 6.0))
+    for step in range(len(price)):
+        charged_a = max(plan.battery_kw[0, step], 0.0) * 1000 / (3 * site.voltage_v)
+        assert exceeded(with_it, np.append(plan.current_a[:, step], charged_a)) == []
+
+
 def balanced(problem: Problem, plan: Plan) -> None:
     """Every kWh comes from somewhere."""
-    cars, horizon, battery, giving = problem.cars, problem.horizon, problem.battery, problem.discharging
-    assert battery is not None
+    cars, horizon, giving = problem.cars, problem.horizon, problem.discharging
+    (battery,), (battery_kw,), (battery_kwh,) = problem.batteries, plan.battery_kw, plan.battery_kwh
     assert giving is not None
     assert problem.reserved is not None
     stored = battery.stored_kwh + np.cumsum(
-        horizon.hours * np.where(plan.battery_kw > 0, plan.battery_kw * 0.95, plan.battery_kw / 0.95)
+        horizon.hours * np.where(battery_kw > 0, battery_kw * 0.95, battery_kw / 0.95)
     )
-    assert stored == pytest.approx(plan.battery_kwh, abs=1e-5)
+    assert stored == pytest.approx(battery_kwh, abs=1e-5)
     assert stored.min() > -1e-5
     assert stored.max() < battery.capacity_kwh + 1e-5
     assert stored[-1] > battery.stored_kwh - 1e-5
@@ -127,7 +154,7 @@ def balanced(problem: Problem, plan: Plan) -> None:
         assert level.max() < max(giving.room_kwh[place], cars.need_kwh[car]) + 1e-3
     lacking = cars.need_kwh - kwh.sum(axis=1)
     assert plan.unserved_kwh == pytest.approx(lacking, abs=5e-2)
-    power = cars.kw_per_a @ plan.current_a + plan.battery_kw + horizon.load_kw - horizon.solar_kw
+    power = cars.kw_per_a @ plan.current_a + battery_kw + horizon.load_kw - horizon.solar_kw
     power += problem.reserved.kw_per_a @ problem.reserved.current_a
     assert (power <= plan.grid_kw + 1e-5).all()
     assert (plan.grid_kw <= horizon.limit_kw + 1e-5).all()
@@ -136,12 +163,12 @@ def balanced(problem: Problem, plan: Plan) -> None:
 def test_a_battery_shifts_energy_to_where_it_is_dear_unless_that_wears_more_than_it_saves() -> None:
     problem = hourly([0.1, 0.9], need=[8])
     battery = Battery(capacity_kwh=4, stored_kwh=0, charge_kw=9, discharge_kw=9, efficiency=0.9, wear=0.01)
-    problem = replace(problem, cars=replace(problem.cars, first=np.array([1])), battery=battery)
+    problem = replace(problem, cars=replace(problem.cars, first=np.array([1])), batteries=[battery])
     plan = SiteSolver().solve(problem)
-    assert plan.battery_kw == pytest.approx([4 / 0.9, -4 * 0.9])
+    assert plan.battery_kw[0] == pytest.approx([4 / 0.9, -4 * 0.9])
     assert plan.grid_kw == pytest.approx([4 / 0.9, 8 - 3.6])
-    worn = replace(problem, battery=replace(battery, wear=0.5))
-    assert SiteSolver().solve(worn).battery_kw == pytest.approx([0, 0])
+    worn = replace(problem, batteries=[replace(battery, wear=0.5)])
+    assert SiteSolver().solve(worn).battery_kw[0] == pytest.approx([0, 0])
 
 
 def test_a_car_gives_back_when_it_is_dear_and_has_what_it_needs_at_the_end() -> None:

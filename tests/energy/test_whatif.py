@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from forecourt.cli import app
 from forecourt.energy.whatif.scenario import read_scenario
 from forecourt.energy.whatif.series import ScenarioRefused
-from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS
+from forecourt.energy.whatif.ways import TOLD_BY_DRIVERS, UNSTORED
 from forecourt.energy.whatif.ways import WAYS as ALL
 
 DATA = Path(os.environ.get("FORECOURT_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
 CALTECH = DATA / "caltech" / "caltech_2019-03_01-15.json.gz"
-#: Those that need no word of drivers.
-WAYS = tuple(way for way in ALL if way not in TOLD_BY_DRIVERS)
+#: Those that need no word of drivers and nothing to store energy in.
+WAYS = tuple(way for way in ALL if way not in (*TOLD_BY_DRIVERS, UNSTORED))
 SCENARIO = """
 name = "Yard"
 zone = "Europe/Berlin"

@@ -21,6 +21,9 @@ const LINES = [
   { key: "kept", colour: "preparing", width: 1.5, dashed: true, step: true },
   { key: "load", colour: "reserved", width: 1.25, step: true },
   { key: "solar", colour: "suspendedev", width: 1.25, step: true },
+  { key: "battery_took", colour: "available", width: 1.5 },
+  { key: "battery_meant", colour: "available", width: 1.5, dashed: true, step: true },
+  { key: "stored", colour: "dim", width: 1, percent: true },
 ];
 
 export async function start(element) {
@@ -38,7 +41,7 @@ export async function start(element) {
     if (prices.length > 1) prices[prices.length - 1][1] = prices.at(-2)[1];
     const unit = lines.currency ?? "";
     // What all EVSEs might draw can be many times what they do: it must not flatten all the others.
-    const most = Math.max(...shown.filter(({ key }) => key !== "allowed").flatMap(({ key }) => lines[key].map(([, value]) => value ?? 0)));
+    const most = Math.max(...shown.filter(({ key, percent }) => key !== "allowed" && !percent).flatMap(({ key }) => lines[key].map(([, value]) => value ?? 0)));
     const ceiling = () => (most > 0 ? Math.ceil((most * HEADROOM) / 5) * 5 : undefined);
     // Hours in which nothing is meant to be charged would press the others together.
     const busyUntil = () => (lines.meant.findLast(([, value]) => value > 0)?.[0] ?? 0) + LEAST_PAST_MS;
@@ -47,15 +50,16 @@ export async function start(element) {
       grid: { left: 4, right: 4, top: 52, bottom: 4, containLabel: true },
       legend: { type: narrow ? "scroll" : "plain", pageIconColor: token("ink"), pageIconInactiveColor: line, pageTextStyle: text, top: 0, left: 0, itemWidth: 18, itemHeight: narrow ? 12 : 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
-        formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
+        formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : seriesName === words.stored ? `${seriesName}  ${kw.format(v)} %` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
       xAxis: { type: "time", min: ({ min }) => Math.min(min, lines.at - LEAST_PAST_MS), max: ({ max }) => Math.min(max, Math.max(lines.at + LEAST_AHEAD_MS, busyUntil())), splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
       yAxis: [
-        { type: "value", min: 0, max: ceiling(), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
+        { type: "value", min: ({ min }) => Math.min(0, Math.floor(min)), max: ceiling(), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
         { type: "value", min: ({ min }) => Math.min(0, min), splitNumber: 4, splitLine: { show: false }, name: unit && `${unit}/kWh`, nameGap: 8, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (v) => price.format(v) } },
+        { type: "value", min: 0, max: 100, show: false },
       ],
       series: [
-        ...shown.map(({ key, colour, area, width, dashed, step }) => ({
-          name: words[key], type: "line", data: lines[key], symbol: lines[key].length < 2 ? "circle" : "none", symbolSize: 5, connectNulls: false, step: step ? "end" : false,
+        ...shown.map(({ key, colour, area, width, dashed, step, percent }) => ({
+          name: words[key], type: "line", yAxisIndex: percent ? 2 : 0, data: lines[key], symbol: lines[key].length < 2 ? "circle" : "none", symbolSize: 5, connectNulls: false, step: step ? "end" : false,
           lineStyle: { width, color: token(colour), type: dashed ? "dashed" : "solid" }, itemStyle: { color: token(colour) }, areaStyle: area ? { color: token(colour), opacity: area } : undefined,
           markLine: key === shown[0]?.key ? { symbol: "none", silent: true, lineStyle: { color: token("dim"), type: "solid", width: 1 }, label: { ...text, formatter: words.now, position: "end" }, data: [{ xAxis: lines.at }] } : undefined,
         })),

@@ -231,6 +231,23 @@ def _play(comparison: "Comparison", ways: Sequence[str]) -> bool:
     return False
 
 
+def _storage(report: "Report") -> Table:
+    """What went into batteries, what they and cars gave, what that wore, and what batteries lack at the end."""
+    table = Table(title="batteries, and cars that gave", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("", "stored kWh", "given kWh", "by cars kWh", f"wear {report.currency}", "missing"):
+        table.add_column(name, justify="left" if not name else "right", no_wrap=not name)
+    for each in report.outcomes:
+        table.add_row(
+            each.scheduler,
+            f"{each.charged_wh / 1000:.1f}",
+            f"{(each.discharged_wh + each.given_wh) / 1000:.1f}",
+            f"{each.given_wh / 1000:.1f}",
+            str(each.wear_cost),
+            str(each.missing_cost),
+        )
+    return table
+
+
 def _tell(report: "Report", out: Console) -> None:
     table = Table(
         title=f"{report.scenario}, {report.start[:10]} to {report.end[:10]}, {report.sessions} sessions",
@@ -255,5 +272,7 @@ def _tell(report: "Report", out: Console) -> None:
             *([] if each.co2_kg is None else [f"{each.co2_kg:.1f}"]),
         )
     out.print(table)
+    if any(each.charged_wh or each.discharged_wh or each.given_wh for each in report.outcomes):
+        out.print(_storage(report))
     for reason, count in report.left_out.items():
         console.print(f"{count} left out: {reason}", highlight=False)

@@ -116,6 +116,20 @@ class ReadingsRefused(ForecourtError):
     code = "readings-refused"
 
 
+class BatteryUnknown(ForecourtError):
+    """This site has no such battery. Its electrics show those that it has."""
+
+    status = 404
+    code = "battery-unknown"
+
+
+class BatteryStatesRefused(ForecourtError):
+    """What the battery says can't be stored. Mend what is named and send it again."""
+
+    status = 422
+    code = "battery-states-refused"
+
+
 class NeedsRefused(ForecourtError):
     """The needs contradict themselves. Mend what is named and send them again."""
 

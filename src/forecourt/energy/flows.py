@@ -21,7 +21,7 @@ class Flow(Struct, frozen=True, kw_only=True):
 
 def flows(tree: SiteTree, currents_a: Mapping[str, float], attached_w: Mapping[str, int]) -> dict[str, Flow]:
     """By node of a tree without faults. `currents_a`: what EVSEs draw on each of their conductors, by id; `attached_w`:
-    what loads take and solar plants give, by id."""
+    what loads and batteries take and solar plants give, by id."""
     nodes = {node.id: node for node in tree.nodes}
     lines: dict[str, list[complex]] = {id: [0j, 0j, 0j] for id in nodes}
     powers = dict.fromkeys(nodes, 0.0)
@@ -34,6 +34,8 @@ def flows(tree: SiteTree, currents_a: Mapping[str, float], attached_w: Mapping[s
         _balanced(tree, nodes, lines, powers, load.node, attached_w.get(load.id, 0))
     for plant in tree.solar:
         _balanced(tree, nodes, lines, powers, plant.node, -attached_w.get(plant.id, 0))
+    for battery in tree.batteries:
+        _balanced(tree, nodes, lines, powers, battery.node, attached_w.get(battery.id, 0))
     return {id: _of(nodes[id], lines[id], powers[id]) for id in nodes}
 
 

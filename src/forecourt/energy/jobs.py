@@ -12,6 +12,7 @@ from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.signals.sun import reckoned_for
 from forecourt.energy.store import keeping, nudges, skies
+from forecourt.energy.store.storage import forget_stored
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -108,5 +109,8 @@ class EnergyJobs:
                     limits=now - KEEP_LIMITS,
                 )
                 forgotten += await keeping.forget_kept(conn, tenant_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER)
+                forgotten += await forget_stored(
+                    conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS
+                )
             if forgotten:
                 log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)

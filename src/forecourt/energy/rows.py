@@ -4,14 +4,14 @@ A row of amperes has complex coefficients, one phasor an EVSE; a row of power ha
 phasors of a row point the same way it is linear, else a second-order cone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.model import CURRENTS, Electrics, Node
+from forecourt.energy.model import CURRENTS, Electrics, Node, Phases
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -33,9 +33,10 @@ class Rows(Struct, frozen=True, kw_only=True):
         loads: Floats = np.abs(self.of @ current_a)
         return loads
 
-    def overload(self, current_a: Floats) -> float:
-        """The largest load as a share of its limit; a limit of zero that is kept counts as 0."""
-        loads = self.loads(current_a)
+    def overload(self, current_a: Floats, more: Complexes | float = 0.0) -> float:
+        """The largest load as a share of its limit; a limit of zero that is kept counts as 0. `more`: what flows in
+        each row besides, (rows) or (rows, steps)."""
+        loads = np.abs(self.of @ current_a + more)
         limits = self.limits.reshape(-1, *[1] * (loads.ndim - 1))
         shares = np.divide(loads, limits, out=np.where(loads > 1e-9, np.inf, 0.0), where=limits > 0)
         return float(shares.max(initial=0.0))
@@ -55,10 +56,16 @@ class Rows(Struct, frozen=True, kw_only=True):
         return max(0.0, float(((np.sqrt(root) - b) / a).min()))
 
 
-def rows_of(site: Electrics) -> Rows:
-    """All limits of a site that has no faults; those that can't bind are left out."""
+def rows_of(site: Electrics, batteries: Sequence[tuple[str, float]] = ()) -> Rows:
+    """All limits of a site that has no faults; those that can't bind are left out. `batteries`: of each its node and
+    with how many kW it is charged."""
     most = np.array([evse.max_a for evse in site.evses])
-    kept = [(of, limit, name) for of, limit, name in _all_rows(site) if np.abs(of) @ most > limit * (1 + SLACK)]
+    stored = _added(site, batteries)
+    kept = [
+        (of, limit, name)
+        for of, limit, name in _all_rows(site)
+        if np.abs(of) @ most + stored.get(name, 0.0) > limit * (1 + SLACK)
+    ]
     of = np.array([each for each, _, _ in kept], dtype=np.complex128).reshape(len(kept), len(site.evses))
     return Rows(
         of=of,
@@ -66,6 +73,30 @@ def rows_of(site: Electrics) -> Rows:
         linear=np.array([_is_linear(row) for row in of], dtype=np.bool_),
         names=tuple(name for _, _, name in kept),
     )
+
+
+def adds_of(site: Electrics, node: str, names: Sequence[str]) -> Complexes:
+    """What a kW that is taken from all three conductors alike at a node adds to each of these rows of the site."""
+    nodes = {each.id: each for each in site.nodes}
+    flowing: Any = np.array(CURRENTS[Phases.ALL]) * 1000 / (3 * site.voltage_v)
+    found: dict[str, complex] = {}
+    at: Node | None = nodes[node]
+    while at is not None:
+        found |= {f"{at.id} L{line}": complex(value) for line, value in enumerate(flowing, 1)}
+        found[f"{at.id} power"] = 1.0 + 0j
+        if at.delta_wye is not None:
+            flowing = (flowing - np.roll(flowing, 1)) / at.delta_wye
+        at = nodes[at.parent] if at.parent is not None else None
+    return np.array([found.get(name, 0j) for name in names], dtype=np.complex128)
+
+
+def _added(site: Electrics, batteries: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """The most that batteries add to each row that there may be, by its name."""
+    names = [f"{node.id} {of}" for node in site.nodes for of in ("L1", "L2", "L3", "power")] if batteries else []
+    total = np.zeros(len(names))
+    for node, kw in batteries:
+        total += np.abs(adds_of(site, node, names)) * kw
+    return dict(zip(names, total.tolist(), strict=True))
 
 
 def _all_rows(site: Electrics) -> Iterator[tuple[Complexes, float, str]]:

@@ -24,6 +24,7 @@ from forecourt.energy.api.signals import (
     put_tariff,
     show_outlook,
 )
+from forecourt.energy.api.storage import find_setpoint, say_state
 
 routes = Router(
     "/",
@@ -46,6 +47,8 @@ routes = Router(
         fetch_feed,
         list_load,
         say_load,
+        find_setpoint,
+        say_state,
         list_series,
         list_prices,
         load_prices,

@@ -19,6 +19,7 @@ from forecourt.energy.explained.savings import Bill
 from forecourt.energy.explained.session import Explanation, Shared, Stay, explain_all
 from forecourt.energy.explained.words import sentences
 from forecourt.energy.keeper.knowledge import Knowledge
+from forecourt.energy.keeper.storage import BatteryPlan
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.service import explained as service
@@ -125,6 +126,7 @@ class PlanShown(Struct, frozen=True, kw_only=True):
     grid_w: Annotated[list[int], Meta(description="From the grid in each step of `known.outlook`.")]
     cars: list[CarShown]
     evses: list[EvseShown]
+    batteries: Annotated[list[BatteryPlan], Meta(description="What is meant for each; without steps it isn't planned.")]
     known: Knowledge
 
 
@@ -184,6 +186,7 @@ async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking
         why=plan.why,
         peak_w=plan.peak_w,
         grid_w=list(plan.grid_w),
+        batteries=list(plan.batteries),
         cars=[_car(each, plan.at, known.zone) for each in explain_all(known, plan)],
         evses=_evses(planned),
         known=known,

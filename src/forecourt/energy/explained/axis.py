@@ -9,11 +9,13 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from forecourt.energy.explained.nodes import below, beside_w, kept_w, limits_kw, meant_w
+from forecourt.energy.explained.nodes import below, beside_w, kept_w, limits_kw, meant_w, stored_w
 from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.keeper.planning import SitePlan
+from forecourt.energy.keeper.storage import BatteryPlan
 from forecourt.energy.signals.outlook import Attached
 from forecourt.energy.store.explained import PowerPoint
+from forecourt.energy.store.storage import StoredPoint
 
 #: A value at a time, which holds until the next; None: nothing is known from there on.
 Point = tuple[int, float | None]
@@ -22,7 +24,8 @@ Point = tuple[int, float | None]
 class Lines(Struct, frozen=True, kw_only=True):
     """What is drawn of a node. `took` and `meant` are what the cars behind it take together, `grid_*` what flows
     through it, with loads and sun; `kept` is what is kept for EVSEs that can't be told anything, `allowed` what all
-    EVSEs might have drawn. `price`: with whether it stands in for one that is missing."""
+    EVSEs might have drawn. `battery_*` is what the site's batteries take, below 0 where they give, `stored` how full
+    they are, in percent. `price`: with whether it stands in for one that is missing."""
 
     at: int
     took: list[Point]
@@ -33,44 +36,88 @@ class Lines(Struct, frozen=True, kw_only=True):
     grid_meant: list[Point]
     load: list[Point]
     solar: list[Point]
+    battery_took: list[Point]
+    battery_meant: list[Point]
+    stored: list[Point]
     limit: list[Point]
     price: list[tuple[int, str, bool]]
     currency: str | None
 
 
 def lines_of(
-    known: Knowledge, plan: SitePlan, past: Sequence[PowerPoint], gap: timedelta, node: str | None = None
+    known: Knowledge,
+    plan: SitePlan,
+    past: Sequence[PowerPoint],
+    gap: timedelta,
+    node: str | None = None,
+    stored: Sequence[StoredPoint] = (),
 ) -> Lines:
-    """Of the grid connection, or of another node; `past` is of the same and may go on behind the time of the plan: that
-    is what came of it. A line breaks where nobody looked for longer than `gap`."""
+    """Of the grid connection, or of another node; `past` is of the same and may go on behind the time of the plan, as
+    `stored` may: that is what came of it. A line breaks where nobody looked for longer than `gap`."""
     outlook, whole = known.outlook, node is None or node == known.tree.root
     place = known.tree.root if node is None else node
     places = below(known.tree, place)
     loads = [each for each in outlook.loads if each.node in places]
     solar = [each for each in outlook.solar if each.node in places]
-    beside = bool(loads or solar)
+    batteries = known.tree.batteries if whole else ()
+    beside = bool(loads or solar or batteries)
     starts = [_ms(each) for each in outlook.starts]
     end = _ms(outlook.starts[-1] + timedelta(hours=outlook.hours[-1]))
     cars_w, kept, limits = meant_w(known, plan, places), kept_w(known, places), limits_kw(known, place)
-    through_w = [cars + more for cars, more in zip(cars_w, beside_w(known, places), strict=True)]
+    parts = (cars_w, beside_w(known, places), stored_w(known, plan, places))
+    through_w = [sum(values) for values in zip(*parts, strict=True)]
     if whole and len(plan.grid_w) == len(starts):
         through_w = list(plan.grid_w)
     return Lines(
         at=_ms(plan.at),
         took=_measured(past, gap, lambda each: each.charging_w),
         allowed=_measured(past, gap, lambda each: each.allowed_w) if whole else [],
-        grid_took=_measured(past, gap, lambda each: each.charging_w + each.load_w - each.solar_w)
-        if beside and whole
-        else [],
+        grid_took=_measured(past, gap, _grid_w) if beside and whole else [],
         meant=_stepped(starts, end, (each / 1000 for each in cars_w)),
         kept=_stepped(starts, end, (kept / 1000 for _ in starts)) if kept else [],
         grid_meant=_stepped(starts, end, (each / 1000 for each in through_w)) if beside else [],
         load=_attached(starts, end, loads),
         solar=_attached(starts, end, solar),
+        battery_took=_measured(past, gap, lambda each: each.battery_w) if batteries else [],
+        battery_meant=_meant(starts, end, plan, lambda each: each.steps_w) if batteries else [],
+        stored=_full(known, plan, stored, starts, end) if batteries else [],
         limit=_stepped(starts, end, limits) if any(each is not None for each in limits) else [],
         price=[*_prices(starts, outlook.price.values, outlook.price.stand_in), (end, "", False)],
         currency=outlook.currency,
     )
+
+
+def _grid_w(each: PowerPoint) -> int:
+    return each.charging_w + each.load_w - each.solar_w + each.battery_w
+
+
+def _meant(starts: Sequence[int], end: int, plan: SitePlan, of: Callable[[BatteryPlan], Sequence[int]]) -> list[Point]:
+    """What is meant for all batteries together, in thousands; nothing where none is planned."""
+    parts = [of(each) for each in plan.batteries if len(of(each)) == len(starts)]
+    if not parts:
+        return []
+    return _stepped(starts, end, (sum(values) / 1000 for values in zip(*parts, strict=True)))
+
+
+def _full(
+    known: Knowledge, plan: SitePlan, stored: Sequence[StoredPoint], starts: Sequence[int], end: int
+) -> list[Point]:
+    """How full batteries were, until the plan, and are meant to be at the end of each step, in percent."""
+    capacity_wh = sum(battery.capacity_wh for battery in known.tree.batteries)
+    if not capacity_wh:
+        return []
+    held: dict[str, int] = {}
+    found: list[Point] = []
+    for each in sorted(stored, key=lambda point: point.at):
+        held[each.battery] = each.stored_wh
+        if len(held) == len(known.tree.batteries) and each.at < plan.at:
+            found.append((_ms(each.at), round(100 * sum(held.values()) / capacity_wh, 1)))
+    meant = _meant(starts, end, plan, lambda each: each.stored_wh)
+    ends = [at for at, _ in meant[1:]]
+    return found + [
+        (at, None if kwh is None else round(100_000 * kwh / capacity_wh, 1))
+        for at, (_, kwh) in zip(ends, meant, strict=False)
+    ]
 
 
 def _ms(at: datetime) -> int:

@@ -10,6 +10,7 @@ from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.keeper.planning import SitePlan, reserved_a
 from forecourt.energy.site import SiteTree
+from forecourt.energy.storage.model import KnownBattery, may_charge_w
 from forecourt.energy.store.explained import EvsePoint, PowerPoint
 
 #: A meter that said nothing for longer tells nothing of what its EVSE draws.
@@ -89,6 +90,16 @@ def beside_w(known: Knowledge, places: frozenset[str]) -> list[int]:
     return found
 
 
+def stored_w(known: Knowledge, plan: SitePlan, places: frozenset[str]) -> list[int]:
+    """What batteries at these nodes are meant to take in each step, below 0 where they give."""
+    found = [0] * len(known.outlook.starts)
+    here = {battery.id for battery in known.tree.batteries if battery.node in places}
+    for each in plan.batteries:
+        if each.id in here and len(each.steps_w) == len(found):
+            found = [total + more for total, more in zip(found, each.steps_w, strict=True)]
+    return found
+
+
 def node_lines(known: Knowledge, plan: SitePlan) -> list[NodeLine]:
     """Of all nodes, each below its parent."""
     children: dict[str | None, list[str]] = {}
@@ -149,6 +160,12 @@ def _sums(known: Knowledge, plan: SitePlan, order: Sequence[str]) -> dict[str, _
         for part in parts:
             values = [sign * each for each in part.power_w.values]
             sums[part.node].add(values[0], values[0], values)
+    said = {each.id: each for each in known.batteries}
+    planned = {each.id: each.steps_w for each in plan.batteries if len(each.steps_w) == steps}
+    for battery in known.tree.batteries:
+        each = said.get(battery.id, KnownBattery(id=battery.id))
+        power_w = 0 if each.state is None else each.state.power_w
+        sums[battery.node].add(power_w, may_charge_w(each, battery, known.at), planned.get(battery.id, nothing))
     parents = {node.id: node.parent for node in known.tree.nodes}
     for place in reversed(order):
         parent = parents[place]

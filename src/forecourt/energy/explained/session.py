@@ -12,9 +12,8 @@ from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
-from forecourt.energy.keeper.limits import room_of
 from forecourt.energy.keeper.outside import external_of, is_cars, touching
-from forecourt.energy.keeper.planning import CarPlan, SitePlan
+from forecourt.energy.keeper.planning import CarPlan, SitePlan, site_room
 from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
@@ -234,7 +233,7 @@ def _steps(known: Knowledge, meant: CarPlan) -> tuple[Meant, ...]:
 
 def _shared(known: Knowledge, row: str) -> Shared:
     node, _, line = row.rpartition(" ")
-    rows = room_of(known.tree, known.outlook).rows
+    rows = site_room(known).rows
     cars = 1
     if row in rows.names:
         behind = np.nonzero(np.abs(rows.of[rows.names.index(row)]) > 0)[0]

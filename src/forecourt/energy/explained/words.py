@@ -12,6 +12,7 @@ from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.site import Mode
+from forecourt.energy.storage.model import BatteryWhy
 from forecourt.ocpp.neutral import Unit
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
@@ -31,6 +32,18 @@ WHY: Final[Mapping[Why, str]] = {
     Why.GIVES: mark("it gives energy back, which is dear now"),
     Why.WORTH: mark("its energy costs more at any time than it is worth"),
     Why.LATER: mark("nothing presses, later is as good"),
+}
+#: Why a battery is told what it is told.
+BATTERY_WHY: Final[Mapping[BatteryWhy, str]] = {
+    BatteryWhy.CHEAP: mark("it stores energy that is cheaper now than it will be"),
+    BatteryWhy.SUN: mark("it stores what the sun leaves over"),
+    BatteryWhy.DEAR: mark("it gives, as energy is dear now"),
+    BatteryWhy.PEAK: mark("it gives, as a higher peak would cost more"),
+    BatteryWhy.LIMIT: mark("it gives what cars were granted by it"),
+    BatteryWhy.RESTS: mark("nothing is gained by using it now"),
+    BatteryWhy.UNKNOWN: mark("nobody says what it holds, so nothing is planned with it"),
+    BatteryWhy.DISOBEYS: mark("it does something else than it was told, so nothing is planned with it"),
+    BatteryWhy.UNPLANNED: mark("nothing was planned with it yet"),
 }
 #: Where it is the sun that counts, a price is no reason that anybody would understand.
 SUNLESS: Final = mark("the sun leaves nothing over for it now")

@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
@@ -28,13 +29,16 @@ from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room, lasting, room_of
+from forecourt.energy.keeper.limits import Room, lasting
 from forecourt.energy.keeper.meters import take_meters
-from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
+from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
+from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.site import SiteRecord
+from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
 from forecourt.energy.store import keeping
+from forecourt.energy.store.storage import insert_setpoint
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -146,11 +150,11 @@ class SiteKeeper:
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
-        room = room_of(reading.known.tree, reading.known.outlook)
+        room = site_room(reading.known)
         if await self._cut(reading, room):
             CUT_S.observe(self._clock.monotonic() - began_s)
             reading = await self._read_again() or reading
-            room = room_of(reading.known.tree, reading.known.outlook)
+            room = site_room(reading.known)
         plan, missed = await self._plan_hearing(reading.known, room)
         PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
@@ -178,7 +182,8 @@ class SiteKeeper:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
         if _overload(reading.known, room) <= 1:
             return False
-        await self._tell(reading, room, share_out(reading.known, room, self._sharer).targets_ma, safe_only=True)
+        shared = share_out(reading.known, room, self._sharer)
+        await self._tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
         return True
 
     async def _look_for_cut(self) -> None:
@@ -186,7 +191,7 @@ class SiteKeeper:
         try:
             reading = await self._read_again()
             if reading is not None:
-                await self._cut(reading, room_of(reading.known.tree, reading.known.outlook))
+                await self._cut(reading, site_room(reading.known))
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
 
@@ -219,8 +224,8 @@ class SiteKeeper:
             again = await self._read_again()
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
-            reading, room = again, room_of(again.known.tree, again.known.outlook)
-        await self._tell(reading, room, plan.targets_ma, planned=planned)
+            reading, room = again, site_room(again.known)
+        await self._tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
 
     async def _foresee(self, record: SiteRecord) -> None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
@@ -238,10 +243,13 @@ class SiteKeeper:
                     self._foresight = None
 
     def _until_next(self, known: Knowledge) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
+        """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
+        the usual time is over."""
         now = self._clock.now()
-        usual = now + (PLAN_EVERY if known.cars else IDLE_EVERY)
+        busy = known.cars or any(each.state for each in known.batteries)
+        usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
         moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
+        moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
         moments += [
             at
             for allowed in known.outlook.limits
@@ -256,6 +264,7 @@ class SiteKeeper:
         reading: Reading,
         room: Room,
         targets_ma: Sequence[int],
+        batteries: Sequence[BatteryPlan],
         *,
         planned: Collection[UUID] | None = None,
         safe_only: bool = False,
@@ -270,7 +279,8 @@ class SiteKeeper:
             session_id = car_of[known.tree.evses[each.evse].id].session_id
             return (each.urgent or not safe_only) and (planned is None or session_id in planned)
 
-        told = [each for each in due(known.standings, targets_ma, least_ma, room.at(0), now) if is_meant(each)]
+        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
+        await self._set_batteries(known, batteries, told, now, safe_only=safe_only)
         if not told:
             return
         asked: list[Asked] = []
@@ -295,6 +305,29 @@ class SiteKeeper:
         sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
+
+    async def _set_batteries(
+        self,
+        known: Knowledge,
+        batteries: Sequence[BatteryPlan],
+        told: Sequence[Told],
+        now: datetime,
+        *,
+        safe_only: bool,
+    ) -> None:
+        """Keep what batteries shall do, beside all that stations may draw by what they are being told."""
+        if not known.tree.batteries:
+            return
+        may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
+        for each in told:
+            may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
+        due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
+        if safe_only:
+            due_now = [(id, setpoint) for id, setpoint in due_now if _takes_less(known, id, setpoint)]
+        if due_now:
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                for id, setpoint in due_now:
+                    await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""
@@ -362,7 +395,15 @@ class SiteKeeper:
             load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
             solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
             allowed_w=int(allowed_w),
+            battery_w=sum(measured_w(each, known.at) for each in known.batteries),
         )  # fmt: skip
+
+
+def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
+    """Whether a setpoint is less than what the battery goes by."""
+    each = next(each for each in known.batteries if each.id == battery)
+    last = current_setpoint(each, setpoint.sent_at)
+    return last is not None and setpoint.power_w < last.power_w
 
 
 def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
@@ -393,4 +434,4 @@ def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.O
 def _overload(known: Knowledge, room: Room) -> float:
     """The largest load that may be there now, as a share of its limit."""
     may_ma = [may_draw(standing, known.at)[0] for standing in known.standings]
-    return room.at(0).overload(np.array(may_ma, dtype=np.float64) / 1000)
+    return room.now().overload(np.array(may_ma, dtype=np.float64) / 1000)

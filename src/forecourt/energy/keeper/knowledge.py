@@ -14,6 +14,7 @@ from forecourt.energy.needs.model import Needs
 from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
+from forecourt.energy.storage.model import KnownBattery
 from forecourt.ocpp.neutral import CarSchedule
 
 #: How far ahead is planned.
@@ -90,7 +91,8 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far. `externals`: what others limit its stations to."""
+    the billing month so far. `externals`: what others limit its stations to. `batteries`: what is known of those of
+    the tree."""
 
     at: datetime
     tenant_id: int
@@ -105,6 +107,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     expected: Sequence[Expected] = ()
     paid_w: int = 0
     externals: tuple[External, ...] = ()
+    batteries: tuple[KnownBattery, ...] = ()
 
 
 def packed(known: Knowledge) -> bytes:

@@ -2,36 +2,58 @@
 than anybody allows at that time."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 import numpy as np
 from msgspec import Struct, structs
 
 from forecourt.energy.model import Electrics, Node
-from forecourt.energy.rows import Floats, Rows, rows_of
+from forecourt.energy.rows import Floats, Rows, adds_of, rows_of
 from forecourt.energy.signals.outlook import Attached, Outlook
 from forecourt.energy.site import SiteTree
+from forecourt.energy.storage.model import RELIED
 
 #: Names of the rows of a node, as `rows_of` gives them.
 _LINES: Final = (1, 2, 3)
 _Limit = TypeVar("_Limit", int, float)
 
 
+class Counted(Struct, frozen=True, kw_only=True):
+    """A battery at its node: how much a plan may charge it with, the most that it may take now, and what it gives now
+    and is counted on. Where it isn't planned it may take that at any time."""
+
+    node: str
+    most_w: int
+    charged_w: int
+    delivered_w: int
+    is_planned: bool
+
+
 class Room(Struct, frozen=True, kw_only=True):
-    """The rows of a site that may bind at some time, and their limits in each step, (rows, steps)."""
+    """The rows of a site that may bind at some time, and their limits in each step, (rows, steps). `charging`: what of
+    them planned batteries may take now, whatever is planned."""
 
     rows: Rows
     limits: Floats
+    charging: Floats
 
-    def at(self, step: int) -> Rows:
-        """The rows with the limits of one step."""
-        return Rows(of=self.rows.of, limits=self.limits[:, step], linear=self.rows.linear, names=self.rows.names)
+    def now(self) -> Rows:
+        """The rows with what EVSEs may load them with now."""
+        limits = np.maximum(self.limits[:, 0] - self.charging, 0.0)
+        return Rows(of=self.rows.of, limits=limits, linear=self.rows.linear, names=self.rows.names)
+
+    def cut(self) -> "Room":
+        """The same room with what there is now in the first step, for who plans nothing for batteries."""
+        limits = self.limits.copy()
+        limits[:, 0] = self.now().limits
+        return structs.replace(self, limits=limits, charging=np.zeros(len(limits)))
 
 
-def room_of(tree: SiteTree, outlook: Outlook) -> Room:
-    """What charging may load each row with. The sun is counted on only where its meter says what it gives."""
-    limits_a, limits_kw = _effective(tree, outlook)
+def room_of(tree: SiteTree, outlook: Outlook, batteries: Sequence[Counted] = ()) -> Room:
+    """What charging may load each row with. The sun is counted on only where its meter says what it gives, and
+    batteries only as far as what they give is measured now."""
+    limits_a, limits_kw = _effective(tree, outlook, batteries)
     # Rows are chosen by the tightest step; rows that never bind are left out.
     tightest = Electrics(
         nodes=tuple(_tightest(node, limits_a[node.id], limits_kw[node.id]) for node in tree.nodes),
@@ -39,12 +61,21 @@ def room_of(tree: SiteTree, outlook: Outlook) -> Room:
         voltage_v=tree.voltage_v,
         line_voltage_v=tree.line_voltage_v,
     )
-    rows = rows_of(tightest)
+    # What a battery takes may make a row bind that EVSEs alone can't reach.
+    taken = [(each.node, max(each.most_w, each.charged_w) / 1000) for each in batteries]
+    rows = rows_of(tightest, taken)
     by_name = {f"{node.id} L{line}": limits_a[node.id] for node in tree.nodes for line in _LINES}
     by_name |= {f"{node.id} power": limits_kw[node.id] for node in tree.nodes}
     steps = len(outlook.starts)
     limits = np.array([by_name[name] for name in rows.names]).reshape(len(rows.names), steps)
-    return Room(rows=rows, limits=limits)
+    charging = np.zeros(len(rows.names))
+    for each in batteries:
+        load = np.abs(adds_of(tree.electrics, each.node, rows.names)) * each.charged_w / 1000
+        if each.is_planned:
+            charging += load
+        else:
+            limits = np.maximum(limits - load[:, None], 0.0)
+    return Room(rows=rows, limits=limits, charging=charging)
 
 
 def lasting(tree: SiteTree, outlook: Outlook) -> SiteTree:
@@ -79,9 +110,10 @@ def _tightest(node: Node, limit_a: Floats, limit_kw: Floats) -> Node:
     )
 
 
-def _effective(tree: SiteTree, outlook: Outlook) -> tuple[dict[str, Floats], dict[str, Floats]]:
+def _effective(
+    tree: SiteTree, outlook: Outlook, batteries: Sequence[Counted]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     steps = len(outlook.starts)
-    nodes = {node.id: node for node in tree.nodes}
     limits_a = {node.id: _constant(node.limit_a, steps) for node in tree.nodes}
     limits_kw = {
         node.id: _constant(None if node.limit_w is None else node.limit_w / 1000, steps) for node in tree.nodes
@@ -89,20 +121,44 @@ def _effective(tree: SiteTree, outlook: Outlook) -> tuple[dict[str, Floats], dic
     for allowed in outlook.limits:
         limits_a[allowed.node] = np.minimum(limits_a[allowed.node], _known(allowed.limit_a, 1.0))
         limits_kw[allowed.node] = np.minimum(limits_kw[allowed.node], _known(allowed.limit_w, 0.001))
+    _deliver(tree, batteries, limits_a, limits_kw)
     for attached, sign in (*((each, -1.0) for each in outlook.loads), *((each, 1.0) for each in outlook.solar)):
         power_w = sign * _counted(attached, sign)
-        a_per_w = 1 / (3 * tree.voltage_v)
-        node: Node | None = nodes[attached.node]
-        while node is not None:
-            limits_kw[node.id] = limits_kw[node.id] + power_w / 1000
-            limits_a[node.id] = limits_a[node.id] + power_w * a_per_w
-            if node.delta_wye is not None:
-                a_per_w *= math.sqrt(3) / node.delta_wye
-            node = nodes[node.parent] if node.parent is not None else None
+        for node, a_per_w in _upwards(tree, attached.node, 1.0):
+            limits_kw[node] = limits_kw[node] + power_w / 1000
+            limits_a[node] = limits_a[node] + power_w * a_per_w
     return (
         {id: np.maximum(limit, 0.0) for id, limit in limits_a.items()},
         {id: np.maximum(limit, 0.0) for id, limit in limits_kw.items()},
     )
+
+
+def _deliver(
+    tree: SiteTree, batteries: Sequence[Counted], limits_a: dict[str, Floats], limits_kw: dict[str, Floats]
+) -> None:
+    """Raises the limits of the first step by what batteries below give now, each by a bounded share of itself."""
+    total_a, total_kw = dict.fromkeys(limits_a, 0.0), dict.fromkeys(limits_kw, 0.0)
+    for each in batteries:
+        for node, current_a in _upwards(tree, each.node, each.delivered_w):
+            total_a[node] += current_a
+            total_kw[node] += each.delivered_w / 1000
+    for limits, total in ((limits_a, total_a), (limits_kw, total_kw)):
+        for node, more in total.items():
+            if more and math.isfinite(limits[node][0]):
+                limits[node] = limits[node].copy()
+                limits[node][0] += min(more, RELIED * limits[node][0])
+
+
+def _upwards(tree: SiteTree, node: str, power_w: float) -> Iterator[tuple[str, float]]:
+    """The nodes from this one to the grid, with the current of each conductor at this power, taken from all alike."""
+    nodes = {each.id: each for each in tree.nodes}
+    a_per_w = 1 / (3 * tree.voltage_v)
+    at: Node | None = nodes[node]
+    while at is not None:
+        yield at.id, power_w * a_per_w
+        if at.delta_wye is not None:
+            a_per_w *= math.sqrt(3) / at.delta_wye
+        at = nodes[at.parent] if at.parent is not None else None
 
 
 def _counted(attached: Attached, sign: float) -> Floats:

@@ -57,6 +57,7 @@ def beside(room: Room, known: Knowledge, kw_per_a: Floats) -> Room:
             names=(*rows.names, *(row.name for row in found)),
         ),
         limits=limits,
+        charging=np.concatenate([room.charging, np.zeros(len(found))]),
     )
 
 

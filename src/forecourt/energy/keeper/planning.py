@@ -13,6 +13,7 @@ from forecourt.energy.dispatch.standing import controllable, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.outside import MARGIN_A, beside
+from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
@@ -67,7 +68,7 @@ class CarPlan(Struct, frozen=True, kw_only=True):
 
 class SitePlan(Struct, frozen=True, kw_only=True):
     """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best."""
+    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order."""
 
     at: datetime
     grade: Grade
@@ -76,6 +77,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     cars: tuple[CarPlan, ...]
     grid_w: tuple[int, ...]
     peak_w: int
+    batteries: tuple[BatteryPlan, ...] = ()
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):
@@ -100,8 +102,8 @@ def plan_site(
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
     `room` is what is left of the limits, where that is known already."""
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = _with_others(known, fleet, room_of(known.tree, known.outlook) if room is None else room)
-    if not fleet.cars:
+    room = _with_others(known, fleet, site_room(known) if room is None else room)
+    if not fleet.cars and not planned_batteries(known, room):
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
     problem = _problem(known, fleet, room, still_a, mode)
@@ -120,7 +122,7 @@ def plan_site(
 def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
     """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
     it can take and lets the next one wait as soon as it makes no difference."""
-    if found.plan is None:
+    if found.plan is None or not len(claims):
         return found
     room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
@@ -138,10 +140,15 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
     return replace(found, first_a=even_a, plan=plan)
 
 
+def site_room(known: Knowledge) -> Room:
+    """What is left of the limits for charging."""
+    return room_of(known.tree, known.outlook, counted(known))
+
+
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = _with_others(known, fleet, room)
+    room = _with_others(known, fleet, room.cut())
     first_a = np.zeros(0)
     if fleet.cars:
         mode = known.settings.mode
@@ -240,6 +247,7 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
         minimums=_minimums(known, fleet),
         reserved=_reserved(known, still_a),
         limits=room.limits,
+        batteries=planned_batteries(known, room),
     )
 
 
@@ -362,7 +370,7 @@ def _made(
 ) -> SitePlan:
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
-    _keep_awake(fleet, room.at(0), targets_a)
+    _keep_awake(fleet, room.now(), targets_a)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -381,6 +389,7 @@ def _made(
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
+        batteries=battery_plans(known, _horizon(known), found.plan),
     )
 
 

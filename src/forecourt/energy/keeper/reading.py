@@ -20,7 +20,9 @@ from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
+from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
+from forecourt.energy.store.storage import known_batteries
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import Desired, list_desired
 
@@ -97,6 +99,7 @@ async def read_site(
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         externals=tuple(with_reported(externals, last)),
+        batteries=await _batteries(conn, record, now),
     )
     return Reading(
         known=known,
@@ -119,6 +122,12 @@ def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar]) -> list[store.
             car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=car.power_at)  # noqa: PLW2901
         found.append(car)
     return found
+
+
+async def _batteries(conn: AsyncConnection[Any], record: SiteRecord, now: datetime) -> tuple[KnownBattery, ...]:
+    assert record.tree is not None
+    ids = [each.id for each in record.tree.batteries]
+    return tuple(await known_batteries(conn, record.tenant_id, record.site_id, ids, now))
 
 
 def _hours(now: datetime) -> list[float]:

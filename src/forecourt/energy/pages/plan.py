@@ -19,6 +19,7 @@ from forecourt.energy.explained.axis import Lines, lines_of
 from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of
 from forecourt.energy.explained.session import Explanation, explain_all
 from forecourt.energy.explained.words import GRADES, GROUNDS, clock_word, sentences
+from forecourt.energy.pages.batteries import BatteryTold, batteries_told
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.words import MODES, source_word
 from forecourt.energy.service import explained
@@ -28,10 +29,12 @@ from forecourt.energy.signals.model import Provenance
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
 from forecourt.energy.store.explained import evses_between, power_between
+from forecourt.energy.store.storage import known_batteries, stored_between
 
 #: What is drawn of the past of a plan, in means of so long.
 PAST: Final = timedelta(hours=6)
 POINT: Final = timedelta(minutes=1)
+STORED_POINT: Final = timedelta(minutes=5)
 #: The planner looks every five minutes at least; a line breaks where nobody looked for longer.
 GAP: Final = timedelta(minutes=6)
 #: Cars that a page lists; all are in the API.
@@ -108,13 +111,14 @@ class PlanPages:
                 unread = True
             planned = await explained.plan_at(conn, actor.tenant_id, record.site_id, at or now)
             odd = [] if planned is None else await self._odd(conn, record, planned, at is None)
+            batteries = [] if planned is None else await self._batteries(conn, record, planned, now, at is None)
         made, busy = None, False
         if again and planned is not None:
             try:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
-        told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node)}
+        told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node), "batteries": batteries}
         return self._page(request, actor, record, planned, at, now, odd, made, **told)
 
     def _page(
@@ -159,6 +163,15 @@ class PlanPages:
             may_plan=actor.may(Verb.CHANGE_ENERGY),
             **more,
         )
+
+    async def _batteries(
+        self, conn: store.Connection, record: SiteRecord, planned: Planned, now: datetime, live: bool
+    ) -> list[BatteryTold]:
+        """As they are now, or as they were known then."""
+        if not live:
+            return batteries_told(planned, planned.known.batteries, planned.known.at)
+        ids = [each.id for each in planned.known.tree.batteries]
+        return batteries_told(planned, await known_batteries(conn, record.tenant_id, record.site_id, ids, now), now)
 
     async def _odd(self, conn: store.Connection, record: SiteRecord, planned: Planned, live: bool) -> list[Odd]:
         obeyed = await keeping.obedience_of(conn, record.tenant_id, record.site_id) if live else {}
@@ -207,7 +220,9 @@ class PlanPages:
                 places = below(tree, place)
                 evses = {(each.station, each.evse) for each in tree.evses if each.node in places}
                 past = past_of(measured, evses, since, until, POINT)
-        return lines_of(planned.known, planned.plan, past, GAP, place)
+            seconds = int(STORED_POINT.total_seconds())
+            stored = await stored_between(conn, actor.tenant_id, record.site_id, since, until, seconds)
+        return lines_of(planned.known, planned.plan, past, GAP, place, stored)
 
 
 def _node(planned: Planned | None, asked: str) -> str:

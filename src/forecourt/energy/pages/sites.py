@@ -24,7 +24,9 @@ from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
 from forecourt.energy.signals.model import Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
+from forecourt.energy.storage.model import STATE_LATE
 from forecourt.energy.store.now import EvseNow, list_now
+from forecourt.energy.store.storage import latest_of_site
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
 
@@ -62,9 +64,11 @@ class Drawn(Struct, frozen=True, kw_only=True):
 async def read_drawn(conn: store.Connection, tenant_id: int, site_id: int, at: datetime) -> Drawn:
     """What flows in a site now, whatever its tree is."""
     latest = await store.latest_readings(conn, tenant_id, site_id)
+    states = await latest_of_site(conn, tenant_id, site_id, at - STATE_LATE, at)
+    attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
     return Drawn(
         running=await list_now(conn, tenant_id, site_id),
-        attached={name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE},
+        attached=attached | {name: each.power_w for name, each in states.items()},
     )
 
 

@@ -47,4 +47,4 @@ def _matched(held: Ints, status: Any, named: Ints, at: Ints, step: Ints, missing
 def _moves(named: Ints) -> Any:
     """Whether what is named belongs to a step of time."""
     kind = named >> KIND_BIT
-    return ~np.isin(kind, (Kind.UNSERVED, Kind.LACKING, Kind.PEAK))
+    return ~np.isin(kind, (Kind.UNSERVED, Kind.LACKING, Kind.PEAK, Kind.EMPTIED))

@@ -6,7 +6,7 @@ from typing import Any
 import highspy
 import numpy as np
 
-from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
+from forecourt.energy.planner.problem import Ints, Problem, reserved_kw
 from forecourt.energy.rows import Floats
 
 INFINITE = highspy.kHighsInf
@@ -34,8 +34,13 @@ class Kind(IntEnum):
     BATTERY_IN = auto()
     BATTERY_OUT = auto()
     BATTERY = auto()
+    EMPTIED = auto()
     LIMIT = auto()
     CUT = auto()
+
+
+#: Columns that every battery has in each step, battery by battery.
+_STORED = (Kind.BATTERY_IN, Kind.BATTERY_OUT, Kind.BATTERY)
 
 
 class Columns:
@@ -64,8 +69,11 @@ class Columns:
             Kind.PEAK: problem.scenarios,
             Kind.LEVEL: each * self.levels,
         }
-        for kind in (Kind.BATTERY_IN, Kind.BATTERY_OUT, Kind.BATTERY):
-            sizes[kind] = 0 if problem.battery is None else steps
+        for kind in _STORED:
+            sizes[kind] = len(problem.batteries) * steps
+        #: Batteries that may end with less than they should.
+        self.ending = [number for number, battery in enumerate(problem.batteries) if battery.ends_kwh is not None]
+        sizes[Kind.EMPTIED] = len(self.ending)
         ends = np.cumsum(list(sizes.values()))
         self.of = {
             kind: slice(int(end) - size, int(end)) for (kind, size), end in zip(sizes.items(), ends, strict=True)
@@ -104,7 +112,8 @@ def named(problem: Problem, columns: Columns, names: Ints) -> tuple[Ints, Ints]:
     scenarios = np.repeat(np.arange(problem.scenarios), steps)
     minimums = np.zeros(0, np.int64) if problem.minimums is None else names[problem.minimums.car]
     levels = np.repeat(np.arange(columns.levels * problem.scenarios), steps)
-    battery = np.zeros(0, np.int64) if problem.battery is None else every
+    batteries = np.arange(len(problem.batteries))
+    battery, stored = np.repeat(batteries, steps), np.tile(every, len(batteries))
     rows: list[tuple[Kind, Any, Any]] = [
         (Kind.CURRENT, names[columns.car], columns.step),
         (Kind.DISCHARGE, names[columns.given_car], columns.given_step),
@@ -115,7 +124,8 @@ def named(problem: Problem, columns: Columns, names: Ints) -> tuple[Ints, Ints]:
         (Kind.EXPORT, scenarios, np.tile(every, problem.scenarios)),
         (Kind.PEAK, np.arange(problem.scenarios), 0),
         (Kind.LEVEL, levels, np.tile(every, columns.levels * problem.scenarios)),
-        *((kind, np.zeros_like(battery), battery) for kind in (Kind.BATTERY_IN, Kind.BATTERY_OUT, Kind.BATTERY)),
+        *((kind, battery, stored) for kind in _STORED),
+        (Kind.EMPTIED, np.array(columns.ending, np.int64), 0),
     ]
     named = [name(kind, who) for kind, who, _ in rows]
     at = [np.broadcast_to(np.asarray(step, np.int64), who.shape) for (_, _, step), who in zip(rows, named, strict=True)]
@@ -140,6 +150,9 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
     # No more is fed in than the sun leaves over, or prices below what is paid for it would be an endless trade.
     export = np.maximum(horizon.solar_kw - horizon.load_kw, 0.0)
     export += np.where(horizon.feed_in <= horizon.price, problem.export_kw, 0.0)
+    if scenarios > 1:
+        # One plan of what is stored serves all scenarios: where fewer cars come, what is given later isn't all used.
+        export[1:] += np.where(horizon.feed_in <= horizon.price, _given_kw(problem), 0.0)[1:]
     upper[columns[Kind.EXPORT]] = np.tile(export, scenarios)
     cost[columns[Kind.EXPORT]] = np.tile(-horizon.feed_in * horizon.hours, scenarios) / scenarios
     lower[columns[Kind.PEAK]], cost[columns[Kind.PEAK]] = worth.paid_kw, worth.peak / scenarios
@@ -150,9 +163,15 @@ def bounds(problem: Problem, columns: Columns) -> tuple[Floats, Floats, Floats]:
         _level_bounds(problem, columns, cost, upper)
     if problem.discharging is not None:
         _given_bounds(problem, columns, cost, lower, upper)
-    if problem.battery is not None:
-        _battery_bounds(problem, problem.battery, columns, cost, lower, upper)
+    _battery_bounds(problem, columns, cost, lower, upper)
     return cost, lower, upper
+
+
+def _given_kw(problem: Problem) -> float:
+    """The most that batteries and cars could give together."""
+    given, cars = problem.discharging, problem.cars
+    found = sum(battery.discharge_kw for battery in problem.batteries)
+    return found if given is None else found + float(given.max_a @ cars.kw_per_a[given.car])
 
 
 def _level_bounds(problem: Problem, columns: Columns, cost: Floats, upper: Floats) -> None:
@@ -180,15 +199,19 @@ def _given_bounds(problem: Problem, columns: Columns, cost: Floats, lower: Float
     upper[columns[Kind.CHARGED]] = np.maximum(given.room_kwh, problem.cars.need_kwh[given.car])[giver]
 
 
-def _battery_bounds(
-    problem: Problem, battery: Battery, columns: Columns, cost: Floats, lower: Floats, upper: Floats
-) -> None:
-    horizon = problem.horizon
-    wear = max(battery.wear, problem.worth.late) * horizon.hours
-    upper[columns[Kind.BATTERY_IN]] = battery.charge_kw
-    upper[columns[Kind.BATTERY_OUT]] = np.where(horizon.price < 0, 0.0, battery.discharge_kw)
-    cost[columns[Kind.BATTERY_IN]] = cost[columns[Kind.BATTERY_OUT]] = wear
-    stored = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
-    lower[columns[Kind.BATTERY]] = min(battery.reserve_kwh, stored)
-    lower[columns[Kind.BATTERY].stop - 1] = stored
-    upper[columns[Kind.BATTERY]] = battery.capacity_kwh
+def _battery_bounds(problem: Problem, columns: Columns, cost: Floats, lower: Floats, upper: Floats) -> None:
+    horizon, steps = problem.horizon, problem.horizon.steps
+    for number, battery in enumerate(problem.batteries):
+        inward, outward, level = (
+            slice(columns[kind].start + number * steps, columns[kind].start + (number + 1) * steps) for kind in _STORED
+        )
+        upper[inward] = battery.charge_kw
+        upper[outward] = np.where(horizon.price < 0, 0.0, battery.discharge_kw)
+        cost[inward] = cost[outward] = max(battery.wear, problem.worth.late) * horizon.hours
+        stored = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
+        lower[level] = min(battery.reserve_kwh, stored)
+        upper[level] = battery.capacity_kwh
+        if battery.ends_kwh is None:
+            lower[level.stop - 1] = stored
+        else:
+            cost[columns[Kind.EMPTIED].start + columns.ending.index(number)] = battery.missing

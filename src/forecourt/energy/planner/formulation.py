@@ -12,7 +12,7 @@ from msgspec import Struct
 from forecourt.energy.planner.columns import INFINITE, Columns, Kind, bounds, name, named, stays, turns
 from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.loading import Loading, loading_of
-from forecourt.energy.planner.problem import Battery, Ints, Problem, reserved_kw
+from forecourt.energy.planner.problem import Ints, Problem, reserved_kw
 from forecourt.energy.rows import SLACK, Complexes, Floats
 
 #: A, kW: a limit that isn't linear lets nobody in when it has less room.
@@ -94,8 +94,7 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
     matrix = _Matrix()
     _energy(matrix, problem, columns, names)
     _balance(matrix, problem, columns)
-    if problem.battery is not None:
-        _stored(matrix, problem, problem.battery, columns)
+    _stored(matrix, problem, columns)
     _limit(matrix, problem, known, loading, upper)
     _cut(matrix, cuts, loading)
     row, of, values = (np.concatenate(each) for each in zip(*matrix.parts, strict=True))
@@ -193,9 +192,10 @@ def _balance(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
             (columns.step[here], each[here], -cars.kw_per_a[columns.car[here]]),
             (columns.given_step, out, cars.kw_per_a[columns.given_car]),
         ]
-        if problem.battery is not None:
-            parts.append((steps, columns[Kind.BATTERY_IN].start + steps, -1.0))
-            parts.append((steps, columns[Kind.BATTERY_OUT].start + steps, 1.0))
+        if problem.batteries:
+            stored = np.arange(number * len(problem.batteries))
+            parts.append((stored % number, columns[Kind.BATTERY_IN].start + stored, -1.0))
+            parts.append((stored % number, columns[Kind.BATTERY_OUT].start + stored, 1.0))
         named = np.full(number, scenario)
         matrix.block(name(Kind.GRID, named), steps, needed, needed, *parts)
         over = (steps, grid, 1.0)
@@ -209,21 +209,36 @@ def _balance(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
             )
 
 
-def _stored(matrix: _Matrix, problem: Problem, battery: Battery, columns: Columns) -> None:
+def _stored(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
+    """What each battery holds follows from step to step, and what it lacks at the end of what it should have."""
     hours, steps = problem.horizon.hours, np.arange(problem.horizon.steps)
-    level = columns[Kind.BATTERY].start + steps
-    before = np.zeros(len(steps))
-    before[0] = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
-    matrix.block(
-        name(Kind.BATTERY, np.zeros_like(steps)),
-        steps,
-        before,
-        before,
-        (steps, level, 1.0),
-        (steps[1:], level[:-1], -1.0),
-        (steps, columns[Kind.BATTERY_IN].start + steps, -battery.efficiency * hours),
-        (steps, columns[Kind.BATTERY_OUT].start + steps, hours / battery.efficiency),
-    )
+    for number, battery in enumerate(problem.batteries):
+        inward, outward, level = (
+            columns[kind].start + number * len(steps) + steps
+            for kind in (Kind.BATTERY_IN, Kind.BATTERY_OUT, Kind.BATTERY)
+        )
+        before = np.zeros(len(steps))
+        before[0] = min(max(battery.stored_kwh, 0.0), battery.capacity_kwh)
+        matrix.block(
+            name(Kind.BATTERY, np.full(len(steps), number)),
+            steps,
+            before,
+            before,
+            (steps, level, 1.0),
+            (steps[1:], level[:-1], -1.0),
+            (steps, inward, -battery.efficiency * hours),
+            (steps, outward, hours / battery.efficiency),
+        )
+        if battery.ends_kwh is not None:
+            only, emptied = np.zeros(1, np.int64), columns[Kind.EMPTIED].start + columns.ending.index(number)
+            matrix.block(
+                name(Kind.EMPTIED, np.array([number])),
+                0,
+                battery.ends_kwh,
+                INFINITE,
+                (only, level[-1:], 1.0),
+                (only, np.array([emptied]), 1.0),
+            )
 
 
 def _limit(matrix: _Matrix, problem: Problem, known: Incidence, loading: Loading, upper: Floats) -> None:

@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from forecourt.energy.planner.columns import Columns, Kind, stays
 from forecourt.energy.planner.incidence import Incidence, summed
-from forecourt.energy.planner.problem import Ints, Problem
+from forecourt.energy.planner.problem import Battery, Ints, Problem
 from forecourt.energy.rows import Complexes, Floats
 
 
 class Loading(Struct, frozen=True, kw_only=True):
-    """What each current column, charging or discharging, adds to each row of the site in its step.
+    """What each current column, charging or discharging, adds to each row of the site in its step, and what each
+    battery does that is charged.
 
     The key is row * steps + step. The `rows` of the site stand here `times`; those of scenario s begin at
     (s + 1) * `rows`, and have keys of the cars that it expects: what the others add stands under the keys of the first
@@ -91,11 +92,21 @@ def _between(known: Ints, wanted: Ints) -> tuple[Ints, Ints]:
 
 
 def loading_of(problem: Problem, columns: Columns, known: Incidence) -> Loading:
-    """Of the currents of a program; a site's limits are no less than what is reserved."""
+    """Of the columns of a program; a site's limits are no less than what is reserved."""
     cars, steps = problem.cars, problem.horizon.steps
     entry, which = known.under(cars.evse[columns.car])
-    given_entry, given = known.under(cars.evse[columns.given_car])
     row = known.row[entry] + (cars.scenario[columns.car[which]] + 1) * known.rows
+    parts = [(row * steps + columns.step[which], which, known.value[entry])]
+    if problem.discharging is not None and problem.discharging.makes_room:
+        entry, which = known.under(cars.evse[columns.given_car])
+        key = known.row[entry] * steps + columns.given_step[which]
+        parts.append((key, columns[Kind.DISCHARGE].start + which, -known.value[entry]))
+    for number, battery in enumerate(problem.batteries):
+        at, value = stored_in(known, battery)
+        key = (at[:, None] * steps + np.arange(steps)).ravel()
+        column = columns[Kind.BATTERY_IN].start + number * steps + np.tile(np.arange(steps), len(at))
+        parts.append((key, column, np.repeat(value, steps)))
+    key, column, value = (np.concatenate(each) for each in zip(*parts, strict=True))
     still = np.zeros((known.rows, steps), np.complex128)
     if problem.reserved is not None:
         at, of = known.under(problem.reserved.evse)
@@ -106,11 +117,17 @@ def loading_of(problem: Problem, columns: Columns, known: Incidence) -> Loading:
     return Loading(
         rows=known.rows,
         times=times,
-        key=np.concatenate(
-            [row * steps + columns.step[which], known.row[given_entry] * steps + columns.given_step[given]]
-        ),
-        column=np.concatenate([which, columns[Kind.DISCHARGE].start + given]),
-        value=np.concatenate([known.value[entry], -known.value[given_entry]]),
+        key=key,
+        column=column,
+        value=value,
         still=np.tile(still, (times, 1)),
         limits=np.tile(limits, (times, 1)),
     )
+
+
+def stored_in(known: Incidence, battery: Battery) -> tuple[Ints, Complexes]:
+    """The rows that a battery loads while it is charged, and what a kW adds to each."""
+    if battery.adds is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.complex128)
+    row = np.nonzero(battery.adds)[0]
+    return row, np.where(known.linear[row], np.abs(battery.adds[row]), battery.adds[row])

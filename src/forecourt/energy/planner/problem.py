@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.rows import Complexes, Floats, Rows
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,10 +84,12 @@ class Worth(Struct, frozen=True, kw_only=True):
 
 
 class Battery(Struct, frozen=True, kw_only=True):
-    """A stationary battery. It ends with no less than it began with.
+    """A stationary battery. It ends with no less than it began with; or, where `ends_kwh` says with what, each kWh
+    less than that costs `missing`.
 
     `efficiency`: of charging and of discharging, each. `wear`: what a kWh costs that goes in or out. `reserve_kwh`:
-    kept in it always.
+    kept in it always. `adds`: what a kW adds to each row of the site while it is charged; what it gives takes nothing
+    from any, since limits must hold if it stops.
     """
 
     capacity_kwh: float
@@ -97,6 +99,9 @@ class Battery(Struct, frozen=True, kw_only=True):
     efficiency: float = 0.95
     wear: float = 0.005
     reserve_kwh: float = 0.0
+    ends_kwh: float | None = None
+    missing: float = 0.0
+    adds: Complexes | None = None
 
 
 class Discharging(Struct, frozen=True, kw_only=True):
@@ -104,7 +109,8 @@ class Discharging(Struct, frozen=True, kw_only=True):
 
     Energies are counted at the meter as what charging them takes: `given_kwh`, how far a car may sink below what it
     has now, and `room_kwh`, how far it may rise above. `efficiency`: what comes back of a kWh, `wear`: what a kWh costs
-    that does. What a car needs is what it has more at the end.
+    that does. What a car needs is what it has more at the end. `makes_room`: whether others may draw more through the
+    site's rows meanwhile, which then exceeds limits if a car stops giving.
     """
 
     car: Ints
@@ -113,6 +119,7 @@ class Discharging(Struct, frozen=True, kw_only=True):
     room_kwh: Floats
     efficiency: Floats
     wear: Floats
+    makes_room: bool = True
 
 
 class Minimums(Struct, frozen=True, kw_only=True):
@@ -151,7 +158,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     worth: Worth
     starts: Floats | None = None
     who: Sequence[Hashable] | None = None
-    battery: Battery | None = None
+    batteries: Sequence[Battery] = ()
     discharging: Discharging | None = None
     minimums: Minimums | None = None
     reserved: Reserved | None = None
@@ -175,7 +182,8 @@ class Shadows(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """Currents of the cars that are there, (cars, steps), below 0 where they give; `unserved_kwh` of each car; the peak
-    and what comes from the grid (steps), means of the scenarios; what the battery takes, below 0 where it gives.
+    and what comes from the grid (steps), means of the scenarios; what the batteries take, below 0 where they give, and
+    hold at the end of each step, (batteries, steps).
 
     `optimal`: no better plan exists; otherwise time ran out while limits that aren't linear were met.
     """
@@ -206,7 +214,13 @@ class NotANumber(ValueError):
 def check(problem: Problem) -> None:
     """Raises NotANumber, naming what is not. Only limits may be infinite."""
     parts = (problem.cars, problem.horizon, problem.discharging, problem.minimums, problem.reserved)
-    named = [(name, getattr(part, name)) for part in parts if part is not None for name in part.__struct_fields__]
+    named = [
+        (name, value)
+        for part in parts
+        if part is not None
+        for name in part.__struct_fields__
+        if not isinstance(value := getattr(part, name), bool)
+    ]
     for name, values in named:
         if values is None:
             continue
@@ -218,6 +232,9 @@ def check(problem: Problem) -> None:
     numbers = [getattr(problem.worth, name) for name in problem.worth.__struct_fields__]
     if not np.isfinite(numbers).all():
         raise NotANumber("worth")
+    for number, battery in enumerate(problem.batteries):
+        if not np.isfinite([battery.stored_kwh, battery.charge_kw, battery.discharge_kw, battery.wear]).all():
+            raise NotANumber(f"batteries [{number}]")
 
 
 def eased(problem: Problem) -> Problem:
@@ -236,8 +253,17 @@ def reserved_kw(problem: Problem) -> Floats:
     return np.asarray(problem.reserved.kw_per_a @ problem.reserved.current_a)
 
 
-def solve(cars: Cars, horizon: Horizon, rows: Rows, worth: Worth) -> Plan:
+def solve(
+    cars: Cars,
+    horizon: Horizon,
+    rows: Rows,
+    worth: Worth,
+    batteries: Sequence[Battery] = (),
+    discharging: Discharging | None = None,
+) -> Plan:
     """The plan of least cost, of a solver that is used once. Raises Unsolvable, NotANumber."""
     from forecourt.energy.planner.solver import SiteSolver
 
-    return SiteSolver().solve(Problem(cars=cars, horizon=horizon, rows=rows, worth=worth))
+    return SiteSolver().solve(
+        Problem(cars=cars, horizon=horizon, rows=rows, worth=worth, batteries=batteries, discharging=discharging)
+    )

@@ -17,6 +17,7 @@ from forecourt.energy.planner.basis import carried
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
+from forecourt.energy.planner.loading import stored_in
 from forecourt.energy.planner.problem import (
     Ints,
     Plan,
@@ -85,8 +86,9 @@ class SiteSolver:
         #: Until when the step of each cut lasts, on the problems' clock.
         self._cut_ends = np.zeros(0)
         self._next_cut = 0
-        #: The last problem.
+        #: The last problem, and what its batteries take in the first step.
         self.problem: Problem | None = None
+        self._charged_kw = np.zeros(0)
 
     def solve(self, problem: Problem, deadline_s: float = DEADLINE_S) -> Plan:
         """The plan of least cost. Raises NotANumber, Unsolvable, and TooLate if there's none within so many seconds."""
@@ -132,7 +134,12 @@ class SiteSolver:
         assert self._known is not None
         assert self._form is not None
         loading = self._form.loading
-        return self._known, loading.limits[: loading.rows, 0], loading.still[: loading.rows, 0]
+        still = loading.still[: loading.rows, 0].copy()
+        if self.problem is not None:
+            for battery, kw in zip(self.problem.batteries, self._charged_kw, strict=True):
+                row, value = stored_in(self._known, battery)
+                still[row] += value * kw
+        return self._known, loading.limits[: loading.rows, 0], still
 
     def incidence(self, rows: Rows) -> Incidence:
         """The rows as a sparse matrix, made once."""
@@ -323,15 +330,18 @@ class SiteSolver:
         current_a = np.zeros((len(cars), horizon.steps))
         current_a[columns.car, columns.step] = found[columns[Kind.CURRENT]]
         np.subtract.at(current_a, (columns.given_car, columns.given_step), found[columns[Kind.DISCHARGE]])
-        battery = found[columns[Kind.BATTERY_IN]] - found[columns[Kind.BATTERY_OUT]]
+        share, stored = form.loading.share(loads, NOTHING), (len(problem.batteries), horizon.steps)
+        loading = np.array([battery.adds is not None for battery in problem.batteries], np.bool_)
+        charged = found[columns[Kind.BATTERY_IN]].reshape(stored) * np.where(loading[:, None], share, 1.0)
+        self._charged_kw = charged[:, 0]
         return Plan(
-            current_a=current_a[cars.there] * form.loading.share(loads, NOTHING),
+            current_a=current_a[cars.there] * share,
             unserved_kwh=found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0),
             peak_kw=float(found[columns[Kind.PEAK]].mean()),
             cost=self._highs.getInfo().objective_function_value,
             grid_kw=found[columns[Kind.GRID]].reshape(problem.scenarios, horizon.steps).mean(axis=0),
-            battery_kw=battery,
-            battery_kwh=found[columns[Kind.BATTERY]],
+            battery_kw=charged - found[columns[Kind.BATTERY_OUT]].reshape(stored),
+            battery_kwh=found[columns[Kind.BATTERY]].reshape(stored),
             shadows=self._shadows(form, problem),
             optimal=optimal,
         )

@@ -62,6 +62,7 @@ class PowerPoint(Struct, frozen=True, kw_only=True):
     load_w: int
     solar_w: int
     allowed_w: int
+    battery_w: int = 0
 
 
 class EvsePoint(Struct, frozen=True, kw_only=True):
@@ -156,7 +157,7 @@ async def power_between(
     await cursor.execute(
         "SELECT * FROM (SELECT date_bin(%s, at, '2000-01-01+00'::timestamptz) AS at,"
         " avg(charging_w)::int AS charging_w, avg(load_w)::int AS load_w, avg(solar_w)::int AS solar_w,"
-        " max(allowed_w)::int AS allowed_w FROM site_power"
+        " max(allowed_w)::int AS allowed_w, avg(battery_w)::int AS battery_w FROM site_power"
         " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s GROUP BY 1 ORDER BY 1 DESC LIMIT %s) p"
         " ORDER BY at",
         (step, tenant_id, site_id, since, until, MAX_POINTS),

@@ -257,13 +257,13 @@ async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime
 
 async def insert_power(
     conn: Connection, tenant_id: int, site_id: int, at: datetime, *, charging_w: int, load_w: int, solar_w: int,
-    allowed_w: int,
+    allowed_w: int, battery_w: int = 0,
 ) -> None:  # fmt: skip
-    """Keeps what a site took at a time."""
+    """Keeps what a site took at a time; `battery_w` below 0 where batteries gave."""
     await conn.execute(
-        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w),
+        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w),
     )
 
 
@@ -273,7 +273,8 @@ async def highest_power(
     """The highest mean of so many minutes that a site took from the grid within a time, in W; 0 where nothing is
     known."""
     cursor = await conn.execute(
-        "SELECT coalesce(max(mean), 0)::int FROM (SELECT avg(charging_w + load_w - solar_w) AS mean FROM site_power"
+        "SELECT coalesce(max(mean), 0)::int FROM (SELECT avg(charging_w + load_w - solar_w + battery_w) AS mean"
+        " FROM site_power"
         " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s"
         " GROUP BY date_bin(make_interval(mins => %s), at, '2000-01-01+00'::timestamptz)) AS means",
         (tenant_id, site_id, since, until, minutes),

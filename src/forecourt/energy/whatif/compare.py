@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from msgspec.structs import replace
 
 from forecourt.energy.planner.problem import Horizon, Problem, Worth, eased
 from forecourt.energy.planner.solver import SiteSolver
@@ -18,9 +19,19 @@ from forecourt.energy.whatif.scenario import Scenario
 from forecourt.energy.whatif.series import ScenarioRefused
 from forecourt.energy.whatif.stays import PastSession, stays_of
 from forecourt.energy.whatif.steps import Steps
+from forecourt.energy.whatif.storage import batteries_of, givers_of
 from forecourt.energy.whatif.waited import Waited
-from forecourt.energy.whatif.ways import OPTIMUM, TOLD_BY_DRIVERS, WAYS, Cautious, Known, scheduler_of
-from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, run
+from forecourt.energy.whatif.ways import (
+    OPTIMUM,
+    STORES_NOTHING,
+    TOLD_BY_DRIVERS,
+    UNSTORED,
+    WAYS,
+    Cautious,
+    Known,
+    scheduler_of,
+)
+from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, run, watts
 
 #: The most steps of a what-if: a year in steps of 5 minutes.
 MAX_STEPS: Final = 366 * 288
@@ -59,14 +70,7 @@ class Comparison:
         if not self._stays.sessions:
             raise ScenarioRefused("No session of the file begins within that time.")
         self._known = self._what_is_known(sessions)
-        self._world = World(
-            cars=self._stays.cars,
-            min_a=self._stays.min_a,
-            horizon=scenario.horizon(self._start, steps, self._step),
-            rows=rows_of(scenario.electrics),
-            evses=len(scenario.electrics.evses),
-            ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
-        )
+        self._world = self._made_world(steps)
         self._co2 = scenario.values(scenario.co2, self._start, steps, self._step)
         #: What was played so far, so that who stops has what is done.
         self.outcomes: list[Outcome] = []
@@ -96,11 +100,13 @@ class Comparison:
 
     def ways(self) -> tuple[str, ...]:
         """All ways that make sense: those of drivers' words where the scenario or a session says what they are, and
-        the optimum where it can be found."""
+        what would be without storage where there is any; the optimum where it can be found."""
         said = any(session.stated_end or session.stated_wh for session in self._stays.sessions)
         told = self._scenario.drivers is not None or said
-        ways = WAYS if self.steps <= MAX_OPTIMUM_STEPS else tuple(way for way in WAYS if way != OPTIMUM)
-        return tuple(way for way in ways if told or way not in TOLD_BY_DRIVERS)
+        stores = bool(self._world.batteries) or self._world.giving is not None
+        left_out = (() if told else TOLD_BY_DRIVERS) + (() if stores else (UNSTORED,))
+        left_out += () if self.steps <= MAX_OPTIMUM_STEPS else (OPTIMUM,)
+        return tuple(way for way in WAYS if way not in left_out)
 
     def play(self, ways: Sequence[str], told: Told = lambda *_: None) -> None:
         """Every way that is asked for, in the order of WAYS. Raises ScenarioRefused before any is played."""
@@ -110,9 +116,7 @@ class Comparison:
             if way in ways:
                 done, unplanned = self._course(way, told)
                 self._courses[way] = done
-                self.outcomes.append(
-                    outcome(way, self._scenario, self._world.horizon, self._stays.cars, done, self._co2, unplanned)
-                )
+                self.outcomes.append(outcome(way, self._scenario, self._world, done, self._co2, unplanned))
 
     def report(self, stopped: bool = False) -> Report:
         """What was played so far. `stopped`: that isn't all."""
@@ -133,7 +137,7 @@ class Comparison:
         evses = [evse.id for evse in self._scenario.electrics.evses]
         file = Steps(self._start, self._scenario.step_min, [each.id for each in self._stays.sessions], evses)
         for way, done in self._courses.items():
-            file.keep(way, self._world.cars, self._world.horizon, done, self._co2)
+            file.keep(way, self._world, done, self._co2)
         file.write(path)
 
     def picture(self) -> str:
@@ -143,17 +147,19 @@ class Comparison:
             f"{self._scenario.name}: power from the grid",
             self._start.astimezone(ZoneInfo(self._scenario.zone)),
             self._step,
-            [(way, said[way], done.grid_w) for way, done in self._courses.items()],
+            [(way, said[way], done.grid_w, self._stored(done)) for way, done in self._courses.items()],
             self._scenario.most_w,
         )
 
     def _course(self, way: str, told: Told) -> tuple[Course, int]:
-        parts = self._journal.of(way)
-        current_a = np.zeros((len(self._world.cars), self.steps))
-        done = done_by(parts, current_a)
+        world = replace(self._world, giving=None) if way in STORES_NOTHING else self._world
+        if way == UNSTORED:
+            world = replace(world, batteries=())
+        parts, so_far = self._journal.of(way), np.zeros((len(world.cars) + len(world.batteries), self.steps))
+        done = done_by(parts, so_far)
         told(way, done, self.steps)
         if way == OPTIMUM:
-            return self._optimum(current_a, done, told), 0
+            return self._optimum(so_far, done, told), 0
         cautious = Cautious(scheduler_of(way, self._known), sum(part.unplanned for part in parts))
         before, kept = done, cautious.unplanned
 
@@ -164,20 +170,32 @@ class Comparison:
                 before, kept = now, cautious.unplanned
             told(way, now, self.steps)
 
-        return run(self._world, cautious, step, current_a, done), cautious.unplanned
+        found = run(world, cautious, step, so_far, done)
+        return (course(self._world, self._idle(found)) if way == UNSTORED else found), cautious.unplanned
 
-    def _optimum(self, current_a: Floats, done: int, told: Told) -> Course:
+    def _idle(self, done: Course) -> Floats:
+        """The same currents beside batteries that do nothing."""
+        return np.concatenate([done.current_a, np.zeros((len(self._world.batteries), self.steps))])
+
+    def _optimum(self, so_far: Floats, done: int, told: Told) -> Course:
         if done < self.steps:
-            known = self._known
-            worth = Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=known.demand_charge)
             world = self._world
-            problem = Problem(cars=world.cars, horizon=world.horizon, rows=world.rows, worth=worth)
+            problem = Problem(
+                cars=world.cars,
+                horizon=world.horizon,
+                rows=world.rows,
+                worth=Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=self._known.demand_charge),
+                # Who knows all of the future gives back what was borrowed.
+                batteries=[replace(battery, ends_kwh=None) for battery in world.batteries],
+                discharging=world.giving,
+            )
             # On a thread of its own, as the solver hears of no interrupt while it is at work.
             waited = Waited(lambda: SiteSolver().solve(eased(problem), OPTIMUM_DEADLINE_S))
-            current_a = waited.result(lambda: told(OPTIMUM, 0, self.steps)).current_a
-            self._journal.keep(part_of(OPTIMUM, 0, self.steps, current_a, 0))
+            plan = waited.result(lambda: told(OPTIMUM, 0, self.steps))
+            so_far = np.concatenate([plan.current_a, watts(plan.battery_kw, np.ones(1))])
+            self._journal.keep(part_of(OPTIMUM, 0, self.steps, so_far, 0))
         told(OPTIMUM, self.steps, self.steps)
-        return course(self._world, current_a)
+        return course(self._world, so_far)
 
     def _key(self, sessions: Sequence[PastSession]) -> bytes:
         known = [
@@ -186,6 +204,26 @@ class Comparison:
         ]
         horizon = [getattr(self._world.horizon, name).tobytes() for name in Horizon.__struct_fields__]
         return key_of(self._scenario, self._start, self._end, horizon, known)
+
+    def _stored(self, done: Course) -> Floats | None:
+        """What batteries hold in each step, as a share of what they can."""
+        capacity_kwh = sum(battery.capacity_kwh for battery in self._world.batteries)
+        return done.stored_kwh.sum(axis=0) / capacity_kwh if capacity_kwh else None
+
+    def _made_world(self, steps: int) -> World:
+        scenario, cars = self._scenario, self._stays.cars
+        electrics, horizon = scenario.electrics, scenario.horizon(self._start, steps, self._step)
+        rows = rows_of(electrics, [(each.node, each.charge_kw) for each in scenario.batteries])
+        return World(
+            cars=cars,
+            min_a=self._stays.min_a,
+            horizon=horizon,
+            rows=rows,
+            evses=len(electrics.evses),
+            ahead=scenario.planner.horizon_h * 60 // scenario.step_min,
+            batteries=batteries_of(scenario.batteries, electrics, rows, horizon.price),
+            giving=givers_of(scenario.v2g, cars, [session.id for session in self._stays.sessions], rows),
+        )
 
     def _what_is_known(self, sessions: Sequence[PastSession]) -> Known:
         # What was before the time is known when it begins.

@@ -15,6 +15,7 @@ from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers
 from forecourt.energy.whatif.fleet import Fleet
 from forecourt.energy.whatif.series import Hour, ScenarioRefused, Series, Table, at_hour, day_faults, from_table
+from forecourt.energy.whatif.storage import Giving, Store, storage_faults
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
@@ -79,7 +80,8 @@ class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One scenario. `zone` is an IANA name. `load` of the building and `solar` power are in kW, `co2` in g per kWh of
-    the grid. `drivers`: how wrong they are about themselves. `fleet`: vehicles whose sessions are generated."""
+    the grid. `drivers`: how wrong they are about themselves. `fleet`: vehicles whose sessions are generated.
+    `batteries` of the site, `v2g`: cars that give back."""
 
     name: str
     zone: str
@@ -92,6 +94,8 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     co2: Series | None = None
     drivers: Drivers | None = None
     fleet: Fleet | None = None
+    batteries: tuple[Store, ...] = ()
+    v2g: Giving | None = None
 
     @property
     def electrics(self) -> Electrics:
@@ -199,4 +203,4 @@ def _faults(scenario: Scenario) -> list[str]:
             found += series.faults(name)
     if scenario.drivers is not None:
         found += scenario.drivers.faults()
-    return found
+    return found + storage_faults(scenario.batteries, [node.id for node in scenario.site.nodes])

@@ -12,9 +12,9 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
-from forecourt.energy.planner.problem import Cars, Horizon
 from forecourt.energy.rows import Floats
-from forecourt.energy.whatif.world import Course
+from forecourt.energy.whatif.report import wear_of
+from forecourt.energy.whatif.world import Course, World
 
 #: Rows of cars that are handed over at once.
 BATCH_ROWS: Final = 1_000_000
@@ -23,6 +23,7 @@ CREATE TABLE steps (
     scheduler VARCHAR, start TIMESTAMPTZ, step_min INTEGER,
     session VARCHAR, evse VARCHAR, need_wh INTEGER, power_w INTEGER, current_a DOUBLE,
     grid_w INTEGER, load_w INTEGER, solar_w INTEGER, battery_w INTEGER, limit_w INTEGER,
+    charged_w INTEGER, discharged_w INTEGER, stored_wh INTEGER, wear_cost DOUBLE,
     price DOUBLE, feed_in DOUBLE, co2_g_per_kwh DOUBLE
 )
 """
@@ -46,8 +47,9 @@ class Steps:
         self._table = duckdb.connect(":memory:")
         self._table.execute(CREATE)
 
-    def keep(self, way: str, cars: Cars, horizon: Horizon, course: Course, co2_g_per_kwh: Floats) -> None:
+    def keep(self, way: str, world: World, course: Course, co2_g_per_kwh: Floats) -> None:
         """Adds what a way did."""
+        cars, horizon = world.cars, world.horizon
         for begin in range(0, len(cars), max(1, BATCH_ROWS // horizon.steps)):
             some = np.arange(begin, min(begin + max(1, BATCH_ROWS // horizon.steps), len(cars)))
             lengths = (cars.last - cars.first)[some]
@@ -68,7 +70,11 @@ class Steps:
             grid_w=course.grid_w,
             load_w=_watts(horizon.load_kw),
             solar_w=_watts(horizon.solar_kw),
-            battery_w=np.zeros(horizon.steps, np.int64),
+            battery_w=course.battery_w.sum(axis=0),
+            charged_w=np.maximum(course.battery_w, 0).sum(axis=0),
+            discharged_w=np.maximum(-course.battery_w, 0).sum(axis=0),
+            stored_wh=np.rint(course.stored_kwh.sum(axis=0) * 1000).astype(np.int64),
+            wear_cost=wear_of(world, course),
             price=horizon.price,
             feed_in=horizon.feed_in,
             co2_g_per_kwh=co2_g_per_kwh,

@@ -21,16 +21,27 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers, Statement, statements
 from forecourt.energy.whatif.scenario import Scenario
-from forecourt.energy.whatif.schedulers import Scene, Scheduler, by_order, deadline, laxity, planned, uncontrolled
+from forecourt.energy.whatif.schedulers import (
+    Decision,
+    Scene,
+    Scheduler,
+    by_order,
+    deadline,
+    laxity,
+    planned,
+    uncontrolled,
+)
 from forecourt.energy.whatif.stays import Stays
 
 log = structlog.get_logger(__name__)
 
 #: Ways to charge, by their names on the command line.
-UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM = (
-    "uncontrolled", "deadline", "laxity", "myopic", "planner", "stated", "predicted", "optimum",
+UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM = (
+    "uncontrolled", "deadline", "laxity", "myopic", "unstored", "planner", "stated", "predicted", "optimum",
 )  # fmt: skip
-WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, PLANNER, STATED, PREDICTED, OPTIMUM)
+WAYS: Final = (UNCONTROLLED, DEADLINE, LAXITY, MYOPIC, UNSTORED, PLANNER, STATED, PREDICTED, OPTIMUM)
+#: Those that leave batteries alone and take nothing from cars.
+STORES_NOTHING: Final = (UNCONTROLLED, DEADLINE, LAXITY, UNSTORED)
 #: Those that plan by what drivers say; they are played where a scenario or a file says what that is.
 TOLD_BY_DRIVERS: Final = (STATED, PREDICTED)
 HOUR: Final = timedelta(hours=1)
@@ -60,8 +71,8 @@ def scheduler_of(way: str, known: Known) -> Scheduler:
         return by_order(deadline if way == DEADLINE else laxity)
     if way == MYOPIC:
         worth = known.scenario.planner.unserved_per_kwh
-        return planned(lambda scene: _plan(scene, _worth(known, scene, worth)).current_a[:, 0])
-    return planned(Foresight(known, way))
+        return planned(lambda scene: _plan(scene, _worth(known, scene, worth)))
+    return planned(Foresight(known, PLANNER if way == UNSTORED else way))
 
 
 class Foresight:
@@ -83,7 +94,7 @@ class Foresight:
         self._predictor: Predictor | None = None
         self._over = -1
 
-    def __call__(self, scene: Scene) -> Floats:
+    def __call__(self, scene: Scene) -> Plan:
         now = self._known.start + scene.now * self._known.step
         cars, minimums = self._believed(scene, now)
         # Of several guesses the most is planned for, and the mean is what came.
@@ -100,9 +111,11 @@ class Foresight:
             rows=scene.rows,
             worth=structs.replace(worth, lacking=self._insistent),
             minimums=minimums,
+            batteries=scene.batteries,
+            discharging=scene.giving,
         )
         solver = SiteSolver()
-        return rounded(solver, solver.solve(eased(problem)), scene.min_a).current_a[:, 0]
+        return rounded(solver, solver.solve(eased(problem)), scene.min_a)
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -122,7 +135,8 @@ class Foresight:
         horizon = known.scenario.horizon(begin, (end - begin) // step, step)
         left = (known.end - midnight(today, zone)) / timedelta(days=1)
         worth = Worth(unserved=known.scenario.planner.unserved_per_kwh, peak=known.demand_charge * days / left)
-        return solve(past_cars(self._arrived, begin, end, step), horizon, scene.rows, worth).peak_kw * SHARE
+        cars = past_cars(self._arrived, begin, end, step)
+        return solve(cars, horizon, scene.rows, worth, scene.batteries).peak_kw * SHARE
 
     def _came_kwh(self, scene: Scene, needs_kwh: Floats, now: datetime) -> float:
         """What the cars that came today took or are believed to need."""
@@ -136,7 +150,7 @@ class Foresight:
 
     def _believed(self, scene: Scene, now: datetime) -> tuple[Cars, Minimums | None]:
         """The cars that are there, as they are believed to be, and what guesses about them ask for."""
-        if self._way == PLANNER:
+        if self._way == PLANNER or not len(scene.cars):
             return scene.cars, None
         taken_kwh = self._known.stays.cars.need_kwh[scene.numbers] - scene.cars.need_kwh
         step_h = self._known.step / HOUR
@@ -179,7 +193,7 @@ class Cautious:
         self._fallback = by_order(laxity)
         self.unplanned = unplanned
 
-    def __call__(self, scene: Scene) -> Floats:
+    def __call__(self, scene: Scene) -> Decision:
         try:
             return self._scheduler(scene)
         except Unsolvable as fault:
@@ -190,7 +204,14 @@ class Cautious:
 
 def _plan(scene: Scene, worth: Worth) -> Plan:
     """The plan of least cost for the cars that are there."""
-    problem = Problem(cars=scene.cars, horizon=scene.horizon, rows=scene.rows, worth=worth)
+    problem = Problem(
+        cars=scene.cars,
+        horizon=scene.horizon,
+        rows=scene.rows,
+        worth=worth,
+        batteries=scene.batteries,
+        discharging=scene.giving,
+    )
     return SiteSolver().solve(eased(problem))
 
 
