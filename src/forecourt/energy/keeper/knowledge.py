@@ -22,6 +22,11 @@ LEAST_STAY: Final = timedelta(minutes=30)
 #: What it takes in all, in Wh, and at least from now on while it still draws.
 ASSUMED_WH: Final = 25_000
 LEAST_WH: Final = 2_000
+#: A car that has been offered current for so long and takes less than this has stopped by itself.
+STOPPED_AFTER: Final = timedelta(minutes=5)
+STOPPED_A: Final = 0.5
+#: What its station says of one that is offered nothing is not believed for longer: it may mean that.
+BELIEVED_FOR: Final = timedelta(minutes=15)
 #: How much a known value may be, uncompressed.
 MAX_BYTES: Final = 64 * 1024 * 1024
 
@@ -29,7 +34,9 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 class KnownCar(Struct, frozen=True, kw_only=True):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
-    have taken by then, where its driver's word is not all there is."""
+    have taken by then, where its driver's word is not all there is. `charges_since`, `waits_since`: since when it has
+    been allowed to charge without a break, or to do nothing but wait; both None where its station was told nothing.
+    `is_full`: the car itself takes no more for now."""
 
     session_id: UUID
     station: str
@@ -46,6 +53,9 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     needs: Needs
     expected_at: datetime | None = None
     expected_wh: int | None = None
+    charges_since: datetime | None = None
+    waits_since: datetime | None = None
+    is_full: bool = False
 
     def leaves_at(self, now: datetime) -> datetime:
         """When it has to be ready."""
@@ -56,15 +66,22 @@ class KnownCar(Struct, frozen=True, kw_only=True):
         """What it still takes. One that is full, or has all it asked for, takes nothing."""
         asked = self.needs.energy_wh
         known = [each for each in (asked, self.expected_wh) if each is not None]
-        if asked is not None and self.energy_wh >= asked:
+        if self.is_full or (asked is not None and self.energy_wh >= asked):
             return 0
         wanted = min(known) if known else ASSUMED_WH
-        return max(wanted - self.energy_wh, 0 if self.is_full else LEAST_WH if asked is None else 0)
+        return max(wanted - self.energy_wh, LEAST_WH if asked is None else 0)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the car itself takes no more for now."""
-        return self.charging_state == "SuspendedEV"
+
+def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
+    """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
+    it has been offered some for a while."""
+    if car.waits_since is not None:
+        return car.charging_state == "SuspendedEV" and now - car.waits_since < BELIEVED_FOR
+    if car.charging_state == "SuspendedEV":
+        return True
+    if car.charges_since is None or car.current_a is None or measured_at is None:
+        return False
+    return car.current_a < STOPPED_A and measured_at - car.charges_since >= STOPPED_AFTER
 
 
 class Expected(Struct, frozen=True, kw_only=True):

@@ -321,11 +321,11 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
 
 def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
     on_s, waited_s = np.zeros(len(fleet.cars)), np.zeros(len(fleet.cars))
-    for number in range(len(fleet.cars)):
-        standing = known.standings[fleet.column[number]]
-        since = standing.orders[-1].sent_at if standing.orders else standing.running_since or known.at
-        charging = bool(standing.orders) and standing.orders[-1].limit_ma > 0
-        (on_s if charging else waited_s)[number] = max((known.at - since).total_seconds(), 0.0)
+    for number, car in enumerate(fleet.cars):
+        if car.charges_since is not None:
+            on_s[number] = max((known.at - car.charges_since).total_seconds(), 1.0)
+        elif car.waits_since is not None:
+            waited_s[number] = max((known.at - car.waits_since).total_seconds(), 1.0)
     return Claims(
         evse=fleet.column,
         min_a=fleet.min_a,

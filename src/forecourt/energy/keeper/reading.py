@@ -6,18 +6,20 @@ from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
-from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
+from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
 from forecourt.energy.store import keeping
+from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
 
@@ -63,7 +65,8 @@ async def read_site(
     paid_w = 0
     if demand is not None:
         paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
-    known_cars = [_known_car(car) for car in cars]
+    turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
+    known_cars = [_known_car(car, turns.get(car.session_id), now) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
@@ -94,9 +97,9 @@ def _hours(now: datetime) -> list[float]:
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar) -> KnownCar:
+def _known_car(car: store.ActiveCar, turn: Turn | None, now: datetime) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
-    return KnownCar(
+    known = KnownCar(
         session_id=car.session_id,
         station=car.station,
         evse=car.evse,
@@ -110,7 +113,10 @@ def _known_car(car: store.ActiveCar) -> KnownCar:
         offered_a=car.offered_a,
         charging_state=car.charging_state,
         needs=car.needs,
+        charges_since=turn.since if turn is not None and turn.charges else None,
+        waits_since=turn.since if turn is not None and not turn.charges else None,
     )
+    return replace(known, is_full=has_stopped(known, car.measured_at, now))
 
 
 def _standings(
