@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
+from forecourt.energy import store
 from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.orders import Told, due
@@ -29,6 +30,7 @@ from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
 from forecourt.ocpp.neutral import Command, CommandAnswer
@@ -123,12 +125,17 @@ class SiteKeeper:
         """Look once, plan, and tell; the seconds until it is time to look again."""
         async with self._gates.reading:
             async with self._tenants.tenant(self.tenant_id) as conn:
+                strays = await store.strays_of(conn, self.tenant_id, self.site_id)
+                await let_go(conn, self.tenant_id, strays, ASKED_BY, self._clock.now())
                 record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
+                self._wanted = []
                 return IDLE_EVERY.total_seconds()
             foresight = await self._foresee(record)
             now = self._clock.now()
             async with self._tenants.tenant(self.tenant_id) as conn:
+                if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
+                    return REST_S
                 reading = await read_site(conn, record, foresight, now)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)

@@ -9,6 +9,7 @@ from forecourt.access import Actor, audit
 from forecourt.energy import store
 from forecourt.energy.errors import ElectricsMissing, ElectricsRefused, SmartChargingRefused, refusal
 from forecourt.energy.model import Fault
+from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import (
     Settings,
     SiteRecord,
@@ -78,7 +79,11 @@ async def change_electrics(
         return held
     site_id, version = before.site_id, before.version + 1
     await store.store_tree(conn, actor.tenant_id, site_id, version, tree, str(actor), now)
-    await store.hang(conn, actor.tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
+    hung = [(each.station, each.evse) for each in tree.evses]
+    await store.hang(conn, actor.tenant_id, site_id, hung)
+    if before.tree is not None:
+        left = {(each.station, each.evse) for each in (*before.tree.evses, *before.strays)} - set(hung)
+        await let_go(conn, actor.tenant_id, left, str(actor), now)
     await nudge(conn, site_id)
     await audit(
         conn,
@@ -137,6 +142,9 @@ async def change_settings(
     if held.settings == settings and held.settings_version:
         return held
     await store.store_settings(conn, actor.tenant_id, held.site_id, settings, str(actor), now)
+    if held.tree is not None and not settings.enabled:
+        hung = [(each.station, each.evse) for each in (*held.tree.evses, *held.strays)]
+        await let_go(conn, actor.tenant_id, hung, str(actor), now)
     await nudge(conn, held.site_id)
     before, after = structs.asdict(held.settings), structs.asdict(settings)
     changed = [name for name in after if before[name] != after[name]]
