@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import psycopg
 import structlog
+from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
@@ -33,6 +35,7 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
+from forecourt.energy.store.leases import keep_lease
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -59,6 +62,7 @@ Asked = tuple[str, Command]
 
 PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
 ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
+FAULTS = Counter("forecourt_energy_keeper_faults_total", "Looks and plans that ended in a fault of the program")
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
 CUT_S = Histogram(
     "forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent"
@@ -74,12 +78,14 @@ class Gates:
 
 
 class SiteKeeper:
-    """One site, for as long as this process holds it."""
+    """One site, for as long as this process holds it, which it does as `holder`; None: nobody else ever does."""
 
     def __init__(
-        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates
-    ) -> None:
+        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates,
+        holder: UUID | None = None,
+    ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
+        self._holder = holder
         self._gates = gates
         self._tenants = tenants
         self._stations = stations
@@ -105,7 +111,7 @@ class SiteKeeper:
         try:
             while True:
                 self._woken.clear()
-                rest_s = await self._turn_safely()
+                rest_s = await self.look()
                 await asyncio.sleep(REST_S)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):
@@ -114,12 +120,17 @@ class SiteKeeper:
             for task in self._sending:
                 task.cancel()
 
-    async def _turn_safely(self) -> float:
+    async def look(self) -> float:
+        """A turn that ends well, whatever happens in it."""
         try:
             return await self.turn()
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
-            return AWAY_REST_S
+        except Exception:
+            # Whatever is wrong, the next look may find it otherwise; a keeper that ends helps nobody.
+            log.exception("a site could not be looked at", site=self.site_id)
+            FAULTS.inc()
+        return AWAY_REST_S
 
     async def turn(self) -> float:
         """Look once, plan, and tell; the seconds until it is time to look again."""
@@ -148,7 +159,7 @@ class SiteKeeper:
                 reading = await read_site(conn, record, self._foresight, self._clock.now())
             known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
         async with self._gates.planning:
-            plan = await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+            plan = await self._planned(known, room)
         PLANNING_S.observe((self._clock.now() - now).total_seconds())
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
@@ -158,6 +169,17 @@ class SiteKeeper:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
         await self._tell(reading, room, plan)
         return self._until_next(known)
+
+    async def _planned(self, known: Knowledge, room: Room) -> SitePlan:
+        """The best plan; whatever goes wrong with it, what there is is shared out."""
+        try:
+            return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+        except Exception as fault:
+            log.exception("a site could not be planned", site=self.site_id)
+            FAULTS.inc()
+            # Nobody knows what state the other one is in.
+            self._solver = SiteSolver()
+            return replace(share_out(known, room, self._solver), why=f"{type(fault).__name__}: {fault}")
 
     async def _foresee(self, record: SiteRecord) -> Foresight | None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
@@ -214,6 +236,9 @@ class SiteKeeper:
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))
         async with self._tenants.tenant(self.tenant_id) as conn:
+            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                log.warning("a site is held by another planner", site=self.site_id)
+                return
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
             number_of = dict(zip(asked, numbers, strict=True))
             entered, unsent = await self._stations.enter(

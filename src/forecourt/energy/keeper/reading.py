@@ -38,7 +38,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     def unit_of(self, station: str) -> Unit:
         """What a station's limits are told in: amperes, unless it says that it takes watts only."""
-        return Unit.POWER if self.links[station].only_watts else Unit.CURRENT
+        link = self.links.get(station)
+        return Unit.POWER if link is not None and link.only_watts else Unit.CURRENT
 
 
 async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:

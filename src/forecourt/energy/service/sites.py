@@ -81,9 +81,7 @@ async def change_electrics(
     await store.store_tree(conn, actor.tenant_id, site_id, version, tree, str(actor), now)
     hung = [(each.station, each.evse) for each in tree.evses]
     await store.hang(conn, actor.tenant_id, site_id, hung)
-    if before.tree is not None:
-        left = {(each.station, each.evse) for each in (*before.tree.evses, *before.strays)} - set(hung)
-        await let_go(conn, actor.tenant_id, left, str(actor), now)
+    await let_go(conn, actor.tenant_id, _hung(before) - set(hung), str(actor), now)
     await nudge(conn, site_id)
     await audit(
         conn,
@@ -142,9 +140,8 @@ async def change_settings(
     if held.settings == settings and held.settings_version:
         return held
     await store.store_settings(conn, actor.tenant_id, held.site_id, settings, str(actor), now)
-    if held.tree is not None and not settings.enabled:
-        hung = [(each.station, each.evse) for each in (*held.tree.evses, *held.strays)]
-        await let_go(conn, actor.tenant_id, hung, str(actor), now)
+    if not settings.enabled:
+        await let_go(conn, actor.tenant_id, _hung(held), str(actor), now)
     await nudge(conn, held.site_id)
     before, after = structs.asdict(held.settings), structs.asdict(settings)
     changed = [name for name in after if before[name] != after[name]]
@@ -157,6 +154,12 @@ async def change_settings(
         after={name: _plain(after[name]) for name in changed},
     )
     return await find_record(conn, actor.tenant_id, str(held.site_id))
+
+
+def _hung(record: SiteRecord) -> set[tuple[str, int]]:
+    """The EVSEs that hang at a site, those as well that stand there no more."""
+    tree = [] if record.tree is None else [(each.station, each.evse) for each in record.tree.evses]
+    return {*tree, *((each.station, each.evse) for each in record.strays)}
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""What the planner keeps: leases, plans, what stations were told, how they obey, and what sites took."""
+"""What the planner keeps: plans, what stations were told, how they obey, and what sites took."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -57,42 +57,6 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
     at: datetime
     plan: SitePlan
     known: bytes
-
-
-async def hold_sites(
-    conn: Connection, holder: UUID, sites: Sequence[tuple[int, int]], now: datetime, until: datetime, most: int
-) -> list[int]:
-    """Holds the sites (organisation, site) that this process holds already or nobody does, `most` at the most; which.
-    For the worker's role."""
-    cursor = await conn.execute(
-        """
-        WITH wanted AS (
-            SELECT w.tenant_id, w.site_id FROM unnest(%(tenants)s::int[], %(sites)s::int[]) AS w (tenant_id, site_id)
-            LEFT JOIN planner_leases l ON l.site_id = w.site_id
-            WHERE l.holder = %(holder)s OR l.until < %(now)s OR l.site_id IS NULL
-            ORDER BY (l.holder = %(holder)s) DESC NULLS LAST, w.site_id LIMIT %(most)s
-        )
-        INSERT INTO planner_leases (site_id, tenant_id, holder, until)
-        SELECT site_id, tenant_id, %(holder)s, %(until)s FROM wanted ORDER BY site_id
-        ON CONFLICT (site_id) DO UPDATE SET holder = excluded.holder, until = excluded.until
-            WHERE planner_leases.holder = %(holder)s OR planner_leases.until < %(now)s
-        RETURNING site_id
-        """,
-        {
-            "tenants": [tenant_id for tenant_id, _ in sites],
-            "sites": [site_id for _, site_id in sites],
-            "holder": holder,
-            "now": now,
-            "until": until,
-            "most": most,
-        },
-    )
-    return [site_id for (site_id,) in await cursor.fetchall()]
-
-
-async def leave_sites(conn: Connection, holder: UUID) -> None:
-    """Gives back all that this process holds. For the worker's role."""
-    await conn.execute("DELETE FROM planner_leases WHERE holder = %s", (holder,))
 
 
 async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]:
