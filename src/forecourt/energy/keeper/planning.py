@@ -29,7 +29,7 @@ from forecourt.energy.planner.problem import (
 )
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.rows import Floats, Flows, Rows
 from forecourt.energy.site import HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
@@ -368,10 +368,13 @@ def _made(
 def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
     """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
     to balance their cells."""
+    if not any(car.is_full for car in fleet.cars):
+        return
+    flows = Flows(rows, targets_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
-        if car.is_full and targets_a[column] < least_a and rows.room(targets_a, column) >= least_a:
-            targets_a[column] = least_a
+        if car.is_full and targets_a[column] < least_a and flows.room(column) >= least_a:
+            flows.put(column, least_a)
 
 
 def _car_plan(

@@ -1,5 +1,6 @@
 """The plan of a site: what it took, what is meant and why, now or at a time that is past; and the same made again."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final
@@ -110,7 +111,10 @@ class PlanPages:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
-        return self._page(request, actor, record, planned, at, now, odd, made, busy=busy, unread=unread, text=text)
+        told = [] if planned is None else await asyncio.to_thread(explain_all, planned.known, planned.plan)
+        return self._page(
+            request, actor, record, planned, told, at, now, odd, made, busy=busy, unread=unread, text=text
+        )
 
     def _page(
         self,
@@ -118,6 +122,7 @@ class PlanPages:
         actor: Actor,
         record: SiteRecord,
         planned: Planned | None,
+        told: Sequence[Explanation],
         at: datetime | None,
         now: datetime,
         odd: Sequence[Odd],
@@ -125,7 +130,7 @@ class PlanPages:
         **more: Any,
     ) -> Response[str]:
         seen_from = at or now
-        cars = [] if planned is None else sorted(explain_all(planned.known, planned.plan), key=_by_need)
+        cars = sorted(told, key=_by_need)
         with self._pages.shell.speaking(request):
             listed = [(each, sentences(each, seen_from)) for each in cars[:MAX_CARS]]
         return self._pages.shell.page(
