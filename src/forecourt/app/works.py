@@ -27,6 +27,7 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
+from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
 from forecourt.webhooks.model import Kind
@@ -164,6 +165,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         ),
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
+        ANSWERED_LATE: (follow("energy.limit_answered", works.energy.limit_answered, AT_ONCE),),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }

@@ -29,12 +29,14 @@ from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
+from forecourt.energy.store.late import note_commands
 from forecourt.energy.store.leases import keep_lease
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
@@ -54,6 +56,8 @@ IDLE_EVERY: Final = timedelta(minutes=5)
 REST_S: Final = 0.3
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
+#: What a car takes of which nothing was heard for longer is not known.
+HEARD_WITHIN: Final = timedelta(minutes=20)
 #: Who asks, as commands have it.
 ASKED_BY: Final = "smart charging"
 
@@ -94,6 +98,7 @@ class SiteKeeper:
         self._plan: SitePlan | None = None
         self._wanted: list[Want] = []
         self._foresight: Foresight | None = None
+        self._past = Past()
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -147,7 +152,7 @@ class SiteKeeper:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
                     return REST_S
-                reading = await read_site(conn, record, foresight, now)
+                reading = await read_site(conn, record, foresight, now, self._past)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
@@ -156,7 +161,7 @@ class SiteKeeper:
             await self._tell(reading, room, share_out(known, room, self._solver), safe_only=True)
             CUT_S.observe((self._clock.now() - now).total_seconds())
             async with self._tenants.tenant(self.tenant_id) as conn:
-                reading = await read_site(conn, record, self._foresight, self._clock.now())
+                reading = await read_site(conn, record, self._foresight, self._clock.now(), self._past)
             known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
         async with self._gates.planning:
             plan = await self._planned(known, room)
@@ -244,6 +249,9 @@ class SiteKeeper:
             entered, unsent = await self._stations.enter(
                 conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
             )
+            await note_commands(
+                conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
+            )
             await self._keep_answers(conn, unsent, number_of)
         sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
         self._sending.add(sending)
@@ -308,6 +316,8 @@ class SiteKeeper:
             load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
             solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
             allowed_w=int(allowed_w),
+            measured=not any(each.power_w.stand_in[0] for each in known.outlook.loads)
+            and not any(known.at - car.heard_at > HEARD_WITHIN for car in reading.cars.values()),
         )  # fmt: skip
 
 

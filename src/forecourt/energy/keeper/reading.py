@@ -14,6 +14,7 @@ from forecourt.energy.dispatch.defaults import defaults_of
 from forecourt.energy.dispatch.standing import Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
+from forecourt.energy.keeper.past import Past
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
@@ -51,9 +52,10 @@ async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int)
 
 
 async def read_site(
-    conn: AsyncConnection[Any], record: SiteRecord, foresight: Foresight | None, now: datetime
+    conn: AsyncConnection[Any], record: SiteRecord, foresight: Foresight | None, now: datetime, past: Past | None = None
 ) -> Reading:
-    """All that is known of a site that is planned for."""
+    """All that is known of a site that is planned for. `past`: what was read of it before."""
+    past = Past() if past is None else past
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
     cars = await store.active_cars(conn, tenant_id, site_id)
@@ -61,11 +63,10 @@ async def read_site(
     orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
     defaults = defaults_of(record.tree, await list_desired(conn, tenant_id, sorted(links)))
-    outlook = signals_at(record, await known_signals(conn, record, now, now + AHEAD), now, _hours(now))
+    signals = await known_signals(conn, record, now, now + AHEAD, await past.readings(conn, record, now))
+    outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
-    paid_w = 0
-    if demand is not None:
-        paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
+    paid_w = 0 if demand is None or not demand.charge_per_kw else await past.paid_w(conn, record, demand, now)
     turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
     known_cars = [_known_car(car, turns.get(car.session_id), now) for car in cars]
     if foresight is not None:

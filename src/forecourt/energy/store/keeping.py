@@ -171,38 +171,11 @@ async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime
 
 async def insert_power(
     conn: Connection, tenant_id: int, site_id: int, at: datetime, *, charging_w: int, load_w: int, solar_w: int,
-    allowed_w: int,
+    allowed_w: int, measured: bool = True,
 ) -> None:  # fmt: skip
-    """Keeps what a site took at a time."""
+    """Keeps what a site took at a time; whether all of it was measured."""
     await conn.execute(
-        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w),
+        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, measured)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, measured),
     )
-
-
-async def highest_power(
-    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime, minutes: int
-) -> int:
-    """The highest mean of so many minutes that a site took from the grid within a time, in W; 0 where nothing is
-    known."""
-    cursor = await conn.execute(
-        "SELECT coalesce(max(mean), 0)::int FROM (SELECT avg(charging_w + load_w - solar_w) AS mean FROM site_power"
-        " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s"
-        " GROUP BY date_bin(make_interval(mins => %s), at, '2000-01-01+00'::timestamptz)) AS means",
-        (tenant_id, site_id, since, until, minutes),
-    )
-    row = await cursor.fetchone()
-    return 0 if row is None else max(0, row[0])
-
-
-async def forget_kept(conn: Connection, tenant_id: int, *, plans: datetime, power: datetime) -> int:
-    """Forgets plans and orders, and what sites took, from before their times; how many."""
-    forgotten = 0
-    for statement, before in (
-        ("DELETE FROM energy_plans WHERE tenant_id = %s AND at < %s", plans),
-        ("DELETE FROM charging_orders WHERE tenant_id = %s AND valid_to < %s", plans),
-        ("DELETE FROM site_power WHERE tenant_id = %s AND at < %s", power),
-    ):
-        forgotten += (await conn.execute(statement, (tenant_id, before))).rowcount
-    return forgotten
