@@ -7,11 +7,12 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import psycopg
@@ -32,6 +33,7 @@ from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
+from forecourt.energy.keeper.worthwhile import PastDays, read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
@@ -99,6 +101,8 @@ class SiteKeeper:
         self._wanted: list[Want] = []
         self._foresight: Foresight | None = None
         self._past = Past()
+        self._looked_back_on: tuple[date, int] | None = None
+        self._worthwhile_w = 0
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -193,14 +197,34 @@ class SiteKeeper:
             assert record.tree is not None
             try:
                 async with self._tenants.tenant(self.tenant_id) as conn:
-                    self._foresight = await read_foresight(
+                    foresight = await read_foresight(
                         conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
                     )
+                    days = await read_days(conn, record, foresight.visits, now)
+                self._look_back(foresight, days, record, now)
+                self._foresight = foresight
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
                 if self._foresight is not None and self._foresight.version != record.version:
                     self._foresight = None
         return self._foresight
+
+    def _look_back(self, foresight: Foresight, days: PastDays | None, record: SiteRecord, now: datetime) -> None:
+        """Once a day, for it changes with the days that are over alone; nobody waits for it."""
+        foresight.worthwhile_w = self._worthwhile_w
+        today = now.astimezone(ZoneInfo(record.zone)).date(), record.version
+        if today != self._looked_back_on:
+            self._looked_back_on = today
+            self._beside(self._count_days(foresight, days))
+
+    async def _count_days(self, foresight: Foresight, days: PastDays | None) -> None:
+        async with self._gates.planning:
+            foresight.worthwhile_w = self._worthwhile_w = await asyncio.to_thread(worthwhile_w, days)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _until_next(self, known: Knowledge) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
@@ -253,9 +277,7 @@ class SiteKeeper:
                 conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
             )
             await self._keep_answers(conn, unsent, number_of)
-        sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+        self._beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""

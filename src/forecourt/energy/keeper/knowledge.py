@@ -99,7 +99,7 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far."""
+    the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over."""
 
     at: datetime
     tenant_id: int
@@ -113,6 +113,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     standings: Sequence[Standing]
     expected: Sequence[Expected] = ()
     paid_w: int = 0
+    worthwhile_w: int = 0
 
 
 def packed(known: Knowledge) -> bytes:

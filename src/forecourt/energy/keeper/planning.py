@@ -28,14 +28,13 @@ from forecourt.energy.planner.problem import (
     joined,
 )
 from forecourt.energy.planner.reasons import Reason, reasons
+from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
 from forecourt.energy.site import HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
-#: How much more the planner minds a kWh that isn't served than its worth says, since it doesn't know who comes.
-INSISTENCE: Final = 2.0
 #: How much worse one driver is left without than another.
 WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 1.0, Priority.HIGH: 3.0}
 #: More than a car drew at last is offered by so much, so that one that could take more shows it.
@@ -280,7 +279,7 @@ def _worth(known: Knowledge) -> Worth:
     return Worth(
         unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
         peak=max(charge, 0.0),
-        paid_kw=known.paid_w / 1000,
+        paid_kw=max(known.paid_w, known.worthwhile_w) / 1000,
         level=LEVEL,
         fair=FAIR,
     )

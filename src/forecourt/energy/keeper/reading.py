@@ -84,6 +84,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
+        worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
     )
     return Reading(
         known=known,
