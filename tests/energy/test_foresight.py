@@ -5,10 +5,11 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
-from forecourt.energy.keeper.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.keeper.knowledge import ASSUMED_STAY, LEAST_STAY, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import UNSAID, Needs, Wants
@@ -67,6 +68,16 @@ def test_what_a_driver_asks_for_is_never_exceeded_and_a_site_without_a_past_goes
     assert foresight(few).of(one, NOW) == one
     assert foresight(few).expected([], NOW) == []
     assert car().leaves_at(NOW) == NOW - timedelta(minutes=30) + ASSUMED_STAY
+
+
+def test_a_departure_that_was_said_is_believed_to_the_minute_until_it_is_over() -> None:
+    soon = Needs(wants=Wants(energy_wh=5_000, departure_at=NOW + timedelta(minutes=10)), sources={})
+    assert car(needs=soon).leaves_at(NOW) == NOW + timedelta(minutes=10)
+    # Whoever is still there then, or is only thought to leave, isn't given up.
+    late = NOW + timedelta(minutes=10)
+    assert car(needs=soon).leaves_at(late) == late + LEAST_STAY
+    guessed = replace(car(needs=soon), expected_at=NOW + timedelta(minutes=5))
+    assert guessed.leaves_at(NOW) == NOW + LEAST_STAY
 
 
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:

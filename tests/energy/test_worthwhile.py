@@ -47,7 +47,7 @@ async def test_every_day_a_site_looks_back_on_which_power_would_have_been_best(y
     begins = yard.clock.now().replace(hour=9, minute=0, second=0, microsecond=0)
     for day in range(1, LEAST_VISITS + 1):
         came = yard.clock.now() - (begins - timedelta(days=day))
-        yard.session(station["station_id"], came, came - timedelta(hours=3), 12_000)
+        yard.session(station["station_id"], came, timedelta(hours=3), 12_000)
     season = Season(weekdays=DayRates(hours=(0,), prices=(Decimal("0.30"),)))
     tariff = Tariff(currency="EUR", seasons=(season,), demand_charge_per_kw=Decimal(10))
     async with yard.tenants.tenant(yard.tenant_id) as conn:

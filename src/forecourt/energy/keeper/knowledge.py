@@ -58,7 +58,11 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     is_full: bool = False
 
     def leaves_at(self, now: datetime) -> datetime:
-        """When it has to be ready."""
+        """When it has to be ready. A time that was said is believed to the minute until it is over; what is guessed is
+        never nearer than LEAST_STAY, or a car would be given up that is still there."""
+        said = self.needs.departure_at
+        if said is not None and said > now and (self.expected_at is None or said <= self.expected_at):
+            return said
         found = self.expected_at or self.needs.departure_at or self.started_at + ASSUMED_STAY
         return max(found, now + LEAST_STAY)
 

@@ -16,7 +16,7 @@ from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Complexes, Floats
 
 #: For how long a car charges at least before another has its turn.
-TURN_S: Final = 900.0
+TURN_S: Final = 1800.0
 #: Who has only just made room for another comes after those who are in: they would change places at every look.
 LEAST_WAIT_S: Final = 120.0
 #: Halvings by which the height of a level is found: 32 A to a billionth.
