@@ -44,9 +44,10 @@ REPORT_VIOLATIONS = (
 class Console:
     """One deployment with one organisation, and a browser."""
 
-    def __init__(self, browser: Browser, address: str, rig: Rig, tenant: Tenant) -> None:
+    def __init__(self, browser: Browser, address: str, rig: Rig, house: House, tenant: Tenant) -> None:
         self.address = address
         self.rig = rig
+        self.house = house
         self.tenant = tenant
         self.complaints: list[str] = []
         self._browser = browser
@@ -97,7 +98,7 @@ async def console(servers: Servers) -> AsyncIterator[Console]:
                 house = House(database, db, app, cast("FakeClock", clock))
                 browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
                 async with served(cast("Any", app)) as address:
-                    yield Console(browser, address, rig, Tenant(house, rig.tenant()))
+                    yield Console(browser, address, rig, house, Tenant(house, rig.tenant()))
                 await browser.close()
                 await house.close()
         finally:

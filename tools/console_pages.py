@@ -124,6 +124,7 @@ NO_PAGES = {
 PARTS = frozenset(
     (
         "/energy/at-session/{session_id}",
+        "/energy/at-station/{identity}",
         "/energy/at/{slug}",
         "/energy/sites/{slug}/plan/lines",
         "/energy/sites/{slug}/tree",

@@ -73,6 +73,7 @@ NEEDS = {
     ("GET", "/api/v1/connectors"): Verb.READ,
     ("GET", "/api/v1/evses"): Verb.READ,
     ("GET", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("POST", "/api/v1/pricing/quote"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
     ("POST", "/api/v1/bulk-runs/registration"): Verb.CHANGE_STATIONS,
@@ -87,6 +88,8 @@ NEEDS = {
     ("POST", "/api/v1/stations/{station}/variables/read"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/availability"): Verb.CALL,
     ("GET", "/api/v1/stations/{station}/desired"): Verb.READ,
+    ("GET", "/api/v1/stations/{station}/charging-limits"): Verb.READ,
+    ("DELETE", "/api/v1/stations/{station}/charging-limits"): Verb.CALL,
     ("PUT", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("DELETE", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
@@ -197,6 +200,10 @@ TENANT_TABLES = (
     "site_readings",
     "session_needs",
     "charging_preferences",
+    "external_limits",
+    "car_schedules",
+    "profile_checks",
+    "held_profiles",
 )
 
 

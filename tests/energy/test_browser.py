@@ -1,6 +1,7 @@
-"""A site is wired up in a real browser: rows come and go, an EVSE is dragged onto a node, faults are seen at once."""
+"""A site is wired up in a real browser, its plan is looked at node by node, and a session says why it charges so."""
 
 from collections.abc import AsyncIterator
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -8,8 +9,10 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import Servers
 from tests.console import CHROMIUM, Console, furnished
+from tests.energy.test_explained import yard as charging_yard
 from tests.looks import breaks_no_rule_in_any_view
 
+BERLIN = ZoneInfo("Europe/Berlin")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
@@ -50,7 +53,7 @@ async def test_a_tree_is_drawn_by_keyboard_and_by_dragging_and_stored(yard: Cons
     panel = page.locator("[data-row-of=node]").last
     await panel.locator("[name='node.limit_a']").fill("-5")
     await panel.locator("[name='node.limit_a']").blur()
-    await expect(page.locator("#preview .fault-list")).to_contain_text("limit_a must be a number from 0")
+    await expect(page.locator("#preview .fault-list")).to_contain_text("Limit must be a number from 0")
     await panel.locator("[name='node.limit_a']").fill("32")
     await panel.locator("[name='node.limit_a']").blur()
     await expect(page.locator("#preview .fault-list")).to_have_count(0)
@@ -72,4 +75,67 @@ async def test_a_tree_is_drawn_by_keyboard_and_by_dragging_and_stored(yard: Cons
     assert [node["name"] or node["id"] for node in tree["nodes"]] == ["grid", "Feeder"]
     assert {each["station"]: each["node"] for each in tree["evses"]} == {"CP1": tree["nodes"][1]["id"], "CP2": "grid"}
     await breaks_no_rule_in_any_view(page)
+    assert yard.complaints == []
+
+    # Somebody else is faster: nothing is lost of what was typed, and nothing is stored over it.
+    await page.goto(f"{yard.address}/energy/sites/north-yard/electrics")
+    tree["nodes"][1]["limit_a"] = 20.0
+    kept = {name: value for name, value in tree.items() if name != "version"}
+    assert (await api.put("/api/v1/sites/north-yard/electrics", json=kept)).status_code == 200
+    await page.locator("[name='node.limit_a']").last.fill("25")
+    await page.get_by_role("button", name="Save electrics").first.click()
+    await expect(page.locator(".notice")).to_contain_text("nothing was stored")
+    await expect(page.locator("[name='node.limit_a']").last).to_have_value("25")
+    assert (await api.get("/api/v1/sites/north-yard/electrics")).json()["electrics"]["nodes"][1]["limit_a"] == 20.0
+
+
+async def test_the_plan_of_a_node_leads_to_a_car_that_says_live_why_it_charges_so_and_is_let_go_first(
+    yard: Console,
+) -> None:
+    house = yard.house
+    made = await charging_yard(house, yard.tenant)
+    await made.plan()
+    then = house.clock.now()
+    page = await yard.page(f"{made.page}/plan")
+    await expect(page.locator(".plan-chart canvas")).to_be_visible()
+    await page.get_by_label("Of which node").focus()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**node=p1*")
+    await expect(page.locator("#axis-title")).to_have_text("Limits, plan, actual power and price of Panel North")
+    await expect(page.locator(".plan-chart canvas")).to_be_visible()
+    await expect(page.locator(".node-lines [aria-current]")).to_contain_text("Panel North")
+    await breaks_no_rule_in_any_view(page)
+
+    await page.locator(".plan-cars a").first.click()
+    why = page.locator("#smart-why .why")
+    await expect(why).to_contain_text("It may charge at 8\N{NO-BREAK SPACE}A")
+    await expect(why).to_contain_text("the limit of Panel North")
+    await page.get_by_text("Say when it leaves and what it needs").click()
+    await page.get_by_label("Energy in all").fill("1")
+    await breaks_no_rule_in_any_view(page)
+    cut = {"source": "grid operator", "id": "cut", "node": "p1", "limit_a": 12.0}
+    assert (await made.owner.post(f"{made.api}/limits", json=cut)).status_code in (200, 201)
+    await made.plan()
+    await expect(why).to_contain_text("It may charge at 6\N{NO-BREAK SPACE}A")
+    # What is being typed is left alone.
+    await expect(page.get_by_label("Energy in all")).to_have_value("1")
+    await page.get_by_role("button", name="Charge faster now").click()
+    await expect(page.locator("#smart-why [role=status]")).to_contain_text("The planner looks at it now")
+    await made.plan()
+    await expect(why).to_contain_text("It may charge at 12\N{NO-BREAK SPACE}A")
+    await expect(page.locator("#smart-why")).to_contain_text("It goes before others")
+    await expect(page.locator("#smart-more")).to_contain_text("high")
+
+    await page.goto(f"{yard.address}{made.page}/plan?node=p1")
+    await page.get_by_label("At a time").fill(f"{then.astimezone(BERLIN):%Y-%m-%d %H:%M:%S.%f}")
+    await page.get_by_role("button", name="Show").click()
+    await expect(page.locator("header.object")).to_contain_text("What the planner knew at")
+    await expect(page.locator(".plan-cars td.limit").first).to_contain_text("8\N{NO-BREAK SPACE}A")
+    await page.get_by_role("button", name="Plan again from what was known").click()
+    await expect(page.locator(".told")).to_contain_text("every EVSE gets the same")
+    for path in ("/energy", made.page, f"{made.page}/savings"):
+        await page.goto(f"{yard.address}{path}")
+        await breaks_no_rule_in_any_view(page)
     assert yard.complaints == []

@@ -9,6 +9,7 @@ import pytest
 from forecourt.energy import store
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import SAID
+from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import wants_of
 from forecourt.energy.site import Settings
 from forecourt.ocpp.neutral import ChargingNeeds
@@ -69,6 +70,35 @@ async def test_a_cars_needs_wait_for_its_session_and_nobody_is_promised_a_plan_i
         await station.call("NotifyEVChargingNeeds", said)
         await jobs.needs_said(tenant_id=rig.tenant(), subject=subject)
         assert rig.rows("SELECT wants->'energy_wh' FROM session_needs") == [(25_000,)]
+
+
+@pytest.mark.parametrize("transport", ["picows"], indirect=True)
+async def test_a_driver_who_asks_for_priority_at_the_station_comes_first(rig: Rig) -> None:  # noqa: F811
+    await rig.register("CAR-1")
+    async with rig.station("CAR-1", "ocpp2.1") as station:
+        await station.call("BootNotification", BOOT)
+        pressed = {"transactionId": "T1", "activated": True}
+        # Of a transaction that nobody knows nothing is kept.
+        assert await station.call("NotifyPriorityCharging", pressed) == {}
+        assert rig.rows("SELECT count(*) FROM session_needs") == [(0,)]
+        await station.call("TransactionEvent", started())
+        assert await station.call("NotifyPriorityCharging", pressed) == {}
+        kept = rig.rows("SELECT source, wants, said_by FROM session_needs")
+        assert kept == [("station", {"priority": "high"}, "station:CAR-1")]
+        rig.admin.execute(
+            "INSERT INTO session_needs (session_id, source, tenant_id, station_id, wants, said_at, said_by)"
+            " SELECT session_id, 'driver', tenant_id, station_id, '{\"priority\": \"low\"}', now(), 'x' FROM sessions"
+        )
+        async with Pool(rig.database.url, "forecourt_app", size=1) as tenants, tenants.tenant(rig.tenant()) as conn:
+            [(session_id,)] = rig.rows("SELECT session_id FROM sessions")
+            needs = await store.needs_of(conn, rig.tenant(), session_id)
+        assert needs is not None
+        assert (needs.wants.priority, needs.sources["priority"]) == (Priority.HIGH, Source.STATION)
+        await station.call("NotifyPriorityCharging", {"transactionId": "T1", "activated": False})
+        assert rig.rows("SELECT source FROM session_needs") == [("driver",)]
+        # Nobody sets dynamic schedules here, so there is nothing to be asked for.
+        said = await station.call("PullDynamicScheduleUpdate", {"chargingProfileId": 11})
+        assert said["status"] == "Rejected"
 
 
 def test_a_car_that_says_what_cannot_be_is_not_believed() -> None:

@@ -96,7 +96,10 @@ async def yard(house: House, tenant: Tenant, *, enabled: bool = True) -> Yard:
             f"T{number}", *[house.clock.now()] * 3, station,
         )  # fmt: skip
         made.sessions.append(session)
-    [(made.site_id,)] = made.rows("SELECT site_id FROM sites WHERE tenant_id = %s", tenant.tenant_id)
+    slug = api.rsplit("/", 1)[1]
+    [(made.site_id,)] = made.rows(
+        "SELECT site_id FROM sites WHERE tenant_id = %s AND slug = %s", tenant.tenant_id, slug
+    )
     return made
 
 
@@ -122,7 +125,7 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "nobody said; assumed" in page
     assert "refused" in page
     assert "as is assumed" in page
-    assert "Give it priority" not in page
+    assert "Charge faster now" in page
     assert f'hx-get="/energy/at-session/{first}"' in (await browser.get(f"/sessions/{first}")).text
     assert "told nothing yet" in (await browser.get(f"/energy/at-session/{second}")).text
 
@@ -137,11 +140,19 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     short = (await browser.get(f"/energy/at-session/{first}")).text
     assert "the driver says so" in short
     assert "It will lack" in short
-    assert "Give it priority" in short
-    assert (await browser.post(f"/energy/at-session/{first}", data={"priority": "high"})).status_code == 200
+    faster = await browser.post(f"/energy/at-session/{first}", data={"priority": "high"})
+    assert "The planner looks at it now" in faster.text
+    assert "Back to normal speed" in faster.text
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
     assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
     assert set(wants["sources"].values()) == {"driver"}
+    house.clock.advance(1)
+    await made.plan()
+    page = (await browser.get(f"/energy/at-session/{first}")).text
+    assert "It goes before others" in page
+    assert "The planner looks at it now" not in page
+    ahead, behind = [(await made.owner.get(f"/api/v1/sessions/{each}/charging")).json() for each in made.sessions]
+    assert (ahead["car"]["limit_ma"], behind["car"]["limit_ma"]) == (16_000, 0), "both had 8 A of 16"
     viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
     assert (await viewer.post(f"/energy/at-session/{first}", data=sent)).status_code == 403
     german = (await viewer.get(f"/energy/at-session/{first}")).text
@@ -189,6 +200,9 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     drawn = (await browser.get(f"{made.page}/plan/lines")).json()
     assert [value for _, value in drawn["took"] if value is not None] == [9.0, 9.0]
     assert drawn["limit"][0][1] == pytest.approx(63 * 0.69)
+    panel = (await browser.get(f"{made.page}/plan/lines", params={"node": "p1"})).json()
+    assert panel["limit"][0][1] == pytest.approx(16 * 0.69)
+    assert panel["meant"] == drawn["meant"]
     assert drawn["meant"][0][1] == pytest.approx(11.0, abs=0.1)
     assert {price for _, price, _ in drawn["price"]} == {"0.30", "0.20", ""}
 

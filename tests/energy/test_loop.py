@@ -4,6 +4,7 @@ silent, and a keeper. Time goes on step by step, each once all that was said has
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
@@ -18,14 +20,15 @@ from forecourt.energy.dispatch.orders import PAUSE, VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import unpacked
 from forecourt.energy.keeper.planning import plan_site
-from forecourt.energy.model import Node
+from forecourt.energy.model import Node, Phases
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import NodeLimit
-from forecourt.energy.site import HungEvse, Settings, SiteTree
+from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, site_faults, with_dc
 from forecourt.energy.store import keeping
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
+from forecourt.simulator import profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.faults import PERFECT, Cut, Habits
@@ -143,9 +146,18 @@ async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
 
 @pytest_asyncio.fixture
 async def plant(stepped: StepClock, rig: Rig) -> AsyncIterator[Plant]:
-    tenant_id, site_id = rig.tenant(), _site(rig)
-    rig.token("CARD")
+    site_id = _site(rig)
     stations = [await _station(rig, stepped, site_id, number, habits) for number, habits in enumerate(HABITS)]
+    async with planted(rig, stepped, site_id, stations, tree_of(stations)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def planted(
+    rig: Rig, stepped: StepClock, site_id: int, stations: Sequence[Station], tree: SiteTree
+) -> AsyncIterator[Plant]:
+    tenant_id = rig.tenant()
+    rig.token("CARD")
     async with (
         Pool(rig.database.url, "forecourt_app", size=6) as tenants,
         Pool(rig.database.url, "forecourt_worker", size=1) as worker,
@@ -153,7 +165,7 @@ async def plant(stepped: StepClock, rig: Rig) -> AsyncIterator[Plant]:
         bus = await Bus.connect(rig.nats_url)
         batch = Commander(tenants, bus, stepped, secret_key=SECRET.encode()).batch
         async with tenants.tenant(tenant_id) as conn:
-            now, tree = stepped.now(), tree_of(stations)
+            now = stepped.now()
             await store.lock_site(conn, tenant_id, site_id, "test", now)
             await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
             await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
@@ -178,12 +190,12 @@ def _site(rig: Rig) -> int:
     return int(site_id)
 
 
-async def _station(rig: Rig, clock: StepClock, site_id: int, number: int, habits: Habits) -> Station:
+async def _station(rig: Rig, clock: StepClock, site_id: int, number: int, habits: Habits, make: Make = MAKE) -> Station:
     identity, dialect = f"LOOP-{number}", list(DIALECTS.values())[number % len(DIALECTS)]
     await rig.register(identity)
     rig.admin.execute("UPDATE stations SET site_id = %s WHERE identity = %s", (site_id, identity))
     url = f"ws://127.0.0.1:{rig.port}/ocpp"
-    return Station(identity, MAKE, dialect, clock, url=url, password=PASSWORD, habits=habits)
+    return Station(identity, make, dialect, clock, url=url, password=PASSWORD, habits=habits)
 
 
 async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant: Plant) -> None:
@@ -215,6 +227,95 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     await _all_connected(plant)
     back = await plant.go(timedelta(minutes=1))
     assert max(back) <= CUT_A * NEARLY
+
+
+async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plant: Plant) -> None:
+    """Of 1.6 by its composite schedule, of 2.x by its profiles."""
+    await _all_connected(plant)
+    old, new, other = plant.stations[:3]
+    for station in (old, new, other):
+        bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+        bay(station).present("CARD", plant.clock.now())
+    await plant.go(timedelta(seconds=25))
+    assert [each.dialect.subprotocol for each in (old, new, other)] == ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
+    # One is set lower by somebody on site, one has lost all, one has a profile that nobody here knows of.
+    old.limits.install(_profile("ChargePointMaxProfile", evse=0, limit_a=2.0))
+    for profile in list(new.limits):
+        new.limits.clear(profile.id, None, None, None)
+    other.limits.install(_profile("TxProfile", evse=1, limit_a=3.0))
+    await plant.go(timedelta(seconds=30))
+    findings = dict(
+        plant.rig.rows(
+            "SELECT s.identity, c.findings FROM profile_checks c JOIN stations s USING (station_id)"
+            " WHERE c.findings <> '[]' ORDER BY 1"
+        )
+    )
+    assert set(findings) == {old.identity, new.identity, other.identity}
+    [less] = findings[old.identity]
+    assert (less["found"], less["evse"], less["limit"]) == ("less", 1, 2_000)
+    lost = {(each["found"], each["purpose"]) for each in findings[new.identity]}
+    assert lost == {("lost", "tx_default"), ("lost", "tx")}
+    [foreign] = findings[other.identity]
+    told = {"found": "other", "profile_id": 77, "stack_level": 5, "limit": 3_000}
+    assert {name: foreign[name] for name in told} == told
+    # What was lost is there again: told again after a minute, by the usual rest.
+    await plant.go(timedelta(seconds=60))
+    assert {each.purpose for each in new.limits} == {"TxProfile", "TxDefaultProfile"}
+    assert 6 <= plant.limits_a()[1] <= LIMIT_A / 3 + 1
+    asked = plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'")
+    await plant.go(timedelta(minutes=1))
+    assert plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'") == asked
+
+
+async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped: StepClock, rig: Rig) -> None:
+    site_id = _site(rig)
+    make = replace(MAKE, dc=True, power_w=50_000)
+    stations = [
+        await _station(rig, stepped, site_id, 1, PERFECT, make),
+        await _station(rig, stepped, site_id, 2, PERFECT),
+    ]
+    dc, ac = (each.identity for each in stations)
+    evses = (
+        HungEvse(station=dc, evse=1, node="grid", current=Current.DC, max_w=50_000),
+        HungEvse(station=ac, evse=1, node="grid"),
+    )
+    tree = with_dc(SiteTree(nodes=(Node(id="grid", limit_a=LIMIT_A),), evses=evses))
+    assert tree.evses[0].max_a == 77.1
+    assert site_faults(tree) == []
+    async with planted(rig, stepped, site_id, stations, tree) as plant:
+        await _all_connected(plant)
+        for station in stations:
+            bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(station).present("CARD", plant.clock.now())
+        await plant.go(timedelta(minutes=3))
+        told = {each.purpose: each for each in stations[0].limits}
+        assert {each.unit for each in told.values()} == {"W"}
+        taken_a = bay(stations[0]).reading(plant.clock.now()).power_w / DC_EFFICIENCY / 690
+        ac_a = bay(stations[1]).reading(plant.clock.now()).current_a
+        assert 0.9 * LIMIT_A <= taken_a + ac_a <= LIMIT_A * NEARLY
+        # It draws DC at its own voltage, and obeys for all that.
+        assert plant.rig.rows("SELECT count(*) FROM evse_obedience WHERE disobeys_since IS NOT NULL") == [(0,)]
+
+
+def test_what_a_dc_evse_is_and_what_it_is_not_is_checked() -> None:
+    def faults(**of: Any) -> list[str]:
+        evse = HungEvse(station="CP1", evse=1, node="grid", **of)
+        return [str(each) for each in site_faults(with_dc(SiteTree(nodes=(Node(id="grid"),), evses=(evse,))))]
+
+    assert faults(current=Current.DC) == ["EVSE CP1:1: max_w of a DC EVSE must be above 0: what it gives a car at most"]
+    assert faults(max_w=50_000) == ["EVSE CP1:1: max_w is of a DC EVSE alone"]
+    assert faults(current=Current.DC, max_w=50_000, phases=Phases.L1) == [
+        "EVSE CP1:1: a DC EVSE draws from all three phases"
+    ]
+
+
+def _profile(purpose: str, *, evse: int, limit_a: float) -> profiles.Profile:
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}]}
+    wire = {
+        "id": 77, "stackLevel": 5, "chargingProfilePurpose": purpose, "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }  # fmt: skip
+    return profiles.read(wire, evse)
 
 
 async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> None:

@@ -86,9 +86,9 @@ async def test_a_site_is_wired_up_by_its_form_and_faults_stand_at_their_rows(hou
     refused = await send(browser, f"{path}/electrics", sent)
     assert refused.status_code == 422
     row = refused.text.index(f'value="{one}:1"' if one < two else f'value="{two}:1"')
-    assert refused.text.rindex("its currents must be 0 &lt;= min_a &lt;= max_a") > row
+    assert refused.text.rindex("its least current must not be above its most") > row
     checked = await send(browser, f"{path}/electrics/check", sent)
-    assert "its currents must be" in checked.text
+    assert "its least current must not be above its most" in checked.text
     assert "Panel &lt;1&gt;" in checked.text
     stored = await send(browser, f"{path}/electrics", with_values(sent, "evse.max_a", "20", "16"))
     assert (stored.status_code, stored.headers["location"]) == (303, f"{path}?done=electrics")
@@ -137,6 +137,14 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     assert "“noon 0.3” is no rate" in bad.text
     assert 'value="6 0.2, noon 0.3"' in bad.text
     assert (await send(browser, f"{path}/tariff", tariff)).status_code == 303
+    late = await send(browser, f"{path}/tariff", with_values(tariff, "weekdays", "0 0.55"))
+    assert "Somebody else changed it meanwhile" in late.text
+    assert 'value="0 0.55"' in late.text, "what was typed is not lost"
+    assert "06:00 0.2871 · 22:00 0.19 EUR" in late.text, "and what is stored is seen beside it"
+    again = with_values(fields(late, f"{path}/tariff"), "weekdays", "0 0.55")
+    assert (await send(browser, f"{path}/tariff", again)).status_code == 303
+    first = with_values(fields(await browser.get(path), f"{path}/tariff"), "weekdays", "0 0,19, 6:00 0.2871; 22 0.19")
+    assert (await send(browser, f"{path}/tariff", first)).status_code == 303
     kept = (await owner.get(f"{site}/utility-tariff")).json()["seasons"][0]["weekdays"]
     assert kept == {"hours": [0, 6, 22], "prices": ["0.19", "0.2871", "0.19"]}
     begin = (house.clock.now() + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
@@ -157,6 +165,15 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
 async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, tenant: Tenant) -> None:
     owner, site, [one, _] = await furnish(house, tenant)
     await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": [hung(one)]})
+    german = await signed_in(house, tenant, language="de")
+    sheet = {"file": ("p.csv", b"utc,eur_per_mwh\nnoon,50\n", "text/csv")}
+    refused = await german.post(f"{page_of(site)}/series", data={"kind": "price", "zone": "NL"}, files=sheet)
+    assert "Zeile 2: „noon“ ist keine Zeit" in refused.text
+    nothing = [("limit_kw", ""), ("limit_a", ""), ("from", ""), ("to", ""), ("node", ""), ("source", "")]
+    assert "wie viele kW" in (await send(german, f"{page_of(site)}/limits", nothing)).text
+    tariff = with_values(fields(await german.get(page_of(site)), f"{page_of(site)}/tariff"), "weekdays", "0 0.2")
+    wrong = await send(german, f"{page_of(site)}/tariff", with_values(tariff, "price_zone", "N L"))
+    assert "enthält, was nicht geht" in wrong.text
     viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
     page = await viewer.get(page_of(site))
     assert "Lademanagement" in page.text

@@ -3,8 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from forecourt.energy.explained.savings import Charged, Month, Time, savings
+from forecourt.energy.model import Node
+from forecourt.energy.service.explained import charged_of
+from forecourt.energy.site import HungEvse, SiteTree
+from forecourt.energy.store.explained import Register
 
 EIGHT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -76,3 +81,22 @@ def test_a_car_whose_meter_missed_its_highest_power_still_has_its_energy_when_it
     found = savings(four_hours(), [stayed(2, 8_000, 1_000)])
     assert found.uncontrolled.energy_cost == Decimal("0.40") * 8
     assert found.uncontrolled.peak_w == 4_000
+
+
+def register(evse: int, token: str | None, max_w: int | None) -> Register:
+    return Register(
+        session_id=uuid4(), station="CP", evse=evse, token=token, came_at=EIGHT, left_at=EIGHT + HOUR, energy_wh=5_000,
+        max_w=max_w, read_at=[], readings_wh=[],
+    )  # fmt: skip
+
+
+def test_a_car_that_was_held_back_could_have_taken_what_its_token_took_elsewhere_as_far_as_its_evse_gives_it() -> None:
+    evses = tuple(HungEvse(station="CP", evse=number, node="grid", max_a=amps) for number, amps in ((1, 16), (2, 32)))
+    tree = SiteTree(nodes=(Node(id="grid"),), evses=evses)
+    rows = [
+        register(2, "A", 22_000), register(2, "A", 4_000), register(1, "A", 4_000), register(1, "B", 4_000),
+        register(1, None, 4_000), register(1, "A", None), register(9, "A", 5_000), register(1, "C", 12_000),
+        register(1, "D", None),
+    ]  # fmt: skip
+    most = [each.max_w for each in charged_of(rows, tree)]
+    assert most == [22_000, 22_000, 11_040, 4_000, 4_000, 11_040, 5_000, 12_000, None]

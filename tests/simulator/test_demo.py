@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from forecourt.simulator import fleet
 from forecourt.simulator.clock import JumpClock
 from forecourt.simulator.demo import BROKEN_BAYS, LOST_STATIONS, Demo
@@ -72,6 +74,25 @@ def test_the_fleet_is_some_sixty_stations_of_three_versions_in_a_tree_of_sites_u
     parts = {site.slug: site.parent for site in demo.sites}
     assert any(parts.get(parts[slug or ""] or "") for slug in stands_at), "region, site, part"
     assert len({registered.name for registered in demo.registered}) == len(demo.stations)
+
+
+def test_the_offices_have_regulars_who_come_together_and_could_be_full_long_before_they_leave() -> None:
+    clock = JumpClock(START)
+    demo = Demo("ws://nowhere", clock, None, seed=1)
+    bays = list(demo.regulars.cards)
+    assert {f"{each['station']}:{each['evse']}" for each in demo.wiring.electrics["evses"]} == {
+        f"{station}:{bay}" for station, bay in bays
+    }
+    assert set(demo.regulars.cards.values()) <= demo.tokens.keys()
+    demo.regulars.begin(clock.now())
+    clock.advance(3_700)
+    assert all(3_500 <= demo.regulars.comes_in_s(clock.now()) <= 3_650 for _ in bays)
+    for bay in bays:
+        car, card, stay_s = demo.regulars.arrive(bay, clock.now())
+        need = demo.regulars.needs[card]
+        assert (car.target - car.soc) * car.model.battery_wh == pytest.approx(need.energy_wh)
+        assert need.energy_wh / 11_000 * 3_600 < stay_s / 2
+        assert abs((need.departure_at - clock.now()).total_seconds() - stay_s) < 1
 
 
 def test_registers_never_run_back_when_the_demo_starts_again_later() -> None:

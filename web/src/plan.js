@@ -6,7 +6,8 @@ import { CanvasRenderer } from "echarts/renderers";
 import { token } from "./tokens.js";
 
 echarts.use([LineChart, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
-const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560, HEADROOM = 1.15;
+const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560, HEADROOM = 1.15, LEAST_PAST_MS = 3_600_000;
+const SOLID = "path://M0 3h18v2h-18z", DASHED = "path://M0 3h5v2h-5zM6.5 3h5v2h-5zM13 3h5v2h-5z";
 const language = document.documentElement.lang;
 
 // Of those that have something to show, in the order of the legend; power on the left, the price on the right.
@@ -41,22 +42,22 @@ export async function start(element) {
     const ceiling = () => (most > 0 ? Math.ceil((most * HEADROOM) / 5) * 5 : undefined);
     chart.setOption({
       animation: false, textStyle: { fontFamily: font },
-      grid: { left: 4, right: 4, top: narrow ? 74 : 52, bottom: 4, containLabel: true },
-      legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key }) => words[key]), words.price] },
+      grid: { left: 4, right: 4, top: 52, bottom: 4, containLabel: true },
+      legend: { type: narrow ? "scroll" : "plain", pageIconColor: token("ink"), pageIconInactiveColor: line, pageTextStyle: text, top: 0, left: 0, itemWidth: 18, itemHeight: 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
         formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
-      xAxis: { type: "time", splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
+      xAxis: { type: "time", min: ({ min }) => Math.min(min, lines.at - LEAST_PAST_MS), splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
       yAxis: [
         { type: "value", min: 0, max: ceiling(), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
-        { type: "value", min: ({ min }) => Math.min(0, min), splitNumber: 4, splitLine: { show: false }, axisLabel: { ...text, formatter: (v) => price.format(v) } },
+        { type: "value", min: ({ min }) => Math.min(0, min), splitNumber: 4, splitLine: { show: false }, name: unit && `${unit}/kWh`, nameGap: 8, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (v) => price.format(v) } },
       ],
       series: [
         ...shown.map(({ key, colour, area, width, dashed, step }) => ({
-          name: words[key], type: "line", data: lines[key], showSymbol: lines[key].length < 2, symbolSize: 5, connectNulls: false, step: step ? "end" : false,
+          name: words[key], type: "line", data: lines[key], symbol: lines[key].length < 2 ? "circle" : "none", symbolSize: 5, connectNulls: false, step: step ? "end" : false,
           lineStyle: { width, color: token(colour), type: dashed ? "dashed" : "solid" }, itemStyle: { color: token(colour) }, areaStyle: area ? { color: token(colour), opacity: area } : undefined,
           markLine: key === shown[0]?.key ? { symbol: "none", silent: true, lineStyle: { color: token("dim"), type: "solid", width: 1 }, label: { ...text, formatter: words.now, position: "end" }, data: [{ xAxis: lines.at }] } : undefined,
         })),
-        { name: words.price, type: "line", yAxisIndex: 1, data: prices, showSymbol: false, step: "end", lineStyle: { width: 1.25, color: token("available") }, itemStyle: { color: token("available") } },
+        { name: words.price, type: "line", yAxisIndex: 1, data: prices, symbol: "none", step: "end", lineStyle: { width: 1.25, color: token("available") }, itemStyle: { color: token("available") } },
       ],
     }, { notMerge: true });
   };

@@ -15,7 +15,7 @@ from forecourt.app.signals import stop_event
 from forecourt.drivers.outside.authorizer import Decision, Failure, OutsideAuthorizer
 from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
 from forecourt.drivers.outside.lanes import write_of
-from forecourt.energy.lanes import CAR_NEEDS
+from forecourt.energy.lanes import LANES as ENERGY_LANES
 from forecourt.platform import database, metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -117,7 +117,7 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, out
         routes=routes(reports, sessions),
         reports=reports,
         knocks=Knocks(settings.secret(), clock, roster.get),
-        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES, CAR_NEEDS),
+        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES, *ENERGY_LANES),
     )
     return gateway
 

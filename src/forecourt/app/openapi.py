@@ -49,6 +49,7 @@ TAGS = {
     "webhooks": "Telling programs of yours what happens, as it happens.",
     "incidents": "What is wrong, and who is told of it.",
     "smart charging": "The electrics of sites, what prices and limits their energy, and what drivers need.",
+    "prices": "What sessions cost by tariffs.",
     "people": "Who belongs to the organisation, and who was invited.",
     "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",

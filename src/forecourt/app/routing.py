@@ -2,7 +2,8 @@
 
 from typing import get_args
 
-from forecourt.energy.needs.said import hear_needs
+from forecourt.energy.needs.said import hear_needs, hear_priority
+from forecourt.energy.outside.said import hear_limit, hear_profiles, hear_schedule
 from forecourt.ocpp import neutral
 from forecourt.sessions.service import Sessions
 from forecourt.stations.gateway.inbound import Routes
@@ -18,8 +19,13 @@ def routes(stations: StationReports, sessions: Sessions) -> Routes:
         neutral.Authorize: sessions.authorize,
         neutral.TransactionReport: sessions.record,
         neutral.MeterReport: sessions.measure,
-        # Each is kept, and answered by its version's own rule; what a car needs is planned by.
+        # Each is kept, and answered by its version's own rule; what cars need and others limit is planned by.
         **dict.fromkeys(get_args(neutral.ChargingReport), stations.notice),
         neutral.ChargingNeeds: hear_needs,
+        neutral.CarSchedule: hear_schedule,
+        neutral.ChargingLimit: hear_limit,
+        neutral.ChargingLimitCleared: hear_limit,
+        neutral.PriorityNotice: hear_priority,
+        neutral.ProfilesReport: hear_profiles,
         neutral.Notice: stations.notice,
     }

@@ -14,6 +14,7 @@ import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -105,6 +106,7 @@ def create_app(
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
+            forecourt.pricing.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,

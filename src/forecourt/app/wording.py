@@ -11,6 +11,7 @@ from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
+from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
 from forecourt.stations.api.registry import STATE_PATTERN
 from forecourt.stations.model import IDENTITY_PATTERN, PASSWORD_PATTERN, STATION_STATES
@@ -41,6 +42,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
+    repr(TIME_PATTERN): "A time of day is hours and minutes, two digits each, such as 17:00",
     repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",
     repr("^[A-Za-z]{1,40}$"): "A state is of letters, such as Charging",
     repr("^[A-Za-z0-9]+$"): "An action is of letters and digits, such as GetConfiguration",

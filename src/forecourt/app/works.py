@@ -17,6 +17,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
@@ -146,6 +147,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     expire = follow("sessions.expire_remote_starts", works.remote_starts.expire_freed, AT_ONCE)
     check = follow("sessions.check_outside", works.outside.check_session, queue=OUTWARD)
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
+    plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (link, check, review, plan),
         "session.ended": (review, plan),
@@ -161,11 +163,12 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),
-            follow("energy.station_changed", works.energy.station_changed, AT_ONCE),
+            plan_station,
         ),
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
         ANSWERED_LATE: (follow("energy.limit_answered", works.energy.limit_answered, AT_ONCE),),
+        LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }

@@ -9,7 +9,23 @@ from forecourt.platform.errors import ForecourtError
 MAX_NAMED = 100
 
 
-class ElectricsRefused(ForecourtError):
+class ExternalUnknown(ForecourtError):
+    """Nobody else limits the station there. `GET /api/v1/stations/{station}/charging-limits` lists who does."""
+
+    status = 404
+    code = "external-limit-unknown"
+
+
+class Faulty(ForecourtError):
+    """What was sent holds nonsense, so nothing was stored. Mend what is named and send it again."""
+
+    status = 422
+    code = "refused"
+    #: Each thing that is wrong, for who speaks another language.
+    faults: Sequence[Fault] = ()
+
+
+class ElectricsRefused(Faulty):
     """The electrics hold nonsense, so nothing was stored. Mend what is named and send them again."""
 
     status = 422
@@ -23,14 +39,14 @@ class ElectricsMissing(ForecourtError):
     code = "electrics-missing"
 
 
-class SmartChargingRefused(ForecourtError):
+class SmartChargingRefused(Faulty):
     """A site can't be charged in this way. Mend what is named and send it again."""
 
     status = 422
     code = "smart-charging-refused"
 
 
-class TariffRefused(ForecourtError):
+class TariffRefused(Faulty):
     """The tariff holds nonsense, so nothing was stored. Mend what is named and send it again."""
 
     status = 422
@@ -44,7 +60,7 @@ class TariffMissing(ForecourtError):
     code = "tariff-missing"
 
 
-class LimitRefused(ForecourtError):
+class LimitRefused(Faulty):
     """The limit can't be stored. Mend what is named and send it again."""
 
     status = 422
@@ -100,9 +116,11 @@ class SavingsRefused(ForecourtError):
     code = "savings-refused"
 
 
-def refusal(kind: type[ForecourtError], faults: Sequence[Fault]) -> ForecourtError:
+def refusal(kind: type[Faulty], faults: Sequence[Fault]) -> Faulty:
     """The refusal for these faults, which names each of them."""
     named = [{"of": fault.of, "id": fault.id, "detail": fault.text} for fault in faults[:MAX_NAMED]]
     told = "; ".join(str(fault) for fault in faults[:5])
     more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
-    return kind(f"{told}{more}. Mend it and send it again.", faults=named)
+    refused = kind(f"{told}{more}. Mend it and send it again.", faults=named)
+    refused.faults = faults[:MAX_NAMED]
+    return refused

@@ -63,7 +63,7 @@ class EnergyJobs:
             await take_car_needs(conn, tenant_id, int(station_id), int(evse))
 
     async def station_changed(self, *, tenant_id: int, subject: str) -> None:
-        """A station is connected: its site is planned anew."""
+        """A station is connected, or somebody else limits it: its site is planned anew."""
         async with self._tenants.tenant(tenant_id) as conn:
             await nudges.nudge_of_station(conn, tenant_id, int(subject))
 

@@ -1,12 +1,16 @@
-"""The SQL by which a gateway stores what cars say of their needs."""
+"""The SQL by which a gateway stores what stations say of cars, and of others that limit them."""
 
 from typing import Final
 
+from forecourt.energy.outside.model import MAX_EXTERNAL, MAX_HELD
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 
 #: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
 SAID: Final = "energy.needs_said"
+#: Somebody else limits a station, or doesn't any more; its car means to charge in another way, it has said what it
+#: holds, or its driver asked for priority. The subject is the station's number.
+LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
     name="car_needs",
@@ -40,3 +44,152 @@ CAR_NEEDS: Final = Lane(
         JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
         """,
 )
+
+#: What is cleared without an EVSE is so for the whole station. Beyond MAX_EXTERNAL limits of one station no other is
+#: kept; those that are known can be changed.
+EXTERNAL_LIMITS: Final = Lane(
+    name="external_limits",
+    columns=(
+        "station_id bigint",
+        "evse int",
+        "source text",
+        "tenant_id int",
+        "said text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        DELETE FROM external_limits l USING stage_external_limits n
+        WHERE n.said IS NULL AND l.station_id = n.station_id AND l.source = n.source AND n.evse IN (0, l.evse)
+            AND l.said_at <= n.said_at
+        """,
+        f"""
+        INSERT INTO external_limits AS l (station_id, evse, source, tenant_id, said, since, said_at)
+        SELECT DISTINCT ON (n.station_id, n.evse, n.source)
+            n.station_id, n.evse, n.source, n.tenant_id, n.said::jsonb, n.said_at, n.said_at
+        FROM stage_external_limits n
+        WHERE n.said IS NOT NULL AND NOT EXISTS (
+            SELECT FROM stage_external_limits c WHERE c.said IS NULL AND c.station_id = n.station_id
+                AND c.source = n.source AND c.evse IN (0, n.evse) AND c.said_at > n.said_at)
+        AND ({MAX_EXTERNAL} > (SELECT count(*) FROM external_limits k WHERE k.station_id = n.station_id)
+            OR EXISTS (SELECT FROM external_limits k
+                WHERE k.station_id = n.station_id AND k.evse = n.evse AND k.source = n.source))
+        ORDER BY n.station_id, n.evse, n.source, n.said_at DESC
+        ON CONFLICT (station_id, evse, source) DO UPDATE SET said = excluded.said, said_at = excluded.said_at,
+            since = CASE WHEN l.said = excluded.said THEN l.since ELSE excluded.since END
+        WHERE excluded.said_at >= l.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_external_limits n
+        WHERE EXISTS (SELECT FROM hung_evses h JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+            WHERE h.station_id = n.station_id)
+        ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+#: Kept only where somebody plans by it, as what cars need is.
+CAR_SCHEDULES: Final = Lane(
+    name="car_schedules",
+    columns=(
+        "station_id bigint",
+        "evse int",
+        "tenant_id int",
+        "said text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        INSERT INTO car_schedules AS c (station_id, evse, tenant_id, said, said_at)
+        SELECT DISTINCT ON (n.station_id, n.evse) n.station_id, n.evse, n.tenant_id, n.said::jsonb, n.said_at
+        FROM stage_car_schedules n JOIN hung_evses h USING (station_id, evse)
+        JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+        ORDER BY n.station_id, n.evse, n.said_at DESC
+        ON CONFLICT (station_id, evse) DO UPDATE SET said = excluded.said, said_at = excluded.said_at
+        WHERE excluded.said_at >= c.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id
+        FROM stage_car_schedules n JOIN car_schedules c USING (station_id, evse) ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+#: Kept only of what the planner has asked for and not compared yet.
+HELD_PROFILES: Final = Lane(
+    name="held_profiles",
+    columns=(
+        "station_id bigint",
+        "request_id bigint",
+        "evse int",
+        "tenant_id int",
+        "source text",
+        "profiles text",
+        "more bool",
+        "said_at timestamptz",
+    ),
+    merge=(
+        f"""
+        INSERT INTO held_profiles AS p (station_id, evse, profile_id, tenant_id, source, profile)
+        SELECT DISTINCT ON (n.station_id, n.evse, (each->>'id')::bigint)
+            n.station_id, n.evse, (each->>'id')::bigint, n.tenant_id, n.source, each
+        FROM stage_held_profiles n JOIN profile_checks c ON c.station_id = n.station_id
+            AND c.request_id = n.request_id AND c.settled_at IS NULL
+        CROSS JOIN LATERAL (SELECT * FROM jsonb_array_elements(n.profiles::jsonb) LIMIT {MAX_HELD}) AS sent (each)
+        WHERE {MAX_HELD} > (SELECT count(*) FROM held_profiles k WHERE k.station_id = n.station_id)
+        ORDER BY n.station_id, n.evse, (each->>'id')::bigint
+        ON CONFLICT (station_id, evse, profile_id) DO UPDATE SET source = excluded.source, profile = excluded.profile
+        """,
+        """
+        UPDATE profile_checks c SET answered_at = n.said_at FROM stage_held_profiles n
+        WHERE c.station_id = n.station_id AND c.request_id = n.request_id AND c.settled_at IS NULL
+            AND (NOT n.more OR c.answered_at IS NOT NULL)
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_held_profiles n
+        JOIN profile_checks c ON c.station_id = n.station_id AND c.request_id = n.request_id
+        WHERE NOT n.more AND c.settled_at IS NULL ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+#: What is said of a transaction that is not known is not kept. `wants` NULL: it is over.
+PRIORITIES: Final = Lane(
+    name="priorities",
+    columns=(
+        "station_id bigint",
+        "transaction_id text",
+        "tenant_id int",
+        "station text",
+        "wants text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        DELETE FROM session_needs w USING stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
+        """,
+        """
+        INSERT INTO session_needs AS w (session_id, source, tenant_id, station_id, wants, said_at, said_by)
+        SELECT DISTINCT ON (s.session_id) s.session_id, 'station', n.tenant_id, n.station_id, n.wants::jsonb, n.said_at,
+            'station:' || n.station
+        FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NOT NULL AND s.over_at IS NULL ORDER BY s.session_id, n.said_at DESC
+        ON CONFLICT (session_id, source) DO UPDATE SET wants = excluded.wants, said_at = excluded.said_at,
+            said_by = excluded.said_by
+        WHERE excluded.said_at >= w.said_at
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_priorities n
+        WHERE EXISTS (SELECT FROM hung_evses h JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+            WHERE h.station_id = n.station_id)
+        ORDER BY 2 {COALESCE}
+        """,
+    ),
+)
+
+LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES, PRIORITIES)

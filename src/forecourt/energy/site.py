@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from forecourt.energy.model import (
     MAX_EVSES,
@@ -32,6 +32,8 @@ MAX_ATTACHMENTS: Final = 100
 MAX_DEPTH: Final = 20
 #: What an EVSE may draw while nothing is heard of it, where the tree bears so much of all at once.
 FALLBACK_A: Final = 6.0
+#: What of the power that a DC EVSE takes from its three phases reaches the car.
+DC_EFFICIENCY: Final = 0.94
 Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDENTITY_PATTERN, examples=["CP1"])]
 NodeId = Annotated[Id, Meta(description="The node where it hangs.", examples=["grid"])]
 Amperes = Annotated[float, Meta(ge=0, le=10_000, description="Of each conductor.")]
@@ -53,9 +55,17 @@ class Mode(StrEnum):
     EQUAL = "equal"
 
 
+class Current(StrEnum):
+    """What an EVSE gives a car."""
+
+    AC = "AC"
+    DC = "DC"
+
+
 class HungEvse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An EVSE of a station (its identity) at a node. `fallback_a`: what it may draw while nothing is heard of it; None:
-    as the settings of the site say."""
+    as the settings of the site say. Currents are of the conductors of the grid; `max_a` of a DC EVSE, which draws from
+    three phases, follows from `max_w`, what it gives a car."""
 
     station: Station
     evse: Annotated[int, Meta(ge=1, le=10_000)]
@@ -65,6 +75,10 @@ class HungEvse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_a: Annotated[Amperes, Meta(examples=[6.0])] = 6.0
     fallback_a: Annotated[
         Amperes | None, Meta(description="While nothing is heard of it; null: as the site's settings say.")
+    ] = None
+    current: Annotated[Current, Meta(description="DC: its limits are told in watts.", examples=["AC"])] = Current.AC
+    max_w: Annotated[
+        Watts | None, Meta(description="What a DC EVSE gives a car at most; null: it is AC.", examples=[None])
     ] = None
 
     @property
@@ -133,6 +147,15 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def attachments(self) -> tuple[Load | Solar | Battery, ...]:
         return (*self.loads, *self.solar, *self.batteries)
 
+    def watts_told(self, evse: HungEvse) -> float:
+        """The power at the outlet of an EVSE while it draws 1 A on each of its conductors."""
+        if evse.current is Current.DC:
+            return 3 * self.voltage_v * DC_EFFICIENCY
+        of_tree = Evse(id=evse.id, node=evse.node, phases=evse.phases)
+        return Electrics(
+            nodes=(), evses=(), voltage_v=self.voltage_v, line_voltage_v=self.line_voltage_v
+        ).watts_per_ampere(of_tree)
+
     @property
     def electrics(self) -> Electrics:
         """What limits are counted from."""
@@ -197,9 +220,39 @@ class SiteRecord(Struct, frozen=True, kw_only=True):
         return None if self.tree is None else self.tree.electrics
 
 
+def with_dc(tree: SiteTree) -> SiteTree:
+    """The tree with what its DC EVSEs draw at most from the grid, by what they give."""
+    if all(each.current is Current.AC for each in tree.evses):
+        return tree
+    return structs.replace(
+        tree,
+        evses=tuple(
+            each
+            if each.current is Current.AC or each.max_w is None
+            else structs.replace(each, max_a=math.ceil(each.max_w / tree.watts_told(each) * 10) / 10)
+            for each in tree.evses
+        ),
+    )
+
+
+def _dc_faults(evses: Sequence[HungEvse]) -> list[Fault]:
+    found = []
+    for each in evses:
+        dc = each.current is Current.DC
+        if dc and not each.max_w:
+            words = mark("max_w of a DC EVSE must be above 0: what it gives a car at most")
+            found.append(Fault(of="EVSE", id=each.id, words=words))
+        elif not dc and each.max_w is not None:
+            found.append(Fault(of="EVSE", id=each.id, words=mark("max_w is of a DC EVSE alone")))
+        if dc and each.phases is not Phases.ALL:
+            found.append(Fault(of="EVSE", id=each.id, words=mark("a DC EVSE draws from all three phases")))
+    return found
+
+
 def site_faults(tree: SiteTree) -> list[Fault]:
     """What is nonsense in a tree by itself."""
     found = find_faults(tree.electrics, least_evses=0)
+    found += _dc_faults(tree.evses)
     found += repeated("attachment", [each.id for each in tree.attachments])
     found += unhung("attachment", [(each.id, each.node) for each in tree.attachments], tree.nodes)
     found += _depth_faults(tree.nodes) if not found else []

@@ -22,6 +22,7 @@ from forecourt.simulator.faults import Chances, Counts
 from forecourt.simulator.fleet import Fleet
 from forecourt.simulator.ledger import Ledger
 from forecourt.simulator.provision import Api, Refusal, Registered, Site
+from forecourt.simulator.regulars import office_w
 from forecourt.simulator.station import Station
 
 KEY_VARIABLES = ("FORECOURT_API_KEY", "FORECOURT_BOOTSTRAP_API_KEY")
@@ -29,6 +30,8 @@ KEY_VARIABLES = ("FORECOURT_API_KEY", "FORECOURT_BOOTSTRAP_API_KEY")
 FAREWELL_S = 3.0
 #: How long stations may take to say what they are, before a site of theirs is wired, and how often it is tried.
 WIRE_DEADLINE_S, WIRE_RETRY_S = 120.0, 2.0
+#: What is new at the wired site is told so often, its meter's reading each so many times.
+TELL_EVERY_S, BEATS_OF_METER = 5.0, 6
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None)
 console = Console(stderr=True)
@@ -278,15 +281,37 @@ async def _demo(run: Run) -> None:
 
 
 async def _wire(run: Run, demo: Demo) -> None:
-    """Wire the site that is charged smartly, once its stations have said what they are."""
+    """Wire the site that is charged smartly, once its stations have said what they are; then tell what its drivers need
+    and its building takes."""
     if run.api is None or run.key is None:
         return
-    try:
-        async with Api(run.api, run.key) as api, asyncio.timeout(WIRE_DEADLINE_S):
-            while not await api.wire(demo.wiring):
-                await asyncio.sleep(WIRE_RETRY_S)
-    except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
-        console.print(f"No site is charged smartly: {fault or 'its stations are not known in time'}.", style="yellow")
+    async with Api(run.api, run.key) as api:
+        try:
+            async with asyncio.timeout(WIRE_DEADLINE_S):
+                while not await api.wire(demo.wiring):
+                    await asyncio.sleep(WIRE_RETRY_S)
+        except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
+            told = fault or "its stations are not known in time"
+            console.print(f"No site is charged smartly: {told}.", style="yellow")
+            return
+        await _tell_of_site(api, demo)
+
+
+async def _tell_of_site(api: Api, demo: Demo) -> None:
+    """As an app and a meter do. What isn't taken is told again, and once that it wasn't."""
+    said: set[str] = set()
+    beat, complained = 0, False
+    while True:
+        try:
+            if beat % BEATS_OF_METER == 0:
+                await api.measure(demo.wiring, office_w(datetime.now(UTC)))
+            await api.say(demo.wiring, {uid: need.said() for uid, need in demo.regulars.needs.items()}, said)
+        except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
+            if not complained:
+                console.print(f"Nobody hears what drivers need: {fault}", style="yellow", markup=False)
+            complained = True
+        beat += 1
+        await asyncio.sleep(TELL_EVERY_S)
 
 
 async def _idle(run: Run, number: int, prefix: str) -> None:

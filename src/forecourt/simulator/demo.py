@@ -17,6 +17,7 @@ from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.clock import Clock
 from forecourt.simulator.faults import Counts, Cut, Habits
 from forecourt.simulator.provision import Registered, Site, Wiring
+from forecourt.simulator.regulars import Regulars
 from forecourt.simulator.station import Make, Station
 
 METER_INTERVAL_S = 10
@@ -113,6 +114,8 @@ class Demo:
                     numbers[ground.prefix] += 1
                     identity = f"{ground.prefix}-{numbers[ground.prefix]:02}"
                     self._build(ground, identity, fleet.MAKES[name], url, secret)
+        wired = [each for each in self.stations if each.identity.startswith(WIRED_PREFIX)]
+        self.regulars = Regulars([(each.identity, bay.number) for each in wired for bay in each.bays], self._rng)
         #: When something happens next at a bay: a car comes or goes, or a fault ends.
         self._due: dict[tuple[str, int], tuple[datetime, Callable[[Bay], None]]] = {}
         self._away: dict[str, datetime] = {}
@@ -124,7 +127,7 @@ class Demo:
 
     @property
     def tokens(self) -> dict[str, str]:
-        return self._cards
+        return self._cards | dict.fromkeys(self.regulars.cards.values(), "accepted")
 
     @property
     def wiring(self) -> Wiring:
@@ -146,7 +149,13 @@ class Demo:
                 "loads": [{"id": "office", "name": "Office", "node": "grid", "most_w": 9_000}],
             },
             smart_charging={"mode": "cheapest", "enabled": True},
-            tariff={"currency": "EUR", "seasons": [{"weekdays": day}], "demand_charge_per_kw": "9.50"},
+            # Short means, as all goes faster here than where people work for a day.
+            tariff={
+                "currency": "EUR",
+                "seasons": [{"weekdays": day}],
+                "demand_charge_per_kw": "9.50",
+                "demand_minutes": 5,
+            },
         )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:
@@ -202,15 +211,26 @@ class Demo:
     def _open(self, now: datetime) -> None:
         """The first moments: half of the bays get a car within seconds, the others as they do later."""
         self._opened_at = now
+        self.regulars.begin(now)
         for station in self.stations:
             for bay in station.bays:
+                if self._is_regular(bay):
+                    self._later(bay, self.regulars.comes_in_s(now), self._arrive)
+                    continue
                 soon = self._rng.random() < CHARGING_SHARE
-                self._later(bay, self._rng.uniform(0, 12) if soon else self._idle_s(), self._arrive)
+                self._later(bay, self._rng.uniform(0, 12) if soon else self._idle_s(bay), self._arrive)
 
     def _arrive(self, bay: Bay) -> None:
         now = self._clock.now()
         if bay.load is not None or bay.error != "NoError" or not bay.operative:
             self._later(bay, 60, self._arrive)
+            return
+        if self._is_regular(bay):
+            car, card, stay_s = self.regulars.arrive((bay.station.identity, bay.number), now)
+            bay.plug_in(car, now)
+            if bay.tx is None:
+                bay.present(card, now)
+            self._later(bay, stay_s, self._depart)
             return
         bay.plug_in(self._car(bay), now)
         if bay.tx is None:
@@ -221,7 +241,12 @@ class Demo:
             stay_s *= self._rng.uniform(0.1, 1)
         self._later(bay, stay_s, self._depart)
 
-    def _idle_s(self) -> float:
+    def _is_regular(self, bay: Bay) -> bool:
+        return (bay.station.identity, bay.number) in self.regulars.cards
+
+    def _idle_s(self, bay: Bay) -> float:
+        if self._is_regular(bay):
+            return self.regulars.comes_in_s(self._clock.now())
         return 20 + self._rng.expovariate(1 / IDLE_MEAN_S)
 
     def _car(self, bay: Bay) -> Car:
@@ -238,7 +263,7 @@ class Demo:
             self._later(bay, self._rng.uniform(5, 40), self._depart)
             return
         bay.unplug(now)
-        self._later(bay, self._idle_s(), self._arrive)
+        self._later(bay, self._idle_s(bay), self._arrive)
 
     def _awaited(self, bay: Bay) -> None:
         """Someone started from afar and walks to the car."""
@@ -268,7 +293,7 @@ class Demo:
 
     def _repair(self, bay: Bay) -> None:
         bay.repair(self._clock.now())
-        self._later(bay, self._idle_s(), self._arrive)
+        self._later(bay, self._idle_s(bay), self._arrive)
 
     def _later(self, bay: Bay, seconds: float, act: Callable[[Bay], None]) -> None:
         at = self._clock.now() + timedelta(seconds=seconds)

@@ -4,7 +4,7 @@ What is there already is brought up to date, so a second run of the same fleet f
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,7 +17,9 @@ AT_ONCE = 8
 REQUEST_DEADLINE_S = 30
 #: A web process that has just started is asked again for so long.
 READY_DEADLINE_S = 60
-UNAUTHORISED, FORBIDDEN, CONFLICT = 401, 403, 409
+#: Running sessions of a wired site that are looked at.
+MOST_SESSIONS = 100
+UNAUTHORISED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
 
 
 class Refusal(Exception):
@@ -110,6 +112,24 @@ class Api:
             return False
         await self._expect("PUT", f"/sites/{wiring.site}/smart-charging", wiring.smart_charging)
         return True
+
+    async def say(self, wiring: Wiring, needs: Mapping[str, dict[str, Any]], said: set[str]) -> None:
+        """Say what drivers need, by card, of the sessions at a wired site of which it wasn't `said` yet."""
+        path = f"/sessions?status=active&site={wiring.site}&limit={MOST_SESSIONS}"
+        status, text = await self._ask("GET", path, None)
+        if status >= 300:
+            raise Refusal(f"GET {path} was answered {status}: {text[:300]}")
+        running = msgspec.json.decode(text)["items"]
+        said &= {session["id"] for session in running}
+        for session in running:
+            need = needs.get(session["token"] or "")
+            if need is not None and session["id"] not in said:
+                await self._expect("PUT", f"/sessions/{session['id']}/needs?source=driver", need, NOT_FOUND)
+                said.add(session["id"])
+
+    async def measure(self, wiring: Wiring, power_w: int) -> None:
+        """Say what the only load of a wired site takes now."""
+        await self._expect("POST", f"/sites/{wiring.site}/load", {"readings": [{"power_w": power_w}]})
 
     async def _site(self, site: Site) -> None:
         await self._expect("POST", "/sites", _given(site), CONFLICT)

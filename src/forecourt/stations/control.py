@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.access import Actor
-from forecourt.ocpp.neutral import Reset, ResetType, UnlockConnector, Version
+from forecourt.ocpp.neutral import ClearChargingProfile, Reset, ResetType, UnlockConnector, Version
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations import asks, service
@@ -59,6 +59,17 @@ async def reset(db: Pool, commander: Commander, actor: Actor, identity: str, kin
         await service.check_in_service(conn, actor.tenant_id, identity)
     audited = _audited(actor, "reset station", identity, {"type": kind.value})
     command = Reset(kind=kind)
+    answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor), audited=audited)
+    return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
+
+
+async def clear_profile(db: Pool, commander: Commander, actor: Actor, identity: str, profile_id: int) -> Obeyed:
+    """Ask a station to forget a charging profile (1.6 5.5, 2.0.1 K10); that there is none is a yes. Raises as
+    `unlock`."""
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.check_in_service(conn, actor.tenant_id, identity)
+    audited = _audited(actor, "clear charging profile", identity, {"profile": profile_id})
+    command = ClearChargingProfile(profile_id=profile_id)
     answer, command_id = await commander.command(actor.tenant_id, identity, command, str(actor), audited=audited)
     return Obeyed(accepted=answer.accepted, status=answer.status, command_id=command_id)
 

@@ -12,6 +12,7 @@ from forecourt.energy.api.electrics import (
 from forecourt.energy.api.explained import explain_session, list_orders, show_plan, show_savings
 from forecourt.energy.api.limits import list_limits, list_load, say_limit, say_load, withdraw_limit
 from forecourt.energy.api.needs import find_needs, find_preferences, put_needs, put_preferences, take_back_needs
+from forecourt.energy.api.outside import forget_charging_limit, list_charging_limits
 from forecourt.energy.api.signals import (
     find_tariff,
     list_co2,
@@ -52,6 +53,8 @@ routes = Router(
         explain_session,
         list_orders,
         show_savings,
+        list_charging_limits,
+        forget_charging_limit,
     ],
 )
 

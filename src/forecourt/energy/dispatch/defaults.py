@@ -5,26 +5,25 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from forecourt.energy.dispatch.profiles import STACK_LEVEL, default_profile
-from forecourt.energy.site import Settings, SiteTree, fallbacks_of
+from forecourt.energy.site import HungEvse, Settings, SiteTree, fallbacks_of
 from forecourt.ocpp.neutral import ChargingProfile, Purpose, Unit
 from forecourt.stations.desired.kinds import CHARGING_PROFILE, charging_profile, profile_key
 from forecourt.stations.desired.model import Want
 from forecourt.stations.desired.service import Desired
 
 
-def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[str], Unit]) -> list[Want]:
-    """The default profile of each EVSE, by the tree's order. `unit_of`: what a station's limits are told in."""
-    electrics, fallbacks_a = tree.electrics, fallbacks_of(tree, settings)
+def default_wants(tree: SiteTree, settings: Settings, unit_of: Callable[[HungEvse], Unit]) -> list[Want]:
+    """The default profile of each EVSE, by the tree's order. `unit_of`: what its limits are told in."""
+    fallbacks_a = fallbacks_of(tree, settings)
     return [
         charging_profile(
             evse.station,
             evse.evse,
             default_profile(
-                evse.evse, int(fallbacks_a[evse.id] * 1000), evse.phases, electrics.watts_per_ampere(of_tree),
-                unit_of(evse.station),
+                evse.evse, int(fallbacks_a[evse.id] * 1000), evse.phases, tree.watts_told(evse), unit_of(evse)
             ).profile,
         )
-        for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
+        for evse in tree.evses
     ]  # fmt: skip
 
 
@@ -32,10 +31,10 @@ def defaults_of(tree: SiteTree, desired: Sequence[Desired]) -> dict[str, int]:
     """What the default profiles that stations said yes to allow, in mA, by EVSE; without those that have none."""
     held = {(each.station, each.key): each.reported for each in desired if each.kind == CHARGING_PROFILE}
     found = {}
-    for evse, of_tree in zip(tree.evses, tree.electrics.evses, strict=True):
+    for evse in tree.evses:
         reported = held.get((evse.station, profile_key(evse.evse, Purpose.TX_DEFAULT, STACK_LEVEL)))
         if reported is not None:
-            found[evse.id] = _allowed_ma(reported, tree.electrics.watts_per_ampere(of_tree))
+            found[evse.id] = _allowed_ma(reported, tree.watts_told(evse))
     return found
 
 

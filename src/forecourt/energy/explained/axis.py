@@ -1,4 +1,4 @@
-"""A site on one axis of time: what it took, what is meant, what limits it and what energy costs. Pure.
+"""A site, or a node of it, on one axis of time: what it took, what is meant, its limit, what energy costs. Pure.
 
 Powers are in kW, times in ms since 1970, as charts have them. Prices stay text: no float is near them.
 """
@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from forecourt.energy.explained.nodes import below, beside_w, kept_w, limits_kw, meant_w
 from forecourt.energy.keeper.knowledge import Knowledge
-from forecourt.energy.keeper.planning import SitePlan, reserved_a
+from forecourt.energy.keeper.planning import SitePlan
 from forecourt.energy.signals.outlook import Attached
 from forecourt.energy.store.explained import PowerPoint
 
@@ -19,9 +20,9 @@ Point = tuple[int, float | None]
 
 
 class Lines(Struct, frozen=True, kw_only=True):
-    """What is drawn. `took` and `meant` are what cars take together, `grid_*` what comes from the grid, with loads and
-    sun; `kept` is what is kept for EVSEs that can't be told anything, `allowed` what all EVSEs might have drawn.
-    `price`: with whether it stands in for one that is missing."""
+    """What is drawn of a node. `took` and `meant` are what the cars behind it take together, `grid_*` what flows
+    through it, with loads and sun; `kept` is what is kept for EVSEs that can't be told anything, `allowed` what all
+    EVSEs might have drawn. `price`: with whether it stands in for one that is missing."""
 
     at: int
     took: list[Point]
@@ -37,28 +38,36 @@ class Lines(Struct, frozen=True, kw_only=True):
     currency: str | None
 
 
-def lines_of(known: Knowledge, plan: SitePlan, past: Sequence[PowerPoint], gap: timedelta) -> Lines:
-    """`past` may go on behind the time of the plan: that is what came of it. A line breaks where nobody looked for
-    longer than `gap`."""
-    outlook, beside = known.outlook, bool(known.outlook.loads or known.outlook.solar)
+def lines_of(
+    known: Knowledge, plan: SitePlan, past: Sequence[PowerPoint], gap: timedelta, node: str | None = None
+) -> Lines:
+    """Of the grid connection, or of another node; `past` is of the same and may go on behind the time of the plan: that
+    is what came of it. A line breaks where nobody looked for longer than `gap`."""
+    outlook, whole = known.outlook, node is None or node == known.tree.root
+    place = known.tree.root if node is None else node
+    places = below(known.tree, place)
+    loads = [each for each in outlook.loads if each.node in places]
+    solar = [each for each in outlook.solar if each.node in places]
+    beside = bool(loads or solar)
     starts = [_ms(each) for each in outlook.starts]
     end = _ms(outlook.starts[-1] + timedelta(hours=outlook.hours[-1]))
-    evses = known.tree.electrics.evses
-    watts = known.tree.electrics.watts_per_ampere
-    kept_w = sum(float(each) * watts(evse) for each, evse in zip(reserved_a(known), evses, strict=True))
-    cars_w = [sum(car.steps_w[step] for car in plan.cars) for step in range(len(starts))]
-    ahead = len(plan.grid_w) == len(starts)
+    cars_w, kept, limits = meant_w(known, plan, places), kept_w(known, places), limits_kw(known, place)
+    through_w = [cars + more for cars, more in zip(cars_w, beside_w(known, places), strict=True)]
+    if whole and len(plan.grid_w) == len(starts):
+        through_w = list(plan.grid_w)
     return Lines(
         at=_ms(plan.at),
         took=_measured(past, gap, lambda each: each.charging_w),
-        allowed=_measured(past, gap, lambda each: each.allowed_w),
-        grid_took=_measured(past, gap, lambda each: each.charging_w + each.load_w - each.solar_w) if beside else [],
+        allowed=_measured(past, gap, lambda each: each.allowed_w) if whole else [],
+        grid_took=_measured(past, gap, lambda each: each.charging_w + each.load_w - each.solar_w)
+        if beside and whole
+        else [],
         meant=_stepped(starts, end, (each / 1000 for each in cars_w)),
-        kept=_stepped(starts, end, (kept_w / 1000 for _ in starts)) if kept_w else [],
-        grid_meant=_stepped(starts, end, (each / 1000 for each in plan.grid_w)) if beside and ahead else [],
-        load=_attached(starts, end, outlook.loads),
-        solar=_attached(starts, end, outlook.solar),
-        limit=_stepped(starts, end, _limits(known)) if any(each is not None for each in _limits(known)) else [],
+        kept=_stepped(starts, end, (kept / 1000 for _ in starts)) if kept else [],
+        grid_meant=_stepped(starts, end, (each / 1000 for each in through_w)) if beside else [],
+        load=_attached(starts, end, loads),
+        solar=_attached(starts, end, solar),
+        limit=_stepped(starts, end, limits) if any(each is not None for each in limits) else [],
         price=[*_prices(starts, outlook.price.values, outlook.price.stand_in), (end, "", False)],
         currency=outlook.currency,
     )
@@ -90,22 +99,6 @@ def _attached(starts: Sequence[int], end: int, parts: Sequence[Attached]) -> lis
     return _stepped(
         starts, end, (sum(values) / 1000 for values in zip(*(p.power_w.values for p in parts), strict=True))
     )
-
-
-def _limits(known: Knowledge) -> list[float | None]:
-    """The tightest limit of the grid connection in each step, in kW."""
-    tree, outlook = known.tree, known.outlook
-    root = next(node for node in tree.nodes if node.id == tree.root)
-    kw_per_a = 3 * tree.voltage_v / 1000
-    said = [each for each in outlook.limits if each.node == tree.root]
-    found: list[float | None] = []
-    for step in range(len(outlook.starts)):
-        powers = [root.limit_w, *(each.limit_w[step] for each in said)]
-        currents = [root.limit_a, *(each.limit_a[step] for each in said)]
-        each_kw = [each / 1000 for each in powers if each is not None]
-        each_kw += [each * kw_per_a for each in currents if each is not None]
-        found.append(min(each_kw, default=None))
-    return found
 
 
 def _prices(starts: Sequence[int], values: Sequence[Decimal], stand_in: Sequence[bool]) -> list[tuple[int, str, bool]]:

@@ -1,8 +1,9 @@
 """What a site's sessions cost as they were charged, and what the same sessions would have cost uncontrolled. Pure.
 
-Uncontrolled, each car takes the highest power that was seen of it from its start on, until it has the energy that it
-took. Both ways are counted over the same steps, with the same loads and sun beside them, by the same prices and the
-same charge for the highest mean. Energy is whole Wh in every step and sums up exactly; money is exact decimals.
+Uncontrolled, each car takes the highest power that was seen of its token from its start on, as far as its EVSE gives
+that, until it has the energy that it took. Both ways are counted over the same steps, with the same loads and sun
+beside them, by the same prices and the same charge for the highest mean. Energy is whole Wh in every step and sums up
+exactly; money is exact decimals.
 
 A car that was never let go at full speed has a lower highest power than it could have: what is saved is then told too
 low, never too high.

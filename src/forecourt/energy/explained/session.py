@@ -1,5 +1,6 @@
 """Why one car charges as it does, read from the plan that counts and from what was known when it was made. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -12,15 +13,19 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import room_of
+from forecourt.energy.keeper.outside import external_of, is_cars, touching
 from forecourt.energy.keeper.planning import CarPlan, SitePlan
 from forecourt.energy.needs.model import Needs, Priority, Source
+from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
 from forecourt.energy.rows import Rows
-from forecourt.energy.site import Mode
+from forecourt.energy.site import Current, Mode
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
 AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
+#: Modes in which it is the price of a kWh, or its CO2, that decides when a car charges.
+PRICED: Final = frozenset({Mode.CHEAPEST, Mode.GREENEST})
 
 
 class Shared(Struct, frozen=True, kw_only=True):
@@ -47,11 +52,13 @@ class Stay(Struct, frozen=True, kw_only=True):
 
 
 class Meant(Struct, frozen=True, kw_only=True):
-    """What is meant for a step that is to come."""
+    """What is meant for a step that is to come. `value`: what a kWh costs then, or its CO2 in g where that is what
+    counts; None where neither is what decides."""
 
     start_at: datetime
     end_at: datetime
     power_w: int
+    value: Decimal | None = None
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -59,8 +66,10 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
     `ground` tells why its EVSE counts with `may_draw_ma`. Where its station can't be told anything, there is no plan
     for it: `limit_ma` and all of what is meant is None then. `reason`, `ready_at` and `unserved_wh` are None where the
-    plan doesn't look ahead. `now` and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then`
-    holds from `then_at` on.
+    plan doesn't look ahead. `externals`: the limits of others that its EVSE is under, and `external` that of them which
+    holds it back; `dc_w`: what its limit comes to at a DC EVSE, None at others; `by_car`: the car itself means to take
+    no more. `now` and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then` holds from
+    `then_at` on.
     """
 
     session_id: UUID
@@ -81,6 +90,10 @@ class Explanation(Struct, frozen=True, kw_only=True):
     power_w: int | None = None
     reason: Reason | None = None
     shared: Shared | None = None
+    externals: tuple[External, ...] = ()
+    external: External | None = None
+    by_car: bool = False
+    dc_w: int | None = None
     now: Decimal | None = None
     then: Decimal | None = None
     then_at: datetime | None = None
@@ -157,6 +170,7 @@ def _explained(
         stay=stay_of(car, known.at),
         energy_wh=car.energy_wh,
         paused_by_car=car.is_full,
+        externals=tuple(touching(known, known.tree.evses[number])),
     )
     return told if meant is None else _with_plan(told, known, plan, number, meant, places)
 
@@ -169,9 +183,12 @@ def _with_plan(
     power_w = meant.steps_w[0] if meant.steps_w else 0
     if power_w == 0 and not told.paused_by_car and meant.lacks_wh > 0:
         power_w = round(meant.limit_ma / 1000 * electrics.watts_per_ampere(electrics.evses[number]))
+    evse = known.tree.evses[number]
+    dc_w = round(meant.limit_ma / 1000 * known.tree.watts_told(evse)) if evse.current is Current.DC else None
     told = replace(
         told,
         limit_ma=meant.limit_ma,
+        dc_w=dc_w,
         power_w=power_w,
         lacks_wh=meant.lacks_wh,
         ready_at=meant.ready_at if ahead else None,
@@ -182,10 +199,14 @@ def _with_plan(
         return told
     step = reason.step
     signal = known.outlook.co2 if told.mode is Mode.GREENEST else known.outlook.price
+    external = None if reason.row is None else external_of(known, reason.row)
+    by_car = reason.row is not None and external is None and is_cars(known, reason.row)
     return replace(
         told,
         reason=reason,
-        shared=None if reason.row is None else _shared(known, reason.row, places),
+        shared=None if reason.row is None or external is not None or by_car else _shared(known, reason.row, places),
+        external=external,
+        by_car=by_car,
         now=signal.values[0],
         then=None if step is None else signal.values[step],
         then_at=None if step is None else known.outlook.starts[step],
@@ -230,9 +251,13 @@ def _steps(known: Knowledge, meant: CarPlan) -> tuple[Meant, ...]:
     """Until it leaves."""
     starts = known.outlook.starts
     ends = (*starts[1:], meant.leaves_at)
+    mode = known.settings.mode
+    values: Sequence[Decimal | None] = [None] * len(starts)
+    if mode in PRICED:
+        values = (known.outlook.co2 if mode is Mode.GREENEST else known.outlook.price).values
     return tuple(
-        Meant(start_at=start, end_at=min(end, meant.leaves_at), power_w=power_w)
-        for start, end, power_w in zip(starts, ends, meant.steps_w, strict=False)
+        Meant(start_at=start, end_at=min(end, meant.leaves_at), power_w=power_w, value=value)
+        for start, end, power_w, value in zip(starts, ends, meant.steps_w, values, strict=False)
         if start < meant.leaves_at
     )
 

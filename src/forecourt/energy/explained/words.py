@@ -8,9 +8,11 @@ from typing import Final
 from forecourt.energy.dispatch.standing import Ground
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.needs.model import Priority, Source
+from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.site import Mode
+from forecourt.ocpp.neutral import Unit
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
@@ -44,6 +46,7 @@ GROUNDS: Final[Mapping[Ground, str]] = {
     Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
 }
 SOURCES: Final[Mapping[Source, str]] = {
+    Source.STATION: mark("asked for at the station"),
     Source.DRIVER: mark("the driver says so"),
     Source.API: mark("a program says so"),
     Source.ISO15118: mark("the car says so"),
@@ -55,6 +58,13 @@ PRIORITIES: Final[Mapping[Priority, str]] = {
     Priority.LOW: mark("low"),
     Priority.NORMAL: mark("normal"),
     Priority.HIGH: mark("high"),
+}
+#: Who limits a station besides us, by the words that OCPP has for them; others stand for themselves.
+OUTSIDERS: Final[Mapping[str, str]] = {
+    "EMS": mark("the energy management system on site"),
+    "SO": mark("the grid operator"),
+    "CSO": mark("its operator"),
+    "Other": mark("somebody else"),
 }
 GRADES: Final[Mapping[Grade, tuple[str, str]]] = {
     Grade.OPTIMAL: (mark("Best plan"), mark("No plan within the limits costs less.")),
@@ -76,7 +86,39 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
     because = _because(told, now, zone)
     head = _head(told)
     found = [_("%(what)s: %(because)s.") % {"what": head, "because": because} if because else f"{head}."]
-    return [*found, *_ready(told, now, zone)]
+    found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
+    found += _ready(told, now, zone)
+    if told.stay.priority is Priority.HIGH and told.lacks_wh:
+        found.append(_("It goes before others, as fast as the limits let it."))
+    return found
+
+
+def external_words(external: External, now: datetime, zone: str | None) -> str:
+    """By whom a station is limited, to what, and since when."""
+    said = external.said
+    if said.evse:
+        where = _("EVSE %(evse)s is limited by %(who)s") % {"evse": said.evse, "who": outsider(said.source)}
+    else:
+        where = _("Its station is limited by %(who)s") % {"who": outsider(said.source)}
+    values = {"where": where, "since": clock_word(external.since, now, zone)}
+    limit = limit_word(external, now)
+    if limit is None:
+        return _("%(where)s since %(since)s; to how much it doesn't say, or not for now.") % values
+    return _("%(where)s to %(limit)s since %(since)s.") % {**values, "limit": limit}
+
+
+def outsider(source: str) -> str:
+    """Who limits a station."""
+    return _(OUTSIDERS[source]) if source in OUTSIDERS else source
+
+
+def limit_word(external: External, now: datetime) -> str | None:
+    """To what a station is limited at a time; None where that is not known."""
+    soon = now + timedelta(seconds=1)
+    limit_ma, limit_w = external.least(Unit.CURRENT, now, soon), external.least(Unit.POWER, now, soon)
+    words = [formats.amperes(limit_ma / 1000)] if limit_ma is not None else []
+    words += [formats.kw(limit_w)] if limit_w is not None else []
+    return _(" and ").join(words) or None
 
 
 def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
@@ -101,8 +143,12 @@ def _head(told: Explanation) -> str:
     if told.limit_ma == 0:
         return _("It waits")
     values = {"current": formats.amperes(told.limit_ma / 1000), "power": formats.kw(told.power_w)}
+    if told.dc_w is not None:
+        values = {"current": formats.kw(told.dc_w)}
     if told.paused_by_car:
         return _("%(current)s is kept ready for it") % values
+    if told.dc_w is not None:
+        return _("It may charge at %(current)s") % values
     return _("It may charge at %(current)s (%(power)s)") % values
 
 
@@ -117,12 +163,24 @@ def _because(told: Explanation, now: datetime, zone: str | None) -> str:
         return _(SUNLESS)
     if told.mode in UNPRICED and why is Why.PRICE:
         why = Why.LATER
+    if why is Why.LIMIT and told.external is not None:
+        return _external(told.external, now, zone)
+    if why is Why.LIMIT and told.by_car:
+        return _("the car itself means to take no more")
     if why is Why.LIMIT and told.shared is not None:
         return _limit(told)
     if why is Why.PRICE and told.now is not None and told.then is not None and told.then_at is not None:
         return _price(told, now, zone)
     peak_w = None if reason.peak_kw is None else round(reason.peak_kw * 1000)
     return _(WHY[why]) % {"peak": formats.kw(peak_w), "limit": reason.row or ""}
+
+
+def _external(external: External, now: datetime, zone: str | None) -> str:
+    values = {"who": outsider(external.said.source), "since": clock_word(external.since, now, zone)}
+    limit = limit_word(external, now)
+    if limit is None:
+        return _("%(who)s limits its station since %(since)s") % values
+    return _("%(who)s limits its station to %(limit)s since %(since)s") % {**values, "limit": limit}
 
 
 def _limit(told: Explanation) -> str:
@@ -144,10 +202,9 @@ def _price(told: Explanation, now: datetime, zone: str | None) -> str:
     assert told.then is not None
     assert told.then_at is not None
     values = {"at": clock_word(told.then_at, now, zone)}
+    values |= {"now": value_word(told.now, told), "then": value_word(told.then, told)}
     if told.mode is Mode.GREENEST:
-        values |= {"now": _grams(told.now), "then": _grams(told.then)}
         return _("a kWh has %(then)s of CO2 from %(at)s on, and %(now)s now") % values
-    values |= {"now": price_word(told.now, told.currency), "then": price_word(told.then, told.currency)}
     return _("a kWh costs %(then)s from %(at)s on, and %(now)s now") % values
 
 
@@ -179,6 +236,11 @@ def price_word(price: Decimal, currency: str | None) -> str:
     shown = price.quantize(Decimal("0.0001")).normalize()
     digits = max(2, -int(shown.as_tuple().exponent))
     return f"{i18n.number(shown, digits)}{formats.SPACE}{currency}" if currency else i18n.number(shown, digits)
+
+
+def value_word(value: Decimal, told: Explanation) -> str:
+    """What a kWh costs, or its CO2 where that is what counts."""
+    return _grams(value) if told.mode is Mode.GREENEST else price_word(value, told.currency)
 
 
 def _grams(value: Decimal) -> str:

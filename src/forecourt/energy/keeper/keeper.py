@@ -22,14 +22,17 @@ from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
+from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.dispatch.obedience import look
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
+from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
@@ -105,6 +108,7 @@ class SiteKeeper:
         self._worthwhile_w = 0
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
 
     def wake(self) -> None:
         """Something happened: look at once."""
@@ -112,8 +116,8 @@ class SiteKeeper:
 
     async def settled(self) -> None:
         """Return once all that was sent is answered, or given up."""
-        while self._sending:
-            await asyncio.gather(*self._sending, return_exceptions=True)
+        while under_way := self._sending | self._checks.asking:
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def run(self) -> None:
         """Keep the site until cancelled."""
@@ -126,7 +130,7 @@ class SiteKeeper:
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
         finally:
-            for task in self._sending:
+            for task in self._sending | self._checks.asking:
                 task.cancel()
 
     async def look(self) -> float:
@@ -156,6 +160,8 @@ class SiteKeeper:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
                     return REST_S
+                await take_meters(conn, record, now)
+                more_comes = await self._checks.settle(conn, now)
                 reading = await read_site(conn, record, foresight, now, self._past)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
@@ -177,7 +183,8 @@ class SiteKeeper:
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
         await self._tell(reading, room, plan)
-        return self._until_next(known)
+        await self._checks.ask(reading)
+        return min(self._until_next(known), QUIET.total_seconds()) if more_comes else self._until_next(known)
 
     async def _planned(self, known: Knowledge, room: Room) -> SitePlan:
         """The best plan; whatever goes wrong with it, what there is is shared out."""
@@ -253,14 +260,12 @@ class SiteKeeper:
         car_of = {car.evse_id: car for car in known.cars}
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
-        electrics = known.tree.electrics
         for each in told:
             evse = known.tree.evses[each.evse]
             car = car_of[evse.id]
             command = running_profile(
-                evse.evse, car.transaction_id, each.limit_ma, evse.phases,
-                electrics.watts_per_ampere(electrics.evses[each.evse]), reading.unit_of(evse.station), now,
-                each.valid_to,
+                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
+                reading.unit_of(evse), now, each.valid_to,
             )  # fmt: skip
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.needs.model import Needs
+from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
+from forecourt.ocpp.neutral import CarSchedule
 
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
@@ -34,9 +36,9 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 class KnownCar(Struct, frozen=True, kw_only=True):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
-    have taken by then, where its driver's word is not all there is. `charges_since`, `waits_since`: since when it has
-    been allowed to charge without a break, or to do nothing but wait; both None where its station was told nothing.
-    `is_full`: the car itself takes no more for now."""
+    have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.
+    `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
+    both None where its station was told nothing. `is_full`: the car itself takes no more for now."""
 
     session_id: UUID
     station: str
@@ -53,6 +55,7 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     needs: Needs
     expected_at: datetime | None = None
     expected_wh: int | None = None
+    means: CarSchedule | None = None
     charges_since: datetime | None = None
     waits_since: datetime | None = None
     is_full: bool = False
@@ -103,7 +106,8 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over."""
+    the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over.
+    `externals`: what others limit its stations to."""
 
     at: datetime
     tenant_id: int
@@ -118,6 +122,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     expected: Sequence[Expected] = ()
     paid_w: int = 0
     worthwhile_w: int = 0
+    externals: tuple[External, ...] = ()
 
 
 def packed(known: Knowledge) -> bytes:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.outside import MARGIN_A, beside
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
@@ -31,14 +32,12 @@ from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
-from forecourt.energy.site import HungEvse, Mode
+from forecourt.energy.site import Current, HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
 #: How much worse one driver is left without than another.
 WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 1.0, Priority.HIGH: 3.0}
-#: More than a car drew at last is offered by so much, so that one that could take more shows it.
-MARGIN_A: Final = 3.0
 #: A current from which on power over current tells how many conductors a car uses.
 TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
@@ -100,7 +99,7 @@ def plan_site(
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
     `room` is what is left of the limits, where that is known already."""
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = room_of(known.tree, known.outlook) if room is None else room
+    room = _with_others(known, fleet, room_of(known.tree, known.outlook) if room is None else room)
     if not fleet.cars:
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
@@ -141,11 +140,20 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
     """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
     fleet, still_a = _fleet(known), reserved_a(known)
+    room = _with_others(known, fleet, room)
     first_a = np.zeros(0)
     if fleet.cars:
         mode = known.settings.mode
         first_a = filled(solver, _problem(known, fleet, room, still_a, mode), _claims(known, fleet), mode)
     return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
+
+
+def _with_others(known: Knowledge, fleet: _Fleet, room: Room) -> Room:
+    """The room beside what others keep cars to."""
+    electrics = known.tree.electrics
+    kw_per_a = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses], dtype=np.float64)
+    kw_per_a[fleet.column] = fleet.kw_per_a
+    return beside(room, known, kw_per_a)
 
 
 def reserved_a(known: Knowledge) -> Floats:
@@ -179,7 +187,9 @@ def _fleet(known: Knowledge) -> _Fleet:
         cars=cars,
         evses=evses,
         column=np.array([number_of[car.evse_id] for car in cars], dtype=np.int64),
-        kw_per_a=np.array([_kw_per_a(car, usual[car.evse_id]) for car in cars], dtype=np.float64),
+        kw_per_a=np.array(
+            [_kw_per_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
+        ),
         max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64),
         min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
         lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
@@ -189,9 +199,9 @@ def _fleet(known: Knowledge) -> _Fleet:
     )
 
 
-def _kw_per_a(car: KnownCar, usual: float) -> float:
+def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     """By what was measured, where that can be believed: a car may use fewer conductors than its EVSE has."""
-    if car.power_w is None or car.current_a is None or car.current_a < TELLING_A:
+    if evse.current is Current.DC or car.power_w is None or car.current_a is None or car.current_a < TELLING_A:
         return usual
     found = car.power_w / 1000 / car.current_a
     return found if usual / 4 <= found <= usual * 1.2 else usual
@@ -312,10 +322,20 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
             left_h = (wants.minimum_by - known.at) / timedelta(hours=1)
             by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
             found.append((number, by, lacking_wh / 1000))
+        if wants.priority is Priority.HIGH and fleet.lacks_kwh[number] > 0:
+            # It charges all the time until it could be full, and is full a step later.
+            by, lacks_kwh = _soonest(fleet, number, ends), float(fleet.lacks_kwh[number])
+            found += [(number, by, lacks_kwh), (number, min(by + 1, int(fleet.last[number])), lacks_kwh)]
     if not found:
         return None
     number_of, by_step, kwh = zip(*found, strict=True)
     return Minimums(car=np.array(number_of), by=np.array(by_step), kwh=np.array(kwh))
+
+
+def _soonest(fleet: _Fleet, number: int, ends: Floats) -> int:
+    """Before which step a car that goes before others could have all that it takes: till then it is to charge."""
+    hours = float(fleet.lacks_kwh[number] / max(fleet.kw_per_a[number] * fleet.max_a[number], 1e-9))
+    return int(np.clip(np.searchsorted(ends, hours + 1e-9, side="right"), 1, fleet.last[number]))
 
 
 def _claims(known: Knowledge, fleet: _Fleet) -> Claims:

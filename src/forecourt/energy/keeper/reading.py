@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
@@ -15,11 +14,13 @@ from forecourt.energy.dispatch.standing import Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.past import Past
+from forecourt.energy.needs.said import BEFORE
+from forecourt.energy.outside.model import CarMeans
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
-from forecourt.energy.site import HungEvse, SiteRecord, SiteTree
-from forecourt.energy.store import keeping
+from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
+from forecourt.energy.store import keeping, outside
 from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import list_desired
@@ -37,10 +38,12 @@ class Reading(Struct, frozen=True, kw_only=True):
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
 
-    def unit_of(self, station: str) -> Unit:
-        """What a station's limits are told in: amperes, unless it says that it takes watts only."""
-        link = self.links.get(station)
-        return Unit.POWER if link is not None and link.only_watts else Unit.CURRENT
+    def unit_of(self, evse: HungEvse) -> Unit:
+        """What the limits of an EVSE are told in: amperes, unless it is DC or its station says that it takes watts
+        only."""
+        link = self.links.get(evse.station)
+        watts = evse.current is Current.DC or (link is not None and link.only_watts)
+        return Unit.POWER if watts else Unit.CURRENT
 
 
 async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
@@ -58,7 +61,7 @@ async def read_site(
     past = Past() if past is None else past
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
-    cars = await store.active_cars(conn, tenant_id, site_id)
+    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id))
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
     orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
@@ -67,8 +70,9 @@ async def read_site(
     outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
     paid_w = 0 if demand is None or not demand.charge_per_kw else await past.paid_w(conn, record, demand, now)
+    means = await outside.means_of(conn, tenant_id, site_id)
     turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
-    known_cars = [_known_car(car, turns.get(car.session_id), now) for car in cars]
+    known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
@@ -85,6 +89,7 @@ async def read_site(
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
+        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
     )
     return Reading(
         known=known,
@@ -95,12 +100,25 @@ async def read_site(
     )
 
 
+def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar]) -> list[store.ActiveCar]:
+    """The cars with what those at DC EVSEs draw from the grid: their own current is at another voltage."""
+    dc = {evse.id: evse for evse in tree.evses if evse.current is Current.DC}
+    found = []
+    for car in cars:
+        if car.evse_id in dc:
+            drawn_a = None if car.power_w is None else car.power_w / tree.watts_told(dc[car.evse_id])
+            measured_at = car.measured_at or car.heard_at
+            car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=measured_at)  # noqa: PLW2901
+        found.append(car)
+    return found
+
+
 def _hours(now: datetime) -> list[float]:
     """The lengths of the steps ahead."""
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar, turn: Turn | None, now: datetime) -> KnownCar:
+def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, now: datetime) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
     known = KnownCar(
         session_id=car.session_id,
@@ -116,10 +134,11 @@ def _known_car(car: store.ActiveCar, turn: Turn | None, now: datetime) -> KnownC
         offered_a=car.offered_a,
         charging_state=car.charging_state,
         needs=car.needs,
+        means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
         charges_since=turn.since if turn is not None and turn.charges else None,
         waits_since=turn.since if turn is not None and not turn.charges else None,
     )
-    return replace(known, is_full=has_stopped(known, car.measured_at, now))
+    return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
 
 
 def _standings(

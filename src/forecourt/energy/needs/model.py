@@ -16,6 +16,8 @@ WH_PER_KM: Final = 180
 class Source(StrEnum):
     """Who said what a driver needs; those that count first come first."""
 
+    #: A button that was pressed there.
+    STATION = "station"
     DRIVER = "driver"
     API = "api"
     ISO15118 = "iso15118"

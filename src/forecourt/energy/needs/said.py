@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from forecourt.energy.lanes import CAR_NEEDS
-from forecourt.energy.needs.model import Wants
-from forecourt.ocpp.neutral import Answer, ChargingNeeds, NeedsAnswer, NeedsStatus
+from forecourt.energy.lanes import CAR_NEEDS, PRIORITIES
+from forecourt.energy.needs.model import Priority, Wants
+from forecourt.ocpp.neutral import Acknowledged, Answer, ChargingNeeds, NeedsAnswer, NeedsStatus, PriorityNotice
 from forecourt.platform import packrow
 from forecourt.stations.gateway.inbound import Decide, Inbound
 
@@ -47,6 +47,23 @@ def hear_needs(inbound: Inbound, report: ChargingNeeds) -> Decide:
         return NeedsAnswer(status=NeedsStatus.PROCESSING if planned else NeedsStatus.NO_PROFILE)
 
     return decide
+
+
+def hear_priority(inbound: Inbound, report: PriorityNotice) -> Decide:
+    """Let a driver who asked for it at the station come first, or not any more (2.1 K21)."""
+    wants = Wants(priority=Priority.HIGH) if report.activated else None
+    inbound.write.add(
+        PRIORITIES.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            packrow.text(report.transaction_id),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(inbound.station.identity),
+            packrow.text(None if wants is None else msgspec.json.encode(wants).decode()),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+    return lambda: Acknowledged(now=inbound.arrived)
 
 
 def wants_of(needs: ChargingNeeds, got_wh: int) -> Wants | None:

@@ -6,6 +6,7 @@ from typing import Final
 from litestar.handlers import HTTPRouteHandler
 
 from forecourt.energy.pages.at_session import session_pages
+from forecourt.energy.pages.at_station import station_pages
 from forecourt.energy.pages.common import EnergyPages
 from forecourt.energy.pages.editor import editor_pages
 from forecourt.energy.pages.forms import form_pages
@@ -24,6 +25,7 @@ def energy_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         *plan_pages(pages),
         *savings_pages(pages),
         *session_pages(pages),
+        *station_pages(pages),
         *editor_pages(pages),
         *form_pages(pages, shared),
     ]

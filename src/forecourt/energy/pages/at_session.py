@@ -1,6 +1,8 @@
 """What a session's own page says of its smart charging: why it charges at this power, and what its driver needs."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,9 +16,10 @@ from msgspec import Struct, structs
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy.explained.session import Explanation
-from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of
+from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
@@ -30,6 +33,10 @@ STALE: Final = timedelta(minutes=11)
 SHOWN_ORDERS: Final = 6
 #: The drawing of the plan, in its own units: the page stretches it.
 WIDTH, HEIGHT = 1000, 100
+#: From cheap to dear, shades of which each step of the plan has one.
+SHADES: Final = 5
+#: What was just said is looked for in the next plan for so long.
+AWAITED: Final = timedelta(seconds=30)
 UNREADABLE: Final = mark("times are written as 2026-03-01 17:00, by the clock of the site")
 ANSWERS: Final[dict[bool | None, str]] = {
     True: mark("accepted"),
@@ -40,11 +47,15 @@ ANSWERS: Final[dict[bool | None, str]] = {
 
 class Picture(Struct, frozen=True, kw_only=True):
     """The plan's power over time until the car leaves: an outline, the highest power, and where it is ready (0 to
-    1000)."""
+    1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0 to 4); between `least` and
+    `most`. Empty where prices decide nothing or are all the same."""
 
     outline: str
     most_w: int
     ready_x: int | None
+    shades: Sequence[tuple[int, int, int]]
+    least: str
+    most: str
 
 
 class Filled(Struct, frozen=True, kw_only=True):
@@ -71,11 +82,31 @@ def picture(told: Explanation) -> Picture | None:
         for y in (round(HEIGHT * (1 - each.power_w / most_w), 1),)
     )
     ready = told.ready_at
+    shades, least, most = _shades(told, x)
     return Picture(
         outline=f"M0 {HEIGHT}{path}L{WIDTH} {HEIGHT}Z",
         most_w=most_w,
         ready_x=None if ready is None or not start < ready < end else x(ready),
+        shades=shades,
+        least=least,
+        most=most,
     )
+
+
+def _shades(told: Explanation, x: Callable[[datetime], int]) -> tuple[list[tuple[int, int, int]], str, str]:
+    priced = [(each, each.value) for each in told.steps if each.value is not None]
+    values = [value for _each, value in priced]
+    least, most = min(values, default=Decimal(0)), max(values, default=Decimal(0))
+    if least == most:
+        return [], "", ""
+    found: list[tuple[int, int, int]] = []
+    for each, value in priced:
+        shade = int((value - least) / (most - least) * (SHADES - 1) + Decimal("0.5"))
+        if found and found[-1][2] == shade:
+            found[-1] = (found[-1][0], x(each.end_at), shade)
+        else:
+            found.append((x(each.start_at), x(each.end_at), shade))
+    return found, value_word(least, told), value_word(most, told)
 
 
 class AtSession:
@@ -95,8 +126,10 @@ class AtSession:
         if told is None:
             return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
         found, zone = told.explanation, told.record.zone
+        heard_at = max((each.said_at for each in said.said if each.source is Source.DRIVER), default=None)
         with pages.shell.speaking(request):
             words = [] if found is None else sentences(found, now)
+            drawn = None if found is None else picture(found)
         return pages.shell.page(
             "energy/at_session.html",
             request,
@@ -107,7 +140,10 @@ class AtSession:
             words=words,
             running=told.session.over_at is None,
             stale=found is not None and now - found.planned_at > STALE,
-            picture=None if found is None else picture(found),
+            awaited=heard_at is not None
+            and now - heard_at < AWAITED
+            and (found is None or found.planned_at <= heard_at),
+            picture=drawn,
             orders=told.orders[:SHOWN_ORDERS],
             answer_of=answer_of,
             clock=lambda at: clock_word(at, now),
@@ -144,7 +180,8 @@ class AtSession:
         except ForecourtError as refused:
             if refused.status != 422:
                 raise
-            fault = refused.detail
+            with pages.shell.speaking(request):
+                fault = " ".join(refused_as(refused))
         return await self.show(request, actor, session_id, sent=filled if fault else None, fault=fault)
 
 

@@ -19,6 +19,8 @@ HEIGHT: Final = 132
 LEFT: Final = 54
 TOP: Final = 10
 BOTTOM: Final = 22
+#: A mark of the time that is nearer to the edge would be cut.
+EDGE: Final = 18
 #: Hours between two marks of the time.
 TICK_H: Final = 4
 
@@ -53,7 +55,8 @@ def power_band(outlook: Outlook, zone: str) -> Band | None:
 
 
 def _price(value: float) -> str:
-    return number(value, 4)
+    """As exact as prices mostly are, and no more."""
+    return number(value, 2 if round(value, 2) == round(value, 4) else 4)
 
 
 def _band(
@@ -84,7 +87,7 @@ def _band(
         low=word(low),
         high=word(high),
         zero_y=round(y(0.0)) if low < 0 else None,
-        ticks=[(round(x(hours)), name) for hours, name in _ticks(start, total, zone)],
+        ticks=[(at, name) for hours, name in _ticks(start, total, zone) if (at := round(x(hours))) < WIDTH - EDGE],
     )
 
 

@@ -3,7 +3,7 @@
 Pure: it says where things are, in pixels; the template draws them as SVG.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -32,7 +32,7 @@ MAX_CHIPS: Final = 60
 
 
 class Chip(Struct, frozen=True, kw_only=True):
-    """A thing that hangs on a node."""
+    """A thing that hangs on a node. `assumed`: nobody measured its power."""
 
     kind: str
     x: int
@@ -41,6 +41,7 @@ class Chip(Struct, frozen=True, kw_only=True):
     href: str
     state: str
     power_w: int | None
+    assumed: bool = False
     faults: Sequence[str] = ()
 
 
@@ -79,8 +80,10 @@ class _Sketch:
         flows: Mapping[str, Flow],
         attached_w: Mapping[str, int],
         faults: Mapping[tuple[str, str], Sequence[str]],
+        assumed: Collection[str],
     ) -> None:
         self._tree, self._now, self._flows, self._attached, self._faults = tree, now, flows, attached_w, faults
+        self._assumed = assumed
         self._below: dict[str | None, list[Node]] = {}
         for node in tree.nodes:
             self._below.setdefault(node.parent, []).append(node)
@@ -139,6 +142,7 @@ class _Sketch:
             href="",
             state="",
             power_w=self._attached.get(each.id),
+            assumed=each.id in self._assumed,
             faults=self._faults.get(("attachment", each.id), ()),
         )
 
@@ -167,9 +171,11 @@ def draw(
     flows: Mapping[str, Flow],
     attached_w: Mapping[str, int],
     faults: Mapping[tuple[str, str], Sequence[str]],
+    assumed: Collection[str] = (),
 ) -> Drawing:
-    """The drawing of a tree that has one root and no circle; `faults` by what they are of and its id, in words."""
-    sketch = _Sketch(tree, now, flows, attached_w, faults)
+    """The drawing of a tree that has one root and no circle; `faults` by what they are of and its id, in words;
+    `assumed`: ids of attachments whose power nobody measured."""
+    sketch = _Sketch(tree, now, flows, attached_w, faults, assumed)
     roots = [node for node in tree.nodes if node.parent is None]
     bottom = sketch.place(roots[0], MARGIN, MARGIN, None)
     return Drawing(width=sketch.width + MARGIN, height=bottom + MARGIN, boxes=sketch.boxes[::-1], chips=sketch.chips)

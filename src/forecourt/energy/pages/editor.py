@@ -6,7 +6,7 @@ are added at will, EVSEs are dragged onto nodes, and the drawing follows.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
+from forecourt.energy.errors import Faulty
 from forecourt.energy.model import MAX_NODES, Fault, Node, Phases
 from forecourt.energy.pages.common import (
     EnergyPages,
@@ -33,13 +34,13 @@ from forecourt.energy.pages.common import (
     plain,
 )
 from forecourt.energy.pages.drawing import Drawing, draw
-from forecourt.energy.pages.words import OF, PHASES, by_place, said
+from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
 from forecourt.energy.service import sites as service
 from forecourt.energy.service.sites import SetUp, electrics_tag
-from forecourt.energy.site import MAX_ATTACHMENTS, Battery, HungEvse, Load, SiteTree, Solar
+from forecourt.energy.site import MAX_ATTACHMENTS, Battery, Current, HungEvse, Load, SiteTree, Solar, with_dc
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
-from forecourt.ui.i18n import mark
+from forecourt.ui.i18n import gettext as _
 
 #: EVSEs of a site that the form shows; larger sites are set up over the API.
 MAX_EDITED: Final = 500
@@ -72,17 +73,17 @@ def read_sheet(form: FormMultiDict) -> Sheet:
             volts[name] = number(field(form, name)) or usual
         except NoNumber as refused:
             faults.append(refused.fault)
-    tree = SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts)  # type: ignore[arg-type]
+    tree = with_dc(SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts))  # type: ignore[arg-type]
     try:
         # What the form may hold, as the API may: texts and sizes.
         msgspec.convert(msgspec.to_builtins(tree), SiteTree)
     except msgspec.ValidationError as refused:
-        faults.append(Fault(words=mark("a field holds what it can't: %(what)s"), values={"what": str(refused)}))
+        faults.append(misfit(refused))
     return Sheet(tree=tree, faults=faults, tag=field(form, "tag"))
 
 
 _NODE: Final = ("id", "name", "parent", "limit_a", "limit_kw", "ratio")
-_EVSE: Final = ("id", "node", "phases", "max_a", "min_a", "fallback_a")
+_EVSE: Final = ("id", "node", "phases", "max_a", "min_a", "fallback_a", "dc_kw")
 _LOAD: Final = ("id", "name", "node", "most_kw", "meter")
 _SOLAR: Final = ("id", "name", "node", "peak_kw", "tilt", "azimuth", "meter")
 _BATTERY: Final = (
@@ -114,7 +115,7 @@ def _rows(
 
 def _cells(form: FormMultiDict, of: str, names: Sequence[str], most: int) -> Iterator[dict[str, str]]:
     columns = [column(form, f"{of}.{name}", most + 1) for name in names]
-    for cells in zip(*columns, strict=False):
+    for cells in zip_longest(*columns, fillvalue=""):
         yield dict(zip(names, cells, strict=True))
 
 
@@ -137,7 +138,7 @@ def _evse(cells: Mapping[str, str]) -> HungEvse | None:
     station, _, evse = cells["id"].rpartition(":")
     if not cells["node"] or not station or not evse.isdecimal() or len(evse) > 5:
         return None
-    known = set(Phases)
+    known, dc_w = set(Phases), from_kilo(cells["dc_kw"])
     return HungEvse(
         station=station,
         evse=int(evse),
@@ -146,6 +147,8 @@ def _evse(cells: Mapping[str, str]) -> HungEvse | None:
         max_a=number(cells["max_a"]) or 32.0,
         min_a=6.0 if (least := number(cells["min_a"])) is None else least,
         fallback_a=number(cells["fallback_a"]),
+        current=Current.AC if dc_w is None else Current.DC,
+        max_w=dc_w,
     )
 
 
@@ -209,7 +212,7 @@ class Editor:
         with self._pages.shell.speaking(request):
             places = by_place(faults)
             general = [
-                f"{_word(fault)} {said(fault)}" for fault in faults if not fault.of or not _is_shown(fault, tree)
+                f"{_word(fault, tree)} {said(fault)}" for fault in faults if not fault.of or not _is_shown(fault, tree)
             ]
         return self._pages.shell.page(
             "energy/editor.html",
@@ -242,7 +245,7 @@ class Editor:
             faults = [*sheet.faults, *await service.check_electrics(conn, actor.tenant_id, held, sheet.tree)]
         with self._pages.shell.speaking(request):
             places = by_place(faults)
-            told = [f"{_word(fault)} {said(fault)}".strip() for fault in faults]
+            told = [f"{_word(fault, sheet.tree)} {said(fault)}".strip() for fault in faults]
         return self._pages.shell.page(
             "energy/preview.html", request, viewer=actor, drawing=_drawn(sheet.tree, places), told=told
         )
@@ -265,9 +268,9 @@ class Editor:
         except ForecourtError as refused:
             if refused.status != 422:
                 raise
-            return await self.show(
-                request, actor, slug, sheet, [Fault(words="%(what)s", values={"what": refused.detail})]
-            )
+            found = refused.faults if isinstance(refused, Faulty) else ()
+            other = Fault(words="%(what)s", values={"what": refused.detail})
+            return await self.show(request, actor, slug, sheet, found or [other])
         return Redirect(f"/energy/sites/{slug}?done=electrics", status_code=303)
 
 
@@ -281,8 +284,10 @@ def _fresh_ids(tree: SiteTree) -> dict[str, str]:
     }
 
 
-def _word(fault: Fault) -> str:
-    return f"{OF[fault.of]} {fault.id}:" if fault.of in OF else ""
+def _word(fault: Fault, tree: SiteTree) -> str:
+    """Of what a fault is, by the name that people gave it."""
+    names = {each.id: each.name for each in (*tree.nodes, *tree.attachments)}
+    return f"{_(OF[fault.of])} {names.get(fault.id) or fault.id}:" if fault.of in OF else ""
 
 
 def _is_shown(fault: Fault, tree: SiteTree) -> bool:

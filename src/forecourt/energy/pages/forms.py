@@ -20,7 +20,7 @@ from forecourt.energy.model import Fault
 from forecourt.energy.pages.common import EnergyPages, NoNumber, SiteSlug, WebRequest, decimal, field, from_kilo, number
 from forecourt.energy.pages.rates import Form, sent, tariff_of
 from forecourt.energy.pages.sites import Shown, SitePages
-from forecourt.energy.pages.words import said
+from forecourt.energy.pages.words import misfit, refused_as, said
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import change_settings, find_record
 from forecourt.energy.signals.model import (
@@ -38,7 +38,10 @@ from forecourt.platform.text import seen
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
-STALE = mark("Somebody else changed it meanwhile. Look at what is stored now, and change it anew.")
+STALE = mark(
+    "Somebody else changed it meanwhile, so nothing was stored. What is stored now stands above, what you wrote below;"
+    " saving it again puts yours in its place."
+)
 Verbed = Callable[[store.Connection], Awaitable[Any]]
 
 
@@ -92,7 +95,7 @@ class Forms:
             tariff = msgspec.convert(members, Tariff)
             faults += tariff_faults(tariff)
         except msgspec.ValidationError as refused:
-            faults.append(Fault(words=mark("a field holds what it can't: %(what)s"), values={"what": str(refused)}))
+            faults.append(misfit(refused))
         now = self._pages.clock.now()
 
         async def store_it(conn: store.Connection) -> None:
@@ -180,11 +183,12 @@ class Forms:
             except ChangedMeanwhile:
                 with self._pages.shell.speaking(request):
                     told = [_(STALE)]
-                values = {}
+                values = {**values, "stale": True}
             except ForecourtError as refused:
                 if refused.status not in (409, 422):
                     raise
-                told = [refused.detail]
+                with self._pages.shell.speaking(request):
+                    told = refused_as(refused)
         with self._pages.shell.speaking(request):
             told += [f"{fault.id} {said(fault)}".strip() for fault in faults]
         return await self._shared.one(request, actor, slug, refused=Shown(form=what, faults=told, values=values))

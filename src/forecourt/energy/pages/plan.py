@@ -17,6 +17,7 @@ from forecourt.energy import store
 from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.errors import TooManyPlanned
 from forecourt.energy.explained.axis import Lines, lines_of
+from forecourt.energy.explained.nodes import NodeLine, below, node_lines, past_of
 from forecourt.energy.explained.session import Explanation, explain_all
 from forecourt.energy.explained.words import GRADES, GROUNDS, clock_word, sentences
 from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest
@@ -27,7 +28,7 @@ from forecourt.energy.service.sites import find_record
 from forecourt.energy.signals.model import Provenance
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import keeping
-from forecourt.energy.store.explained import power_between
+from forecourt.energy.store.explained import evses_between, power_between
 
 #: What is drawn of the past of a plan, in means of so long.
 PAST: Final = timedelta(hours=6)
@@ -40,7 +41,10 @@ MAX_CARS: Final = 100
 STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
 ODD: Final = frozenset({Ground.SILENT, Ground.DISOBEYS, Ground.UNCONTROLLED})
+#: Nodes that a page lists, those of which most may flow of their limits; a chart is drawn of each.
+MAX_LINES: Final = 8
 At = Annotated[str, QueryParameter(name="at", max_length=40)]
+Place = Annotated[str, QueryParameter(name="node", max_length=100)]
 
 
 class Odd(Struct, frozen=True, kw_only=True):
@@ -92,9 +96,9 @@ class PlanPages:
         self._pages = pages
 
     async def show(
-        self, request: WebRequest, actor: Actor, slug: str, text: str, *, again: bool = False
+        self, request: WebRequest, actor: Actor, slug: str, text: str, node: str = "", *, again: bool = False
     ) -> Response[str]:
-        """The page, now or at a time; with what came of planning once more."""
+        """The page, now or at a time, with the chart of a node; with what came of planning once more."""
         pages, now = self._pages, self._pages.clock.now()
         unread, at = False, None
         async with pages.db.tenant(actor.tenant_id) as conn:
@@ -111,10 +115,9 @@ class PlanPages:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
-        told = [] if planned is None else await asyncio.to_thread(explain_all, planned.known, planned.plan)
-        return self._page(
-            request, actor, record, planned, told, at, now, odd, made, busy=busy, unread=unread, text=text
-        )
+        cars = [] if planned is None else await asyncio.to_thread(explain_all, planned.known, planned.plan)
+        told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node)}
+        return self._page(request, actor, record, planned, cars, at, now, odd, made, **told)
 
     def _page(
         self,
@@ -131,6 +134,7 @@ class PlanPages:
     ) -> Response[str]:
         seen_from = at or now
         cars = sorted(told, key=_by_need)
+        nodes = [] if planned is None else node_lines(planned.known, planned.plan)
         with self._pages.shell.speaking(request):
             listed = [(each, sentences(each, seen_from)) for each in cars[:MAX_CARS]]
         return self._pages.shell.page(
@@ -143,6 +147,8 @@ class PlanPages:
             at=at,
             cars=listed,
             more_cars=max(0, len(cars) - MAX_CARS),
+            nodes=nodes,
+            tightest=tightest(nodes),
             odd=odd,
             stands=[] if planned is None else stands_on(planned),
             stale=at is None and planned is not None and now - planned.plan.at > STALE,
@@ -182,7 +188,7 @@ class PlanPages:
             )
         return sorted(found, key=lambda each: -each.power_w)
 
-    async def lines(self, actor: Actor, slug: str, text: str) -> Lines | None:
+    async def lines(self, actor: Actor, slug: str, text: str, node: str) -> Lines | None:
         """What the chart is drawn from; None where there is no plan."""
         pages, now = self._pages, self._pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
@@ -194,9 +200,33 @@ class PlanPages:
             planned = await explained.plan_at(conn, actor.tenant_id, record.site_id, at)
             if planned is None:
                 return None
+            tree, since = planned.known.tree, at - PAST
             until = min(now, planned.known.outlook.starts[-1]) + POINT
-            past = await power_between(conn, actor.tenant_id, record.site_id, at - PAST, until, POINT)
-        return lines_of(planned.known, planned.plan, past, GAP)
+            place = _node(planned, node)
+            if place == tree.root:
+                past = await power_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
+            else:
+                measured = await evses_between(conn, actor.tenant_id, record.site_id, since, until, POINT)
+                places = below(tree, place)
+                evses = {(each.station, each.evse) for each in tree.evses if each.node in places}
+                past = past_of(measured, evses, since, until, POINT)
+        return lines_of(planned.known, planned.plan, past, GAP, place)
+
+
+def _node(planned: Planned | None, asked: str) -> str:
+    """The node of that id, else the grid connection."""
+    if planned is None:
+        return ""
+    tree = planned.known.tree
+    return asked if any(node.id == asked for node in tree.nodes) else tree.root
+
+
+def tightest(nodes: Sequence[NodeLine]) -> list[NodeLine]:
+    """The nodes of whose limits most may flow, in the order of the tree."""
+    if len(nodes) <= MAX_LINES:
+        return list(nodes)
+    most = sorted(nodes, key=lambda each: -(each.share or 0.0))[:MAX_LINES]
+    return [each for each in nodes if each in most]
 
 
 def _by_need(told: Explanation) -> tuple[bool, str, int]:
@@ -206,7 +236,8 @@ def _by_need(told: Explanation) -> tuple[bool, str, int]:
 def stands_on(planned: Planned) -> list[Stands]:
     """Prices, loads, sun and limits from outside, in this order."""
     outlook = planned.known.outlook
-    steps = len(outlook.starts)
+    steps, tree = len(outlook.starts), planned.known.tree
+    names = {each.id: each.name or each.id for each in (*tree.attachments, *tree.nodes)}
     found = [
         Stands(what=what, of="", provenance=each.provenance, stand_in=sum(each.stand_in), steps=steps)
         for what, each in (("price", outlook.price), ("co2", outlook.co2))
@@ -214,12 +245,15 @@ def stands_on(planned: Planned) -> list[Stands]:
     ]
     found += [
         Stands(
-            what=what, of=each.id, provenance=each.power_w.provenance, stand_in=sum(each.power_w.stand_in), steps=steps
+            what=what,
+            of=names.get(each.id, each.id),
+            provenance=each.power_w.provenance,
+            stand_in=sum(each.power_w.stand_in),
+            steps=steps,
         )
         for what, parts in (("load", outlook.loads), ("solar", outlook.solar))
         for each in parts
     ]
-    names = {node.id: node.name or node.id for node in planned.known.tree.nodes}
     found += [
         Stands(what="limit", of=names.get(allowed.node, allowed.node), provenance=each, stand_in=0, steps=steps)
         for allowed in outlook.limits
@@ -233,8 +267,8 @@ def plan_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
     shared = PlanPages(pages)
 
     @get("/energy/sites/{slug:str}/plan", include_in_schema=False)
-    async def plan(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "") -> Response[str]:
-        return await shared.show(request, actor, slug, at)
+    async def plan(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "", node: Place = "") -> Response[str]:
+        return await shared.show(request, actor, slug, at, node)
 
     @post(
         "/energy/sites/{slug:str}/plan",
@@ -242,11 +276,13 @@ def plan_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         status_code=200,
         opt={"verb": Verb.CHANGE_ENERGY},
     )
-    async def plan_again(request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "") -> Response[str]:
-        return await shared.show(request, actor, slug, at, again=True)
+    async def plan_again(
+        request: WebRequest, actor: Asker, slug: SiteSlug, at: At = "", node: Place = ""
+    ) -> Response[str]:
+        return await shared.show(request, actor, slug, at, node, again=True)
 
     @get("/energy/sites/{slug:str}/plan/lines", include_in_schema=False)
-    async def plan_lines(actor: Asker, slug: SiteSlug, at: At = "") -> Response[Lines | None]:
-        return Response(await shared.lines(actor, slug, at), headers={"cache-control": "private, no-store"})
+    async def plan_lines(actor: Asker, slug: SiteSlug, at: At = "", node: Place = "") -> Response[Lines | None]:
+        return Response(await shared.lines(actor, slug, at, node), headers={"cache-control": "private, no-store"})
 
     return [plan, plan_again, plan_lines]

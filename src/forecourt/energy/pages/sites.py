@@ -11,6 +11,7 @@ from msgspec import Struct
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
+from forecourt.energy.explained.words import price_word
 from forecourt.energy.flows import flows
 from forecourt.energy.pages.chart import power_band, price_band
 from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
@@ -19,10 +20,12 @@ from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
+from forecourt.energy.signals.model import Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
-from forecourt.energy.site import Mode, SiteRecord, SiteTree
+from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.stations.service import find_site
+from forecourt.ui.i18n import gettext as _
 
 #: Hours ahead that a site's page draws, in steps of a quarter.
 AHEAD_H: Final = 24
@@ -31,12 +34,13 @@ MAX_LISTED: Final = 50
 
 
 class Now(Struct, frozen=True, kw_only=True):
-    """A site's tree with what flows in it."""
+    """A site's tree with what flows in it. `assumed`: loads of which no meter says anything, by name."""
 
     drawing: Drawing
     grid_a: float
     grid_w: int
     share: float | None
+    assumed: Sequence[str]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -48,30 +52,33 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: SiteTree, at: datetime) -> Now:
-    """What flows in a site now. A meter that is late counts as nothing."""
+    """What flows in a site now. Where the meter of a load is late it counts with what is assumed, as in plans."""
     running = await list_now(conn, tenant_id, site_id)
     latest = await store.latest_readings(conn, tenant_id, site_id)
     attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
+    silent = {each.id: each for each in tree.loads if each.id not in attached and each.most_w}
+    attached |= {id: each.most_w for id, each in silent.items()}
     found = flows(tree, currents_of(tree, running), attached)
     grid = found[tree.root]
     return Now(
-        drawing=draw(tree, running, found, attached, {}),
+        drawing=draw(tree, running, found, attached, {}, silent),
         grid_a=grid.current_a,
         grid_w=grid.power_w,
         share=grid.share,
+        assumed=[each.name or id for id, each in silent.items()],
     )
 
 
 def currents_of(tree: SiteTree, running: Mapping[str, EvseNow]) -> dict[str, float]:
     """What each EVSE draws on each of its conductors: as measured, else by its power."""
-    electrics = tree.electrics
     found = {}
-    for evse in electrics.evses:
+    for evse in tree.evses:
         now = running.get(evse.id)
         if now is None or (now.current_a is None and not now.power_w):
             continue
-        by_power = (now.power_w or 0) / electrics.watts_per_ampere(evse)
-        found[evse.id] = by_power if now.current_a is None else now.current_a
+        # The current of a car at a DC EVSE is none of the grid's conductors.
+        measured = None if evse.current is Current.DC else now.current_a
+        found[evse.id] = (now.power_w or 0) / tree.watts_told(evse) if measured is None else measured
     return found
 
 
@@ -84,7 +91,9 @@ class SitePages:
     async def list(self, request: WebRequest, actor: Actor) -> Response[str]:
         """All sites with EVSEs."""
         async with self._pages.db.tenant(actor.tenant_id) as conn:
-            lines = await store.list_lines(conn, actor.tenant_id)
+            found = await store.list_lines(conn, actor.tenant_id)
+        # What is charged smartly comes first, and what could be last.
+        lines = sorted(found, key=lambda line: (not line.enabled, not line.version))
         return self._pages.shell.page(
             "energy/sites.html",
             request,
@@ -107,8 +116,10 @@ class SitePages:
             bands = {
                 "price_band": price_band(context["outlook"], held.record.zone),
                 "power_band": power_band(context["outlook"], held.record.zone),
+                "rates": "" if known.tariff is None else rates_of(known.tariff.tariff),
             }
         sent: Form | None = refused.values.get("tariff")
+        stored = form_of(None if known.tariff is None else known.tariff.tariff)
         return pages.shell.page(
             "energy/site.html",
             request,
@@ -120,12 +131,14 @@ class SitePages:
             names=_names(held.record),
             tariff=known.tariff,
             tariff_tag=signals.tariff_tag(held.record.site_id, known.tariff),
-            form=sent or form_of(None if known.tariff is None else known.tariff.tariff),
+            stored=stored,
+            form=sent or stored,
             modes=_modes(),
             settings=refused.values.get("settings", held.record.settings),
             settings_tag=settings_tag(held.record),
             refused=refused,
             source_word=source_word,
+            price_word=price_word,
             plain=plain,
             may_electrics=actor.may(Verb.CHANGE_ELECTRICS),
             may_energy=actor.may(Verb.CHANGE_ENERGY),
@@ -161,7 +174,13 @@ class SitePages:
                 else await read_now(conn, actor.tenant_id, record.site_id, record.tree, pages.clock.now())
             )
         return pages.shell.page(
-            "energy/tree.html", request, viewer=actor, site=record, flowing=flowing, names=_names(record)
+            "energy/tree.html",
+            request,
+            viewer=actor,
+            site=record,
+            flowing=flowing,
+            names=_names(record),
+            fragment=True,
         )
 
     async def here(self, request: WebRequest, actor: Actor, slug: str) -> Response[str]:
@@ -192,8 +211,20 @@ def _modes() -> dict[str, tuple[str, str]]:
 
 
 def _names(record: SiteRecord) -> dict[str, str]:
-    """What nodes are called, by id."""
-    return {} if record.tree is None else {node.id: node.name or node.id for node in record.tree.nodes}
+    """What nodes and attachments are called, by id."""
+    tree = record.tree
+    return {} if tree is None else {each.id: each.name or each.id for each in (*tree.attachments, *tree.nodes)}
+
+
+def rates_of(tariff: Tariff) -> str:
+    """What a kWh costs by the clock, of weekdays of the first season: `00:00 0.19, 06:00 0.29 EUR`."""
+    if not tariff.seasons:
+        return ""
+    rates = tariff.seasons[0].weekdays
+    told = [f"{hour:02}:00 {price_word(price, None)}" for hour, price in zip(rates.hours, rates.prices, strict=True)]
+    more = len(tariff.seasons) > 1 or tariff.seasons[0].weekends or tariff.seasons[0].holidays
+    words = _("%(rates)s %(currency)s; other days and seasons below") if more else _("%(rates)s %(currency)s")
+    return words % {"rates": " · ".join(told), "currency": tariff.currency}
 
 
 def site_pages(pages: EnergyPages, shared: SitePages) -> list[HTTPRouteHandler]:

@@ -100,7 +100,7 @@ def _reason(
         peak_kw=plan.peak_kw if why is Why.PEAK else None,
         ready=int(charging[-1]) if len(charging) else None,
         unserved_wh=round(float(plan.unserved_kwh[car]) * 1000),
-        minimum=minimum and now > 0 and step is not None and horizon.price[0] > horizon.price[step],
+        minimum=minimum and now > 0 and step is not None and bool(horizon.price[0] > horizon.price[step]),
     )
 
 

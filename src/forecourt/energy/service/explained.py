@@ -20,7 +20,7 @@ from forecourt.energy.keeper.planning import SitePlan, plan_site
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.signals.model import Reading, Tariff
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, Signal, signals_at
-from forecourt.energy.site import SiteRecord
+from forecourt.energy.site import SiteRecord, SiteTree
 from forecourt.energy.store import Connection, explained, keeping
 from forecourt.energy.store.explained import OrderRow, Register, SessionAt
 from forecourt.sessions.remote.service import SessionUnknown
@@ -175,7 +175,7 @@ async def find_savings(conn: Connection, record: SiteRecord, since: date, until:
             months=_months(tariff, zone, start, step, count),
             together=max(1, timedelta(minutes=tariff.demand_minutes) // step),
         )
-        return savings(time, [_charged(each) for each in registers]), outlook.price
+        return savings(time, charged_of(registers, record.tree)), outlook.price
 
     counted, price = await asyncio.to_thread(count_all)
     return Saved(
@@ -189,14 +189,35 @@ async def find_savings(conn: Connection, record: SiteRecord, since: date, until:
     )
 
 
-def _charged(row: Register) -> Charged:
-    return Charged(
-        came_at=row.came_at,
-        left_at=row.left_at,
-        energy_wh=row.energy_wh,
-        max_w=row.max_w or None,
-        read=list(zip(row.read_at, row.readings_wh, strict=True)),
-    )
+def charged_of(registers: Sequence[Register], tree: SiteTree | None) -> list[Charged]:
+    """Sessions as they are counted: each could have taken the highest power that was seen of its token among them, as
+    far as its EVSE gives so much."""
+    seen: dict[str, int] = {}
+    for row in registers:
+        if row.token is not None and row.max_w:
+            seen[row.token] = max(seen.get(row.token, 0), row.max_w)
+    gives: dict[tuple[str, int], int] = {}
+    if tree is not None:
+        electrics = tree.electrics
+        for hung, evse in zip(tree.evses, electrics.evses, strict=True):
+            gives[hung.station, hung.evse] = round(evse.max_a * electrics.watts_per_ampere(evse))
+    return [
+        Charged(
+            came_at=row.came_at,
+            left_at=row.left_at,
+            energy_wh=row.energy_wh,
+            max_w=_most_w(row, seen, gives),
+            read=list(zip(row.read_at, row.readings_wh, strict=True)),
+        )
+        for row in registers
+    ]
+
+
+def _most_w(row: Register, seen: dict[str, int], gives: dict[tuple[str, int], int]) -> int | None:
+    """What was measured in the session itself counts whatever its EVSE is said to give."""
+    own_w = row.max_w or 0
+    other_w = 0 if row.token is None else seen.get(row.token, 0)
+    return max(own_w, min(other_w, gives.get((row.station, row.evse), own_w))) or None
 
 
 def _beside(record: SiteRecord, meters: dict[str, list[Reading]], start: datetime, step: timedelta, count: int

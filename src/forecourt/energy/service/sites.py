@@ -18,6 +18,7 @@ from forecourt.energy.site import (
     fallback_faults,
     fallbacks_of,
     site_faults,
+    with_dc,
 )
 from forecourt.energy.store import Connection, SiteEvse
 from forecourt.energy.store.nudges import nudge
@@ -67,6 +68,7 @@ async def change_electrics(
 
     Raises SiteUnknown, ChangedMeanwhile, ElectricsRefused, which names every fault.
     """
+    tree = with_dc(tree)
     found = await find_site(conn, actor.tenant_id, site)
     await store.lock_site(conn, actor.tenant_id, found.site_id, str(actor), now)
     held = await find_set_up(conn, actor.tenant_id, str(found.site_id))

@@ -14,8 +14,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from forecourt.energy.errors import Faulty
+from forecourt.energy.model import Fault
 from forecourt.energy.signals.model import MAX_PLACES, SeriesKind, Span
-from forecourt.platform.errors import ForecourtError
+from forecourt.ui.i18n import mark
 
 #: Values of one sheet.
 MAX_VALUES: Final = 40_000
@@ -29,11 +31,18 @@ _CO2: Final = {"g_per_kwh": Decimal(1), "kg_per_mwh": Decimal(1), "t_per_mwh": D
 _MOST: Final = Decimal(10**6)
 
 
-class SeriesRefused(ForecourtError):
+class SeriesRefused(Faulty):
     """The sheet can't be read as a series. Mend the lines that are named and send it again."""
 
-    status = 422
     code = "series-refused"
+
+
+class _Unread(ValueError):
+    """A line can't be read."""
+
+    def __init__(self, words: str, **values: object) -> None:
+        super().__init__(words)
+        self.fault = Fault(words=words, values=values)
 
 
 class Series(Struct, frozen=True, kw_only=True):
@@ -52,28 +61,38 @@ def read_series(text: str, kind: SeriesKind, source: str, fetched_at: datetime) 
     )
     head = next(lines, None)
     if head is None:
-        raise SeriesRefused("The sheet is empty. Its first line names the columns: utc,eur_per_mwh.")
+        raise _refused([Fault(words=mark("the sheet is empty; its first line names the columns: utc,eur_per_mwh"))])
     delimiter = ";" if head[1].count(";") > head[1].count(",") else ","
     names = [name.strip().lower() for name in head[1].split(delimiter)]
     time_at = next((number for number, name in enumerate(names) if name in _TIMES), None)
     value_at, factor, currency = _value_column(names, kind)
     if time_at is None or value_at is None:
         wanted = "eur_per_mwh" if kind == "price" else "g_per_kwh"
-        raise SeriesRefused(f"Line {head[0]} must name the columns: one of {', '.join(_TIMES)}, and one as {wanted}.")
+        words = mark("line %(line)s must name the columns: one of %(times)s, and one as %(wanted)s")
+        named = {"line": head[0], "times": ", ".join(_TIMES), "wanted": wanted}
+        raise _refused([Fault(words=words, values=named)])
     values: dict[datetime, Decimal] = {}
-    wrong: list[str] = []
+    wrong: list[Fault] = []
     for number, line in lines:
         try:
             at, value = _read(next(csv.reader([line], delimiter=delimiter)), time_at, value_at, names[time_at])
-        except ValueError as fault:
-            wrong.append(f"line {number}: {fault}")
+        except _Unread as refused:
+            wrong.append(Fault(of="line", id=str(number), words=refused.fault.words, values=refused.fault.values))
             continue
         values[at] = (value * factor).quantize(Decimal(1).scaleb(-MAX_PLACES))
         if len(values) > MAX_VALUES:
-            raise SeriesRefused(f"The sheet has more than {MAX_VALUES} values. Send it in parts.")
+            words = mark("the sheet has more than %(most)s values; send it in parts")
+            raise _refused([Fault(words=words, values={"most": MAX_VALUES})])
     if wrong or not values:
-        raise SeriesRefused(f"{'; '.join(wrong[:MAX_TOLD]) or 'no line has a value'}.", lines=wrong[:MAX_TOLD])
+        raise _refused(wrong or [Fault(words=mark("no line has a value"))], lines=[str(each) for each in wrong])
     return Series(currency=currency, spans=tuple(_spans(values, source, fetched_at)))
+
+
+def _refused(faults: list[Fault], lines: list[str] | None = None) -> SeriesRefused:
+    told = "; ".join(str(each) for each in faults[:MAX_TOLD])
+    refused = SeriesRefused(f"{told[0].upper()}{told[1:]}.", **({} if lines is None else {"lines": lines[:MAX_TOLD]}))
+    refused.faults = faults[:MAX_TOLD]
+    return refused
 
 
 def _value_column(names: list[str], kind: SeriesKind) -> tuple[int | None, Decimal, str | None]:
@@ -89,19 +108,20 @@ def _value_column(names: list[str], kind: SeriesKind) -> tuple[int | None, Decim
 
 def _read(cells: list[str], time_at: int, value_at: int, name: str) -> tuple[datetime, Decimal]:
     if len(cells) <= max(time_at, value_at):
-        raise ValueError("a cell is missing")
+        raise _Unread(mark("a cell is missing"))
     try:
         at = datetime.fromisoformat(cells[time_at].strip())
     except ValueError:
-        raise ValueError(f"{cells[time_at].strip()[:40]!r} is no time such as 2026-03-01T12:00:00Z") from None
+        words = mark("“%(text)s” is no time such as 2026-03-01T12:00:00Z")
+        raise _Unread(words, text=cells[time_at].strip()[:40]) from None
     if at.tzinfo is None and name != "utc":
-        raise ValueError("the time says no zone; end it with Z, or call the column utc")
+        raise _Unread(mark("the time says no zone; end it with Z, or call the column utc"))
     try:
         value = Decimal(cells[value_at].strip())
     except InvalidOperation:
-        raise ValueError(f"{cells[value_at].strip()[:40]!r} is no number") from None
+        raise _Unread(mark("“%(text)s” is no number"), text=cells[value_at].strip()[:40]) from None
     if not value.is_finite() or abs(value) > _MOST:
-        raise ValueError("the value is out of all reason")
+        raise _Unread(mark("the value is out of all reason"))
     return (at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)), value
 
 

@@ -16,6 +16,8 @@ Connection = AsyncConnection[Any]
 
 #: Places of a site's power that are read at once.
 MAX_POINTS: Final = 1_500
+#: What EVSEs took of which a node's past is made, at once: so many minutes of all of them together.
+MAX_EVSE_POINTS: Final = 50_000
 #: Sessions whose cost is counted at once.
 MAX_COUNTED: Final = 5_000
 _ORDER_COLUMNS: Final = (
@@ -62,11 +64,23 @@ class PowerPoint(Struct, frozen=True, kw_only=True):
     allowed_w: int
 
 
+class EvsePoint(Struct, frozen=True, kw_only=True):
+    """The mean of what one EVSE drew in a while by its meter; nothing once its session was over."""
+
+    station: str
+    evse: int
+    at: datetime
+    power_w: int
+
+
 class Register(Struct, frozen=True, kw_only=True):
     """A session that is over, with what its register showed: `readings_wh` at the times of `read_at`, in order, counted
     from its start. `max_w`: the highest power that was measured."""
 
     session_id: UUID
+    station: str
+    evse: int
+    token: str | None
     came_at: datetime
     left_at: datetime
     energy_wh: int
@@ -150,6 +164,46 @@ async def power_between(
     return await cursor.fetchall()
 
 
+async def evses_between(
+    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime, step: timedelta
+) -> list[EvsePoint]:
+    """What each EVSE of a site drew by its meter, in means of so long; the latest MAX_EVSE_POINTS, newest first."""
+    cursor = conn.cursor(row_factory=class_row(EvsePoint))
+    await cursor.execute(
+        """
+        WITH there AS (
+            SELECT t.identity AS station, n.* FROM hung_evses h
+            JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
+            JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
+            WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND n.started_at < %(until)s
+                AND (n.over_at IS NULL OR n.over_at >= %(since)s)
+        )
+        SELECT station, evse, date_bin(%(step)s, at, '2000-01-01+00'::timestamptz) AS at, avg(value)::int AS power_w
+        FROM (
+            SELECT n.station, n.evse, m.at, m.readings[p + 1] AS value
+            FROM there n
+            JOIN meter_values m ON m.tenant_id = n.tenant_id AND m.station_id = n.station_id
+                AND m.transaction_id = n.transaction_id AND m.at >= %(since)s AND m.at < %(until)s
+            CROSS JOIN LATERAL generate_series(1, array_length(m.readings, 1), 2) AS p
+            WHERE (m.readings[p] & 16777215) = %(power)s
+            UNION ALL
+            SELECT station, evse, over_at + %(step)s, 0 FROM there WHERE over_at < %(until)s
+        ) v
+        GROUP BY 1, 2, 3 ORDER BY 3 DESC LIMIT %(limit)s
+        """,
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "since": since,
+            "until": until,
+            "step": step,
+            "power": int(Measurand.POWER_IMPORT | _AT_OUTLET),
+            "limit": MAX_EVSE_POINTS,
+        },
+    )
+    return await cursor.fetchall()
+
+
 async def registers_of(
     conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime
 ) -> Sequence[Register]:
@@ -158,10 +212,12 @@ async def registers_of(
     cursor = conn.cursor(row_factory=class_row(Register))
     await cursor.execute(
         """
-        SELECT n.session_id, n.started_at AS came_at, n.over_at AS left_at,
+        SELECT n.session_id, t.identity AS station, n.evse, n.token_uid AS token,
+            n.started_at AS came_at, n.over_at AS left_at,
             n.meter_stop_wh - n.meter_start_wh AS energy_wh, r.max_w, coalesce(r.read_at, '{}') AS read_at,
             coalesce(r.readings_wh, '{}') AS readings_wh
         FROM hung_evses h
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
         JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
         LEFT JOIN LATERAL (
             SELECT max(v.value) FILTER (WHERE v.measurand = %(power)s)::int AS max_w,

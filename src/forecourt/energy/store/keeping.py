@@ -21,13 +21,17 @@ ORDERS_OF_SESSION: Final = 8
 
 class Link(Struct, frozen=True, kw_only=True):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
-    limits in watts and in nothing else."""
+    limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on.
+    `tells_profiles`: it is not known to lack GetChargingProfiles."""
 
     station_id: int
     station: str
     connected: bool
     since: datetime | None
     only_watts: bool
+    version: str | None = None
+    connected_at: datetime | None = None
+    tells_profiles: bool = True
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
@@ -67,7 +71,10 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
         " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since,"
         " EXISTS (SELECT FROM station_variables v WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id"
         "  AND v.variable IN ('ChargingScheduleAllowedChargingRateUnit', 'RateUnit') AND v.attribute = 'Actual'"
-        r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts"
+        r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts,"
+        " k.protocol AS version, k.connected_at, NOT EXISTS (SELECT FROM unsupported_actions u"
+        "  WHERE u.tenant_id = h.tenant_id AND u.station_id = t.station_id AND u.action = 'GetChargingProfiles')"
+        " AS tells_profiles"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"

@@ -77,6 +77,12 @@ async def try_now(conn: Connection, tenant_id: int, station: str, kind: str, key
     return await store.retry_desire(conn, tenant_id, station, kind, key, at)
 
 
+async def lose(conn: Connection, tenant_id: int, station: str, kind: str, key: str, at: datetime) -> bool:
+    """A station says that it is not, any more, what it has said yes to: it is tried anew, and until then counts as what
+    was never reached. Whether it was reached."""
+    return await store.lose_desire(conn, tenant_id, station, kind, key, at)
+
+
 async def list_desired(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[Desired]:
     """What is wanted of stations, and how far each is."""
     rows = await store.list_desires(conn, tenant_id, stations)

@@ -253,6 +253,17 @@ async def retry_desire(conn: Connection, tenant_id: int, station: str, kind: str
     return cursor.rowcount == 1
 
 
+async def lose_desire(conn: Connection, tenant_id: int, station: str, kind: str, key: str, now: datetime) -> bool:
+    """Make a desire that was reached due, with nothing reported; whether there is one."""
+    cursor = await conn.execute(
+        "UPDATE desires d SET state = 'pending', attempts = 0, refusals = 0, next_try_at = %s, reported = NULL,"
+        " reported_at = NULL FROM stations s WHERE d.tenant_id = %s AND s.tenant_id = d.tenant_id"
+        " AND s.station_id = d.station_id AND s.identity = %s AND d.kind = %s AND d.key = %s AND d.state = 'reached'",
+        (now, tenant_id, station, kind, key),
+    )
+    return cursor.rowcount == 1
+
+
 async def list_desires(conn: Connection, tenant_id: int, stations: Sequence[str]) -> list[DesireRow]:
     """What is wanted of these stations."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))

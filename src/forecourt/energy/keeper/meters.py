@@ -1,0 +1,42 @@
+"""Stations that measure a building or a solar plant: what they said since it was looked at last becomes readings, as a
+program's do that says them by the API."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from forecourt.energy import store
+from forecourt.energy.signals.meters import LONGEST_GAP, readings_of
+from forecourt.energy.site import Load, SiteRecord, Solar
+from forecourt.energy.store import meters
+
+#: What was measured longer ago is not looked at: forecasts need the last days, and those were looked at then.
+LOOK_BACK: Final = timedelta(days=1)
+#: A station's clock may be so far ahead of ours.
+AHEAD: Final = timedelta(minutes=5)
+
+
+async def take_meters(conn: AsyncConnection[Any], record: SiteRecord, now: datetime) -> int:
+    """Store what is new; how many readings that are. A meter that two things name measures each of them."""
+    tree = record.tree
+    assert tree is not None
+    attached: tuple[Load | Solar, ...] = (*tree.loads, *tree.solar)
+    named = [(each, each.meter) for each in attached if each.meter is not None]
+    if not named:
+        return 0
+    latest = await store.latest_readings(conn, record.tenant_id, record.site_id)
+    since: dict[str, datetime] = {}
+    for each, station in named:
+        # One more is read, by which registers are counted.
+        behind = max(latest[each.id].at if each.id in latest else now - LOOK_BACK, now - LOOK_BACK) - LONGEST_GAP
+        since[station] = min(since.get(station, behind), behind)
+    measured = await meters.measured_of(conn, record.tenant_id, since, now + AHEAD)
+    stored = 0
+    for each, station in named:
+        charging = frozenset(evse.evse for evse in tree.evses if evse.station == station)
+        found = readings_of(measured.get(station, ()), station, charging, tree.voltage_v, gives=isinstance(each, Solar))
+        fresh = [reading for reading in found if each.id not in latest or reading.at > latest[each.id].at]
+        if fresh:
+            stored += await store.store_readings(conn, record.tenant_id, record.site_id, each.id, fresh, now)
+    return stored

@@ -1,0 +1,60 @@
+"""What stations say of limits that others set, of what cars mean, and of profiles that they hold: stored in the group
+commit of the gateway, before it is answered."""
+
+import msgspec
+
+from forecourt.energy.lanes import CAR_SCHEDULES, EXTERNAL_LIMITS, HELD_PROFILES
+from forecourt.energy.outside.model import MAX_SOURCE
+from forecourt.ocpp.neutral import Acknowledged, CarSchedule, ChargingLimit, ChargingLimitCleared, ProfilesReport
+from forecourt.platform import packrow
+from forecourt.stations.gateway.inbound import Decide, Inbound
+
+
+def hear_limit(inbound: Inbound, report: ChargingLimit | ChargingLimitCleared) -> Decide:
+    """Keep that somebody else limits a station (2.0.1 K11, K12), or that they don't any more (K13)."""
+    cleared = isinstance(report, ChargingLimitCleared)
+    inbound.write.add(
+        EXTERNAL_LIMITS.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            packrow.int4(report.evse),
+            packrow.text(report.source[:MAX_SOURCE] or "Other"),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(None if cleared else msgspec.json.encode(report).decode()),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+    return lambda: Acknowledged(now=inbound.arrived)
+
+
+def hear_schedule(inbound: Inbound, report: CarSchedule) -> Decide:
+    """Keep how a car means to charge (2.0.1 K17). It is heard, not approved."""
+    inbound.write.add(
+        CAR_SCHEDULES.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            packrow.int4(report.evse),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(msgspec.json.encode(report).decode()),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+    return lambda: Acknowledged(now=inbound.arrived)
+
+
+def hear_profiles(inbound: Inbound, report: ProfilesReport) -> Decide:
+    """Keep what a station holds, as far as the planner has asked for it (2.0.1 K09)."""
+    inbound.write.add(
+        HELD_PROFILES.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            packrow.int8(report.request_id),
+            packrow.int4(report.evse),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(report.source[:MAX_SOURCE]),
+            packrow.text(msgspec.json.encode(report.profiles).decode()),
+            packrow.boolean(report.more),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+    return lambda: Acknowledged(now=inbound.arrived)

@@ -1,0 +1,149 @@
+"""What a session comes to: quantities and rates, from which every amount follows exactly, and is rounded once."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+from msgspec import Struct
+
+from forecourt.platform.money import Rounding, minor_digits, rounded
+from forecourt.pricing.model import (
+    Dimension,
+    Fee,
+    PriceComponent,
+    PriceLimit,
+    Tariff,
+    Total,
+)
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """A price component as it is counted with: `excl` and `incl` per Wh, s or once, over the tariff's denominator."""
+
+    element: int
+    component: PriceComponent
+    reserved: bool
+    step: int
+    stepped_as: tuple[Dimension, bool]
+    excl: int
+    incl: int
+    vat: Decimal | None
+
+
+class Rounded(Struct, frozen=True, kw_only=True):
+    """What is paid at one rate of VAT (None: no tax), in minor units; the tax is what is between both."""
+
+    vat: Decimal | None
+    excl_vat: int
+    incl_vat: int
+
+
+class Bill(Struct, frozen=True, kw_only=True):
+    """Quantities by the number of their rate, as used, and as billed after their steps: in parts of a Wh, s or time,
+    `under` of them in each."""
+
+    tariff: Tariff
+    rates: tuple[Rate, ...]
+    denominator: int
+    under: int
+    used: Mapping[int, int]
+    billed: Mapping[int, int]
+
+    @property
+    def fees(self) -> tuple[Fee, ...]:
+        """Line by line, in the order of the tariff; in all, what the session costs before any limit on its price."""
+        return tuple(
+            Fee(
+                element=rate.element,
+                component=rate.component,
+                reserved=rate.reserved,
+                used=Fraction(self.used[number], self.under),
+                billed=Fraction(self.billed[number], self.under),
+                excl_vat=Fraction(self.billed[number] * rate.excl, self._over),
+                incl_vat=Fraction(self.billed[number] * rate.incl, self._over),
+            )
+            for number, rate in enumerate(self.rates)
+            if number in self.billed
+        )
+
+    @property
+    def before_limits(self) -> Total:
+        """What all fees come to."""
+        by_rate = self._by_rate().values()
+        return Total(
+            excl_vat=Fraction(sum(each[0] for each in by_rate), self._over),
+            incl_vat=Fraction(sum(each[1] for each in by_rate), self._over),
+        )
+
+    @property
+    def total(self) -> Total:
+        """What the session costs, within the least and most that the tariff says."""
+        return _limited(self.before_limits, self.tariff.min_price, self.tariff.max_price)
+
+    @property
+    def by_rate(self) -> Mapping[Decimal | None, Total]:
+        """The total by rate of VAT, which sums up to it: what a limit took or added is spread in proportion."""
+        before, total = self.before_limits, self.total
+        if not before.excl_vat and not before.incl_vat:
+            return {self.rates[0].vat: total} if total.incl_vat or total.excl_vat else {}
+        return {
+            vat: Total(
+                excl_vat=Fraction(excl, self._over) * _share(total.excl_vat, before.excl_vat),
+                incl_vat=Fraction(incl, self._over) * _share(total.incl_vat, before.incl_vat),
+            )
+            for vat, (excl, incl) in self._by_rate().items()
+        }
+
+    def rounded(self, rounding: Rounding = Rounding.HALF_UP) -> tuple[Rounded, ...]:
+        """What is paid in minor units: rounded once, for each rate of VAT."""
+        if self.tariff.min_price is None and self.tariff.max_price is None and rounding is Rounding.HALF_UP:
+            unit, over = 2 * 10 ** minor_digits(self.tariff.currency), self._over
+            return tuple(
+                Rounded(vat=vat, excl_vat=_half_up(excl * unit, over), incl_vat=_half_up(incl * unit, over))
+                for vat, (excl, incl) in self._by_rate().items()
+            )
+        return tuple(
+            Rounded(
+                vat=vat,
+                excl_vat=rounded(each.excl_vat, self.tariff.currency, rounding),
+                incl_vat=rounded(each.incl_vat, self.tariff.currency, rounding),
+            )
+            for vat, each in self.by_rate.items()
+        )
+
+    @property
+    def _over(self) -> int:
+        return self.denominator * self.under
+
+    def _by_rate(self) -> dict[Decimal | None, tuple[int, int]]:
+        """Amounts before and after tax, `_over` of them in each unit of the currency, by rate of VAT."""
+        found: dict[Decimal | None, tuple[int, int]] = {}
+        for number, quantity in self.billed.items():
+            rate = self.rates[number]
+            excl, incl = found.get(rate.vat, (0, 0))
+            found[rate.vat] = (excl + quantity * rate.excl, incl + quantity * rate.incl)
+        return found
+
+
+def _limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) -> Total:
+    excl, incl = before.excl_vat, before.incl_vat
+    for limit, chosen in ((least, max), (most, min)):
+        if limit is None:
+            continue
+        bound = Fraction(limit.before_taxes)
+        limited = chosen(excl, bound)
+        if limit.after_taxes is not None:
+            incl = chosen(incl, Fraction(limit.after_taxes))
+        elif limited != excl:
+            incl = incl * limited / excl if excl else limited
+        excl = limited
+    return Total(excl_vat=excl, incl_vat=incl)
+
+
+def _share(part: Fraction, whole: Fraction) -> Fraction:
+    return part / whole if whole else Fraction(1)
+
+
+def _half_up(twice: int, over: int) -> int:
+    """A half of `twice` / `over`, rounded half away from zero."""
+    return (twice + over) // (2 * over) if twice >= 0 else -((over - twice) // (2 * over))

@@ -1,0 +1,195 @@
+"""Tariffs and what is priced by them. Pure.
+
+A tariff is a list of elements; each has prices for dimensions and conditions under which they count. At any second and
+for each dimension, the first element counts that has a price for it and whose conditions hold (OCPI 2.3.0 Tariffs,
+Tariff object). The words are OCPI's; what OCPI can't say and OCPP 2.1 can is said in OCPP's.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from forecourt.platform.money import Currency
+
+#: Elements of one tariff.
+MAX_ELEMENTS: Final = 100
+#: A session, in seconds: longer ones are priced in parts.
+MAX_SECONDS: Final = 366 * 86_400
+SECONDS_AN_HOUR: Final = 3600
+WH_A_KWH: Final = 1000
+
+TIME_PATTERN: Final = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+TimeOfDay = Annotated[str, Meta(pattern=TIME_PATTERN, examples=["17:00"])]
+Exact = int | Fraction
+
+
+class Dimension(StrEnum):
+    """What is priced: per kWh, per hour of charging (or of reservation), per hour of parking, once."""
+
+    ENERGY = "ENERGY"
+    TIME = "TIME"
+    PARKING_TIME = "PARKING_TIME"
+    FLAT = "FLAT"
+
+
+class SegmentKind(StrEnum):
+    """What goes on in a segment."""
+
+    CHARGING = "CHARGING"
+    #: Plugged in, and nothing flows.
+    PARKING = "PARKING"
+    #: Before anybody plugs in.
+    RESERVATION = "RESERVATION"
+
+
+class Reserved(StrEnum):
+    """That an element prices reservations, or those that nobody came for."""
+
+    RESERVATION = "RESERVATION"
+    RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
+
+
+class Since(StrEnum):
+    """From when a duration counts. OCPI knows only START, OCPP 2.1 all."""
+
+    START = "START"
+    CHARGING_START = "CHARGING_START"
+    #: Of the last charging; holds while nothing flows any more.
+    CHARGING_END = "CHARGING_END"
+
+
+class Day(StrEnum):
+    """A day of the week, in the order of Python's `weekday`."""
+
+    MONDAY = "MONDAY"
+    TUESDAY = "TUESDAY"
+    WEDNESDAY = "WEDNESDAY"
+    THURSDAY = "THURSDAY"
+    FRIDAY = "FRIDAY"
+    SATURDAY = "SATURDAY"
+    SUNDAY = "SUNDAY"
+
+
+class TaxIncluded(StrEnum):
+    """Whether prices include taxes (OCPI 2.3.0 TaxIncluded)."""
+
+    YES = "YES"
+    NO = "NO"
+    #: There are no taxes.
+    NOT_APPLICABLE = "N/A"
+
+
+class EvseKind(StrEnum):
+    """What an EVSE gives."""
+
+    AC = "AC"
+    DC = "DC"
+
+
+class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When an element counts: all that is said must hold. Lower bounds are inclusive and upper ones exclusive.
+
+    Times and dates are local to the site. A time span whose end isn't after its start goes over midnight; day and date
+    are those of the moment, not of the span's beginning. Energies in kWh are those of the session so far, currents in A
+    the sum of all phases, powers in kW; what isn't known of a segment fulfils no condition on it. Durations in s count
+    from `since`, and for reservations from the reservation's start.
+    """
+
+    start_time: TimeOfDay | None = None
+    end_time: TimeOfDay | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    days: frozenset[Day] = frozenset()
+    min_kwh: Decimal | None = None
+    max_kwh: Decimal | None = None
+    min_current: Decimal | None = None
+    max_current: Decimal | None = None
+    min_power: Decimal | None = None
+    max_power: Decimal | None = None
+    min_duration: int | None = None
+    max_duration: int | None = None
+    since: Since = Since.START
+    reservation: Reserved | None = None
+    evse_kind: EvseKind | None = None
+    driver_group: str | None = None
+    payment_brand: str | None = None
+
+
+class PriceComponent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price of one dimension: per kWh, per hour, or once. `vat` in percent, None where no tax applies. `step_size`
+    in Wh or s: the quantity is rounded up to a multiple of it, 0 and FLAT: not at all."""
+
+    type: Dimension
+    price: Decimal
+    vat: Decimal | None = None
+    step_size: Annotated[int, Meta(ge=0)] = 1
+
+
+class Element(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Prices that count under the same conditions."""
+
+    price_components: Annotated[tuple[PriceComponent, ...], Meta(min_length=1)]
+    conditions: Conditions = Conditions()
+
+
+class PriceLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The least or most that a session costs, before and after taxes; both count (OCPI 2.3.0 PriceLimit)."""
+
+    before_taxes: Decimal
+    after_taxes: Decimal | None = None
+
+
+class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tariff in one version. It counts for sessions that begin from `starts_at` until before `ends_at`."""
+
+    id: str
+    currency: Currency
+    elements: Annotated[tuple[Element, ...], Meta(min_length=1, max_length=MAX_ELEMENTS)]
+    tax_included: TaxIncluded = TaxIncluded.NO
+    min_price: PriceLimit | None = None
+    max_price: PriceLimit | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+class Segment(Struct, frozen=True, kw_only=True):
+    """A part of a session in which power doesn't change: `energy_wh` is spread evenly over its whole `seconds`.
+    `power_w` None: the mean; `current_a`: of all phases together."""
+
+    seconds: int
+    kind: SegmentKind
+    energy_wh: Exact = 0
+    power_w: Exact | None = None
+    current_a: Exact | None = None
+
+
+class Circumstances(Struct, frozen=True, kw_only=True):
+    """What doesn't change during a session, and conditions may ask for. None: not known, so no such condition holds."""
+
+    evse_kind: EvseKind | None = None
+    driver_group: str | None = None
+    payment_brand: str | None = None
+
+
+class Fee(Struct, frozen=True, kw_only=True):
+    """What one price component comes to, exactly, in major units. `element`: its number in the tariff; `reserved`: of
+    a reservation. `used`, `billed`: Wh, s or times, before and after the step."""
+
+    element: int
+    component: PriceComponent
+    reserved: bool
+    used: Fraction
+    billed: Fraction
+    excl_vat: Fraction
+    incl_vat: Fraction
+
+
+class Total(Struct, frozen=True, kw_only=True):
+    """An exact amount before and after taxes, in major units."""
+
+    excl_vat: Fraction
+    incl_vat: Fraction

@@ -1,0 +1,234 @@
+"""Tariffs in OCPI's form (2.3.0, and 2.2.1 which differs in how it says limits of the price), both ways.
+
+Reading is lenient, as OCPI asks of a receiver: fields that aren't known are left alone. What can't be meant is refused.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from forecourt.platform.money import Currency
+from forecourt.pricing.errors import TariffUnreadable
+from forecourt.pricing.model import (
+    MAX_ELEMENTS,
+    Conditions,
+    Day,
+    Dimension,
+    Element,
+    PriceComponent,
+    PriceLimit,
+    Reserved,
+    Since,
+    Tariff,
+    TaxIncluded,
+    TimeOfDay,
+)
+
+#: Prices and quantities beyond this aren't meant.
+MOST: Final = Decimal(10) ** 9
+#: Digits after the point of a number in a tariff.
+MAX_DIGITS: Final = 12
+MAX_COMPONENTS: Final = 20
+MAX_NAMED: Final = 100
+
+
+class OcpiPriceComponent(Struct, frozen=True, kw_only=True):
+    """PriceComponent class."""
+
+    type: Dimension
+    price: Annotated[Decimal, Meta(description="Per kWh, per hour, or once.", examples=[0.25])]
+    vat: Annotated[Decimal | None, Meta(description="In percent; null: no tax.", examples=[19])] = None
+    step_size: Annotated[int, Meta(ge=0, le=10**9, description="In Wh or s.", examples=[1])] = 1
+
+
+class OcpiRestrictions(Struct, frozen=True, kw_only=True):
+    """TariffRestrictions class."""
+
+    start_time: TimeOfDay | None = None
+    end_time: TimeOfDay | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    min_kwh: Decimal | None = None
+    max_kwh: Decimal | None = None
+    min_current: Decimal | None = None
+    max_current: Decimal | None = None
+    min_power: Decimal | None = None
+    max_power: Decimal | None = None
+    min_duration: Annotated[int, Meta(ge=0)] | None = None
+    max_duration: Annotated[int, Meta(ge=0)] | None = None
+    day_of_week: list[Day] | None = None
+    reservation: Reserved | None = None
+
+
+class OcpiElement(Struct, frozen=True, kw_only=True):
+    """TariffElement class."""
+
+    price_components: Annotated[list[OcpiPriceComponent], Meta(min_length=1, max_length=MAX_COMPONENTS)]
+    restrictions: OcpiRestrictions | None = None
+
+
+class OcpiPriceLimit(Struct, frozen=True, kw_only=True):
+    """PriceLimit class of 2.3.0, or Price class of 2.2.1."""
+
+    before_taxes: Annotated[Decimal | None, Meta(examples=[0.50])] = None
+    after_taxes: Annotated[Decimal | None, Meta(examples=[0.55])] = None
+    excl_vat: Annotated[Decimal | None, Meta(description="Of 2.2.1.", examples=[None])] = None
+    incl_vat: Annotated[Decimal | None, Meta(description="Of 2.2.1.", examples=[None])] = None
+
+
+class OcpiTariff(Struct, frozen=True, kw_only=True):
+    """Tariff object: what of it makes a price. Other fields may be there."""
+
+    currency: Currency
+    elements: Annotated[list[OcpiElement], Meta(min_length=1, max_length=MAX_ELEMENTS)]
+    id: Annotated[str, Meta(max_length=255, examples=["12"])] = ""
+    tax_included: Annotated[TaxIncluded, Meta(examples=["NO"])] = TaxIncluded.NO
+    min_price: OcpiPriceLimit | None = None
+    max_price: OcpiPriceLimit | None = None
+    start_date_time: Annotated[str, Meta(max_length=40, examples=["2026-01-01T00:00:00Z"])] | None = None
+    end_date_time: Annotated[str, Meta(max_length=40, examples=["2027-01-01T00:00:00Z"])] | None = None
+
+
+def read_tariff(said: OcpiTariff) -> Tariff:
+    """The tariff as we price it. Raises TariffUnreadable, which names all that can't be meant."""
+    faults = [*_faults(said)]
+    moments: list[datetime | None] = []
+    for name in ("start_date_time", "end_date_time"):
+        try:
+            moments.append(_moment(getattr(said, name)))
+        except ValueError:
+            faults.append((name, "a time is written as 2026-03-01T12:00:00Z"))
+    if faults:
+        named = [{"of": of, "detail": detail} for of, detail in faults[:MAX_NAMED]]
+        told = "; ".join(f"{of}: {detail}" for of, detail in faults[:5])
+        more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise TariffUnreadable(f"{told}{more}. Mend it and send it again.", faults=named)
+    return Tariff(
+        id=said.id,
+        currency=said.currency,
+        elements=tuple(_element(each) for each in said.elements),
+        tax_included=said.tax_included,
+        min_price=_limit(said.min_price),
+        max_price=_limit(said.max_price),
+        starts_at=moments[0],
+        ends_at=moments[1],
+    )
+
+
+def write_tariff(tariff: Tariff) -> tuple[OcpiTariff, Sequence[str]]:
+    """The tariff in OCPI 2.3.0, and in words what OCPI can't say of it. An element that needs what can't be said is
+    left out: it must not count where it doesn't."""
+    lost, elements = [], []
+    for number, element in enumerate(tariff.elements):
+        unsaid = [*_unsaid(element.conditions)]
+        if unsaid:
+            lost.append(f"Element {number + 1} counts {' and '.join(unsaid)}, which OCPI 2.3.0 can't say.")
+            continue
+        c = element.conditions
+        own = {each: getattr(c, each) for each in OcpiRestrictions.__struct_fields__ if each != "day_of_week"}
+        days = sorted(c.days, key=list(Day).index) or None
+        elements.append(
+            OcpiElement(
+                price_components=[
+                    OcpiPriceComponent(type=each.type, price=each.price, vat=each.vat, step_size=each.step_size)
+                    for each in element.price_components
+                ],
+                restrictions=None if c == Conditions() else OcpiRestrictions(**own, day_of_week=days),
+            )
+        )
+    return (
+        OcpiTariff(
+            id=tariff.id,
+            currency=tariff.currency,
+            elements=elements,
+            tax_included=tariff.tax_included,
+            min_price=_said_limit(tariff.min_price),
+            max_price=_said_limit(tariff.max_price),
+            start_date_time=_written(tariff.starts_at),
+            end_date_time=_written(tariff.ends_at),
+        ),
+        lost,
+    )
+
+
+def _unsaid(c: Conditions) -> Iterator[str]:
+    if c.since is not Since.START and (c.min_duration is not None or c.max_duration is not None):
+        yield "from the end of charging" if c.since is Since.CHARGING_END else "from the start of charging"
+    for name, words in (
+        ("evse_kind", "by AC or DC"),
+        ("driver_group", "for a group of drivers"),
+        ("payment_brand", "by the brand of a card"),
+    ):
+        if getattr(c, name) is not None:
+            yield words
+
+
+def _element(said: OcpiElement) -> Element:
+    own = {}
+    if said.restrictions is not None:
+        own = {each: getattr(said.restrictions, each) for each in OcpiRestrictions.__struct_fields__}
+        own["days"] = frozenset(own.pop("day_of_week") or ())
+    return Element(
+        price_components=tuple(
+            PriceComponent(type=each.type, price=each.price, vat=each.vat, step_size=each.step_size)
+            for each in said.price_components
+        ),
+        conditions=Conditions(**own),
+    )
+
+
+def _limit(said: OcpiPriceLimit | None) -> PriceLimit | None:
+    if said is None:
+        return None
+    before = said.excl_vat if said.before_taxes is None else said.before_taxes
+    assert before is not None, "faults were looked for"
+    return PriceLimit(before_taxes=before, after_taxes=said.incl_vat if said.after_taxes is None else said.after_taxes)
+
+
+def _said_limit(limit: PriceLimit | None) -> OcpiPriceLimit | None:
+    return None if limit is None else OcpiPriceLimit(before_taxes=limit.before_taxes, after_taxes=limit.after_taxes)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """OCPI leaves out the zone, which is UTC (types, DateTime)."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _faults(said: OcpiTariff) -> Iterator[tuple[str, str]]:
+    for name in ("min_price", "max_price"):
+        limit = getattr(said, name)
+        if limit is not None:
+            if limit.before_taxes is None and limit.excl_vat is None:
+                yield name, "the amount before taxes is missing"
+            yield from _odd(name, limit, ("before_taxes", "after_taxes", "excl_vat", "incl_vat"))
+    for number, element in enumerate(said.elements):
+        place = f"elements[{number}]"
+        for count, component in enumerate(element.price_components):
+            yield from _odd(f"{place}.price_components[{count}]", component, ("price", "vat"))
+        restrictions = element.restrictions
+        if restrictions is not None:
+            names = [f"{bound}_{of}" for of in ("kwh", "current", "power") for bound in ("min", "max")]
+            yield from _odd(f"{place}.restrictions", restrictions, names)
+
+
+def _odd(place: str, of: Struct, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Numbers that are none, are too large, or too fine; a tax below nothing."""
+    for name in names:
+        value = getattr(of, name)
+        if value is None:
+            continue
+        exponent = value.as_tuple().exponent
+        if not isinstance(exponent, int) or abs(value) > MOST or exponent < -MAX_DIGITS:
+            yield f"{place}.{name}", f"this must be a number of {MOST} at most, with {MAX_DIGITS} decimals at most"
+        elif name == "vat" and value < 0:
+            yield f"{place}.{name}", "a tax can't be below 0"
