@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,12 +20,15 @@ class Stations:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.commands: list[UUID] = []
 
     async def enter(
         self, conn: Any, tenant_id: int, asked: list[Any], *_: Any, **__: Any
     ) -> tuple[list[Any], list[Any]]:
         self.asked += asked
-        return [], []
+        entered = [SimpleNamespace(identity=each[0], command=each[1], command_id=str(uuid4())) for each in asked]
+        self.commands += [UUID(each.command_id) for each in entered]
+        return entered, []
 
     async def carry(self, *_: Any, **__: Any) -> AsyncGenerator[None, None]:
         nothing: tuple[None, ...] = ()
@@ -55,6 +59,10 @@ async def test_whatever_is_wrong_with_a_plan_what_there_is_is_shared_out_and_tol
     await kept.turn()
     [plan] = yard.rows("SELECT grade, why FROM energy_plans WHERE site_id = %s", site)
     assert (plan["grade"], plan["why"]) == ("filled", "IndexError: no such row")
+    # A late answer finds its order by the command.
+    assert yard.rows("SELECT command_id FROM charging_orders WHERE site_id = %s", site) == [
+        {"command_id": command} for command in stations.commands
+    ]
     assert len(stations.asked) == 1
 
 
