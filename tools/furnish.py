@@ -7,6 +7,7 @@ it begins, and which of its pages no link leads to.
 import asyncio
 import contextlib
 import re
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,6 +23,9 @@ from playwright.async_api import Browser, BrowserContext
 #: Cars charging before pictures are taken: the demo lets them come within seconds.
 BUSY = 15
 WAIT_S = 120.0
+#: The site that the demo charges smartly, and how many cars have to be gone before it is told what that saves.
+SMART, GONE = "/sites/riverside-offices", 2
+SAVED_WAIT_S = 2_400.0
 PASSWORD = "four words of a demo"
 STRANGER = "GATE-7"
 TECHNICIAN, NEWCOMER = "tina@forecourt.example", "noor@forecourt.example"
@@ -104,17 +108,18 @@ async def _by_api(api: httpx.AsyncClient, receiver: str, owner: str) -> list[str
     made = await _post(api, "/webhooks", {"url": receiver, "events": events, "description": "Accounting"})
     webhook = made["webhook"]["id"]
     await _post(api, f"/webhooks/{webhook}/test", None)
-    for site in (await _get(api, "/sites"))["items"]:
-        await _wire(api, f"/sites/{site['slug']}")
+    await _wire(api, "/sites/stadium-park")
+    planned = await _planned_session(api)
     station = await _busy_station(api)
-    [session, *_] = (await _get(api, "/sessions?status=active&limit=50"))["items"]
+    running = (await _get(api, "/sessions?status=active&limit=50"))["items"]
+    session = next(each for each in running if each["id"] != planned)
     await _post(api, f"/sessions/{session['id']}/stop", None)
     async with asyncio.timeout(WAIT_S):
         while not (deliveries := (await _get(api, f"/webhooks/{webhook}/deliveries"))["items"]):
             await asyncio.sleep(0.5)
         while not (await _get(api, "/incidents"))["items"]:
             await asyncio.sleep(0.5)
-    return [station, f"/webhooks/{webhook}/deliveries/{deliveries[0]['id']}", f"/sessions/{session['id']}"]
+    return [station, f"/webhooks/{webhook}/deliveries/{deliveries[0]['id']}", f"/sessions/{planned}"]
 
 
 async def _wire(api: httpx.AsyncClient, site: str) -> None:
@@ -135,6 +140,37 @@ async def _wire(api: httpx.AsyncClient, site: str) -> None:
     await _put(api, f"{site}/smart-charging", {"mode": "cheapest", "enabled": True})
     await _post(api, f"{site}/load", {"readings": [{"power_w": 12_400}]})
     await _post(api, f"{site}/limits", {"source": "grid operator", "id": "1", "limit_w": 90_000})
+
+
+async def _planned_session(api: httpx.AsyncClient) -> str:
+    """A session at the site that the demo itself wires, of which the planner knows what its driver said; its grid
+    operator says that less is to be had in the evening."""
+    evening = (datetime.now(UTC) + timedelta(days=1)).replace(hour=16, minute=0, second=0, microsecond=0)
+    until = evening + timedelta(hours=3)
+    times = {"from": evening.isoformat(), "to": until.isoformat()}
+    async with asyncio.timeout(WAIT_S):
+        while not (await _get(api, f"{SMART}/electrics"))["version"]:
+            await asyncio.sleep(1)
+        await _post(api, f"{SMART}/limits", {"source": "grid operator", "id": "2", "limit_w": 35_000, **times})
+        while True:
+            for session in (await _get(api, f"/sessions?status=active&site={SMART.rpartition('/')[2]}"))["items"]:
+                told = await api.get(f"/sessions/{session['id']}/charging")
+                car = None if told.is_error else told.json()["car"]
+                if car and car["limit_ma"] and car["stay"]["leaves_by"]:
+                    return str(session["id"])
+            await asyncio.sleep(1)
+
+
+async def saved(base: str, folder: Path) -> None:
+    """Until some of the first ones are gone from the site that is charged smartly: before that nothing can be saved."""
+    kept = msgspec.json.decode((folder / "demo.json").read_bytes())
+    headers = {"Authorization": f"Bearer {kept['api_key']}"}
+    async with (
+        httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=30) as api,
+        asyncio.timeout(SAVED_WAIT_S),
+    ):
+        while (await _get(api, f"{SMART}/savings"))["sessions"] < GONE:
+            await asyncio.sleep(5)
 
 
 async def _busy_station(api: httpx.AsyncClient) -> str:

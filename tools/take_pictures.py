@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tools.console_pages import CHAPTERS, NO_PAGES, PURPOSES
-from tools.furnish import State, furnish
+from tools.furnish import State, furnish, saved
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "reference" / "access.md"
@@ -59,6 +59,8 @@ REPORT_VIOLATIONS = (
 )
 #: Asked for besides the routes: what is answered is an error, and shall look like a page.
 ERRORS = {"/no-such-page": 404}
+#: What is saved is known when cars have come and gone.
+SAVINGS = "/energy/sites/{slug}/savings"
 HEAD = """# Every page of the console
 
 Made by `make pictures` from the demo: each page at a desk and on a telephone, in both themes. Who may open which is in
@@ -103,10 +105,11 @@ async def _main(console: Console, only: str, folder: Path) -> list[str]:
             states = await furnish(browser, base, Path(data))
             sights, missing = await find_pages(base, states)
             faults += missing
-            # Pages about signing in want a proof that is a few minutes old, and incidents come to an end by themselves.
+            # Pages about signing in want a proof that is a few minutes old, incidents come to an end by themselves, and
+            # it takes a while until something is saved.
             chosen = sorted(
                 (sight for sight in sights if re.search(only, sight.route)),
-                key=lambda sight: not sight.route.startswith(("/account", "/incidents")),
+                key=lambda sight: (sight.route == SAVINGS, not sight.route.startswith(("/account", "/incidents"))),
             )
             if not only:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -114,6 +117,8 @@ async def _main(console: Console, only: str, folder: Path) -> list[str]:
             titles = {}
             async with views(browser, base, states) as opened:
                 for sight in track(chosen, "Taking pictures", console=console, transient=True):
+                    if sight.route == SAVINGS:
+                        await saved(base, Path(data))
                     for view, contexts in opened.items():
                         path = folder / f"{slug(sight.route)}-{view}.webp"
                         told = await picture(contexts[sight.state], base, sight, path)

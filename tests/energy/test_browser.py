@@ -121,7 +121,8 @@ async def test_the_plan_of_a_node_leads_to_a_car_that_says_live_why_it_charges_s
     await expect(why).to_contain_text("It may charge at 6\N{NO-BREAK SPACE}A")
     # What is being typed is left alone.
     await expect(page.get_by_label("Energy in all")).to_have_value("1")
-    await page.get_by_role("button", name="Charge faster now").click()
+    await page.get_by_role("button", name="Charge faster now").press("Enter")
+    await expect(page.get_by_role("button", name="Back to normal speed")).to_be_focused()
     await expect(page.locator("#smart-why [role=status]")).to_contain_text("The planner looks at it now")
     await made.plan()
     await expect(why).to_contain_text("It may charge at 12\N{NO-BREAK SPACE}A")

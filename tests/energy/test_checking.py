@@ -18,12 +18,15 @@ from forecourt.energy.dispatch.checking import (
     Ours,
     compare,
     is_due,
+    is_unsaid,
     is_whole,
     of_schedule,
+    with_reported,
 )
 from forecourt.energy.dispatch.profiles import default_profile, running_profile
 from forecourt.energy.model import Phases
-from forecourt.ocpp.neutral import ChargingProfile, Period, Purpose, Schedule, Unit
+from forecourt.energy.outside.model import External
+from forecourt.ocpp.neutral import ChargingLimit, ChargingProfile, Period, Purpose, Schedule, Unit
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -93,6 +96,22 @@ def test_what_is_not_there_or_allows_more_is_lost_and_what_nobody_told_is_of_oth
     assert found(held(DEFAULT), held(higher), held(external, source="EMS")) == [
         (Found.OTHER, 2, 77), (Found.OTHER, 2, 78),
     ]  # fmt: skip
+
+
+def test_a_limit_that_was_told_without_saying_how_much_is_what_its_station_reports_later() -> None:
+    silent = External(station="CP1", said=ChargingLimit(source="EMS", evse=2), since=NOW, said_at=NOW)
+    finding = Finding(found=Found.OTHER, evse=2, purpose=Purpose.EXTERNAL, source="EMS", limit=9_000)
+
+    def least(asked: datetime, *findings: Finding) -> int | None:
+        last = LastCheck(asked_at=asked, answered_at=asked, settled_at=asked, findings=findings)
+        [external] = with_reported([silent], {"CP1": last})
+        assert is_unsaid(silent, last) is (asked < NOW)
+        return external.least(Unit.CURRENT, NOW, NOW + S)
+
+    assert least(NOW + S, finding) == 9_000
+    assert least(NOW - S, finding) is None
+    assert least(NOW + S, replace(finding, evse=1), replace(finding, source="SO"), replace(finding, limit=None)) is None
+    assert with_reported([silent], {}) == [silent]
 
 
 def test_a_composite_schedule_is_compared_with_what_was_told() -> None:

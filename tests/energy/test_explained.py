@@ -137,6 +137,11 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)
     await made.plan()
+    deaf = (await browser.get(f"/energy/at-session/{first}")).text
+    assert "its station refuses what it is told" in deaf
+    made.told(first, 7_000, True)
+    house.clock.advance(30)
+    await made.plan()
     short = (await browser.get(f"/energy/at-session/{first}")).text
     assert "the driver says so" in short
     assert "It will lack" in short

@@ -5,11 +5,10 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import Standing
 from forecourt.energy.keeper.foresight import LEAST_VISITS, Foresight
-from forecourt.energy.keeper.knowledge import ASSUMED_STAY, LEAST_STAY, Knowledge, KnownCar, packed, unpacked
+from forecourt.energy.keeper.knowledge import ASSUMED_STAY, Knowledge, KnownCar, packed, unpacked
 from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.model import Node
 from forecourt.energy.needs.model import UNSAID, Needs, Wants
@@ -70,14 +69,11 @@ def test_what_a_driver_asks_for_is_never_exceeded_and_a_site_without_a_past_goes
     assert car().leaves_at(NOW) == NOW - timedelta(minutes=30) + ASSUMED_STAY
 
 
-def test_a_departure_that_was_said_is_believed_to_the_minute_until_it_is_over() -> None:
-    soon = Needs(wants=Wants(energy_wh=5_000, departure_at=NOW + timedelta(minutes=10)), sources={})
-    assert car(needs=soon).leaves_at(NOW) == NOW + timedelta(minutes=10)
-    # Whoever is still there then, or is only thought to leave, isn't given up.
-    late = NOW + timedelta(minutes=10)
-    assert car(needs=soon).leaves_at(late) == late + LEAST_STAY
-    guessed = replace(car(needs=soon), expected_at=NOW + timedelta(minutes=5))
-    assert guessed.leaves_at(NOW) == NOW + LEAST_STAY
+def test_what_a_driver_says_of_leaving_soon_counts_and_once_that_time_has_passed_some_more_is_allowed_for() -> None:
+    told = car(needs=Needs(wants=Wants(departure_at=NOW + timedelta(minutes=20)), sources={}))
+    assert told.leaves_at(NOW) == NOW + timedelta(minutes=20)
+    assert told.leaves_at(NOW + timedelta(minutes=19)) == NOW + timedelta(minutes=24)
+    assert told.leaves_at(NOW + timedelta(minutes=21)) == NOW + timedelta(minutes=51)
 
 
 def test_cars_that_come_every_day_are_expected_and_those_of_this_morning_are_not() -> None:

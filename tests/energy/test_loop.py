@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
-from forecourt.energy.dispatch.orders import PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import LOW_LEAST, PAUSE, VALID_FOR
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import unpacked
 from forecourt.energy.keeper.planning import plan_site
@@ -28,7 +29,7 @@ from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, Si
 from forecourt.energy.store import keeping
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
-from forecourt.simulator import profiles
+from forecourt.simulator import outside, profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.faults import PERFECT, Cut, Habits
@@ -41,6 +42,7 @@ from tests.stations.gateway.conftest import PASSWORD, SECRET, Rig
 
 STEP = timedelta(seconds=5)
 LIMIT_A = 60.0
+LATE_A = 54.0
 CUT_A = 45.0
 SLOW_S = 60.0
 DEFAULT_A = 6.0
@@ -51,6 +53,16 @@ MAKE = Make(vendor="Birch", model="Post 22", power_w=22_000, measurands=("energy
 CAR = next(model for model in MODELS if model.name == "hatch 52")
 HABITS = (PERFECT, PERFECT, PERFECT, Habits(obeys_after_s=SLOW_S), Habits(ignores_limits=True), PERFECT)
 SLOW, DEAF, SILENT = 3, 4, 5
+#: One refuses every limit, one no more than the default, and the clocks of two are off.
+REFUSALS = (
+    Habits(refuses_purposes=frozenset({"TxProfile", "TxDefaultProfile"})),
+    Habits(refuses_purposes=frozenset({"TxDefaultProfile"})),
+    Habits(clock_offset=timedelta(seconds=-50), clock_stays_wrong=True),
+    Habits(clock_offset=timedelta(seconds=15), clock_stays_wrong=True),
+    PERFECT,
+    PERFECT,
+)
+REFUSER = 0
 
 
 class StepClock:
@@ -77,12 +89,12 @@ class Plant:
     """A site of stations, what they really draw, and the keeper that keeps it."""
 
     def __init__(
-        self, rig: Rig, clock: StepClock, stations: Sequence[Station], site_id: int, keeper: SiteKeeper,
+        self, rig: Rig, clock: StepClock, stations: Sequence[Station], site_id: int, keep: partial[SiteKeeper],
         reconciler: Reconciler, tenants: Pool,
     ) -> None:  # fmt: skip
         self.rig, self.clock, self.stations, self.site_id = rig, clock, stations, site_id
-        self.keeper, self.tenants = keeper, tenants
-        self._reconciler = reconciler
+        self.keep, self.keeper, self.tenants = keep, keep(), tenants
+        self._reconciler, self.batch = reconciler, keep.keywords["stations"]
         self._rows = rows_of(tree_of(stations).electrics)
 
     async def go(self, during: timedelta) -> list[float]:
@@ -145,9 +157,12 @@ async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
 
 
 @pytest_asyncio.fixture
-async def plant(stepped: StepClock, rig: Rig) -> AsyncIterator[Plant]:
+async def plant(stepped: StepClock, rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Plant]:
     site_id = _site(rig)
-    stations = [await _station(rig, stepped, site_id, number, habits) for number, habits in enumerate(HABITS)]
+    stations = [
+        await _station(rig, stepped, site_id, number, habits)
+        for number, habits in enumerate(getattr(request, "param", HABITS))
+    ]
     async with planted(rig, stepped, site_id, stations, tree_of(stations)) as made:
         yield made
 
@@ -170,11 +185,12 @@ async def planted(
             await store.store_tree(conn, tenant_id, site_id, 1, tree, "test", now)
             await store.hang(conn, tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
             await store.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "test", now)
-        keeper = SiteKeeper(tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped, gates=Gates(1))
+
+        keep = partial(SiteKeeper, tenant_id, site_id, tenants=tenants, stations=batch, clock=stepped, gates=Gates(1))
         reconciler = Reconciler(worker, Bringer(tenants, batch), batch)
         for station in stations:
             station.power_on()
-        yield Plant(rig, stepped, stations, site_id, keeper, reconciler, tenants)
+        yield Plant(rig, stepped, stations, site_id, keep, reconciler, tenants)
         for station in stations:
             station.power_off()
         await bus.close()
@@ -229,6 +245,68 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     assert max(back) <= CUT_A * NEARLY
 
 
+class Dying:
+    """The way to stations of a planner that is killed between recording what it tells them and sending it."""
+
+    def __init__(self, batch: Any) -> None:
+        self.enter = batch.enter
+
+    async def carry(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        return
+        yield
+
+
+@pytest.mark.parametrize("plant", [REFUSALS], indirect=True)
+async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_common_silence_changes_nothing(
+    plant: Plant,
+) -> None:
+    await _all_connected(plant)
+    await plant.go(timedelta(minutes=2))
+    for station in plant.stations:
+        bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+        bay(station).present("CARD", plant.clock.now())
+    await plant.go(timedelta(minutes=2))
+    steady = await plant.go(timedelta(minutes=2))
+    assert max(steady) <= LIMIT_A * NEARLY
+    assert min(steady) >= LIMIT_A * 0.95
+    assert round(plant.limits_a()[REFUSER]) == 32
+    assert plant.rig.rows("SELECT DISTINCT station_id FROM charging_orders WHERE accepted = false") != []
+    assert plant.rig.rows("SELECT station_id FROM evse_obedience WHERE disobeys_since IS NOT NULL") == []
+
+    # A cut is told while others are planned for.
+    gates = Gates(1)
+    waiting = plant.keep(gates=gates)
+    plant.clock.at += STEP
+    async with gates.planning, asyncio.timeout(60):
+        turn = asyncio.create_task(waiting.turn())
+        while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
+            await asyncio.sleep(0.02)
+        await _limit(plant, LATE_A)
+        waiting.wake()
+        while not plant.rig.rows("SELECT FROM charging_orders WHERE urgent AND sent_at = %s", plant.clock.now()):
+            await asyncio.sleep(0.02)
+        assert not turn.done()
+    await turn
+    await waiting.settled()
+    plant.keeper = waiting
+    assert (await plant.go(timedelta(seconds=30)))[-1] <= LATE_A * NEARLY
+
+    await _limit(plant, CUT_A)
+    dying = plant.keep(stations=Dying(plant.batch))
+    plant.clock.at += STEP
+    await dying.turn()
+    assert plant.rig.rows("SELECT count(*) > 0 FROM charging_orders WHERE urgent AND answered_at IS NULL") == [(True,)]
+    plant.keeper = plant.keep()
+    cut = await plant.go(timedelta(seconds=30))
+    assert cut[-1] <= CUT_A * NEARLY
+
+    for station in plant.stations:
+        station.link.stop(Cut.ABORT)
+    # Until the limits of those that no default binds run out, which nobody can help.
+    silent = await plant.go(LOW_LEAST)
+    assert max(silent) <= CUT_A * NEARLY
+
+
 async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plant: Plant) -> None:
     """Of 1.6 by its composite schedule, of 2.x by its profiles."""
     await _all_connected(plant)
@@ -265,6 +343,32 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
     asked = plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'")
     await plant.go(timedelta(minutes=1))
     assert plant.rig.rows("SELECT count(*) FROM commands WHERE action = 'GetChargingProfiles'") == asked
+
+
+async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(stepped: StepClock, rig: Rig) -> None:
+    site_id = _site(rig)
+    stations = [await _station(rig, stepped, site_id, number, PERFECT) for number in range(3)]
+    async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
+        await _all_connected(plant)
+        for station in stations:
+            bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(station).present("CARD", plant.clock.now())
+        # It doesn't say how much, so it is asked, and its report tells.
+        outside.limit(stations[1], "EMS", 8.0, says_how_much=False)
+        await plant.go(timedelta(minutes=3))
+        limited = await plant.go(timedelta(minutes=1))
+        assert plant.limits_a() == pytest.approx([26, 8, 26], abs=1)
+        assert min(limited) >= LIMIT_A * 0.95
+        assert max(limited) <= LIMIT_A * NEARLY
+        # Its report names the limit of others, who are left alone, and nothing of ours is missed.
+        found = plant.rig.rows("SELECT findings FROM profile_checks WHERE findings <> '[]'")
+        assert {each["purpose"] for (findings,) in found for each in findings} <= {"external"}
+        outside.clear(stations[1], "EMS")
+        outside.press(stations[2], bay(stations[2]), fast=True)
+        freed = await plant.go(timedelta(minutes=3))
+        assert plant.limits_a()[1] >= 12
+        assert max(freed) <= LIMIT_A * NEARLY
+        assert plant.rig.rows("SELECT source FROM session_needs") == [("station",)]
 
 
 async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped: StepClock, rig: Rig) -> None:

@@ -8,7 +8,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.flows import flows
+from forecourt.energy.keeper.limits import lasting
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Said, Source, Wants, merge
 from forecourt.energy.rows import rows_of
@@ -17,6 +19,7 @@ from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.signals.sheet import SeriesRefused, read_series
 from forecourt.energy.signals.sun import Sky, clear_w
 from forecourt.energy.site import (
+    Battery,
     HungEvse,
     Load,
     Settings,
@@ -27,6 +30,7 @@ from forecourt.energy.site import (
     fallbacks_of,
     site_faults,
 )
+from forecourt.ocpp.neutral import Unit
 
 BERLIN = "Europe/Berlin"
 NOW = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)  # a Monday
@@ -213,9 +217,35 @@ def test_a_fallback_left_to_itself_never_overloads_what_is_silent() -> None:
     assert set(fallbacks_of(wide, Settings()).values()) == {6.0}
     assert set(fallbacks_of(narrow, Settings()).values()) == {0.0}
     assert [fault.id for fault in fallback_faults(narrow, dict.fromkeys((each.id for each in evses), 6.0))] == ["grid"]
+    hall = Load(id="hall", node="grid", most_w=6_900)  # 10 A of each conductor
+    for attached in ({"loads": (hall,)}, {"batteries": (Battery(id="b", node="grid", capacity_wh=9_000, charge_w=6_900,
+                                                                discharge_w=6_900),)}):  # fmt: skip
+        shared = SiteTree(nodes=(Node(id="grid", limit_a=33.9),), evses=evses, **attached)
+        assert set(fallbacks_of(shared, Settings()).values()) == {0.0}
+        enough = SiteTree(nodes=(Node(id="grid", limit_a=34),), evses=evses, **attached)
+        assert set(fallbacks_of(enough, Settings()).values()) == {6.0}
     chain = tuple(Node(id=str(n), parent=str(n - 1) if n else None) for n in range(22))
     assert [fault.id for fault in site_faults(SiteTree(nodes=chain))] == ["20", "21"]
     assert math.isfinite(sum(fallbacks_of(wide, Settings(fallback_a=5.0)).values()))
+
+
+def test_a_limit_that_holds_all_the_time_takes_the_fallbacks_that_it_does_not_bear() -> None:
+    evses = tuple(HungEvse(station=f"S{n}", evse=1, node="grid") for n in range(4))
+    tree = SiteTree(nodes=(GRID,), evses=evses)
+
+    def fallbacks(until: float | None, settings: Settings) -> set[int]:
+        ends_at = None if until is None else NOW + timedelta(hours=until)
+        said = NodeLimit(
+            limit_id=uuid4(), number=1, source="DSO", external_id="1", node=None, limit_w=None, limit_a=23.0,
+            starts_at=NOW, ends_at=ends_at, said_at=NOW, said_by="x",
+        )  # fmt: skip
+        outlook = signals_at(record(tree), Known(limits=[said]), NOW, [1.0] * 24)
+        wants = default_wants(lasting(tree, outlook), settings, lambda _: Unit.CURRENT)
+        return {max(period["limit"] for period in want.wanted["periods"]) for want in wants}
+
+    for settings in (Settings(), Settings(fallback_a=6.0)):
+        assert fallbacks(2, settings) == {6_000}
+        assert fallbacks(None, settings) == {0}
 
 
 def test_of_each_thing_the_first_source_counts_that_says_it() -> None:

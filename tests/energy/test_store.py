@@ -6,10 +6,12 @@ from decimal import Decimal
 import msgspec
 
 from forecourt.energy import store
+from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Source, Wants
 from forecourt.energy.signals.model import Reading, Span
 from forecourt.energy.site import HungEvse, Mode, Settings, SiteTree
+from forecourt.energy.store import keeping
 from forecourt.ocpp.neutral import Measurand, Phase
 from tests.care.yard import Yard
 
@@ -131,6 +133,47 @@ async def test_a_car_that_is_there_comes_with_what_it_draws_and_what_its_driver_
     local = car.needs.departure_at.astimezone(UTC) if car.needs.departure_at else None
     assert local is not None
     assert car.started_at < local <= car.started_at + timedelta(days=1)
+
+
+async def test_currents_count_by_our_clock_whatever_the_station_says_of_lines_and_time(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    now, minute = yard.clock.now(), timedelta(minutes=1)
+    fast, slow = stations.values()
+    ahead = yard.session(fast, timedelta(hours=1), last_at=now + 2 * minute)
+    measured(yard, ahead, -minute, current_import=9_000)
+    measured(yard, ahead, -2 * minute, current_offered=16_000)
+    behind = yard.session(slow, timedelta(hours=1), last_at=now - 5 * minute, power_w=6_900, power_key=1)
+    measured(yard, behind, 6 * minute, power_import=6_900)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        cars = {car.session_id: car for car in await store.active_cars(conn, yard.tenant_id, site)}
+    assert (cars[ahead].currents_a, cars[ahead].measured_at) == ((9.0, 9.0, 9.0), now - minute)
+    assert (cars[behind].measured_at, cars[behind].power_at) == (None, now - minute)
+
+
+async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    station_id, now = next(iter(stations.values())), yard.clock.now()
+    session = yard.session(station_id, timedelta(hours=1))
+
+    async def held() -> list[tuple[int, bool | None]]:
+        orders = await keeping.orders_of(conn, yard.tenant_id, site, [session], now, [])
+        return [(order.limit_ma, order.accepted) for order in orders[session]]
+
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        told = [
+            keeping.NewOrder(
+                station_id=station_id, evse=1, session_id=session, limit_ma=limit_ma, urgent=True,
+                # The clock was set back meanwhile: the latest is the one of the highest number.
+                sent_at=now - timedelta(seconds=number), valid_to=now + timedelta(minutes=4),
+            )
+            for number, limit_ma in enumerate([30_000, 32_000, *range(20_000, 10_000, -1_000)])
+        ]  # fmt: skip
+        numbers = await keeping.insert_orders(conn, yard.tenant_id, site, told)
+        assert await held() == [(32_000, None), *((each, None) for each in range(18_000, 10_000, -1_000))]
+        unsent = keeping.OrderAnswer(order_id=numbers[-1], accepted=False, unsent=True, status="station-busy")
+        taken = keeping.OrderAnswer(order_id=numbers[-2], accepted=True, unsent=False, status="Accepted")
+        await keeping.answer_orders(conn, yard.tenant_id, [unsent, taken], now - timedelta(seconds=MAX_OBEY_S + 1))
+        assert await held() == [(12_000, True), (11_000, False)]
 
 
 async def test_past_visits_say_when_cars_came_and_left_what_they_took_and_how_fast(yard: Yard) -> None:

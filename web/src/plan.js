@@ -6,7 +6,7 @@ import { CanvasRenderer } from "echarts/renderers";
 import { token } from "./tokens.js";
 
 echarts.use([LineChart, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, CanvasRenderer]);
-const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560, HEADROOM = 1.15, LEAST_PAST_MS = 3_600_000;
+const REFRESH_EVERY_MS = 15_000, NARROW_PX = 560, HEADROOM = 1.15, LEAST_PAST_MS = 3_600_000, LEAST_AHEAD_MS = 8 * 3_600_000;
 const SOLID = "path://M0 3h18v2h-18z", DASHED = "path://M0 3h5v2h-5zM6.5 3h5v2h-5zM13 3h5v2h-5z";
 const language = document.documentElement.lang;
 
@@ -40,13 +40,15 @@ export async function start(element) {
     // What all EVSEs might draw can be many times what they do: it must not flatten all the others.
     const most = Math.max(...shown.filter(({ key }) => key !== "allowed").flatMap(({ key }) => lines[key].map(([, value]) => value ?? 0)));
     const ceiling = () => (most > 0 ? Math.ceil((most * HEADROOM) / 5) * 5 : undefined);
+    // Hours in which nothing is meant to be charged would press the others together.
+    const busyUntil = () => (lines.meant.findLast(([, value]) => value > 0)?.[0] ?? 0) + LEAST_PAST_MS;
     chart.setOption({
       animation: false, textStyle: { fontFamily: font },
       grid: { left: 4, right: 4, top: 52, bottom: 4, containLabel: true },
-      legend: { type: narrow ? "scroll" : "plain", pageIconColor: token("ink"), pageIconInactiveColor: line, pageTextStyle: text, top: 0, left: 0, itemWidth: 18, itemHeight: 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
+      legend: { type: narrow ? "scroll" : "plain", pageIconColor: token("ink"), pageIconInactiveColor: line, pageTextStyle: text, top: 0, left: 0, itemWidth: 18, itemHeight: narrow ? 12 : 3, itemGap: narrow ? 8 : 12, textStyle: { ...text, fontSize: narrow ? 11 : 12 }, data: [...shown.map(({ key, dashed }) => ({ name: words[key], icon: dashed ? DASHED : SOLID })), { name: words.price, icon: SOLID }] },
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: token("card"), borderColor: line, textStyle: { ...text, color: token("ink") },
         formatter: (points) => [exact.format(points[0].axisValue), ...points.filter(({ value }) => value[1] !== null).map(({ seriesName, value: [, v] }) => seriesName === words.price ? `${seriesName}  ${price.format(v)} ${unit}` : `${seriesName}  ${kw.format(v)} kW`)].join("\n") },
-      xAxis: { type: "time", min: ({ min }) => Math.min(min, lines.at - LEAST_PAST_MS), splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
+      xAxis: { type: "time", min: ({ min }) => Math.min(min, lines.at - LEAST_PAST_MS), max: ({ max }) => Math.min(max, Math.max(lines.at + LEAST_AHEAD_MS, busyUntil())), splitNumber: narrow ? 4 : 8, axisLine: { lineStyle: { color: line } }, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { ...text, hideOverlap: true, formatter: (at) => clock.format(at) } },
       yAxis: [
         { type: "value", min: 0, max: ceiling(), splitNumber: 4, splitLine: { lineStyle: { color: line } }, axisLabel: { ...text, formatter: (v) => `${kw.format(v)} kW` } },
         { type: "value", min: ({ min }) => Math.min(0, min), splitNumber: 4, splitLine: { show: false }, name: unit && `${unit}/kWh`, nameGap: 8, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (v) => price.format(v) } },

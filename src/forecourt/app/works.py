@@ -26,7 +26,7 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
 from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
@@ -166,6 +166,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             plan_station,
         ),
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
+        DRIFTED: (follow("stations.desire_drifted", works.desired.drifted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
         ANSWERED_LATE: (follow("energy.limit_answered", works.energy.limit_answered, AT_ONCE),),
         LIMITED: (plan_station,),

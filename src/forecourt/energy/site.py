@@ -335,7 +335,8 @@ def fallbacks_of(tree: SiteTree, settings: Settings) -> dict[str, float]:
 
 
 def fallback_faults(tree: SiteTree, fallbacks: Mapping[str, float]) -> list[Fault]:
-    """Limits that would be exceeded if nothing were heard of all EVSEs at once; `tree` is without other faults."""
+    """Limits that would be exceeded if nothing were heard of all EVSEs at once while buildings draw the most that they
+    may and batteries charge; `tree` is without other faults."""
     # numpy comes along, which only who checks a tree should wait for.
     import numpy as np
 
@@ -348,9 +349,37 @@ def fallback_faults(tree: SiteTree, fallbacks: Mapping[str, float]) -> list[Faul
     ]
     if found or not tree.evses:
         return found
-    rows = rows_of(tree.electrics)
+    rows = rows_of(_beside_attachments(tree))
     loads = rows.loads(np.array([fallbacks[each.id] for each in tree.evses]))
     over = [number for number, load in enumerate(loads) if load > rows.limits[number] * (1 + _SLACK)]
     nodes: Sequence[str] = sorted({rows.names[number].rsplit(" ", 1)[0] for number in over})
     words = mark("the fallbacks of its EVSEs together exceed its limit: it would be overloaded while nothing is heard")
     return [Fault(of="node", id=node, words=words) for node in nodes]
+
+
+def _beside_attachments(tree: SiteTree) -> Electrics:
+    """What buildings and batteries leave of each limit for EVSEs at the worst; the sun is not counted on."""
+    nodes = {node.id: node for node in tree.nodes}
+    taken_a, taken_w = dict.fromkeys(nodes, 0.0), dict.fromkeys(nodes, 0.0)
+    worst: tuple[Load | Battery, ...] = (*tree.loads, *tree.batteries)
+    for attached in worst:
+        power_w = attached.most_w if isinstance(attached, Load) else attached.charge_w
+        a_per_w = 1 / (3 * tree.voltage_v)
+        node: Node | None = nodes[attached.node]
+        while node is not None:
+            taken_w[node.id] += power_w
+            taken_a[node.id] += power_w * a_per_w
+            if node.delta_wye is not None:
+                a_per_w *= math.sqrt(3) / node.delta_wye
+            node = None if node.parent is None else nodes[node.parent]
+    return structs.replace(
+        tree.electrics,
+        nodes=tuple(
+            structs.replace(
+                node,
+                limit_a=None if node.limit_a is None else max(0.0, node.limit_a - taken_a[node.id]),
+                limit_w=None if node.limit_w is None else max(0, int(node.limit_w - taken_w[node.id])),
+            )
+            for node in tree.nodes
+        ),
+    )

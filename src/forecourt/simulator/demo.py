@@ -148,12 +148,13 @@ class Demo:
                 "evses": evses,
                 "loads": [{"id": "office", "name": "Office", "node": "grid", "most_w": 9_000}],
             },
-            smart_charging={"mode": "cheapest", "enabled": True},
+            # What is asked for is little, so a kWh that lacks must count for more than usual.
+            smart_charging={"mode": "cheapest", "enabled": True, "unserved_per_kwh": "10.00"},
             # Short means, as all goes faster here than where people work for a day.
             tariff={
                 "currency": "EUR",
                 "seasons": [{"weekdays": day}],
-                "demand_charge_per_kw": "9.50",
+                "demand_charge_per_kw": "4.00",
                 "demand_minutes": 5,
             },
         )

@@ -38,6 +38,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     #: Accepts charging profiles and does not obey them, or obeys them late.
     ignores_limits: bool = False
     obeys_after_s: float = 0.0
+    #: Rejects charging profiles of these purposes.
+    refuses_purposes: frozenset[str] = frozenset()
     #: Answers GetCompositeSchedule with Accepted and no periods.
     empty_composite: bool = False
     #: Keeps sending meter values of a transaction that a hard reset ended, without ever stopping it.

@@ -19,7 +19,7 @@ SHIFT = timedelta(minutes=60)
 COME_S = (0.0, 150.0)
 STAY_S = (2_100.0, 3_000.0)
 #: Of the first shift some leave early, so that there soon are sessions that are over.
-EARLY = (0.3, 1.0)
+EARLY = (0.1, 1.0)
 NEED_WH = (1_600, 3_000)
 OFFICE_W, OFFICE_SWAY_W, OFFICE_PERIOD_S = 6_200, 1_400, 240.0
 

@@ -96,6 +96,8 @@ class Station(Owner):
         self.settings.put("tx_start", make.tx_start)
         self.settings.put("meter_s", str(make.meter_interval_s))
         self.limits = profiles.Limits()
+        #: Who else than the CSMS set a profile, by its id.
+        self.limited_by: dict[int, str] = {}
         self.local_list_version = 0
         self.accepted = False
         self.dialect = dialect(self)
@@ -302,6 +304,8 @@ class Station(Owner):
             return "Rejected"
         profile = profiles.read(wire, number)
         if profile.stack > self.settings.number("stack") or profile.kind == "Dynamic":
+            return "Rejected"
+        if profile.purpose in self.habits.refuses_purposes:
             return "Rejected"
         if profile.purpose == profiles.TX:
             bay = self.bay(number)

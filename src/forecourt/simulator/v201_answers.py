@@ -157,7 +157,7 @@ def get_profiles(dialect: "Dialect201", station: "Station", asked: Payload) -> P
     for index, profile in enumerate(found):
         payload = {
             "requestId": asked["requestId"],
-            "chargingLimitSource": "CSO",
+            "chargingLimitSource": station.limited_by.get(profile.id, "CSO"),
             "evseId": profile.evse,
             "chargingProfile": [profile.wire],
             "tbc": index < len(found) - 1,

@@ -16,7 +16,7 @@ from forecourt.platform.database import Pool
 from forecourt.stations.commands import Commander, StationOffline, StationTimeout
 from forecourt.stations.desired import service, store
 from forecourt.stations.desired.bring import Bringer
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, LINKED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, LINKED, DesireJobs
 from forecourt.stations.desired.kinds import availability, charging_profile, no_charging_profile
 from forecourt.stations.desired.model import MAX_REFUSALS, State, Want
 from forecourt.stations.desired.reconciler import Reconciler
@@ -69,7 +69,10 @@ class Wishes:
 
     async def follow(self, event: str) -> list[str]:
         """Do the jobs of an event that was written; the subjects."""
-        followed = {LINKED: self.jobs.linked, BOOTED: self.jobs.booted, ANSWERED: self.jobs.answered}
+        followed = {
+            LINKED: self.jobs.linked, BOOTED: self.jobs.booted, ANSWERED: self.jobs.answered,
+            DRIFTED: self.jobs.drifted,
+        }  # fmt: skip
         rows = self.rig.rows("DELETE FROM outbox WHERE event = %s RETURNING tenant_id, subject", event)
         for tenant_id, subject in rows:
             await followed[event](tenant_id=tenant_id, subject=subject)
@@ -130,14 +133,16 @@ async def test_an_offline_station_goes_out_of_service_when_it_is_back(rig: Rig, 
         await station.call("StatusNotification", status)
         seen = await wishes.one("DS1")
         assert (seen.drifts, seen.reported) == (True, {"operative": True})
+        assert len(await wishes.follow(DRIFTED)) == 1
         assert await wishes.reconciler.settle() == 0
-        # What a station changed by itself is undone when it is looked at, and then left as it is.
-        wishes.clock.advance(3600)
+        # What a station changed by itself is undone a minute after it was reached, and then left as it is.
+        wishes.clock.advance(60)
         settling = asyncio.create_task(wishes.reconciler.settle())
         assert await obey(station) == ["ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}]
         assert await settling == 1
         await station.call("StatusNotification", {**status, "status": "Unavailable"})
         assert not (await wishes.one("DS1")).drifts
+        assert await wishes.follow(DRIFTED) == []
         asked = rig.rows("SELECT count(*) FROM commands")
         wishes.clock.advance(3600)
         assert await wishes.reconciler.settle() == 1
@@ -167,10 +172,13 @@ async def test_after_a_boot_everything_is_sent_again_and_after_a_reconnect_only_
         assert await wishes.reconciler.settle() == 0
         await station.call("BootNotification", BOOT)
         assert len(await wishes.follow(BOOTED)) == 1
+        booted = await wishes.one("DS3")
+        assert (booted.reported, [each["periods"][0]["limit"] for each in booted.unsure]) == (None, [16_000])
         settling = asyncio.create_task(wishes.reconciler.settle())
         assert await obey(station) == asked
         assert await settling == 1
-        assert (await wishes.one("DS3")).state is State.REACHED
+        there = await wishes.one("DS3")
+        assert (there.state, there.unsure, there.reported["periods"][0]["limit"]) == (State.REACHED, (), 16_000)
 
 
 async def test_one_that_says_no_is_asked_again_later_and_at_last_left_alone_until_it_boots(
@@ -285,13 +293,19 @@ async def test_what_a_worker_that_was_killed_had_in_hand_is_tried_anew_when_its_
             in_air.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await station.link.send(_frame([3, ask[1], {"status": "Accepted"}]))
-        assert (await wishes.one("DS8")).state is State.SENT
+        sent = await wishes.one("DS8")
+        assert (sent.state, sent.reported, sent.unsure) == (State.SENT, None, (OUT,))
+        # It may hold what was sent even while something else is sent, until the answer to that.
+        await wishes.want(availability("DS8", operative=True))
         assert await wishes.reconciler.settle() == 0
         wishes.clock.advance(60)
         settling = asyncio.create_task(wishes.reconciler.settle())
-        await obey(station)
+        ask = await station.next_ask()
+        assert (await wishes.one("DS8")).unsure == (OUT, {"operative": True})
+        await station.link.send(_frame([3, ask[1], {"status": "Accepted"}]))
         assert await settling == 1
-        assert (await wishes.one("DS8")).state is State.REACHED
+        there = await wishes.one("DS8")
+        assert (there.state, there.reported, there.unsure) == (State.REACHED, {"operative": True}, ())
 
 
 async def test_two_workers_never_send_the_same_at_a_time(rig: Rig, wishes: Wishes) -> None:

@@ -95,7 +95,7 @@ async def list_charging_limits(station: IdentityInPath, actor: Asker, db: Databa
     now, check = clock.now(), found.check
     return ChargingLimits(
         limits=[_external(each, now) for each in found.externals],
-        findings=[] if check is None else [_finding(each) for each in check.findings],
+        findings=[] if check is None else [_finding(each) for each in check.last.findings],
         asked_at=None if check is None else check.last.asked_at,
         compared_at=None if check is None else check.last.settled_at,
     )

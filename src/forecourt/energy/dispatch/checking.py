@@ -1,15 +1,16 @@
 """Whether a station holds what it was told, and what else it holds: when to ask, and what its answer means. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.energy.dispatch.obedience import TOLERANCE_MA
 from forecourt.energy.dispatch.profiles import IDS, STACK_LEVEL
-from forecourt.ocpp.neutral import ChargingProfile, Purpose, Schedule, Unit
+from forecourt.energy.outside.model import External
+from forecourt.ocpp.neutral import ChargingProfile, Period, Purpose, Schedule, Unit
 
 #: A station that has just connected is given what it shall hold first.
 SETTLES_IN: Final = timedelta(seconds=30)
@@ -76,11 +77,12 @@ class Ours(Struct, frozen=True, kw_only=True):
 
 
 class LastCheck(Struct, frozen=True, kw_only=True):
-    """When a station was asked last, and how far that is."""
+    """When a station was asked last, how far that is, and what was found last."""
 
     asked_at: datetime
     answered_at: datetime | None
     settled_at: datetime | None
+    findings: tuple[Finding, ...] = ()
 
 
 def is_due(last: LastCheck | None, connected_at: datetime | None, doubtful: bool, now: datetime) -> bool:
@@ -146,6 +148,30 @@ def compare(held: Sequence[Held], ours: Sequence[Ours]) -> list[Finding]:
                 )
             )
     return found[:MAX_FINDINGS]
+
+
+def with_reported(externals: Sequence[External], known: Mapping[str, LastCheck]) -> list[External]:
+    """The limits of others; what one comes to that was told without a schedule, its station's report says, if it was
+    asked since. `known` by station."""
+    found = []
+    for each in externals:
+        last = known.get(each.station)
+        if each.said.schedules or last is None or last.asked_at < each.since:
+            found.append(each)
+            continue
+        schedules = tuple(
+            Schedule(unit=finding.unit, periods=(Period(start_s=0, limit=finding.limit),))
+            for finding in last.findings
+            if finding.purpose is Purpose.EXTERNAL and finding.limit is not None
+            if (finding.evse, finding.source) == (each.said.evse, each.said.source)
+        )
+        found.append(structs.replace(each, said=structs.replace(each.said, schedules=schedules)))
+    return found
+
+
+def is_unsaid(external: External, last: LastCheck | None) -> bool:
+    """Whether a limit was told without saying how much, and its station was not asked since."""
+    return external.counts and not external.said.schedules and (last is None or last.asked_at < external.since)
 
 
 def _alike(there: ChargingProfile, ours: Ours) -> bool:

@@ -5,13 +5,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from forecourt.energy.dispatch.standing import Standing, newest
+from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, may_draw, newest
 
 #: By how much a measured current may exceed a limit, the larger of both: meters and cars are not exact.
 TOLERANCE_MA: Final = 1_000
 TOLERANCE: Final = 0.1
 #: Whoever takes longer to obey than this never does.
 MAX_OBEY_S: Final = 180.0
+#: How long a measurement may have been on its way: it is judged by what was allowed then or since.
+DELIVERY: Final = timedelta(seconds=10)
+#: Who draws less than this share of a limit may not be kept by it.
+KEPT_BY: Final = 0.8
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -24,23 +28,36 @@ class Seen(Struct, frozen=True, kw_only=True):
 def look(standing: Standing) -> Seen | None:
     """What the last measurement changes; None where it tells nothing new.
 
-    One that drew more than it may when it should have obeyed disobeys. It obeys again once it is measured within the
-    limit that it was told, and is then known to take so long.
+    One that drew more than it might by anything it could go by at the time, an order or its default, disobeys. It obeys
+    again once it is measured within the limit that it was told, and is then known to take so long; one that is kept by
+    a lower limit sooner than was known is known to be quicker.
     """
-    if standing.drawn_ma is None or standing.drawn_at is None:
+    drawn_ma, at = standing.drawn_ma, standing.drawn_at
+    if drawn_ma is None or at is None or standing.running_since is None:
         return None
-    last = newest(standing, standing.drawn_at)
-    if last is None or not last.accepted or last.answered_at is None or last.answered_at >= standing.drawn_at:
+    then = as_of(standing, at)
+    allowed_ma = max(may_draw(then, at)[0], may_draw(as_of(standing, at - DELIVERY), at - DELIVERY)[0])
+    if not standing.disobeys and not _is_within(drawn_ma, allowed_ma):
+        return Seen(obeys=False, obey_s=standing.obey_s)
+    last = newest(then, at)
+    if last is None or not last.accepted or last.answered_at is None or last.answered_at >= at:
         return None
-    took_s = (standing.drawn_at - last.answered_at).total_seconds()
-    within = standing.drawn_ma <= last.limit_ma + max(TOLERANCE_MA, int(last.limit_ma * TOLERANCE))
+    took_s = (at - last.answered_at).total_seconds()
+    if not _is_within(drawn_ma, last.limit_ma):
+        return None
     if standing.disobeys:
-        return Seen(obeys=True, obey_s=_learned(standing, took_s)) if within else None
-    if within or standing.drawn_at < last.answered_at + timedelta(seconds=standing.obey_s):
-        return None
-    return Seen(obeys=False, obey_s=standing.obey_s)
+        return Seen(obeys=True, obey_s=max(standing.obey_s, min(took_s, MAX_OBEY_S)))
+    quicker_s = max(OBEY_S, 2 * took_s)
+    if quicker_s < standing.obey_s and drawn_ma >= last.limit_ma * KEPT_BY and _fell(then, last):
+        return Seen(obeys=True, obey_s=quicker_s)
+    return None
 
 
-def _learned(standing: Standing, took_s: float) -> float:
-    """It may have obeyed long before it was measured: what is learned is no more than that."""
-    return max(standing.obey_s, min(took_s, MAX_OBEY_S))
+def _is_within(drawn_ma: int, limit_ma: int) -> bool:
+    return drawn_ma <= limit_ma + max(TOLERANCE_MA, int(limit_ma * TOLERANCE))
+
+
+def _fell(then: Standing, last: Order) -> bool:
+    """Whether an order was a decrease that shows."""
+    before = [order for order in then.orders if order is not last and order.accepted]
+    return last.limit_ma > 0 and bool(before) and not _is_within(before[-1].limit_ma, last.limit_ma)

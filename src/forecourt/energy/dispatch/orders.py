@@ -2,7 +2,8 @@
 what they may.
 
 Stations are not told every ampere: a limit that moves by less than STEP_MA is left, one EVSE is told at most once in
-REST, and what holds is renewed when half of its time is over. Less that safety needs is told whenever it is needed.
+REST, and what holds is renewed well before its time is over. Less that safety needs is told whenever it is needed, and
+again when nobody waits any more for an answer to it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,17 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from forecourt.energy.dispatch.standing import Order, Standing, may_draw, newest
+from forecourt.energy.dispatch.standing import (
+    Order,
+    Standing,
+    controllable,
+    is_forgotten,
+    is_low,
+    is_within,
+    may_draw,
+    newest,
+)
+from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
 from forecourt.energy.rows import SLACK, Floats, Flows, Rows
 
 #: Smaller changes are not worth a message.
@@ -21,10 +32,8 @@ STEP_MA: Final = 1_000
 URGENT_STEP_MA: Final = 100
 #: How long one EVSE is left alone after it was told something.
 REST: Final = timedelta(seconds=60)
-#: How long a limit holds. A station that falls silent goes on with it for as long.
-VALID_FOR: Final = timedelta(minutes=5)
-#: The pause with which default profiles begin: no limit from before the silence holds any more when it is over.
-PAUSE: Final = VALID_FOR + timedelta(seconds=60)
+#: The same where the last word did not reach the station, or is told again while the tree may be overloaded.
+AGAIN: Final = timedelta(seconds=5)
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -42,13 +51,15 @@ def due(
     """What is to be sent now, decreases first, each kind by EVSE.
 
     `target_ma`: what each EVSE shall have, kept by all together within `rows`; without meaning for one where nothing
-    runs, and for one that disobeys: it is told again what it was told. `least_ma`: what it must have to charge at all;
-    more is granted from there on, or not yet.
+    runs, and for one that can't be brought to it: that is told again what it was told. `least_ma`: what it must have to
+    charge at all; more is granted from there on, or not yet.
     """
     may_a = np.array([may_draw(standing, now)[0] for standing in standings], dtype=np.float64) / 1000
     running = [number for number, standing in enumerate(standings) if _can_be_told(standing, now)]
-    target_ma = [_meant(standing, target_ma[number], now) for number, standing in enumerate(standings)]
     over = rows.overload(may_a) > 1 + SLACK
+    target_ma = [
+        _meant(standing, target_ma[number], least_ma[number], over, now) for number, standing in enumerate(standings)
+    ]
     less = [_less(number, standings[number], target_ma[number], over, now) for number in running]
     found = [told for told in less if told is not None]
     told_less = {told.evse for told in found}
@@ -62,43 +73,69 @@ def due(
     return found
 
 
-def _meant(standing: Standing, target_ma: int, now: datetime) -> int:
-    if not standing.disobeys:
+def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
+    """When somebody may be told again who was not reached, or of whom nobody awaits an answer any more."""
+    last = [standing.orders[-1] for standing in standings if standing.running_since is not None and standing.orders]
+    moments = [order.sent_at + AGAIN for order in last if order.unsent or _is_unknown(order)]
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _meant(standing: Standing, target_ma: int, least_ma: int, over: bool, now: datetime) -> int:
+    """One that can't be brought to a target is told again what it was told, and less while the tree may be overloaded:
+    it may come to obey, or obey without a word."""
+    if standing.running_since is None or controllable(standing, now):
         return target_ma
-    last = newest(standing, now)
-    return 0 if last is None else last.limit_ma
+    told_ma = min(standing.orders[-1].limit_ma, standing.max_ma) if standing.orders else 0
+    return min(told_ma, least_ma) if over else told_ma
 
 
 def _can_be_told(standing: Standing, now: datetime) -> bool:
-    """One that refused is left alone for a while as well."""
+    """One that refused is left alone for a while as well, and one out of reach for a moment."""
+    if standing.running_since is None or standing.silent_since is not None:
+        return False
     last = standing.orders[-1] if standing.orders else None
-    refused = last is not None and last.accepted is False and now - last.sent_at < REST
-    return standing.running_since is not None and standing.silent_since is None and not refused
+    if last is None or last.accepted is not False:
+        return True
+    return not is_within(now, last.sent_at, AGAIN if last.unsent else REST)
 
 
 def _less(evse: int, standing: Standing, target_ma: int, over: bool, now: datetime) -> Told | None:
-    """A decrease, or the same again for longer."""
+    """A decrease, or the same again for longer. A running car is told something in any case, or nobody would know
+    whether its station obeys."""
     last = newest(standing, now)
     if last is None:
         most_ma, _ = may_draw(standing, now)
-        return (
-            Told(evse=evse, limit_ma=target_ma, valid_to=now + VALID_FOR, urgent=over) if target_ma < most_ma else None
-        )
+        return _told(evse, target_ma, standing, now, urgent=over) if target_ma <= most_ma else None
     if target_ma > last.limit_ma:
         return None
-    step_ma = URGENT_STEP_MA if over else STEP_MA
+    step_ma = URGENT_STEP_MA if over and not is_within(now, last.sent_at, AGAIN) else STEP_MA
     falls = last.limit_ma - target_ma >= step_ma or (target_ma == 0) != (last.limit_ma == 0)
-    rested = now - last.sent_at >= REST
-    if falls and (over or rested):
-        return Told(evse=evse, limit_ma=target_ma, valid_to=now + VALID_FOR, urgent=over)
-    return (
-        Told(evse=evse, limit_ma=target_ma, valid_to=now + VALID_FOR) if rested and _wants_renewal(last, now) else None
-    )
+    rested = _is_rested(last, now)
+    if (falls or _is_lost(last, now)) and (over or rested):
+        return _told(evse, target_ma, standing, now, urgent=over)
+    return _told(evse, target_ma, standing, now) if rested and _wants_renewal(last, standing, now) else None
 
 
-def _wants_renewal(last: Order, now: datetime) -> bool:
-    """Half of its time is over, or nobody knows whether the station took it."""
-    return last.accepted is None or last.valid_to - now <= VALID_FOR / 2
+def _is_rested(last: Order, now: datetime) -> bool:
+    return not is_within(now, last.sent_at, REST)
+
+
+def _is_lost(last: Order, now: datetime) -> bool:
+    """Whether nobody knows if the station took it, and nobody will."""
+    return _is_unknown(last) and not is_within(now, last.sent_at, AGAIN)
+
+
+def _is_unknown(last: Order) -> bool:
+    return last.accepted is None and (last.answered_at is not None or not last.awaited)
+
+
+def _wants_renewal(last: Order, standing: Standing, now: datetime) -> bool:
+    """Half of its time is over, or nobody knows whether the station took it, or still has it."""
+    left = last.valid_to - now
+    if last.accepted is None or is_forgotten(last, standing) or left > LOW_VALID_FOR:
+        return True
+    low = is_low(last.limit_ma, standing)
+    return left <= ((LOW_LEAST + LOW_VALID_FOR) / 2 if low else VALID_FOR / 2)
 
 
 def _more(
@@ -106,7 +143,7 @@ def _more(
 ) -> Told | None:
     """An increase as far as there is room while all others draw what they may; a part of it is better than none."""
     last = newest(standing, now)
-    if last is not None and (now - last.sent_at < REST and last.limit_ma > 0):
+    if last is not None and last.limit_ma > 0 and not _is_rested(last, now):
         return None
     held_ma = 0 if last is None else last.limit_ma
     limit_ma = target_ma
@@ -115,7 +152,13 @@ def _more(
     if limit_ma < least_ma:
         limit_ma = 0
     if limit_ma - held_ma < STEP_MA:
-        if last is None or now - last.sent_at < REST or not _wants_renewal(last, now):
+        if last is None or not _is_rested(last, now) or not _wants_renewal(last, standing, now):
             return None
-        return Told(evse=evse, limit_ma=held_ma, valid_to=now + VALID_FOR)
-    return Told(evse=evse, limit_ma=limit_ma, valid_to=now + VALID_FOR)
+        limit_ma = held_ma
+    return _told(evse, limit_ma, standing, now)
+
+
+def _told(evse: int, limit_ma: int, standing: Standing, now: datetime, *, urgent: bool = False) -> Told:
+    """A limit below the default has to hold longer than one above it."""
+    valid_to = now + (LOW_VALID_FOR if is_low(limit_ma, standing) else VALID_FOR)
+    return Told(evse=evse, limit_ma=limit_ma, valid_to=valid_to, urgent=urgent)

@@ -1,9 +1,9 @@
 """The profiles that say a limit to a station: one of the running transaction, and the default that stands behind it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from forecourt.energy.dispatch.orders import PAUSE
+from forecourt.energy.dispatch.times import CLOCK_MARGIN, PAUSE
 from forecourt.energy.model import Phases
 from forecourt.ocpp.neutral import ChargingProfile, Kind, Period, Purpose, SetChargingProfile, Unit
 
@@ -11,8 +11,6 @@ from forecourt.ocpp.neutral import ChargingProfile, Kind, Period, Purpose, SetCh
 IDS: Final = 10
 #: Some stations have no other.
 STACK_LEVEL: Final = 0
-#: By how much a station's clock may be behind: a schedule begins that much earlier.
-CLOCK_MARGIN: Final = timedelta(minutes=1)
 
 
 def running_profile(

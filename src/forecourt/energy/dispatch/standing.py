@@ -5,8 +5,10 @@ moment. An order counts from when it is sent if it allows more, and from when it
 
 A station that is silent goes on with the profile of its transaction until that ends, and then with its default one
 (OCPP 1.6 §3.13, 2.0.1 K01). The default begins with a pause that is longer than any transaction's profile holds: a car
-that comes while nobody can be told draws nothing until every profile of before has run out, so that all stations silent
-at once are safe by the defaults alone.
+that comes while nobody can be told draws nothing until every profile of before has run out. A limit below the default
+is a promise only while it outlives all higher ones. So all stations may fall silent at once, at any moment.
+
+What can't be brought to what is meant for it (`controllable`) counts as it is: measured where no profile binds it.
 """
 
 from collections.abc import Sequence
@@ -15,9 +17,24 @@ from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
+#: What a station takes to obey, before anything is known of it.
+OBEY_S: Final = 10.0
+#: One that has answered nothing for so long is not counted on to obey: longer than any call is waited for.
+DOUBT_AFTER: Final = timedelta(seconds=60)
+#: By how much a clock may be set back in its ordinary course.
+JITTER: Final = timedelta(seconds=1)
+#: A station that comes back tells within this time what was begun while it was away.
+RETURN_FOR: Final = timedelta(minutes=3)
+#: A broken line is noticed so much later at the latest.
+NOTICED_AFTER: Final = timedelta(minutes=2)
+#: An EVSE where nothing was known to run, and that nothing binds, is taken to be without power after so long a silence.
+ABSENT_AFTER: Final = timedelta(hours=1)
 
 
 class Ground(StrEnum):
@@ -28,84 +45,197 @@ class Ground(StrEnum):
     UNDER_WAY = "under_way"
     FALLBACK = "fallback"
     SILENT = "silent"
+    RETURNED = "returned"
+    ABSENT = "absent"
+    UNANSWERED = "unanswered"
+    REFUSES = "refuses"
     DISOBEYS = "disobeys"
+    UNGUARDED = "unguarded"
     UNCONTROLLED = "uncontrolled"
 
 
 class Order(Struct, frozen=True, kw_only=True):
     """A limit that was sent to a station for a transaction. `accepted`: its answer, None as long as there is none (it
-    may hold the limit or not). From `valid_to` on it holds no more."""
+    may hold the limit or not). From `valid_to` on it holds no more. `unsent`: it never reached the station, which says
+    nothing of it; `awaited`: somebody still waits for the answer."""
 
     limit_ma: int
     sent_at: datetime
     valid_to: datetime
     answered_at: datetime | None = None
     accepted: bool | None = None
+    unsent: bool = False
+    awaited: bool = True
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What is known of one EVSE. `orders` of the running transaction, oldest first. `fallback_ma`: what its default
-    profile allows, None where it has none and draws up to `max_ma`. `obey_s`: what the station takes to obey.
-    `disobeys`: it drew more than it was allowed, for longer than that."""
+    """What is known of one EVSE. `there`: its station was connected before. `orders` of the running transaction, oldest
+    first.
+
+    `fallback_ma`: the most that a default profile allows which it holds or may hold, since `fallback_at`; None where it
+    is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
+    station takes to obey. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its
+    station came back that was away since `away_at`; None where what it did meanwhile is known. What was said before
+    `booted_at` may be forgotten. `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
+    one conductor.
+    """
 
     max_ma: int
+    there: bool = True
     fallback_ma: int | None = None
-    obey_s: float = 10.0
+    fallback_at: datetime | None = None
+    refuses_default: bool = False
+    obey_s: float = OBEY_S
     silent_since: datetime | None = None
+    away_at: datetime | None = None
+    back_at: datetime | None = None
+    booted_at: datetime | None = None
     running_since: datetime | None = None
     orders: tuple[Order, ...] = ()
     disobeys: bool = False
     drawn_ma: int | None = None
+    drawn_most_ma: int | None = None
     drawn_at: datetime | None = None
 
 
 def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """The most that an EVSE may draw now, in mA on each of its conductors, and why."""
-    fallback_ma = standing.max_ma if standing.fallback_ma is None else min(standing.fallback_ma, standing.max_ma)
+    if standing.running_since is None:
+        return _idle(standing, now)
     if standing.disobeys:
         return _drawn(standing, now), Ground.DISOBEYS
-    if standing.running_since is None:
-        return (0, Ground.IDLE) if standing.silent_since is None else (fallback_ma, Ground.SILENT)
-    held = _held(standing, now)
-    settled = len(held) == 1 and _is_settled(held[0], standing, now)
-    most_ma = max((order.limit_ma for order in held), default=0)
-    if not any(_is_settled(order, standing, now) for order in held):
-        most_ma = max(most_ma, fallback_ma)
+    held, default_ma = _held(standing, now), _default_ma(standing)
+    told_ma = max((order.limit_ma for order in held), default=0)
     if standing.silent_since is not None:
-        return max(most_ma, fallback_ma), Ground.SILENT
-    if held:
-        return min(most_ma, standing.max_ma), Ground.ORDER if settled else Ground.UNDER_WAY
-    return fallback_ma, Ground.UNCONTROLLED if standing.fallback_ma is None else Ground.FALLBACK
+        return min(max(told_ma, default_ma), standing.max_ma), Ground.SILENT
+    lasting = any(_lasts(order, standing, now) for order in held)
+    refuses = _refuses(standing)
+    if refuses and not held and standing.fallback_ma is None:
+        return _drawn(standing, now), Ground.REFUSES
+    most_ma = told_ma if lasting and not refuses else max(told_ma, default_ma)
+    return min(most_ma, standing.max_ma), _why(standing, held, refuses=refuses, now=now)
+
+
+def controllable(standing: Standing, now: datetime) -> bool:
+    """Whether an EVSE where something runs can be thought to come to what it is told. Else it counts as it is."""
+    return (
+        standing.running_since is not None
+        and standing.silent_since is None
+        and not standing.disobeys
+        and not _refuses(standing)
+        and not _is_doubtful(standing, now)
+    )
 
 
 def next_change(standings: Sequence[Standing], now: datetime) -> datetime | None:
-    """When the next order will surely be obeyed or run out: what may be drawn changes then by itself."""
-    moments = [
-        moment
-        for standing in standings
-        for order in standing.orders
-        for moment in (order.valid_to, _settles_at(order, standing))
-        if moment is not None and moment > now
-    ]
+    """When the next order will surely be obeyed or run out, or anything else changes by itself of what may be drawn."""
+    moments = [moment for standing in standings for moment in _moments(standing) if moment is not None and moment > now]
     return min(moments, default=None)
 
 
 def newest(standing: Standing, now: datetime) -> Order | None:
     """The latest order that the station has or may have, and that still holds."""
-    held = _held(standing, now)
-    return held[0] if held else None
+    return next((order for order in _held(standing, now) if order.valid_to > now), None)
+
+
+def as_of(standing: Standing, at: datetime) -> Standing:
+    """The same as far as it was so at a time, told by what is known by now. Whether it obeyed is left open."""
+    orders = tuple(
+        order
+        if order.answered_at is None or order.answered_at <= at or order.accepted is False
+        else replace(order, answered_at=None, accepted=None)
+        for order in standing.orders
+        if order.sent_at <= at
+    )
+    guarded = standing.fallback_at is None or standing.fallback_at + timedelta(seconds=standing.obey_s) <= at
+    return replace(standing, orders=orders, disobeys=False, fallback_ma=standing.fallback_ma if guarded else None)
+
+
+def is_within(now: datetime, since: datetime, span: timedelta) -> bool:
+    """Whether less than a span has passed since a time. One to come was told by a clock that has jumped back since: it
+    is long ago."""
+    return -JITTER <= now - since < span
+
+
+def is_low(limit_ma: int, standing: Standing) -> bool:
+    """Whether an EVSE would draw more by its default than by a limit."""
+    return limit_ma < _default_ma(standing)
+
+
+def is_forgotten(order: Order, standing: Standing) -> bool:
+    """Whether the station has booted since it took an order, and may not hold it any more."""
+    return standing.booted_at is not None and order.answered_at is not None and order.answered_at < standing.booted_at
+
+
+def _idle(standing: Standing, now: datetime) -> tuple[int, Ground]:
+    """Where nothing is known to run."""
+    if not standing.there:
+        return 0, Ground.IDLE
+    bound = standing.fallback_ma is not None and not standing.disobeys
+    default_ma = _default_ma(standing) if bound else standing.max_ma
+    if standing.silent_since is not None:
+        if not bound and now - standing.silent_since >= ABSENT_AFTER:
+            return 0, Ground.ABSENT
+        return default_ma, Ground.SILENT
+    if standing.back_at is not None and is_within(now, standing.back_at, RETURN_FOR):
+        began_at = (standing.away_at or standing.back_at) - NOTICED_AFTER
+        # Whoever came meanwhile is still in the pause of the default.
+        if not bound or now >= began_at + PAUSE:
+            return default_ma, Ground.RETURNED
+    if bound:
+        return 0, Ground.IDLE
+    # A car that comes draws all at once until it is told; where that can't be had otherwise nothing is kept for it.
+    return 0 if standing.refuses_default or standing.disobeys else standing.max_ma, Ground.UNGUARDED
+
+
+def _why(standing: Standing, held: Sequence[Order], *, refuses: bool, now: datetime) -> Ground:
+    if refuses:
+        return Ground.REFUSES
+    if _is_doubtful(standing, now):
+        return Ground.UNANSWERED
+    if any(order.valid_to > now for order in held):
+        return Ground.ORDER if len(held) == 1 and _is_settled(held[0], standing, now) else Ground.UNDER_WAY
+    return Ground.UNCONTROLLED if standing.fallback_ma is None else Ground.FALLBACK
+
+
+def _default_ma(standing: Standing) -> int:
+    return standing.max_ma if standing.fallback_ma is None else min(standing.fallback_ma, standing.max_ma)
+
+
+def _refuses(standing: Standing) -> bool:
+    """Whether the station's last word on a limit was no; what never reached it tells nothing."""
+    reached = [order for order in standing.orders if not order.unsent and (order.accepted is not None)]
+    return bool(reached) and reached[-1].accepted is False
+
+
+def _is_doubtful(standing: Standing, now: datetime) -> bool:
+    """Whether the station has left unanswered what it was told, for so long that it can't be counted on."""
+    waiting = None
+    for order in reversed(standing.orders):
+        if order.unsent:
+            continue
+        if order.accepted is not None:
+            break
+        waiting = order
+    return waiting is not None and not is_within(now, waiting.sent_at, DOUBT_AFTER)
 
 
 def _held(standing: Standing, now: datetime) -> list[Order]:
     """The orders that a station may go by, newest first; what was before a settled one is replaced."""
     held = []
     for order in reversed(standing.orders):
-        if order.accepted is False or order.valid_to <= now:
+        if order.accepted is False:
             continue
-        held.append(order)
+        if order.valid_to + CLOCK_MARGIN > now:
+            held.append(order)
         if _is_settled(order, standing, now):
             break
     return held
+
+
+def _lasts(order: Order, standing: Standing, now: datetime) -> bool:
+    """Whether the station surely goes by an order, or a newer one, until no higher limit of another holds any more."""
+    return _is_settled(order, standing, now) and order.valid_to - now >= LOW_LEAST
 
 
 def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
@@ -114,12 +244,33 @@ def _is_settled(order: Order, standing: Standing, now: datetime) -> bool:
 
 
 def _settles_at(order: Order, standing: Standing) -> datetime | None:
-    if not order.accepted or order.answered_at is None:
+    if not order.accepted or order.answered_at is None or is_forgotten(order, standing):
         return None
     return order.answered_at + timedelta(seconds=standing.obey_s)
 
 
 def _drawn(standing: Standing, now: datetime) -> int:
-    if standing.drawn_ma is None or standing.drawn_at is None or now - standing.drawn_at > MEASURED_FOR:
+    most_ma = standing.drawn_ma if standing.drawn_most_ma is None else standing.drawn_most_ma
+    if most_ma is None or standing.drawn_at is None or abs(now - standing.drawn_at) > MEASURED_FOR:
         return standing.max_ma
-    return min(standing.drawn_ma, standing.max_ma)
+    return min(most_ma, standing.max_ma)
+
+
+def _moments(standing: Standing) -> list[datetime | None]:
+    found = [
+        moment
+        for order in standing.orders
+        if order.accepted is not False
+        for moment in (
+            order.valid_to,
+            order.valid_to + CLOCK_MARGIN,
+            order.valid_to - LOW_LEAST if is_low(order.limit_ma, standing) else None,
+            order.sent_at + DOUBT_AFTER if order.accepted is None else None,
+            _settles_at(order, standing),
+        )
+    ]
+    if standing.back_at is not None:
+        found += [standing.back_at + RETURN_FOR]
+    if standing.silent_since is not None:
+        found += [standing.silent_since + ABSENT_AFTER]
+    return found

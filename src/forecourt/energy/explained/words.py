@@ -42,9 +42,20 @@ GROUNDS: Final[Mapping[Ground, str]] = {
     Ground.UNDER_WAY: mark("it was told something that it may not obey yet"),
     Ground.FALLBACK: mark("it goes by its default profile"),
     Ground.SILENT: mark("nothing is heard of its station"),
-    Ground.DISOBEYS: mark("it draws more than it was told"),
+    Ground.RETURNED: mark("its station is just back, and a car may have come meanwhile"),
+    Ground.ABSENT: mark(
+        "it has no default profile, and nothing has been heard of its station for over an hour: it is taken to be"
+        " without power"
+    ),
+    Ground.UNANSWERED: mark("its station doesn't answer what it is told"),
+    Ground.REFUSES: mark("its station refuses what it is told"),
+    Ground.DISOBEYS: mark("it draws more than it may"),
+    Ground.UNGUARDED: mark(
+        "no default profile binds it: a car that comes draws all that it can until its station is told"
+    ),
     Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
 }
+_DEAF: Final = frozenset({Ground.REFUSES, Ground.UNANSWERED})
 SOURCES: Final[Mapping[Source, str]] = {
     Source.STATION: mark("asked for at the station"),
     Source.DRIVER: mark("the driver says so"),
@@ -126,6 +137,11 @@ def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
     if told.ground is Ground.DISOBEYS:
         words = _(
             "Its EVSE draws more than it was told. It is counted with %(current)s, and the others make room for it."
+        )
+    elif told.ground in _DEAF:
+        values["why"] = _(GROUNDS[told.ground])
+        words = _(
+            "It can't be told anything: %(why)s. It is counted with %(current)s, and the others make room for it."
         )
     elif told.silent_since is not None:
         values["since"] = clock_word(told.silent_since, now, zone)

@@ -234,7 +234,7 @@ def _due(reading: Reading, last: Mapping[str, store.Check], now: datetime) -> li
     found: list[_Ask] = []
     for station, link in sorted(reading.links.items()):
         evses = [number for number, evse in enumerate(known.tree.evses) if evse.station == station]
-        doubtful = any(known.standings[number].disobeys for number in evses)
+        doubtful = station in reading.unsaid or any(known.standings[number].disobeys for number in evses)
         before = last[station].last if station in last else None
         if not link.connected or not is_due(before, link.connected_at, doubtful, now):
             continue

@@ -7,7 +7,7 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -23,15 +23,15 @@ from psycopg import AsyncConnection
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
-from forecourt.energy.dispatch.defaults import default_wants
+from forecourt.energy.dispatch.defaults import default_wants, missing_wants
 from forecourt.energy.dispatch.obedience import look
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told, due, next_try
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room, room_of
+from forecourt.energy.keeper.limits import Room, lasting, room_of
 from forecourt.energy.keeper.meters import take_meters
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out
@@ -49,7 +49,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch, Entered
 from forecourt.stations.batch import Told as Answered
-from forecourt.stations.desired.model import Want
+from forecourt.stations.call_faults import CallInvalid, StationLacks
 from forecourt.stations.desired.service import want_many
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,8 @@ PLAN_EVERY: Final = timedelta(minutes=1)
 IDLE_EVERY: Final = timedelta(minutes=5)
 #: However often something happens, a site is looked at no more often than this.
 REST_S: Final = 0.3
+#: For so long what was read is taken for what is: what happens at a site wakes its keeper.
+FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
 #: What a car takes of which nothing was heard for longer is not known.
@@ -100,14 +102,17 @@ class SiteKeeper:
         self._stations = stations
         self._clock = clock
         self._solver = SiteSolver()
+        #: Shares out at once what there is, while the solver thinks.
+        self._sharer = SiteSolver()
         self._plan: SitePlan | None = None
-        self._wanted: list[Want] = []
         self._foresight: Foresight | None = None
         self._past = Past()
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        #: Orders whose answers are waited for; those of nobody else will ever be.
+        self._awaited: set[int] = set()
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
 
     def wake(self) -> None:
@@ -147,57 +152,110 @@ class SiteKeeper:
 
     async def turn(self) -> float:
         """Look once, plan, and tell; the seconds until it is time to look again."""
+        began_s = self._clock.monotonic()
         async with self._gates.reading:
             async with self._tenants.tenant(self.tenant_id) as conn:
                 strays = await store.strays_of(conn, self.tenant_id, self.site_id)
                 await let_go(conn, self.tenant_id, strays, ASKED_BY, self._clock.now())
                 record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
-                self._wanted = []
                 return IDLE_EVERY.total_seconds()
-            foresight = await self._foresee(record)
-            now = self._clock.now()
+            await self._foresee(record)
             async with self._tenants.tenant(self.tenant_id) as conn:
                 if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
                     return REST_S
+                now = self._clock.now()
                 await take_meters(conn, record, now)
                 more_comes = await self._checks.settle(conn, now)
-                reading = await read_site(conn, record, foresight, now, self._past)
+                reading = await read_site(conn, record, self._foresight, now, self._awaited, self._past)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
-        known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
-        if _overload(known, room) > 1:
-            await self._tell(reading, room, share_out(known, room, self._solver), safe_only=True)
-            CUT_S.observe((self._clock.now() - now).total_seconds())
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                reading = await read_site(conn, record, self._foresight, self._clock.now(), self._past)
-            known, room = reading.known, room_of(reading.known.tree, reading.known.outlook)
-        async with self._gates.planning:
-            plan = await self._planned(known, room)
-        PLANNING_S.observe((self._clock.now() - now).total_seconds())
+        room = room_of(reading.known.tree, reading.known.outlook)
+        if await self._cut(reading, room):
+            CUT_S.observe(self._clock.monotonic() - began_s)
+            reading = await self._read_again() or reading
+            room = room_of(reading.known.tree, reading.known.outlook)
+        plan, missed = await self._plan_hearing(reading.known, room)
+        PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
         async with self._tenants.tenant(self.tenant_id) as conn:
-            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(known))
-        await self._tell(reading, room, plan)
+            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(reading.known))
+        await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         await self._checks.ask(reading)
-        return min(self._until_next(known), QUIET.total_seconds()) if more_comes else self._until_next(known)
+        if missed:
+            self.wake()
+        rest_s = self._until_next(reading.known)
+        return min(rest_s, QUIET.total_seconds()) if more_comes else rest_s
 
-    async def _planned(self, known: Knowledge, room: Room) -> SitePlan:
-        """The best plan; whatever goes wrong with it, what there is is shared out."""
+    async def _read_again(self) -> Reading | None:
+        """The same site as it is now; None where it is planned for no more."""
+        async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
+            record = await find_planned(conn, self.tenant_id, self.site_id)
+            if record is None:
+                return None
+            return await read_site(conn, record, self._foresight, self._clock.now(), self._awaited, self._past)
+
+    async def _cut(self, reading: Reading, room: Room) -> bool:
+        """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
+        if _overload(reading.known, room) <= 1:
+            return False
+        await self._tell(reading, room, share_out(reading.known, room, self._sharer).targets_ma, safe_only=True)
+        return True
+
+    async def _look_for_cut(self) -> None:
+        """While a plan is made: that something can't be read now is no reason to have none."""
         try:
-            return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
-        except Exception as fault:
-            log.exception("a site could not be planned", site=self.site_id)
-            FAULTS.inc()
-            # Nobody knows what state the other one is in.
-            self._solver = SiteSolver()
-            return replace(share_out(known, room, self._solver), why=f"{type(fault).__name__}: {fault}")
+            reading = await self._read_again()
+            if reading is not None:
+                await self._cut(reading, room_of(reading.known.tree, reading.known.outlook))
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
 
-    async def _foresee(self, record: SiteRecord) -> Foresight | None:
+    async def _plan_hearing(self, known: Knowledge, room: Room) -> tuple[SitePlan, bool]:
+        """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
+        happens is looked at: a cut can't wait for it."""
+        planning, missed = asyncio.create_task(self._plan_in_turn(known, room)), False
+        try:
+            while not planning.done():
+                woken = asyncio.create_task(self._woken.wait())
+                await asyncio.wait({planning, woken}, return_when=asyncio.FIRST_COMPLETED)
+                woken.cancel()
+                if not planning.done():
+                    self._woken.clear()
+                    missed = True
+                    await self._look_for_cut()
+                    await asyncio.wait({planning}, timeout=REST_S)
+        finally:
+            planning.cancel()
+        return await planning, missed or self._woken.is_set()
+
+    async def _plan_in_turn(self, known: Knowledge, room: Room) -> SitePlan:
+        """The best plan; whatever goes wrong with it, what there is is shared out."""
+        async with self._gates.planning:
+            try:
+                return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+            except Exception as fault:
+                log.exception("a site could not be planned", site=self.site_id)
+                FAULTS.inc()
+                # Nobody knows what state the other one is in.
+                self._solver = SiteSolver()
+                return replace(share_out(known, room, self._sharer), why=f"{type(fault).__name__}: {fault}")
+
+    async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
+        """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
+        planned = {car.session_id for car in reading.known.cars}
+        if not fresh:
+            again = await self._read_again()
+            if again is None or again.known.tree.evses != reading.known.tree.evses:
+                return
+            reading, room = again, room_of(again.known.tree, again.known.outlook)
+        await self._tell(reading, room, plan.targets_ma, planned=planned)
+
+    async def _foresee(self, record: SiteRecord) -> None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
         now = self._clock.now()
         if self._foresight is None or not self._foresight.holds(record.version, now):
@@ -214,7 +272,6 @@ class SiteKeeper:
                 log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
                 if self._foresight is not None and self._foresight.version != record.version:
                     self._foresight = None
-        return self._foresight
 
     def _look_back(self, foresight: Foresight, days: PastDays | None, record: SiteRecord, now: datetime) -> None:
         """Once a day, for it changes with the days that are over alone; nobody waits for it."""
@@ -237,7 +294,7 @@ class SiteKeeper:
         """Until a limit settles or runs out, a limit of the site begins or ends, or the usual time is over."""
         now = self._clock.now()
         usual = now + (PLAN_EVERY if known.cars else IDLE_EVERY)
-        moments = [usual, next_change(known.standings, now) or usual]
+        moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
         moments += [
             at
             for allowed in known.outlook.limits
@@ -247,17 +304,30 @@ class SiteKeeper:
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
 
-    async def _tell(self, reading: Reading, room: Room, plan: SitePlan, *, safe_only: bool = False) -> None:
-        """Record what is due, and send it; the answers are waited for elsewhere."""
+    async def _tell(
+        self,
+        reading: Reading,
+        room: Room,
+        targets_ma: Sequence[int],
+        *,
+        planned: Collection[UUID] | None = None,
+        safe_only: bool = False,
+    ) -> None:
+        """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
+        there are targets, if not for all."""
         known = reading.known
         now = self._clock.now()
         least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        told = due(known.standings, plan.targets_ma, least_ma, room.at(0), now)
-        if safe_only:
-            told = [each for each in told if each.urgent]
+        told = due(known.standings, targets_ma, least_ma, room.at(0), now)
+        car_of = {car.evse_id: car for car in known.cars}
+        told = [
+            each
+            for each in told
+            if (each.urgent or not safe_only)
+            and (planned is None or car_of[known.tree.evses[each.evse].id].session_id in planned)
+        ]
         if not told:
             return
-        car_of = {car.evse_id: car for car in known.cars}
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
         for each in told:
@@ -282,6 +352,7 @@ class SiteKeeper:
                 conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
             )
             await self._keep_answers(conn, unsent, number_of)
+        self._awaited.update(numbers)
         self._beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
@@ -295,24 +366,28 @@ class SiteKeeper:
                 async for _ in coming:
                     self.wake()
         except (psycopg.Error, ForecourtError, OSError) as fault:
-            # What was sent counts as under way until it runs out.
+            # What was sent counts as under way until it runs out, or is told again.
             log.warning("limits could not be sent, or their answers not kept", site=self.site_id, fault=repr(fault))
+        finally:
+            self._awaited.difference_update(number_of.values())
 
     async def _keep_answers(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        answers = [(number_of[each.identity, each.command], *_meaning(each.answer)) for each in told]
-        for _, accepted, _ in answers:
-            ORDERS.labels("unknown" if accepted is None else "accepted" if accepted else "refused").inc()
+        answers = [_meaning(number_of[each.identity, each.command], each.answer) for each in told]
+        for each in answers:
+            known = "unsent" if each.unsent else "accepted" if each.accepted else "refused"
+            ORDERS.labels("unknown" if each.accepted is None else known).inc()
         if answers:
             await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
 
     async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
-        wants = default_wants(reading.known.tree, reading.known.settings, reading.unit_of)
-        if wants != self._wanted:
-            await want_many(conn, self.tenant_id, wants, ASKED_BY, reading.known.at)
-            self._wanted = wants
+        known = reading.known
+        wants = default_wants(lasting(known.tree, known.outlook), known.settings, reading.unit_of)
+        missing = missing_wants([want for want in wants if want.station in reading.links], reading.desired)
+        if missing:
+            await want_many(conn, self.tenant_id, missing, ASKED_BY, known.at)
 
     async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
         """Keep who doesn't obey any more, and who does again and how long it took."""
@@ -322,7 +397,10 @@ class SiteKeeper:
             seen = look(standing)
             if station_id is None or seen is None:
                 continue
-            if seen.obeys:
+            if seen.obeys and not standing.disobeys:
+                log.info("a station obeys sooner than was known", station=evse.station, evse=evse.evse,
+                         obey_s=seen.obey_s)  # fmt: skip
+            elif seen.obeys:
                 log.info("a station obeys again", station=evse.station, evse=evse.evse, obey_s=seen.obey_s)
             else:
                 log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
@@ -360,11 +438,17 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
     )
 
 
-def _meaning(answer: CommandAnswer | ForecourtError) -> tuple[bool | None, str]:
-    """Whether a station took a limit, None where nobody knows, and the word for it."""
+def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
+    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused."""
     if isinstance(answer, CommandAnswer):
-        return answer.accepted, answer.status
-    return (False if getattr(answer, "unsent", False) else None), answer.code
+        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=False, status=answer.status)
+    unsent = bool(getattr(answer, "unsent", False))
+    return keeping.OrderAnswer(
+        order_id=order_id,
+        accepted=False if unsent else None,
+        unsent=unsent and not isinstance(answer, StationLacks | CallInvalid),
+        status=answer.code,
+    )
 
 
 def _overload(known: Knowledge, room: Room) -> float:

@@ -18,9 +18,11 @@ from forecourt.ocpp.neutral import CarSchedule
 
 #: How far ahead is planned.
 AHEAD: Final = timedelta(hours=24)
-#: How long a car stays of which nobody knows anything, and at least from now on.
+#: How long a car stays of which nobody knows anything, and at least from now on; and at least where its driver's word
+#: is all there is and that time is still to come.
 ASSUMED_STAY: Final = timedelta(hours=3)
 LEAST_STAY: Final = timedelta(minutes=30)
+SOON: Final = timedelta(minutes=5)
 #: What it takes in all, in Wh, and at least from now on while it still draws.
 ASSUMED_WH: Final = 25_000
 LEAST_WH: Final = 2_000
@@ -61,12 +63,11 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     is_full: bool = False
 
     def leaves_at(self, now: datetime) -> datetime:
-        """When it has to be ready. A time that was said is believed to the minute until it is over; what is guessed is
-        never nearer than LEAST_STAY, or a car would be given up that is still there."""
+        """When it has to be ready."""
         said = self.needs.departure_at
-        if said is not None and said > now and (self.expected_at is None or said <= self.expected_at):
-            return said
-        found = self.expected_at or self.needs.departure_at or self.started_at + ASSUMED_STAY
+        if self.expected_at is None and said is not None and said > now:
+            return max(said, now + SOON)
+        found = self.expected_at or said or self.started_at + ASSUMED_STAY
         return max(found, now + LEAST_STAY)
 
     def lacks_wh(self) -> int:

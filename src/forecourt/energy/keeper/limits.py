@@ -3,7 +3,7 @@ than anybody allows at that time."""
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from msgspec import Struct, structs
@@ -15,6 +15,7 @@ from forecourt.energy.site import SiteTree
 
 #: Names of the rows of a node, as `rows_of` gives them.
 _LINES: Final = (1, 2, 3)
+_Limit = TypeVar("_Limit", int, float)
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -44,6 +45,29 @@ def room_of(tree: SiteTree, outlook: Outlook) -> Room:
     steps = len(outlook.starts)
     limits = np.array([by_name[name] for name in rows.names]).reshape(len(rows.names), steps)
     return Room(rows=rows, limits=limits)
+
+
+def lasting(tree: SiteTree, outlook: Outlook) -> SiteTree:
+    """The tree with what anybody allows it at the most at any time ahead: limits that have no end, or none soon."""
+    nodes = {node.id: node for node in tree.nodes}
+    for allowed in outlook.limits:
+        node = nodes[allowed.node]
+        nodes[node.id] = structs.replace(
+            node,
+            limit_a=_least(node.limit_a, _loosest(allowed.limit_a)),
+            limit_w=_least(node.limit_w, _loosest(allowed.limit_w)),
+        )
+    return structs.replace(tree, nodes=tuple(nodes.values()))
+
+
+def _loosest(limits: Sequence[_Limit | None]) -> _Limit | None:
+    """None where there is a time without any."""
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
+
+
+def _least(*limits: _Limit | None) -> _Limit | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _tightest(node: Node, limit_a: Floats, limit_kw: Floats) -> Node:

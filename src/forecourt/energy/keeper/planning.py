@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.standing import may_draw
+from forecourt.energy.dispatch.standing import controllable, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.outside import MARGIN_A, beside
@@ -157,12 +157,12 @@ def _with_others(known: Knowledge, fleet: _Fleet, room: Room) -> Room:
 
 
 def reserved_a(known: Knowledge) -> Floats:
-    """What EVSEs that can't be told anything may draw now, by the tree's EVSEs."""
+    """What EVSEs may draw now that can't be brought to anything else, by the tree's EVSEs."""
     running = {car.evse_id for car in known.cars}
     return np.array(
         [
             0.0
-            if evse.id in running and _obeys(known, number)
+            if evse.id in running and controllable(known.standings[number], known.at)
             else may_draw(known.standings[number], known.at)[0] / 1000
             for number, evse in enumerate(known.tree.evses)
         ],
@@ -170,14 +170,13 @@ def reserved_a(known: Knowledge) -> Floats:
     )
 
 
-def _obeys(known: Knowledge, number: int) -> bool:
-    standing = known.standings[number]
-    return standing.silent_since is None and not standing.disobeys
-
-
 def _fleet(known: Knowledge) -> _Fleet:
     number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
-    cars = [car for car in known.cars if car.evse_id in number_of and _obeys(known, number_of[car.evse_id])]
+    cars = [
+        car
+        for car in known.cars
+        if car.evse_id in number_of and controllable(known.standings[number_of[car.evse_id]], known.at)
+    ]
     evses = [known.tree.evses[number_of[car.evse_id]] for car in cars]
     electrics = known.tree.electrics
     usual = {evse.id: electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses}

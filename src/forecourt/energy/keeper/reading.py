@@ -1,6 +1,6 @@
 """What is known of a site, read in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -9,8 +9,9 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection
 
 from forecourt.energy import store
-from forecourt.energy.dispatch.defaults import defaults_of
-from forecourt.energy.dispatch.standing import Order, Standing
+from forecourt.energy.dispatch.checking import is_unsaid, with_reported
+from forecourt.energy.dispatch.defaults import Held, defaults_of
+from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.past import Past
@@ -20,10 +21,10 @@ from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
-from forecourt.energy.store import keeping, outside
+from forecourt.energy.store import checks, keeping, outside
 from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
-from forecourt.stations.desired.service import list_desired
+from forecourt.stations.desired.service import Desired, list_desired
 
 #: A station that is away for less than this is not silent yet: it may only have changed its gateway.
 SILENT_AFTER: Final = timedelta(seconds=20)
@@ -37,6 +38,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     station_ids: Mapping[str, int]
     links: Mapping[str, keeping.Link]
     obedience: Mapping[tuple[int, int], keeping.Obedience]
+    #: Stations that others limit to nobody knows how much.
+    unsaid: frozenset[str]
+    desired: Sequence[Desired]
 
     def unit_of(self, evse: HungEvse) -> Unit:
         """What the limits of an EVSE are told in: amperes, unless it is DC or its station says that it takes watts
@@ -55,21 +59,30 @@ async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int)
 
 
 async def read_site(
-    conn: AsyncConnection[Any], record: SiteRecord, foresight: Foresight | None, now: datetime, past: Past | None = None
+    conn: AsyncConnection[Any],
+    record: SiteRecord,
+    foresight: Foresight | None,
+    now: datetime,
+    awaited: Collection[int] = (),
+    past: Past | None = None,
 ) -> Reading:
-    """All that is known of a site that is planned for. `past`: what was read of it before."""
+    """All that is known of a site that is planned for. `awaited`: the orders of which somebody waits for an answer,
+    `past`: what was read of the site before."""
     past = Past() if past is None else past
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
     cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id))
     links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
-    orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now)
+    orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now, awaited)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
-    defaults = defaults_of(record.tree, await list_desired(conn, tenant_id, sorted(links)))
+    desired = await list_desired(conn, tenant_id, sorted(links))
+    defaults = defaults_of(record.tree, desired)
     signals = await known_signals(conn, record, now, now + AHEAD, await past.readings(conn, record, now))
     outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
     paid_w = 0 if demand is None or not demand.charge_per_kw else await past.paid_w(conn, record, demand, now)
+    externals = await outside.externals_of(conn, tenant_id, site_id)
+    last = {name: each.last for name, each in (await checks.checks_of(conn, tenant_id, site_id)).items()}
     means = await outside.means_of(conn, tenant_id, site_id)
     turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
     known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
@@ -89,7 +102,7 @@ async def read_site(
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
-        externals=tuple(await outside.externals_of(conn, tenant_id, site_id)),
+        externals=tuple(with_reported(externals, last)),
     )
     return Reading(
         known=known,
@@ -97,6 +110,8 @@ async def read_site(
         station_ids={link.station: link.station_id for link in links.values()},
         links=links,
         obedience=obedience,
+        unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
+        desired=desired,
     )
 
 
@@ -107,8 +122,7 @@ def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar]) -> list[store.
     for car in cars:
         if car.evse_id in dc:
             drawn_a = None if car.power_w is None else car.power_w / tree.watts_told(dc[car.evse_id])
-            measured_at = car.measured_at or car.heard_at
-            car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=measured_at)  # noqa: PLW2901
+            car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=car.power_at)  # noqa: PLW2901
         found.append(car)
     return found
 
@@ -147,14 +161,18 @@ def _standings(
     links: Mapping[str, keeping.Link],
     orders: Mapping[UUID, list[Order]],
     obedience: Mapping[tuple[int, int], keeping.Obedience],
-    defaults: Mapping[str, int],
+    defaults: Mapping[str, Held],
     now: datetime,
 ) -> list[Standing]:
     at_evse = {car.evse_id: car for car in cars}
+    electrics = tree.electrics
     return [
-        _standing(evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id), now)
-        for evse in tree.evses
-    ]
+        _standing(
+            evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id),
+            (electrics.watts_per_ampere(of_tree), electrics.voltage_v), now,
+        )
+        for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
+    ]  # fmt: skip
 
 
 def _standing(
@@ -163,22 +181,43 @@ def _standing(
     link: keeping.Link | None,
     orders: Mapping[UUID, list[Order]],
     obedience: Mapping[tuple[int, int], keeping.Obedience],
-    default_ma: int | None,
+    default: Held | None,
+    watts_per_a: tuple[float, float],
     now: datetime,
 ) -> Standing:
     known = None if link is None else obedience.get((link.station_id, evse.evse))
-    drawn = [] if car is None else [each for each in car.currents_a if each is not None]
+    drawn_ma, drawn_most_ma, drawn_at = (None, None, None) if car is None else _drawn(car, *watts_per_a)
     return Standing(
         max_ma=int(evse.max_a * 1000),
-        fallback_ma=default_ma,
-        obey_s=10.0 if known is None else known.obey_s,
+        fallback_ma=None if default is None else default.most_ma,
+        fallback_at=None if default is None else default.since,
+        there=link is not None and link.since is not None,
+        refuses_default=default is not None and default.refused,
+        obey_s=OBEY_S if known is None else known.obey_s,
         silent_since=_silent_since(link, now),
+        away_at=None if link is None else link.away_at,
+        back_at=None if link is None or evse.evse in link.free else link.back_at,
+        booted_at=None if link is None else link.booted_at,
         running_since=None if car is None else car.started_at,
         orders=() if car is None else tuple(orders.get(car.session_id, ())),
         disobeys=known is not None and known.disobeys_since is not None,
-        drawn_ma=int(max(drawn) * 1000) if drawn else None,
-        drawn_at=None if car is None else car.measured_at,
+        drawn_ma=drawn_ma,
+        drawn_most_ma=drawn_most_ma,
+        drawn_at=drawn_at,
     )
+
+
+def _drawn(
+    car: store.ActiveCar, most_watts: float, least_watts: float
+) -> tuple[int | None, int | None, datetime | None]:
+    """What flows on a conductor at least and at most, in mA, and when it was measured: by the current, or else by the
+    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most."""
+    currents = [each for each in car.currents_a if each is not None]
+    if currents:
+        return int(max(currents) * 1000), None, car.measured_at
+    if car.power_w is None or car.power_at is None:
+        return None, None, None
+    return int(car.power_w / most_watts * 1000), int(car.power_w / least_watts * 1000), car.power_at
 
 
 def _silent_since(link: keeping.Link | None, now: datetime) -> datetime | None:

@@ -116,9 +116,17 @@ class AtSession:
         self._pages = pages
 
     async def show(
-        self, request: WebRequest, actor: Actor, session_id: UUID, *, sent: Filled | None = None, fault: str = ""
+        self,
+        request: WebRequest,
+        actor: Actor,
+        session_id: UUID,
+        *,
+        sent: Filled | None = None,
+        fault: str = "",
+        pressed: bool = False,
     ) -> Response[str]:
-        """The fragment; empty where the session's site is not charged smartly."""
+        """The fragment; empty where the session's site is not charged smartly. `pressed`: by the button about speed,
+        which keeps the keyboard then."""
         pages, now = self._pages, self._pages.clock.now()
         async with pages.db.tenant(actor.tenant_id) as conn:
             told = await explained.session_told(conn, actor.tenant_id, session_id, now)
@@ -152,6 +160,7 @@ class AtSession:
             priorities=PRIORITIES,
             form=sent or form_of(said, zone),
             fault=fault,
+            pressed=pressed,
             may_say=actor.may(Verb.CONTROL),
             may_limit=actor.may(Verb.CHANGE_ENERGY),
         )
@@ -182,7 +191,9 @@ class AtSession:
                 raise
             with pages.shell.speaking(request):
                 fault = " ".join(refused_as(refused))
-        return await self.show(request, actor, session_id, sent=filled if fault else None, fault=fault)
+        return await self.show(
+            request, actor, session_id, sent=filled if fault else None, fault=fault, pressed="departure" not in form
+        )
 
 
 def form_of(said: Needs, zone: str) -> Filled:

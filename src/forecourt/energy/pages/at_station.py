@@ -41,7 +41,7 @@ class AtStation:
             return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
         with pages.shell.speaking(request):
             limits = [(each, external_words(each, now, None) if each.counts else "") for each in found.externals]
-            findings = [(each, finding_words(each)) for each in (found.check.findings if found.check else ())]
+            findings = [(each, finding_words(each)) for each in (found.check.last.findings if found.check else ())]
         return pages.shell.page(
             "energy/at_station.html",
             request,

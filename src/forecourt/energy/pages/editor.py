@@ -34,6 +34,7 @@ from forecourt.energy.pages.common import (
     plain,
 )
 from forecourt.energy.pages.drawing import Drawing, draw
+from forecourt.energy.pages.sites import Drawn, now_of, read_drawn
 from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
 from forecourt.energy.service import sites as service
 from forecourt.energy.service.sites import SetUp, electrics_tag
@@ -208,6 +209,7 @@ class Editor:
         """The form, with what is stored or what was sent and is refused."""
         async with self._pages.db.tenant(actor.tenant_id) as conn:
             held = await service.find_set_up(conn, actor.tenant_id, slug)
+            drawn = await read_drawn(conn, actor.tenant_id, held.record.site_id, self._pages.clock.now())
         tree = (held.record.tree or FRESH) if sheet is None else sheet.tree
         with self._pages.shell.speaking(request):
             places = by_place(faults)
@@ -229,7 +231,7 @@ class Editor:
             general=general,
             stale=stale,
             fresh=held.record.tree is None,
-            drawing=_drawn(tree, places),
+            drawing=_drawing(tree, places, drawn),
             phases=PHASES,
             fresh_ids=_fresh_ids(tree),
             kilo=kilo,
@@ -243,11 +245,12 @@ class Editor:
         async with self._pages.db.tenant(actor.tenant_id) as conn:
             held = await service.find_set_up(conn, actor.tenant_id, slug)
             faults = [*sheet.faults, *await service.check_electrics(conn, actor.tenant_id, held, sheet.tree)]
+            drawn = await read_drawn(conn, actor.tenant_id, held.record.site_id, self._pages.clock.now())
         with self._pages.shell.speaking(request):
             places = by_place(faults)
             told = [f"{_word(fault, sheet.tree)} {said(fault)}".strip() for fault in faults]
         return self._pages.shell.page(
-            "energy/preview.html", request, viewer=actor, drawing=_drawn(sheet.tree, places), told=told
+            "energy/preview.html", request, viewer=actor, drawing=_drawing(sheet.tree, places, drawn), told=told
         )
 
     async def save(self, request: WebRequest, actor: Actor, slug: str) -> Response[Any]:
@@ -308,8 +311,8 @@ def _evse_rows(held: SetUp, tree: SiteTree) -> list[dict[str, Any]]:
     return rows
 
 
-def _drawn(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]]) -> Drawing | None:
-    """The drawing without what flows; None of what is no tree."""
+def _drawing(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]], drawn: Drawn) -> Drawing | None:
+    """The drawing with what would flow now, as far as all hangs on something; None of what is no tree."""
     parents = {node.id: node.parent for node in tree.nodes}
     if len(parents) != len(tree.nodes) or sum(parent is None for parent in parents.values()) != 1:
         return None
@@ -319,6 +322,9 @@ def _drawn(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]]) -> D
             if at not in parents or steps > len(parents):
                 return None
             at, steps = parents[at], steps + 1
+    hung = {each.node for each in (*tree.evses, *tree.attachments)}
+    if hung <= parents.keys() and all(node.delta_wye is None or node.delta_wye > 0 for node in tree.nodes):
+        return now_of(tree, drawn, faults).drawing
     return draw(tree, {}, {}, {}, faults)
 
 

@@ -40,7 +40,7 @@ MAX_CARS: Final = 100
 #: A plan that is older says nothing of now.
 STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
-ODD: Final = frozenset({Ground.SILENT, Ground.DISOBEYS, Ground.UNCONTROLLED})
+ODD: Final = frozenset(Ground) - {Ground.IDLE, Ground.ORDER, Ground.UNDER_WAY, Ground.FALLBACK}
 #: Nodes that a page lists, those of which most may flow of their limits; a chart is drawn of each.
 MAX_LINES: Final = 8
 At = Annotated[str, QueryParameter(name="at", max_length=40)]

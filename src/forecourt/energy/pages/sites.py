@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from litestar import Response, get
@@ -51,17 +52,35 @@ class Shown(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any] = {}
 
 
-async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: SiteTree, at: datetime) -> Now:
-    """What flows in a site now. Where the meter of a load is late it counts with what is assumed, as in plans."""
-    running = await list_now(conn, tenant_id, site_id)
+class Drawn(Struct, frozen=True, kw_only=True):
+    """What is drawn at a site's EVSEs, by id, and what its meters said last that isn't late, by attachment."""
+
+    running: Mapping[str, EvseNow]
+    attached: Mapping[str, int]
+
+
+async def read_drawn(conn: store.Connection, tenant_id: int, site_id: int, at: datetime) -> Drawn:
+    """What flows in a site now, whatever its tree is."""
     latest = await store.latest_readings(conn, tenant_id, site_id)
-    attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
-    silent = {each.id: each for each in tree.loads if each.id not in attached and each.most_w}
-    attached |= {id: each.most_w for id, each in silent.items()}
-    found = flows(tree, currents_of(tree, running), attached)
+    return Drawn(
+        running=await list_now(conn, tenant_id, site_id),
+        attached={name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE},
+    )
+
+
+async def read_now(conn: store.Connection, tenant_id: int, site_id: int, tree: SiteTree, at: datetime) -> Now:
+    """What flows in a site now."""
+    return now_of(tree, await read_drawn(conn, tenant_id, site_id, at))
+
+
+def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({})) -> Now:
+    """What flows in a tree. Where the meter of a load is late it counts with what is assumed, as in plans."""
+    silent = {each.id: each for each in tree.loads if each.id not in drawn.attached and each.most_w}
+    attached = {**drawn.attached, **{id: each.most_w for id, each in silent.items()}}
+    found = flows(tree, currents_of(tree, drawn.running), attached)
     grid = found[tree.root]
     return Now(
-        drawing=draw(tree, running, found, attached, {}, silent),
+        drawing=draw(tree, drawn.running, found, attached, faults, silent),
         grid_a=grid.current_a,
         grid_w=grid.power_w,
         share=grid.share,

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
+from forecourt.energy.dispatch.checking import with_reported
 from forecourt.energy.errors import ExternalUnknown
 from forecourt.energy.outside.model import External
 from forecourt.energy.store import Connection, checks, outside
@@ -19,10 +20,9 @@ class AtStation(Struct, frozen=True, kw_only=True):
 
 async def at_station(conn: Connection, tenant_id: int, station: str) -> AtStation:
     """What is known of a station; nothing of one that nobody knows."""
-    return AtStation(
-        externals=await outside.externals_at(conn, tenant_id, station),
-        check=await checks.find_check(conn, tenant_id, station),
-    )
+    check = await checks.find_check(conn, tenant_id, station)
+    externals = await outside.externals_at(conn, tenant_id, station)
+    return AtStation(externals=with_reported(externals, {} if check is None else {station: check.last}), check=check)
 
 
 async def forget_external(conn: Connection, actor: Actor, station: str, evse: int, source: str) -> None:

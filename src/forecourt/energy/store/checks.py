@@ -26,7 +26,6 @@ class Check(Struct, frozen=True, kw_only=True):
     way: Way
     last: LastCheck
     status: str | None
-    findings: tuple[Finding, ...]
 
 
 class LastOrder(Struct, frozen=True, kw_only=True):
@@ -72,9 +71,13 @@ def _check(row: tuple[Any, ...]) -> Check:
         station_id=station_id,
         station=station,
         way=way,
-        last=LastCheck(asked_at=asked_at, answered_at=answered_at, settled_at=settled_at),
+        last=LastCheck(
+            asked_at=asked_at,
+            answered_at=answered_at,
+            settled_at=settled_at,
+            findings=msgspec.convert(findings, tuple[Finding, ...]),
+        ),
         status=status,
-        findings=msgspec.convert(findings, tuple[Finding, ...]),
     )
 
 

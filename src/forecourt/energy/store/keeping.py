@@ -1,7 +1,7 @@
 """What the planner keeps: plans, what stations were told, how they obey, and what sites took."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,19 +10,24 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import Order
+from forecourt.energy.dispatch.times import LOW_VALID_FOR
 from forecourt.energy.keeper.planning import SitePlan
 
 Connection = AsyncConnection[Any]
 
-#: Orders of one session that are looked at, the newest: what was before them is replaced.
+#: Orders of one session that are looked at one by one, the newest; of those before them the highest alone.
 ORDERS_OF_SESSION: Final = 8
+#: What is longer accepted than any station takes to obey has replaced all before it.
+_SURELY_OBEYED: Final = timedelta(seconds=MAX_OBEY_S)
 
 
 class Link(Struct, frozen=True, kw_only=True):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
     limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on.
-    `tells_profiles`: it is not known to lack GetChargingProfiles."""
+    `tells_profiles`: it is not known to lack GetChargingProfiles. `back_at`: when it came back that was away since
+    `away_at`; `free`: the EVSEs that it has said to be free since then."""
 
     station_id: int
     station: str
@@ -32,6 +37,10 @@ class Link(Struct, frozen=True, kw_only=True):
     version: str | None = None
     connected_at: datetime | None = None
     tells_profiles: bool = True
+    booted_at: datetime | None = None
+    away_at: datetime | None = None
+    back_at: datetime | None = None
+    free: Sequence[int] = ()
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
@@ -74,10 +83,15 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
         r"  AND v.value !~* '(current|(^|,)\s*a)') AS only_watts,"
         " k.protocol AS version, k.connected_at, NOT EXISTS (SELECT FROM unsupported_actions u"
         "  WHERE u.tenant_id = h.tenant_id AND u.station_id = t.station_id AND u.action = 'GetChargingProfiles')"
-        " AS tells_profiles"
+        " AS tells_profiles, t.booted_at, p.lost_at AS away_at, p.returned_at AS back_at,"
+        " ARRAY(SELECT c.evse FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id"
+        "  AND c.connector > 0 GROUP BY c.evse HAVING bool_and(c.state = 'Available' AND c.state_at >= p.lost_at)"
+        " ) AS free"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
+        " LEFT JOIN connection_gaps p ON p.tenant_id = h.tenant_id AND p.station_id = h.station_id"
+        "  AND p.returned_at = k.connected_at"
         " WHERE h.tenant_id = %s AND h.site_id = %s AND t.retired_at IS NULL ORDER BY t.station_id",
         (tenant_id, site_id),
     )
@@ -85,21 +99,42 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
 
 
 async def orders_of(
-    conn: Connection, tenant_id: int, site_id: int, sessions: Sequence[UUID], now: datetime
+    conn: Connection, tenant_id: int, site_id: int, sessions: Sequence[UUID], now: datetime, awaited: Collection[int]
 ) -> dict[UUID, list[Order]]:
-    """What stations were told of running sessions and may still hold, oldest first."""
+    """What stations were told of running sessions and may still go by, oldest first. `awaited`: the orders of which
+    somebody waits for an answer."""
     cursor = await conn.execute(
-        "SELECT session_id, limit_ma, sent_at, valid_to, answered_at, accepted FROM ("
-        " SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY sent_at DESC, order_id DESC) AS age"
-        " FROM charging_orders WHERE tenant_id = %s AND site_id = %s AND valid_to > %s AND session_id = ANY(%s)) o"
-        " WHERE age <= %s ORDER BY sent_at, order_id",
-        (tenant_id, site_id, now, list(sessions), ORDERS_OF_SESSION),
+        """
+        SELECT session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent FROM (
+            SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
+                row_number() OVER (PARTITION BY session_id
+                    ORDER BY accepted IS NOT FALSE DESC, limit_ma DESC, valid_to DESC) AS height
+            FROM (
+                SELECT *, max(order_id) FILTER (WHERE accepted AND answered_at < %(obeyed)s)
+                    OVER (PARTITION BY session_id) AS replacing
+                FROM charging_orders
+                WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND valid_to > %(since)s
+                    AND session_id = ANY(%(sessions)s)
+            ) o WHERE order_id >= coalesce(replacing, 0)
+        ) o WHERE age <= %(most)s OR height = 1 ORDER BY order_id
+        """,
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "sessions": list(sessions),
+            "since": now - LOW_VALID_FOR,
+            "obeyed": now - _SURELY_OBEYED,
+            "most": ORDERS_OF_SESSION,
+        },
     )
     found: dict[UUID, list[Order]] = {}
-    for session_id, limit_ma, sent_at, valid_to, answered_at, accepted in await cursor.fetchall():
+    for session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent in await cursor.fetchall():
         found.setdefault(session_id, []).append(
-            Order(limit_ma=limit_ma, sent_at=sent_at, valid_to=valid_to, answered_at=answered_at, accepted=accepted)
-        )
+            Order(
+                limit_ma=limit_ma, sent_at=sent_at, valid_to=valid_to, answered_at=answered_at, accepted=accepted,
+                unsent=unsent, awaited=order_id in awaited,
+            )
+        )  # fmt: skip
     return found
 
 
@@ -117,16 +152,24 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     return sorted(order_id for (order_id,) in await cursor.fetchall())
 
 
-async def answer_orders(
-    conn: Connection, tenant_id: int, answers: Sequence[tuple[int, bool | None, str]], at: datetime
-) -> None:
-    """Records what stations answered, each order once: its number, whether it was accepted, and the word for it."""
-    numbers, accepted, words = zip(*answers, strict=True)
+class OrderAnswer(Struct, frozen=True, kw_only=True):
+    """What came of an order, by its number: whether it was accepted (None: nobody knows), whether it never reached the
+    station, and the word for it."""
+
+    order_id: int
+    accepted: bool | None
+    unsent: bool
+    status: str
+
+
+async def answer_orders(conn: Connection, tenant_id: int, answers: Sequence[OrderAnswer], at: datetime) -> None:
+    """Records what stations answered, each order once."""
+    numbers, accepted, unsent, words = zip(*(msgspec.structs.astuple(answer) for answer in answers), strict=True)
     await conn.execute(
-        "UPDATE charging_orders o SET answered_at = %s, accepted = n.accepted, status = n.status"
-        " FROM unnest(%s::bigint[], %s::bool[], %s::text[]) AS n (order_id, accepted, status)"
+        "UPDATE charging_orders o SET answered_at = %s, accepted = n.accepted, unsent = n.unsent, status = n.status"
+        " FROM unnest(%s::bigint[], %s::bool[], %s::bool[], %s::text[]) AS n (order_id, accepted, unsent, status)"
         " WHERE o.tenant_id = %s AND o.order_id = n.order_id AND o.answered_at IS NULL",
-        (at, list(numbers), list(accepted), list(words), tenant_id),
+        (at, list(numbers), list(accepted), list(unsent), list(words), tenant_id),
     )
 
 

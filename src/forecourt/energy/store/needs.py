@@ -13,6 +13,7 @@ from psycopg.rows import class_row, dict_row
 from forecourt.drivers.model import uid_key
 from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
 from forecourt.energy.needs.said import CarSaid
+from forecourt.energy.store.measured import measured_of
 from forecourt.ocpp.neutral import ChargingNeeds, Location, Measurand, Phase
 
 Connection = AsyncConnection[Any]
@@ -22,17 +23,14 @@ LATEST_SETS: Final = 4
 #: Past sessions that are read at once, the latest ones.
 MAX_VISITS: Final = 20_000
 _POWER_AT_OUTLET = Measurand.POWER_IMPORT | Phase.NONE << 8 | Location.OUTLET << 16
-#: How a station may name the conductors.
-_LINES: Final = {
-    Phase.L1: 0, Phase.L2: 1, Phase.L3: 2, Phase.L1_N: 0, Phase.L2_N: 1, Phase.L3_N: 2,
-}  # fmt: skip
 
 
 class ActiveCar(Struct, frozen=True, kw_only=True):
     """A car that is plugged in: a session that runs at an EVSE of a site.
 
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
-    None where none was; `offered_a` is what the station says it offers, `measured_at` when any of them was measured.
+    None where none was, the same on each where the station doesn't say of which; `offered_a` is what it says it offers.
+    `measured_at` is when a current was measured, by our clock, and `power_at` the same of `power_w`.
     `charging_state`: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
     """
 
@@ -53,6 +51,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     currents_a: tuple[float | None, float | None, float | None]
     offered_a: float | None
     measured_at: datetime | None
+    power_at: datetime | None
     needs: Needs
 
 
@@ -82,6 +81,8 @@ class _Car(Struct, frozen=True, kw_only=True):
     token: str | None
     started_at: datetime
     heard_at: datetime
+    last_at: datetime
+    arrival_clock: bool
     energy_wh: int | None
     power_w: int | None
     soc_pct: int | None
@@ -99,7 +100,8 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
     await cursor.execute(
         """
         SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse, n.connector,
-            n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.power_w, n.soc_pct,
+            n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.last_at, n.arrival_clock,
+            n.power_w, n.soc_pct,
             coalesce(n.charging_state, (
                 SELECT c.state FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id
                     AND c.evse = h.evse AND c.connector = coalesce(n.connector, c.connector)
@@ -129,28 +131,15 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
 
 
 def _car(row: _Car, said: list[Said]) -> ActiveCar:
-    currents: list[float | None] = [None, None, None]
-    offered: float | None = None
-    measured_at: datetime | None = None
-    for each in row.measured or ():
-        at = datetime.fromisoformat(each["at"])
-        for code, value in zip(each["readings"][::2], each["readings"][1::2], strict=True):
-            measurand, line = code & 0xFF, _LINES.get(Phase(code >> 8 & 0xFF))
-            if code >> 16 & 0xFF != Location.OUTLET:
-                continue
-            if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
-                currents[line] = value / 1000
-                measured_at = measured_at or at
-            elif measurand == Measurand.CURRENT_OFFERED and offered is None:
-                offered = value / 1000
-                measured_at = measured_at or at
+    measured = measured_of(row.measured or (), row.last_at, row.heard_at, believed=not row.arrival_clock)
     habit = _habit(row.preferences, row.preferred_at, row.preferred_by, row.started_at, row.zone)
     return ActiveCar(
         **{name: getattr(row, name) for name in _SHARED},
         evse_id=f"{row.station}:{row.evse}",
-        currents_a=(currents[0], currents[1], currents[2]),
-        offered_a=offered,
-        measured_at=measured_at,
+        currents_a=measured.currents_a,
+        offered_a=measured.offered_a,
+        measured_at=measured.current_at,
+        power_at=measured.power_at,
         needs=merge([*said, *habit]),
     )
 

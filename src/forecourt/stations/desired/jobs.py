@@ -14,12 +14,15 @@ from forecourt.stations import store as stations
 from forecourt.stations.batch import lifted
 from forecourt.stations.desired import store
 from forecourt.stations.desired.bring import Bringer
-from forecourt.stations.desired.kinds import KINDS
+from forecourt.stations.desired.kinds import AVAILABILITY, KINDS
+from forecourt.stations.desired.model import LOOK_REST
 
 #: Events of the outbox, written for stations of which something is wanted: a socket was accepted, and an accepted
 #: station has booted; the subject is the station's number.
 LINKED: Final = "desired.linked"
 BOOTED: Final = "desired.booted"
+#: A connector says otherwise than a station has said yes to; the subject is the station's number.
+DRIFTED: Final = "desired.drifted"
 #: An answer came after whoever asked had stopped waiting; the subject is the command's id.
 ANSWERED: Final = "desired.answered"
 
@@ -41,6 +44,11 @@ class DesireJobs:
         """A station has booted, and may have forgotten everything: all is due."""
         async with self._pool.tenant(tenant_id) as conn:
             await store.make_due(conn, tenant_id, int(subject), self._clock.now(), booted=True)
+
+    async def drifted(self, *, tenant_id: int, subject: str) -> None:
+        """A station may not be, any more, what it has said yes to: it is looked at soon."""
+        async with self._pool.tenant(tenant_id) as conn:
+            await store.look_soon(conn, tenant_id, int(subject), AVAILABILITY, self._clock.now(), LOOK_REST)
 
     async def answered(self, *, tenant_id: int, subject: str) -> None:
         """A late answer: it settles the version that it is an answer to."""

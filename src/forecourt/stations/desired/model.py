@@ -19,6 +19,8 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 MAX_REFUSALS: Final = 3
 #: What a station agreed to do later is asked for again after so long, if nothing was seen of it.
 SCHEDULED_WAIT: Final = timedelta(minutes=5)
+#: However often a station says otherwise than it has said yes to, it is looked at no more often than this.
+LOOK_REST: Final = timedelta(minutes=1)
 #: How long a try is nobody else's beyond the time that an answer may take.
 LEASE_GRACE: Final = timedelta(seconds=10)
 
@@ -62,13 +64,15 @@ class Tried(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What comes of a try. `next_try_at` None: not until something happens."""
+    """What comes of a try. `next_try_at` None: not until something happens; `no`: the station surely doesn't hold what
+    was tried."""
 
     state: State
     attempts: int
     refusals: int
     next_try_at: datetime | None
     why: str | None
+    no: bool = False
 
 
 def verdict(
@@ -87,7 +91,13 @@ def verdict(
         at = now + wait(attempts, seed)
     if tried.expires_at is not None:
         at = tried.expires_at if at is None else min(at, tried.expires_at)
-    return Verdict(state=state, attempts=attempts, refusals=refusals, next_try_at=at, why=why)
+    return Verdict(state=state, attempts=attempts, refusals=refusals, next_try_at=at, why=why, no=_is_no(answer))
+
+
+def _is_no(answer: CommandAnswer | ForecourtError) -> bool:
+    if isinstance(answer, ForecourtError):
+        return bool(getattr(answer, "unsent", False))
+    return not (answer.accepted or answer.scheduled)
 
 
 def _meant(answer: CommandAnswer | ForecourtError, tried: Tried) -> tuple[State, str | None, bool, int]:

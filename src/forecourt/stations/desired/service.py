@@ -15,7 +15,8 @@ from forecourt.stations.desired.store import Connection
 
 class Desired(Struct, frozen=True, kw_only=True):
     """What a station is wanted to be, and how far it is. `reported` is what the station says, by its connectors or by
-    the last yes to a call, `reported_at` when; `drifts`: that it is not, or not any more, as it is wanted."""
+    the last yes to a call, `reported_at` when; `drifts`: that it is not, or not any more, as it is wanted. `unsure`:
+    what else it may be, for it was asked and nobody knows what came of it, or it has booted since."""
 
     station: str
     kind: str
@@ -32,6 +33,8 @@ class Desired(Struct, frozen=True, kw_only=True):
     attempts: int
     next_try_at: datetime | None
     command_id: str | None
+    unsure: tuple[Any, ...] = ()
+    refusals: int = 0
 
 
 async def want(
@@ -109,4 +112,6 @@ def _shown(row: store.DesireRow, said: list[ConnectorSaid]) -> Desired:
         attempts=row.attempts,
         next_try_at=row.next_try_at,
         command_id=None if row.last_command_id is None else str(row.last_command_id),
+        unsure=(*row.unsure, *(() if row.sent is None else (row.sent,))),
+        refusals=row.refusals,
     )

@@ -1,7 +1,7 @@
 """All SQL of desires."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,6 +42,8 @@ class DesireRow(Struct, frozen=True, kw_only=True):
     reported: Any
     reported_at: datetime | None
     why: str | None
+    sent: Any
+    unsure: list[Any]
 
     @property
     def place(self) -> Place:
@@ -68,8 +70,21 @@ class Settled(Struct, frozen=True, kw_only=True):
 _ROW: Final = """
     d.station_id, s.identity AS station, d.kind, d.key, d.wanted, d.version, d.set_by, d.wanted_at, d.expires_at,
     d.state, d.attempts, d.refusals, d.next_try_at, d.in_flight_until, d.sent_version, d.last_command_id, d.reported,
-    d.reported_at, d.why
+    d.reported_at, d.why, d.sent, d.unsure
     """
+#: Values of one desire that a station may hold and nobody knows which; the oldest are forgotten beyond that.
+MAX_UNSURE: Final = 16
+
+
+def _with(unsure: str, value: str) -> str:
+    """SQL: what may be held, and another value, unless it is none or there already."""
+    return (
+        f"CASE WHEN {value} IS NULL OR EXISTS (SELECT FROM jsonb_array_elements({unsure}) e WHERE e = {value})"
+        f" THEN {unsure} ELSE CASE WHEN jsonb_array_length({unsure}) >= {MAX_UNSURE} THEN {unsure} - 0"
+        f" ELSE {unsure} END || jsonb_build_array({value}) END"
+    )
+
+
 _GIVEN: Final = """
     unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[])
     WITH ORDINALITY AS n (station_id, kind, key, place)
@@ -156,8 +171,9 @@ async def claim_desires(conn: Connection, tenant_id: int, now: datetime, places:
 async def mark_sent(conn: Connection, tenant_id: int, sent: Sequence[Sent], until: datetime) -> None:
     """Say that these are in the hands of who sends them, until a time at the latest."""
     await conn.execute(
-        """
-        UPDATE desires d SET state = 'sent', sent_version = d.version, last_command_id = n.command_id,
+        f"""
+        UPDATE desires d SET state = 'sent', sent = d.wanted, unsure = {_with("d.unsure", "d.sent")},
+            sent_version = d.version, last_command_id = n.command_id,
             in_flight_until = %(until)s, next_try_at = %(until)s
         FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[], %(commands)s::uuid[])
             AS n (station_id, kind, key, command_id)
@@ -192,12 +208,16 @@ async def settle_desires(conn: Connection, tenant_id: int, settled: Sequence[Set
             refusals = CASE WHEN d.version = n.version THEN n.refusals ELSE 0 END,
             next_try_at = CASE WHEN d.version = n.version THEN n.next_try_at ELSE %(now)s END,
             why = CASE WHEN d.version = n.version THEN n.why END,
-            reported = CASE WHEN n.state = 'reached' AND d.version = n.version THEN d.wanted ELSE d.reported END,
-            reported_at = CASE WHEN n.state = 'reached' THEN %(now)s ELSE d.reported_at END
+            reported = CASE WHEN n.state <> 'reached' THEN d.reported
+                WHEN n.command_id IS NOT NULL AND d.sent IS NOT NULL THEN d.sent
+                WHEN d.version = n.version THEN d.wanted ELSE d.reported END,
+            reported_at = CASE WHEN n.state = 'reached' THEN %(now)s ELSE d.reported_at END,
+            unsure = CASE WHEN n.state = 'reached' AND d.sent IS NOT NULL THEN '[]' ELSE d.unsure END,
+            sent = CASE WHEN n.state = 'reached' OR n.no AND n.command_id IS NOT NULL THEN NULL ELSE d.sent END
         FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(keys)s::text[], %(versions)s::bigint[],
                 %(commands)s::uuid[], %(states)s::text[], %(attempts)s::int[], %(refusals)s::int[],
-                %(next)s::timestamptz[], %(whys)s::text[])
-            AS n (station_id, kind, key, version, command_id, state, attempts, refusals, next_try_at, why)
+                %(next)s::timestamptz[], %(whys)s::text[], %(nos)s::bool[])
+            AS n (station_id, kind, key, version, command_id, state, attempts, refusals, next_try_at, why, no)
         WHERE d.tenant_id = %(tenant_id)s AND d.station_id = n.station_id AND d.kind = n.kind AND d.key = n.key
             AND (n.command_id IS NULL OR d.last_command_id = n.command_id)
         RETURNING d.station_id, d.kind, d.key, d.version > n.version
@@ -213,6 +233,7 @@ async def settle_desires(conn: Connection, tenant_id: int, settled: Sequence[Set
             "refusals": [each.verdict.refusals for each in settled],
             "next": [each.verdict.next_try_at for each in settled],
             "whys": [each.verdict.why for each in settled],
+            "nos": [each.verdict.no for each in settled],
         },
     )
     newer = [(station_id, kind, key) for station_id, kind, key, newer in await cursor.fetchall() if newer]
@@ -311,11 +332,29 @@ async def list_said(conn: Connection, tenant_id: int, station_ids: Sequence[int]
 
 async def make_due(conn: Connection, tenant_id: int, station_id: int, now: datetime, *, booted: bool) -> None:
     """A station is back: what it is not, or after a boot all that it is wanted to be, is tried anew. One that has said
-    no is asked again after a boot."""
+    no is asked again after a boot; what it said yes to before one it may have forgotten."""
     await conn.execute(
-        "UPDATE desires SET state = 'pending', attempts = 0, refusals = 0, next_try_at = %s"
-        " WHERE tenant_id = %s AND station_id = %s AND (%s OR state IN ('pending', 'unreachable', 'unsupported'))",
-        (now, tenant_id, station_id, booted),
+        "UPDATE desires d SET state = 'pending', attempts = 0, refusals = 0, next_try_at = %(now)s"
+        " WHERE tenant_id = %(tenant_id)s AND station_id = %(station_id)s"
+        " AND (%(booted)s OR state IN ('pending', 'unreachable', 'unsupported'))",
+        {"now": now, "tenant_id": tenant_id, "station_id": station_id, "booted": booted},
+    )
+    if booted:
+        await conn.execute(
+            f"UPDATE desires d SET unsure = {_with('d.unsure', 'd.reported')}, reported = NULL, reported_at = NULL"
+            " WHERE tenant_id = %s AND station_id = %s AND reported IS NOT NULL",
+            (tenant_id, station_id),
+        )
+
+
+async def look_soon(
+    conn: Connection, tenant_id: int, station_id: int, kind: str, now: datetime, rest: timedelta
+) -> None:
+    """What is reached of a kind is looked at now, or after a rest since it was reached or looked at last."""
+    await conn.execute(
+        "UPDATE desires SET next_try_at = least(next_try_at, greatest(%s, reported_at + %s))"
+        " WHERE tenant_id = %s AND station_id = %s AND kind = %s AND state = 'reached'",
+        (now, rest, tenant_id, station_id, kind),
     )
 
 

@@ -243,6 +243,16 @@ STATES = Lane(
         ORDER BY 2
         {COALESCE}
         """,
+        # One that may be in service though it shall not, or the other way round: it is looked at again.
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT 'desired.drifted', n.station_id::text, n.tenant_id
+        FROM stage_states n JOIN desires d ON d.station_id = n.station_id AND d.kind = 'availability'
+            AND (d.key = '0' OR n.evse = 0 OR split_part(d.key, '.', 1) = n.evse::text)
+        WHERE d.state = 'reached' AND (n.state = 'Unavailable') = (d.wanted->>'operative')::bool
+        ORDER BY 2
+        {COALESCE}
+        """,
         """
         INSERT INTO connectors AS c (station_id, evse, connector, tenant_id, state, state_at, error_code, info,
             vendor_error_code)

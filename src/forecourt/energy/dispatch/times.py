@@ -1,0 +1,17 @@
+"""How long what stations are told holds, and by how much clocks may differ: all that must fit together."""
+
+from datetime import timedelta
+from typing import Final
+
+#: By how much a station's clock may be off: what it is told begins so much earlier, and may end so much later or
+#: earlier than we think.
+CLOCK_MARGIN: Final = timedelta(minutes=1)
+#: How long a limit holds. A station that falls silent goes on with it for as long.
+VALID_FOR: Final = timedelta(minutes=5)
+#: The pause with which default profiles begin: no limit from before the silence holds any more when it is over.
+PAUSE: Final = VALID_FOR + CLOCK_MARGIN
+#: A limit below the default is counted on only while so much of its time is left: should all fall silent now, the one
+#: that rises to its default at its end does so when no higher limit of another holds any more.
+LOW_LEAST: Final = PAUSE + CLOCK_MARGIN
+#: So such limits hold longer, and there is time to say them again before they are no more counted on.
+LOW_VALID_FOR: Final = timedelta(minutes=12)

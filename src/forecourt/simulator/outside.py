@@ -1,0 +1,44 @@
+"""What happens at a station of 2.x beside the CSMS: somebody on site limits it, and drivers ask for speed."""
+
+from typing import TYPE_CHECKING
+
+from forecourt.simulator import profiles
+from forecourt.simulator.bay import Bay
+from forecourt.simulator.said import Kind, Said
+from forecourt.simulator.wire import Payload
+
+if TYPE_CHECKING:
+    from forecourt.simulator.station import Station
+
+#: Limits from outside have ids of their own, one an EVSE.
+FIRST_ID = 900_000
+
+
+def limit(station: "Station", source: str, limit_a: float, number: int = 0, *, says_how_much: bool = True) -> None:
+    """Limits a bay, or with 0 the whole station, and tells (2.0.1 K11, K12)."""
+    schedule = {
+        "id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit_a}],
+    }  # fmt: skip
+    wire = {
+        "id": FIRST_ID + number, "stackLevel": 0, "chargingProfilePurpose": "ChargingStationExternalConstraints",
+        "chargingProfileKind": "Relative", "chargingSchedule": [schedule],
+    }  # fmt: skip
+    station.limits.install(profiles.read(wire, number))
+    station.limited_by[FIRST_ID + number] = source
+    told: Payload = {"chargingLimit": {"chargingLimitSource": source}}
+    told |= {"chargingSchedule": [schedule]} if says_how_much else {}
+    station.link.say(Said("NotifyChargingLimit", told | ({"evseId": number} if number else {}), Kind.STATUS))
+
+
+def clear(station: "Station", source: str, number: int = 0) -> None:
+    """Lets go again, and tells (2.0.1 K13)."""
+    station.limits.clear(FIRST_ID + number, None, None, None)
+    told = {"chargingLimitSource": source} | ({"evseId": number} if number else {})
+    station.link.say(Said("ClearedChargingLimit", told, Kind.STATUS))
+
+
+def press(station: "Station", bay: Bay, *, fast: bool) -> None:
+    """A driver asks for speed, or not any more (2.1 K21)."""
+    if bay.tx is not None:
+        told = {"transactionId": bay.tx.id, "activated": fast}
+        station.link.say(Said("NotifyPriorityCharging", told, Kind.STATUS))
