@@ -60,6 +60,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/energy/sites/{slug}": "One site: its electrics as a drawing with what flows, the hours ahead, limits.",
         "/energy/sites/{slug}/plan": "The plan of a site or a node, now or at a time, beside limits, power and price.",
         "/energy/sites/{slug}/savings": "What smart charging saved against charging at once, and how it is counted.",
+        "/energy/sites/{slug}/feeds": "Where prices and limits are fetched from, and how each feed fares.",
         "/energy/sites/{slug}/electrics": "The editor of a site's electrics: nodes, EVSEs, loads, solar, batteries.",
     },
     "Tokens": {

@@ -118,7 +118,9 @@ def doors_of(app: Litestar) -> list[Door]:
 SOME_ID = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
 NOTHING = {
     **dict.fromkeys(("key_id", "person_id", "invitation_id", "number", "tenant_id"), str(2**31 - 1)),
-    **dict.fromkeys(("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id"), str(2**31 - 1)),
+    **dict.fromkeys(
+        ("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id", "feed_id"), str(2**31 - 1)
+    ),
     **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     "zone": "x",

@@ -140,6 +140,12 @@ NEEDS = {
     ("POST", "/api/v1/sites/{site}/limits"): Verb.CHANGE_ENERGY,
     ("DELETE", "/api/v1/sites/{site}/limits/{limit_id}"): Verb.CHANGE_ENERGY,
     ("GET", "/api/v1/sites/{site}/load"): Verb.READ,
+    ("GET", "/api/v1/sites/{site}/feeds"): Verb.READ,
+    ("POST", "/api/v1/sites/{site}/feeds"): Verb.CHANGE_ENERGY,
+    ("GET", "/api/v1/sites/{site}/feeds/{feed_id}"): Verb.READ,
+    ("PUT", "/api/v1/sites/{site}/feeds/{feed_id}"): Verb.CHANGE_ENERGY,
+    ("DELETE", "/api/v1/sites/{site}/feeds/{feed_id}"): Verb.CHANGE_ENERGY,
+    ("POST", "/api/v1/sites/{site}/feeds/{feed_id}/fetch"): Verb.CHANGE_ENERGY,
     ("POST", "/api/v1/sites/{site}/load"): Verb.CHANGE_ENERGY,
     ("GET", "/api/v1/energy/series"): Verb.READ,
     ("GET", "/api/v1/energy/prices/{zone}"): Verb.READ,
@@ -200,6 +206,8 @@ TENANT_TABLES = (
     "site_readings",
     "session_needs",
     "charging_preferences",
+    "energy_feeds",
+    "clear_skies",
     "external_limits",
     "car_schedules",
     "profile_checks",
@@ -209,7 +217,7 @@ TENANT_TABLES = (
 
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
-    values |= dict.fromkeys(("webhook_id", "delivery_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
     values |= dict.fromkeys(("uid", "site", "station", "zone"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.

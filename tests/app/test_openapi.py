@@ -157,6 +157,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     make("/tokens", {"uid": "04A2B1C3D4E5F6", "type": "ISO14443", "status": "accepted"})
     hook = make("/webhooks", {"url": "https://example.com", "events": ["token.changed"]})
     rule = make("/alert-rules", {"name": "Night", "recipients": ["ada@example.org"]})
+    prices = {"name": "Prices", "source": {"kind": "nordpool", "area": "SE3"}}
+    feed = make("/sites/north-yard/feeds", prices)
     incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
@@ -185,6 +187,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "uid": "04A2B1C3D4E5F6",
         "webhook_id": hook["webhook"]["id"],
         "rule_id": rule["id"],
+        "feed_id": feed["feed_id"],
         "incident_id": incident_id,
         "session_id": session_id,
         "zone": "NL",

@@ -267,7 +267,7 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
         for name in ("{incident_id}", "{command_id}", "{run_id}", "{limit_id}"):
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
-            r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session)_id)\}", "1", address
+            r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed)_id)\}", "1", address
         )
         address = address.replace("{", "").replace("}", "")
         for method in set(operations) & {"get", "post", "patch", "delete"}:
@@ -294,6 +294,7 @@ async def test_a_cursor_is_taken_by_the_list_that_gave_it_out_alone(tenant: Tena
 MATCHED = {
     ("post", "/api/v1/inbox/{station}/adopt"),
     *(("put", f"/api/v1/sites/{{site}}/{name}") for name in ("electrics", "smart-charging", "utility-tariff")),
+    ("put", "/api/v1/sites/{site}/feeds/{feed_id}"),
     ("put", "/api/v1/tokens/{uid}/charging-preferences"),
 }
 

@@ -101,6 +101,12 @@ async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) ->
     sheet.write_bytes(gzip.compress(b"# a note\nutc,eur_per_mwh\n2026-03-01T00:00:00Z,81.25\n2026-03-01T01:00:00Z,9\n"))
     loaded = await shell.run("energy", "prices", "import", str(sheet), "--zone", "NL", "--json")
     assert loaded.json() == [{"values": 2, "changed": 2}]
+    feed = tmp_path / "feed.json"
+    feed.write_text('{"name": "Prices", "active": false, "source": {"kind": "nordpool", "area": "SE3"}}')
+    [made] = (await shell.run("energy", "feeds", "add", "north-yard", str(feed), "--json")).json()
+    assert (await shell.run("energy", "feeds", "fetch", "north-yard", str(made["feed_id"]))).code == 0
+    fed = (await shell.run("energy", "feeds", "list", "north-yard")).out
+    assert all(word in fed for word in ("Prices", "nordpool"))
     await shell.run("tokens", "add", "04AB")
     await shell.run("tokens", "set", "04ab", "--group", "FLEET")
     await shell.run("tokens", "block", "04ab")

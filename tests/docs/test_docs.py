@@ -172,7 +172,7 @@ def routes() -> dict[tuple[str, str], str]:
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
-        "telling", "doors", "invitations", "site_directory", "spoken",
+        "telling", "doors", "invitations", "site_directory", "spoken", "feeds",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

@@ -75,6 +75,8 @@ async def test_a_tree_is_drawn_by_keyboard_and_by_dragging_and_stored(yard: Cons
     assert [node["name"] or node["id"] for node in tree["nodes"]] == ["grid", "Feeder"]
     assert {each["station"]: each["node"] for each in tree["evses"]} == {"CP1": tree["nodes"][1]["id"], "CP2": "grid"}
     await breaks_no_rule_in_any_view(page)
+    await page.goto(f"{yard.address}/energy/sites/north-yard/feeds?kind=openadr2")
+    await breaks_no_rule_in_any_view(page)
     assert yard.complaints == []
 
     # Somebody else is faster: nothing is lost of what was typed, and nothing is stored over it.

@@ -67,15 +67,17 @@ async def test_whatever_is_wrong_with_a_plan_what_there_is_is_shared_out_and_tol
 
 
 async def test_a_keeper_outlives_whatever_goes_wrong_in_a_look(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, _, _ = await furnished(yard)
+    kept, _, site = await furnished(yard)
 
     async def broken(*_: Any) -> None:
         raise KeyError("CP1")
 
     monkeypatch.setattr(keeping, "read_site", broken)
     assert await kept.look() == AWAY_REST_S
+    assert yard.rows("SELECT FROM energy_plans WHERE site_id = %s", site) == []
     monkeypatch.undo()
-    assert await kept.look() != AWAY_REST_S
+    await kept.look()
+    assert len(yard.rows("SELECT FROM energy_plans WHERE site_id = %s", site)) == 1
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:

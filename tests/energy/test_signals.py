@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from forecourt.energy.dispatch.defaults import default_wants
+from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.flows import flows
 from forecourt.energy.keeper.limits import lasting
 from forecourt.energy.model import Node, Phases
@@ -17,7 +18,7 @@ from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import DayRates, NodeLimit, Reading, Season, Span, Tariff, TariffRow, tariff_faults
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.signals.sheet import SeriesRefused, read_series
-from forecourt.energy.signals.sun import Sky, clear_w
+from forecourt.energy.signals.sun import ClearSky, Sky
 from forecourt.energy.site import (
     Battery,
     HungEvse,
@@ -165,26 +166,44 @@ def test_the_tightest_limit_counts_in_every_step_that_it_touches() -> None:
     assert limits == {"grid": (20, 10, None), "panel": (None, None, 7)}
 
 
-def test_the_sun_stands_highest_at_noon_in_the_south_and_its_share_is_learned_from_the_meter() -> None:
-    day = [clear_w(ROOF, 52.5, 13.4, datetime(2026, 6, 21, hour, tzinfo=UTC)) for hour in range(24)]
+def test_the_sun_stands_highest_at_noon_in_the_south_and_by_pvlib() -> None:
+    day = reckon(ROOF, 52.5, 13.4, date(2026, 6, 21), 1)[0][::4]
     assert day.index(max(day)) == 11
     assert 7_000 < max(day) < 10_000
     assert day[0] == day[23] == 0
-    winter = max(clear_w(ROOF, 52.5, 13.4, datetime(2026, 12, 21, hour, tzinfo=UTC)) for hour in range(24))
-    assert winter < max(day) / 1.5
+    # Under a clear sky a plant there gives about seven hours of its peak in midsummer, and two in midwinter.
+    assert 60_000 < sum(day) < 75_000
+    assert 12_000 < sum(reckon(ROOF, 52.5, 13.4, date(2026, 12, 21), 1)[0][::4]) < 24_000
     east = Solar(id="east", node="grid", peak_w=10_000, azimuth_deg=90.0, tilt_deg=45.0)
-    mornings = [clear_w(east, 52.5, 13.4, datetime(2026, 6, 21, hour, tzinfo=UTC)) for hour in range(24)]
+    mornings = reckon(east, 52.5, 13.4, date(2026, 6, 21), 1)[0][::4]
     assert mornings.index(max(mornings)) < 10
+
+
+def test_the_share_of_a_clear_sky_is_learned_from_the_meter_hour_by_hour() -> None:
+    # Eight hours of sun, of which a tree takes most after 13:00 UTC.
+    quarters = [8_000 if 7 * 4 <= quarter < 15 * 4 else 0 for quarter in range(96)]
+    clear = ClearSky(days={(NOW + timedelta(days=n)).date(): quarters for n in range(-15, 4)})
     past = [
-        Reading(at=at, power_w=clear_w(ROOF, 52.5, 13.4, at) // 2)
+        Reading(at=at, power_w=(clear.power_w(at) or 0) * (1 if at.hour >= 13 else 5) // 10)
         for at in (NOW - timedelta(minutes=15 * n) for n in range(1, 4 * 24 * 10))
     ]
-    sky = Sky(ROOF, 52.5, 13.4, past, NOW)
-    tomorrow = NOW + timedelta(days=1)
-    assert sky.power_w(tomorrow, late=False) == pytest.approx(clear_w(ROOF, 52.5, 13.4, tomorrow) / 2, rel=0.02)
+    sky = Sky(ROOF, clear, past, NOW)
+    assert sky.known
+    noon = NOW.replace(hour=12) + timedelta(days=2)
+    assert sky.power_w(noon, late=False) == 4_000
+    assert sky.power_w(noon.replace(hour=14), late=False) == 800
+    assert sky.power_w(noon.replace(hour=3), late=False) == 0
+    # While the meter is late, what was exceeded on four of five occasions; beyond what was reckoned nothing is known.
+    late = sky.power_w(noon, late=True)
+    assert late == 800
+    assert sky.power_w(noon + timedelta(days=3), late=False) is None
     tree = SiteTree(nodes=(GRID,), solar=(ROOF,))
     [unknown] = signals_at(record(tree), Known(), NOW, [1.0]).solar
     assert (unknown.power_w.values, unknown.power_w.stand_in) == ((0,), (True,))
+    known = Known(readings={"roof": past}, latest={"roof": past[0]}, skies={"roof": clear})
+    [sun] = signals_at(record(tree), known, NOW, [1.0] * 120).solar
+    assert (sun.power_w.values[1], sun.power_w.stand_in[1]) == (4_000, False)
+    assert (sun.power_w.values[-1], sun.power_w.stand_in[-1]) == (0, True)
 
 
 def test_what_flows_is_what_the_rows_count() -> None:

@@ -25,6 +25,7 @@ from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
+from forecourt.energy.service.feeds import Feeds
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -161,7 +162,11 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             snapshots=live.snapshots,
             today=live.sessions.today,
         ),
-        *forecourt.energy.pages.energy_pages(EnergyPages(shell=shell, db=db, clock=clock)),
+        *forecourt.energy.pages.energy_pages(
+            EnergyPages(
+                shell=shell, db=db, clock=clock, feeds=Feeds(settings.secret(), private=settings.webhooks_private)
+            )
+        ),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
         *connect_pages(shell, addresses),

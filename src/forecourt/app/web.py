@@ -33,6 +33,7 @@ from forecourt.app.parameters import known_parameters_only
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
 from forecourt.drivers.outside.service import AuthorizationHooks
+from forecourt.energy.service.feeds import Feeds
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -89,6 +90,7 @@ def create_app(
         "secret_key": given(secret),
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
+        "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),

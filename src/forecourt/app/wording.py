@@ -10,6 +10,7 @@ import msgspec
 from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
+from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
@@ -44,6 +45,9 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
     repr(TIME_PATTERN): "A time of day is hours and minutes, two digits each, such as 17:00",
     repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",
+    repr(AREA_PATTERN): (
+        "An area is of capital letters, digits, hyphens and underscores, as its market calls it, such as DE_LU or SE3"
+    ),
     repr("^[A-Za-z]{1,40}$"): "A state is of letters, such as Charging",
     repr("^[A-Za-z0-9]+$"): "An action is of letters and digits, such as GetConfiguration",
     repr("^[A-Za-z0-9]{1,64}$"): "An action is of letters and digits, 64 at most, such as GetConfiguration",

@@ -19,6 +19,7 @@ from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
+from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
@@ -75,11 +76,12 @@ async def serve(settings: Settings) -> None:
         works = _works(settings, pool, tenants, log_pool, bus, outward, commander)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
+        fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
         reconciler = Reconciler(steady, Bringer(tenants, commander.batch), commander.batch)
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
-            await _until(stopping, app, steady, routes, sender, reconciler)
+            await _until(stopping, app, steady, routes, sender, reconciler, fetcher)
 
 
 def _works(
@@ -139,6 +141,7 @@ async def _until(
     routes: outbox.Routes,
     sender: Sender,
     reconciler: Reconciler,
+    fetcher: Fetcher,
 ) -> None:
     """Do all that a worker does until it is told to stop, or until a part of it ends."""
     lines = Lines(app)
@@ -150,6 +153,7 @@ async def _until(
             lines.rescue(),
             sender.run(),
             reconciler.run(),
+            fetcher.run(),
             stopping.wait(),
         )
         tasks = [asyncio.create_task(work) for work in works]

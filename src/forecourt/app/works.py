@@ -19,6 +19,7 @@ from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
+from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.jobs import SessionJobs
@@ -129,6 +130,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
+        ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
@@ -169,6 +171,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         DRIFTED: (follow("stations.desire_drifted", works.desired.drifted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
         ANSWERED_LATE: (follow("energy.limit_answered", works.energy.limit_answered, AT_ONCE),),
+        ELECTRICS_CHANGED: (follow("energy.electrics_changed", works.energy.electrics_changed, AT_ONCE),),
         LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),

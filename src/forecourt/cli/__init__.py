@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from forecourt.cli import bulk, energy, inbox, incidents, prices, sessions, sites, stations, tokens, variables
+from forecourt.cli import bulk, energy, feeds, inbox, incidents, prices, sessions, sites, stations, tokens, variables
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import CONFIG_VARIABLE, load
 
@@ -41,6 +41,7 @@ app = typer.Typer(
 for room in (stations, variables, bulk, sessions, tokens, sites, incidents, inbox, energy):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
+energy.app.add_typer(feeds.app)
 
 
 @app.callback()

@@ -81,6 +81,34 @@ class TooManyLimits(ForecourtError):
     code = "too-many-limits"
 
 
+class FeedRefused(Faulty):
+    """The feed holds nonsense, so nothing was stored. Mend what is named and send it again."""
+
+    status = 422
+    code = "feed-refused"
+
+
+class FeedUnknown(ForecourtError):
+    """This site has no such feed. The list of its feeds shows those that it has."""
+
+    status = 404
+    code = "feed-unknown"
+
+
+class FeedExists(ForecourtError):
+    """The site has a feed of this name already. Choose another name."""
+
+    status = 409
+    code = "feed-exists"
+
+
+class TooManyFeeds(ForecourtError):
+    """The site has as many feeds as it can have. Remove one first."""
+
+    status = 409
+    code = "too-many-feeds"
+
+
 class ReadingsRefused(ForecourtError):
     """The readings can't be stored. Mend what is named and send them again."""
 

@@ -1,6 +1,7 @@
 """What follows for smart charging: the planner is told what happened, and what is old is forgotten."""
 
-from datetime import datetime, timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,8 +10,10 @@ import structlog
 from msgspec import Struct
 
 from forecourt.energy import store
+from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.service.needs import take_car_needs
-from forecourt.energy.store import late, nudges, tidying
+from forecourt.energy.signals.sun import reckoned_for
+from forecourt.energy.store import late, nudges, skies, tidying
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.stations import store as stations
@@ -29,6 +32,9 @@ KEEP_SERIES: Final = timedelta(days=3 * 365)
 KEEP_LIMITS: Final = timedelta(days=400)
 
 
+#: What plants give under a clear sky is reckoned for the days from which is learned, and for those to come.
+SUN_BEHIND: Final = timedelta(days=15)
+SUN_AHEAD: Final = timedelta(days=4)
 #: What every version calls a limit that a station took.
 ACCEPTED: Final = "Accepted"
 
@@ -80,6 +86,40 @@ class EnergyJobs:
                 conn, tenant_id, UUID(subject), self._clock.now(), accepted=status == ACCEPTED, status=status
             )
             if site_id is not None:
+                await nudges.nudge(conn, site_id)
+
+    async def electrics_changed(self, *, tenant_id: int, subject: str) -> None:
+        """A site is wired anew: what its plants give under a clear sky is reckoned."""
+        await self._reckon(tenant_id, int(subject))
+
+    async def reckon_skies(self) -> None:
+        """Reckon what plants give under a clear sky on the days to come, each site by itself."""
+        async with self._worker.anyone() as conn:
+            tenants = await store.list_tenants(conn)
+        for tenant_id in tenants:
+            async with self._tenants.tenant(tenant_id) as conn:
+                sites = await skies.sites_with_sun(conn, tenant_id)
+                await skies.forget_skies(conn, tenant_id, self._clock.now().date() - SUN_BEHIND)
+            for site_id in sites:
+                await self._reckon(tenant_id, site_id)
+
+    async def _reckon(self, tenant_id: int, site_id: int) -> None:
+        """Idempotent: only days that are missing, or were reckoned for another plant or place, are reckoned."""
+        today = self._clock.now().astimezone(UTC).date()
+        first, days = today - SUN_BEHIND, (SUN_BEHIND + SUN_AHEAD).days + 1
+        async with self._tenants.tenant(tenant_id) as conn:
+            record = await store.load_site(conn, tenant_id, site_id)
+            held = await skies.skies_of(conn, tenant_id, site_id, first, today + SUN_AHEAD)
+        if record is None or record.tree is None or record.latitude is None or record.longitude is None:
+            return
+        for plant in record.tree.solar:
+            of = reckoned_for(plant, record.latitude, record.longitude)
+            if len(held.get((plant.id, of), ())) == days:
+                continue
+            found = await asyncio.to_thread(reckon, plant, record.latitude, record.longitude, first, days)
+            by_day = {first + timedelta(days=number): power_w for number, power_w in enumerate(found)}
+            async with self._tenants.tenant(tenant_id) as conn:
+                await skies.store_sky(conn, tenant_id, site_id, plant.id, of, by_day)
                 await nudges.nudge(conn, site_id)
 
     async def tidy(self) -> None:

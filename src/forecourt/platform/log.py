@@ -13,8 +13,10 @@ SECRET_NAME = re.compile(r"password|secret|token|authorization|key", re.IGNORECA
 REDACTED = "[redacted]"
 #: How deep nested values are searched for secrets; what lies deeper is hidden as a whole.
 REDACT_DEPTH = 6
-#: Libraries that speak once per request or query, which belongs to metrics.
-CHATTY = ("psycopg.pool", "procrastinate", "nats", "picows", "uvicorn.access", "yoyo")
+#: Libraries that speak once per request or query, which belongs to metrics; some would tell addresses with tokens.
+CHATTY = (
+    "apscheduler", "entsoe", "nats", "picows", "procrastinate", "psycopg.pool", "urllib3", "uvicorn.access", "yoyo",
+)  # fmt: skip
 
 
 def set_up(

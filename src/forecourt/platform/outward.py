@@ -163,6 +163,24 @@ class Outward:
         """Sends JSON and reads up to `most` bytes of the answer. Raises Unanswered, AddressRefused."""
         return await self._ask("POST", url, {"content-type": "application/json", **headers}, body, deadline_s, most)
 
+    async def ask(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, deadline_s: float, most: int
+    ) -> Answer:
+        """Asks as it is told. Raises Unanswered, AddressRefused."""
+        return await self._ask(method, url, headers, body, deadline_s, most)
+
+    def session(self, **how: Any) -> aiohttp.ClientSession:
+        """A session for a library that asks by itself, to the same addresses as everybody; `ssl` says whom it trusts.
+        It says nothing of redirects, and the caller closes it and checks the address beforehand."""
+        context: ssl.SSLContext | bool = how.pop("ssl", True)
+        resolver = _Resolver(private=self._private)
+        connector = aiohttp.TCPConnector(resolver=resolver, limit=MAX_CONNECTIONS, ttl_dns_cache=0, ssl=context)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, **how)
+
+    def check(self, url: str) -> None:
+        """Raises AddressRefused for an address that is not called."""
+        check_address(url, private=self._private)
+
     async def _ask(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, deadline_s: float, most: int
     ) -> Answer:
@@ -178,17 +196,24 @@ class Outward:
                     return Answer(status=response.status, body=first)
         except TimeoutError:
             raise Unanswered(f"no answer within {deadline_s:g} s") from None
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError):
-            raise Unanswered(UNTRUSTED) from None
-        except (aiohttp.ClientSSLError, ssl.SSLError):
-            raise Unanswered(NO_TLS) from None
-        except aiohttp.ClientConnectorDNSError as fault:
-            raise Unanswered(NAME_PRIVATE if str(fault.os_error) == NAME_PRIVATE else NAME_UNKNOWN) from None
-        except aiohttp.ClientConnectorError as fault:
-            said = fault.os_error.strerror or str(fault.os_error)
-            raise Unanswered(UNREACHED.get(fault.os_error.errno or 0, f"no connection: {said}")) from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise Unanswered(f"{BROKEN} ({type(fault).__name__})") from None
+            raise Unanswered(why_unanswered(fault)) from None
+
+
+def why_unanswered(fault: Exception) -> str:
+    """What is said of a connection that failed so: one of UNANSWERED, or what the system said."""
+    match fault:
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return UNTRUSTED
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return NO_TLS
+        case aiohttp.ClientConnectorDNSError():
+            return NAME_PRIVATE if str(fault.os_error) == NAME_PRIVATE else NAME_UNKNOWN
+        case aiohttp.ClientConnectorError():
+            said = fault.os_error.strerror or str(fault.os_error)
+            return UNREACHED.get(fault.os_error.errno or 0, f"no connection: {said}")
+        case _:
+            return f"{BROKEN} ({type(fault).__name__})"
 
 
 async def _first(content: aiohttp.StreamReader, most: int) -> bytes:

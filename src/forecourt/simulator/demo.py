@@ -157,6 +157,8 @@ class Demo:
                 "demand_charge_per_kw": "4.00",
                 "demand_minutes": 5,
             },
+            # Switched off: a demo asks nobody on the internet.
+            feed={"name": "Day ahead", "active": False, "source": {"kind": "nordpool", "area": "BE"}},
         )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:

@@ -51,12 +51,13 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
-    """How a site is wired and charged, as the API has it, and what it pays."""
+    """How a site is wired and charged, as the API has it, what it pays, and where that would be fetched from."""
 
     site: str
     electrics: dict[str, Any]
     smart_charging: dict[str, Any]
     tariff: dict[str, Any]
+    feed: dict[str, Any]
 
 
 class Api:
@@ -111,6 +112,7 @@ class Api:
         if status >= 300:
             return False
         await self._expect("PUT", f"/sites/{wiring.site}/smart-charging", wiring.smart_charging)
+        await self._expect("POST", f"/sites/{wiring.site}/feeds", wiring.feed, CONFLICT)
         return True
 
     async def say(self, wiring: Wiring, needs: Mapping[str, dict[str, Any]], said: set[str]) -> None:

@@ -10,6 +10,7 @@ from forecourt.energy.api.electrics import (
     put_smart_charging,
 )
 from forecourt.energy.api.explained import explain_session, list_orders, show_plan, show_savings
+from forecourt.energy.api.feeds import add_feed, fetch_feed, find_feed, list_feeds, put_feed, remove_feed
 from forecourt.energy.api.limits import list_limits, list_load, say_limit, say_load, withdraw_limit
 from forecourt.energy.api.needs import find_needs, find_preferences, put_needs, put_preferences, take_back_needs
 from forecourt.energy.api.outside import forget_charging_limit, list_charging_limits
@@ -37,6 +38,12 @@ routes = Router(
         list_limits,
         say_limit,
         withdraw_limit,
+        list_feeds,
+        add_feed,
+        find_feed,
+        put_feed,
+        remove_feed,
+        fetch_feed,
         list_load,
         say_load,
         list_series,

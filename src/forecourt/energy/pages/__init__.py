@@ -9,6 +9,7 @@ from forecourt.energy.pages.at_session import session_pages
 from forecourt.energy.pages.at_station import station_pages
 from forecourt.energy.pages.common import EnergyPages
 from forecourt.energy.pages.editor import editor_pages
+from forecourt.energy.pages.feeds import feed_pages
 from forecourt.energy.pages.forms import form_pages
 from forecourt.energy.pages.plan import plan_pages
 from forecourt.energy.pages.savings import savings_pages
@@ -27,6 +28,7 @@ def energy_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         *session_pages(pages),
         *station_pages(pages),
         *editor_pages(pages),
+        *feed_pages(pages),
         *form_pages(pages, shared),
     ]
 

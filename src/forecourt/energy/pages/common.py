@@ -9,6 +9,7 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from forecourt.energy.model import Fault
+from forecourt.energy.service.feeds import Feeds
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -30,6 +31,7 @@ class EnergyPages(Struct, frozen=True, kw_only=True):
     shell: Shell
     db: Pool
     clock: Clock
+    feeds: Feeds
 
 
 class NoNumber(ForecourtError):

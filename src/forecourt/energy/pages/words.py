@@ -103,13 +103,16 @@ ON_PAGES: Final[Mapping[str, str]] = {
 REFUSED: Final[Mapping[str, str]] = {
     "too-many-limits": mark("The site has as many limits to come as it can have. Withdraw some first."),
     "needs-refused": mark("The needs contradict themselves. Mend them and save them again."),
+    "feed-exists": mark("The site has a feed of this name already. Choose another name."),
+    "too-many-feeds": mark("The site has as many feeds as it can have. Remove one first."),
+    "address-refused": mark("This address can't be called: it must be http or https, and of the public internet."),
     "electrics-missing": mark("The site has no electrics yet. Set them up first."),
 }
 _PATH: Final = re.compile(r"`\$([^`]*)`")
 #: Sources of signals that are ours.
 SOURCES: Final[Mapping[str, str]] = {"nothing is known": mark("nothing is known"), "api": mark("by the API")}
 #: Who said something, as the audit names people and programs.
-_ACTOR: Final = re.compile(r"(key|person):[0-9]+ (.+)")
+_ACTOR: Final = re.compile(r"(feed|key|person):[0-9]+ (.+)")
 DONE: Final[Mapping[str, str]] = {
     "electrics": mark("The electrics are stored."),
     "settings": mark("Stored."),
@@ -117,6 +120,9 @@ DONE: Final[Mapping[str, str]] = {
     "limit": mark("The limit is stored."),
     "withdrawn": mark("The limit is withdrawn."),
     "series": mark("The series is stored."),
+    "feed": mark("The feed is set up. It is fetched in a moment."),
+    "fetch": mark("It is fetched in a moment. Load this page again to see what came of it."),
+    "removed": mark("The feed is removed."),
 }
 
 
@@ -155,8 +161,8 @@ def by_place(faults: Sequence[Fault]) -> dict[tuple[str, str], list[str]]:
 
 
 def source_word(source: str) -> str:
-    """A source as it is shown: a person by their name, a program by that of its key."""
+    """A source as it is shown: a person or a feed by their name, a program by that of its key."""
     actor = _ACTOR.fullmatch(source)
     if actor is not None:
-        return actor[2] if actor[1] == "person" else _("API key %(name)s") % {"name": actor[2]}
+        return _("API key %(name)s") % {"name": actor[2]} if actor[1] == "key" else actor[2]
     return _(SOURCES[source]) if source in SOURCES else source

@@ -157,7 +157,9 @@ async def find_savings(conn: Connection, record: SiteRecord, since: date, until:
     count = max(0, (end - start) // step)
     price_zone = tariff.price_zone
     prices = (
-        () if price_zone is None else await store.prices_between(conn, tenant_id, price_zone, start - LOOK_BACK, end)
+        ()
+        if price_zone is None
+        else await store.prices_between(conn, tenant_id, price_zone, start - LOOK_BACK, end, currency=tariff.currency)
     )
     registers = await explained.registers_of(conn, tenant_id, site_id, start, end)
     meters = await store.readings_between(conn, tenant_id, site_id, start, end, int(step / timedelta(minutes=1)))

@@ -1,7 +1,7 @@
 """What is said of a site from outside: tariff, series, limits and readings, and how they are read together."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -31,9 +31,12 @@ from forecourt.energy.signals.model import (
 )
 from forecourt.energy.signals.outlook import LOOK_BACK, Known
 from forecourt.energy.signals.sheet import Series
+from forecourt.energy.signals.sun import LEARN as LEARN_SUN
+from forecourt.energy.signals.sun import ClearSky, reckoned_for
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import Connection
 from forecourt.energy.store.nudges import nudge, nudge_of_zone
+from forecourt.energy.store.skies import skies_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.ui.i18n import mark
 
@@ -79,7 +82,7 @@ async def load_series(conn: Connection, actor: Actor, kind: SeriesKind, zone: st
     """Stores the values of a zone over those of the same times; how many were new or are others now."""
     stored = await store.store_series(conn, actor.tenant_id, kind, zone, series.currency, series.spans)
     if stored:
-        await nudge_of_zone(conn, actor.tenant_id, kind, zone)
+        await nudge_of_zone(conn, actor.tenant_id, zone)
         detail = {"values": stored, "from": series.spans[0].start_at.isoformat(), "source": series.spans[0].source}
         await audit(conn, actor, "load series", f"{kind}:{zone}", detail)
     return stored
@@ -164,12 +167,29 @@ async def known_signals(
     tariff = await store.tariff_of(conn, tenant_id, site_id)
     zone = None if tariff is None else tariff.tariff.price_zone
     co2_zone = None if tariff is None else tariff.tariff.co2_zone
+    # A price in another currency than is paid in says nothing: it counts as missing.
+    currency = None if tariff is None else tariff.tariff.currency
     since = now - LOOK_BACK
     return Known(
         tariff=tariff,
-        prices=() if zone is None else await store.prices_between(conn, tenant_id, zone, since, until),
+        prices=()
+        if zone is None
+        else await store.prices_between(conn, tenant_id, zone, since, until, currency=currency),
         co2=() if co2_zone is None else await store.prices_between(conn, tenant_id, co2_zone, since, until, "co2"),
         limits=await store.limits_between(conn, tenant_id, site_id, now, until),
         readings=await learned_readings(conn, record, now) if learned is None else learned,
         latest=await store.latest_readings(conn, tenant_id, site_id),
+        skies=await _skies(conn, record, now, until),
     )
+
+
+async def _skies(conn: Connection, record: SiteRecord, now: datetime, until: datetime) -> dict[str, ClearSky]:
+    """What each plant gives under a clear sky, as it is now and where it stands now."""
+    if record.tree is None or not record.tree.solar or record.latitude is None or record.longitude is None:
+        return {}
+    first, last = (at.astimezone(UTC).date() for at in (now - LEARN_SUN, until))
+    found = await skies_of(conn, record.tenant_id, record.site_id, first, last)
+    return {
+        plant.id: ClearSky(days=found.get((plant.id, reckoned_for(plant, record.latitude, record.longitude)), {}))
+        for plant in record.tree.solar
+    }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -22,8 +23,12 @@ from forecourt.energy.site import (
 )
 from forecourt.energy.store import Connection, SiteEvse
 from forecourt.energy.store.nudges import nudge
+from forecourt.platform import outbox
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.stations.service import find_site
+
+#: A site's electrics are others; the subject is its number.
+CHANGED: Final = "energy.electrics_changed"
 
 
 class SetUp(Struct, frozen=True, kw_only=True):
@@ -85,6 +90,7 @@ async def change_electrics(
     await store.hang(conn, actor.tenant_id, site_id, hung)
     await let_go(conn, actor.tenant_id, _hung(before) - set(hung), str(actor), now)
     await nudge(conn, site_id)
+    await outbox.write(conn, actor.tenant_id, CHANGED, str(site_id))
     await audit(
         conn,
         actor,

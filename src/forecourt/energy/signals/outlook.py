@@ -21,7 +21,7 @@ from forecourt.energy.signals.model import (
     mean_over,
     without_overlaps,
 )
-from forecourt.energy.signals.sun import Sky
+from forecourt.energy.signals.sun import ClearSky, Sky
 from forecourt.energy.site import SiteRecord
 
 #: The price of a kWh and the CO2 of it, in g, where nothing at all is known: flat, so that nothing is shifted for it.
@@ -103,6 +103,7 @@ class Known(Struct, frozen=True, kw_only=True):
     limits: Sequence[NodeLimit] = ()
     readings: Mapping[str, Sequence[Reading]] = {}
     latest: Mapping[str, Reading] = {}
+    skies: Mapping[str, ClearSky] = {}
 
 
 class _Step(Struct, frozen=True):
@@ -245,15 +246,17 @@ def _solar(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step]
     assert site.tree is not None
     plant = site.tree.solar[number]
     latest = known.latest.get(plant.id)
-    values, late = (0,) * len(steps), True
-    if site.latitude is not None and site.longitude is not None:
-        sky = Sky(plant, site.latitude, site.longitude, known.readings.get(plant.id, ()), now)
-        late = not sky.known or latest is None or now - latest.at > METER_LATE
-        values = tuple(sky.power_w(step.middle, late=late) for step in steps)
+    sky = Sky(plant, known.skies.get(plant.id, ClearSky()), known.readings.get(plant.id, ()), now)
+    late = not sky.known or latest is None or now - latest.at > METER_LATE
+    values = [sky.power_w(step.middle, late=late) for step in steps]
     return Attached(
         id=plant.id,
         node=plant.node,
-        power_w=Power(values=values, stand_in=(late,) * len(steps), provenance=_of_meter(latest)),
+        power_w=Power(
+            values=tuple(value or 0 for value in values),
+            stand_in=tuple(late or value is None for value in values),
+            provenance=_of_meter(latest),
+        ),
     )
 
 

@@ -1,22 +1,21 @@
-"""What a solar plant gives under a clear sky, and what share of that its own meter says it gives. Pure.
+"""What a solar plant will give: what it would under a clear sky, times the share of that which its own meter says it
+gives, hour by hour of the day. Pure.
 
-Good to some ten percent, which the share that is learned from the meter makes up for: it holds dirt, shadows and
-inverters as well as clouds.
+The share holds dirt, shadows and inverters as well as clouds. What a clear sky gives is reckoned ahead, by pvlib.
 """
 
-import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from statistics import mean, quantiles
 from typing import Final
+
+from msgspec import Struct
 
 from forecourt.energy.signals.model import Reading
 from forecourt.energy.site import Solar
 
-#: Of what falls onto a horizontal plane under a clear sky, the share that comes from the whole of the sky.
-_DIFFUSE: Final = 0.15
-#: What is left of the peak power at the meter.
-_AT_METER: Final = 0.85
+#: Quarters of an hour in a day by UTC.
+QUARTERS: Final = 96
 #: Nothing is learned from less than this share of the peak power: the sun is low, and errors are large.
 _LEAST: Final = 0.1
 #: Days from which a share is learned, and the hours that tell how cloudy it is now.
@@ -24,76 +23,63 @@ LEARN: Final = timedelta(days=14)
 _NOW: Final = timedelta(hours=2)
 #: How long the clouds of now are believed to stay: their weight halves with each such time.
 _STAY: Final = timedelta(hours=3)
+#: From so many readings a share is learned; an hour of the day with fewer goes by all hours.
+_FEWEST: Final = 4
 
 
-def clear_w(plant: Solar, latitude: float, longitude: float, at: datetime) -> int:
-    """The power that a plant gives under a clear sky at a time, in W."""
-    height, azimuth = _sun(latitude, longitude, at)
-    if height <= 0:
-        return 0
-    above = math.sin(height)
-    # Irradiance on a horizontal plane: Haurwitz, Journal of Meteorology 2 (1945).
-    flat = 1098 * above * math.exp(-0.057 / above)
-    tilt, turned = math.radians(plant.tilt_deg), math.radians(plant.azimuth_deg) - azimuth
-    facing = above * math.cos(tilt) + math.cos(height) * math.sin(tilt) * math.cos(turned)
-    # Near the horizon the quotient would grow without bound.
-    direct = flat * (1 - _DIFFUSE) / max(above, 0.05) * max(0.0, facing)
-    from_sky = flat * _DIFFUSE * (1 + math.cos(tilt)) / 2
-    return max(0, round(plant.peak_w * _AT_METER * min(1.2, (direct + from_sky) / 1000)))
+class ClearSky(Struct, frozen=True, kw_only=True):
+    """What a plant gives under a clear sky, in W at the middle of each quarter of an hour, by day of UTC."""
+
+    days: Mapping[date, Sequence[int]] = {}
+
+    def power_w(self, at: datetime) -> int | None:
+        """At a time; None where it was not reckoned."""
+        utc = at.astimezone(UTC)
+        day = self.days.get(utc.date())
+        return None if day is None else day[(utc.hour * 60 + utc.minute) // 15]
 
 
-def _sun(latitude: float, longitude: float, at: datetime) -> tuple[float, float]:
-    """Height above the horizon and azimuth clockwise from north, in radians (Spencer 1971)."""
-    utc = at.astimezone(UTC)
-    hours = utc.hour + utc.minute / 60 + utc.second / 3600
-    year = 2 * math.pi * (utc.timetuple().tm_yday - 1 + (hours - 12) / 24) / 365
-    declination = (
-        0.006918 - 0.399912 * math.cos(year) + 0.070257 * math.sin(year) - 0.006758 * math.cos(2 * year)
-        + 0.000907 * math.sin(2 * year) - 0.002697 * math.cos(3 * year) + 0.00148 * math.sin(3 * year)
-    )  # fmt: skip
-    equation_min = 229.18 * (
-        0.000075 + 0.001868 * math.cos(year) - 0.032077 * math.sin(year) - 0.014615 * math.cos(2 * year)
-        - 0.040849 * math.sin(2 * year)
-    )  # fmt: skip
-    angle = math.radians((hours * 60 + equation_min + 4 * longitude) / 4 - 180)
-    place = math.radians(latitude)
-    height = math.asin(
-        math.sin(place) * math.sin(declination) + math.cos(place) * math.cos(declination) * math.cos(angle)
-    )
-    azimuth = math.atan2(math.sin(angle), math.cos(angle) * math.sin(place) - math.tan(declination) * math.cos(place))
-    return height, azimuth + math.pi
+def reckoned_for(plant: Solar, latitude: float, longitude: float) -> str:
+    """What a clear sky's power depends on: where that is another one, it is reckoned anew."""
+    return f"{plant.peak_w} W, {plant.tilt_deg:g} and {plant.azimuth_deg:g} degrees at {latitude:g} {longitude:g}"
 
 
 class Sky:
     """How much of a clear sky's power a plant gives, learned from its meter as of a time; `known` False: it said
     nothing from which that could be learned."""
 
-    def __init__(
-        self, plant: Solar, latitude: float, longitude: float, readings: Sequence[Reading], now: datetime
-    ) -> None:
-        self._plant = plant
-        self._place = latitude, longitude
+    def __init__(self, plant: Solar, clear: ClearSky, readings: Sequence[Reading], now: datetime) -> None:
+        self._clear = clear
         self._now = now
         shares: list[float] = []
         lately: list[float] = []
+        self._hours: dict[int, list[float]] = {}
         for each in readings:
-            clear = clear_w(plant, latitude, longitude, each.at)
-            if each.at < now - LEARN or each.at > now or clear < plant.peak_w * _LEAST:
+            clear_w = clear.power_w(each.at)
+            if each.at < now - LEARN or each.at > now or clear_w is None or clear_w < plant.peak_w * _LEAST:
                 continue
-            share = max(0.0, min(1.5, each.power_w / clear))
+            share = max(0.0, min(1.5, each.power_w / clear_w))
             shares.append(share)
+            self._hours.setdefault(each.at.astimezone(UTC).hour, []).append(share)
             if each.at >= now - _NOW:
                 lately.append(share)
-        self.known = len(shares) >= 4
-        self._usual = mean(shares) if self.known else 0.0
+        self.known = len(shares) >= _FEWEST
+        self._all = mean(shares) if self.known else 0.0
         self._low = quantiles(shares, n=5)[0] if self.known else 0.0
         self._lately = mean(lately) if lately else None
 
-    def power_w(self, at: datetime, *, late: bool) -> int:
-        """What is expected at a time: the usual share of a clear sky, near now that of the last hours. If the meter is
-        late, a share that was exceeded on four of five occasions."""
-        share = self._low if late else self._usual
+    def power_w(self, at: datetime, *, late: bool) -> int | None:
+        """What is expected at a time: the usual share of a clear sky at that hour, near now that of the last hours. If
+        the meter is late, a share that was exceeded on four of five occasions. None where no clear sky is known."""
+        clear_w = self._clear.power_w(at)
+        if clear_w is None:
+            return None
+        share = self._low if late else self._usual(at)
         if self._lately is not None and not late:
             weight = 0.5 ** ((at - self._now) / _STAY)
-            share = weight * self._lately + (1 - weight) * self._usual
-        return round(share * clear_w(self._plant, *self._place, at))
+            share = weight * self._lately + (1 - weight) * share
+        return round(share * clear_w)
+
+    def _usual(self, at: datetime) -> float:
+        seen = self._hours.get(at.astimezone(UTC).hour, ())
+        return mean(seen) if len(seen) >= _FEWEST else self._all

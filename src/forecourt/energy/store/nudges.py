@@ -49,9 +49,10 @@ async def nudge_of_token(conn: Connection, tenant_id: int, uid: str) -> None:
     )
 
 
-async def nudge_of_zone(conn: Connection, tenant_id: int, kind: str, zone: str) -> None:
-    """Prices or CO2 intensities of a zone are others now: the sites whose tariffs name it."""
+async def nudge_of_zone(conn: Connection, tenant_id: int, zone: str) -> None:
+    """A series is another one: the sites that pay by its prices, or count by its CO2."""
     await conn.execute(
-        "SELECT pg_notify(%s, site_id::text) FROM site_tariffs WHERE tenant_id = %s AND tariff->>%s = %s",
-        (CHANNEL, tenant_id, f"{kind}_zone", zone),
+        "SELECT pg_notify(%s, site_id::text) FROM site_tariffs"
+        " WHERE tenant_id = %s AND %s IN (tariff ->> 'price_zone', tariff ->> 'co2_zone')",
+        (CHANNEL, tenant_id, zone),
     )

@@ -70,16 +70,33 @@ async def store_tariff(
 
 
 async def prices_between(
-    conn: Connection, tenant_id: int, zone: str, since: datetime, until: datetime, kind: SeriesKind = "price"
+    conn: Connection,
+    tenant_id: int,
+    zone: str,
+    since: datetime,
+    until: datetime,
+    kind: SeriesKind = "price",
+    *,
+    currency: str | None = None,
 ) -> list[Span]:
-    """The values of a zone's series that hold at any time from one to another, in order."""
+    """The values of a zone's series that hold at any time from one to another, in order; prices of one currency, if it
+    is said which."""
     cursor = conn.cursor(row_factory=class_row(Span))
     await cursor.execute(
         "SELECT start_at, minutes, value, source, fetched_at FROM signal_series"
         " WHERE tenant_id = %(tenant_id)s AND kind = %(kind)s AND zone = %(zone)s"
         " AND start_at > %(since)s - interval '1 day' AND start_at < %(until)s"
-        " AND start_at + make_interval(mins => minutes) > %(since)s ORDER BY start_at LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "kind": kind, "zone": zone, "since": since, "until": until, "limit": MAX_SPANS},
+        " AND start_at + make_interval(mins => minutes) > %(since)s"
+        " AND (%(currency)s::text IS NULL OR currency = %(currency)s) ORDER BY start_at LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id,
+            "kind": kind,
+            "zone": zone,
+            "since": since,
+            "until": until,
+            "currency": currency,
+            "limit": MAX_SPANS,
+        },
     )
     return await cursor.fetchall()
 
