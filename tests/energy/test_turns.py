@@ -112,9 +112,15 @@ def test_a_car_has_stopped_where_its_station_says_so_or_where_it_takes_nothing_o
     assert not has_stopped(charging, offered + timedelta(minutes=1), NOW)
     assert not has_stopped(replace(charging, current_a=2.0), NOW, NOW)
     assert not has_stopped(replace(charging, current_a=None), NOW, NOW)
+    # Its station holds it back, or somebody else does at the station.
+    assert not has_stopped(replace(charging, charging_state="SuspendedEVSE"), NOW, NOW)
+    assert not has_stopped(replace(charging, offered_a=0.0), NOW, NOW)
     assert has_stopped(replace(charging, current_a=None, charging_state="SuspendedEV"), None, NOW)
     # What is said while nothing is offered may mean just that: sooner or later it is tried.
-    waiting = car(0, current_a=0.0, waits_since=offered, charging_state="SuspendedEV")
+    waiting = car(0, energy_wh=5_000, current_a=0.0, waits_since=offered, charging_state="SuspendedEV")
+    assert not has_stopped(replace(waiting, energy_wh=0), NOW, NOW)
+    begins = replace(waiting, waits_since=None, charges_since=NOW - timedelta(minutes=1))
+    assert not has_stopped(begins, NOW, NOW)
     assert has_stopped(waiting, NOW, NOW)
     assert not has_stopped(waiting, NOW, NOW + timedelta(minutes=10))
 

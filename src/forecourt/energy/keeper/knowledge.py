@@ -29,6 +29,8 @@ LEAST_WH: Final = 2_000
 #: A car that has been offered current for so long and takes less than this has stopped by itself.
 STOPPED_AFTER: Final = timedelta(minutes=5)
 STOPPED_A: Final = 0.5
+#: How long a car may take to begin once it may.
+BEGINS_WITHIN: Final = timedelta(minutes=2)
 #: What its station says of one that is offered nothing is not believed for longer: it may mean that.
 BELIEVED_FOR: Final = timedelta(minutes=15)
 #: How much a known value may be, uncompressed.
@@ -83,11 +85,14 @@ class KnownCar(Struct, frozen=True, kw_only=True):
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
     """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
     it has been offered some for a while."""
+    says_so = car.charging_state == "SuspendedEV"
     if car.waits_since is not None:
-        return car.charging_state == "SuspendedEV" and now - car.waits_since < BELIEVED_FOR
-    if car.charging_state == "SuspendedEV":
-        return True
-    if car.charges_since is None or car.current_a is None or measured_at is None:
+        return says_so and car.energy_wh > 0 and now - car.waits_since < BELIEVED_FOR
+    if says_so:
+        # Just before a car begins it takes nothing as well.
+        return now - (car.charges_since or car.started_at) >= BEGINS_WITHIN
+    withheld = car.charging_state == "SuspendedEVSE" or (car.offered_a is not None and car.offered_a < STOPPED_A)
+    if withheld or car.charges_since is None or car.current_a is None or measured_at is None:
         return False
     return car.current_a < STOPPED_A and measured_at - car.charges_since >= STOPPED_AFTER
 
