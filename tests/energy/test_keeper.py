@@ -74,17 +74,17 @@ async def test_a_keeper_outlives_whatever_goes_wrong_in_a_look(yard: Yard, monke
 
     monkeypatch.setattr(keeping, "read_site", broken)
     assert await kept.look() == AWAY_REST_S
-    assert yard.rows("SELECT FROM energy_plans WHERE site_id = %s", site) == []
+    assert yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site) == []
     monkeypatch.undo()
     await kept.look()
-    assert len(yard.rows("SELECT FROM energy_plans WHERE site_id = %s", site)) == 1
+    assert len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site)) == 1
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     holder = uuid4()
     kept, stations, site = await furnished(yard, holder)
     await kept.turn()
-    assert (stations.asked, yard.rows("SELECT FROM charging_orders WHERE site_id = %s", site)) == ([], [])
+    assert (stations.asked, yard.rows("SELECT 1 FROM charging_orders WHERE site_id = %s", site)) == ([], [])
     async with yard.worker.anyone() as conn:
         assert await leases.hold_sites(conn, holder, [(yard.tenant_id, site)], timedelta(minutes=1), 1) == [site]
     yard.clock.advance(60)

@@ -97,7 +97,7 @@ async def test_planners_share_the_sites_and_each_site_is_held_by_one(
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)
             await until(lambda: [len(each) for each in leases(yard).values()] == [number])
-    assert yard.rows("SELECT FROM planner_leases UNION ALL SELECT FROM planner_holders") == []
+    assert yard.rows("SELECT 1 FROM planner_leases UNION ALL SELECT 1 FROM planner_holders") == []
 
 
 async def test_a_lease_of_a_process_that_was_killed_runs_out(
