@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecourt.energy.planner.arrivals import Arrivals, Visit
+from forecourt.energy.planner.arrivals import ASSUMED_BUSY, Arrivals, Visit
+from forecourt.energy.planner.assumed import assumed_visits
 
 HOUR = timedelta(hours=1)
 ZONE = "America/Los_Angeles"
@@ -54,3 +55,33 @@ def test_hours_are_those_of_the_sites_clock_when_it_is_set_forward() -> None:
 def test_without_a_past_nobody_is_expected() -> None:
     assert len(Arrivals([], ZONE, HOUR, most=3).expected(at(6, 12), 24)) == 0
     assert np.size(Arrivals([visit(6, 8, 9)], ZONE, HOUR, most=3).expected(at(6, 12), 24).first) == 0
+
+
+def test_a_hole_in_the_past_is_no_row_of_quiet_days() -> None:
+    # From the 2nd on nothing is known until Monday the 18th, which is over.
+    past = [visit(1, 15, 18), visit(18, 15, 17)]
+    cars = Arrivals(past, ZONE, HOUR, most=5).expected(at(19, 12) - HOUR, 24)
+    assert list(zip(cars.first, cars.scenario, strict=True)) == [(4, 0), (3, 1)]
+
+
+def test_on_a_first_day_some_are_assumed_to_come_and_the_sites_own_days_take_their_place() -> None:
+    assumed = assumed_visits(np.full(20, 32.0), np.full(20, 0.2), ZONE)
+    first = Arrivals([], ZONE, HOUR, most=5, assumed=assumed).expected(at(4, 0), 24)
+    assert set(first.scenario) == set(range(len(ASSUMED_BUSY)))
+    totals = [first.need_kwh[first.scenario == each].sum() for each in range(len(ASSUMED_BUSY))]
+    assert np.allclose(totals / totals[0], np.array(ASSUMED_BUSY) / ASSUMED_BUSY[0])
+    # On a weekend that was three times as busy as assumed, which with the assumption for one day more is 7 thirds.
+    busy = [
+        visit(day, 9, 17, kwh=3 * sum(each.need_kwh for each in assumed if each.came_at.day == 1)) for day in (2, 3)
+    ]
+    after = Arrivals(busy, ZONE, HOUR, most=5, assumed=assumed).expected(at(4, 0), 24)
+    saturday = sum(each.need_kwh for each in assumed if each.came_at.day == 1)
+    assert np.isclose(after.need_kwh.sum() / first.need_kwh.sum(), (2 * 3 * saturday + saturday) / (3 * saturday))
+    own = Arrivals([visit(4, 9, 17)], ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
+    assert list(own.need_kwh) == [10]
+
+
+def test_an_assumed_day_shrinks_as_nobody_comes() -> None:
+    arrivals = Arrivals([], ZONE, HOUR, most=5, assumed=assumed_visits(np.full(20, 32.0), np.full(20, 0.2), ZONE))
+    quiet, usual = (arrivals.expected(at(4, 11), 24, kwh).need_kwh.sum() for kwh in (0.0, 75.0))
+    assert quiet < usual / 2

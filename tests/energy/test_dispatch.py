@@ -230,12 +230,15 @@ class World:
             self._kill()
 
     def is_over(self, now: datetime) -> bool:
-        """Whether more flows than the tree bears, and that could be helped: not by those alone that nothing binds, nor
-        while nobody can measure one that ignores what it is told."""
+        """Whether more flows than the tree bears, and that could be helped: not by those alone that nothing binds, or
+        that refuse to make room for them, nor while nobody can measure one that ignores what it is told."""
         if any(each.ignores and each.since is not None and not each.reachable for each in self.stations):
             return False
         drawn = np.array([each.draws(now) for each in self.stations]) / 1000
-        unbound = np.array([each.ignores or each.default_ma is None for each in self.stations])
+        lacking = any(each.default_ma is None for each in self.stations)
+        unbound = np.array(
+            [each.ignores or each.default_ma is None or (lacking and each.refuses) for each in self.stations]
+        )
         return self.rows.overload(drawn) > 1 + 1e-6 >= self.rows.overload(np.where(unbound, drawn, 0.0))
 
     def _kill(self) -> None:
@@ -429,6 +432,7 @@ def test_a_station_that_refuses_is_reserved_for_and_asked_again_when_it_has_rest
     unsent = replace(refuser, orders=(replace(refuser.orders[0], unsent=True),))
     assert controllable(unsent, NOW + 2 * S)
     assert next_try([refuser, unsent], NOW) == NOW + AGAIN
+    assert not controllable(unsent, NOW + DOUBT_AFTER)
     [told] = due([unsent, idle()], [9_000, 0], [LEAST_MA] * 2, rows, NOW + AGAIN)
     assert (told.evse, told.limit_ma) == (0, 9_000)
 

@@ -83,6 +83,17 @@ def test_every_way_is_told_and_adds_up(tmp_path: Path) -> None:
     assert told["optimum"]["peak_w"] == 27_600
 
 
+def test_a_building_that_takes_more_than_the_grid_gives_leaves_the_other_hours_to_the_cars(tmp_path: Path) -> None:
+    busy = SCENARIO + "[load]\nweekdays = { hours = [0, 10, 11], values = [0, 40, 0] }\n"
+    result = simulate(tmp_path, "--power-limit", "33000", scenario=busy)
+    assert result.exit_code == 0, result.output
+    told = outcomes(tmp_path)
+    # From 10 to 11 there is nothing for cars; B has left by then, the others have until 16.
+    for way in ("myopic", "planner", "optimum"):
+        assert (told[way]["unplanned"], told[way]["peak_w"]) == (0, 40_000), way
+        assert told[way]["unserved_wh"] < 500, way
+
+
 def test_a_station_that_isnt_there_takes_a_free_evse_and_one_too_many_is_left_out(tmp_path: Path) -> None:
     crowd = SESSIONS + "".join(
         f"X{number},2026-01-05 09:30:00+01:00,2026-01-05 12:00:00+01:00,5\n" for number in range(2)
@@ -120,6 +131,8 @@ def test_on_the_day_on_which_clocks_are_set_prices_follow_the_clock_and_hours_ar
     [
         (("--ways", "luck"), "luck is none of uncontrolled"),
         (("--from", "someday"), "write it as 2019-03-08"),
+        (("--from", "2026-01-05T12:00"), "write it as 2019-03-08"),
+        (("--to", "2027-06-05", "--ways", "deadline,optimum"), "The optimum can be found for at most 8928 steps"),
         (("--from", "2026-02-01"), "must end after it begins"),
         (("--from", "2026-01-06", "--to", "2026-01-07"), "No session of the file"),
     ],

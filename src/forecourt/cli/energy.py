@@ -1,7 +1,7 @@
 """`forecourt energy`: smart charging on paper, before any station is told anything."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,10 +82,18 @@ def simulate(
         read = msgspec.structs.replace(read, site=msgspec.structs.replace(read.site, power_limit_w=power_limit))
     how = {"delimiter": delimiter, "decimal": decimal, "zone": zone, "time_format": time_format}
     past, begins, ends = _sessions(read, sessions, columns, first, last, how)
-    comparison = Comparison(read, past, begins, ends)
+    comparison = Comparison(read, past, begins, ends, _journal(report, steps))
+    if comparison.goes_on:
+        console.print("It goes on where it was stopped.")
+    if comparison.begins_anew:
+        console.print("What was begun before was of another scenario, other sessions or another time: it begins anew.")
     stopped = _play(comparison, chosen or comparison.ways())
+    if stopped:
+        comparison.finish(stopped)
+    if stopped and comparison.goes_on:
+        console.print("The same command goes on from here.", highlight=False)
     if not comparison.outcomes:
-        console.print("Stopped before anything was done; nothing was written.")
+        console.print("Stopped before any way was played to its end; nothing was written.")
         raise typer.Exit(130)
     made = comparison.report(stopped)
     _tell(made, Console(stderr=report == Path("-")))
@@ -93,6 +101,13 @@ def simulate(
     if stopped:
         console.print(f"Stopped; only {', '.join(each.scheduler for each in made.outcomes)} were played to the end.")
         raise typer.Exit(130)
+    comparison.finish(stopped=False)
+
+
+def _journal(report: Path | None, steps: Path | None) -> Path | None:
+    """Beside what is written, else nowhere."""
+    beside = report if report is not None and report != Path("-") else steps
+    return None if beside is None else beside.with_name(beside.name + ".part")
 
 
 def _chosen(ways: str | None) -> tuple[str, ...]:
@@ -180,7 +195,7 @@ def _span(
             day += timedelta(days=option == "--to")
         else:
             try:
-                day = datetime.fromisoformat(text).date()
+                day = date.fromisoformat(text)
             except ValueError:
                 raise typer.BadParameter(f"{text} is no day; write it as 2019-03-08", param_hint=option) from None
         days.append(datetime(day.year, day.month, day.day, tzinfo=zone))
@@ -200,8 +215,11 @@ def _play(comparison: "Comparison", ways: Sequence[str]) -> bool:
     with bar:
         tasks = {way: bar.add_task(way, total=None, start=False) for way in ways}
 
+        begun: set[str] = set()
+
         def told(way: str, done: int, steps: int) -> None:
-            if done == 0:
+            if way not in begun:
+                begun.add(way)
                 bar.start_task(tasks[way])
             # The optimum is found at once: how far that is nobody knows.
             bar.update(tasks[way], completed=done, total=steps if done else None)

@@ -47,7 +47,9 @@ class QuoteAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tariff and a session. Times of day and days are those of `time_zone`."""
 
     tariff: OcpiTariff
-    start: Annotated[datetime, Meta(description="Of the session, or of its reservation.")]
+    start: Annotated[
+        datetime, Meta(description="Of the session, or of its reservation.", examples=["2026-06-01T17:30:00Z"])
+    ]
     segments: Annotated[list[SegmentAsked], Meta(min_length=1, max_length=MAX_QUOTED)]
     time_zone: Annotated[str, Meta(max_length=64, examples=["Europe/Berlin"])] = "UTC"
     evse_kind: EvseKind | None = None

@@ -35,12 +35,16 @@ MAX_COMPONENTS: Final = 20
 MAX_NAMED: Final = 100
 
 
+#: OCPI's number, taken digit by digit as it is written; as a string as well.
+Number = Annotated[Decimal, Meta(examples=["0.25"])]
+
+
 class OcpiPriceComponent(Struct, frozen=True, kw_only=True):
     """PriceComponent class."""
 
     type: Dimension
-    price: Annotated[Decimal, Meta(description="Per kWh, per hour, or once.", examples=[0.25])]
-    vat: Annotated[Decimal | None, Meta(description="In percent; null: no tax.", examples=[19])] = None
+    price: Annotated[Number, Meta(description="Per kWh, per hour, or once.")]
+    vat: Annotated[Number | None, Meta(description="In percent; null: no tax.", examples=["19"])] = None
     step_size: Annotated[int, Meta(ge=0, le=10**9, description="In Wh or s.", examples=[1])] = 1
 
 
@@ -51,12 +55,12 @@ class OcpiRestrictions(Struct, frozen=True, kw_only=True):
     end_time: TimeOfDay | None = None
     start_date: date | None = None
     end_date: date | None = None
-    min_kwh: Decimal | None = None
-    max_kwh: Decimal | None = None
-    min_current: Decimal | None = None
-    max_current: Decimal | None = None
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
+    min_kwh: Number | None = None
+    max_kwh: Number | None = None
+    min_current: Number | None = None
+    max_current: Number | None = None
+    min_power: Number | None = None
+    max_power: Number | None = None
     min_duration: Annotated[int, Meta(ge=0)] | None = None
     max_duration: Annotated[int, Meta(ge=0)] | None = None
     day_of_week: list[Day] | None = None
@@ -73,10 +77,10 @@ class OcpiElement(Struct, frozen=True, kw_only=True):
 class OcpiPriceLimit(Struct, frozen=True, kw_only=True):
     """PriceLimit class of 2.3.0, or Price class of 2.2.1."""
 
-    before_taxes: Annotated[Decimal | None, Meta(examples=[0.50])] = None
-    after_taxes: Annotated[Decimal | None, Meta(examples=[0.55])] = None
-    excl_vat: Annotated[Decimal | None, Meta(description="Of 2.2.1.", examples=[None])] = None
-    incl_vat: Annotated[Decimal | None, Meta(description="Of 2.2.1.", examples=[None])] = None
+    before_taxes: Annotated[Number | None, Meta(examples=["0.50"])] = None
+    after_taxes: Annotated[Number | None, Meta(examples=["0.55"])] = None
+    excl_vat: Annotated[Number | None, Meta(description="Of 2.2.1.", examples=[None])] = None
+    incl_vat: Annotated[Number | None, Meta(description="Of 2.2.1.", examples=[None])] = None
 
 
 class OcpiTariff(Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ URGENT_STEP_MA: Final = 100
 #: How long one EVSE is left alone after it was told something.
 REST: Final = timedelta(seconds=60)
 #: The same where the last word did not reach the station, or is told again while the tree may be overloaded.
-AGAIN: Final = timedelta(seconds=5)
+AGAIN: Final = timedelta(seconds=10)
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ def due(
 
 def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
     """When somebody may be told again who was not reached, or of whom nobody awaits an answer any more."""
-    last = [standing.orders[-1] for standing in standings if standing.running_since is not None and standing.orders]
+    last = [standing.orders[-1] for standing in standings if standing.orders and controllable(standing, now)]
     moments = [order.sent_at + AGAIN for order in last if order.unsent or _is_unknown(order)]
     return min((moment for moment in moments if moment > now), default=None)
 
@@ -96,7 +96,7 @@ def _can_be_told(standing: Standing, now: datetime) -> bool:
     last = standing.orders[-1] if standing.orders else None
     if last is None or last.accepted is not False:
         return True
-    return not is_within(now, last.sent_at, AGAIN if last.unsent else REST)
+    return not is_within(now, last.sent_at, AGAIN if last.unsent and controllable(standing, now) else REST)
 
 
 def _less(evse: int, standing: Standing, target_ma: int, over: bool, now: datetime) -> Told | None:

@@ -209,12 +209,11 @@ def _refuses(standing: Standing) -> bool:
 
 
 def _is_doubtful(standing: Standing, now: datetime) -> bool:
-    """Whether the station has left unanswered what it was told, for so long that it can't be counted on."""
+    """Whether the station has left unanswered what it was told, or could not be reached, for so long that it can't be
+    counted on."""
     waiting = None
     for order in reversed(standing.orders):
-        if order.unsent:
-            continue
-        if order.accepted is not None:
+        if order.accepted is not None and not order.unsent:
             break
         waiting = order
     return waiting is not None and not is_within(now, waiting.sent_at, DOUBT_AFTER)

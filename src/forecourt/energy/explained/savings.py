@@ -6,7 +6,8 @@ beside them, by the same prices and the same charge for the highest mean. Energy
 exactly; money is exact decimals.
 
 A car that was never let go at full speed has a lower highest power than it could have: what is saved is then told too
-low, never too high.
+low. Where a token is used with several cars its highest power is that of the fastest, and what is saved may be told
+too high.
 """
 
 from collections.abc import Sequence

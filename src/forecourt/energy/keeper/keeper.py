@@ -315,17 +315,15 @@ class SiteKeeper:
     ) -> None:
         """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
         there are targets, if not for all."""
-        known = reading.known
-        now = self._clock.now()
+        known, now = reading.known, self._clock.now()
         least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        told = due(known.standings, targets_ma, least_ma, room.at(0), now)
         car_of = {car.evse_id: car for car in known.cars}
-        told = [
-            each
-            for each in told
-            if (each.urgent or not safe_only)
-            and (planned is None or car_of[known.tree.evses[each.evse].id].session_id in planned)
-        ]
+
+        def is_meant(each: Told) -> bool:
+            session_id = car_of[known.tree.evses[each.evse].id].session_id
+            return (each.urgent or not safe_only) and (planned is None or session_id in planned)
+
+        told = [each for each in due(known.standings, targets_ma, least_ma, room.at(0), now) if is_meant(each)]
         if not told:
             return
         asked: list[Asked] = []

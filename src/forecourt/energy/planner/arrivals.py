@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.energy.planner.problem import Cars
 
@@ -21,6 +21,15 @@ from forecourt.energy.planner.problem import Cars
 PRIOR_SHARE: Final = 0.45
 #: By how much a day may be scaled.
 SCALES: Final = (0.6, 1.7)
+#: The same of a day that is only assumed, which may be all wrong.
+ASSUMED_SHARE: Final = 0.25
+ASSUMED_SCALES: Final = (0.1, 3.0)
+#: Nobody knows how busy a first day is: it is assumed so many times as busy, each as likely as the others.
+ASSUMED_BUSY: Final = (0.4, 0.8, 1.3)
+#: So many days without anybody are no quiet days but a hole in what is known.
+HOLE_DAYS: Final = 5
+#: The days for which is assumed who comes: a Monday and a Saturday.
+ASSUMED: Final = (date(2000, 1, 3), date(2000, 1, 1))
 
 NOBODY = Cars(
     first=np.zeros(0, np.int64),
@@ -46,9 +55,12 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 
 class Arrivals:
-    """What a site's past says about the rest of a day. `most`: how many past days stand for it."""
+    """What a site's past says about the rest of a day. `most`: how many past days stand for it. `assumed`: visits of
+    the days ASSUMED, which stand for a kind of day of which none is known."""
 
-    def __init__(self, visits: Sequence[Visit], zone: str, step: timedelta, most: int) -> None:
+    def __init__(
+        self, visits: Sequence[Visit], zone: str, step: timedelta, most: int, assumed: Sequence[Visit] = ()
+    ) -> None:
         self._zone = ZoneInfo(zone)
         self._step = step
         self._most = most
@@ -56,17 +68,25 @@ class Arrivals:
         for visit in visits:
             self._by_day.setdefault(visit.came_at.astimezone(self._zone).date(), []).append(visit)
         self._first_day = min(self._by_day, default=date.max)
+        self._kwh = {day: sum(visit.need_kwh for visit in of) for day, of in self._by_day.items()}
+        self._assumed: dict[date, list[Visit]] = {}
+        for visit in assumed:
+            self._assumed.setdefault(visit.came_at.astimezone(self._zone).date(), []).append(visit)
 
     def expected(self, now: datetime, steps: int, came_kwh: float | None = None) -> Cars:
         """The cars that may still come today, in steps from now on, each past day a scenario of its own. `came_kwh`:
         what the cars that came today need or took, if that is known."""
         today = now.astimezone(self._zone).date()
-        days = self._days_like(today)
-        scales = self._scales(days, now - self._midnight(today), came_kwh)
+        days = self._days_like(today, _is_weekend(today))
+        standing = [(day, self._by_day.get(day, [])) for day in days]
+        scales = self._scales(standing, now - self._midnight(today), came_kwh, PRIOR_SHARE, SCALES)
+        if not days:
+            standing = self._as_assumed(today)
+            scales = self._scales(standing, now - self._midnight(today), came_kwh, ASSUMED_SHARE, ASSUMED_SCALES)
         rows = [
             (first, last, need_kwh * scales[number], visit.max_a, visit.kw_per_a, visit.evse, number)
-            for number, day in enumerate(days)
-            for visit in self._by_day.get(day, ())
+            for number, (day, visits) in enumerate(standing)
+            for visit in visits
             if visit.left_at <= now
             for first, last, need_kwh in self._placed(visit, self._midnight(today) - self._midnight(day), now, steps)
         ]
@@ -84,29 +104,59 @@ class Arrivals:
             scenario=scenario,
         )
 
-    def _scales(self, days: Sequence[date], elapsed: timedelta, came_kwh: float | None) -> list[float]:
-        """How much busier today is than each of the days was at this time of day."""
-        if came_kwh is None or not days:
-            return [1.0] * len(days)
-        energies = [
-            [(visit.came_at - self._midnight(day), visit.need_kwh) for visit in self._by_day.get(day, ())]
-            for day in days
+    def _as_assumed(self, today: date) -> list[tuple[date, list[Visit]]]:
+        """The day that is assumed, as busy as those of the other kind that are known have it."""
+        weekend = _is_weekend(today)
+        kinds = {_is_weekend(day): (day, visits) for day, visits in self._assumed.items()}
+        if weekend not in kinds:
+            return []
+        day, visits = kinds[weekend]
+        known = self._days_like(today, not weekend)
+        _, other = kinds.get(not weekend, kinds[weekend])
+        kwh = sum(visit.need_kwh for visit in other)
+        # The assumption is worth one day that is known.
+        busy = (sum(self._kwh.get(each, 0.0) for each in known) + kwh) / max((len(known) + 1) * kwh, 1e-9)
+        return [
+            (day, [structs.replace(visit, need_kwh=visit.need_kwh * busy * share) for visit in visits])
+            for share in ASSUMED_BUSY
         ]
-        prior = PRIOR_SHARE * sum(kwh for day in energies for _, kwh in day) / len(days)
-        if prior <= 0:
-            return [1.0] * len(days)
-        until = [sum(kwh for at, kwh in day if at <= elapsed) for day in energies]
-        return [min(max((came_kwh + prior) / (each + prior), SCALES[0]), SCALES[1]) for each in until]
 
-    def _days_like(self, today: date) -> list[date]:
-        """The latest days of its kind that are known, newest first; a day on which nobody came counts as well."""
+    def _scales(
+        self,
+        standing: Sequence[tuple[date, Sequence[Visit]]],
+        elapsed: timedelta,
+        came_kwh: float | None,
+        known: float,
+        within: tuple[float, float],
+    ) -> list[float]:
+        """How much busier today is than each of the days was at this time of day. `known`: what is known of a day
+        before anybody came."""
+        if came_kwh is None or not standing:
+            return [1.0] * len(standing)
+        energies = [
+            [(visit.came_at - self._midnight(day), visit.need_kwh) for visit in visits] for day, visits in standing
+        ]
+        prior = known * sum(kwh for day in energies for _, kwh in day) / len(standing)
+        if prior <= 0:
+            return [1.0] * len(standing)
+        until = [sum(kwh for at, kwh in day if at <= elapsed) for day in energies]
+        return [min(max((came_kwh + prior) / (each + prior), within[0]), within[1]) for each in until]
+
+    def _days_like(self, today: date, weekend: bool) -> list[date]:
+        """The latest days of a kind that are known, newest first; a day on which nobody came counts as well, but not
+        where so many followed each other that nothing was recorded."""
         found: list[date] = []
+        empty: list[date] = []
         day = today - timedelta(days=1)
         while day >= self._first_day and len(found) < self._most:
-            if _is_weekend(day) == _is_weekend(today):
-                found.append(day)
+            if day not in self._by_day:
+                empty.append(day)
+            else:
+                known = [*(empty if len(empty) < HOLE_DAYS else ()), day]
+                found += [each for each in known if _is_weekend(each) == weekend]
+                empty = []
             day -= timedelta(days=1)
-        return found
+        return found[: self._most]
 
     def _midnight(self, day: date) -> datetime:
         return midnight(day, self._zone.key)

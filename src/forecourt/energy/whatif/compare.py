@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from forecourt.energy.planner.problem import Worth, solve
-from forecourt.energy.rows import rows_of
+import numpy as np
+
+from forecourt.energy.planner.problem import Horizon, Problem, Worth, eased
+from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.rows import Floats, rows_of
+from forecourt.energy.whatif.journal import Journal, done_by, key_of, part_of
 from forecourt.energy.whatif.picture import picture
 from forecourt.energy.whatif.report import MONTH_DAYS, Outcome, Report, outcome
 from forecourt.energy.whatif.scenario import Scenario
@@ -16,21 +20,33 @@ from forecourt.energy.whatif.stays import PastSession, stays_of
 from forecourt.energy.whatif.steps import Steps
 from forecourt.energy.whatif.waited import Waited
 from forecourt.energy.whatif.ways import OPTIMUM, TOLD_BY_DRIVERS, WAYS, Cautious, Known, scheduler_of
-from forecourt.energy.whatif.world import Course, World, course, run
+from forecourt.energy.whatif.world import PART_STEPS, Course, World, course, run
 
 #: The most steps of a what-if: a year in steps of 5 minutes.
 MAX_STEPS: Final = 366 * 288
 #: All of the future at once is one problem; longer times are compared without it.
 MAX_OPTIMUM_STEPS: Final = 31 * 288
+#: How long the optimum may take.
+OPTIMUM_DEADLINE_S: Final = 24 * 3600.0
 
 #: Hears how many steps of which way are done, of how many.
 Told = Callable[[str, int, int], None]
 
 
 class Comparison:
-    """A time of a scenario. Raises ScenarioRefused where there is nothing to simulate."""
+    """A time of a scenario. Raises ScenarioRefused where there is nothing to simulate.
 
-    def __init__(self, scenario: Scenario, sessions: Iterable[PastSession], start: datetime, end: datetime) -> None:
+    `journal`: the file in which is kept what is done, and from which what was done before is known.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        sessions: Iterable[PastSession],
+        start: datetime,
+        end: datetime,
+        journal: Path | None = None,
+    ) -> None:
         self._scenario = scenario
         # In UTC, where an hour is an hour also on the day on which clocks are set.
         self._start, self._end = start, end = start.astimezone(UTC), end.astimezone(UTC)
@@ -55,19 +71,41 @@ class Comparison:
         #: What was played so far, so that who stops has what is done.
         self.outcomes: list[Outcome] = []
         self._courses: dict[str, Course] = {}
+        self._journal = Journal(journal, self._key(sessions))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether some of it was done before."""
+        return self._journal.kept > 0
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether what was done before was of other sessions, another scenario or another time."""
+        return self._journal.other
+
+    def finish(self, stopped: bool) -> None:
+        """Leaves what is done for another time if it was stopped; else all is done and written."""
+        if stopped:
+            self._journal.close()
+        else:
+            self._journal.remove()
 
     @property
     def steps(self) -> int:
         return self._world.horizon.steps
 
     def ways(self) -> tuple[str, ...]:
-        """All ways that make sense: those of drivers' words where the scenario or a session says what they are."""
+        """All ways that make sense: those of drivers' words where the scenario or a session says what they are, and
+        the optimum where it can be found."""
         said = any(session.stated_end or session.stated_wh for session in self._stays.sessions)
         told = self._scenario.drivers is not None or said
-        return tuple(way for way in WAYS if told or way not in TOLD_BY_DRIVERS)
+        ways = WAYS if self.steps <= MAX_OPTIMUM_STEPS else tuple(way for way in WAYS if way != OPTIMUM)
+        return tuple(way for way in ways if told or way not in TOLD_BY_DRIVERS)
 
     def play(self, ways: Sequence[str], told: Told = lambda *_: None) -> None:
-        """Every way that is asked for, in the order of WAYS."""
+        """Every way that is asked for, in the order of WAYS. Raises ScenarioRefused before any is played."""
+        if OPTIMUM in ways and self.steps > MAX_OPTIMUM_STEPS:
+            raise ScenarioRefused(f"The optimum can be found for at most {MAX_OPTIMUM_STEPS} steps; leave it out.")
         for way in WAYS:
             if way in ways:
                 done, unplanned = self._course(way, told)
@@ -110,21 +148,44 @@ class Comparison:
         )
 
     def _course(self, way: str, told: Told) -> tuple[Course, int]:
-        told(way, 0, self.steps)
+        parts = self._journal.of(way)
+        current_a = np.zeros((len(self._world.cars), self.steps))
+        done = done_by(parts, current_a)
+        told(way, done, self.steps)
         if way == OPTIMUM:
-            return self._optimum(told), 0
-        cautious = Cautious(scheduler_of(way, self._known))
-        return run(self._world, cautious, lambda step: told(way, step, self.steps)), cautious.unplanned
+            return self._optimum(current_a, done, told), 0
+        cautious = Cautious(scheduler_of(way, self._known), sum(part.unplanned for part in parts))
+        before, kept = done, cautious.unplanned
 
-    def _optimum(self, told: Told) -> Course:
-        if self.steps > MAX_OPTIMUM_STEPS:
-            raise ScenarioRefused(f"The optimum can be found for at most {MAX_OPTIMUM_STEPS} steps; leave it out.")
-        worth = Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=self._known.demand_charge)
-        # On a thread of its own, as the solver hears of no interrupt while it is at work.
-        waited = Waited(lambda: solve(self._world.cars, self._world.horizon, self._world.rows, worth))
-        plan = waited.result(lambda: told(OPTIMUM, 0, self.steps))
+        def step(now: int, so_far: Floats) -> None:
+            nonlocal before, kept
+            if now % PART_STEPS == 0 or now == self.steps:
+                self._journal.keep(part_of(way, before, now, so_far, cautious.unplanned - kept))
+                before, kept = now, cautious.unplanned
+            told(way, now, self.steps)
+
+        return run(self._world, cautious, step, current_a, done), cautious.unplanned
+
+    def _optimum(self, current_a: Floats, done: int, told: Told) -> Course:
+        if done < self.steps:
+            known = self._known
+            worth = Worth(unserved=self._scenario.planner.unserved_per_kwh, peak=known.demand_charge)
+            world = self._world
+            problem = Problem(cars=world.cars, horizon=world.horizon, rows=world.rows, worth=worth)
+            # On a thread of its own, as the solver hears of no interrupt while it is at work.
+            waited = Waited(lambda: SiteSolver().solve(eased(problem), OPTIMUM_DEADLINE_S))
+            current_a = waited.result(lambda: told(OPTIMUM, 0, self.steps)).current_a
+            self._journal.keep(part_of(OPTIMUM, 0, self.steps, current_a, 0))
         told(OPTIMUM, self.steps, self.steps)
-        return course(self._world, plan.current_a)
+        return course(self._world, current_a)
+
+    def _key(self, sessions: Sequence[PastSession]) -> bytes:
+        known = [
+            (each.id, each.station, each.start, each.end, each.energy_wh, each.token, each.stated_end, each.stated_wh)
+            for each in sessions
+        ]
+        horizon = [getattr(self._world.horizon, name).tobytes() for name in Horizon.__struct_fields__]
+        return key_of(self._scenario, self._start, self._end, horizon, known)
 
     def _what_is_known(self, sessions: Sequence[PastSession]) -> Known:
         # What was before the time is known when it begins.

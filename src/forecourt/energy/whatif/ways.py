@@ -10,11 +10,12 @@ import structlog
 from msgspec import Struct, structs
 
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
+from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.chances import hedged
 from forecourt.energy.planner.coarse import before_in, cars_in, edges_of, horizon_in
 from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
-from forecourt.energy.planner.problem import Cars, Minimums, Problem, Unsolvable, Worth, joined, solve
+from forecourt.energy.planner.problem import Cars, Minimums, Plan, Problem, Unsolvable, Worth, eased, joined, solve
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats
@@ -59,9 +60,7 @@ def scheduler_of(way: str, known: Known) -> Scheduler:
         return by_order(deadline if way == DEADLINE else laxity)
     if way == MYOPIC:
         worth = known.scenario.planner.unserved_per_kwh
-        return planned(
-            lambda scene: solve(scene.cars, scene.horizon, scene.rows, _worth(known, scene, worth)).current_a[:, 0]
-        )
+        return planned(lambda scene: _plan(scene, _worth(known, scene, worth)).current_a[:, 0])
     return planned(Foresight(known, way))
 
 
@@ -78,7 +77,7 @@ class Foresight:
         self._arrived = visits
         self._looked_back_on: date | None = None
         self._peak_kw = 0.0
-        self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days)
+        self._arrivals = Arrivals(visits, known.scenario.zone, known.step, planner.days, _assumed(known))
         self._stated = _stated(known, known.stays, _visits(known, known.stays, known.start)) if way != PLANNER else []
         self._visits = _past_visits(known, visits) if way == PREDICTED else []
         self._predictor: Predictor | None = None
@@ -103,7 +102,7 @@ class Foresight:
             minimums=minimums,
         )
         solver = SiteSolver()
-        return rounded(solver, solver.solve(problem), scene.min_a).current_a[:, 0]
+        return rounded(solver, solver.solve(eased(problem)), scene.min_a).current_a[:, 0]
 
     def _worthwhile_kw(self, scene: Scene, now: datetime) -> float:
         """The highest power that is taken as paid, found anew every day."""
@@ -175,10 +174,10 @@ class Foresight:
 class Cautious:
     """A scheduler that keeps the limits by order of laxity in a step for which it finds no plan."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, unplanned: int = 0) -> None:
         self._scheduler = scheduler
         self._fallback = by_order(laxity)
-        self.unplanned = 0
+        self.unplanned = unplanned
 
     def __call__(self, scene: Scene) -> Floats:
         try:
@@ -189,8 +188,22 @@ class Cautious:
             return self._fallback(scene)
 
 
+def _plan(scene: Scene, worth: Worth) -> Plan:
+    """The plan of least cost for the cars that are there."""
+    problem = Problem(cars=scene.cars, horizon=scene.horizon, rows=scene.rows, worth=worth)
+    return SiteSolver().solve(eased(problem))
+
+
 def _worth(known: Known, scene: Scene, unserved: float) -> Worth:
     return Worth(unserved=unserved, peak=known.demand_charge, paid_kw=scene.peak_kw)
+
+
+def _assumed(known: Known) -> list[Visit]:
+    """Who comes to the scenario's EVSEs, until that is known."""
+    electrics = known.scenario.electrics
+    max_a = np.array([evse.max_a for evse in electrics.evses])
+    kw_per_a = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses])
+    return assumed_visits(max_a, kw_per_a, known.scenario.zone)
 
 
 def _visits(known: Known, stays: Stays, start: datetime) -> list[Visit]:

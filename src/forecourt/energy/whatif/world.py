@@ -5,6 +5,7 @@ rounding.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,11 @@ from forecourt.energy.whatif.schedulers import Scene, Scheduler
 Watts = npt.NDArray[np.int64]
 #: What floating-point arithmetic may leave below a whole watt that is meant.
 GRAIN_W = 1e-6
+#: Steps of a part of a time. Schedulers remember nothing from one to the next but what they can find again, so that a
+#: time can be gone on with where a part ended.
+PART_STEPS: Final = 48
+#: Hears how many steps are done, and the currents of all cars, (cars, steps).
+Told = Callable[[int, Floats], None]
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -41,29 +47,35 @@ class Course(Struct, frozen=True, kw_only=True):
     overload: float
 
 
-def run(world: World, scheduler: Scheduler, told: Callable[[int], None] = lambda _: None) -> Course:
-    """Lets the scheduler have its way. `told` hears of every step that is done.
+def run(
+    world: World, scheduler: Scheduler, told: Told = lambda *_: None, current_a: Floats | None = None, done: int = 0
+) -> Course:
+    """Lets the scheduler have its way. `told` hears of every step that is done, and of the currents so far.
 
-    A car takes no more than it lacks; what a scheduler gives it below its least current it doesn't take.
+    A car takes no more than it lacks; what a scheduler gives it below its least current it doesn't take. Before step
+    `done` it has had its way already: then `current_a` (cars, steps) are the currents that came of it.
     """
     cars, horizon = world.cars, world.horizon
     lacking = cars.need_kwh.copy()
-    current_a = np.zeros((len(cars), horizon.steps))
+    if current_a is None:
+        current_a = np.zeros((len(cars), horizon.steps))
     peak_kw = 0.0
     for now in range(horizon.steps):
         there = np.nonzero((cars.first <= now) & (now < cars.last) & (lacking > 1e-4))[0]
         kw = base_kw = float(horizon.load_kw[now] - horizon.solar_kw[now])
-        if len(there):
+        if len(there) and now >= done:
             given = np.asarray(scheduler(_scene(world, there, lacking, now, peak_kw)))
             most = np.minimum(cars.max_a[there], lacking[there] / (cars.kw_per_a[there] * horizon.hours[now]))
             # In its last step a car draws what it lacks for a part of the step.
             enough = given >= np.minimum(world.min_a[there], most) * (1 - 1e-6)
             current_a[there, now] = np.where(enough, np.clip(given, 0.0, most), 0.0)
+        if len(there):
             power_w = watts(current_a[there, now], cars.kw_per_a[there])
             lacking[there] -= power_w / 1000 * horizon.hours[now]
             kw = base_kw + float(power_w.sum()) / 1000
         peak_kw = max(peak_kw, kw)
-        told(now + 1)
+        if now >= done:
+            told(now + 1, current_a)
     return course(world, current_a)
 
 
