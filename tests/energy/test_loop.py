@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 import forecourt.app.gateway_process as gateway_process
 from forecourt.energy import store
-from forecourt.energy.dispatch.times import LOW_LEAST, PAUSE, VALID_FOR
+from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, PAUSE
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
 from forecourt.energy.keeper.knowledge import unpacked
 from forecourt.energy.keeper.planning import plan_site
@@ -236,7 +236,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     # One that falls silent goes on with what it was told, and then by its default; the others make room for it.
     silent = plant.stations[SILENT]
     silent.link.stop(Cut.ABORT)
-    away = await plant.go(VALID_FOR + PAUSE)
+    away = await plant.go(LOW_VALID_FOR + PAUSE)
     assert max(away) <= CUT_A * NEARLY
     assert plant.limits_a()[SILENT] == pytest.approx(DEFAULT_A, abs=0.1)
     silent.link.start()
@@ -332,7 +332,8 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
     [less] = findings[old.identity]
     assert (less["found"], less["evse"], less["limit"]) == ("less", 1, 2_000)
     lost = {(each["found"], each["purpose"]) for each in findings[new.identity]}
-    assert lost == {("lost", "tx_default"), ("lost", "tx")}
+    # A limit that was told again meanwhile is there.
+    assert {("lost", "tx_default")} <= lost <= {("lost", "tx_default"), ("lost", "tx")}
     [foreign] = findings[other.identity]
     told = {"found": "other", "profile_id": 77, "stack_level": 5, "limit": 3_000}
     assert {name: foreign[name] for name in told} == told

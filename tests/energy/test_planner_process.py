@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, ClassVar
+from uuid import UUID, uuid4
 
 import pytest
 
+from forecourt.app import planner_process
 from forecourt.energy.keeper import planner as planning
 from forecourt.energy.keeper.planner import LEASE, Planner
+from forecourt.energy.store import leases as holding
 from forecourt.energy.store import nudges
+from forecourt.platform.settings import Settings
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.energy.test_store import furnish
@@ -21,14 +26,17 @@ class Keeper:
     made: ClassVar[list[Any]] = []
 
     def __init__(self, tenant_id: int, site_id: int, **_: Any) -> None:
-        self.site_id, self.woken = site_id, asyncio.Queue[None]()
+        self.site_id, self.woken, self.kept = site_id, asyncio.Queue[None](), True
         Keeper.made.append(self)
 
     def wake(self) -> None:
         self.woken.put_nowait(None)
 
     async def run(self) -> None:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.kept = False
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +45,7 @@ def keepers(monkeypatch: pytest.MonkeyPatch) -> list[Keeper]:
     Keeper.made = []
     monkeypatch.setattr(planning, "SiteKeeper", Keeper)
     monkeypatch.setattr(planning, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(planning, "WATCH_EVERY_S", 0.02)
     return Keeper.made
 
 
@@ -58,43 +67,142 @@ async def until(happened: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_site_is_held_by_one_process_and_by_another_when_that_one_is_gone(
+def leases(yard: Yard) -> dict[Any, list[int]]:
+    """Sites by who holds them."""
+    found: dict[Any, list[int]] = {}
+    for row in yard.rows("SELECT holder, site_id FROM planner_leases WHERE until >= clock_timestamp()"):
+        found.setdefault(row["holder"], []).append(row["site_id"])
+    return found
+
+
+def sites(yard: Yard) -> int:
+    return len(yard.rows("SELECT site_id FROM energy_sites WHERE enabled AND electrics_version > 0"))
+
+
+async def test_planners_share_the_sites_and_each_site_is_held_by_one(
     database: Database, yard: Yard, keepers: list[Keeper]
 ) -> None:
-    site, _, _ = await furnish(yard)
-
-    def holders() -> list[Any]:
-        return [row["holder"] for row in yard.rows("SELECT holder FROM planner_leases WHERE site_id = %s", site)]
-
+    for _ in range(4):
+        await furnish(yard)
+    number = sites(yard)
     async with planner(database.url, yard) as first:
-        await until(holders)
-        [holder] = holders()
+        await until(lambda: [len(each) for each in leases(yard).values()] == [number])
         async with planner(database.url, yard):
-            # As long as the first lives the second gets nothing, however often it looks.
-            await asyncio.sleep(0.2)
-            assert [each.site_id for each in keepers].count(site) == 1
+            # The first gives back what is more than its half; what it keeps is not taken from it.
+            halves = sorted((number // 2, number - number // 2))
+            await until(lambda: sorted(len(each) for each in leases(yard).values()) == halves)
+            await until(lambda: len([each for each in keepers if each.kept]) == number)
+            kept = [each.site_id for each in keepers if each.kept]
+            assert sorted(kept) == sorted(set(kept))
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)
-            await until(lambda: [each.site_id for each in keepers].count(site) == 2)
-            assert holders() != [holder]
-    assert holders() == []
+            await until(lambda: [len(each) for each in leases(yard).values()] == [number])
+    assert yard.rows("SELECT 1 FROM planner_leases UNION ALL SELECT 1 FROM planner_holders") == []
 
 
 async def test_a_lease_of_a_process_that_was_killed_runs_out(
     database: Database, yard: Yard, keepers: list[Keeper]
 ) -> None:
     site, _, _ = await furnish(yard)
-    yard.rows(
-        "INSERT INTO planner_leases (site_id, tenant_id, holder, until) VALUES (%s, %s, gen_random_uuid(), %s)",
-        site,
-        yard.tenant_id,
-        yard.clock.now() + LEASE,
-    )
+
+    def lasts(seconds: int) -> None:
+        yard.rows(
+            "INSERT INTO planner_leases (site_id, tenant_id, holder, until)"
+            " VALUES (%s, %s, gen_random_uuid(), clock_timestamp() + make_interval(secs => %s))"
+            " ON CONFLICT (site_id) DO UPDATE SET until = excluded.until",
+            site, yard.tenant_id, seconds,
+        )  # fmt: skip
+
+    lasts(60)
+    # How late it is by the clock of a host counts nothing.
+    yard.clock.advance(3600)
     async with planner(database.url, yard):
-        await asyncio.sleep(0.2)
+        await until(lambda: len(keepers) >= sites(yard) - 1)
         assert site not in [each.site_id for each in keepers]
-        yard.clock.advance(LEASE.total_seconds() + 1)
+        lasts(-1)
         await until(lambda: site in [each.site_id for each in keepers])
+
+
+async def test_who_can_hold_its_sites_no_more_gives_them_up_though_the_database_says_nothing(
+    database: Database, yard: Yard, keepers: list[Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await furnish(yard)
+
+    async def hangs(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async with planner(database.url, yard):
+        await until(lambda: len([each for each in keepers if each.kept]) == sites(yard))
+        monkeypatch.setattr(holding, "say_alive", hangs)
+        yard.clock.advance(LEASE.total_seconds())
+        await until(lambda: not any(each.kept for each in keepers))
+
+
+async def test_a_lease_that_is_kept_for_an_order_is_taken_by_nobody_until_that_is_recorded(
+    database: Database, yard: Yard
+) -> None:
+    site, _, _ = await furnish(yard)
+    mine, other, long = uuid4(), uuid4(), timedelta(minutes=1)
+
+    async def take(holder: UUID) -> list[int]:
+        async with yard.worker.anyone() as conn:
+            return await holding.hold_sites(conn, holder, [(yard.tenant_id, site)], long, 1)
+
+    async def keep(holder: UUID) -> bool:
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            return await holding.keep_lease(conn, yard.tenant_id, site, holder)
+
+    assert await take(mine) == [site]
+    assert [await keep(mine), await keep(other), await take(other)] == [True, False, []]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        assert await holding.keep_lease(conn, yard.tenant_id, site, mine)
+        taking = asyncio.create_task(take(mine))
+        await asyncio.wait([taking], timeout=0.2)
+        assert not taking.done()
+    assert await taking == [site]
+    yard.rows("UPDATE planner_leases SET until = clock_timestamp() - interval '1 second' WHERE site_id = %s", site)
+    assert not await keep(mine)
+    assert await take(other) == [site]
+    assert not await keep(mine)
+    yard.rows("DELETE FROM planner_leases")
+
+
+async def test_a_process_whose_planner_ends_by_a_fault_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            return
+
+        async def run(self) -> None:
+            raise RuntimeError("broken")
+
+    class Nothing:
+        batch = None
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            return
+
+        async def __aenter__(self) -> "Nothing":
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            return
+
+        @staticmethod
+        async def wait(*_: Any) -> "Nothing":
+            return Nothing()
+
+        async def close(self) -> None:
+            return
+
+    async def safe(*_: Any) -> None:
+        return
+
+    monkeypatch.setattr(planner_process, "Planner", Broken)
+    for name in ("Bus", "Pool", "Commander"):
+        monkeypatch.setattr(planner_process, name, Nothing)
+    monkeypatch.setattr(planner_process, "wait_until_safe", safe)
+    with pytest.raises(RuntimeError, match="broken"):
+        await planner_process.serve(Settings(database_url="postgresql://", nats_url="nats://"))
 
 
 async def test_what_is_committed_wakes_the_keeper_of_its_site_and_what_is_rolled_back_does_not(

@@ -46,7 +46,12 @@ async def serve(settings: Settings) -> None:
         with metrics.served(settings):
             running = asyncio.create_task(planner.run())
             log.info("planner ready")
-            await asyncio.wait([running, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+            stopped = asyncio.create_task(stopping.wait())
+            await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+            ended = running.done()
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            stopped.cancel()
+            await asyncio.gather(running, stopped, return_exceptions=True)
         await bus.close()
+        if ended:
+            running.result()

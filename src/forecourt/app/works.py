@@ -29,6 +29,7 @@ from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
+from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
 from forecourt.webhooks.jobs import WebhookJobs, task_of
 from forecourt.webhooks.model import Kind
@@ -169,6 +170,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         BOOTED: (follow("stations.desire_booted", works.desired.booted, AT_ONCE),),
         DRIFTED: (follow("stations.desire_drifted", works.desired.drifted, AT_ONCE),),
         ANSWERED: (follow("stations.desire_answered", works.desired.answered, AT_ONCE),),
+        ANSWERED_LATE: (follow("energy.limit_answered", works.energy.limit_answered, AT_ONCE),),
         ELECTRICS_CHANGED: (follow("energy.electrics_changed", works.energy.electrics_changed, AT_ONCE),),
         LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),

@@ -1,25 +1,30 @@
 """What follows for smart charging: the planner is told what happened, and what is old is forgotten."""
 
 import asyncio
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
+from msgspec import Struct
 
 from forecourt.energy import store
 from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.signals.sun import reckoned_for
-from forecourt.energy.store import keeping, nudges, skies
+from forecourt.energy.store import late, nudges, skies, tidying
 from forecourt.energy.store.storage import forget_stored
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.stations import store as stations
 
 log = structlog.get_logger(__name__)
 
 #: How long plans are kept with all that was known, and what stations were told.
 KEEP_PLANS: Final = timedelta(days=14)
+#: Of plans that are older than this one is kept in each quarter of an hour.
+KEEP_ALL_PLANS: Final = timedelta(days=2)
 #: How long it is kept what sites took, by which a demand charge and savings are counted.
 KEEP_POWER: Final = timedelta(days=400)
 #: Readings are kept a while longer than forecasts look back, prices for three years, limits as long as incidents.
@@ -31,6 +36,15 @@ KEEP_LIMITS: Final = timedelta(days=400)
 #: What plants give under a clear sky is reckoned for the days from which is learned, and for those to come.
 SUN_BEHIND: Final = timedelta(days=15)
 SUN_AHEAD: Final = timedelta(days=4)
+#: What every version calls a limit that a station took.
+ACCEPTED: Final = "Accepted"
+
+
+class _Said(Struct, frozen=True):
+    """What is kept of an answer: the status of a result, or the code of an error."""
+
+    status: str = ""
+    code: str = ""
 
 
 class EnergyJobs:
@@ -59,6 +73,21 @@ class EnergyJobs:
         """A station is connected, or somebody else limits it: its site is planned anew."""
         async with self._tenants.tenant(tenant_id) as conn:
             await nudges.nudge_of_station(conn, tenant_id, int(subject))
+
+    async def limit_answered(self, *, tenant_id: int, subject: str) -> None:
+        """A station has answered a command after whoever asked had stopped waiting: a limit, it may be."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            found = await stations.find_commands(conn, tenant_id, [UUID(subject)])
+            said = found[0].answer if found else None
+            if said is None:
+                return
+            answer = msgspec.json.decode(said, type=_Said)
+            status = answer.status or answer.code
+            site_id = await late.settle_late(
+                conn, tenant_id, UUID(subject), self._clock.now(), accepted=status == ACCEPTED, status=status
+            )
+            if site_id is not None:
+                await nudges.nudge(conn, site_id)
 
     async def electrics_changed(self, *, tenant_id: int, subject: str) -> None:
         """A site is wired anew: what its plants give under a clear sky is reckoned."""
@@ -108,9 +137,24 @@ class EnergyJobs:
                     series=now - KEEP_SERIES,
                     limits=now - KEEP_LIMITS,
                 )
-                forgotten += await keeping.forget_kept(conn, tenant_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER)
                 forgotten += await forget_stored(
                     conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS
                 )
+                sites = await tidying.list_kept(conn, tenant_id)
+            for site_id in sites:
+                forgotten += await self._tidy_site(tenant_id, site_id, now)
             if forgotten:
                 log.info("what smart charging doesn't need any more was forgotten", tenant_id=tenant_id, rows=forgotten)
+
+    async def _tidy_site(self, tenant_id: int, site_id: int, now: datetime) -> int:
+        """Some rows a transaction, so that nobody waits for it."""
+        forgotten = 0
+        while True:
+            async with self._tenants.tenant(tenant_id) as conn:
+                some = await tidying.forget_kept(
+                    conn, tenant_id, site_id, plans=now - KEEP_PLANS, power=now - KEEP_POWER
+                )
+                some += await tidying.thin_plans(conn, tenant_id, site_id, now - KEEP_PLANS, now - KEEP_ALL_PLANS)
+            forgotten += some
+            if some < tidying.AT_ONCE:
+                return forgotten

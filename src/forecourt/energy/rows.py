@@ -42,18 +42,49 @@ class Rows(Struct, frozen=True, kw_only=True):
         return float(shares.max(initial=0.0))
 
     def room(self, current_a: Floats, evse: int) -> float:
-        """How much one EVSE may draw while the others draw what they do: the largest root of each row's quadratic."""
+        """How much one EVSE may draw while the others draw what they do."""
         column = self.of[:, evse]
         touched = np.nonzero(column)[0]
         if not len(touched):
             return np.inf
         mine = column[touched]
         others = self.of[touched] @ current_a - mine * current_a[evse]
-        a, b = np.abs(mine) ** 2, (np.conj(others) * mine).real
-        root = b**2 - a * (np.abs(others) ** 2 - self.limits[touched] ** 2)
-        if (root < 0).any():
-            return 0.0
-        return max(0.0, float(((np.sqrt(root) - b) / a).min()))
+        return _room(mine, others, self.limits[touched])
+
+
+class Flows:
+    """What flows in the rows while EVSEs draw something, kept up as one after the other changes: the room of each is
+    found without adding up all others again. The currents are the caller's, and are changed by `put` alone."""
+
+    def __init__(self, rows: Rows, current_a: Floats) -> None:
+        self._rows, self._current_a = rows, current_a
+        self._flows = rows.of @ current_a
+        evse, self._row = np.nonzero(rows.of.T)
+        self._value = rows.of[self._row, evse]
+        self._begin = np.searchsorted(evse, np.arange(rows.of.shape[1] + 1))
+
+    def room(self, evse: int) -> float:
+        """As `Rows.room`."""
+        entries = slice(self._begin[evse], self._begin[evse + 1])
+        row, mine = self._row[entries], self._value[entries]
+        if not len(row):
+            return np.inf
+        return _room(mine, self._flows[row] - mine * self._current_a[evse], self._rows.limits[row])
+
+    def put(self, evse: int, current_a: float) -> None:
+        """Let an EVSE draw so much."""
+        entries = slice(self._begin[evse], self._begin[evse + 1])
+        self._flows[self._row[entries]] += self._value[entries] * (current_a - self._current_a[evse])
+        self._current_a[evse] = current_a
+
+
+def _room(mine: Complexes, others: Complexes, limits: Floats) -> float:
+    """How much one may draw beside the others in rows that it loads: the largest root of each row's quadratic."""
+    a, b = np.abs(mine) ** 2, (np.conj(others) * mine).real
+    root = b**2 - a * (np.abs(others) ** 2 - limits**2)
+    if (root < 0).any():
+        return 0.0
+    return max(0.0, float(((np.sqrt(root) - b) / a).min()))
 
 
 def rows_of(site: Electrics, batteries: Sequence[tuple[str, float]] = ()) -> Rows:

@@ -21,6 +21,7 @@ from forecourt.stations.desired.kinds import availability, charging_profile, no_
 from forecourt.stations.desired.model import MAX_REFUSALS, State, Want
 from forecourt.stations.desired.reconciler import Reconciler
 from forecourt.stations.desired.service import Desired
+from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.support import FakeClock
 
@@ -325,8 +326,12 @@ async def test_a_late_answer_settles_the_version_that_it_is_an_answer_to(rig: Ri
         assert isinstance(brought.answer, StationTimeout)
         late = await wishes.one("DS9")
         assert (late.state, late.why) == (State.PENDING, "station-timeout")
+        rig.rows("UPDATE commands SET routine = true WHERE command_id = %s RETURNING 1", late.command_id)
         await obey(station)
         await _kept(rig, f"SELECT 1 FROM outbox WHERE event = '{ANSWERED}'")
+        # Whoever asks all day long hears of it as well.
+        told = rig.rows("DELETE FROM outbox WHERE event = %s RETURNING subject", ANSWERED_LATE)
+        assert told == [(late.command_id,)]
         assert await wishes.follow(ANSWERED) == [late.command_id]
         assert (await wishes.one("DS9")).state is State.REACHED
 

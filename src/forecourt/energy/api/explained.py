@@ -1,6 +1,7 @@
 """Routes of how a site was kept: the plan that counted, why a session charges as it does, what stations were told, and
 what was saved."""
 
+import asyncio
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -180,6 +181,7 @@ async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking
         record = await find_record(conn, actor.tenant_id, site)
         planned = await service.find_plan(conn, actor.tenant_id, record.site_id, at or now)
     plan, known = planned.plan, planned.known
+    told = await asyncio.to_thread(explain_all, known, plan)
     return PlanShown(
         at=plan.at,
         grade=plan.grade,
@@ -187,7 +189,7 @@ async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking
         peak_w=plan.peak_w,
         grid_w=list(plan.grid_w),
         batteries=list(plan.batteries),
-        cars=[_car(each, plan.at, known.zone) for each in explain_all(known, plan)],
+        cars=[_car(each, plan.at, known.zone) for each in told],
         evses=_evses(planned),
         known=known,
     )

@@ -24,7 +24,7 @@ from forecourt.energy.dispatch.standing import (
     newest,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
-from forecourt.energy.rows import SLACK, Floats, Rows
+from forecourt.energy.rows import SLACK, Floats, Flows, Rows
 
 #: Smaller changes are not worth a message.
 STEP_MA: Final = 1_000
@@ -63,11 +63,12 @@ def due(
     less = [_less(number, standings[number], target_ma[number], over, now) for number in running]
     found = [told for told in less if told is not None]
     told_less = {told.evse for told in found}
+    flows = Flows(rows, may_a)
     for number in running:
         if number not in told_less:
-            more = _more(number, standings[number], target_ma[number], least_ma[number], rows, may_a, now)
+            more = _more(number, standings[number], target_ma[number], least_ma[number], flows, may_a, now)
             if more is not None:
-                may_a[number] = max(may_a[number], more.limit_ma / 1000)
+                flows.put(number, max(may_a[number], more.limit_ma / 1000))
                 found.append(more)
     return found
 
@@ -138,7 +139,7 @@ def _wants_renewal(last: Order, standing: Standing, now: datetime) -> bool:
 
 
 def _more(
-    evse: int, standing: Standing, target_ma: int, least_ma: int, rows: Rows, may_a: Floats, now: datetime
+    evse: int, standing: Standing, target_ma: int, least_ma: int, flows: Flows, may_a: Floats, now: datetime
 ) -> Told | None:
     """An increase as far as there is room while all others draw what they may; a part of it is better than none."""
     last = newest(standing, now)
@@ -147,7 +148,7 @@ def _more(
     held_ma = 0 if last is None else last.limit_ma
     limit_ma = target_ma
     if target_ma > may_a[evse] * 1000:
-        limit_ma = int(min(target_ma, rows.room(may_a, evse) * 1000))
+        limit_ma = int(min(target_ma, flows.room(evse) * 1000))
     if limit_ma < least_ma:
         limit_ma = 0
     if limit_ma - held_ma < STEP_MA:

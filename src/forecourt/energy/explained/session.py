@@ -18,6 +18,7 @@ from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
+from forecourt.energy.rows import Rows
 from forecourt.energy.site import Current, Mode
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
@@ -106,22 +107,49 @@ class Explanation(Struct, frozen=True, kw_only=True):
         return bool(self.unserved_wh) and self.stay.takes_by is not None
 
 
+class _Places:
+    """Where the cars of a site hang and which limits they share, found once for all of them."""
+
+    def __init__(self, known: Knowledge) -> None:
+        self._known = known
+        self.number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+        self._rows: Rows | None = None
+        self._cars: dict[str, int] = {}
+
+    def cars_behind(self, row: str) -> int:
+        """How many cars load a row; 1 where it is none of the site's."""
+        if row not in self._cars:
+            self._cars[row] = self._count(row)
+        return self._cars[row]
+
+    def _count(self, row: str) -> int:
+        if self._rows is None:
+            self._rows = site_room(self._known).rows
+        if row not in self._rows.names:
+            return 1
+        behind = np.abs(self._rows.of[self._rows.names.index(row)]) > 0
+        numbers = (self.number_of.get(car.evse_id) for car in self._known.cars)
+        return sum(number is not None and bool(behind[number]) for number in numbers)
+
+
 def explain(known: Knowledge, plan: SitePlan, session_id: UUID) -> Explanation | None:
     """Of one session; None if its car was not known then."""
     car = next((each for each in known.cars if each.session_id == session_id), None)
     meant = next((each for each in plan.cars if each.session_id == session_id), None)
-    return None if car is None else _explained(known, plan, car, meant)
+    return None if car is None else _explained(known, plan, car, meant, _Places(known))
 
 
 def explain_all(known: Knowledge, plan: SitePlan) -> list[Explanation]:
     """Of all cars that were known and whose EVSEs hang in the tree, by EVSE."""
-    meant = {each.session_id: each for each in plan.cars}
-    found = (_explained(known, plan, car, meant.get(car.session_id)) for car in known.cars)
+    meant, places = {each.session_id: each for each in plan.cars}, _Places(known)
+    found = (_explained(known, plan, car, meant.get(car.session_id), places) for car in known.cars)
     return [each for each in found if each is not None]
 
 
-def _explained(known: Knowledge, plan: SitePlan, car: KnownCar, meant: CarPlan | None) -> Explanation | None:
-    number = next((number for number, evse in enumerate(known.tree.evses) if evse.id == car.evse_id), None)
+def _explained(
+    known: Knowledge, plan: SitePlan, car: KnownCar, meant: CarPlan | None, places: _Places
+) -> Explanation | None:
+    number = places.number_of.get(car.evse_id)
     if number is None:
         return None
     standing = known.standings[number]
@@ -143,10 +171,12 @@ def _explained(known: Knowledge, plan: SitePlan, car: KnownCar, meant: CarPlan |
         paused_by_car=car.is_full,
         externals=tuple(touching(known, known.tree.evses[number])),
     )
-    return told if meant is None else _with_plan(told, known, plan, number, meant)
+    return told if meant is None else _with_plan(told, known, plan, number, meant, places)
 
 
-def _with_plan(told: Explanation, known: Knowledge, plan: SitePlan, number: int, meant: CarPlan) -> Explanation:
+def _with_plan(
+    told: Explanation, known: Knowledge, plan: SitePlan, number: int, meant: CarPlan, places: _Places
+) -> Explanation:
     ahead, reason = plan.grade in AHEAD, meant.reason
     electrics = known.tree.electrics
     power_w = meant.steps_w[0] if meant.steps_w else 0
@@ -173,7 +203,7 @@ def _with_plan(told: Explanation, known: Knowledge, plan: SitePlan, number: int,
     return replace(
         told,
         reason=reason,
-        shared=None if reason.row is None or external is not None or by_car else _shared(known, reason.row),
+        shared=None if reason.row is None or external is not None or by_car else _shared(known, reason.row, places),
         external=external,
         by_car=by_car,
         now=signal.values[0],
@@ -231,13 +261,7 @@ def _steps(known: Knowledge, meant: CarPlan) -> tuple[Meant, ...]:
     )
 
 
-def _shared(known: Knowledge, row: str) -> Shared:
+def _shared(known: Knowledge, row: str, places: _Places) -> Shared:
     node, _, line = row.rpartition(" ")
-    rows = site_room(known).rows
-    cars = 1
-    if row in rows.names:
-        behind = np.nonzero(np.abs(rows.of[rows.names.index(row)]) > 0)[0]
-        reached = {known.tree.evses[number].id for number in behind}
-        cars = sum(car.evse_id in reached for car in known.cars)
     name = next((each.name for each in known.tree.nodes if each.id == node and each.name), node)
-    return Shared(node=node, name=name, line=None if line == "power" else line, cars=cars)
+    return Shared(node=node, name=name, line=None if line == "power" else line, cars=places.cars_behind(row))

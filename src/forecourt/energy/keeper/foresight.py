@@ -16,13 +16,12 @@ from forecourt.energy import store
 from forecourt.energy.keeper.knowledge import AHEAD, Expected, KnownCar
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
+from forecourt.energy.planner.settings import DAYS
 from forecourt.energy.site import SiteTree
 
 #: How far back visits are looked at, and how long what was read of them is good.
 PAST: Final = timedelta(days=28)
 GOOD_FOR: Final = timedelta(hours=1)
-#: Past days of the same kind that stand for today.
-DAYS: Final = 6
 #: A past that is shorter tells nothing of who will come.
 LEAST_VISITS: Final = 20
 #: Nine of ten cars like it stay longer, and two of three take less.
@@ -44,7 +43,11 @@ class Foresight:
         took = [visit for visit in visits if visit.energy_wh]
         self._known = len(took) >= LEAST_VISITS
         self._predictor = Predictor([_past(visit) for visit in took], zone)
+        #: Where and when cars came and what they took.
+        self.visits = _placed(took, tree) if self._known else []
         self._arrivals = Arrivals(_placed(took, tree), zone, _STEP, DAYS)
+        #: The highest power that would have been best for the days before today; see `worthwhile`.
+        self.worthwhile_w = 0
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether it is still good for a version of the tree."""

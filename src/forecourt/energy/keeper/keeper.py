@@ -7,11 +7,12 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import psycopg
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 from psycopg import AsyncConnection
 
+from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.defaults import default_wants, missing_wants
 from forecourt.energy.dispatch.obedience import look
@@ -31,13 +33,18 @@ from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
 from forecourt.energy.keeper.limits import Room, lasting
 from forecourt.energy.keeper.meters import take_meters
+from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
+from forecourt.energy.keeper.worthwhile import PastDays, read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
 from forecourt.energy.store import keeping
+from forecourt.energy.store.late import note_commands
+from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.storage import insert_setpoint
 from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
@@ -59,6 +66,8 @@ REST_S: Final = 0.3
 FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
+#: What a car takes of which nothing was heard for longer is not known.
+HEARD_WITHIN: Final = timedelta(minutes=20)
 #: Who asks, as commands have it.
 ASKED_BY: Final = "smart charging"
 
@@ -67,6 +76,7 @@ Asked = tuple[str, Command]
 
 PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
 ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
+FAULTS = Counter("forecourt_energy_keeper_faults_total", "Looks and plans that ended in a fault of the program")
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
 CUT_S = Histogram(
     "forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent"
@@ -82,12 +92,14 @@ class Gates:
 
 
 class SiteKeeper:
-    """One site, for as long as this process holds it."""
+    """One site, for as long as this process holds it, which it does as `holder`; None: nobody else ever does."""
 
     def __init__(
-        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates
-    ) -> None:
+        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, gates: Gates,
+        holder: UUID | None = None,
+    ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
+        self._holder = holder
         self._gates = gates
         self._tenants = tenants
         self._stations = stations
@@ -97,6 +109,9 @@ class SiteKeeper:
         self._sharer = SiteSolver()
         self._plan: SitePlan | None = None
         self._foresight: Foresight | None = None
+        self._past = Past()
+        self._looked_back_on: tuple[date, int] | None = None
+        self._worthwhile_w = 0
         self._woken = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         #: Orders whose answers are waited for; those of nobody else will ever be.
@@ -117,7 +132,7 @@ class SiteKeeper:
         try:
             while True:
                 self._woken.clear()
-                rest_s = await self._turn_safely()
+                rest_s = await self.look()
                 await asyncio.sleep(REST_S)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):
@@ -126,27 +141,36 @@ class SiteKeeper:
             for task in self._sending | self._checks.asking:
                 task.cancel()
 
-    async def _turn_safely(self) -> float:
+    async def look(self) -> float:
+        """A turn that ends well, whatever happens in it."""
         try:
             return await self.turn()
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
-            return AWAY_REST_S
+        except Exception:
+            # Whatever is wrong, the next look may find it otherwise; a keeper that ends helps nobody.
+            log.exception("a site could not be looked at", site=self.site_id)
+            FAULTS.inc()
+        return AWAY_REST_S
 
     async def turn(self) -> float:
         """Look once, plan, and tell; the seconds until it is time to look again."""
         began_s = self._clock.monotonic()
         async with self._gates.reading:
             async with self._tenants.tenant(self.tenant_id) as conn:
+                strays = await store.strays_of(conn, self.tenant_id, self.site_id)
+                await let_go(conn, self.tenant_id, strays, ASKED_BY, self._clock.now())
                 record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return IDLE_EVERY.total_seconds()
             await self._foresee(record)
             async with self._tenants.tenant(self.tenant_id) as conn:
+                if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
+                    return REST_S
                 now = self._clock.now()
                 await take_meters(conn, record, now)
                 more_comes = await self._checks.settle(conn, now)
-                reading = await read_site(conn, record, self._foresight, now, self._awaited)
+                reading = await read_site(conn, record, self._foresight, now, self._awaited, self._past)
                 await self._want_defaults(conn, reading)
                 await self._note_obedience(conn, reading)
                 await self._note_power(conn, reading)
@@ -176,7 +200,7 @@ class SiteKeeper:
             record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return None
-            return await read_site(conn, record, self._foresight, self._clock.now(), self._awaited)
+            return await read_site(conn, record, self._foresight, self._clock.now(), self._awaited, self._past)
 
     async def _cut(self, reading: Reading, room: Room) -> bool:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
@@ -214,8 +238,16 @@ class SiteKeeper:
         return await planning, missed or self._woken.is_set()
 
     async def _plan_in_turn(self, known: Knowledge, room: Room) -> SitePlan:
+        """The best plan; whatever goes wrong with it, what there is is shared out."""
         async with self._gates.planning:
-            return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+            try:
+                return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
+            except Exception as fault:
+                log.exception("a site could not be planned", site=self.site_id)
+                FAULTS.inc()
+                # Nobody knows what state the other one is in.
+                self._solver = SiteSolver()
+                return replace(share_out(known, room, self._sharer), why=f"{type(fault).__name__}: {fault}")
 
     async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
@@ -234,13 +266,33 @@ class SiteKeeper:
             assert record.tree is not None
             try:
                 async with self._tenants.tenant(self.tenant_id) as conn:
-                    self._foresight = await read_foresight(
+                    foresight = await read_foresight(
                         conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
                     )
+                    days = await read_days(conn, record, foresight.visits, now)
+                self._look_back(foresight, days, record, now)
+                self._foresight = foresight
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
                 if self._foresight is not None and self._foresight.version != record.version:
                     self._foresight = None
+
+    def _look_back(self, foresight: Foresight, days: PastDays | None, record: SiteRecord, now: datetime) -> None:
+        """Once a day, for it changes with the days that are over alone; nobody waits for it."""
+        foresight.worthwhile_w = self._worthwhile_w
+        today = now.astimezone(ZoneInfo(record.zone)).date(), record.version
+        if today != self._looked_back_on:
+            self._looked_back_on = today
+            self._beside(self._count_days(foresight, days))
+
+    async def _count_days(self, foresight: Foresight, days: PastDays | None) -> None:
+        async with self._gates.planning:
+            foresight.worthwhile_w = self._worthwhile_w = await asyncio.to_thread(worthwhile_w, days)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
     def _until_next(self, known: Knowledge) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
@@ -295,16 +347,20 @@ class SiteKeeper:
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))
         async with self._tenants.tenant(self.tenant_id) as conn:
+            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                log.warning("a site is held by another planner", site=self.site_id)
+                return
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
             number_of = dict(zip(asked, numbers, strict=True))
             entered, unsent = await self._stations.enter(
                 conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
             )
+            await note_commands(
+                conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
+            )
             await self._keep_answers(conn, unsent, number_of)
         self._awaited.update(numbers)
-        sending = asyncio.create_task(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+        self._beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
 
     async def _set_batteries(
         self,
@@ -396,6 +452,8 @@ class SiteKeeper:
             solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
             allowed_w=int(allowed_w),
             battery_w=sum(measured_w(each, known.at) for each in known.batteries),
+            measured=not any(each.power_w.stand_in[0] for each in known.outlook.loads)
+            and not any(known.at - car.heard_at > HEARD_WITHIN for car in reading.cars.values()),
         )  # fmt: skip
 
 

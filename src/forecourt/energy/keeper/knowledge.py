@@ -27,6 +27,13 @@ SOON: Final = timedelta(minutes=5)
 #: What it takes in all, in Wh, and at least from now on while it still draws.
 ASSUMED_WH: Final = 25_000
 LEAST_WH: Final = 2_000
+#: A car that has been offered current for so long and takes less than this has stopped by itself.
+STOPPED_AFTER: Final = timedelta(minutes=5)
+STOPPED_A: Final = 0.5
+#: How long a car may take to begin once it may.
+BEGINS_WITHIN: Final = timedelta(minutes=2)
+#: What its station says of one that is offered nothing is not believed for longer: it may mean that.
+BELIEVED_FOR: Final = timedelta(minutes=15)
 #: How much a known value may be, uncompressed.
 MAX_BYTES: Final = 64 * 1024 * 1024
 
@@ -34,7 +41,9 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 class KnownCar(Struct, frozen=True, kw_only=True):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
-    have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge."""
+    have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.
+    `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
+    both None where its station was told nothing. `is_full`: the car itself takes no more for now."""
 
     session_id: UUID
     station: str
@@ -52,6 +61,9 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     expected_at: datetime | None = None
     expected_wh: int | None = None
     means: CarSchedule | None = None
+    charges_since: datetime | None = None
+    waits_since: datetime | None = None
+    is_full: bool = False
 
     def leaves_at(self, now: datetime) -> datetime:
         """When it has to be ready."""
@@ -65,15 +77,25 @@ class KnownCar(Struct, frozen=True, kw_only=True):
         """What it still takes. One that is full, or has all it asked for, takes nothing."""
         asked = self.needs.energy_wh
         known = [each for each in (asked, self.expected_wh) if each is not None]
-        if asked is not None and self.energy_wh >= asked:
+        if self.is_full or (asked is not None and self.energy_wh >= asked):
             return 0
         wanted = min(known) if known else ASSUMED_WH
-        return max(wanted - self.energy_wh, 0 if self.is_full else LEAST_WH if asked is None else 0)
+        return max(wanted - self.energy_wh, LEAST_WH if asked is None else 0)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the car itself takes no more for now."""
-        return self.charging_state == "SuspendedEV"
+
+def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
+    """Whether a car takes no more by itself: its station says so, or its current, as measured then, is nothing though
+    it has been offered some for a while."""
+    says_so = car.charging_state == "SuspendedEV"
+    if car.waits_since is not None:
+        return says_so and car.energy_wh > 0 and now - car.waits_since < BELIEVED_FOR
+    if says_so:
+        # Just before a car begins it takes nothing as well.
+        return now - (car.charges_since or car.started_at) >= BEGINS_WITHIN
+    withheld = car.charging_state == "SuspendedEVSE" or (car.offered_a is not None and car.offered_a < STOPPED_A)
+    if withheld or car.charges_since is None or car.current_a is None or measured_at is None:
+        return False
+    return car.current_a < STOPPED_A and measured_at - car.charges_since >= STOPPED_AFTER
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -91,8 +113,8 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
-    the billing month so far. `externals`: what others limit its stations to. `batteries`: what is known of those of
-    the tree."""
+    the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over.
+    `externals`: what others limit its stations to. `batteries`: what is known of those of the tree."""
 
     at: datetime
     tenant_id: int
@@ -106,6 +128,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     standings: Sequence[Standing]
     expected: Sequence[Expected] = ()
     paid_w: int = 0
+    worthwhile_w: int = 0
     externals: tuple[External, ...] = ()
     batteries: tuple[KnownBattery, ...] = ()
 

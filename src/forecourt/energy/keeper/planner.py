@@ -15,7 +15,7 @@ from prometheus_client import Gauge
 
 from forecourt.energy import store
 from forecourt.energy.keeper.keeper import Gates, SiteKeeper
-from forecourt.energy.store import keeping
+from forecourt.energy.store import leases
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool, connect
@@ -27,14 +27,23 @@ log = structlog.get_logger(__name__)
 #: How long a site is held without word, and how often the word is given.
 LEASE: Final = timedelta(seconds=20)
 LOOK_EVERY_S: Final = 5.0
-#: How long it rests before it tries to hear again.
+WATCH_EVERY_S: Final = 1.0
+#: By how much earlier than it runs out a site is given up that can't be held on to.
+LEASE_MARGIN: Final = timedelta(seconds=3)
+#: How long keepers may take to end.
+END_S: Final = 10.0
+#: How long it rests before it tries to hear again, how often it asks whether the database still talks to it, and how
+#: long that may take to answer.
 DEAF_REST_S: Final = 2.0
+ASK_EVERY_S: Final = 15.0
+ANSWER_S: Final = 5.0
 #: Keepers that read at a time.
 READERS: Final = 4
 #: Sites that one process holds.
 MAX_SITES: Final = 500
 
 SITES = Gauge("forecourt_planner_sites", "Sites that this process plans for")
+UNHELD = Gauge("forecourt_planner_unheld_sites", "Sites that shall be planned for and that no planner holds")
 
 
 class Planner:
@@ -50,69 +59,90 @@ class Planner:
         self._holder: UUID = uuid4()
         self._keepers: dict[int, tuple[SiteKeeper, asyncio.Task[None]]] = {}
         self._gates = Gates(READERS)
-        #: When the sites that are kept were last held.
-        self._held_at = clock.now()
+        #: When the sites that are kept were last held, by a clock that never jumps.
+        self._held_s = clock.monotonic()
 
     async def run(self) -> None:
         """Hold and keep sites until cancelled; what is held is given back then."""
-        hearing = asyncio.create_task(self._hear())
+        beside = [asyncio.create_task(self._hear()), asyncio.create_task(self._watch())]
         try:
             while True:
                 try:
                     await self._look()
                 except (psycopg.Error, ForecourtError, OSError) as fault:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
-                    await self._give_up_when_others_may_hold()
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
-            hearing.cancel()
-            for site_id in list(self._keepers):
-                await self._drop(site_id)
+            for task in beside:
+                task.cancel()
+            await self._drop(*self._keepers)
             await self._leave()
 
     async def _look(self) -> None:
-        """Hold what can be held, and keep exactly that."""
-        now = self._clock.now()
+        """Hold what can be held, and keep exactly that: as many sites as are this planner's share."""
+        began_s = self._clock.monotonic()
         async with self._worker.anyone() as conn:
             sites = {site.site_id: site for site in await store.planned_sites(conn)}
-            wanted = [(site.tenant_id, site.site_id) for site in sites.values()]
-            held = set(await keeping.hold_sites(conn, self._holder, wanted, now, now + LEASE, MAX_SITES))
-        self._held_at = now
-        for site_id in [each for each in self._keepers if each not in held]:
-            await self._drop(site_id)
+            planners = await leases.say_alive(conn, self._holder, LEASE)
+        share = min(-(-len(sites) // planners), MAX_SITES)
+        surplus = sorted(self._keepers)[share:]
+        # Others take them only once nobody keeps them here.
+        await self._drop(*surplus)
+        async with self._worker.anyone() as conn:
+            await leases.give_back(conn, self._holder, surplus)
+            wanted = [(site.tenant_id, site.site_id) for site in sites.values() if site.site_id not in surplus]
+            held = set(await leases.hold_sites(conn, self._holder, wanted, LEASE, share))
+            unheld = await leases.count_unheld(conn, list(sites))
+        self._held_s = began_s
+        UNHELD.set(unheld)
+        if unheld and len(held) == MAX_SITES:
+            log.error("there are more sites than planners can hold: start another", unheld=unheld)
+        await self._drop(*(set(self._keepers) - held))
+        self._bury()
         for site_id in held - set(self._keepers):
-            keeper = SiteKeeper(
-                sites[site_id].tenant_id,
-                site_id,
-                tenants=self._tenants,
-                stations=self._stations,
-                clock=self._clock,
-                gates=self._gates,
-            )
-            self._keepers[site_id] = keeper, asyncio.create_task(keeper.run())
-            log.info("a site is kept", site=site_id)
+            self._keep(sites[site_id].tenant_id, site_id)
+        SITES.set(len(self._keepers))
+
+    def _keep(self, tenant_id: int, site_id: int) -> None:
+        keeper = SiteKeeper(
+            tenant_id,
+            site_id,
+            tenants=self._tenants,
+            stations=self._stations,
+            clock=self._clock,
+            gates=self._gates,
+            holder=self._holder,
+        )
+        self._keepers[site_id] = keeper, asyncio.create_task(keeper.run())
+        log.info("a site is kept", site=site_id)
+
+    def _bury(self) -> None:
+        """Forget keepers that ended by themselves; new ones follow."""
         for site_id, (_, task) in list(self._keepers.items()):
             if task.done():
                 log.error("the keeper of a site ended", site=site_id, fault=repr(task.exception()))
                 del self._keepers[site_id]
-        SITES.set(len(self._keepers))
 
-    async def _give_up_when_others_may_hold(self) -> None:
-        """Two that keep one site would tell its stations two things."""
-        if self._clock.now() - self._held_at >= LEASE:
-            for site_id in list(self._keepers):
-                await self._drop(site_id)
+    async def _watch(self) -> None:
+        """Give up what can't be held on to, whatever the database is silent about: two that keep one site would tell
+        its stations two things."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            if self._clock.monotonic() - self._held_s >= (LEASE - LEASE_MARGIN).total_seconds():
+                await self._drop(*self._keepers)
 
-    async def _drop(self, site_id: int) -> None:
-        _, task = self._keepers.pop(site_id)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        log.info("a site is kept no more", site=site_id)
+    async def _drop(self, *site_ids: int) -> None:
+        tasks = [self._keepers.pop(site_id)[1] for site_id in site_ids]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=END_S)
+            log.info("sites are kept no more", sites=site_ids)
 
     async def _leave(self) -> None:
         try:
             async with self._worker.anyone() as conn:
-                await keeping.leave_sites(conn, self._holder)
+                await leases.leave(conn, self._holder)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("sites could not be given back; their leases run out", fault=type(fault).__name__)
 
@@ -125,9 +155,13 @@ class Planner:
                     await conn.execute(f"LISTEN {CHANNEL}")
                     # What was said meanwhile was missed.
                     self._wake(*self._keepers)
-                    async for said in conn.notifies():
-                        if said.payload.isdecimal():
-                            self._wake(int(said.payload))
+                    while True:
+                        async for said in conn.notifies(timeout=ASK_EVERY_S):
+                            if said.payload.isdecimal():
+                                self._wake(int(said.payload))
+                        # A connection that was cut without a word stays silent for ever.
+                        async with asyncio.timeout(ANSWER_S):
+                            await conn.execute("SELECT 1")
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the planner hears no nudges", fault=type(fault).__name__)
             await asyncio.sleep(DEAF_REST_S)

@@ -30,14 +30,13 @@ from forecourt.energy.planner.problem import (
     joined,
 )
 from forecourt.energy.planner.reasons import Reason, reasons
+from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.rows import Floats, Rows
+from forecourt.energy.rows import Floats, Flows, Rows
 from forecourt.energy.site import Current, HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
-#: How much more the planner minds a kWh that isn't served than its worth says, since it doesn't know who comes.
-INSISTENCE: Final = 2.0
 #: How much worse one driver is left without than another.
 WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 1.0, Priority.HIGH: 3.0}
 #: A current from which on power over current tells how many conductors a car uses.
@@ -45,6 +44,11 @@ TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
+#: What a kWh costs more that comes a day later. Over the minute that is next this has to be more than what the solver
+#: takes for nothing, or where the price is the same all day it would change its mind at every look.
+LATE: Final = 1e-3
+#: What waiting for a kWh costs, by a whole horizon, that costs the same then: drivers leave earlier than they say.
+EARLY: Final = 2e-3
 #: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
 FAIR: Final = 1e-3
@@ -297,9 +301,11 @@ def _worth(known: Knowledge) -> Worth:
     return Worth(
         unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
         peak=max(charge, 0.0),
-        paid_kw=known.paid_w / 1000,
+        paid_kw=max(known.paid_w, known.worthwhile_w) / 1000,
+        late=LATE,
         level=LEVEL,
         fair=FAIR,
+        hurry=EARLY,
     )
 
 
@@ -348,11 +354,11 @@ def _soonest(fleet: _Fleet, number: int, ends: Floats) -> int:
 
 def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
     on_s, waited_s = np.zeros(len(fleet.cars)), np.zeros(len(fleet.cars))
-    for number in range(len(fleet.cars)):
-        standing = known.standings[fleet.column[number]]
-        since = standing.orders[-1].sent_at if standing.orders else standing.running_since or known.at
-        charging = bool(standing.orders) and standing.orders[-1].limit_ma > 0
-        (on_s if charging else waited_s)[number] = max((known.at - since).total_seconds(), 0.0)
+    for number, car in enumerate(fleet.cars):
+        if car.charges_since is not None:
+            on_s[number] = max((known.at - car.charges_since).total_seconds(), 1.0)
+        elif car.waits_since is not None:
+            waited_s[number] = max((known.at - car.waits_since).total_seconds(), 1.0)
     return Claims(
         evse=fleet.column,
         min_a=fleet.min_a,
@@ -396,10 +402,13 @@ def _made(
 def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
     """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
     to balance their cells."""
+    if not any(car.is_full for car in fleet.cars):
+        return
+    flows = Flows(rows, targets_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
-        if car.is_full and targets_a[column] < least_a and rows.room(targets_a, column) >= least_a:
-            targets_a[column] = least_a
+        if car.is_full and targets_a[column] < least_a and flows.room(column) >= least_a:
+            flows.put(column, least_a)
 
 
 def _car_plan(

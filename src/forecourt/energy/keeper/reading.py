@@ -13,7 +13,8 @@ from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
-from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar
+from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
+from forecourt.energy.keeper.past import Past
 from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans
 from forecourt.energy.planner.steps import steps_of
@@ -23,6 +24,7 @@ from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
 from forecourt.energy.store.storage import known_batteries
+from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
 from forecourt.stations.desired.service import Desired, list_desired
 
@@ -64,8 +66,11 @@ async def read_site(
     foresight: Foresight | None,
     now: datetime,
     awaited: Collection[int] = (),
+    past: Past | None = None,
 ) -> Reading:
-    """All that is known of a site that is planned for. `awaited`: the orders of which somebody waits for an answer."""
+    """All that is known of a site that is planned for. `awaited`: the orders of which somebody waits for an answer,
+    `past`: what was read of the site before."""
+    past = Past() if past is None else past
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
     cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id))
@@ -74,15 +79,15 @@ async def read_site(
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
     desired = await list_desired(conn, tenant_id, sorted(links))
     defaults = defaults_of(record.tree, desired)
-    outlook = signals_at(record, await known_signals(conn, record, now, now + AHEAD), now, _hours(now))
+    signals = await known_signals(conn, record, now, now + AHEAD, await past.readings(conn, record, now))
+    outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
-    paid_w = 0
-    if demand is not None:
-        paid_w = await keeping.highest_power(conn, tenant_id, site_id, demand.begins_at, now, demand.minutes)
+    paid_w = 0 if demand is None or not demand.charge_per_kw else await past.paid_w(conn, record, demand, now)
     externals = await outside.externals_of(conn, tenant_id, site_id)
     last = {name: each.last for name, each in (await checks.checks_of(conn, tenant_id, site_id)).items()}
     means = await outside.means_of(conn, tenant_id, site_id)
-    known_cars = [_known_car(car, means.get(car.evse_id)) for car in cars]
+    turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
+    known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     known = Knowledge(
@@ -98,6 +103,7 @@ async def read_site(
         standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
+        worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
         externals=tuple(with_reported(externals, last)),
         batteries=await _batteries(conn, record, now),
     )
@@ -135,9 +141,9 @@ def _hours(now: datetime) -> list[float]:
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar, means: CarMeans | None) -> KnownCar:
+def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, now: datetime) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
-    return KnownCar(
+    known = KnownCar(
         session_id=car.session_id,
         station=car.station,
         evse=car.evse,
@@ -152,7 +158,10 @@ def _known_car(car: store.ActiveCar, means: CarMeans | None) -> KnownCar:
         charging_state=car.charging_state,
         needs=car.needs,
         means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
+        charges_since=turn.since if turn is not None and turn.charges else None,
+        waits_since=turn.since if turn is not None and not turn.charges else None,
     )
+    return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
 
 
 def _standings(

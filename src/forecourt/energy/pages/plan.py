@@ -1,5 +1,6 @@
 """The plan of a site: what it took, what is meant and why, now or at a time that is past; and the same made again."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, Final
@@ -118,8 +119,9 @@ class PlanPages:
                 made = await explained.plan_again(planned)
             except TooManyPlanned:
                 busy = True
+        cars = [] if planned is None else await asyncio.to_thread(explain_all, planned.known, planned.plan)
         told = {"busy": busy, "unread": unread, "text": text, "node": _node(planned, node), "batteries": batteries}
-        return self._page(request, actor, record, planned, at, now, odd, made, **told)
+        return self._page(request, actor, record, planned, cars, at, now, odd, made, **told)
 
     def _page(
         self,
@@ -127,6 +129,7 @@ class PlanPages:
         actor: Actor,
         record: SiteRecord,
         planned: Planned | None,
+        told: Sequence[Explanation],
         at: datetime | None,
         now: datetime,
         odd: Sequence[Odd],
@@ -134,7 +137,7 @@ class PlanPages:
         **more: Any,
     ) -> Response[str]:
         seen_from = at or now
-        cars = [] if planned is None else sorted(explain_all(planned.known, planned.plan), key=_by_need)
+        cars = sorted(told, key=_by_need)
         nodes = [] if planned is None else node_lines(planned.known, planned.plan)
         with self._pages.shell.speaking(request):
             listed = [(each, sentences(each, seen_from)) for each in cars[:MAX_CARS]]

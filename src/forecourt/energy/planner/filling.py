@@ -16,7 +16,9 @@ from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Complexes, Floats
 
 #: For how long a car charges at least before another has its turn.
-TURN_S: Final = 900.0
+TURN_S: Final = 1800.0
+#: Who has only just made room for another comes after those who are in: they would change places at every look.
+LEAST_WAIT_S: Final = 120.0
 #: Halvings by which the height of a level is found: 32 A to a billionth.
 HALVINGS: Final = 36
 #: What sums of numbers in another order may differ by, as a share.
@@ -108,9 +110,12 @@ def fill(
 
 
 def order_of(claims: Claims) -> Ints:
-    """Who is let in first: by weight; then who has begun a turn, who can't wait, who waits longest, who had a turn."""
+    """Who is let in first: by weight; then who has begun a turn, who can't wait, who waits longest, who had a turn, who
+    has just ended one."""
     on = claims.on_s > 0
-    group = np.where(on & (claims.on_s < TURN_S), 0, np.where(claims.laxity_h <= 0, 1, np.where(on, 3, 2)))
+    rests = ~on & (claims.waited_s > 0) & (claims.waited_s < LEAST_WAIT_S)
+    group = np.where(on, 3, np.where(rests, 4, 2))
+    group = np.where(on & (claims.on_s < TURN_S), 0, np.where((claims.laxity_h <= 0) & ~rests, 1, group))
     return np.lexsort((claims.laxity_h, -claims.waited_s, group, -claims.weight))
 
 

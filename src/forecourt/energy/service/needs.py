@@ -12,7 +12,7 @@ from forecourt.energy.errors import NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.needs.said import BEFORE, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
-from forecourt.energy.store.nudges import nudge_of_sessions
+from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -112,6 +112,7 @@ async def change_preferences(
     held = await find_preferences(conn, actor.tenant_id, uid)
     check_match(if_match, preferences_tag(held))
     await store.store_preferences(conn, actor.tenant_id, uid, wants, str(actor), now)
+    await nudge_of_token(conn, actor.tenant_id, uid)
     row = await store.find_preferences(conn, actor.tenant_id, uid)
     assert row is not None
     before = None if held is None else msgspec.to_builtins(held.wants)

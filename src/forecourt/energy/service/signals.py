@@ -1,6 +1,6 @@
 """What is said of a site from outside: tariff, series, limits and readings, and how they are read together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -35,7 +35,7 @@ from forecourt.energy.signals.sun import LEARN as LEARN_SUN
 from forecourt.energy.signals.sun import ClearSky, reckoned_for
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.store import Connection
-from forecourt.energy.store.nudges import nudge
+from forecourt.energy.store.nudges import nudge, nudge_of_zone
 from forecourt.energy.store.skies import skies_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.ui.i18n import mark
@@ -82,6 +82,7 @@ async def load_series(conn: Connection, actor: Actor, kind: SeriesKind, zone: st
     """Stores the values of a zone over those of the same times; how many were new or are others now."""
     stored = await store.store_series(conn, actor.tenant_id, kind, zone, series.currency, series.spans)
     if stored:
+        await nudge_of_zone(conn, actor.tenant_id, zone)
         detail = {"values": stored, "from": series.spans[0].start_at.isoformat(), "source": series.spans[0].source}
         await audit(conn, actor, "load series", f"{kind}:{zone}", detail)
     return stored
@@ -151,8 +152,17 @@ async def say_readings(
     return attachment, stored
 
 
-async def known_signals(conn: Connection, record: SiteRecord, now: datetime, until: datetime) -> Known:
-    """All that `signals_at` looks at for the steps from now until then."""
+async def learned_readings(conn: Connection, record: SiteRecord, now: datetime) -> dict[str, list[Reading]]:
+    """What forecasts learn from: means of what meters said for weeks, by attachment."""
+    return await store.readings_between(conn, record.tenant_id, record.site_id, now - LEARN, now)
+
+
+async def known_signals(
+    conn: Connection, record: SiteRecord, now: datetime, until: datetime,
+    learned: Mapping[str, Sequence[Reading]] | None = None,
+) -> Known:  # fmt: skip
+    """All that `signals_at` looks at for the steps from now until then. `learned`: what forecasts learn from, where
+    that was read before."""
     tenant_id, site_id = record.tenant_id, record.site_id
     tariff = await store.tariff_of(conn, tenant_id, site_id)
     zone = None if tariff is None else tariff.tariff.price_zone
@@ -167,7 +177,7 @@ async def known_signals(conn: Connection, record: SiteRecord, now: datetime, unt
         else await store.prices_between(conn, tenant_id, zone, since, until, currency=currency),
         co2=() if co2_zone is None else await store.prices_between(conn, tenant_id, co2_zone, since, until, "co2"),
         limits=await store.limits_between(conn, tenant_id, site_id, now, until),
-        readings=await store.readings_between(conn, tenant_id, site_id, now - LEARN, now),
+        readings=await learned_readings(conn, record, now) if learned is None else learned,
         latest=await store.latest_readings(conn, tenant_id, site_id),
         skies=await _skies(conn, record, now, until),
     )

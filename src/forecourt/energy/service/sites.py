@@ -10,6 +10,7 @@ from forecourt.access import Actor, audit
 from forecourt.energy import store
 from forecourt.energy.errors import ElectricsMissing, ElectricsRefused, SmartChargingRefused, refusal
 from forecourt.energy.model import Fault
+from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import (
     Settings,
     SiteRecord,
@@ -85,7 +86,9 @@ async def change_electrics(
         return held
     site_id, version = before.site_id, before.version + 1
     await store.store_tree(conn, actor.tenant_id, site_id, version, tree, str(actor), now)
-    await store.hang(conn, actor.tenant_id, site_id, [(each.station, each.evse) for each in tree.evses])
+    hung = [(each.station, each.evse) for each in tree.evses]
+    await store.hang(conn, actor.tenant_id, site_id, hung)
+    await let_go(conn, actor.tenant_id, _hung(before) - set(hung), str(actor), now)
     await nudge(conn, site_id)
     await outbox.write(conn, actor.tenant_id, CHANGED, str(site_id))
     await audit(
@@ -145,6 +148,8 @@ async def change_settings(
     if held.settings == settings and held.settings_version:
         return held
     await store.store_settings(conn, actor.tenant_id, held.site_id, settings, str(actor), now)
+    if not settings.enabled:
+        await let_go(conn, actor.tenant_id, _hung(held), str(actor), now)
     await nudge(conn, held.site_id)
     before, after = structs.asdict(held.settings), structs.asdict(settings)
     changed = [name for name in after if before[name] != after[name]]
@@ -157,6 +162,12 @@ async def change_settings(
         after={name: _plain(after[name]) for name in changed},
     )
     return await find_record(conn, actor.tenant_id, str(held.site_id))
+
+
+def _hung(record: SiteRecord) -> set[tuple[str, int]]:
+    """The EVSEs that hang at a site, those as well that stand there no more."""
+    tree = [] if record.tree is None else [(each.station, each.evse) for each in record.tree.evses]
+    return {*tree, *((each.station, each.evse) for each in record.strays)}
 
 
 def _plain(value: object) -> object:

@@ -56,8 +56,10 @@ from forecourt.energy.store.sites import (
     load_tree,
     lock_site,
     planned_sites,
+    stays_planned,
     store_settings,
     store_tree,
+    strays_of,
 )
 
 __all__ = [
@@ -102,6 +104,7 @@ __all__ = [
     "readings_between",
     "running_since",
     "said_of",
+    "stays_planned",
     "store_limit",
     "store_needs",
     "store_preferences",
@@ -110,6 +113,7 @@ __all__ = [
     "store_settings",
     "store_tariff",
     "store_tree",
+    "strays_of",
     "tariff_of",
     "visits_of",
     "visits_of_token",

@@ -1,4 +1,4 @@
-"""What the planner keeps: leases, plans, what stations were told, how they obey, and what sites took."""
+"""What the planner keeps: plans, what stations were told, how they obey, and what sites took."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -70,42 +70,6 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
     at: datetime
     plan: SitePlan
     known: bytes
-
-
-async def hold_sites(
-    conn: Connection, holder: UUID, sites: Sequence[tuple[int, int]], now: datetime, until: datetime, most: int
-) -> list[int]:
-    """Holds the sites (organisation, site) that this process holds already or nobody does, `most` at the most; which.
-    For the worker's role."""
-    cursor = await conn.execute(
-        """
-        WITH wanted AS (
-            SELECT w.tenant_id, w.site_id FROM unnest(%(tenants)s::int[], %(sites)s::int[]) AS w (tenant_id, site_id)
-            LEFT JOIN planner_leases l ON l.site_id = w.site_id
-            WHERE l.holder = %(holder)s OR l.until < %(now)s OR l.site_id IS NULL
-            ORDER BY (l.holder = %(holder)s) DESC NULLS LAST, w.site_id LIMIT %(most)s
-        )
-        INSERT INTO planner_leases (site_id, tenant_id, holder, until)
-        SELECT site_id, tenant_id, %(holder)s, %(until)s FROM wanted ORDER BY site_id
-        ON CONFLICT (site_id) DO UPDATE SET holder = excluded.holder, until = excluded.until
-            WHERE planner_leases.holder = %(holder)s OR planner_leases.until < %(now)s
-        RETURNING site_id
-        """,
-        {
-            "tenants": [tenant_id for tenant_id, _ in sites],
-            "sites": [site_id for _, site_id in sites],
-            "holder": holder,
-            "now": now,
-            "until": until,
-            "most": most,
-        },
-    )
-    return [site_id for (site_id,) in await cursor.fetchall()]
-
-
-async def leave_sites(conn: Connection, holder: UUID) -> None:
-    """Gives back all that this process holds. For the worker's role."""
-    await conn.execute("DELETE FROM planner_leases WHERE holder = %s", (holder,))
 
 
 async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]:
@@ -257,39 +221,11 @@ async def find_plan(conn: Connection, tenant_id: int, site_id: int, at: datetime
 
 async def insert_power(
     conn: Connection, tenant_id: int, site_id: int, at: datetime, *, charging_w: int, load_w: int, solar_w: int,
-    allowed_w: int, battery_w: int = 0,
+    allowed_w: int, battery_w: int = 0, measured: bool = True,
 ) -> None:  # fmt: skip
-    """Keeps what a site took at a time; `battery_w` below 0 where batteries gave."""
+    """Keeps what a site took at a time; `battery_w` below 0 where batteries gave; whether all of it was measured."""
     await conn.execute(
-        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
-        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w),
+        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w, measured)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (site_id, at) DO NOTHING",
+        (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, battery_w, measured),
     )
-
-
-async def highest_power(
-    conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime, minutes: int
-) -> int:
-    """The highest mean of so many minutes that a site took from the grid within a time, in W; 0 where nothing is
-    known."""
-    cursor = await conn.execute(
-        "SELECT coalesce(max(mean), 0)::int FROM (SELECT avg(charging_w + load_w - solar_w + battery_w) AS mean"
-        " FROM site_power"
-        " WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s"
-        " GROUP BY date_bin(make_interval(mins => %s), at, '2000-01-01+00'::timestamptz)) AS means",
-        (tenant_id, site_id, since, until, minutes),
-    )
-    row = await cursor.fetchone()
-    return 0 if row is None else max(0, row[0])
-
-
-async def forget_kept(conn: Connection, tenant_id: int, *, plans: datetime, power: datetime) -> int:
-    """Forgets plans and orders, and what sites took, from before their times; how many."""
-    forgotten = 0
-    for statement, before in (
-        ("DELETE FROM energy_plans WHERE tenant_id = %s AND at < %s", plans),
-        ("DELETE FROM charging_orders WHERE tenant_id = %s AND valid_to < %s", plans),
-        ("DELETE FROM site_power WHERE tenant_id = %s AND at < %s", power),
-    ):
-        forgotten += (await conn.execute(statement, (tenant_id, before))).rowcount
-    return forgotten

@@ -31,6 +31,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
     None where none was, the same on each where the station doesn't say of which; `offered_a` is what it says it offers.
     `measured_at` is when a current was measured, by our clock, and `power_at` the same of `power_w`.
+    `charging_state`: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
     """
 
     session_id: UUID
@@ -100,7 +101,12 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
         """
         SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse, n.connector,
             n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.last_at, n.arrival_clock,
-            n.power_w, n.soc_pct, n.charging_state,
+            n.power_w, n.soc_pct,
+            coalesce(n.charging_state, (
+                SELECT c.state FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id
+                    AND c.evse = h.evse AND c.connector = coalesce(n.connector, c.connector)
+                    AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
+                ORDER BY c.state_at DESC LIMIT 1)) AS charging_state,
             CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
             i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
             (SELECT jsonb_agg(to_jsonb(m)) FROM (

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from forecourt.drivers.model import uid_key
+
 Connection = AsyncConnection[Any]
 
 #: The channel on which PostgreSQL tells it; what is said is the number of the site.
@@ -34,6 +36,16 @@ async def nudge_of_station(conn: Connection, tenant_id: int, station_id: int) ->
         "SELECT pg_notify(%s, site_id::text) FROM (SELECT DISTINCT site_id FROM hung_evses"
         " WHERE tenant_id = %s AND station_id = %s) AS found",
         (CHANNEL, tenant_id, station_id),
+    )
+
+
+async def nudge_of_token(conn: Connection, tenant_id: int, uid: str) -> None:
+    """Its driver usually needs something else: the sites where sessions of the token run."""
+    await conn.execute(
+        "SELECT pg_notify(%s, site_id::text) FROM (SELECT DISTINCT h.site_id FROM sessions n"
+        " JOIN hung_evses h ON h.tenant_id = n.tenant_id AND h.station_id = n.station_id AND h.evse = n.evse"
+        ' WHERE n.tenant_id = %s AND n.over_at IS NULL AND lower(n.token_uid COLLATE "C") = %s) AS found',
+        (CHANNEL, tenant_id, uid_key(uid)),
     )
 
 

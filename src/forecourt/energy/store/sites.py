@@ -171,6 +171,18 @@ async def evses_of(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
     return {f"{identity}:{evse}": (identity, evse) for identity, evse in await cursor.fetchall()}
 
 
+async def strays_of(conn: Connection, tenant_id: int, site_id: int) -> list[tuple[str, int]]:
+    """The EVSEs that hang at a site and stand there no more, by their stations' identities."""
+    cursor = await conn.execute(
+        "SELECT t.identity, h.evse FROM hung_evses h"
+        " JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        f" WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND h.station_id NOT IN ({_HERE})"
+        " AND t.identity IS NOT NULL ORDER BY t.identity, h.evse",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    return await cursor.fetchall()
+
+
 async def list_site_evses(conn: Connection, tenant_id: int, site_id: int) -> list[SiteEvse]:
     """All EVSEs that stand at a site or at what is part of it, whether they hang or not."""
     cursor = conn.cursor(row_factory=class_row(SiteEvse))
@@ -210,6 +222,16 @@ async def lock_site(conn: Connection, tenant_id: int, site_id: int, by: str, now
     await conn.execute(
         "SELECT FROM energy_sites WHERE tenant_id = %s AND site_id = %s FOR UPDATE", (tenant_id, site_id)
     )
+
+
+async def stays_planned(conn: Connection, tenant_id: int, site_id: int, version: int) -> bool:
+    """Whether a site is charged smartly by this version of its electrics, and is so until the transaction ends."""
+    cursor = await conn.execute(
+        "SELECT FROM energy_sites WHERE tenant_id = %s AND site_id = %s AND enabled AND electrics_version = %s"
+        " FOR SHARE",
+        (tenant_id, site_id, version),
+    )
+    return cursor.rowcount == 1
 
 
 async def store_tree(

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases, faults
 from forecourt.energy.planner.problem import Horizon
+from forecourt.energy.planner.settings import DAYS, INSISTENCE
 from forecourt.energy.rows import Floats
 from forecourt.energy.whatif.drivers import Drivers
 from forecourt.energy.whatif.fleet import Fleet
@@ -73,9 +74,9 @@ class Planner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     same kind that stand for what may come."""
 
     unserved_per_kwh: Positive = 1.0
-    insistence: Annotated[float, Meta(ge=1, le=100)] = 5.0
+    insistence: Annotated[float, Meta(ge=1, le=100)] = INSISTENCE
     horizon_h: Annotated[int, Meta(ge=1, le=72)] = 12
-    days: Annotated[int, Meta(ge=0, le=30)] = 10
+    days: Annotated[int, Meta(ge=0, le=30)] = DAYS
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

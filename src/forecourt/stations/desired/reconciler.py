@@ -6,7 +6,7 @@ from typing import Final
 import psycopg
 import structlog
 
-from forecourt.platform.database import Pool
+from forecourt.platform.database import DatabaseBusy, Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.batch import Batch
 from forecourt.stations.desired import store
@@ -14,12 +14,15 @@ from forecourt.stations.desired.bring import AT_ONCE, Bringer
 
 log = structlog.get_logger(__name__)
 
-#: Tries in the air of one process, and begun at once of one organisation.
+#: Tries in the air of one process, of one organisation in it, and begun at once of that.
 MOST_IN_AIR: Final = 5_000
+MOST_OF_ONE: Final = 2_500
 EACH_ORGANISATION: Final = 500
 #: How long it rests when nothing is due, and when the database is away.
 REST_S: Final = 0.5
 AWAY_REST_S: Final = 2.0
+#: How long an organisation is left alone with which something went wrong.
+ILL_REST_S: Final = 30.0
 
 
 class Reconciler:
@@ -29,7 +32,11 @@ class Reconciler:
         self._worker = worker
         self._bringer = bringer
         self._clock = batch.clock
-        self._in_air: dict[asyncio.Task[None], int] = {}
+        #: Whose tries, and how many.
+        self._in_air: dict[asyncio.Task[None], tuple[int, int]] = {}
+        #: Who was served last: whoever comes after it is first.
+        self._last = 0
+        self._ill_until_s: dict[int, float] = {}
 
     async def run(self) -> None:
         """Reconcile until cancelled; what is in the air then is tried anew when its time is over."""
@@ -59,16 +66,31 @@ class Reconciler:
         async with self._worker.anyone() as conn:
             tenants = await store.list_tenants_due(conn, self._clock.now())
         begun = 0
-        for tenant_id in tenants:
-            room = MOST_IN_AIR - sum(self._in_air.values())
+        for tenant_id in sorted(tenants, key=lambda each: (each <= self._last, each)):
+            room = MOST_IN_AIR - sum(taken for _, taken in self._in_air.values())
             if room <= 0:
                 break
-            taken, task = await self._bringer.begin_due(tenant_id, min(room, AT_ONCE, EACH_ORGANISATION))
-            begun += taken
-            if task is not None:
-                self._in_air[task] = taken
-                task.add_done_callback(self._land)
+            theirs = MOST_OF_ONE - sum(taken for whose, taken in self._in_air.values() if whose == tenant_id)
+            if theirs <= 0 or self._ill_until_s.get(tenant_id, 0.0) > self._clock.monotonic():
+                continue
+            self._last = tenant_id
+            begun += await self._begin(tenant_id, min(room, theirs, AT_ONCE, EACH_ORGANISATION))
         return begun
+
+    async def _begin(self, tenant_id: int, most: int) -> int:
+        """What goes wrong with one organisation holds no other one up."""
+        try:
+            taken, task = await self._bringer.begin_due(tenant_id, most)
+        except (psycopg.OperationalError, DatabaseBusy):
+            raise
+        except Exception:
+            log.exception("what is wanted of an organisation's stations can't be sent", tenant_id=tenant_id)
+            self._ill_until_s[tenant_id] = self._clock.monotonic() + ILL_REST_S
+            return 0
+        if task is not None:
+            self._in_air[task] = tenant_id, taken
+            task.add_done_callback(self._land)
+        return taken
 
     def _land(self, task: "asyncio.Task[None]") -> None:
         del self._in_air[task]

@@ -329,6 +329,8 @@ MESSAGES = Lane(
     ),
 )
 
+#: A command of routine was answered after whoever asked had stopped waiting; the subject is its id.
+ANSWERED_LATE = "command.answered_late"
 #: What came of a command after the one who asked had stopped waiting.
 LATE_ANSWERS = Lane(
     name="late_answers",
@@ -344,6 +346,11 @@ LATE_ANSWERS = Lane(
         FROM stage_late_answers n JOIN commands c USING (command_id)
         WHERE EXISTS (SELECT FROM desires d WHERE d.last_command_id = n.command_id)
         ORDER BY 2 {COALESCE}
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{ANSWERED_LATE}', c.command_id::text, c.tenant_id
+        FROM stage_late_answers n JOIN commands c USING (command_id) WHERE c.routine ORDER BY 2 {COALESCE}
         """,
     ),
 )

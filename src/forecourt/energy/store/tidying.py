@@ -1,0 +1,56 @@
+"""Forgetting what the planner kept, a little at a time."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+Connection = AsyncConnection[Any]
+
+#: Rows that are forgotten in one transaction.
+AT_ONCE: Final = 5_000
+#: Of plans that are thinned one is kept in each so long.
+THINNED_TO: Final = timedelta(minutes=15)
+
+#: By site, as they are indexed.
+_OLD: Final = (
+    ("energy_plans", "at", "plans"),
+    ("charging_orders", "valid_to", "plans"),
+    ("site_power", "at", "power"),
+)
+
+
+async def list_kept(conn: Connection, tenant_id: int) -> list[int]:
+    """The sites of an organisation that were ever set up."""
+    cursor = await conn.execute("SELECT site_id FROM energy_sites WHERE tenant_id = %s ORDER BY site_id", (tenant_id,))
+    return [site_id for (site_id,) in await cursor.fetchall()]
+
+
+async def forget_kept(conn: Connection, tenant_id: int, site_id: int, *, plans: datetime, power: datetime) -> int:
+    """Forgets plans and orders of a site, and what it took, from before their times; how many. Where those are as many
+    as AT_ONCE or more, there may be others."""
+    before, forgotten = {"plans": plans, "power": power}, 0
+    for table, column, age in _OLD:
+        cursor = await conn.execute(
+            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"
+            f" WHERE tenant_id = %s AND site_id = %s AND {column} < %s LIMIT %s))".encode(),
+            (tenant_id, site_id, before[age], AT_ONCE),
+        )
+        forgotten += cursor.rowcount
+    return forgotten
+
+
+async def thin_plans(conn: Connection, tenant_id: int, site_id: int, since: datetime, until: datetime) -> int:
+    """Forgets plans of a site from within a time but for the first in each THINNED_TO; how many."""
+    cursor = await conn.execute(
+        """
+        DELETE FROM energy_plans WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM (
+                SELECT ctid, row_number() OVER (
+                    PARTITION BY date_bin(%s, at, '2000-01-01+00'::timestamptz) ORDER BY at) AS place
+                FROM energy_plans WHERE tenant_id = %s AND site_id = %s AND at >= %s AND at < %s) AS p
+            WHERE place > 1 LIMIT %s))
+        """,
+        (THINNED_TO, tenant_id, site_id, since, until, AT_ONCE),
+    )
+    return cursor.rowcount

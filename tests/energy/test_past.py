@@ -1,0 +1,170 @@
+"""What is kept of a site, what is read of it again, and how it is forgotten."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from forecourt.access import Actor, Role
+from forecourt.drivers import service as drivers
+from forecourt.energy import store
+from forecourt.energy.jobs import KEEP_ALL_PLANS, KEEP_PLANS, EnergyJobs
+from forecourt.energy.keeper import past as keeping_past
+from forecourt.energy.keeper.past import GOOD_FOR, Past
+from forecourt.energy.needs.model import Preferences
+from forecourt.energy.service.needs import change_preferences, preferences_tag
+from forecourt.energy.service.signals import load_series
+from forecourt.energy.signals.model import DayRates, Season, Span, Tariff
+from forecourt.energy.signals.outlook import Demand
+from forecourt.energy.signals.sheet import Series
+from forecourt.energy.store.nudges import CHANNEL
+from forecourt.platform.database import connect
+from tests.care.yard import Yard
+from tests.conftest import Database
+from tests.energy.test_store import furnish
+
+SPAN = timedelta(minutes=15)
+
+
+def actor(yard: Yard) -> Actor:
+    return Actor(tenant_id=yard.tenant_id, organisation="Org", id=1, kind="person", name="Ada", role=Role.OWNER)
+
+
+def took(yard: Yard, site: int, at: datetime, power_w: int, *, measured: bool = True) -> None:
+    yard.rows(
+        "INSERT INTO site_power (site_id, at, tenant_id, charging_w, load_w, solar_w, allowed_w, measured)"
+        " VALUES (%s, %s, %s, %s, 0, 0, 0, %s)",
+        site, at, yard.tenant_id, power_w, measured,
+    )  # fmt: skip
+
+
+async def paid(yard: Yard, site: int, past: Past, begins: datetime, now: datetime) -> int:
+    demand = Demand(charge_per_kw=Decimal(10), minutes=15, begins_at=begins, ends_at=begins + timedelta(days=30))
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        record = await store.load_site(conn, yard.tenant_id, site)
+        assert record is not None
+        return await past.paid_w(conn, record, demand, now)
+
+
+async def test_a_peak_is_paid_by_whole_spans_that_were_measured_weighed_by_how_long_each_power_lasted(
+    yard: Yard,
+) -> None:
+    site, _, _ = await furnish(yard)
+    begins = yard.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    at = begins + timedelta(hours=8)
+    # A burst of looks within a second, then a minute each: 20 kW for a second, 10 kW for the rest.
+    for number in range(10):
+        took(yard, site, at + number * timedelta(seconds=0.1), 20_000)
+    for minute in range(1, 15):
+        took(yard, site, at + timedelta(minutes=minute), 10_000)
+    took(yard, site, at + SPAN, 10_000)
+    # The next one has a meter that was late, and the one that runs is not over.
+    took(yard, site, at + timedelta(minutes=20), 100_000, measured=False)
+    for minute in range(21, 31):
+        took(yard, site, at + timedelta(minutes=minute), 100_000)
+    took(yard, site, at + timedelta(minutes=31), 50_000)
+    past = Past()
+    assert await paid(yard, site, past, begins, at + timedelta(minutes=32)) == pytest.approx(10_670, abs=10)
+    # Once it is over it counts, and only what came since is read.
+    for minute in range(32, 46):
+        took(yard, site, at + timedelta(minutes=minute), 50_000)
+    yard.rows("DELETE FROM site_power WHERE site_id = %s AND at < %s", site, at + SPAN)
+    assert await paid(yard, site, past, begins, at + timedelta(minutes=46)) == pytest.approx(53_333, abs=10)
+    # Another month begins with nothing.
+    later = begins + timedelta(days=31)
+    assert await paid(yard, site, past, later, later + timedelta(hours=1)) == 0
+
+
+async def test_what_forecasts_learn_from_is_not_read_at_each_look(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, _, _ = await furnish(yard)
+    read: list[datetime] = []
+
+    async def learned(conn: Any, record: Any, now: datetime) -> dict[str, Any]:
+        read.append(now)
+        return {}
+
+    monkeypatch.setattr(keeping_past, "learned_readings", learned)
+    past, now = Past(), yard.clock.now()
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        record = await store.load_site(conn, yard.tenant_id, site)
+        assert record is not None
+        # A clock that jumped back is no reason to believe what was read for as long as it jumped.
+        for at in (now, now + GOOD_FOR / 2, now + GOOD_FOR, now):
+            await past.readings(conn, record, at)
+    assert read == [now, now + GOOD_FOR, now]
+
+
+async def test_plans_are_thinned_after_days_and_forgotten_after_weeks_a_site_at_a_time(yard: Yard) -> None:
+    site, _, _ = await furnish(yard)
+    now = yard.clock.now().replace(minute=0, second=0, microsecond=0)
+    fresh, thinned, old = now - timedelta(hours=1), now - KEEP_ALL_PLANS - timedelta(hours=1), now - KEEP_PLANS
+    kept = [fresh, fresh + timedelta(minutes=1), thinned, thinned + SPAN]
+    gone = [thinned + timedelta(minutes=1), thinned + SPAN + timedelta(minutes=2), old - timedelta(minutes=1)]
+    for at in (*kept, *gone):
+        yard.rows(
+            "INSERT INTO energy_plans (site_id, at, tenant_id, grade, why, plan, known)"
+            " VALUES (%s, %s, %s, 'optimal', '', '{}', '')",
+            site, at, yard.tenant_id,
+        )  # fmt: skip
+    await EnergyJobs(yard.worker, yard.tenants, yard.clock).tidy()
+    rows = yard.rows("SELECT at FROM energy_plans WHERE site_id = %s ORDER BY at", site)
+    assert [row["at"] for row in rows] == sorted(kept)
+
+
+async def test_an_answer_that_came_late_settles_its_order_once(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    first, command = next(iter(stations.values())), uuid4()
+    now = yard.clock.now()
+    yard.rows(
+        "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
+        " valid_to, answered_at, command_id) VALUES (%s, %s, %s, 1, %s, 6000, false, %s, %s, %s, %s)",
+        yard.tenant_id, site, first, uuid4(), now, now + timedelta(minutes=5), now, command,
+    )  # fmt: skip
+    yard.rows(
+        "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, outcome, answer,"
+        " routine) VALUES (%s, %s, %s, 'SetChargingProfile', '{}', 'test', %s, 'late', %s, true)",
+        command, yard.tenant_id, first, now, '{"status": "Accepted"}',
+    )  # fmt: skip
+    jobs = EnergyJobs(yard.worker, yard.tenants, yard.clock)
+    yard.clock.advance(45)
+    await jobs.limit_answered(tenant_id=yard.tenant_id, subject=str(command))
+    [order] = yard.rows("SELECT accepted, status, answered_at FROM charging_orders WHERE command_id = %s", command)
+    assert order == {"accepted": True, "status": "Accepted", "answered_at": yard.clock.now()}
+    yard.rows("UPDATE commands SET answer = %s WHERE command_id = %s", '{"code": "InternalError"}', command)
+    await jobs.limit_answered(tenant_id=yard.tenant_id, subject=str(command))
+    await jobs.limit_answered(tenant_id=yard.tenant_id, subject=str(uuid4()))
+    [order] = yard.rows("SELECT accepted FROM charging_orders WHERE command_id = %s", command)
+    assert order == {"accepted": True}
+
+
+async def test_prices_of_a_zone_and_what_a_driver_usually_needs_wake_the_sites_that_go_by_them(
+    database: Database, yard: Yard
+) -> None:
+    site, stations, _ = await furnish(yard)
+    other, _, _ = await furnish(yard)
+    yard.rows(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status) VALUES (%s, 'ab', 'AB', 'Central', 'accepted')",
+        yard.tenant_id,
+    )
+    yard.session(next(iter(stations.values())), timedelta(hours=1), token_uid="AB")
+    season = Season(weekdays=DayRates(hours=(0,), prices=(Decimal("0.30"),)))
+    now = yard.clock.now()
+    span = Span(start_at=now, minutes=60, value=Decimal("0.1"), source="test", fetched_at=now)
+    async with yard.tenants.tenant(yard.tenant_id) as tenant:
+        await store.store_tariff(
+            tenant, yard.tenant_id, other, Tariff(currency="EUR", seasons=(season,), price_zone="NL"), "test", now
+        )
+    conn = await connect(database.url, "forecourt_worker", autocommit=True)
+    async with conn:
+        await conn.execute(f"LISTEN {CHANNEL}")
+        async with yard.tenants.tenant(yard.tenant_id) as tenant:
+            await load_series(tenant, actor(yard), "price", "NL", Series(currency="EUR", spans=(span,)))
+        async with yard.tenants.tenant(yard.tenant_id) as tenant:
+            await drivers.find_token(tenant, yard.tenant_id, "AB")
+            await change_preferences(
+                tenant, actor(yard), "AB", Preferences(energy_wh=9_000), now, preferences_tag(None)
+            )
+        heard = [int(said.payload) async for said in conn.notifies(timeout=20, stop_after=2)]
+    assert heard == [other, site]
