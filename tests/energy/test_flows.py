@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from forecourt.energy.explained import session as explaining
 from forecourt.energy.explained.session import explain, explain_all
-from forecourt.energy.keeper.limits import Room, room_of
-from forecourt.energy.keeper.planning import plan_site
+from forecourt.energy.keeper.knowledge import Knowledge
+from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import plan_site, site_room
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Flows, rows_of
-from forecourt.energy.signals.outlook import Outlook
-from forecourt.energy.site import Mode, SiteTree
+from forecourt.energy.site import Mode
 from tests.energy.sites import random_site
 from tests.energy.test_turns import NOW, Bays, known
 
@@ -38,13 +38,13 @@ def test_the_cars_of_a_plan_are_explained_together_as_each_by_itself(monkeypatch
     what = known(Mode.FASTEST, bays.cars, bays.standings, NOW)
     plan = plan_site(what, SiteSolver())
     alone = [explain(what, plan, car.session_id) for car in bays.cars]
-    made: list[SiteTree] = []
+    made: list[Knowledge] = []
 
-    def counted(tree: SiteTree, outlook: Outlook) -> Room:
-        made.append(tree)
-        return room_of(tree, outlook)
+    def counted(known: Knowledge) -> Room:
+        made.append(known)
+        return site_room(known)
 
-    monkeypatch.setattr(explaining, "room_of", counted)
+    monkeypatch.setattr(explaining, "site_room", counted)
     assert explain_all(what, plan) == alone
     assert [each.shared.cars for each in alone if each is not None and each.shared is not None] != []
     assert len(made) == 1

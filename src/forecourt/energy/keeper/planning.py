@@ -49,6 +49,8 @@ EVEN_LEAST: Final = 0.01
 LATE: Final = 1e-3
 #: What waiting for a kWh costs, by a whole horizon, that costs the same then: drivers leave earlier than they say.
 EARLY: Final = 2e-3
+#: What waiting for a kWh costs, by a whole horizon, that costs the same then: drivers leave earlier than they say.
+EARLY: Final = 2e-3
 #: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
 FAIR: Final = 1e-3
