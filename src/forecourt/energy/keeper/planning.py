@@ -44,13 +44,10 @@ TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
-#: What a kWh costs more that comes a day later. Over the minute that is next this has to be more than what the solver
-#: takes for nothing, or where the price is the same all day it would change its mind at every look.
-LATE: Final = 1e-3
-#: What waiting for a kWh costs, by a whole horizon, that costs the same then: drivers leave earlier than they say.
-EARLY: Final = 2e-3
-#: What waiting for a kWh costs, by a whole horizon, that costs the same then: drivers leave earlier than they say.
-EARLY: Final = 2e-3
+#: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
+#: has to be more than what the solver takes for nothing, or it would change its mind at every look where the price is
+#: the same all day.
+LATE: Final = 3e-3
 #: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
 FAIR: Final = 1e-3
@@ -307,7 +304,6 @@ def _worth(known: Knowledge) -> Worth:
         late=LATE,
         level=LEVEL,
         fair=FAIR,
-        hurry=EARLY,
     )
 
 
