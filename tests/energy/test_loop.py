@@ -51,6 +51,8 @@ NEARLY = 1.01
 MAKE = Make(vendor="Birch", model="Post 22", power_w=22_000, measurands=("energy", "power", "current", "offered"),
             meter_interval_s=10)  # fmt: skip
 CAR = next(model for model in MODELS if model.name == "hatch 52")
+#: One that takes no more by itself than its share of the limit.
+MODEST = next(model for model in MODELS if model.name == "hatch 58")
 HABITS = (PERFECT, PERFECT, PERFECT, Habits(obeys_after_s=SLOW_S), Habits(ignores_limits=True), PERFECT)
 SLOW, DEAF, SILENT = 3, 4, 5
 #: One refuses every limit, one no more than the default, and the clocks of two are off.
@@ -312,7 +314,7 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
     await _all_connected(plant)
     old, new, other = plant.stations[:3]
     for station in (old, new, other):
-        bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+        bay(station).plug_in(Car(MODEST, 0.2), plant.clock.now())
         bay(station).present("CARD", plant.clock.now())
     await plant.go(timedelta(seconds=25))
     assert [each.dialect.subprotocol for each in (old, new, other)] == ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
