@@ -50,6 +50,8 @@ TIMEOUT_S: Final = 10
 _OVER: Final = frozenset({"cancelled", "completed"})
 #: What a VTN says to a VEN that it doesn't know, or not any more.
 _UNKNOWN: Final = (452, 463)
+#: What codes begin with where all is well. After any other, what is said of events says nothing of them.
+_SUCCESS: Final = 2
 #: What went wrong, by why there was no answer.
 _FAULTS: Final = {UNTRUSTED: "untrusted", NO_TLS: "own-certificate", NAME_PRIVATE: "private"}
 
@@ -86,6 +88,8 @@ class Ven:
             if not await self._poll():
                 break
         kind, payload = await self._answered(self._client.request_event(reply_limit=MAX_EVENTS))
+        if kind not in ("oadrDistributeEvent", "oadrResponse"):
+            raise FeedFailed("unreadable")
         events = payload.get("events") or [] if kind == "oadrDistributeEvent" else []
         if len(events) > MAX_EVENTS:
             raise FeedFailed("too-much")
@@ -181,6 +185,8 @@ class Ven:
         code = (payload.get("response") or {}).get("response_code", 200)
         if code in _UNKNOWN:
             raise FeedFailed("registration-cancelled", f"OpenADR {code}")
+        if int(code) // 100 != _SUCCESS:
+            raise FeedFailed("not-taken", f"OpenADR {code}")
         return kind, payload
 
 

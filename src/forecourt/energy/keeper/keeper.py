@@ -37,8 +37,9 @@ from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
-from forecourt.energy.keeper.worthwhile import PastDays, read_days, worthwhile_w
+from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
+from forecourt.energy.rows import SLACK
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
@@ -68,6 +69,8 @@ FRESH_S: Final = 1.0
 AWAY_REST_S: Final = 5.0
 #: What a car takes of which nothing was heard for longer is not known.
 HEARD_WITHIN: Final = timedelta(minutes=20)
+#: The most that is kept of a site's power, in W.
+MOST_W: Final = 2**31 - 1
 #: Who asks, as commands have it.
 ASKED_BY: Final = "smart charging"
 
@@ -89,6 +92,7 @@ class Gates:
     def __init__(self, readers: int) -> None:
         self.reading = asyncio.Semaphore(readers)
         self.planning = asyncio.Semaphore(1)
+        self.looking_back = asyncio.Semaphore(1)
 
 
 class SiteKeeper:
@@ -204,7 +208,7 @@ class SiteKeeper:
 
     async def _cut(self, reading: Reading, room: Room) -> bool:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
-        if _overload(reading.known, room) <= 1:
+        if _overload(reading.known, room) <= 1 + SLACK:
             return False
         shared = share_out(reading.known, room, self._sharer)
         await self._tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
@@ -269,25 +273,32 @@ class SiteKeeper:
                     foresight = await read_foresight(
                         conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
                     )
-                    days = await read_days(conn, record, foresight.visits, now)
-                self._look_back(foresight, days, record, now)
+                self._look_back(foresight, record, now)
                 self._foresight = foresight
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
                 if self._foresight is not None and self._foresight.version != record.version:
                     self._foresight = None
 
-    def _look_back(self, foresight: Foresight, days: PastDays | None, record: SiteRecord, now: datetime) -> None:
+    def _look_back(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
         """Once a day, for it changes with the days that are over alone; nobody waits for it."""
         foresight.worthwhile_w = self._worthwhile_w
         today = now.astimezone(ZoneInfo(record.zone)).date(), record.version
         if today != self._looked_back_on:
             self._looked_back_on = today
-            self._beside(self._count_days(foresight, days))
+            self._beside(self._count_days(foresight, record, now))
 
-    async def _count_days(self, foresight: Foresight, days: PastDays | None) -> None:
-        async with self._gates.planning:
-            foresight.worthwhile_w = self._worthwhile_w = await asyncio.to_thread(worthwhile_w, days)
+    async def _count_days(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
+        """One site at a time, apart from the plans that are due. Where it fails it is done tomorrow."""
+        async with self._gates.looking_back:
+            try:
+                async with self._tenants.tenant(self.tenant_id) as conn:
+                    read = await read_days(conn, record, foresight.visits, now)
+                found_w = 0 if read is None else await asyncio.to_thread(lambda: worthwhile_w(read()))
+            except Exception:
+                log.exception("the past days of a site can't be counted", site=self.site_id)
+                return
+            foresight.worthwhile_w = self._worthwhile_w = found_w
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -382,6 +393,9 @@ class SiteKeeper:
             due_now = [(id, setpoint) for id, setpoint in due_now if _takes_less(known, id, setpoint)]
         if due_now:
             async with self._tenants.tenant(self.tenant_id) as conn:
+                if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                    log.warning("a site is held by another planner", site=self.site_id)
+                    return
                 for id, setpoint in due_now:
                     await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
 
@@ -447,14 +461,19 @@ class SiteKeeper:
         )
         await keeping.insert_power(
             conn, self.tenant_id, self.site_id, known.at,
-            charging_w=sum(car.power_w or 0 for car in known.cars),
-            load_w=sum(each.power_w.values[0] for each in known.outlook.loads),
-            solar_w=sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0]),
-            allowed_w=int(allowed_w),
-            battery_w=sum(measured_w(each, known.at) for each in known.batteries),
+            charging_w=_kept(sum(car.power_w or 0 for car in known.cars)),
+            load_w=_kept(sum(each.power_w.values[0] for each in known.outlook.loads)),
+            solar_w=_kept(sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0])),
+            allowed_w=_kept(allowed_w),
+            battery_w=_kept(sum(measured_w(each, known.at) for each in known.batteries)),
             measured=not any(each.power_w.stand_in[0] for each in known.outlook.loads)
             and not any(known.at - car.heard_at > HEARD_WITHIN for car in reading.cars.values()),
         )  # fmt: skip
+
+
+def _kept(power_w: float) -> int:
+    """A power as it is kept: what can't be meant must not keep a site from being planned."""
+    return int(min(max(power_w, -MOST_W), MOST_W))
 
 
 def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:

@@ -1,8 +1,9 @@
 """The highest power that would have been best for the days that are over, of a real site: from the visits, the prices
 and what its meters said then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -37,8 +38,8 @@ class PastDays(Struct, frozen=True, kw_only=True):
 
 async def read_days(
     conn: AsyncConnection[Any], record: SiteRecord, visits: Sequence[Visit], now: datetime
-) -> PastDays | None:
-    """The days that are looked back on; None where there are too few, or where no power is paid for by its peak."""
+) -> Callable[[], PastDays | None] | None:
+    """What makes the days that are looked back on, which takes a while and asks nobody; None where there are too few."""
     assert record.tree is not None
     today = now.astimezone(ZoneInfo(record.zone)).date()
     days = past_days(visits, today, record.zone)
@@ -46,15 +47,29 @@ async def read_days(
     if not days or row is None or len(visits) > MAX_VISITS:
         return None
     begin, end = midnight(today - timedelta(days=days), record.zone), midnight(today, record.zone)
-    steps, zone = (end - begin) // LEAST_STEP, row.tariff.price_zone
-    since = begin - LOOK_BACK
-    prices = () if zone is None else await store.prices_between(conn, record.tenant_id, zone, since, end)
+    zone = row.tariff.price_zone
+    prices = () if zone is None else await store.prices_between(conn, record.tenant_id, zone, begin - LOOK_BACK, end)
+    meters = await store.readings_between(conn, record.tenant_id, record.site_id, begin, end)
     known = Known(tariff=row, prices=prices)
-    outlook = signals_at(replace(record, tree=None), known, begin, [LEAST_STEP / timedelta(hours=1)] * steps)
-    demand = signals_at(replace(record, tree=None), Known(tariff=row), now, []).demand
+    return partial(_days, record, known, meters, visits, begin, end, now)
+
+
+def _days(
+    record: SiteRecord,
+    known: Known,
+    meters: Mapping[str, Sequence[Reading]],
+    visits: Sequence[Visit],
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+) -> PastDays | None:
+    """None where no power is paid for by its peak."""
+    assert record.tree is not None
+    steps = (end - begin) // LEAST_STEP
+    demand = signals_at(replace(record, tree=None), Known(tariff=known.tariff), now, []).demand
     if demand is None or not demand.charge_per_kw:
         return None
-    meters = await store.readings_between(conn, record.tenant_id, record.site_id, begin, end)
+    outlook = signals_at(replace(record, tree=None), known, begin, [LEAST_STEP / timedelta(hours=1)] * steps)
     price = np.array(outlook.price.values, dtype=np.float64)
     kw = {each.id: _mean_kw(meters.get(each.id, ()), begin, steps) for each in record.tree.attachments}
     nothing = np.zeros(steps)
@@ -72,7 +87,7 @@ async def read_days(
         # These days bear their share of what a month's peak costs.
         worth=Worth(
             unserved=float(record.settings.unserved_per_kwh),
-            peak=float(demand.charge_per_kw) * (timedelta(days=days) / (demand.ends_at - demand.begins_at)),
+            peak=float(demand.charge_per_kw) * ((end - begin) / (demand.ends_at - demand.begins_at)),
         ),
     )
 

@@ -27,8 +27,8 @@ class Habit:
             if now - LEARN <= each.at <= now:
                 local = each.at.astimezone(self._zone)
                 self._days.setdefault(local.date(), {}).setdefault(_slot(local), []).append(each.power_w)
-        usual_now = self._usual(now)
-        self._more = 0.0 if latest is None or usual_now is None else latest.power_w - usual_now
+        usual_then = None if latest is None else self._usual(latest.at)
+        self._more = 0.0 if latest is None or usual_then is None else latest.power_w - usual_then
         self._last = None if latest is None else latest.power_w
 
     def power_w(self, at: datetime, *, late: bool) -> int | None:

@@ -242,7 +242,13 @@ async def release_feed(conn: Connection, feed: DueFeed) -> None:
 async def store_fed_limits(
     conn: Connection, feed: Feed, node: str | None, limits: Sequence[Allowed], now: datetime
 ) -> int:
-    """Stores limits in place of those that the feed said of the same intervals; how many are new or are others now."""
+    """Stores limits in place of those that the feed said of the same intervals; how many are new or are others now. Of
+    two by one name the tighter counts."""
+    named: dict[str, Allowed] = {}
+    for each in limits:
+        if each.external_id not in named or each.limit_w < named[each.external_id].limit_w:
+            named[each.external_id] = each
+    limits = list(named.values())
     cursor = await conn.execute(
         "INSERT INTO node_limits AS l (tenant_id, site_id, source, external_id, node, limit_w, starts_at, ends_at,"
         " said_at, said_by, feed_id) SELECT %(tenant_id)s, %(site_id)s, %(source)s, each.external_id, %(node)s,"

@@ -13,7 +13,7 @@ from forecourt.energy.storage.model import BatteryState, BatteryWhy, KnownBatter
 Connection = AsyncConnection[Any]
 
 #: Setpoints of one battery that are looked at, the newest.
-SETPOINTS: Final = 16
+SETPOINTS: Final = 100
 #: Means of batteries that are drawn.
 MAX_POINTS: Final = 3_000
 
