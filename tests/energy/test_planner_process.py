@@ -1,6 +1,7 @@
 """The planner's process: who holds which site, and who wakes whom."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -165,6 +166,24 @@ async def test_a_lease_that_is_kept_for_an_order_is_taken_by_nobody_until_that_i
     assert await take(other) == [site]
     assert not await keep(mine)
     yard.rows("DELETE FROM planner_leases")
+
+
+async def test_a_planner_ends_though_what_it_waited_for_when_it_was_told_so_took_no_notice(
+    database: Database, yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = asyncio.Event()
+
+    async def deaf(_: Planner) -> None:
+        looking.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(Planner, "_look", deaf)
+    async with planner(database.url, yard) as running:
+        await looking.wait()
+        running.cancel()
+        _, left = await asyncio.wait([running], timeout=10)
+        assert not left
 
 
 async def test_a_process_whose_planner_ends_by_a_fault_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

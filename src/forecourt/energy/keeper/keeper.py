@@ -86,6 +86,14 @@ CUT_S = Histogram(
 )
 
 
+def heed_cancel() -> None:
+    """End where that was asked for while something else was awaited that took no notice: what waits for an answer loses
+    it when both come at once."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Gates:
     """What all keepers of a process share: so many read at a time, and one plans: the processor is one."""
 
@@ -137,6 +145,7 @@ class SiteKeeper:
             while True:
                 self._woken.clear()
                 rest_s = await self.look()
+                heed_cancel()
                 await asyncio.sleep(REST_S)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(rest_s):

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import Gauge
 
 from forecourt.energy import store
-from forecourt.energy.keeper.keeper import Gates, SiteKeeper
+from forecourt.energy.keeper.keeper import Gates, SiteKeeper, heed_cancel
 from forecourt.energy.store import leases
 from forecourt.energy.store.nudges import CHANNEL
 from forecourt.platform.clock import Clock
@@ -71,6 +71,7 @@ class Planner:
                     await self._look()
                 except (psycopg.Error, ForecourtError, OSError) as fault:
                     log.warning("sites can't be held for now", fault=type(fault).__name__)
+                heed_cancel()
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             for task in beside:
