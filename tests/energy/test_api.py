@@ -290,3 +290,21 @@ async def test_who_may_change_what_of_a_site(house: House, tenant: Tenant) -> No
     problem(await limited.get(f"{elsewhere}/electrics"), 404, "site-unknown")
     host = await tenant.client(Role.SITE_HOST, (site_id,))
     assert (await host.get(f"{site}/electrics")).json()["version"] == 1
+
+
+@pytest.mark.parametrize("nonsense", ["NaN", "Infinity", "-1", "0", "1e99"])
+async def test_an_amount_that_is_none_is_refused_wherever_it_is_said(
+    house: House, tenant: Tenant, nonsense: str
+) -> None:
+    owner, site, [one, _] = await furnish(house, tenant)
+    tree = {"nodes": [GRID], "evses": [hung(one)]}
+    assert (await owner.put(f"{site}/electrics", json=tree)).status_code == 200
+    refused = await owner.put(f"{site}/smart-charging", json={"enabled": True, "unserved_per_kwh": nonsense})
+    problem(refused, 422, "smart-charging-refused")
+    if nonsense in ("-1", "0"):
+        return
+    prices = {"begins": "01-01", "weekdays": {"hours": [0], "prices": ["0.3"]}}
+    tariff = {"currency": "EUR", "seasons": [prices], "demand_charge_per_kw": nonsense}
+    problem(await owner.put(f"{site}/utility-tariff", json=tariff), 422, "tariff-refused")
+    box = {"id": "box", "node": "grid", "capacity_wh": 1, "charge_w": 1, "discharge_w": 1, "wear_per_kwh": nonsense}
+    problem(await owner.put(f"{site}/electrics", json=tree | {"batteries": [box]}), 422, ElectricsRefused.code)

@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from forecourt.energy.feeds import openadr2
 from forecourt.energy.feeds.events import duration_of, shifted
-from forecourt.energy.feeds.model import FeedFailed, OpenAdr2, OpenAdr3
+from forecourt.energy.feeds.model import FeedFailed, Memory, OpenAdr2, OpenAdr3
 from forecourt.energy.store.nudges import CHANNEL
 from tests.energy import markets
 from tests.energy.authority import Authority
@@ -272,3 +273,20 @@ async def test_a_vtn_whose_certificate_nobody_trusts_is_told_nothing(line: Line,
             bad = OpenAdr2(url=url, ven_name="yard", levels=LEVELS, ca=ca)
             outcomes.append((await line.fetch(await line.add(bad, certificate=certificate, key=key))).failure)
         assert outcomes == ["untrusted", "own-certificate", "certificate-unreadable", "certificate-unreadable"]
+
+
+@pytest.mark.parametrize("code", [400, 450, 500])
+async def test_a_vtn_that_answers_with_an_error_says_nothing_of_its_events(code: int) -> None:
+    class Client:
+        ven_id = registration_id = "X"
+
+        async def poll(self) -> tuple[str, dict[str, object]]:
+            return "oadrResponse", {"response": {"response_code": 200}}
+
+        async def request_event(self, **_: object) -> tuple[str, dict[str, object]]:
+            return "oadrResponse", {"response": {"response_code": code}}
+
+    source = OpenAdr2(url="https://vtn.example/", ven_name="ven")
+    turn = openadr2.Ven(Client(), source, 1, Memory(ven_id="X", registration_id="X"))
+    with pytest.raises(FeedFailed):
+        await turn.turn(EPOCH)

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from forecourt.energy.dispatch.defaults import default_wants
 from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.flows import flows
-from forecourt.energy.keeper.limits import lasting
+from forecourt.energy.keeper.limits import lasting, room_of
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Said, Source, Wants, merge
 from forecourt.energy.rows import rows_of
@@ -283,3 +284,27 @@ def test_of_each_thing_the_first_source_counts_that_says_it() -> None:
     assert needs.sources["energy_wh"] is Source.API
     assert merge(said[2:]).energy_wh == 18_000, "a target of the session caps what it needs"
     assert merge([]).energy_wh is None
+
+
+def test_the_sun_and_a_load_below_nothing_make_no_room_that_may_be_gone_in_a_moment() -> None:
+    evse = HungEvse(station="CP1", evse=1, node="grid", max_a=200.0)
+    grid = Node(id="grid", limit_w=10_000)
+    tree = SiteTree(nodes=(grid,), evses=(evse,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,))
+    nothing = signals_at(record(tree), Known(), NOW, [1.0, 1.0])
+
+    def room_w(load_w: int, sun_w: int, measured_w: int | None) -> list[float]:
+        [hall], [roof] = nothing.loads, nothing.solar
+        loads = (replace(hall, power_w=replace(hall.power_w, values=(load_w,) * 2, stand_in=(False,) * 2)),)
+        gives = replace(roof.power_w, values=(sun_w,) * 2, stand_in=(False,) * 2)
+        solar = (replace(roof, power_w=gives, measured_w=measured_w),)
+        room = room_of(tree, replace(nothing, loads=loads, solar=solar))
+        [number] = [n for n, name in enumerate(room.rows.names) if name == "grid power"]
+        return [float(each) for each in room.now().limits[[number]]] + [float(room.limits[number, 1])]
+
+    assert room_w(0, 0, 0) == pytest.approx([10, 10])
+    assert room_w(-50_000, 0, 0) == pytest.approx([10, 10])
+    # Now what is measured, never more than expected or than a fifth of the limit; later what is expected.
+    assert room_w(0, 8_000, 1_500) == pytest.approx([11.5, 18])
+    assert room_w(0, 1_000, 9_000) == pytest.approx([11, 11])
+    assert room_w(0, 30_000, 30_000) == pytest.approx([12, 40])
+    assert room_w(0, 8_000, None) == pytest.approx([10, 18])

@@ -30,6 +30,8 @@ from forecourt.ui.i18n import mark
 MAX_ATTACHMENTS: Final = 100
 #: Nodes above each other.
 MAX_DEPTH: Final = 20
+#: What a kWh is worth at the most that a car leaves without, and what one through a battery costs.
+MAX_WORTH: Final = 1_000
 #: What an EVSE may draw while nothing is heard of it, where the tree bears so much of all at once.
 FALLBACK_A: Final = 6.0
 #: What of the power that a DC EVSE takes from its three phases reaches the car.
@@ -288,6 +290,15 @@ def _of(each: Load | Solar | Battery, words: str) -> Fault:
     return Fault(of="attachment", id=each.id, words=words)
 
 
+def settings_faults(settings: Settings) -> list[Fault]:
+    """What is nonsense in how a site shall be charged, whatever its tree."""
+    worth = settings.unserved_per_kwh
+    if worth.is_finite() and 0 < worth <= MAX_WORTH:
+        return []
+    words = mark("unserved_per_kwh must be above 0, and %(most)s at most")
+    return [Fault(words=words, values={"most": MAX_WORTH})]
+
+
 def _battery_faults(battery: Battery) -> list[Fault]:
     found = []
     if not (battery.capacity_wh > 0 and battery.charge_w >= 0 and battery.discharge_w >= 0):
@@ -296,7 +307,7 @@ def _battery_faults(battery: Battery) -> list[Fault]:
         found.append(_of(battery, mark("efficiency is from 0.3 to 1")))
     if not 0 <= battery.reserve_wh <= battery.capacity_wh:
         found.append(_of(battery, mark("reserve_wh is from 0 to capacity_wh")))
-    if battery.wear_per_kwh < 0:
+    if not (battery.wear_per_kwh.is_finite() and 0 <= battery.wear_per_kwh <= MAX_WORTH):
         found.append(_of(battery, mark("wear_per_kwh must be from 0")))
     return found
 

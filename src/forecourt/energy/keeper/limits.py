@@ -121,7 +121,8 @@ def _effective(
     for allowed in outlook.limits:
         limits_a[allowed.node] = np.minimum(limits_a[allowed.node], _known(allowed.limit_a, 1.0))
         limits_kw[allowed.node] = np.minimum(limits_kw[allowed.node], _known(allowed.limit_w, 0.001))
-    _deliver(tree, batteries, limits_a, limits_kw)
+    given = [(each.node, float(each.delivered_w)) for each in batteries]
+    _deliver(tree, [*given, *((each.node, _given_w(each)) for each in outlook.solar)], limits_a, limits_kw)
     for attached, sign in (*((each, -1.0) for each in outlook.loads), *((each, 1.0) for each in outlook.solar)):
         power_w = sign * _counted(attached, sign)
         for node, a_per_w in _upwards(tree, attached.node, 1.0):
@@ -134,14 +135,15 @@ def _effective(
 
 
 def _deliver(
-    tree: SiteTree, batteries: Sequence[Counted], limits_a: dict[str, Floats], limits_kw: dict[str, Floats]
+    tree: SiteTree, given: Sequence[tuple[str, float]], limits_a: dict[str, Floats], limits_kw: dict[str, Floats]
 ) -> None:
-    """Raises the limits of the first step by what batteries below give now, each by a bounded share of itself."""
+    """Raises the limits of the first step by what batteries and the sun give below (node, W) now, each limit by a
+    bounded share of itself."""
     total_a, total_kw = dict.fromkeys(limits_a, 0.0), dict.fromkeys(limits_kw, 0.0)
-    for each in batteries:
-        for node, current_a in _upwards(tree, each.node, each.delivered_w):
+    for hung, power_w in given:
+        for node, current_a in _upwards(tree, hung, power_w):
             total_a[node] += current_a
-            total_kw[node] += each.delivered_w / 1000
+            total_kw[node] += power_w / 1000
     for limits, total in ((limits_a, total_a), (limits_kw, total_kw)):
         for node, more in total.items():
             if more and math.isfinite(limits[node][0]):
@@ -161,9 +163,21 @@ def _upwards(tree: SiteTree, node: str, power_w: float) -> Iterator[tuple[str, f
         at = nodes[at.parent] if at.parent is not None else None
 
 
+def _given_w(plant: Attached) -> float:
+    """What a solar plant gives now for certain: no more than was measured, and than is expected."""
+    if plant.measured_w is None or not plant.power_w.values:
+        return 0.0
+    return float(max(min(plant.measured_w, plant.power_w.values[0]), 0))
+
+
 def _counted(attached: Attached, sign: float) -> Floats:
-    power_w = np.array(attached.power_w.values, dtype=np.float64)
-    return np.where(np.array(attached.power_w.stand_in) & (sign > 0), 0.0, power_w)
+    """What loads take, never below nothing; what the sun is expected to give in the steps to come."""
+    power_w = np.maximum(np.array(attached.power_w.values, dtype=np.float64), 0.0)
+    if sign < 0:
+        return power_w
+    power_w = np.where(np.array(attached.power_w.stand_in), 0.0, power_w)
+    power_w[:1] = 0.0
+    return power_w
 
 
 def _constant(limit: float | None, steps: int) -> Floats:

@@ -39,7 +39,7 @@ class PastDays(Struct, frozen=True, kw_only=True):
 async def read_days(
     conn: AsyncConnection[Any], record: SiteRecord, visits: Sequence[Visit], now: datetime
 ) -> Callable[[], PastDays | None] | None:
-    """What makes the days that are looked back on, which takes a while and asks nobody; None where there are too few."""
+    """What makes the days that are looked back on: it takes a while and asks nobody. None where there are too few."""
     assert record.tree is not None
     today = now.astimezone(ZoneInfo(record.zone)).date()
     days = past_days(visits, today, record.zone)

@@ -125,5 +125,7 @@ async def change_preferences(
 def _check(wants: Wants) -> None:
     if (wants.minimum_wh is None) != (wants.minimum_by is None):
         raise NeedsRefused("minimum_wh and minimum_by belong together: so much energy by then.")
+    if wants.stop_cost is not None and not (wants.stop_cost.is_finite() and wants.stop_cost >= 0):
+        raise NeedsRefused("stop_cost is an amount from 0. Send one.")
     if wants.energy_wh is not None and wants.range_km is not None:
         raise NeedsRefused("energy_wh and range_km both say how much is needed. Send one of them.")

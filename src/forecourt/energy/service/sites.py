@@ -18,6 +18,7 @@ from forecourt.energy.site import (
     evse_faults,
     fallback_faults,
     fallbacks_of,
+    settings_faults,
     site_faults,
     with_dc,
 )
@@ -142,7 +143,9 @@ async def change_settings(
     check_match(if_match, settings_tag(held))
     if settings.enabled and held.tree is None:
         raise ElectricsMissing
-    faults = [] if held.tree is None else fallback_faults(held.tree, fallbacks_of(held.tree, settings))
+    faults = settings_faults(settings)
+    if held.tree is not None:
+        faults += fallback_faults(held.tree, fallbacks_of(held.tree, settings))
     if faults:
         raise refusal(SmartChargingRefused, faults)
     if held.settings == settings and held.settings_version:

@@ -182,7 +182,7 @@ def tariff_faults(tariff: Tariff) -> list[Fault]:
         name: getattr(tariff, name) for name in ("factor", "markup_per_kwh", "feed_in_per_kwh", "demand_charge_per_kw")
     }
     found += [_bad_price(name) for name, price in prices.items() if not _is_price(price)]
-    if tariff.demand_charge_per_kw < 0 or tariff.factor < 0:
+    if any(_is_price(each) and each < 0 for each in (tariff.demand_charge_per_kw, tariff.factor)):
         found.append(Fault(words=mark("factor and demand_charge_per_kw are from 0")))
     return found
 

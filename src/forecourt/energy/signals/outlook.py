@@ -54,11 +54,13 @@ class Power(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True, kw_only=True):
-    """What a load takes or a solar plant gives at its node, in W."""
+    """What a load takes or a solar plant gives at its node, in W. `measured_w`: what a plant gave as last measured; it
+    is None where that is not known or too long ago."""
 
     id: str
     node: str
     power_w: Power
+    measured_w: int | None = None
 
 
 class Allowed(Struct, frozen=True, kw_only=True):
@@ -257,6 +259,7 @@ def _solar(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step]
             stand_in=tuple(late or value is None for value in values),
             provenance=_of_meter(latest),
         ),
+        measured_w=None if late or latest is None else latest.power_w,
     )
 
 

@@ -155,9 +155,14 @@ def next_moment(known: KnownBattery, now: datetime) -> datetime | None:
 
 
 def _held(told: Sequence[Setpoint], at: datetime) -> list[Setpoint]:
-    """What it may go by, newest first: what was told before as well until it runs out, for nobody knows what its box
-    has fetched."""
-    return [each for each in reversed(told) if each.valid_to > at]
+    """What it may go by, newest first; what was before one that is surely followed is replaced."""
+    held = []
+    for each in reversed(told):
+        if each.valid_to > at:
+            held.append(each)
+        if each.sent_at + FOLLOWED_AFTER <= at:
+            break
+    return held
 
 
 def _beyond(power_w: int) -> float:
