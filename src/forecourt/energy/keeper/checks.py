@@ -32,6 +32,7 @@ from forecourt.energy.dispatch.checking import (
 from forecourt.energy.dispatch.profiles import IDS, STACK_LEVEL
 from forecourt.energy.dispatch.standing import newest
 from forecourt.energy.keeper.reading import Reading
+from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.store import checks as store
 from forecourt.ocpp.neutral import (
     ChargingProfile,
@@ -57,8 +58,6 @@ log = structlog.get_logger(__name__)
 ASKED_S: Final = 60
 #: A limit that ends sooner may be over when its station answers.
 STILL: Final = timedelta(seconds=30)
-#: Who asks, as commands have it.
-ASKED_BY: Final = "smart charging"
 #: In place of an answer, of limits that a station says it doesn't hold.
 LOST: Final = "lost"
 

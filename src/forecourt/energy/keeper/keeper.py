@@ -7,10 +7,8 @@ Limits are recorded before they are sent, and count from then on; answers are re
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Coroutine, Mapping, Sequence
-from contextlib import aclosing
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,42 +17,32 @@ import psycopg
 import structlog
 from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
-from psycopg import AsyncConnection
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
-from forecourt.energy.dispatch.defaults import default_wants, missing_wants
-from forecourt.energy.dispatch.obedience import look
-from forecourt.energy.dispatch.orders import Told, due, next_try
-from forecourt.energy.dispatch.profiles import running_profile
+from forecourt.energy.dispatch.orders import next_try
 from forecourt.energy.dispatch.standing import may_draw, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar, packed
-from forecourt.energy.keeper.limits import Room, lasting
+from forecourt.energy.keeper.knowledge import Knowledge, packed
+from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.meters import take_meters
+from forecourt.energy.keeper.notes import note_obedience, note_power, want_defaults
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
-from forecourt.energy.keeper.storage import BatteryPlan, setpoints
+from forecourt.energy.keeper.telling import ASKED_BY, Teller
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import SLACK
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
-from forecourt.energy.storage.model import Setpoint, current_setpoint, measured_w, next_moment
+from forecourt.energy.storage.model import next_moment
 from forecourt.energy.store import keeping
-from forecourt.energy.store.late import note_commands
-from forecourt.energy.store.leases import keep_lease
-from forecourt.energy.store.storage import insert_setpoint
-from forecourt.ocpp.neutral import Command, CommandAnswer
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.stations.batch import Batch, Entered
-from forecourt.stations.batch import Told as Answered
-from forecourt.stations.call_faults import CallInvalid, StationLacks
-from forecourt.stations.desired.service import want_many
+from forecourt.stations.batch import Batch
 
 log = structlog.get_logger(__name__)
 
@@ -67,18 +55,8 @@ REST_S: Final = 0.3
 FRESH_S: Final = 1.0
 #: How long it rests when the database is away.
 AWAY_REST_S: Final = 5.0
-#: What a car takes of which nothing was heard for longer is not known.
-HEARD_WITHIN: Final = timedelta(minutes=20)
-#: The most that is kept of a site's power, in W.
-MOST_W: Final = 2**31 - 1
-#: Who asks, as commands have it.
-ASKED_BY: Final = "smart charging"
-
-#: What is asked: the station's identity and the command.
-Asked = tuple[str, Command]
 
 PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
-ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
 FAULTS = Counter("forecourt_energy_keeper_faults_total", "Looks and plans that ended in a fault of the program")
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
 CUT_S = Histogram(
@@ -111,10 +89,8 @@ class SiteKeeper:
         holder: UUID | None = None,
     ) -> None:  # fmt: skip
         self.tenant_id, self.site_id = tenant_id, site_id
-        self._holder = holder
         self._gates = gates
         self._tenants = tenants
-        self._stations = stations
         self._clock = clock
         self._solver = SiteSolver()
         #: Shares out at once what there is, while the solver thinks.
@@ -125,9 +101,9 @@ class SiteKeeper:
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
         self._woken = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
-        #: Orders whose answers are waited for; those of nobody else will ever be.
-        self._awaited: set[int] = set()
+        self._teller = Teller(
+            tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder, wake=self.wake
+        )
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
 
     def wake(self) -> None:
@@ -136,7 +112,7 @@ class SiteKeeper:
 
     async def settled(self) -> None:
         """Return once all that was sent is answered, or given up."""
-        while under_way := self._sending | self._checks.asking:
+        while under_way := self._teller.under_way | self._checks.asking:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def run(self) -> None:
@@ -151,7 +127,7 @@ class SiteKeeper:
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
         finally:
-            for task in self._sending | self._checks.asking:
+            for task in self._teller.under_way | self._checks.asking:
                 task.cancel()
 
     async def look(self) -> float:
@@ -183,10 +159,10 @@ class SiteKeeper:
                 now = self._clock.now()
                 await take_meters(conn, record, now)
                 more_comes = await self._checks.settle(conn, now)
-                reading = await read_site(conn, record, self._foresight, now, self._awaited, self._past)
-                await self._want_defaults(conn, reading)
-                await self._note_obedience(conn, reading)
-                await self._note_power(conn, reading)
+                reading = await read_site(conn, record, self._foresight, now, self._teller.awaited, self._past)
+                await want_defaults(conn, reading)
+                await note_obedience(conn, reading)
+                await note_power(conn, reading)
         room = site_room(reading.known)
         if await self._cut(reading, room):
             CUT_S.observe(self._clock.monotonic() - began_s)
@@ -213,14 +189,14 @@ class SiteKeeper:
             record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return None
-            return await read_site(conn, record, self._foresight, self._clock.now(), self._awaited, self._past)
+            return await read_site(conn, record, self._foresight, self._clock.now(), self._teller.awaited, self._past)
 
     async def _cut(self, reading: Reading, room: Room) -> bool:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
         if _overload(reading.known, room) <= 1 + SLACK:
             return False
         shared = share_out(reading.known, room, self._sharer)
-        await self._tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
+        await self._teller.tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
         return True
 
     async def _look_for_cut(self) -> None:
@@ -270,7 +246,7 @@ class SiteKeeper:
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, site_room(again.known)
-        await self._tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
 
     async def _foresee(self, record: SiteRecord) -> None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""
@@ -295,7 +271,7 @@ class SiteKeeper:
         today = now.astimezone(ZoneInfo(record.zone)).date(), record.version
         if today != self._looked_back_on:
             self._looked_back_on = today
-            self._beside(self._count_days(foresight, record, now))
+            self._teller.beside(self._count_days(foresight, record, now))
 
     async def _count_days(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
         """One site at a time, apart from the plans that are due. Where it fails it is done tomorrow."""
@@ -308,11 +284,6 @@ class SiteKeeper:
                 log.exception("the past days of a site can't be counted", site=self.site_id)
                 return
             foresight.worthwhile_w = self._worthwhile_w = found_w
-
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
 
     def _until_next(self, known: Knowledge) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
@@ -330,191 +301,6 @@ class SiteKeeper:
             if at is not None and at > now
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
-
-    async def _tell(
-        self,
-        reading: Reading,
-        room: Room,
-        targets_ma: Sequence[int],
-        batteries: Sequence[BatteryPlan],
-        *,
-        planned: Collection[UUID] | None = None,
-        safe_only: bool = False,
-    ) -> None:
-        """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
-        there are targets, if not for all."""
-        known, now = reading.known, self._clock.now()
-        least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-        car_of = {car.evse_id: car for car in known.cars}
-
-        def is_meant(each: Told) -> bool:
-            session_id = car_of[known.tree.evses[each.evse].id].session_id
-            return (each.urgent or not safe_only) and (planned is None or session_id in planned)
-
-        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
-        await self._set_batteries(known, batteries, told, now, safe_only=safe_only)
-        if not told:
-            return
-        asked: list[Asked] = []
-        orders: list[keeping.NewOrder] = []
-        for each in told:
-            evse = known.tree.evses[each.evse]
-            car = car_of[evse.id]
-            command = running_profile(
-                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
-                reading.unit_of(evse), now, each.valid_to,
-            )  # fmt: skip
-            asked.append((evse.station, command))
-            orders.append(_order(reading.station_ids[evse.station], car, each, now))
-        async with self._tenants.tenant(self.tenant_id) as conn:
-            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
-                log.warning("a site is held by another planner", site=self.site_id)
-                return
-            numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
-            number_of = dict(zip(asked, numbers, strict=True))
-            entered, unsent = await self._stations.enter(
-                conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
-            )
-            await note_commands(
-                conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
-            )
-            await self._keep_answers(conn, unsent, number_of)
-        self._awaited.update(numbers)
-        self._beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
-
-    async def _set_batteries(
-        self,
-        known: Knowledge,
-        batteries: Sequence[BatteryPlan],
-        told: Sequence[Told],
-        now: datetime,
-        *,
-        safe_only: bool,
-    ) -> None:
-        """Keep what batteries shall do, beside all that stations may draw by what they are being told."""
-        if not known.tree.batteries:
-            return
-        may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
-        for each in told:
-            may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
-        due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
-        if safe_only:
-            due_now = [(id, setpoint) for id, setpoint in due_now if _takes_less(known, id, setpoint)]
-        if due_now:
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
-                    log.warning("a site is held by another planner", site=self.site_id)
-                    return
-                for id, setpoint in due_now:
-                    await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
-
-    async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
-        """Answers are recorded as they come, and each group of them is a reason to look again."""
-
-        async def keep(conn: AsyncConnection[Any], told: Sequence[Answered]) -> None:
-            await self._keep_answers(conn, told, number_of)
-
-        try:
-            async with aclosing(self._stations.carry(self.tenant_id, entered, urgent=urgent, keep=keep)) as coming:
-                async for _ in coming:
-                    self.wake()
-        except (psycopg.Error, ForecourtError, OSError) as fault:
-            # What was sent counts as under way until it runs out, or is told again.
-            log.warning("limits could not be sent, or their answers not kept", site=self.site_id, fault=repr(fault))
-        finally:
-            self._awaited.difference_update(number_of.values())
-
-    async def _keep_answers(
-        self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
-    ) -> None:
-        answers = [_meaning(number_of[each.identity, each.command], each.answer) for each in told]
-        for each in answers:
-            known = "unsent" if each.unsent else "accepted" if each.accepted else "refused"
-            ORDERS.labels("unknown" if each.accepted is None else known).inc()
-        if answers:
-            await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
-
-    async def _want_defaults(self, conn: AsyncConnection[Any], reading: Reading) -> None:
-        """What stations do while nothing is heard of them. It is wanted of them, so that they get it when they can."""
-        known = reading.known
-        wants = default_wants(lasting(known.tree, known.outlook), known.settings, reading.unit_of)
-        missing = missing_wants([want for want in wants if want.station in reading.links], reading.desired)
-        if missing:
-            await want_many(conn, self.tenant_id, missing, ASKED_BY, known.at)
-
-    async def _note_obedience(self, conn: AsyncConnection[Any], reading: Reading) -> None:
-        """Keep who doesn't obey any more, and who does again and how long it took."""
-        known = reading.known
-        for number, evse in enumerate(known.tree.evses):
-            standing, station_id = known.standings[number], reading.station_ids.get(evse.station)
-            seen = look(standing)
-            if station_id is None or seen is None:
-                continue
-            if seen.obeys and not standing.disobeys:
-                log.info("a station obeys sooner than was known", station=evse.station, evse=evse.evse,
-                         obey_s=seen.obey_s)  # fmt: skip
-            elif seen.obeys:
-                log.info("a station obeys again", station=evse.station, evse=evse.evse, obey_s=seen.obey_s)
-            else:
-                log.warning("a station draws more than it may", station=evse.station, evse=evse.evse,
-                            drawn_ma=standing.drawn_ma)  # fmt: skip
-            since = None if seen.obeys else standing.drawn_at
-            await keeping.store_obedience(conn, self.tenant_id, station_id, evse.evse, since, seen.obey_s)
-
-    async def _note_power(self, conn: AsyncConnection[Any], reading: Reading) -> None:
-        known = reading.known
-        electrics = known.tree.electrics
-        allowed_w = sum(
-            may_draw(standing, known.at)[0] / 1000 * electrics.watts_per_ampere(evse)
-            for standing, evse in zip(known.standings, electrics.evses, strict=True)
-        )
-        await keeping.insert_power(
-            conn, self.tenant_id, self.site_id, known.at,
-            charging_w=_kept(sum(car.power_w or 0 for car in known.cars)),
-            load_w=_kept(sum(each.power_w.values[0] for each in known.outlook.loads)),
-            solar_w=_kept(sum(each.power_w.values[0] for each in known.outlook.solar if not each.power_w.stand_in[0])),
-            allowed_w=_kept(allowed_w),
-            battery_w=_kept(sum(measured_w(each, known.at) for each in known.batteries)),
-            measured=not any(each.power_w.stand_in[0] for each in known.outlook.loads)
-            and not any(known.at - car.heard_at > HEARD_WITHIN for car in reading.cars.values()),
-        )  # fmt: skip
-
-
-def _kept(power_w: float) -> int:
-    """A power as it is kept: what can't be meant must not keep a site from being planned."""
-    return int(min(max(power_w, -MOST_W), MOST_W))
-
-
-def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
-    """Whether a setpoint is less than what the battery goes by."""
-    each = next(each for each in known.batteries if each.id == battery)
-    last = current_setpoint(each, setpoint.sent_at)
-    return last is not None and setpoint.power_w < last.power_w
-
-
-def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
-    return keeping.NewOrder(
-        station_id=station_id,
-        evse=car.evse,
-        session_id=car.session_id,
-        limit_ma=told.limit_ma,
-        urgent=told.urgent,
-        sent_at=now,
-        valid_to=told.valid_to,
-    )
-
-
-def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
-    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused."""
-    if isinstance(answer, CommandAnswer):
-        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=False, status=answer.status)
-    unsent = bool(getattr(answer, "unsent", False))
-    return keeping.OrderAnswer(
-        order_id=order_id,
-        accepted=False if unsent else None,
-        unsent=unsent and not isinstance(answer, StationLacks | CallInvalid),
-        status=answer.code,
-    )
 
 
 def _overload(known: Knowledge, room: Room) -> float:

@@ -231,14 +231,6 @@ async def settle_failure(
     )
 
 
-async def release_feed(conn: Connection, feed: DueFeed) -> None:
-    """Lets others take a feed that was not fetched after all."""
-    await conn.execute(
-        "UPDATE energy_feeds SET lease_until = NULL WHERE tenant_id = %s AND feed_id = %s",
-        (feed.tenant_id, feed.feed_id),
-    )
-
-
 async def store_fed_limits(
     conn: Connection, feed: Feed, node: str | None, limits: Sequence[Allowed], now: datetime
 ) -> int:

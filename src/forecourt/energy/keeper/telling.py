@@ -1,0 +1,198 @@
+"""Telling the stations and batteries of a site what they may do: recorded before it is sent, and only by who holds the
+site; answers are recorded as they come."""
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import psycopg
+import structlog
+from msgspec.structs import replace
+from prometheus_client import Counter
+from psycopg import AsyncConnection
+
+from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.profiles import running_profile
+from forecourt.energy.dispatch.standing import may_draw
+from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
+from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.reading import Reading
+from forecourt.energy.keeper.storage import BatteryPlan, setpoints
+from forecourt.energy.storage.model import Setpoint, current_setpoint
+from forecourt.energy.store import keeping
+from forecourt.energy.store.late import note_commands
+from forecourt.energy.store.leases import keep_lease
+from forecourt.energy.store.storage import insert_setpoint
+from forecourt.ocpp.neutral import Command, CommandAnswer
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.batch import Batch, Entered
+from forecourt.stations.batch import Told as Answered
+from forecourt.stations.call_faults import CallInvalid, StationLacks
+
+log = structlog.get_logger(__name__)
+
+#: Who asks, as commands have it.
+ASKED_BY: Final = "smart charging"
+
+#: What is asked: the station's identity and the command.
+Asked = tuple[str, Command]
+
+ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
+
+
+class Teller:
+    """What a keeper says to its site, as long as it is the `holder` (None: nobody else ever is). `wake`: something was
+    answered."""
+
+    def __init__(
+        self, tenant_id: int, site_id: int, *, tenants: Pool, stations: Batch, clock: Clock, holder: UUID | None,
+        wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.tenant_id, self.site_id = tenant_id, site_id
+        self._holder = holder
+        self._tenants = tenants
+        self._stations = stations
+        self._clock = clock
+        self._wake = wake
+        #: What goes on beside the keeper's turns.
+        self.under_way: set[asyncio.Task[None]] = set()
+        #: Orders whose answers are waited for; those of nobody else will ever be.
+        self.awaited: set[int] = set()
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something be done that no turn waits for."""
+        task = asyncio.create_task(work)
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
+
+    async def tell(
+        self,
+        reading: Reading,
+        room: Room,
+        targets_ma: Sequence[int],
+        batteries: Sequence[BatteryPlan],
+        *,
+        planned: Collection[UUID] | None = None,
+        safe_only: bool = False,
+    ) -> None:
+        """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
+        there are targets, if not for all."""
+        known, now = reading.known, self._clock.now()
+        least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
+        car_of = {car.evse_id: car for car in known.cars}
+
+        def is_meant(each: Told) -> bool:
+            session_id = car_of[known.tree.evses[each.evse].id].session_id
+            return (each.urgent or not safe_only) and (planned is None or session_id in planned)
+
+        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
+        points = _setpoints(known, batteries, told, now, safe_only=safe_only)
+        if not told and not points:
+            return
+        asked: list[Asked] = []
+        orders: list[keeping.NewOrder] = []
+        for each in told:
+            evse = known.tree.evses[each.evse]
+            car = car_of[evse.id]
+            command = running_profile(
+                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
+                reading.unit_of(evse), now, each.valid_to,
+            )  # fmt: skip
+            asked.append((evse.station, command))
+            orders.append(_order(reading.station_ids[evse.station], car, each, now))
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
+                log.warning("a site is held by another planner", site=self.site_id)
+                return
+            for id, setpoint in points:
+                await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
+            if not told:
+                return
+            numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
+            number_of = dict(zip(asked, numbers, strict=True))
+            entered, unsent = await self._stations.enter(
+                conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
+            )
+            await note_commands(
+                conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
+            )
+            await self._keep_answers(conn, unsent, number_of)
+        self.awaited.update(numbers)
+        self.beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+
+    async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
+        """Answers are recorded as they come, and each group of them is a reason to look again."""
+
+        async def keep(conn: AsyncConnection[Any], told: Sequence[Answered]) -> None:
+            await self._keep_answers(conn, told, number_of)
+
+        try:
+            async with aclosing(self._stations.carry(self.tenant_id, entered, urgent=urgent, keep=keep)) as coming:
+                async for _ in coming:
+                    self._wake()
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            # What was sent counts as under way until it runs out, or is told again.
+            log.warning("limits could not be sent, or their answers not kept", site=self.site_id, fault=repr(fault))
+        finally:
+            self.awaited.difference_update(number_of.values())
+
+    async def _keep_answers(
+        self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
+    ) -> None:
+        answers = [_meaning(number_of[each.identity, each.command], each.answer) for each in told]
+        for each in answers:
+            known = "unsent" if each.unsent else "accepted" if each.accepted else "refused"
+            ORDERS.labels("unknown" if each.accepted is None else known).inc()
+        if answers:
+            await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
+
+
+def _setpoints(
+    known: Knowledge, batteries: Sequence[BatteryPlan], told: Sequence[Told], now: datetime, *, safe_only: bool
+) -> list[tuple[str, Setpoint]]:
+    """What batteries shall do, beside all that stations may draw by what they are being told."""
+    if not known.tree.batteries:
+        return []
+    may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
+    for each in told:
+        may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
+    due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
+    return [(id, point) for id, point in due_now if not safe_only or _takes_less(known, id, point)]
+
+
+def _takes_less(known: Knowledge, battery: str, setpoint: Setpoint) -> bool:
+    """Whether a setpoint is less than what the battery goes by."""
+    each = next(each for each in known.batteries if each.id == battery)
+    last = current_setpoint(each, setpoint.sent_at)
+    return last is not None and setpoint.power_w < last.power_w
+
+
+def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping.NewOrder:
+    return keeping.NewOrder(
+        station_id=station_id,
+        evse=car.evse,
+        session_id=car.session_id,
+        limit_ma=told.limit_ma,
+        urgent=told.urgent,
+        sent_at=now,
+        valid_to=told.valid_to,
+    )
+
+
+def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
+    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused."""
+    if isinstance(answer, CommandAnswer):
+        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=False, status=answer.status)
+    unsent = bool(getattr(answer, "unsent", False))
+    return keeping.OrderAnswer(
+        order_id=order_id,
+        accepted=False if unsent else None,
+        unsent=unsent and not isinstance(answer, StationLacks | CallInvalid),
+        status=answer.code,
+    )
