@@ -24,7 +24,11 @@ from forecourt.stations.api.fields import IdentityInPath
 from forecourt.stations.call_faults import StationUnknown
 from forecourt.stations.store import find_station
 
-_KEY = "3059301306072a8648ce3d020106082a8648ce3d03010703420004"
+#: A key of the curve secp256r1, for examples.
+_KEY = (
+    "3059301306072a8648ce3d020106082a8648ce3d030107034200048e533b6fa0bf7b4625bb30667c01fb607ef9f8"
+    "b8a80fef5b300628703187b2a373eb1dbde03318366d069f83a6f5900053c73633cb041b21c55e1a86c1f400b4"
+)
 
 TrustWord = Literal["none", "verified", "unproven", "broken"]
 
@@ -170,12 +174,9 @@ async def list_meter_keys(station: IdentityInPath, actor: Asker, db: Database) -
     description="Sessions since then whose signed values were not verified are checked again.",
     tags=["stations"],
 )
-async def add_meter_key(
-    station: IdentityInPath, data: JSONBody[MeterKeySaid], actor: Asker, db: Database
-) -> list[MeterKey]:
+async def add_meter_key(station: IdentityInPath, data: JSONBody[MeterKeySaid], actor: Asker, db: Database) -> MeterKey:
     async with db.tenant(actor.tenant_id) as conn:
-        keys = await service.add_key(conn, actor, station, data.evse, data.public_key, data.since)
-    return [_key(key) for key in keys]
+        return _key(await service.add_key(conn, actor, station, data.evse, data.public_key, data.since))
 
 
 def _shown(row: SignatureRow | None) -> SignedCheck:

@@ -74,9 +74,7 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
     return found
 
 
-async def add_key(
-    conn: Connection, actor: Actor, identity: str, evse: int, said: str, since: datetime
-) -> Sequence[KeyRow]:
+async def add_key(conn: Connection, actor: Actor, identity: str, evse: int, said: str, since: datetime) -> KeyRow:
     """Say the public key of an EVSE's meter from a moment on; sessions since then that were not verified are checked
     again. Raises StationUnknown, KeyRefused, KeyKnown."""
     station = await find_station(conn, actor.tenant_id, identity)
@@ -90,7 +88,9 @@ async def add_key(
         raise KeyKnown
     await store.ask_again(*named)
     await audit(conn, actor, "say meter key", f"station:{identity}", {"evse": evse, "since": since.isoformat()})
-    return await store.list_keys(conn, actor.tenant_id, station.station_id)
+    row = await store.find_key(*named)
+    assert row is not None
+    return row
 
 
 async def release(conn: Connection, actor: Actor, session_id: UUID, reason: str, now: datetime) -> SignatureRow:
