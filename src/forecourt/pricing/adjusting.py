@@ -4,6 +4,7 @@
 2. A cap lowers the fees of its dimensions in proportion, one cap after the other as the tariff names them.
 3. The least and the most of the tariff count for what is left.
 4. Discounts are taken off, one after the other, each in proportion from what it is for, and never more than there is.
+5. What is above the most that may be taken, by what was authorised, is waived.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,8 +52,10 @@ def freed(pieces: "Sequence[Piece]", free: Iterable[Free | None]) -> "list[Piece
     return found
 
 
-def adjust(bill: Bill, pieces: "Sequence[Piece]", zone: ZoneInfo, discounts: Sequence[Discount]) -> Adjusted:
-    """What is left of a bill that these pieces came to."""
+def adjust(
+    bill: Bill, pieces: "Sequence[Piece]", zone: ZoneInfo, discounts: Sequence[Discount], most: Fraction | None
+) -> Adjusted:
+    """What is left of a bill that these pieces came to; `most`: that may be taken, after taxes."""
     daily = any(cap.per is Per.DAY for cap in bill.tariff.caps)
     quantities = _by_day(bill, pieces, zone) if daily else {(None, n): q for n, q in _exact(bill).items()}
     amounts: _Amounts = {
@@ -66,12 +69,13 @@ def adjust(bill: Bill, pieces: "Sequence[Piece]", zone: ZoneInfo, discounts: Seq
         _cap(bill, amounts, cap)
     _limit(bill, amounts)
     taken = tuple(_discount(bill, amounts, each) for each in discounts)
+    waived = _waive(amounts, most)
     by_rate: dict[Decimal | None, Total] = {}
     for (_, number), (excl, incl) in amounts.items():
         rate = bill.rates[number].vat
         known = by_rate.get(rate, Total(excl_vat=_NOTHING, incl_vat=_NOTHING))
         by_rate[rate] = Total(excl_vat=known.excl_vat + excl, incl_vat=known.incl_vat + incl)
-    return Adjusted(by_rate=by_rate, taken=taken)
+    return Adjusted(by_rate=by_rate, taken=taken, waived=waived)
 
 
 def _exact(bill: Bill) -> Mapping[int, Fraction]:
@@ -135,6 +139,14 @@ def _discount(bill: Bill, amounts: _Amounts, discount: Discount) -> Taken:
     share = min(max(wanted, _NOTHING), whole) / whole if whole > 0 else _NOTHING
     _scale(amounts, keys, 1 - share)
     return Taken(discount=discount, excl_vat=whole * share, incl_vat=with_tax * share)
+
+
+def _waive(amounts: _Amounts, most: Fraction | None) -> Fraction:
+    whole = sum((each[1] for each in amounts.values()), _NOTHING)
+    if most is None or whole <= most:
+        return _NOTHING
+    _scale(amounts, amounts, most / whole)
+    return whole - most
 
 
 def _scale(amounts: _Amounts, keys: Iterable[_Key], factor: Fraction) -> None:

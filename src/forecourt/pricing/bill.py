@@ -49,10 +49,12 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 
 class Adjusted(Struct, frozen=True, kw_only=True):
-    """What caps, limits and discounts make of all fees: what is left by rate of VAT, and what each discount took."""
+    """What caps, limits and discounts make of all fees: what is left by rate of VAT, and what each discount took.
+    `waived`, after taxes, is what is above the most that may be taken."""
 
     by_rate: Mapping[Decimal | None, Total]
     taken: tuple[Taken, ...]
+    waived: Fraction
 
 
 class TaxPart(Struct, frozen=True, kw_only=True):
@@ -131,6 +133,9 @@ class Bill(Struct, frozen=True, kw_only=True):
 
     def rounded(self, rounding: Rounding = Rounding.HALF_UP) -> tuple[Rounded, ...]:
         """What is paid in minor units: rounded once, for each rate of VAT."""
+        if self.adjusted is not None and self.adjusted.waived:
+            # Rounded up it could be more than may be taken.
+            rounding = Rounding.DOWN
         plain = self.tariff.min_price is None and self.tariff.max_price is None and self.adjusted is None
         if plain and rounding is Rounding.HALF_UP:
             unit, over = 2 * 10 ** minor_digits(self.tariff.currency), self._over

@@ -132,13 +132,13 @@ class Pricer:
 
     def price(
         self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None,
-        discounts: Sequence[Discount] = (),
+        discounts: Sequence[Discount] = (), most: Fraction | None = None,
     ) -> Bill:  # fmt: skip
         """What the session of these segments comes to that began (or was reserved) at `start_at`, aware.
 
         `expired`: nobody came for the reservation; None: so it is if there is nothing but reservation.
         """
-        return self.bill(self.pieces(start_at, segments, expired=expired), discounts)
+        return self.bill(self.pieces(start_at, segments, expired=expired), discounts, most)
 
     def pieces(self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None) -> list[Piece]:
         """The session, cut where its prices change."""
@@ -158,13 +158,13 @@ class Pricer:
             walk.leave(segment)
         return found
 
-    def bill(self, pieces: Sequence[Piece], discounts: Sequence[Discount] = ()) -> Bill:
-        """What these pieces come to, with what makes it less."""
-        if not self._adjusted and not discounts:
+    def bill(self, pieces: Sequence[Piece], discounts: Sequence[Discount] = (), most: Fraction | None = None) -> Bill:
+        """What these pieces come to, with what makes it less; `most` may be taken, after taxes, in major units."""
+        if not self._adjusted and not discounts and most is None:
             return self._bill(pieces)
         billed = freed(pieces, (self.tariff.free, *(each.free for each in discounts)))
         bill = self._bill(billed)
-        return structs.replace(bill, adjusted=adjust(bill, billed, self._zone, discounts))
+        return structs.replace(bill, adjusted=adjust(bill, billed, self._zone, discounts, most))
 
     def _bill(self, pieces: Sequence[Piece]) -> Bill:
         """The sum of all fees. Quantities are counted in parts of a Wh or s, `under` of them in each."""
