@@ -24,8 +24,6 @@ MAX_COMPONENTS: Final = 20
 MAX_TAXES: Final = 5
 #: Caps of one tariff.
 MAX_CAPS: Final = 10
-#: Discounts of one session.
-MAX_DISCOUNTS: Final = 20
 #: A session, in seconds: longer ones are priced in parts.
 MAX_SECONDS: Final = 366 * 86_400
 SECONDS_AN_HOUR: Final = 3600
