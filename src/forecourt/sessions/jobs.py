@@ -8,10 +8,12 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from forecourt.platform import outbox
 from forecourt.platform.bus import BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
+from forecourt.sessions.costing.model import ASSESSED
 from forecourt.sessions.review import closing_time, review
 from forecourt.sessions.signed import service as signed
 from forecourt.stations.gateway.words import OVER_SUBJECT, Over
@@ -56,6 +58,7 @@ class SessionJobs:
             if evidence is not None:
                 await store.note(connection, tenant_id, session_id, review(evidence))
                 await store.say_reviewed(connection, tenant_id, session_id)
+                await outbox.write(connection, tenant_id, ASSESSED, session_id)
 
     async def review_sharing(self) -> int:
         """Note that two sessions share an EVSE while both still run, once each; how many were noted.
