@@ -3,8 +3,10 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
@@ -13,10 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from forecourt.ocpp.neutral import Context, Measurand
 from forecourt.platform.database import Pool
+from forecourt.pricing.assigning import Scope
+from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from forecourt.pricing.service import assign_tariff, create_tariff
+from forecourt.sessions.costing.model import SessionCost
+from forecourt.sessions.costing.service import cost_of, price
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.signed import ocmf
 from forecourt.sessions.signed.model import Checked, Flaw, Register, Trust, holds_back, judge
-from tests.http import House, Tenant
+from tests.http import House, Tenant, an_actor
 from tests.sessions.test_api import BEGAN, a_station, code, say
 from tests.stations.test_pages import signed_in
 
@@ -247,6 +254,32 @@ async def test_a_key_said_later_verifies_what_could_not_be_verified(at: Signed) 
         asked = connection.execute("SELECT event FROM outbox WHERE subject = %s", (session_id,)).fetchall()
     assert ("session.signed",) in asked
     assert (await at.look(session_id))["trust"] == "verified"
+
+
+async def test_what_is_held_back_is_not_priced_and_what_is_proven_is_priced_by_that(at: Signed) -> None:
+    async def cost(session_id: str) -> SessionCost:
+        await at.look(session_id)
+        async with at.house.db.tenant(at.tenant.tenant_id) as conn:
+            found = await price(conn, at.tenant.tenant_id, UUID(session_id), at.house.clock.now())
+            return found or await cost_of(conn, at.tenant.tenant_id, UUID(session_id))
+
+    energy = PriceComponent(type=Dimension.ENERGY, price=Decimal(1))
+    tariff = Tariff(id="", currency="EUR", elements=(Element(price_components=(energy,)),))
+    actor = an_actor(at.tenant.tenant_id)
+    async with at.house.db.tenant(at.tenant.tenant_id) as conn:
+        made = await create_tariff(conn, actor, "One", tariff, BEGAN - timedelta(days=2))
+        await assign_tariff(conn, actor, made.tariff_id, Scope(), BEGAN - timedelta(days=1))
+    # The registers said 12.300 kWh, the meter signed 12.345.
+    proven = await cost(at.session("tx1", f"{BEGIN}|{der(METER)}", END))
+    assert proven.incl_vat is not None
+    assert (proven.final, proven.incl_vat.amount) == (True, 1_235)
+    held = at.session("tx2", f"{BEGIN}|{der(OTHER)}", END)
+    assert not (await cost(held)).final
+    client = await at.tenant.client()
+    await client.post(f"/api/v1/sessions/{held}/signed-values/release", json={"reason": "read by hand"})
+    released = await cost(held)
+    assert released.incl_vat is not None
+    assert (released.final, released.incl_vat.amount) == (True, 1_230)
 
 
 async def test_a_session_held_back_is_released_by_a_person_with_a_reason_until_something_else_is_found(

@@ -123,7 +123,7 @@ async def price(
     connection: Connection, tenant_id: int, session_id: UUID, now: datetime, discounts: Discounts = no_discounts
 ) -> SessionCost | None:
     """Fixes by what a session is priced; of one that is over, finds the final cost and says PRICED if that is another
-    than before. None: it still runs. Idempotent.
+    than before. None: it still runs, or is held back for its signed meter values. Idempotent.
 
     One that is sealed stays as it is, and what it would cost is noted. One that goes on again is no longer final.
     Raises SessionUnknown.
@@ -133,7 +133,7 @@ async def price(
     frozen = await _frozen(connection, tenant_id, costed)
     if costed.frozen_by is None:
         await store.freeze(connection, tenant_id, costed, frozen, now)
-    if costed.over_at is None:
+    if costed.over_at is None or costed.held:
         await store.reopen(connection, tenant_id, session_id)
         return None
     found = await _running(connection, tenant_id, costed, frozen, None, discounts, final=True)
@@ -275,12 +275,19 @@ async def measured(connection: Connection, tenant_id: int, costed: Costed, until
         started_at=costed.started_at,
         until=until,
         meter_start_wh=costed.meter_start_wh,
-        meter_stop_wh=costed.meter_stop_wh,
+        meter_stop_wh=_stop_wh(costed),
         registers=values.registers,
         power=values.power,
         currents=values.currents,
         states=states,
     )
+
+
+def _stop_wh(costed: Costed) -> int | None:
+    """The register at the end; where the meter's signature proves another energy, that counts."""
+    if costed.over_at is None or costed.proven_wh is None or costed.meter_start_wh is None:
+        return costed.meter_stop_wh
+    return costed.meter_start_wh + costed.proven_wh
 
 
 async def _kept(connection: Connection, tenant_id: int, costed: Costed) -> SessionCost:

@@ -26,7 +26,8 @@ _MEASURANDS: Final = [
 
 class Costed(Struct, frozen=True, kw_only=True):
     """A session as far as its price depends on it, with what is kept of that. `frozen_by` None: nothing is yet.
-    `group`: of the driver, by the token."""
+    `group`: of the driver, by the token. `held`: its signed meter values keep it from being billed; `proven_wh`: the
+    energy that they prove."""
 
     session_id: UUID
     station_id: int
@@ -55,6 +56,8 @@ class Costed(Struct, frozen=True, kw_only=True):
     priced_at: datetime | None
     sealed_at: datetime | None
     later_incl_minor: int | None
+    held: bool = False
+    proven_wh: int | None = None
 
     @property
     def shown(self) -> Quote | None:
@@ -66,8 +69,10 @@ _COSTED: Final = """
 SELECT s.session_id, s.station_id, s.transaction_id, s.evse, s.connector, s.token_uid, d.group_uid AS group,
     s.started_at, s.over_at, s.last_at, s.meter_start_wh, s.meter_stop_wh, c.tariff_id, c.tariff_version, c.frozen_by,
     c.assignment_id, c.zone, c.circumstances, c.most_minor, c.final, c.currency, c.excl_minor, c.incl_minor, c.bill,
-    c.priced_at, c.sealed_at, c.later_incl_minor
+    c.priced_at, c.sealed_at, c.later_incl_minor, coalesce(g.held AND g.released_at IS NULL, false) AS held,
+    g.energy_wh AS proven_wh
 FROM sessions s
+LEFT JOIN session_signatures g ON g.tenant_id = s.tenant_id AND g.session_id = s.session_id
 LEFT JOIN session_costs c ON c.tenant_id = s.tenant_id AND c.session_id = s.session_id
 LEFT JOIN token_decisions d ON d.tenant_id = s.tenant_id AND d.uid_key = lower(s.token_uid COLLATE "C")
 WHERE s.tenant_id = %(tenant_id)s AND s.session_id = %(session_id)s
