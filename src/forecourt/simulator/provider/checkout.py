@@ -154,9 +154,9 @@ def expire(act: Act, params: Params, given: str) -> Json:
 def _close(act: Act, session: Json) -> Json:
     session |= {"status": "expired", "url": None}
     act.books.unschedule("session", session["id"])
-    if intent := act.books.get(act.account, session.get("_tried") or ""):
-        if intent["object"] == "payment_intent" and intent["status"] not in ("canceled", "succeeded"):
-            intents.end(act, intent, "abandoned", "charge.refunded")
+    intent = act.books.get(act.account, session.get("_tried") or "")
+    if intent and intent["object"] == "payment_intent" and intent["status"] not in ("canceled", "succeeded"):
+        intents.end(act, intent, "abandoned", "charge.refunded")
     act.emit("checkout.session.expired", act.put(session))
     return session
 
@@ -175,7 +175,8 @@ def pay(act: Act, session: Json, method: Json) -> Json:
     if session["status"] != "open":
         raise refused(f"This session is {session['status']}.", None)
     customer = session["customer"]
-    if customer is None and (session["customer_creation"] == "always" or session["mode"] == "setup"):
+    saves = session["mode"] == "setup" or session["_intent"]["setup_future_usage"]
+    if customer is None and (saves or session["customer_creation"] == "always"):
         customer = methods.make_customer(act, {"email": session["customer_email"]})["id"]
         session["customer"] = customer
     intent = act.books.get(act.account, session.get("_tried") or "")
@@ -187,7 +188,8 @@ def pay(act: Act, session: Json, method: Json) -> Json:
     else:
         if intent is None:
             fields = session["_intent"] | {
-                "customer": customer, "payment_method_options": session["payment_method_options"]
+                "customer": customer, "payment_method_options": session["payment_method_options"],
+                "_session": session["id"],
             }  # fmt: skip
             intent = intents.make(act, session["amount_total"], session["currency"], fields)
         act.put(session | {"_tried": intent["id"]})

@@ -29,9 +29,7 @@ def simulate_provider(
     port: Annotated[int, typer.Option(help="Port to listen on; 0: a free one.", min=0, max=65535)] = PORT,
     state: Annotated[Path, typer.Option(help="The file that holds its books.")] = Path("var/provider.sqlite"),
     address: Annotated[str | None, typer.Option(help="How browsers reach it, where that is another address.")] = None,
-    announce: Annotated[
-        Path | None, typer.Option(help="Write address and key here as JSON once it listens.")
-    ] = None,
+    announce: Annotated[Path | None, typer.Option(help="Write address and key here as JSON once it listens.")] = None,
 ) -> None:
     """Run the sandbox payment provider: it speaks Stripe's wire format, and no money moves."""
     state.parent.mkdir(parents=True, exist_ok=True)
@@ -51,4 +49,8 @@ async def _serve(host: str, port: int, state: Path, address: str | None, announc
             written.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
             os.replace(written, announce)
         console.print(f"The sandbox provider listens on {bank.address}. No real money moves.", highlight=False)
-        await stop.wait()
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopped, *bank.rounds), return_when=asyncio.FIRST_COMPLETED)
+        for broken in bank.rounds:
+            if broken.done():
+                broken.result()

@@ -64,7 +64,8 @@ def details(act: Act, params: Params) -> Json:
 
 def options(params: Params) -> Json:
     """`payment_method_options`: of cards alone, as they are all that is taken here."""
-    given, found = params.inner("payment_method_options"), {}
+    given = params.inner("payment_method_options")
+    found: Json = {}
     if given.has("card"):
         card = given.inner("card")
         found["card"] = {"request_three_d_secure": "automatic"}
@@ -165,7 +166,9 @@ def challenged(act: Act, intent: Json, *, passed: bool) -> Json:
     _must_be(intent, ("requires_action",), "authenticated")
     method = act.get("payment_method", intent["payment_method"])
     if not passed:
-        said = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+        said = (
+            "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+        )
         raise fail(act, intent, method, card_error("payment_intent_authentication_failure", said))
     return ask_bank(act, intent, method, cards.BY_NAME[method["_card"]], challenged=True)
 
@@ -221,6 +224,8 @@ def take(act: Act, intent: Json, charge: Json, amount: int) -> Json:
     if intent["capture_method"] != "manual":
         act.emit("charge.succeeded", charge)
     act.emit("payment_intent.succeeded", intent)
+    if session := act.books.get(act.account, intent.get("_session") or ""):
+        act.put(session | {"payment_status": "paid"})
     if intent["transfer_data"]:
         transfers.pass_on(act, charge, intent)
     if reason := cards.BY_NAME[charge["_card"]].disputes:
