@@ -136,9 +136,7 @@ def test_a_refund_that_fails_later_puts_the_money_back(box: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("currency", "amount", "fee"), [("jpy", 500, 8), ("kwd", 5000, 175), ("eur", 50, 26)])
-def test_amounts_are_in_the_minor_units_that_a_currency_has(
-    box: Sandbox, currency: str, amount: int, fee: int
-) -> None:
+def test_amounts_are_in_the_minor_units_that_a_currency_has(box: Sandbox, currency: str, amount: int, fee: int) -> None:
     done = taken(box, amount, currency=currency)
     assert (done.latest_charge.balance_transaction.fee, done.currency) == (fee, currency)
 

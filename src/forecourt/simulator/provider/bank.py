@@ -152,8 +152,8 @@ class Bank:
         """Does what is asked and keeps the answer, in one transaction. `fails`: does it, and answers 500."""
         request = new_id("req")
         try:
-            handler, ids = routes.find(asked.method, asked.path)
             tree = decode(asked.form)
+            handler, ids = routes.find(asked.method, asked.path)
             expand = _expansions(tree.pop("expand", []))
             act = self.act(asked.account, key=asked.key, request=request)
             with self.books.transaction():

@@ -17,7 +17,7 @@ from forecourt.simulator.provider.bank import account_of
 from forecourt.simulator.provider.server import serving
 
 #: A key to begin with; any other that begins with sk_test_ opens an account of its own.
-FIRST_KEY = "sk_test_sandbox"
+FIRST_KEY = "sk_test_firstAccount"
 PORT = 8420
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None)

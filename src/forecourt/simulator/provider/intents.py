@@ -350,7 +350,7 @@ def intents(act: Act, params: Params) -> Json:
 def _must_be(intent: Json, among: tuple[str, ...], done: str) -> None:
     if intent["status"] not in among:
         raise refused(
-            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. Only a PaymentIntent"
-            f" with one of the following statuses may be {done}: {', '.join(among)}.",
+            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. Only a"
+            f" PaymentIntent with one of the following statuses may be {done}: {', '.join(among)}.",
             "payment_intent_unexpected_state", payment_intent=intent,
         )  # fmt: skip
