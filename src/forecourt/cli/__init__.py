@@ -144,7 +144,7 @@ def simulate(context: typer.Context) -> None:
     add_help_option=False,
 )
 def sandbox(context: typer.Context) -> None:
-    """Run a payment provider to try things on: it speaks Stripe's wire format and moves no money (--help tells more)."""
+    """Run a payment provider to try things on: it speaks Stripe's wire format, and no money moves (--help: more)."""
     from forecourt.simulator.provider.command import app as provider
 
     provider(args=context.args, prog_name="forecourt sandbox")

@@ -41,6 +41,6 @@ def connected(box: Sandbox, iban: str = "DE89370400440532013000", interval: str 
             "type": "express", "country": "DE", "capabilities": {"transfers": {"requested": True}},
             "settings": {"payouts": {"schedule": {"interval": interval}}},
         }
-    )  # type: ignore[typeddict-item]  # fmt: skip
+    )  # fmt: skip
     box.control(f"accounts/{account.id}/onboard", {"iban": iban})
     return str(account.id)

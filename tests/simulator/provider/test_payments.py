@@ -26,7 +26,7 @@ def test_a_driver_pays_on_the_page_and_the_hold_tells_its_card_and_its_end(box: 
     assert (made.payment_intent, made.status, made.amount_total) == (None, "open", 5000)
     done = box.pay(made.id)
     assert (done["status"], done["payment_status"], done["url"]) == ("complete", "unpaid", None)
-    intent = box.client.v1.payment_intents.retrieve(done["payment_intent"], {"expand": ["latest_charge"]})
+    intent: Any = box.client.v1.payment_intents.retrieve(done["payment_intent"], {"expand": ["latest_charge"]})
     assert (intent.status, intent.amount, intent.amount_capturable) == ("requires_capture", 5000, 5000)
     assert intent.metadata.session == "S1"
     card = card_of(intent)

@@ -21,7 +21,12 @@ def reader(box: Sandbox) -> str:
 
 def asked(box: Sandbox, reader: str) -> str:
     intent = box.client.v1.payment_intents.create(
-        {"amount": 3000, "currency": "eur", "capture_method": "manual", "payment_method_types": ["card_present"]}
+        {
+            "amount": 3000,
+            "currency": "eur",
+            "capture_method": "manual",
+            "allowed_payment_method_types": ["card_present"],
+        }
     )
     shown = box.client.v1.terminal.readers.process_payment_intent(reader, {"payment_intent": intent.id})
     assert shown.action.status == "in_progress"  # type: ignore[union-attr]

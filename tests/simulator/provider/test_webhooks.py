@@ -1,5 +1,6 @@
 """Events reach whoever asked for them: signed over the raw bytes, again after a refusal, and by mischief in any way."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -22,13 +23,12 @@ async def hook() -> AsyncIterator[Receiver]:
 
 async def in_thread(work: Any, *arguments: Any) -> Any:
     """The blocking SDK must not hold up the receiver, which lives in the loop of the test."""
-    import asyncio
-
     return await asyncio.to_thread(work, *arguments)
 
 
 def listen(box: Sandbox, url: str, **more: Any) -> str:
-    made = box.client.v1.webhook_endpoints.create({"url": url, "enabled_events": ["*"], **more})
+    wanted: Any = {"url": url, "enabled_events": ["*"]} | more
+    made = box.client.v1.webhook_endpoints.create(wanted)
     assert made.secret is not None
     return made.secret
 

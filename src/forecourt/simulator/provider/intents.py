@@ -21,7 +21,7 @@ def make(act: Act, amount: int, currency: str, fields: Json) -> Json:
     intent = act.new(
         "payment_intent", "pi",
         **{
-            "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
+            "allowed_payment_method_types": None, "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
             "application": None, "application_fee_amount": None, "automatic_payment_methods": None,
             "canceled_at": None, "cancellation_reason": None, "capture_method": "automatic_async",
             "confirmation_method": "automatic", "currency": currency, "customer": None, "customer_account": None,
@@ -62,6 +62,15 @@ def details(act: Act, params: Params) -> Json:
     return fields
 
 
+def allowed(params: Params, *kinds: str) -> Json:
+    """The ways to pay that a request allows; cards are all that is taken here."""
+    given = params.texts("allowed_payment_method_types")
+    if unknown := sorted(set(given) - set(kinds)):
+        said = f"The sandbox takes cards alone, not {unknown[0][:40]}."
+        raise invalid(said, param=params.path("allowed_payment_method_types"))
+    return {"allowed_payment_method_types": given or None, "payment_method_types": given or ["card"]}
+
+
 def options(params: Params) -> Json:
     """`payment_method_options`: of cards alone, as they are all that is taken here."""
     given = params.inner("payment_method_options")
@@ -94,10 +103,7 @@ def create(act: Act, params: Params) -> Json:
     fields = details(act, params)
     fields["payment_method_options"] = options(params)
     fields["customer"] = methods.customer_of(act, params)
-    types = params.texts("payment_method_types") or ["card"]
-    if unknown := set(types) - {"card", "card_present"}:
-        raise invalid(f"The sandbox takes cards alone, not {sorted(unknown)[0][:40]}.", param="payment_method_types")
-    fields["payment_method_types"] = types
+    fields |= allowed(params, "card", "card_present")
     automatic = params.inner("automatic_payment_methods")
     if automatic.has("enabled"):
         fields["automatic_payment_methods"] = {

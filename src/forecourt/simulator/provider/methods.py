@@ -204,7 +204,7 @@ def create_setup(act: Act, params: Params) -> Json:
     fields["usage"] = params.choice("usage", ("off_session", "on_session"), "off_session")
     fields |= {"description": params.text("description"), "_return_url": params.text("return_url")}
     given, confirm = params.text("payment_method"), params.flag("confirm")
-    params.texts("payment_method_types")
+    params.texts("allowed_payment_method_types")
     params.ignore("automatic_payment_methods", "payment_method_options")
     params.done()
     method = usable(act, given, fields["customer"]) if given else None
