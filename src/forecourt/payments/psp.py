@@ -102,6 +102,8 @@ class HoldAsked(Struct, frozen=True, kw_only=True):
     """A hold to be made. `intent` is our name of it, which comes back with whatever is told of it."""
 
     intent: str
+    #: Our name of the call, by which `find` knows it again.
+    call: str
     amount: Money
     description: str
     #: Where the provider's page leads afterwards; None where there is no page.
@@ -228,8 +230,8 @@ class Psp(Protocol):
         """Has a card terminal ask for a hold."""
         ...
 
-    async def find(self, intent: str, customer: str) -> Hold | None:
-        """What was charged to a customer for an intent, if anything was."""
+    async def find(self, call: str, customer: str) -> Hold | None:
+        """What a call of `charge_saved` came to, if it was carried out."""
         ...
 
     async def onboard_host(self, asked: HostAsked, key: str) -> Page:

@@ -156,6 +156,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     tariff_id: UUID | None
     tariff_version: int | None
     session_id: UUID | None
+    authorised_at: datetime | None
     start_asked_at: datetime | None
     stop_asked_at: datetime | None
     ends_as: State | None

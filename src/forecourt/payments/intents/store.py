@@ -27,7 +27,7 @@ _INTENT: Final = """
     i.authorised_amount, i.billed_amount, i.captured_amount, i.refunded_amount, i.owed_amount, i.reference, i.page_url,
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
-    i.tariff_id, i.tariff_version, i.session_id, i.start_asked_at, i.stop_asked_at, i.ends_as, i.reason, i.hold_said,
+    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.stop_asked_at, i.ends_as, i.reason, i.hold_said,
     i.created_at, i.updated_at, i.read_at, i.next_at
     """
 _FROM: Final = """
@@ -43,7 +43,7 @@ CHANGEABLE: Final = frozenset(
     {
         "state", "authorised_amount", "billed_amount", "captured_amount", "refunded_amount", "owed_amount", "reference",
         "page_reference", "page_url", "capture_before", "may_increment", "card", "saved", "session_id",
-        "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at", "stop_reason", "hold_amount",
+        "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at", "stop_reason", "hold_amount",
     }
 )  # fmt: skip
 
@@ -237,6 +237,15 @@ async def note_try(conn: Connection, tenant_id: int, call_id: UUID, next_at: dat
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def renew_key(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:
+    """Another key: under the last one the provider will only say again that it failed."""
+    await conn.execute(
+        "UPDATE payment_calls SET key = 'forecourt-' || call_id || '-' || tries, next_at = %s"
+        " WHERE tenant_id = %s AND call_id = %s AND state = 'open'",
+        (next_at, tenant_id, call_id),
+    )
 
 
 async def postpone_call(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:

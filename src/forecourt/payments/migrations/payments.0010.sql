@@ -56,6 +56,7 @@ CREATE TABLE payment_intents (
     tariff_id uuid,
     tariff_version int,
     session_id uuid,
+    authorised_at timestamptz,
     start_asked_at timestamptz,
     stop_asked_at timestamptz,
     stop_reason text,
@@ -160,6 +161,7 @@ CREATE INDEX payment_methods_of_payer ON payment_methods (tenant_id, payer) WHER
 CREATE TABLE payment_book_holds (
     reference uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     tenant_id int NOT NULL,
+    intent text COLLATE "C" NOT NULL,
     payer text COLLATE "C" NOT NULL,
     kind text NOT NULL CHECK (kind IN ('wallet', 'invoice')),
     currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
@@ -170,7 +172,7 @@ CREATE TABLE payment_book_holds (
     key text COLLATE "C" NOT NULL UNIQUE,
     made_at timestamptz NOT NULL
 );
-CREATE INDEX payment_book_holds_open ON payment_book_holds (tenant_id, payer) WHERE state = 'authorised';
+CREATE INDEX payment_book_holds_of_payer ON payment_book_holds (tenant_id, payer) WHERE state <> 'cancelled';
 
 -- What who pays by invoice may owe at most.
 CREATE TABLE payment_limits (

@@ -58,24 +58,24 @@ _BUSY: Final = (409, 429)
 _SIGNATURE: Final = "stripe-signature"
 
 
-class StripeKeys(Struct, frozen=True, kw_only=True):
-    """What an account at Stripe is reached by. `address`: of the API, where it is not Stripe's own."""
+class StripeKeys(Struct, frozen=True, kw_only=True, tag="stripe"):
+    """What an account at Stripe is reached by: its secret key, and the secret that its webhooks are signed with."""
 
     secret_key: str
     hook_secret: str
-    address: str | None = None
 
 
-async def open_stripe(keys: StripeKeys) -> "Stripe":
-    """The adapter of one account, once the library is loaded: that takes a moment, and nobody else waits for it."""
+async def open_stripe(keys: StripeKeys, address: str | None = None) -> "Stripe":
+    """The adapter of one account, once the library is loaded: that takes a moment, and nobody else waits for it.
+    `address`: of the API, where it is not Stripe's own."""
     await asyncio.to_thread(importlib.import_module, "stripe")
-    return Stripe(keys)
+    return Stripe(keys, address)
 
 
 class Stripe:
     """One account at Stripe. Close it when it is no longer used."""
 
-    def __init__(self, keys: StripeKeys, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, keys: StripeKeys, address: str | None = None, deadline_s: float = DEADLINE_S) -> None:
         import stripe
 
         self._keys = keys
@@ -83,7 +83,7 @@ class Stripe:
         self._http = stripe.HTTPXClient(timeout=deadline_s, allow_sync_methods=False)
         self._stripe: StripeClient = stripe.StripeClient(
             keys.secret_key,
-            base_addresses=None if keys.address is None else {"api": keys.address},
+            base_addresses=None if address is None else {"api": address},
             http_client=self._http,
             max_network_retries=0,
         )
@@ -186,10 +186,10 @@ class Stripe:
         await self._ask(readers.process_payment_intent_async(reader, sent, _keyed(key)))
         return made
 
-    async def find(self, intent: str, customer: str) -> Hold | None:
+    async def find(self, call: str, customer: str) -> Hold | None:
         params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH[:1]]}
         found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params))
-        return next((_of_intent(each) for each in found.data if _metadata(each).get(OURS) == intent), None)
+        return next((_of_intent(each) for each in found.data if _metadata(each).get(OUR_CALL) == call), None)
 
     async def onboard_host(self, asked: HostAsked, key: str) -> Page:
         reference = asked.reference
@@ -312,7 +312,7 @@ def _payment(asked: HoldAsked) -> dict[str, Any]:
         "currency": asked.amount.currency.lower(),
         "capture_method": "automatic" if asked.at_once else "manual",
         "description": asked.description,
-        "metadata": {OURS: asked.intent},
+        "metadata": {OURS: asked.intent, OUR_CALL: asked.call},
         "expand": _WITH,
     }
 
