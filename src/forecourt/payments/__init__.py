@@ -1,6 +1,6 @@
-"""Owns how money moves: providers and their accounts, payments from a hold to what was captured of it, and the journal.
+"""Money that moves: holds and captures at payment providers, the ledger, hosts and what they are owed, invoices.
 
-Says `payment.authorised`, `.captured`, `.refunded`, `.released` and `.failed` through the outbox. A payment is followed
-from row to row, each committed before anybody outside is asked, so that no kill loses or doubles one. It never sees a
-card: drivers pay on the provider's page, and no route of ours takes a number.
+It owns accounts at providers, payment intents, the journal and its postings, share rules and payouts, and what a
+provider's account says of all that. Says `payment.authorised`, `.captured`, `.refunded`, `.released`, `.failed` and
+`.disputed` through the outbox. It never makes a price (`pricing` does), and never sees a card number.
 """
