@@ -1,7 +1,7 @@
 """The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
 
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ DEPLOYMENT: Final = "deployment"
 #: Adapters that are kept open; beyond it the one that was used longest ago is closed.
 MAX_OPEN: Final = 100
 
-Keys = StripeKeys
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.encode
 
 
@@ -133,8 +133,7 @@ class Providers:
         """The adapter of the deployment's own account, if it has one."""
         if self._deployment is None:
             return None
-        epoch = datetime.min
-        name = (UUID(int=0), epoch)
+        name = (UUID(int=0), _EVER)
         if name not in self._open:
             self._open[name] = await open_stripe(self._deployment, self._address)
         found: Psp = self._open[name]
@@ -163,9 +162,7 @@ class Providers:
             raise AccountShared
         sealed = held.sealed if keys is None else self._sealed(keys)
         on = held.active if active is None else active
-        await store.update_account(
-            conn, actor.tenant_id, account_id, sealed=sealed, active=on, at=self._clock.now()
-        )
+        await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=on, at=self._clock.now())
         await audit(
             conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": keys is not None},
             before={"active": held.active}, after={"active": on},

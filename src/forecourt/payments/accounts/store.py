@@ -41,9 +41,7 @@ async def insert_account(
     return await cursor.fetchone()
 
 
-async def find_account(
-    conn: Connection, tenant_id: int, account_id: UUID, *, lock: bool = False
-) -> AccountRow | None:
+async def find_account(conn: Connection, tenant_id: int, account_id: UUID, *, lock: bool = False) -> AccountRow | None:
     """The account of this id."""
     cursor = conn.cursor(row_factory=class_row(AccountRow))
     await cursor.execute(

@@ -205,7 +205,8 @@ class Step(Struct, frozen=True, kw_only=True):
 
 def retry_after(tries: int) -> timedelta:
     """How long to wait after so many tries, at least one."""
-    return min(RETRY_FIRST * 2 ** min(tries - 1, 20), RETRY_MOST)
+    longer: timedelta = RETRY_FIRST * (1 << min(tries - 1, 20))
+    return min(longer, RETRY_MOST)
 
 
 def settled_by(call: Call, hold: Hold) -> bool:

@@ -1,13 +1,14 @@
 """How much is held before a session, and why: a rule that can be told to the driver in one sentence. Pure.
 
-Held is what a likely session costs by the tariff that the driver is shown: the energy that the car is likely to take, at
-the power that station and car have in common, and half an hour of parking behind it; rounded up to a round sum, within
-a least and a most. A session never costs more than what was held, so a small hold means a shorter session, not a debt.
+Held is what a likely session costs by the tariff that the driver is shown: the energy that the car is likely to take,
+at the power that station and car have in common, and half an hour of parking behind it; rounded up to a round sum,
+within a least and a most. A session never costs more than what was held, so a small hold means a shorter session, not a debt.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
+from math import ceil
 from typing import Any, Final
 
 from msgspec import Struct
@@ -87,7 +88,8 @@ def most_per_hour(tariff: Tariff, power_w: int) -> int:
     at full power, and the dearest time."""
     energy = _dearest(tariff, Dimension.ENERGY) * Fraction(power_w, 1000)
     time = max(_dearest(tariff, Dimension.TIME), _dearest(tariff, Dimension.PARKING_TIME))
-    return (((energy + time) * 10 ** minor_digits(tariff.currency))).__ceil__()
+    minor: Fraction = (energy + time) * Fraction(10 ** minor_digits(tariff.currency))
+    return ceil(minor)
 
 
 def _dearest(tariff: Tariff, dimension: Dimension) -> Fraction:

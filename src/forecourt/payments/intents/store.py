@@ -12,6 +12,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from forecourt.payments.intents.model import Call, CallKind, Intent, Step
+from forecourt.payments.psp import Card, Saved
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]
@@ -27,23 +28,24 @@ _INTENT: Final = """
     i.authorised_amount, i.billed_amount, i.captured_amount, i.refunded_amount, i.owed_amount, i.reference, i.page_url,
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
-    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.stop_asked_at, i.ends_as, i.reason, i.hold_said,
-    i.created_at, i.updated_at, i.read_at, i.next_at
+    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.stop_asked_at, i.ends_as,
+    i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id
     WHERE i.tenant_id = %(tenant_id)s
     """
 _CALL: Final = (
-    "call_id, number, intent_id, kind, key, amount, state, tries, asked_by, said, reason, reference, asked_at, ended_at,"
-    " next_at"
+    "call_id, number, intent_id, kind, key, amount, state, tries, asked_by, said, reason, reference, asked_at,"
+    " ended_at, next_at"
 )
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
         "state", "authorised_amount", "billed_amount", "captured_amount", "refunded_amount", "owed_amount", "reference",
         "page_reference", "page_url", "capture_before", "may_increment", "card", "saved", "session_id",
-        "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at", "stop_reason", "hold_amount",
+        "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at",
+        "stop_reason",
     }
 )  # fmt: skip
 
@@ -60,6 +62,17 @@ class IntentFilter(Struct, frozen=True, kw_only=True):
     search: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class MethodRow(Struct, frozen=True, kw_only=True):
+    """A saved way to pay, by the provider's names."""
+
+    method_id: UUID
+    account_id: UUID
+    customer: str
+    method: str
+    card: Card | None
+    created_at: datetime
 
 
 class HookRow(Struct, frozen=True, kw_only=True):
@@ -156,6 +169,54 @@ _WANTED: Final = {
     "since": "i.created_at >= %(since)s",
     "until": "i.created_at < %(until)s",
 }
+
+
+async def set_return(conn: Connection, tenant_id: int, intent_id: UUID, return_url: str) -> None:
+    """Where the driver is led afterwards, which names the payment itself."""
+    await conn.execute(
+        "UPDATE payment_intents SET return_url = %s WHERE tenant_id = %s AND intent_id = %s",
+        (return_url, tenant_id, intent_id),
+    )
+
+
+async def find_method(conn: Connection, tenant_id: int, payer: str, method_id: UUID) -> MethodRow | None:
+    """A saved way to pay of somebody that was not removed."""
+    return next((row for row in await list_methods(conn, tenant_id, payer) if row.method_id == method_id), None)
+
+
+async def list_methods(conn: Connection, tenant_id: int, payer: str) -> list[MethodRow]:
+    """The saved ways to pay of somebody, the latest first."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "SELECT method_id, account_id, customer, method, card, created_at FROM payment_methods"
+        " WHERE tenant_id = %s AND payer = %s AND removed_at IS NULL ORDER BY created_at DESC, method_id LIMIT %s",
+        (tenant_id, payer, MAX_SHOWN),
+    )
+    return [msgspec.convert(row, MethodRow) for row in await cursor.fetchall()]
+
+
+async def insert_method(
+    conn: Connection, tenant_id: int, payer: str, account_id: UUID, saved: Saved, card: Card | None, at: datetime
+) -> None:
+    """Keeps a way to pay; one that is kept already stays."""
+    await conn.execute(
+        "INSERT INTO payment_methods (tenant_id, payer, account_id, customer, method, card, created_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (
+            tenant_id, payer, account_id, saved.customer, saved.method,
+            None if card is None else Jsonb(msgspec.to_builtins(card)), at,
+        ),
+    )  # fmt: skip
+
+
+async def remove_method(conn: Connection, tenant_id: int, payer: str, method_id: UUID, at: datetime) -> bool:
+    """A way to pay is used no more; whether there was one."""
+    cursor = await conn.execute(
+        "UPDATE payment_methods SET removed_at = %s WHERE tenant_id = %s AND payer = %s AND method_id = %s"
+        " AND removed_at IS NULL",
+        (at, tenant_id, payer, method_id),
+    )
+    return cursor.rowcount == 1
 
 
 async def update_intent(
@@ -306,7 +367,9 @@ async def list_hooks(conn: Connection, tenant_id: int, intent_id: UUID) -> list[
 async def owed_by(conn: Connection, tenant_id: int, payer: str) -> list[Intent]:
     """Payments of which somebody owes something."""
     return await _many(
-        conn, "AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number", {"tenant_id": tenant_id, "payer": payer}
+        conn,
+        "AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number",
+        {"tenant_id": tenant_id, "payer": payer},
     )
 
 
@@ -327,5 +390,3 @@ async def _many(conn: Connection, condition: str, values: Mapping[str, Any]) -> 
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(f"SELECT {_INTENT} {_FROM} {condition}", values)
     return [msgspec.convert(row, Intent) for row in await cursor.fetchall()]
-
-

@@ -1,7 +1,7 @@
-"""Payments that no provider is needed for: from a driver's wallet, or on the account of a fleet that is billed monthly.
+"""Payments that no provider is needed for: from a driver's wallet, or on the account of a fleet billed monthly.
 
-A hold is a row: it lessens what is left of the wallet, or of the limit, until it is captured or given back. Holds of one
-payer wait for each other, so that two sessions at once never spend the same money. What a wallet holds and what a fleet
+A hold is a row: it lessens what is left of the wallet, or of the limit, until it is captured or given back. Holds of
+one payer wait for each other, so that two sessions at once never spend the same money. What a wallet holds and what a fleet
 owes are read from the journal; what was captured and isn't posted yet counts as held.
 """
 
@@ -118,7 +118,7 @@ class Book(Unable):
     async def _insert(self, conn: Connection, asked: HoldAsked, amount: int, key: str) -> _Row:
         cursor = conn.cursor(row_factory=dict_row)
         await cursor.execute(
-            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, key, made_at)"
+            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, key, made_at)"  # noqa: S608
             f" VALUES (%s, %s, %s, %s, %s, 'authorised', %s, %s, %s) RETURNING {_COLUMNS}",
             (
                 self._tenant_id, asked.intent, asked.customer, self._kind.value, asked.amount.currency, amount, key,
@@ -151,9 +151,7 @@ _TOO_LITTLE: Final = {
 }
 
 
-async def _find(
-    conn: Connection, tenant_id: int, column: str, value: Any, *, lock: bool = False
-) -> _Row | None:
+async def _find(conn: Connection, tenant_id: int, column: str, value: Any, *, lock: bool = False) -> _Row | None:
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         f"SELECT {_COLUMNS} FROM payment_book_holds WHERE tenant_id = %s AND {column} = %s"  # noqa: S608  constants

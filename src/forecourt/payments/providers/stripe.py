@@ -89,7 +89,8 @@ class Stripe:
         )
 
     async def close(self) -> None:
-        await self._http.close_async()
+        """Closes the connections."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def start_hold(self, asked: HoldAsked, key: str) -> Hold:
         params: dict[str, Any] = {
@@ -118,7 +119,8 @@ class Stripe:
             params["customer_creation"] = "always"
         if asked.email and asked.customer is None:
             params["customer_email"] = asked.email
-        return _of_page(await self._ask(self._stripe.v1.checkout.sessions.create_async(params, _keyed(key))))
+        made = self._stripe.v1.checkout.sessions.create_async(params, _keyed(key))  # type: ignore[arg-type]
+        return _of_page(await self._ask(made))
 
     async def get(self, reference: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
@@ -229,7 +231,7 @@ class Stripe:
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         params: Any = {"amount": amount.amount, "currency": amount.currency.lower(), "metadata": {OUR_CALL: ours}}
         options = _keyed(key) | ({"stripe_account": host} if host else {})
-        made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options))  # type: ignore[arg-type]
+        made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options))
         return Sent(reference=made.id, amount=_money(made), status=str(made.status), arrives_at=_at(made.arrival_date))
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Movements:
