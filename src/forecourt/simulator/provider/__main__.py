@@ -1,0 +1,5 @@
+"""`python -m forecourt.simulator.provider`: the sandbox provider by itself."""
+
+from forecourt.simulator.provider.command import app
+
+app()
