@@ -17,6 +17,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
+from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
@@ -45,6 +46,7 @@ class Jobs:
         care: CareJobs | None = None,
     ) -> None:
         self.sessions = SessionJobs(pool, tenants, clock, bus)
+        self.costing = CostingJobs(tenants, clock)
         self.stations = StationJobs(pool, clock)
         self.remote_starts = RemoteStartJobs(pool, tenants, clock)
         self.mail = MailJobs(pool, FolderPost(mail, "forecourt@example.com", clock), clock)

@@ -41,6 +41,7 @@ class Verb(StrEnum):
     CHANGE_ELECTRICS = "change the electrics of sites"
     CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
     LOAD_SERIES = "load prices and CO2 intensities"
+    CHANGE_PRICES = "change tariffs and where they count"
 
     @property
     def scope(self) -> str:
@@ -59,6 +60,7 @@ OF_THE_WHOLE = frozenset(
         Verb.ORGANISATION,
         Verb.WEBHOOKS,
         Verb.LOAD_SERIES,
+        Verb.CHANGE_PRICES,
     }
 )
 
@@ -78,6 +80,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CHANGE_ELECTRICS,
             Verb.CHANGE_ENERGY,
             Verb.LOAD_SERIES,
+            Verb.CHANGE_PRICES,
         }
     ),
     Role.TECHNICIAN: frozenset(

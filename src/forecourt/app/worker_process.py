@@ -29,6 +29,7 @@ from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
+from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
@@ -98,6 +99,7 @@ def _works(
     decisions = OutsideDecisions(pool, tenants, OutsideAuthorizer(outward, secret, clock), clock)
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
+        costing=CostingJobs(tenants, clock),
         stations=StationJobs(
             pool,
             clock,

@@ -22,6 +22,8 @@ from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
+from forecourt.sessions.costing.jobs import CostingJobs
+from forecourt.sessions.costing.model import ASSESSED, PRICED
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
@@ -62,6 +64,7 @@ class Works(Struct, frozen=True, kw_only=True):
     """The jobs of every room."""
 
     sessions: SessionJobs
+    costing: CostingJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -154,6 +157,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         "session.started": (link, check, review, plan),
         "session.ended": (review, plan),
         "session.reviewed": (watch,),
+        ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
+        PRICED: (),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),

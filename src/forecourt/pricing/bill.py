@@ -1,6 +1,6 @@
 """What a session comes to: quantities and rates, from which every amount follows exactly, and is rounded once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,10 +9,12 @@ from msgspec import Struct
 from forecourt.platform.money import Rounding, minor_digits, rounded
 from forecourt.pricing.model import (
     Dimension,
+    Discount,
     Fee,
     PriceComponent,
     PriceLimit,
     Tariff,
+    Tax,
     Total,
 )
 
@@ -38,6 +40,31 @@ class Rounded(Struct, frozen=True, kw_only=True):
     incl_vat: int
 
 
+class Taken(Struct, frozen=True, kw_only=True):
+    """What a discount takes off a bill, exactly; nothing where it makes quantities less instead."""
+
+    discount: Discount
+    excl_vat: Fraction
+    incl_vat: Fraction
+
+
+class Adjusted(Struct, frozen=True, kw_only=True):
+    """What caps, limits and discounts make of all fees: what is left by rate of VAT, and what each discount took.
+    `waived`, after taxes, is what is above the most that may be taken."""
+
+    by_rate: Mapping[Decimal | None, Total]
+    taken: tuple[Taken, ...]
+    waived: Fraction
+
+
+class TaxPart(Struct, frozen=True, kw_only=True):
+    """What one of several taxes comes to, exactly."""
+
+    name: str
+    percent: Decimal
+    amount: Fraction
+
+
 class Bill(Struct, frozen=True, kw_only=True):
     """Quantities by the number of their rate, as used, and as billed after their steps: in parts of a Wh, s or time,
     `under` of them in each."""
@@ -48,6 +75,8 @@ class Bill(Struct, frozen=True, kw_only=True):
     under: int
     used: Mapping[int, int]
     billed: Mapping[int, int]
+    #: None: the tariff has no caps, and there are no discounts.
+    adjusted: Adjusted | None = None
 
     @property
     def fees(self) -> tuple[Fee, ...]:
@@ -77,12 +106,20 @@ class Bill(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> Total:
-        """What the session costs, within the least and most that the tariff says."""
-        return _limited(self.before_limits, self.tariff.min_price, self.tariff.max_price)
+        """What the session costs, within the caps and limits of the tariff, less all discounts."""
+        if self.adjusted is not None:
+            parts = self.adjusted.by_rate.values()
+            return Total(
+                excl_vat=sum((each.excl_vat for each in parts), Fraction(0)),
+                incl_vat=sum((each.incl_vat for each in parts), Fraction(0)),
+            )
+        return limited(self.before_limits, self.tariff.min_price, self.tariff.max_price)
 
     @property
     def by_rate(self) -> Mapping[Decimal | None, Total]:
         """The total by rate of VAT, which sums up to it: what a limit took or added is spread in proportion."""
+        if self.adjusted is not None:
+            return self.adjusted.by_rate
         before, total = self.before_limits, self.total
         if not before.excl_vat and not before.incl_vat:
             return {self.rates[0].vat: total} if total.incl_vat or total.excl_vat else {}
@@ -96,7 +133,11 @@ class Bill(Struct, frozen=True, kw_only=True):
 
     def rounded(self, rounding: Rounding = Rounding.HALF_UP) -> tuple[Rounded, ...]:
         """What is paid in minor units: rounded once, for each rate of VAT."""
-        if self.tariff.min_price is None and self.tariff.max_price is None and rounding is Rounding.HALF_UP:
+        if self.adjusted is not None and self.adjusted.waived:
+            # Rounded up it could be more than may be taken.
+            rounding = Rounding.DOWN
+        plain = self.tariff.min_price is None and self.tariff.max_price is None and self.adjusted is None
+        if plain and rounding is Rounding.HALF_UP:
             unit, over = 2 * 10 ** minor_digits(self.tariff.currency), self._over
             return tuple(
                 Rounded(vat=vat, excl_vat=_half_up(excl * unit, over), incl_vat=_half_up(incl * unit, over))
@@ -112,6 +153,17 @@ class Bill(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def taxes(self) -> tuple[TaxPart, ...]:
+        """What each of several taxes comes to, where prices have several; in all, the tax at their rates."""
+        stacks = {rate.vat: rate.component.taxes for rate in self.rates if rate.component.taxes}
+        found: dict[tuple[str, Decimal], Fraction] = {}
+        for percent, total in self.by_rate.items():
+            parts = _tax_parts(stacks.get(percent, ()), total)
+            for tax, amount in zip(stacks.get(percent, ()), parts, strict=True):
+                found[tax.name, tax.percent] = found.get((tax.name, tax.percent), Fraction(0)) + amount
+        return tuple(TaxPart(name=name, percent=percent, amount=amount) for (name, percent), amount in found.items())
+
+    @property
     def _over(self) -> int:
         return self.denominator * self.under
 
@@ -125,7 +177,8 @@ class Bill(Struct, frozen=True, kw_only=True):
         return found
 
 
-def _limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) -> Total:
+def limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) -> Total:
+    """What is paid of an amount between the least and the most."""
     excl, incl = before.excl_vat, before.incl_vat
     for limit, chosen in ((least, max), (most, min)):
         if limit is None:
@@ -138,6 +191,17 @@ def _limited(before: Total, least: PriceLimit | None, most: PriceLimit | None) -
             incl = incl * limited / excl if excl else limited
         excl = limited
     return Total(excl_vat=excl, incl_vat=incl)
+
+
+def _tax_parts(taxes: Sequence[Tax], total: Total) -> list[Fraction]:
+    """What each tax comes to; a limit after taxes moves all of them in proportion."""
+    whole, parts = Fraction(1), []
+    for tax in taxes:
+        part = (whole if tax.on_top else Fraction(1)) * Fraction(tax.percent) / 100
+        parts.append(part)
+        whole += part
+    paid = total.incl_vat - total.excl_vat
+    return [paid * part / (whole - 1) if whole != 1 else Fraction(0) for part in parts]
 
 
 def _share(part: Fraction, whole: Fraction) -> Fraction:

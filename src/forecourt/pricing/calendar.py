@@ -23,11 +23,11 @@ _DAYS: Final = tuple(Day)
 class Calendar:
     """The conditions on local time of a tariff's elements, as bits: bit n is set while those of element n hold."""
 
-    def __init__(self, conditions: Sequence[Conditions], zone: ZoneInfo) -> None:
+    def __init__(self, conditions: Sequence[Conditions], zone: ZoneInfo, *, daily: bool = False) -> None:
         self._conditions, self._zone = conditions, zone
         self._times = sorted({_time(each) for one in conditions for each in (one.start_time, one.end_time) if each})
-        #: Whether there is any such condition.
-        self.matters = any(
+        #: Whether there is any such condition, or days are told apart.
+        self.matters = daily or any(
             one.start_time or one.end_time or one.start_date or one.end_date or one.days for one in conditions
         )
         self._day = lru_cache(maxsize=MAX_DAYS)(self._find_day)

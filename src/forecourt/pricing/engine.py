@@ -21,8 +21,9 @@ from math import ceil, gcd, lcm
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from forecourt.pricing.adjusting import adjust, freed
 from forecourt.pricing.bill import Bill, Rate
 from forecourt.pricing.calendar import Calendar
 from forecourt.pricing.model import (
@@ -31,7 +32,9 @@ from forecourt.pricing.model import (
     Circumstances,
     Conditions,
     Dimension,
+    Discount,
     Exact,
+    Per,
     Reserved,
     Segment,
     SegmentKind,
@@ -91,9 +94,10 @@ class Pricer:
     """A tariff that is ready to price sessions in a zone. Safe to keep and to share."""
 
     def __init__(self, tariff: Tariff, zone: ZoneInfo, circumstances: Circumstances = _NOBODY) -> None:
-        self.tariff = tariff
+        self.tariff, self._zone = tariff, zone
         self._conditions = [each.conditions for each in tariff.elements]
-        self._calendar = Calendar(self._conditions, zone)
+        daily = any(each.per is Per.DAY for each in tariff.caps)
+        self._calendar = Calendar(self._conditions, zone, daily=daily)
         self._kwh = _Steps([(_wh(each.min_kwh), _wh(each.max_kwh)) for each in self._conditions])
         durations = (
             (
@@ -115,7 +119,8 @@ class Pricer:
             for since in Since
         }
         self._ever = sum(1 << n for n, each in enumerate(self._conditions) if _fits(each, circumstances))
-        self._rates, self._denominator = _rates(tariff)
+        self._rates, self._denominator = _rates(tariff, circumstances)
+        self._adjusted = bool(tariff.caps) or tariff.free is not None
         self._while_charging: dict[int, _Counting] = {}
         self._while_parking: dict[int, _Counting] = {}
         self._flows = [
@@ -125,12 +130,15 @@ class Pricer:
         self._static = any(each is not None for flow in self._flows for bounds in flow for each in bounds)
         self._cut = self._calendar.matters or self._kwh.matters or bool(self._durations)
 
-    def price(self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None) -> Bill:
+    def price(
+        self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None,
+        discounts: Sequence[Discount] = (), most: Fraction | None = None,
+    ) -> Bill:  # fmt: skip
         """What the session of these segments comes to that began (or was reserved) at `start_at`, aware.
 
         `expired`: nobody came for the reservation; None: so it is if there is nothing but reservation.
         """
-        return self.bill(self.pieces(start_at, segments, expired=expired))
+        return self.bill(self.pieces(start_at, segments, expired=expired), discounts, most)
 
     def pieces(self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None) -> list[Piece]:
         """The session, cut where its prices change."""
@@ -150,8 +158,16 @@ class Pricer:
             walk.leave(segment)
         return found
 
-    def bill(self, pieces: Sequence[Piece]) -> Bill:
-        """What these pieces come to. Quantities are counted in parts of a Wh or s, `under` of them in each."""
+    def bill(self, pieces: Sequence[Piece], discounts: Sequence[Discount] = (), most: Fraction | None = None) -> Bill:
+        """What these pieces come to, with what makes it less; `most` may be taken, after taxes, in major units."""
+        if not self._adjusted and not discounts and most is None:
+            return self._bill(pieces)
+        billed = freed(pieces, (self.tariff.free, *(each.free for each in discounts)))
+        bill = self._bill(billed)
+        return structs.replace(bill, adjusted=adjust(bill, billed, self._zone, discounts, most))
+
+    def _bill(self, pieces: Sequence[Piece]) -> Bill:
+        """The sum of all fees. Quantities are counted in parts of a Wh or s, `under` of them in each."""
         rates, under = self._rates, 1
         used: dict[int, int] = {}
         last_energy = last_time = last_reserved = flat = -1
@@ -301,12 +317,14 @@ class _Walk:
         return None if since_then is None else self.second + done - since_then
 
 
-def _rates(tariff: Tariff) -> tuple[tuple[Rate, ...], int]:
+def _rates(tariff: Tariff, circumstances: Circumstances) -> tuple[tuple[Rate, ...], int]:
     """The prices of a tariff before and after tax, as whole numbers over one denominator."""
+    markup = 1 + Fraction(tariff.roaming_markup or 0) / _PER_CENT if circumstances.roaming else 1
     exact = []
     for element, each in enumerate(tariff.elements):
         for component in each.price_components:
-            price, vat = Fraction(component.price) / UNITS[component.type], Fraction(component.vat or 0) / _PER_CENT
+            price = Fraction(component.price) * markup / UNITS[component.type]
+            vat = Fraction(component.percent or 0) / _PER_CENT
             if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
                 vat = Fraction(0)
             excl = price / (1 + vat) if tariff.tax_included is TaxIncluded.YES else price
@@ -322,7 +340,7 @@ def _rates(tariff: Tariff) -> tuple[tuple[Rate, ...], int]:
                 stepped_as=(component.type, reserved is not None),
                 excl=int(excl * denominator),
                 incl=int(incl * denominator),
-                vat=None if tariff.tax_included is TaxIncluded.NOT_APPLICABLE else component.vat,
+                vat=None if tariff.tax_included is TaxIncluded.NOT_APPLICABLE else component.percent,
             )
             for element, reserved, component, excl, incl in exact
         ),

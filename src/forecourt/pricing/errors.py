@@ -1,4 +1,4 @@
-"""What can go wrong when something is priced."""
+"""What can go wrong when something is priced, and with tariffs."""
 
 from forecourt.platform.errors import ForecourtError
 
@@ -15,3 +15,38 @@ class SessionUnpriceable(ForecourtError):
 
     status = 422
     code = "session-unpriceable"
+
+
+class TariffUnknown(ForecourtError):
+    """There is no such tariff, or none of this version. `GET /api/v1/tariffs` lists those that exist."""
+
+    status = 404
+    code = "tariff-unknown"
+
+
+class TariffEnded(ForecourtError):
+    """The tariff has ended, so it is neither changed nor assigned any more. Make another one."""
+
+    status = 409
+    code = "tariff-ended"
+
+
+class PastRefused(ForecourtError):
+    """A price counts from now on or later: what sessions began by stays as it was. Leave the time out to begin now."""
+
+    status = 422
+    code = "past-refused"
+
+
+class ScopeRefused(ForecourtError):
+    """It can't be told where the tariff shall count. Name a site or a station of this organisation, not both."""
+
+    status = 422
+    code = "scope-refused"
+
+
+class AssignmentUnknown(ForecourtError):
+    """There is no such assignment of a tariff. `GET /api/v1/tariff-assignments` lists those that exist."""
+
+    status = 404
+    code = "assignment-unknown"

@@ -6,7 +6,7 @@ Tariff object). The words are OCPI's; what OCPI can't say and OCPP 2.1 can is sa
 """
 
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Final
@@ -14,9 +14,18 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from forecourt.platform.money import Currency
+from forecourt.platform.text import NAME_LINE
 
 #: Elements of one tariff.
 MAX_ELEMENTS: Final = 100
+#: Prices of one element.
+MAX_COMPONENTS: Final = 20
+#: Taxes on top of each other of one price.
+MAX_TAXES: Final = 5
+#: Caps of one tariff.
+MAX_CAPS: Final = 10
+#: Discounts of one session.
+MAX_DISCOUNTS: Final = 20
 #: A session, in seconds: longer ones are priced in parts.
 MAX_SECONDS: Final = 366 * 86_400
 SECONDS_AN_HOUR: Final = 3600
@@ -25,6 +34,8 @@ WH_A_KWH: Final = 1000
 TIME_PATTERN: Final = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 TimeOfDay = Annotated[str, Meta(pattern=TIME_PATTERN, examples=["17:00"])]
 Exact = int | Fraction
+#: Of MAX_TAXES on top of each other, so that none is rounded.
+_ENOUGH_DIGITS: Final = 200
 
 
 class Dimension(StrEnum):
@@ -119,32 +130,77 @@ class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payment_brand: str | None = None
 
 
+class Tax(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several taxes of a price, in percent: of the price, or with `on_top` of the price and all taxes before."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=50, pattern=NAME_LINE, examples=["GST"])]
+    percent: Annotated[Decimal, Meta(examples=["5"])]
+    on_top: bool = False
+
+
 class PriceComponent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The price of one dimension: per kWh, per hour, or once. `vat` in percent, None where no tax applies. `step_size`
-    in Wh or s: the quantity is rounded up to a multiple of it, 0 and FLAT: not at all."""
+    """The price of one dimension: per kWh, per hour, or once. `vat` in percent, None where no tax applies; where there
+    are several taxes, `taxes` instead. `step_size` in Wh or s: the quantity is rounded up to a multiple of it, 0 and
+    FLAT: not at all."""
 
     type: Dimension
-    price: Decimal
-    vat: Decimal | None = None
-    step_size: Annotated[int, Meta(ge=0)] = 1
+    price: Annotated[Decimal, Meta(examples=["0.45"])]
+    vat: Annotated[Decimal | None, Meta(examples=["19"])] = None
+    step_size: Annotated[int, Meta(ge=0, le=10**9)] = 1
+    taxes: Annotated[tuple[Tax, ...], Meta(max_length=MAX_TAXES, examples=[[]])] = ()
+
+    @property
+    def percent(self) -> Decimal | None:
+        """What all taxes come to, in percent of the price; None where there are none."""
+        if not self.taxes:
+            return self.vat
+        with localcontext(prec=_ENOUGH_DIGITS):
+            whole = Decimal(100)
+            for tax in self.taxes:
+                whole += (whole if tax.on_top else Decimal(100)) * tax.percent / 100
+            return whole - 100
 
 
 class Element(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Prices that count under the same conditions."""
 
-    price_components: Annotated[tuple[PriceComponent, ...], Meta(min_length=1)]
+    price_components: Annotated[tuple[PriceComponent, ...], Meta(min_length=1, max_length=MAX_COMPONENTS)]
     conditions: Conditions = Conditions()
 
 
 class PriceLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The least or most that a session costs, before and after taxes; both count (OCPI 2.3.0 PriceLimit)."""
 
-    before_taxes: Decimal
-    after_taxes: Decimal | None = None
+    before_taxes: Annotated[Decimal, Meta(examples=["0.50"])]
+    after_taxes: Annotated[Decimal | None, Meta(examples=[None])] = None
+
+
+class Per(StrEnum):
+    """Over what a cap is counted: a session, or each day of it by the site's clock."""
+
+    SESSION = "SESSION"
+    DAY = "DAY"
+
+
+class Cap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The most that these dimensions cost together, before taxes; none named: all of them."""
+
+    before_taxes: Annotated[Decimal, Meta(examples=["12"])]
+    per: Per = Per.SESSION
+    dimensions: Annotated[frozenset[Dimension], Meta(examples=[["PARKING_TIME"]])] = frozenset()
+
+
+class Free(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What costs nothing: the first so many kWh of a session, and minutes of charging and of parking."""
+
+    kwh: Annotated[Decimal, Meta(examples=["2"])] = Decimal(0)
+    charging_minutes: Annotated[int, Meta(ge=0, le=10**6)] = 0
+    parking_minutes: Annotated[int, Meta(ge=0, le=10**6, examples=[15])] = 0
 
 
 class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tariff in one version. It counts for sessions that begin from `starts_at` until before `ends_at`."""
+    """A tariff in one version. It counts for sessions that begin from `starts_at` until before `ends_at`. By
+    `roaming_markup`, in percent, all prices are higher for drivers of other operators."""
 
     id: str
     currency: Currency
@@ -154,6 +210,9 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_price: PriceLimit | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    caps: Annotated[tuple[Cap, ...], Meta(max_length=MAX_CAPS)] = ()
+    free: Free | None = None
+    roaming_markup: Annotated[Decimal | None, Meta(examples=["10"])] = None
 
 
 class Segment(Struct, frozen=True, kw_only=True):
@@ -173,6 +232,20 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     evse_kind: EvseKind | None = None
     driver_group: str | None = None
     payment_brand: str | None = None
+    #: The driver is another operator's.
+    roaming: bool = False
+
+
+class Discount(Struct, frozen=True, kw_only=True):
+    """A voucher, a member's price; `id` is whoever's gave it. `percent` of, and `before_taxes` (in the tariff's
+    currency) off what `dimensions` cost, none named: all of them. `free`: what costs nothing."""
+
+    id: str
+    label: str
+    percent: Decimal | None = None
+    before_taxes: Decimal | None = None
+    free: Free | None = None
+    dimensions: frozenset[Dimension] = frozenset()
 
 
 class Fee(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,14 @@ Reading is lenient, as OCPI asks of a receiver: fields that aren't known are lef
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from forecourt.platform.money import Currency
-from forecourt.pricing.errors import TariffUnreadable
+from forecourt.pricing.checking import odd, refuse
 from forecourt.pricing.model import (
+    MAX_COMPONENTS,
     MAX_ELEMENTS,
     Conditions,
     Day,
@@ -26,14 +27,6 @@ from forecourt.pricing.model import (
     TaxIncluded,
     TimeOfDay,
 )
-
-#: Prices and quantities beyond this aren't meant.
-MOST: Final = Decimal(10) ** 9
-#: Digits after the point of a number in a tariff.
-MAX_DIGITS: Final = 12
-MAX_COMPONENTS: Final = 20
-MAX_NAMED: Final = 100
-
 
 #: OCPI's number, taken digit by digit as it is written; as a string as well.
 Number = Annotated[Decimal, Meta(examples=["0.25"])]
@@ -105,11 +98,7 @@ def read_tariff(said: OcpiTariff) -> Tariff:
             moments.append(_moment(getattr(said, name)))
         except ValueError:
             faults.append((name, "a time is written as 2026-03-01T12:00:00Z"))
-    if faults:
-        named = [{"of": of, "detail": detail} for of, detail in faults[:MAX_NAMED]]
-        told = "; ".join(f"{of}: {detail}" for of, detail in faults[:5])
-        more = f", and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise TariffUnreadable(f"{told}{more}. Mend it and send it again.", faults=named)
+    refuse(faults)
     return Tariff(
         id=said.id,
         currency=said.currency,
@@ -137,12 +126,13 @@ def write_tariff(tariff: Tariff) -> tuple[OcpiTariff, Sequence[str]]:
         elements.append(
             OcpiElement(
                 price_components=[
-                    OcpiPriceComponent(type=each.type, price=each.price, vat=each.vat, step_size=each.step_size)
+                    OcpiPriceComponent(type=each.type, price=each.price, vat=each.percent, step_size=each.step_size)
                     for each in element.price_components
                 ],
                 restrictions=None if c == Conditions() else OcpiRestrictions(**own, day_of_week=days),
             )
         )
+    lost += _unsaid_of_all(tariff)
     return (
         OcpiTariff(
             id=tariff.id,
@@ -156,6 +146,17 @@ def write_tariff(tariff: Tariff) -> tuple[OcpiTariff, Sequence[str]]:
         ),
         lost,
     )
+
+
+def _unsaid_of_all(tariff: Tariff) -> Iterator[str]:
+    if tariff.caps:
+        yield "It has caps, which OCPI 2.3.0 can't say."
+    if tariff.free is not None:
+        yield "Something of a session is free, which OCPI 2.3.0 can't say."
+    if tariff.roaming_markup is not None:
+        yield "Prices are higher for drivers of other operators, which OCPI 2.3.0 can't say."
+    if any(component.taxes for element in tariff.elements for component in element.price_components):
+        yield "Taxes are told as one, which OCPI 2.3.0 can't tell apart."
 
 
 def _unsaid(c: Conditions) -> Iterator[str]:
@@ -214,25 +215,12 @@ def _faults(said: OcpiTariff) -> Iterator[tuple[str, str]]:
         if limit is not None:
             if limit.before_taxes is None and limit.excl_vat is None:
                 yield name, "the amount before taxes is missing"
-            yield from _odd(name, limit, ("before_taxes", "after_taxes", "excl_vat", "incl_vat"))
+            yield from odd(name, limit, ("before_taxes", "after_taxes", "excl_vat", "incl_vat"))
     for number, element in enumerate(said.elements):
         place = f"elements[{number}]"
         for count, component in enumerate(element.price_components):
-            yield from _odd(f"{place}.price_components[{count}]", component, ("price", "vat"))
+            yield from odd(f"{place}.price_components[{count}]", component, ("price", "vat"))
         restrictions = element.restrictions
         if restrictions is not None:
             names = [f"{bound}_{of}" for of in ("kwh", "current", "power") for bound in ("min", "max")]
-            yield from _odd(f"{place}.restrictions", restrictions, names)
-
-
-def _odd(place: str, of: Struct, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Numbers that are none, are too large, or too fine; a tax below nothing."""
-    for name in names:
-        value = getattr(of, name)
-        if value is None:
-            continue
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or abs(value) > MOST or exponent < -MAX_DIGITS:
-            yield f"{place}.{name}", f"this must be a number of {MOST} at most, with {MAX_DIGITS} decimals at most"
-        elif name == "vat" and value < 0:
-            yield f"{place}.{name}", "a tax can't be below 0"
+            yield from odd(f"{place}.restrictions", restrictions, names)

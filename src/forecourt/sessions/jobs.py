@@ -7,10 +7,12 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from forecourt.platform import outbox
 from forecourt.platform.bus import BusAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
+from forecourt.sessions.costing.model import ASSESSED
 from forecourt.sessions.review import closing_time, review
 from forecourt.stations.gateway.words import OVER_SUBJECT, Over
 from forecourt.stations.store.activities import end_activities, hold_activities, list_tenants_with_activity
@@ -53,6 +55,7 @@ class SessionJobs:
             if evidence is not None:
                 await store.note(connection, tenant_id, session_id, review(evidence))
                 await store.say_reviewed(connection, tenant_id, session_id)
+                await outbox.write(connection, tenant_id, ASSESSED, session_id)
 
     async def review_sharing(self) -> int:
         """Note that two sessions share an EVSE while both still run, once each; how many were noted.

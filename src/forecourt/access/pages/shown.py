@@ -56,6 +56,7 @@ VERB_WORDS: Final[Mapping[str, str]] = {
     "change_electrics": mark("Change the electrics of sites"),
     "change_energy": mark("Change smart charging: settings, tariffs, limits, readings"),
     "load_series": mark("Load prices and CO2 intensities"),
+    "change_prices": mark("Change tariffs and where they count"),
 }
 
 

@@ -1,23 +1,22 @@
-"""Routes of prices: what a session of a given shape would cost by a given tariff, exactly."""
+"""What a session of a given shape would cost by a given tariff, exactly."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-from litestar import Request, Router, post
+from litestar import Request, post
 from litestar.params import JSONBody
 from msgspec import Meta, Raw, Struct
 
 from forecourt.access.guard import Asker
-from forecourt.platform.money import Money
-from forecourt.pricing.bill import Bill
-from forecourt.pricing.engine import Piece, Pricer
+from forecourt.pricing.engine import Pricer
 from forecourt.pricing.errors import SessionUnpriceable, TariffUnreadable
-from forecourt.pricing.model import MAX_SECONDS, Circumstances, Dimension, EvseKind, Fee, Segment, SegmentKind, Total
+from forecourt.pricing.model import MAX_SECONDS, Circumstances, EvseKind, Segment, SegmentKind
 from forecourt.pricing.ocpi import OcpiTariff, read_tariff
+from forecourt.pricing.shown import Quote, shown
 
 #: Segments of one quote.
 MAX_QUOTED: Final = 2_000
@@ -30,7 +29,6 @@ Number = Annotated[
     int | float | Annotated[str, Meta(max_length=MAX_NUMBER)],
     Meta(description='A number, or an exact one as a string: "20.5" or "41/2".', examples=["41/2"]),
 ]
-Share = Annotated[str, Meta(description="Exact: numerator/denominator.", examples=["11/2"])]
 
 
 class SegmentAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,69 +69,6 @@ class _ExactQuote(Struct):
     segments: list[_Exact]
 
 
-class Amounts(Struct, frozen=True, kw_only=True):
-    """Exact amounts in the currency's major unit."""
-
-    excl_vat: Share
-    incl_vat: Share
-
-
-class RateShown(Struct, frozen=True, kw_only=True):
-    """What is paid at one rate of VAT (null: no tax), rounded once."""
-
-    vat: Annotated[Decimal | None, Meta(examples=["19"])]
-    excl_vat: Money
-    incl_vat: Money
-
-
-class RoundedShown(Struct, frozen=True, kw_only=True):
-    """What is paid: exact amounts rounded half up to minor units, once for each rate of VAT."""
-
-    excl_vat: Money
-    incl_vat: Money
-    by_rate: list[RateShown]
-
-
-class LineShown(Struct, frozen=True, kw_only=True):
-    """What one price of the tariff comes to. `used` and `billed` in Wh, s or times; `element` counts from 0."""
-
-    element: Annotated[int, Meta(examples=[0])]
-    dimension: Dimension
-    reservation: Annotated[bool, Meta(examples=[False])]
-    price: Annotated[Decimal, Meta(examples=["0.25"])]
-    vat: Annotated[Decimal | None, Meta(examples=["19"])]
-    step_size: Annotated[int, Meta(examples=[1])]
-    used: Share
-    billed: Share
-    excl_vat: Share
-    incl_vat: Share
-
-
-class PeriodShown(Struct, frozen=True, kw_only=True):
-    """A part of the session in which the same prices count; numbers of elements from 0, null: none counts."""
-
-    start: datetime
-    seconds: Annotated[int, Meta(examples=[1800])]
-    kind: SegmentKind
-    energy_wh: Share
-    energy_element: Annotated[int | None, Meta(examples=[0])]
-    time_element: Annotated[int | None, Meta(examples=[None])]
-
-
-class Quote(Struct, frozen=True, kw_only=True):
-    """What the session costs, exactly and as it is paid. `by_dimension` (before VAT) and `lines` are before the limits
-    that the tariff sets to the price."""
-
-    currency: Annotated[str, Meta(examples=["EUR"])]
-    excl_vat: Share
-    incl_vat: Share
-    by_dimension: Annotated[dict[Dimension, Share], Meta(examples=[{"ENERGY": "5/1", "FLAT": "1/2"}])]
-    before_limits: Amounts
-    rounded: RoundedShown
-    lines: list[LineShown]
-    periods: list[PeriodShown]
-
-
 @post(
     "/pricing/quote",
     opt={"problems": [TariffUnreadable, SessionUnpriceable]},
@@ -153,7 +88,7 @@ async def quote(data: JSONBody[QuoteAsked], actor: Asker, request: Request[Any, 
     start_at = data.start.replace(tzinfo=UTC) if data.start.tzinfo is None else data.start
     pricer = Pricer(read_tariff(data.tariff), _zone(data.time_zone), Circumstances(evse_kind=data.evse_kind))
     pieces = pricer.pieces(start_at, segments, expired=data.expired)
-    return _shown(pricer.bill(pieces), pieces)
+    return shown(pricer.bill(pieces), pieces)
 
 
 def _segment(number: int, asked: SegmentAsked, exact: _Exact) -> Segment:
@@ -204,68 +139,3 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         raise SessionUnpriceable(f"There is no time zone {name}. Name one such as Europe/Berlin.") from None
-
-
-def _shown(bill: Bill, pieces: list[Piece]) -> Quote:
-    total, currency, paid = bill.total, bill.tariff.currency, bill.rounded()
-    by_dimension: dict[Dimension, Fraction] = {}
-    for fee in bill.fees:
-        by_dimension[fee.component.type] = by_dimension.get(fee.component.type, Fraction(0)) + fee.excl_vat
-    return Quote(
-        currency=currency,
-        excl_vat=_share(total.excl_vat),
-        incl_vat=_share(total.incl_vat),
-        by_dimension={dimension: _share(amount) for dimension, amount in by_dimension.items()},
-        before_limits=_amounts(bill.before_limits),
-        rounded=RoundedShown(
-            excl_vat=Money(amount=sum(each.excl_vat for each in paid), currency=currency),
-            incl_vat=Money(amount=sum(each.incl_vat for each in paid), currency=currency),
-            by_rate=[
-                RateShown(
-                    vat=each.vat,
-                    excl_vat=Money(amount=each.excl_vat, currency=currency),
-                    incl_vat=Money(amount=each.incl_vat, currency=currency),
-                )
-                for each in paid
-            ],
-        ),
-        lines=[_line(fee) for fee in bill.fees],
-        periods=[_period(bill, piece) for piece in pieces],
-    )
-
-
-def _line(fee: Fee) -> LineShown:
-    return LineShown(
-        element=fee.element,
-        dimension=fee.component.type,
-        reservation=fee.reserved,
-        price=fee.component.price,
-        vat=fee.component.vat,
-        step_size=fee.component.step_size,
-        used=_share(fee.used),
-        billed=_share(fee.billed),
-        excl_vat=_share(fee.excl_vat),
-        incl_vat=_share(fee.incl_vat),
-    )
-
-
-def _period(bill: Bill, piece: Piece) -> PeriodShown:
-    return PeriodShown(
-        start=datetime.fromtimestamp(0, UTC) + timedelta(seconds=piece.starts),
-        seconds=piece.seconds,
-        kind=piece.kind,
-        energy_wh=_share(Fraction(piece.parts, piece.under)),
-        energy_element=None if piece.energy < 0 else bill.rates[piece.energy].element,
-        time_element=None if piece.time < 0 else bill.rates[piece.time].element,
-    )
-
-
-def _amounts(total: Total) -> Amounts:
-    return Amounts(excl_vat=_share(total.excl_vat), incl_vat=_share(total.incl_vat))
-
-
-def _share(value: Fraction) -> str:
-    return f"{value.numerator}/{value.denominator}"
-
-
-routes = Router("/", route_handlers=[quote])

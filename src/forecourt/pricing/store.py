@@ -1,0 +1,376 @@
+"""The SQL of tariffs: their versions, where they are assigned, and what is known of the places where they count."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct, structs
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.platform.ordering import Age, bounds, by_age, onward
+from forecourt.platform.ordering import Place as Behind
+from forecourt.platform.search import anywhere
+from forecourt.pricing.assigning import Assignment, Place, Scope
+from forecourt.pricing.model import EvseKind, Tariff
+
+Connection = AsyncConnection[Any]
+
+#: Assignments that are looked at for one session.
+MAX_FITTING: Final = 1_000
+#: Versions of a tariff that are shown.
+MAX_SHOWN: Final = 100
+
+_ORDERS: Final = by_age("t.number")
+_ASSIGNED_ORDERS: Final = by_age("a.number")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+_TARIFF: Final = """
+SELECT t.tariff_id, t.number, t.name, t.created_at, t.created_by, t.ended_at, v.version, v.body, v.valid_from,
+    v.made_at, v.made_by
+FROM tariffs t JOIN LATERAL (
+    SELECT * FROM tariff_versions n WHERE n.tenant_id = t.tenant_id AND n.tariff_id = t.tariff_id
+    ORDER BY n.version DESC LIMIT 1
+) v ON true
+WHERE t.tenant_id = %(tenant_id)s
+"""
+
+
+class TariffRow(Struct, frozen=True, kw_only=True):
+    """A tariff with its latest version, which may not be valid yet."""
+
+    tariff_id: UUID
+    number: int
+    name: str
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None
+    version: int
+    tariff: Tariff
+    valid_from: datetime
+    made_at: datetime
+    made_by: str
+
+
+class VersionRow(Struct, frozen=True, kw_only=True):
+    """One version of a tariff; `ended_at` is the tariff's."""
+
+    tariff_id: UUID
+    name: str
+    version: int
+    tariff: Tariff
+    valid_from: datetime
+    made_at: datetime
+    made_by: str
+    ended_at: datetime | None
+
+
+class AssignmentRow(Struct, frozen=True, kw_only=True):
+    """An assignment as it is shown; `site` and `station` are None too where the reader sees neither."""
+
+    assignment_id: UUID
+    number: int
+    tariff_id: UUID
+    tariff_name: str
+    site: str | None
+    station: str | None
+    site_id: int | None
+    at_station: int | None
+    evse: int | None
+    connector_type: str | None
+    evse_kind: EvseKind | None
+    driver_group: str | None
+    subscription: str | None
+    starts_at: datetime
+    ends_at: datetime | None
+    said_at: datetime
+    said_by: str
+    ended_by: str | None
+
+    @property
+    def assignment(self) -> Assignment:
+        """As the rule takes it."""
+        return Assignment(
+            assignment_id=self.assignment_id,
+            number=self.number,
+            tariff_id=self.tariff_id,
+            scope=Scope(
+                site_id=self.site_id,
+                station_id=self.at_station,
+                evse=self.evse,
+                connector_type=self.connector_type,
+                evse_kind=self.evse_kind,
+                driver_group=self.driver_group,
+                subscription=self.subscription,
+            ),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+        )
+
+
+async def insert_tariff(conn: Connection, tenant_id: int, name: str, by: str, now: datetime) -> UUID:
+    """Stores a tariff, as yet without a version."""
+    cursor = await conn.execute(
+        "INSERT INTO tariffs (tenant_id, name, created_at, created_by) VALUES (%s, %s, %s, %s) RETURNING tariff_id",
+        (tenant_id, name, now, by),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+async def insert_version(
+    conn: Connection, tenant_id: int, version: int, tariff: Tariff, valid_from: datetime, by: str, now: datetime
+) -> None:
+    """Stores a version of the tariff of its id."""
+    await conn.execute(
+        "INSERT INTO tariff_versions (tariff_id, version, tenant_id, body, valid_from, made_at, made_by)"
+        " VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s)",
+        (UUID(tariff.id), version, tenant_id, _encode(tariff).decode(), valid_from, now, by),
+    )
+
+
+async def lock_tariff(conn: Connection, tenant_id: int, tariff_id: UUID) -> bool:
+    """Makes others who change it wait until the transaction ends; whether there is one."""
+    cursor = await conn.execute(
+        "SELECT FROM tariffs WHERE tenant_id = %s AND tariff_id = %s FOR UPDATE", (tenant_id, tariff_id)
+    )
+    return cursor.rowcount == 1
+
+
+async def update_tariff(
+    conn: Connection, tenant_id: int, tariff_id: UUID, *, name: str, ended_at: datetime | None
+) -> None:
+    """Its name and its end."""
+    await conn.execute(
+        "UPDATE tariffs SET name = %s, ended_at = %s WHERE tenant_id = %s AND tariff_id = %s",
+        (name, ended_at, tenant_id, tariff_id),
+    )
+
+
+async def find_tariff(conn: Connection, tenant_id: int, tariff_id: UUID) -> TariffRow | None:
+    """The tariff of this id with its latest version."""
+    cursor = conn.cursor(row_factory=_tariff)
+    await cursor.execute(f"{_TARIFF} AND t.tariff_id = %(tariff_id)s", {"tenant_id": tenant_id, "tariff_id": tariff_id})
+    return await cursor.fetchone()
+
+
+async def list_tariffs(
+    conn: Connection,
+    tenant_id: int,
+    *,
+    search: str | None = None,
+    order: Age = "newest",
+    place: Behind = None,
+    limit: int,
+) -> list[TariffRow]:
+    """Tariffs with their latest versions, behind the number of a place."""
+    values = {"tenant_id": tenant_id, **bounds(place, limit)}
+    found = "" if search is None else " AND (t.name ILIKE %(search)s OR t.tariff_id::text ILIKE %(search)s)"
+    if search is not None:
+        values["search"] = anywhere(search)
+    cursor = conn.cursor(row_factory=_tariff)
+    await cursor.execute(f"{_TARIFF}{found} {onward(_ORDERS[order], place)}", values)
+    return await cursor.fetchall()
+
+
+_VERSION: Final = """
+SELECT v.tariff_id, t.name, v.version, v.body, v.valid_from, v.made_at, v.made_by, t.ended_at
+FROM tariff_versions v JOIN tariffs t ON t.tenant_id = v.tenant_id AND t.tariff_id = v.tariff_id
+WHERE v.tenant_id = %(tenant_id)s AND v.tariff_id = %(tariff_id)s
+"""
+
+
+async def find_version(conn: Connection, tenant_id: int, tariff_id: UUID, version: int) -> VersionRow | None:
+    """This very version, valid or not."""
+    cursor = conn.cursor(row_factory=_version)
+    await cursor.execute(
+        f"{_VERSION} AND v.version = %(version)s",
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, "version": version},
+    )
+    return await cursor.fetchone()
+
+
+async def version_at(conn: Connection, tenant_id: int, tariff_id: UUID, at: datetime) -> VersionRow | None:
+    """The version that is valid at a time; None before the first."""
+    cursor = conn.cursor(row_factory=_version)
+    await cursor.execute(
+        f"{_VERSION} AND v.valid_from <= %(at)s ORDER BY v.valid_from DESC, v.version DESC LIMIT 1",
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, "at": at},
+    )
+    return await cursor.fetchone()
+
+
+async def list_versions(conn: Connection, tenant_id: int, tariff_id: UUID) -> list[VersionRow]:
+    """The versions of a tariff, the latest first, MAX_SHOWN at the most."""
+    cursor = conn.cursor(row_factory=_version)
+    await cursor.execute(
+        f"{_VERSION} ORDER BY v.version DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, "limit": MAX_SHOWN},
+    )
+    return await cursor.fetchall()
+
+
+_ASSIGNED: Final = """
+SELECT a.assignment_id, a.number, a.tariff_id, t.name AS tariff_name, i.slug AS site,
+    coalesce(s.identity, s.retired_identity) AS station, a.site_id, a.at_station, a.evse, a.connector_type, a.evse_kind,
+    a.driver_group, a.subscription, a.starts_at, a.ends_at, a.said_at, a.said_by, a.ended_by
+FROM tariff_assignments a
+JOIN tariffs t ON t.tenant_id = a.tenant_id AND t.tariff_id = a.tariff_id
+LEFT JOIN sites i ON i.tenant_id = a.tenant_id AND i.site_id = a.site_id
+LEFT JOIN stations s ON s.tenant_id = a.tenant_id AND s.station_id = a.at_station
+WHERE a.tenant_id = %(tenant_id)s
+"""
+
+
+async def insert_assignment(
+    conn: Connection, tenant_id: int, tariff_id: UUID, scope: Scope, starts_at: datetime, ends_at: datetime | None,
+    by: str, now: datetime,
+) -> UUID:  # fmt: skip
+    """Stores that a tariff counts for a scope."""
+    named = structs.asdict(scope)
+    named["at_station"] = named.pop("station_id")
+    cursor = await conn.execute(
+        "INSERT INTO tariff_assignments (tenant_id, tariff_id, site_id, at_station, evse, connector_type, evse_kind,"
+        " driver_group, subscription, starts_at, ends_at, said_at, said_by) VALUES (%(tenant_id)s, %(tariff_id)s,"
+        " %(site_id)s, %(at_station)s, %(evse)s, %(connector_type)s, %(evse_kind)s, %(driver_group)s,"
+        " %(subscription)s, %(starts_at)s, %(ends_at)s, %(now)s, %(by)s) RETURNING assignment_id",
+        {
+            **named, "tenant_id": tenant_id, "tariff_id": tariff_id, "starts_at": starts_at, "ends_at": ends_at,
+            "now": now, "by": by,
+        },
+    )  # fmt: skip
+    row = await cursor.fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+async def end_assignment(conn: Connection, tenant_id: int, assignment_id: UUID, at: datetime, by: str) -> None:
+    """It counts for no session that begins from then on."""
+    await conn.execute(
+        "UPDATE tariff_assignments SET ends_at = greatest(starts_at, %s), ended_by = %s"
+        " WHERE tenant_id = %s AND assignment_id = %s",
+        (at, by, tenant_id, assignment_id),
+    )
+
+
+async def find_assignment(conn: Connection, tenant_id: int, assignment_id: UUID) -> AssignmentRow | None:
+    """The assignment of this id."""
+    cursor = conn.cursor(row_factory=class_row(AssignmentRow))
+    await cursor.execute(
+        f"{_ASSIGNED} AND a.assignment_id = %(assignment_id)s",
+        {"tenant_id": tenant_id, "assignment_id": assignment_id},
+    )
+    return await cursor.fetchone()
+
+
+async def list_assignments(
+    conn: Connection,
+    tenant_id: int,
+    *,
+    tariff_id: UUID | None = None,
+    at: datetime | None = None,
+    order: Age = "newest",
+    place: Behind = None,
+    limit: int,
+) -> list[AssignmentRow]:
+    """Assignments behind the number of a place; with `at` only those that have not ended by then."""
+    parts = ["" if tariff_id is None else " AND a.tariff_id = %(tariff_id)s"]
+    parts.append("" if at is None else " AND (a.ends_at IS NULL OR a.ends_at > %(at)s)")
+    cursor = conn.cursor(row_factory=class_row(AssignmentRow))
+    await cursor.execute(
+        f"{_ASSIGNED}{''.join(parts)} {onward(_ASSIGNED_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, "at": at, **bounds(place, limit)},
+    )
+    return await cursor.fetchall()
+
+
+async def list_fitting(conn: Connection, tenant_id: int, place: Place, at: datetime) -> list[Assignment]:
+    """Assignments that may count at a place for a session that begins then, whoever's it is, of tariffs that have not
+    ended; the latest MAX_FITTING."""
+    cursor = conn.cursor(row_factory=class_row(AssignmentRow))
+    await cursor.execute(
+        f"{_ASSIGNED} AND a.starts_at <= %(at)s AND (a.ends_at IS NULL OR a.ends_at > %(at)s)"
+        " AND (t.ended_at IS NULL OR t.ended_at > %(at)s)"
+        " AND (a.site_id IS NULL OR a.site_id = ANY (%(sites)s))"
+        " AND (a.at_station IS NULL OR a.at_station = %(station_id)s)"
+        " ORDER BY a.number DESC LIMIT %(limit)s",
+        {
+            "tenant_id": tenant_id, "at": at, "sites": list(place.site_ids), "station_id": place.station_id,
+            "limit": MAX_FITTING,
+        },
+    )  # fmt: skip
+    return [row.assignment for row in await cursor.fetchall()]
+
+
+async def find_place(
+    conn: Connection, tenant_id: int, station_id: int, evse: int | None, connector: int | None
+) -> Place | None:
+    """What is known of a place; None if there is no such station. A type of connector or current is known where all
+    plugs that may be meant have the same."""
+    cursor = await conn.execute(
+        """
+        SELECT coalesce(i.time_zone, o.time_zone) AS zone, coalesce(i.path, '{}') AS path, p.connector_type, p.evse_kind
+        FROM stations s JOIN organisations o ON o.tenant_id = s.tenant_id
+        LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN min(connector_type) = max(connector_type) THEN min(connector_type) END AS connector_type,
+                CASE WHEN min(evse_kind) = max(evse_kind) THEN min(evse_kind) END AS evse_kind
+            FROM evse_plugs e WHERE e.tenant_id = s.tenant_id AND e.station_id = s.station_id
+                AND (%(evse)s::int IS NULL OR e.evse = %(evse)s)
+                AND (%(connector)s::int IS NULL OR e.connector = %(connector)s)
+        ) p ON true
+        WHERE s.tenant_id = %(tenant_id)s AND s.station_id = %(station_id)s
+        """,
+        {"tenant_id": tenant_id, "station_id": station_id, "evse": evse, "connector": connector},
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    zone, path, connector_type, kind = row
+    return Place(
+        zone=zone,
+        site_ids=tuple(reversed(path)),
+        station_id=station_id,
+        evse=evse,
+        connector_type=connector_type,
+        evse_kind=None if kind is None else EvseKind(kind),
+    )
+
+
+async def find_site_id(conn: Connection, tenant_id: int, slug: str) -> int | None:
+    """The site of this slug."""
+    cursor = await conn.execute("SELECT site_id FROM sites WHERE tenant_id = %s AND slug = %s", (tenant_id, slug))
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def find_station_id(conn: Connection, tenant_id: int, station: str) -> int | None:
+    """The station of this id that is in service."""
+    cursor = await conn.execute(
+        "SELECT station_id FROM stations WHERE tenant_id = %s AND identity = %s", (tenant_id, station)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def _tariff(cursor: Any) -> Any:
+    return _made(TariffRow, cursor)
+
+
+def _version(cursor: Any) -> Any:
+    return _made(VersionRow, cursor)
+
+
+def _made(kind: type[Struct], cursor: Any) -> Any:
+    """Rows with their body read as a tariff."""
+    names = ["tariff" if column.name == "body" else column.name for column in cursor.description or ()]
+
+    def made(values: Sequence[Any]) -> Any:
+        named = dict(zip(names, values, strict=True))
+        named["tariff"] = msgspec.convert(named["tariff"], Tariff, strict=False)
+        return kind(**named)
+
+    return made

@@ -1,0 +1,320 @@
+"""What sessions cost, in a real database: by the tariff that counted when they began, and by what was measured."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from forecourt.access import Actor
+from forecourt.ocpp.neutral import Measurand
+from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
+from forecourt.pricing import service as pricing
+from forecourt.pricing.assigning import Scope
+from forecourt.pricing.discounts import Priced
+from forecourt.pricing.model import Conditions, Dimension, Discount, Element, PriceComponent, Tariff
+from forecourt.sessions.costing import service
+from forecourt.sessions.costing.jobs import CostingJobs
+from forecourt.sessions.costing.model import CostSealed, NotPricedYet, SessionCost
+from forecourt.sessions.costing.service import Agreed
+from forecourt.sessions.remote.service import SessionUnknown
+from tests.conftest import Database
+from tests.http import an_actor
+from tests.support import EPOCH, FakeClock
+
+BEGAN = EPOCH
+CODES = {"wh": Measurand.ENERGY_IMPORT_REGISTER, "w": Measurand.POWER_IMPORT}
+
+
+def costing(price: str, *elements: Element) -> Tariff:
+    """So much a kWh, 19 % VAT."""
+    last = Element(
+        price_components=(PriceComponent(type=Dimension.ENERGY, price=Decimal(price), vat=Decimal(19)),)
+    )  # fmt: skip
+    return Tariff(id="", currency="EUR", elements=(*elements, last))
+
+
+#: A dearer first hour by the site's clock (13:00 to 14:00 in Berlin), and parking.
+BY_TIME = (
+    Element(
+        price_components=(PriceComponent(type=Dimension.ENERGY, price=Decimal("0.80"), vat=Decimal(19)),),
+        conditions=Conditions(start_time="13:00", end_time="14:00"),
+    ),
+    Element(price_components=(PriceComponent(type=Dimension.PARKING_TIME, price=Decimal(6), vat=Decimal(19)),)),
+)
+
+
+class Shop:
+    """An organisation that sells energy at one station, and its sessions as ingest leaves them."""
+
+    def __init__(
+        self, admin: psycopg.Connection[Any], pool: Pool, clock: FakeClock, actor: Actor, station: int
+    ) -> None:
+        self.admin, self.pool, self.clock, self.actor, self.station = admin, pool, clock, actor, station
+        self.tenant_id = actor.tenant_id
+        self.jobs = CostingJobs(pool, clock)
+
+    async def sell(self, tariff: Tariff, **scope: Any) -> UUID:
+        async with self.pool.tenant(self.tenant_id) as conn:
+            made = await pricing.create_tariff(conn, self.actor, "Day", tariff, BEGAN)
+            await pricing.assign_tariff(conn, self.actor, made.tariff_id, Scope(**scope), BEGAN)
+        return made.tariff_id
+
+    def session(self, wh: int = 10_000, ended_min: int | None = 120, **more: Any) -> UUID:
+        ended_at = None if ended_min is None else BEGAN + timedelta(minutes=ended_min)
+        known = {
+            "tenant_id": self.tenant_id, "station_id": self.station, "transaction_id": str(uuid4()), "start_key": 0,
+            "started_at": BEGAN, "last_key": 0, "last_at": ended_at or BEGAN + timedelta(minutes=120),
+            "heard_at": BEGAN, "evse": 1, "meter_start_wh": 1_000, "meter_stop_wh": 1_000 + wh, "ended_at": ended_at,
+        } | more  # fmt: skip
+        query = f"INSERT INTO sessions ({', '.join(known)}) VALUES ({', '.join(['%s'] * len(known))})"
+        row = self.admin.execute(f"{query} RETURNING session_id".encode(), list(known.values())).fetchone()
+        assert row is not None
+        return UUID(str(row[0]))
+
+    def measure(self, session_id: UUID, *values: tuple[float, str, int]) -> None:
+        for minutes, what, value in values:
+            self.admin.execute(
+                "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+                " SELECT station_id, transaction_id, %s, %s, tenant_id, evse, %s FROM sessions WHERE session_id = %s"
+                " ON CONFLICT DO NOTHING",
+                (BEGAN + timedelta(minutes=minutes), hash((what, value)), [int(CODES[what]), value], session_id),
+            )
+
+    async def price(self, session_id: UUID) -> SessionCost:
+        await self.jobs.price(tenant_id=self.tenant_id, subject=str(session_id))
+        return await self.cost(session_id)
+
+    async def cost(self, session_id: UUID, **how: Any) -> SessionCost:
+        async with self.pool.tenant(self.tenant_id) as conn:
+            return await service.cost_of(conn, self.tenant_id, session_id, **how)
+
+    def told(self) -> list[str]:
+        """Sessions of which it was said that they are priced, since this was asked last."""
+        rows = self.admin.execute(
+            "DELETE FROM outbox WHERE event = 'session.priced' AND tenant_id = %s RETURNING subject", (self.tenant_id,)
+        ).fetchall()
+        return [subject for (subject,) in rows]
+
+
+@pytest_asyncio.fixture
+async def shop(database: Database, clock: FakeClock) -> AsyncIterator[Shop]:
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+
+        def one(query: str, *values: Any) -> int:
+            row = admin.execute(query.encode(), values).fetchone()
+            assert row is not None
+            return int(row[0])
+
+        tenant = one("INSERT INTO organisations (name) VALUES ('Shop') RETURNING tenant_id")
+        site = one(
+            "INSERT INTO sites (tenant_id, slug, name, time_zone) VALUES (%s, 'yard', 'Y', 'Europe/Berlin')"
+            " RETURNING site_id",
+            tenant,
+        )
+        station = one(
+            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+            tenant, f"shop-{tenant}", site,
+        )  # fmt: skip
+        async with Pool(database.url, "forecourt_app", size=2) as pool:
+            yield Shop(admin, pool, clock, an_actor(tenant), station)
+
+
+def euro(cents: int) -> Money:
+    return Money(amount=cents, currency="EUR")
+
+
+async def test_a_session_that_is_over_costs_what_a_quote_for_it_says_and_others_hear_of_it_once(shop: Shop) -> None:
+    tariff_id = await shop.sell(costing("0.40", *BY_TIME))
+    session_id = shop.session()
+    shop.measure(session_id, (30, "wh", 3_001), (60, "wh", 7_000), (90, "wh", 11_000))
+    so_far = await shop.cost(session_id)
+    cost = await shop.price(session_id)
+    # 6 kWh in the hour before 14:00 in Berlin, 4 behind it, half an hour of parking.
+    assert (cost.excl_vat, cost.incl_vat) == (euro(480 + 160 + 300), euro(1119))
+    assert cost.bill is not None
+    assert [(each.dimension.value, each.used) for each in cost.bill.lines] == [
+        ("ENERGY", "6000/1"), ("PARKING_TIME", "1800/1"), ("ENERGY", "4000/1"),
+    ]  # fmt: skip
+    assert (cost.final, so_far.final, so_far.bill) == (True, False, cost.bill)
+    assert cost.tariff is not None
+    assert (cost.tariff.tariff_id, cost.tariff.version, cost.tariff.name) == (tariff_id, 1, "Day")
+    assert shop.told() == [str(session_id)]
+    again = await shop.price(session_id)
+    assert (again, shop.told()) == (cost, [])
+
+
+async def test_without_a_tariff_it_costs_nothing_and_says_so(shop: Shop) -> None:
+    session_id = shop.session()
+    cost = await shop.price(session_id)
+    assert (cost.final, cost.tariff, cost.incl_vat, cost.bill) == (True, None, None, None)
+    assert shop.told() == [str(session_id)]
+    await shop.sell(costing("0.40"))
+    assert await shop.price(session_id) == cost
+
+
+async def test_a_tariff_that_changes_while_it_runs_does_not_count_for_it(shop: Shop) -> None:
+    tariff_id = await shop.sell(costing("0.40"))
+    session_id = shop.session(ended_min=None)
+    await shop.jobs.price(tenant_id=shop.tenant_id, subject=str(session_id))
+    assert shop.told() == []
+    later = BEGAN + timedelta(minutes=10)
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        await pricing.revise_tariff(conn, shop.actor, tariff_id, costing("9"), later)
+        dearer = await pricing.create_tariff(conn, shop.actor, "New", costing("5"), later)
+        await pricing.assign_tariff(conn, shop.actor, dearer.tariff_id, Scope(station_id=shop.station), later)
+        await pricing.end_tariff(conn, shop.actor, tariff_id, later)
+    assert (await shop.cost(session_id)).excl_vat == euro(400)
+    shop.admin.execute("UPDATE sessions SET ended_at = last_at WHERE session_id = %s", (session_id,))
+    assert (await shop.price(session_id)).excl_vat == euro(400)
+    shop.admin.execute("UPDATE sessions SET started_at = %s WHERE session_id = %s", (later, shop.session()))
+    assert (await shop.price(shop.session(started_at=later))).excl_vat == euro(5000)
+
+
+async def test_so_far_it_costs_what_was_heard_and_with_the_time_what_goes_on_since(shop: Shop) -> None:
+    await shop.sell(costing("0.40", *BY_TIME))
+    session_id = shop.session(ended_min=None)
+    shop.measure(session_id, (60, "wh", 11_000), (60, "w", 0), (120, "w", 0))
+    heard = await shop.cost(session_id)
+    assert (heard.final, heard.excl_vat, heard.at) == (False, euro(800 + 600), BEGAN + timedelta(minutes=120))
+    since = await shop.cost(session_id, now=BEGAN + timedelta(minutes=130))
+    assert since.excl_vat == euro(800 + 700)
+
+
+async def test_values_in_any_order_twice_and_late_come_to_the_same_bill(shop: Shop) -> None:
+    await shop.sell(costing("0.40", *BY_TIME))
+    values = [(minutes, "wh", 1_000 + 83 * minutes) for minutes in range(10, 120, 10)]
+    values += [(minutes, "w", 5_000) for minutes in range(5, 120, 10)]
+    bills = []
+    for seed in range(3):
+        session_id = shop.session()
+        told = [*values, *values]
+        random.Random(seed).shuffle(told)
+        for part in (told[:15], told[15:]):
+            shop.measure(session_id, *part)
+            cost = await shop.price(session_id)
+        bills.append((cost.bill, cost.incl_vat))
+    assert bills[0] == bills[1] == bills[2]
+    assert bills[0][1] is not None
+
+
+async def test_late_values_change_the_bill_until_money_moves_and_never_afterwards(shop: Shop) -> None:
+    await shop.sell(costing("0.40", *BY_TIME[:1]))
+    session_id = shop.session()
+    before = await shop.price(session_id)
+    assert before.excl_vat == euro(600)
+    shop.measure(session_id, (60, "wh", 2_001))
+    after = await shop.price(session_id)
+    assert after.excl_vat == euro(440)
+    shop.told()
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        sealed = await service.seal(conn, shop.tenant_id, session_id, shop.clock.now())
+        assert await service.seal(conn, shop.tenant_id, session_id, shop.clock.now()) == sealed
+    assert (sealed.sealed, sealed.incl_vat) == (True, after.incl_vat)
+    shop.measure(session_id, (60, "wh", 10_999))
+    kept = await shop.price(session_id)
+    assert (kept.incl_vat, kept.bill, shop.told()) == (after.incl_vat, after.bill, [])
+    assert kept.later == euro(952)
+    with pytest.raises(psycopg.errors.RestrictViolation):
+        shop.admin.execute("UPDATE session_costs SET incl_minor = 1 WHERE session_id = %s", (session_id,))
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        with pytest.raises(CostSealed):
+            await service.limit_cost(conn, shop.tenant_id, session_id, euro(1), shop.clock.now())
+
+
+async def test_a_session_that_goes_on_after_all_is_final_no_more(shop: Shop) -> None:
+    await shop.sell(costing("0.40"))
+    session_id = shop.session(ended_min=None, closed_at=BEGAN + timedelta(minutes=60))
+    assert (await shop.price(session_id)).final
+    shop.admin.execute(
+        "UPDATE sessions SET closed_at = NULL, meter_stop_wh = 21000 WHERE session_id = %s", (session_id,)
+    )
+    cost = await shop.price(session_id)
+    assert (cost.final, cost.excl_vat) == (False, euro(800))
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        with pytest.raises(NotPricedYet):
+            await service.seal(conn, shop.tenant_id, session_id, shop.clock.now())
+
+
+async def test_what_was_agreed_on_counts_before_what_is_assigned_and_the_bill_ends_at_what_may_be_taken(
+    shop: Shop,
+) -> None:
+    await shop.sell(costing("0.40"))
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        shown = await pricing.create_tariff(conn, shop.actor, "Shown", costing("0.70"), BEGAN)
+        other = await pricing.create_tariff(conn, shop.actor, "Other", costing("0.90"), BEGAN)
+    session_id = shop.session()
+    assert (await shop.price(session_id)).excl_vat == euro(400)
+    now, agreed = shop.clock.now(), Agreed(tariff_id=shown.tariff_id, version=1, most=euro(999))
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        await service.freeze(conn, shop.tenant_id, session_id, agreed, now)
+        await service.freeze(conn, shop.tenant_id, session_id, None, now)
+        await service.freeze(conn, shop.tenant_id, session_id, Agreed(tariff_id=other.tariff_id, version=1), now)
+    assert (await shop.cost(session_id)).excl_vat == euro(700)
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        await service.limit_cost(conn, shop.tenant_id, session_id, euro(500), now)
+    cut = await shop.cost(session_id)
+    assert (cut.incl_vat, cut.most) == (euro(500), euro(500))
+    assert cut.bill is not None
+    assert cut.bill.waived == "333/100"
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        await service.limit_cost(conn, shop.tenant_id, session_id, None, now)
+    assert (await shop.cost(session_id)).incl_vat == euro(833)
+
+
+async def test_a_discount_is_asked_for_with_the_bill_and_told_in_it(shop: Shop) -> None:
+    await shop.sell(costing("0.40"))
+    session_id = shop.session(token_uid="TAG1")
+    asked: list[Priced] = []
+
+    async def half(_conn: Any, tenant_id: int, priced: Priced, /) -> tuple[Discount, ...]:
+        asked.append(priced)
+        return (Discount(id="v1", label="Half", percent=Decimal(50)),) if tenant_id == shop.tenant_id else ()
+
+    await CostingJobs(shop.pool, shop.clock, half).price(tenant_id=shop.tenant_id, subject=str(session_id))
+    cost = await shop.cost(session_id)
+    assert (cost.excl_vat, cost.incl_vat) == (euro(200), euro(238))
+    assert cost.bill is not None
+    assert [(each.id, each.label, each.excl_vat) for each in cost.bill.discounts] == [("v1", "Half", "2/1")]
+    [question] = asked
+    assert (question.token_uid, question.final) == ("TAG1", True)
+    assert question.bill.total.excl_vat == 4
+
+
+async def test_a_group_of_drivers_pays_its_own_price_by_the_token_it_showed(shop: Shop) -> None:
+    await shop.sell(costing("0.40"))
+    await shop.sell(costing("0.10"), driver_group="STAFF")
+    shop.admin.execute(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status, group_uid)"
+        " VALUES (%s, 'tag7', 'TAG7', 'ISO14443', 'accepted', 'STAFF')",
+        (shop.tenant_id,),
+    )
+    assert (await shop.price(shop.session(token_uid="Tag7"))).excl_vat == euro(100)
+    assert (await shop.price(shop.session(token_uid="TAG8"))).excl_vat == euro(400)
+
+
+async def test_what_a_16_connector_said_tells_parking_from_charging(shop: Shop) -> None:
+    await shop.sell(costing("0.40", BY_TIME[1]))
+    session_id = shop.session()
+    for minutes, state in ((-3, "Preparing"), (0, "Charging"), (90, "SuspendedEV")):
+        at = BEGAN + timedelta(minutes=minutes)
+        shop.admin.execute(
+            "INSERT INTO connector_history (station_id, evse, connector, tenant_id, state, state_at, arrived_at)"
+            " VALUES (%s, 1, 1, %s, %s, %s, %s)",
+            (shop.station, shop.tenant_id, state, at, at),
+        )
+    assert (await shop.price(session_id)).excl_vat == euro(400 + 300)
+
+
+async def test_another_organisations_session_has_no_cost(shop: Shop) -> None:
+    async with shop.pool.tenant(shop.tenant_id) as conn:
+        for verb in (service.cost_of, service.price, service.seal):
+            with pytest.raises(SessionUnknown):
+                await verb(conn, shop.tenant_id, uuid4(), EPOCH)
+    await shop.jobs.price(tenant_id=shop.tenant_id, subject=str(uuid4()))
