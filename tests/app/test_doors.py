@@ -241,6 +241,7 @@ def filled(path: str) -> str:
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
+    values |= dict.fromkeys(("payment_id", "account_id"), some_id)
     return path.format(**values, rule_id="1") + query
 
 

@@ -140,7 +140,8 @@ class RefundAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     why: Why
     amount: Annotated[
-        int | None, Meta(ge=1, le=MAX_AMOUNT, description="In minor units; null: all that is left.", examples=[500])
+        Annotated[int, Meta(ge=1, le=MAX_AMOUNT)] | None,
+        Meta(description="In minor units; null: all that is left.", examples=[500]),
     ] = None
 
 
@@ -204,9 +205,7 @@ async def list_payments(
     owed: Annotated[bool | None, QueryParameter(description="Only those of which something is owed, or not.")] = None,
     search: Annotated[
         str | None,
-        QueryParameter(
-            max_length=MAX_SEARCH, description="An id, a reference, a session, four digits."
-        ),
+        QueryParameter(max_length=MAX_SEARCH, description="An id, a reference, a session, four digits."),
     ] = None,
     since: From = None,
     until: To = None,
