@@ -40,6 +40,13 @@ NEEDS = {
     ("DELETE", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/rotate-secret"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/test"): Verb.WEBHOOKS,
+    ("GET", "/api/v1/payments"): Verb.READ,
+    ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
+    ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
+    ("POST", "/api/v1/payments/{payment_id}/write-off"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/payments/accounts"): Verb.PAYMENT_ACCOUNTS,
+    ("POST", "/api/v1/payments/accounts"): Verb.PAYMENT_ACCOUNTS,
+    ("PATCH", "/api/v1/payments/accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
     ("GET", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("POST", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("GET", "/api/v1/webhooks/{webhook_id}"): Verb.WEBHOOKS,
@@ -248,6 +255,7 @@ def filled(path: str) -> str:
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
+    values |= dict.fromkeys(("payment_id", "account_id"), some_id)
     return path.format(**values, rule_id="1") + query
 
 

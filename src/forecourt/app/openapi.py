@@ -52,6 +52,7 @@ TAGS = {
     "smart charging": "The electrics of sites, what prices and limits their energy, and what drivers need.",
     "tariffs": "What charging costs, in versions, and where, for whom and when each counts.",
     "prices": "What sessions cost by tariffs.",
+    "payments": "What drivers paid, owe and got back, and the accounts that it goes to.",
     "people": "Who belongs to the organisation, and who was invited.",
     "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",

@@ -136,7 +136,7 @@ async def list_tokens(
     cursor = conn.cursor(row_factory=class_row(TokenRow))
     conditions = [condition for name, condition in _WANTED.items() if getattr(wanted, name) is not None]
     await cursor.execute(
-        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s"
+        f"SELECT {_COLUMNS} FROM tokens WHERE tenant_id = %(tenant_id)s AND NOT ad_hoc"
         f" {' '.join(f'AND {condition}' for condition in conditions)} {onward(_ORDERS[order], place)}",
         {
             "tenant_id": tenant_id,
@@ -198,7 +198,7 @@ async def find_numbered(conn: Connection, tenant_id: int, number: int) -> TokenR
 async def count_tokens(conn: Connection, tenant_id: int) -> dict[str, int]:
     """How many tokens are decided upon in each way now; ways that none is are left out."""
     cursor = await conn.execute(
-        f"SELECT {_DECIDED}, count(*) FROM tokens WHERE tenant_id = %s GROUP BY 1",
+        f"SELECT {_DECIDED}, count(*) FROM tokens WHERE tenant_id = %s AND NOT ad_hoc GROUP BY 1",
         (tenant_id,),
     )
     return {str(status): int(count) for status, count in await cursor.fetchall()}
@@ -212,3 +212,32 @@ async def count_group(conn: Connection, tenant_id: int, group: str) -> int:
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
+
+
+async def upsert_adhoc(conn: Connection, tenant_id: int, uid: str, *, type_: str, until: datetime) -> None:
+    """Stores a token for one session, or lets it in until another time. One that is registered stays as it is."""
+    await conn.execute(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status, expires_at, ad_hoc)"
+        " VALUES (%s, %s, %s, %s, 'accepted', %s, true) ON CONFLICT (tenant_id, uid_key) DO UPDATE"
+        " SET status = 'accepted', expires_at = excluded.expires_at, updated_at = now() WHERE tokens.ad_hoc",
+        (tenant_id, uid_key(uid), uid, type_, until),
+    )
+
+
+async def bar_adhoc(conn: Connection, tenant_id: int, uid: str) -> None:
+    """A token for one session starts nothing any more."""
+    await conn.execute(
+        "UPDATE tokens SET status = 'invalid', updated_at = now()"
+        " WHERE tenant_id = %s AND uid_key = %s AND ad_hoc AND status = 'accepted'",
+        (tenant_id, uid_key(uid)),
+    )
+
+
+async def forget_adhoc(conn: Connection, before: datetime, most: int) -> int:
+    """Forgets tokens for one session that were over before a time; how many. For the worker."""
+    cursor = await conn.execute(
+        "DELETE FROM tokens WHERE number IN (SELECT number FROM tokens WHERE ad_hoc AND expires_at < %s"
+        " ORDER BY expires_at LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount

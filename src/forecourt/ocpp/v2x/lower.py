@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from forecourt.ocpp.neutral import (
     Acknowledged,
     AuthorizationStatus,
@@ -44,6 +46,8 @@ from forecourt.ocpp.wire import (
 
 #: The longest idToken of 2.0.1; 2.1 allows more, but a group is known by one uid to all stations.
 TOKEN_LIMIT = 36
+#: How 2.1 calls a token of a driver who pays without any (C17).
+DIRECT_PAYMENT = "DirectPayment"
 
 _REGISTRATIONS = {
     Registration.ACCEPTED: "Accepted",
@@ -149,7 +153,14 @@ _RESETS = {ResetType.SOFT: "OnIdle", ResetType.HARD: "Immediate"}
 
 def command(command: Command) -> tuple[str, bytes]:
     """The action of 2.0.1 and its payload. Raises CallFault for what it has no word for."""
-    return action_of(COMMAND_ACTIONS, command, "OCPP 2.0.1"), payload(content(command, offline=False))
+    return action_of(COMMAND_ACTIONS, command, "OCPP 2.0.1"), payload(content(_known(command), offline=False))
+
+
+def _known(command: Command) -> Command:
+    """A command in words of 2.0.1, which calls a token that the CSMS made for one payment "Central"."""
+    if isinstance(command, StartCharging) and command.token.type == DIRECT_PAYMENT:
+        return replace(command, token=replace(command.token, type="Central"))
+    return command
 
 
 def content(command: Command, *, offline: bool) -> dict[str, object]:

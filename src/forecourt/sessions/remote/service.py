@@ -66,7 +66,7 @@ class StartAnswered(Struct, frozen=True, kw_only=True):
 
 
 async def remote_start(
-    db: Pool, commander: Commander, clock: Clock, actor: Actor, identity: str, *, token_uid: str,
+    db: Pool, commander: Commander, clock: Clock, actor: Actor | Service, identity: str, *, token_uid: str,
     evse: int | None, unregistered: bool = False,
 ) -> StartAnswered:  # fmt: skip
     """Asks a station to start for a token. One that is not registered is sent, as an RFID card, only if `unregistered`.
@@ -104,7 +104,7 @@ class _Request(Struct, frozen=True, kw_only=True):
 
 
 async def _request(
-    db: Pool, clock: Clock, actor: Actor, identity: str, token_uid: str, evse: int | None, unregistered: bool
+    db: Pool, clock: Clock, actor: Actor | Service, identity: str, token_uid: str, evse: int | None, unregistered: bool
 ) -> _Request:
     tenant_id, now = actor.tenant_id, clock.now()
     async with db.tenant(tenant_id) as conn:

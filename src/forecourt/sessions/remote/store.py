@@ -81,6 +81,17 @@ async def insert(
     return row[0], int(row[1])
 
 
+async def find(conn: Connection, tenant_id: int, request_id: UUID) -> RemoteStartRow | None:
+    """The remote start of this id."""
+    cursor = conn.cursor(row_factory=class_row(RemoteStartRow))
+    await cursor.execute(
+        "SELECT number, request_id, token_uid, evse, asked_by, asked_at, command_id, status, reason, expires_at,"
+        " settled_at, session_id FROM remote_starts WHERE tenant_id = %s AND request_id = %s",
+        (tenant_id, request_id),
+    )
+    return await cursor.fetchone()
+
+
 async def hold(conn: Connection, station_id: int) -> None:
     """Make others who link starts of this station wait until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('remote starts', %s))", (station_id,))

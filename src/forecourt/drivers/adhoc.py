@@ -1,0 +1,23 @@
+"""Tokens for one session: made when somebody has paid for it, and worth nothing once it was used or time is over.
+
+They stand beside the tokens that are registered, are decided upon like them, and are shown in no list of them.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from forecourt.drivers import store
+
+Connection = AsyncConnection[Any]
+
+
+async def let_in(conn: Connection, tenant_id: int, uid: str, *, type_: str, until: datetime) -> None:
+    """Makes the token, or lets it in anew until then. Idempotent."""
+    await store.upsert_adhoc(conn, tenant_id, uid, type_=type_, until=until)
+
+
+async def bar(conn: Connection, tenant_id: int, uid: str) -> None:
+    """From now on it starts nothing."""
+    await store.bar_adhoc(conn, tenant_id, uid)

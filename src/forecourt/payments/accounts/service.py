@@ -1,0 +1,175 @@
+"""The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from forecourt.access import Actor, audit
+from forecourt.payments.accounts import store
+from forecourt.payments.accounts.store import AccountRow, Connection
+from forecourt.payments.intents.model import AccountMissing, Intent, Method
+from forecourt.payments.providers.book import Book, BookKind
+from forecourt.payments.providers.stripe import StripeKeys, open_stripe
+from forecourt.payments.psp import Psp
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.sealing import Seal
+
+SEAL_PURPOSE: Final = "payment account"
+#: The name of the deployment's account in every organisation that uses it.
+DEPLOYMENT: Final = "deployment"
+#: Adapters that are kept open; beyond it the one that was used longest ago is closed.
+MAX_OPEN: Final = 100
+
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_encode = msgspec.json.encode
+
+
+class AccountUnknown(ForecourtError):
+    """There is no such payment account. `GET /api/v1/payments/accounts` lists those that exist."""
+
+    status = 404
+    code = "payment-account-unknown"
+
+
+class AccountNameTaken(ForecourtError):
+    """Another payment account has this name already. Choose another one; names stay, for the books use them."""
+
+    status = 409
+    code = "payment-account-name-taken"
+
+
+class TooManyAccounts(ForecourtError):
+    """There are as many payment accounts as an organisation may have. Give one that is not used other keys."""
+
+    status = 409
+    code = "too-many-payment-accounts"
+
+
+class AccountShared(ForecourtError):
+    """This account is the deployment's: its keys are settings, and not the organisation's to change."""
+
+    status = 409
+    code = "payment-account-shared"
+
+
+class Providers:
+    """Opens adapters and keeps them open, for the life of a process. Close it at the end.
+
+    `deployment`: the keys of the account of whoever runs this, which organisations without one of their own use.
+    `address`: where Stripe's API is, if it is not Stripe's own: a sandbox.
+    """
+
+    def __init__(
+        self, tenants: Pool, clock: Clock, secret_key: bytes, *, deployment: StripeKeys | None = None,
+        address: str | None = None,
+    ) -> None:  # fmt: skip
+        self._tenants = tenants
+        self._clock = clock
+        self._seal = Seal(secret_key, SEAL_PURPOSE)
+        self._deployment = deployment
+        self._address = address
+        self._open: OrderedDict[tuple[UUID, datetime], Any] = OrderedDict()
+
+    async def close(self) -> None:
+        """Closes every connection to providers."""
+        while self._open:
+            await self._open.popitem()[1].close()
+
+    async def of_intent(self, intent: Intent) -> Psp:
+        """Whoever moves the money of a payment."""
+        if intent.method in (Method.WALLET, Method.INVOICE):
+            return Book(self._tenants, intent.tenant_id, BookKind(intent.method.value), self._clock)
+        assert intent.account_id is not None, "a provider's payment is one of an account"
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            row = await store.find_account(conn, intent.tenant_id, intent.account_id)
+        if row is None:
+            raise AccountMissing
+        return await self.of_account(row)
+
+    async def of_account(self, row: AccountRow) -> Psp:
+        """The adapter of an account, by its keys of now. Raises AccountMissing, SealBroken."""
+        name = (row.account_id, row.updated_at)
+        if name not in self._open:
+            opened = await open_stripe(self._keys(row), self._address)
+            if name in self._open:
+                await opened.close()
+            else:
+                self._open[name] = opened
+        self._open.move_to_end(name)
+        while len(self._open) > MAX_OPEN:
+            await self._open.popitem(last=False)[1].close()
+        found: Psp = self._open[name]
+        return found
+
+    async def choose(self, conn: Connection, tenant_id: int) -> AccountRow:
+        """The account that a new payment goes to: the organisation's own, else the deployment's. Raises
+        AccountMissing."""
+        rows = [row for row in await store.list_accounts(conn, tenant_id) if row.active]
+        if rows and (rows[0].own or self._deployment is not None):
+            return rows[0]
+        if self._deployment is None:
+            raise AccountMissing
+        made = await store.insert_account(
+            conn, tenant_id, name=DEPLOYMENT, provider="stripe", sealed=None, at=self._clock.now()
+        )
+        made = made or await store.find_named(conn, tenant_id, DEPLOYMENT)
+        if made is None or not made.active:
+            raise AccountMissing
+        return made
+
+    def _keys(self, row: AccountRow) -> StripeKeys:
+        if row.sealed is None:
+            if self._deployment is None:
+                raise AccountMissing
+            return self._deployment
+        return msgspec.json.decode(self._seal.open(row.sealed), type=StripeKeys)
+
+    async def deployment(self) -> Psp | None:
+        """The adapter of the deployment's own account, if it has one."""
+        if self._deployment is None:
+            return None
+        name = (UUID(int=0), _EVER)
+        if name not in self._open:
+            self._open[name] = await open_stripe(self._deployment, self._address)
+        found: Psp = self._open[name]
+        return found
+
+    async def add(self, conn: Connection, actor: Actor, name: str, keys: StripeKeys) -> AccountRow:
+        """Adds an account of the organisation's own. Raises AccountNameTaken, TooManyAccounts."""
+        if len(await store.list_accounts(conn, actor.tenant_id)) >= store.MAX_ACCOUNTS:
+            raise TooManyAccounts
+        row = await store.insert_account(
+            conn, actor.tenant_id, name=name, provider="stripe", sealed=self._sealed(keys), at=self._clock.now()
+        )
+        if row is None:
+            raise AccountNameTaken
+        await audit(conn, actor, "add payment account", f"payment_account:{name}", {"provider": row.provider})
+        return row
+
+    async def change(
+        self, conn: Connection, actor: Actor, account_id: UUID, *, keys: StripeKeys | None, active: bool | None
+    ) -> AccountRow:
+        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared."""
+        held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
+        if held is None:
+            raise AccountUnknown
+        if keys is not None and not held.own:
+            raise AccountShared
+        sealed = held.sealed if keys is None else self._sealed(keys)
+        on = held.active if active is None else active
+        await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=on, at=self._clock.now())
+        await audit(
+            conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": keys is not None},
+            before={"active": held.active}, after={"active": on},
+        )  # fmt: skip
+        row = await store.find_account(conn, actor.tenant_id, account_id)
+        assert row is not None
+        return row
+
+    def _sealed(self, keys: StripeKeys) -> bytes:
+        return self._seal.close(_encode(keys).decode())

@@ -1,0 +1,129 @@
+"""All SQL of accounts at providers and of their webhooks."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+Connection = AsyncConnection[Any]
+
+#: Accounts of one organisation.
+MAX_ACCOUNTS: Final = 20
+_COLUMNS: Final = "account_id, name, provider, own, sealed, active, created_at, updated_at"
+
+
+class AccountRow(Struct, frozen=True, kw_only=True):
+    """An account as stored; `sealed` holds its keys, None for the deployment's."""
+
+    account_id: UUID
+    name: str
+    provider: str
+    own: bool
+    sealed: bytes | None
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+async def insert_account(
+    conn: Connection, tenant_id: int, *, name: str, provider: str, sealed: bytes | None, at: datetime
+) -> AccountRow | None:
+    """Stores an account; None where the name is taken. Without keys it is the deployment's."""
+    cursor = conn.cursor(row_factory=class_row(AccountRow))
+    await cursor.execute(
+        "INSERT INTO payment_accounts (tenant_id, name, provider, own, sealed, created_at, updated_at)"
+        f" VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+        (tenant_id, name, provider, sealed is not None, sealed, at, at),
+    )
+    return await cursor.fetchone()
+
+
+async def find_account(conn: Connection, tenant_id: int, account_id: UUID, *, lock: bool = False) -> AccountRow | None:
+    """The account of this id."""
+    cursor = conn.cursor(row_factory=class_row(AccountRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_accounts WHERE tenant_id = %s AND account_id = %s"
+        f" {'FOR UPDATE' if lock else ''}",
+        (tenant_id, account_id),
+    )
+    return await cursor.fetchone()
+
+
+async def find_named(conn: Connection, tenant_id: int, name: str) -> AccountRow | None:
+    """The account of this name."""
+    cursor = conn.cursor(row_factory=class_row(AccountRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_accounts WHERE tenant_id = %s AND name = %s", (tenant_id, name)
+    )
+    return await cursor.fetchone()
+
+
+async def list_accounts(conn: Connection, tenant_id: int) -> list[AccountRow]:
+    """Every account, the one that new payments go to first: the organisation's own, the newest of them."""
+    cursor = conn.cursor(row_factory=class_row(AccountRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_accounts WHERE tenant_id = %s"
+        " ORDER BY active DESC, own DESC, created_at DESC, account_id LIMIT %s",
+        (tenant_id, MAX_ACCOUNTS),
+    )
+    return await cursor.fetchall()
+
+
+async def update_account(
+    conn: Connection, tenant_id: int, account_id: UUID, *, sealed: bytes | None, active: bool, at: datetime
+) -> None:
+    """Its keys, and whether new payments may go to it."""
+    await conn.execute(
+        "UPDATE payment_accounts SET sealed = %s, active = %s, updated_at = %s"
+        " WHERE tenant_id = %s AND account_id = %s",
+        (sealed, active, at, tenant_id, account_id),
+    )
+
+
+async def tenant_of(conn: Connection, account_id: UUID) -> int | None:
+    """Whose own account this is, before a tenant is known."""
+    row = await (await conn.execute("SELECT payments_tenant_of_account(%s)", (account_id,))).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def of_deployment(conn: Connection, intent: UUID | None, reference: str | None) -> tuple[int, UUID] | None:
+    """Whose payment by the deployment's account this is, with that account of theirs, before a tenant is known."""
+    row = await (
+        await conn.execute("SELECT tenant_id, account_id FROM payments_of_deployment(%s, %s)", (intent, reference))
+    ).fetchone()
+    return None if row is None else (int(row[0]), row[1])
+
+
+async def insert_hook(
+    conn: Connection, tenant_id: int, account_id: UUID, *, event: str, kind: str, body: bytes, intent_id: UUID | None,
+    at: datetime,
+) -> bool:  # fmt: skip
+    """Keeps a webhook; whether it is heard for the first time."""
+    cursor = await conn.execute(
+        "INSERT INTO payment_hooks (account_id, event, tenant_id, kind, body, intent_id, received_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account_id, event) DO NOTHING",
+        (account_id, event, tenant_id, kind, body, intent_id, at),
+    )
+    return cursor.rowcount == 1
+
+
+async def heed_hooks(conn: Connection, tenant_id: int, intent_id: UUID, at: datetime) -> None:
+    """What was hinted at of a payment up to now was looked at."""
+    await conn.execute(
+        "UPDATE payment_hooks SET heeded_at = %s WHERE tenant_id = %s AND intent_id = %s AND heeded_at IS NULL"
+        " AND received_at <= %s",
+        (at, tenant_id, intent_id, at),
+    )
+
+
+async def forget_hooks(conn: Connection, before: datetime, most: int) -> int:
+    """Forgets the oldest webhooks from before a time; how many. For the worker."""
+    cursor = await conn.execute(
+        "DELETE FROM payment_hooks WHERE ctid IN (SELECT ctid FROM payment_hooks WHERE received_at < %s"
+        " ORDER BY received_at LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount

@@ -1,0 +1,102 @@
+"""What payments post to the ledger: each function in the transaction in which the state of the payment changes."""
+
+from datetime import datetime
+
+from forecourt.payments.accounts.store import find_account
+from forecourt.payments.intents.model import Call, Intent, Method, Purpose
+from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.service import post
+
+
+async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> None:
+    """Money was taken. A bill above what was held is lowered to it: nobody pays more than was held."""
+    name = str(intent.intent_id)
+    if intent.purpose is not Purpose.SESSION:
+        source = await _source(conn, intent)
+        assert intent.payer is not None, "somebody's wallet or debt"
+        who = intent.payer.partition(":")[2]
+        account = source.partition(":")[2]
+        if intent.purpose is Purpose.TOP_UP:
+            entry = entries.top_up(
+                payment=name, at=at, account=account, driver=who, currency=intent.currency, amount=captured
+            )
+        else:
+            entry = entries.debt_paid(
+                intent=name, payment=name, at=at, account=account, currency=intent.currency, amount=captured
+            )
+        await post(conn, intent.tenant_id, entry)
+        return
+    billed = await _billed(conn, prices, intent, captured)
+    about = {"intent": name, "session_id": intent.session_id, "at": at, "billed": billed}
+    match intent.method:
+        case Method.WALLET:
+            entry = entries.wallet_use(**about, driver=_who(intent), used=captured)  # type: ignore[arg-type]
+        case Method.INVOICE:
+            entry = entries.fleet_session(**about, fleet=_who(intent))  # type: ignore[arg-type]
+        case _:
+            account = (await _source(conn, intent)).partition(":")[2]
+            entry = entries.capture(**about, account=account, captured=captured)  # type: ignore[arg-type]
+    await post(conn, intent.tenant_id, entry)
+
+
+async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int, at: datetime) -> None:
+    """A session could not be charged: it is the driver's debt."""
+    billed = await _billed(conn, prices, intent, owed)
+    entry = entries.owed(intent=str(intent.intent_id), session_id=intent.session_id, at=at, billed=billed)
+    await post(conn, intent.tenant_id, entry)
+
+
+async def post_refunded(
+    conn: Connection, prices: Prices, intent: Intent, call: Call, before: list[int], at: datetime
+) -> None:
+    """Money was given back, revenue and tax with it. `before`: the refunds that came earlier, in their order."""
+    name = str(intent.intent_id)
+    source = await _source(conn, intent)
+    if intent.purpose is Purpose.TOP_UP:
+        entry = entries.top_up_back(
+            refund=str(call.call_id), payment=name, at=at, account=source.partition(":")[2], driver=_who(intent),
+            currency=intent.currency, amount=call.amount,
+        )  # fmt: skip
+    else:
+        billed = await _billed(conn, prices, intent, intent.captured_amount)
+        entry = entries.refund(
+            refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,
+            part=billed.part(call.amount, before), memo=call.said or "",
+        )  # fmt: skip
+    await post(conn, intent.tenant_id, entry)
+
+
+async def post_write_off(conn: Connection, intent: Intent, at: datetime) -> None:
+    """What is owed is given up."""
+    entry = entries.write_off(
+        intent=str(intent.intent_id), at=at, currency=intent.currency, amount=intent.owed_amount,
+        session_id=intent.session_id,
+    )  # fmt: skip
+    await post(conn, intent.tenant_id, entry)
+
+
+async def _billed(conn: Connection, prices: Prices, intent: Intent, most: int) -> Billed:
+    assert intent.session_id is not None, "a session that was charged for"
+    billed = await prices.billed(conn, intent.tenant_id, intent.session_id)
+    return billed if billed.total <= most else billed.part(most)
+
+
+async def _source(conn: Connection, intent: Intent) -> str:
+    """The account in the ledger that money of this payment comes to."""
+    match intent.method:
+        case Method.WALLET:
+            return entries.wallet(_who(intent))
+        case Method.INVOICE:
+            return entries.fleet_owes(_who(intent))
+        case _:
+            assert intent.account_id is not None, "a provider's payment is one of an account"
+            row = await find_account(conn, intent.tenant_id, intent.account_id)
+            assert row is not None, "accounts stay"
+            return entries.psp(row.name)
+
+
+def _who(intent: Intent) -> str:
+    assert intent.payer is not None, "somebody pays"
+    return intent.payer.partition(":")[2]

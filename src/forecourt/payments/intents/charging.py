@@ -1,0 +1,161 @@
+"""What payments ask of stations: a start once the money is held, a slower charge or a stop before the cost reaches
+that."""
+
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+
+from forecourt.access.model import Service
+from forecourt.payments.intents import store
+from forecourt.payments.intents.model import CallKind, Intent, PaymentOver, Purpose, State, Watch, watched
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.saga import Saga
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.sessions import store as sessions
+from forecourt.sessions.remote import service as remote
+from forecourt.sessions.remote import store as starts
+from forecourt.stations.commands import Commander
+
+log = structlog.get_logger(__name__)
+
+REFUSED: Final = "The station refused the start, so the hold is given back."
+UNREACHED: Final = "The station could not be reached, so the hold is given back."
+NO_PLUG: Final = "Nobody plugged in in time, so the hold is given back."
+AT_HOLD: Final = "What was held is used up."
+#: Raises of one hold come in parts of what was held first.
+RAISE_PARTS: Final = 2
+
+
+def payer(tenant_id: int) -> Service:
+    """Who asks stations to start and stop for what was paid: named so in the audit."""
+    return Service(tenant_id=tenant_id, id="payments", name="Payments")
+
+
+class Slower(Protocol):
+    """Slows a session down before it is stopped; wired in app."""
+
+    async def slow(self, tenant_id: int, session_id: UUID, watts: int, /) -> bool:
+        """Has a session draw no more than this from now on; whether that could be asked for."""
+        ...
+
+
+class Charging:
+    """Owns what is asked of stations for payments. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(
+        self, tenants: Pool, commander: Commander, clock: Clock, saga: Saga, prices: Prices,
+        slower: Slower | None = None,
+    ) -> None:  # fmt: skip
+        self._tenants = tenants
+        self._commander = commander
+        self._clock = clock
+        self._saga = saga
+        self._prices = prices
+        self._slower = slower
+
+    async def start(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """The hold stands: asks the station to start, once. A start that surely came to nothing gives back the hold."""
+        async with self._saga.turn(tenant_id, intent_id) as turn:
+            intent = turn.intent
+            if (
+                intent.state is not State.AUTHORISED
+                or intent.session_id is not None
+                or intent.start_asked_at is not None
+            ):
+                return intent
+            if intent.station is None or intent.token_uid is None:
+                return intent
+            await turn.change({"start_asked_at": turn.now})
+            await turn.step("start_asked")
+        said = await self._ask(intent)
+        if said is not None:
+            await self._release(tenant_id, intent_id, said)
+        return await self._saga.drive(tenant_id, intent_id)
+
+    async def _ask(self, intent: Intent) -> str | None:
+        """Asks for a start; why none can come of it, or None where one may."""
+        assert intent.station is not None
+        assert intent.token_uid is not None
+        try:
+            answered = await remote.remote_start(
+                self._tenants, self._commander, self._clock, payer(intent.tenant_id), intent.station,
+                token_uid=intent.token_uid, evse=intent.evse,
+            )  # fmt: skip
+        except ForecourtError as fault:
+            log.info("a paid start failed", intent=str(intent.intent_id), code=fault.code)
+            return UNREACHED if fault.unsent or "remote_start" not in fault.context else None
+        return None if answered.accepted else REFUSED
+
+    async def _release(self, tenant_id: int, intent_id: UUID, why: str) -> None:
+        async with self._saga.turn(tenant_id, intent_id) as turn:
+            if turn.intent.state is State.AUTHORISED and turn.intent.session_id is None:
+                await turn.release(State.RELEASED, why)
+
+    async def start_over(self, tenant_id: int, request_id: UUID) -> None:
+        """A remote start failed or expired: without a session the hold is given back, unless one may still come."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            start = await starts.find(conn, tenant_id, request_id)
+            intent = None if start is None else await store.find_by_token(conn, tenant_id, start.token_uid)
+        if start is None or intent is None:
+            return
+        if start.status == "expired" or start.expires_at is None:
+            await self._release(tenant_id, intent.intent_id, NO_PLUG if start.status == "expired" else REFUSED)
+        await self._saga.drive(tenant_id, intent.intent_id)
+
+    async def linked(self, tenant_id: int, request_id: UUID) -> None:
+        """The session of a remote start is known: it is the one that was paid for."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            start = await starts.find(conn, tenant_id, request_id)
+            intent = None if start is None else await store.find_by_token(conn, tenant_id, start.token_uid)
+        if start is None or start.session_id is None or intent is None:
+            return
+        async with self._saga.turn(tenant_id, intent.intent_id) as turn:
+            await turn.link(start.session_id)
+        now = await self._saga.drive(tenant_id, intent.intent_id)
+        if now.state is not State.AUTHORISED:
+            # It began although the hold is given back already.
+            await self.stop(tenant_id, intent.intent_id, AT_HOLD)
+
+    async def watch(self, intent: Intent) -> None:
+        """Looks at what a running session has cost, and does something before that reaches what is held."""
+        if intent.state is not State.AUTHORISED or intent.session_id is None or intent.purpose is not Purpose.SESSION:
+            return
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
+        if cost is None or cost.final:
+            return
+        match watched(cost.amount, intent.authorised_amount, intent.per_hour, intent.may_increment):
+            case Watch.RAISE:
+                async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
+                    calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
+                    if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
+                        more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
+                        await turn.open_call(CallKind.INCREMENT, more)
+                await self._saga.drive(intent.tenant_id, intent.intent_id)
+            case Watch.SLOW if self._slower is not None:
+                power_w = int(intent.hold_said.get("power_w") or 0)
+                await self._slower.slow(intent.tenant_id, intent.session_id, power_w // 4)
+            case Watch.STOP:
+                await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+
+    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None) -> None:
+        """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as
+        `Commander.command` where a driver asked."""
+        async with self._saga.turn(tenant_id, intent_id) as turn:
+            intent = turn.intent
+            if intent.session_id is None:
+                raise PaymentOver
+            session = await sessions.find_session(turn.conn, tenant_id, intent.session_id)
+            if session is None or session.ended_at is not None:
+                return
+            await turn.change({"stop_asked_at": turn.now, "stop_reason": why})
+            await turn.step("stop_asked", detail=why)
+        try:
+            await remote.ask_to_stop(self._commander, payer(tenant_id), session)
+        except ForecourtError as fault:
+            log.info("a paid session was not stopped", intent=str(intent_id), code=fault.code)
+            if why is None:
+                raise

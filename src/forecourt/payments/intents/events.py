@@ -1,0 +1,15 @@
+"""What others may hear of a payment; the subject is its id."""
+
+from typing import Final
+
+#: The hold stands: the session may start.
+AUTHORISED: Final = "payment.authorised"
+CAPTURED: Final = "payment.captured"
+REFUNDED: Final = "payment.refunded"
+#: The hold was given back and nothing was charged.
+RELEASED: Final = "payment.released"
+#: Declined, or a session is owed.
+FAILED: Final = "payment.failed"
+DISPUTED: Final = "payment.disputed"
+#: Something is to be carried out or looked at; heard by this room alone.
+DUE: Final = "payment.due"

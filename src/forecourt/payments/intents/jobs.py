@@ -1,0 +1,60 @@
+"""What follows from events: each idempotent, and done by the sweeper as well should it fail."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from forecourt.payments.accounts.store import forget_hooks
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.model import PaymentUnknown
+from forecourt.payments.intents.saga import Saga
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: Webhooks are kept for so long.
+KEEP_HOOKS: Final = timedelta(days=90)
+FORGOTTEN_AT_ONCE: Final = 5_000
+
+
+class PaymentJobs:
+    """Durable follow-up work. `pool` is of role forecourt_worker."""
+
+    def __init__(self, pool: Pool, clock: Clock, saga: Saga, charging: Charging) -> None:
+        self._worker = pool
+        self._clock = clock
+        self._saga = saga
+        self._charging = charging
+
+    async def authorised(self, *, tenant_id: int, subject: str) -> None:
+        """The money is held: the session is started."""
+        await self._charging.start(tenant_id, UUID(subject))
+
+    async def hinted(self, *, tenant_id: int, subject: str) -> None:
+        """A provider hinted at something."""
+        try:
+            await self._saga.heed(tenant_id, UUID(subject))
+        except PaymentUnknown:
+            return
+
+    async def linked(self, *, tenant_id: int, subject: str) -> None:
+        """A remote start became a session."""
+        await self._charging.linked(tenant_id, UUID(subject))
+
+    async def start_over(self, *, tenant_id: int, subject: str) -> None:
+        """A remote start came to nothing."""
+        await self._charging.start_over(tenant_id, UUID(subject))
+
+    async def priced(self, *, tenant_id: int, subject: str) -> None:
+        """A session has its final price."""
+        await self._saga.priced(tenant_id, UUID(subject))
+
+    async def tidy(self) -> int:
+        """Forgets old webhooks; how many."""
+        forgotten = 0
+        before = self._clock.now() - KEEP_HOOKS
+        while True:
+            async with self._worker.anyone() as conn:
+                number = await forget_hooks(conn, before, FORGOTTEN_AT_ONCE)
+            forgotten += number
+            if number < FORGOTTEN_AT_ONCE:
+                return forgotten

@@ -1,0 +1,315 @@
+"""What a payment is, and the rules of its life. Pure.
+
+A payment for a session begins as a hold. What is captured of it, once the session is priced, is never more than was
+held. Its states tell how far it is; what is in the air at the provider is told by its calls.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from forecourt.payments.psp import Card, Hold, HoldState, Saved
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import Money
+
+
+class Purpose(StrEnum):
+    """What is paid for."""
+
+    SESSION = "session"
+    #: Money for a driver's wallet.
+    TOP_UP = "top_up"
+    #: What a driver owed.
+    DEBT = "debt"
+
+
+class Method(StrEnum):
+    """How it is paid."""
+
+    #: On the provider's page.
+    HOSTED = "hosted"
+    #: By a way to pay that the provider keeps, while the driver is away.
+    SAVED = "saved"
+    #: At a card terminal.
+    READER = "reader"
+    WALLET = "wallet"
+    INVOICE = "invoice"
+
+
+class State(StrEnum):
+    """How far a payment is."""
+
+    HOLD_REQUESTED = "hold_requested"
+    AUTHORISED = "authorised"
+    CAPTURING = "capturing"
+    CAPTURED = "captured"
+    #: The provider paid it out.
+    SETTLED = "settled"
+    #: Given back whole.
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    #: The hold is being given back.
+    RELEASING = "releasing"
+    RELEASED = "released"
+    #: Declined; or the session could not be charged, and is owed.
+    FAILED = "failed"
+    EXPIRED = "expired"
+    #: Nobody paid on the page.
+    ABANDONED = "abandoned"
+
+
+#: From these nothing goes on by itself.
+FINAL: Final = frozenset(
+    {
+        State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED, State.RELEASED, State.FAILED, State.EXPIRED,
+        State.ABANDONED,
+    }
+)  # fmt: skip
+#: Money was taken.
+TAKEN: Final = frozenset({State.CAPTURED, State.SETTLED, State.REFUNDED, State.DISPUTED})
+
+
+class CallKind(StrEnum):
+    """What is asked of a provider."""
+
+    HOLD = "hold"
+    INCREMENT = "increment"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    #: The amount of a session by the saved card, because the hold is gone.
+    CHARGE = "charge"
+
+
+#: How long the provider's page waits for the driver; Stripe takes no less than 30 minutes.
+PAGE_LIFE: Final = timedelta(minutes=31)
+#: How long a driver may be away from the page, never having paid, until the connector is free for others.
+ABANDONED_AFTER: Final = timedelta(minutes=15)
+#: How long after a hold was authorised a session of it may come: a remote start and its grace, and one more try.
+START_WITHIN: Final = timedelta(minutes=5)
+#: The token of an authorised hold may start for so long.
+TOKEN_LIFE: Final = timedelta(minutes=10)
+#: How often a payment that waits is looked at, and how often the provider is asked for one of which nothing is in hand.
+LOOK_EVERY: Final = timedelta(seconds=30)
+READ_EVERY: Final = timedelta(minutes=10)
+#: A call that failed for now is tried again after so long, doubled each time up to the most.
+RETRY_FIRST: Final = timedelta(seconds=5)
+RETRY_MOST: Final = timedelta(minutes=30)
+#: Providers keep keys for a day; after that a call is only read back.
+KEY_LIFE: Final = timedelta(hours=23)
+#: So long before a hold runs out it is captured for what the session came to so far.
+CAPTURE_AHEAD: Final = timedelta(hours=6)
+#: Tries of a capture that the provider refuses while the hold stands.
+MAX_REFUSALS: Final = 5
+#: How far ahead the running cost is looked at: two looks.
+AHEAD: Final = 2 * LOOK_EVERY
+#: Calls of one payment.
+MAX_CALLS: Final = 60
+#: Characters of why something was done.
+MAX_REASON: Final = 500
+
+#: A token of a payment, for stations that take 20 characters at the most.
+TOKEN_LENGTH: Final = 20
+#: What an ad hoc token is called to OCPP 2.1, and to versions that don't know that.
+DIRECT_PAYMENT: Final = "DirectPayment"
+CENTRAL: Final = "Central"
+
+
+class Intent(Struct, frozen=True, kw_only=True):
+    """A payment, as stored. Amounts in minor units of `currency`."""
+
+    intent_id: UUID
+    number: int
+    tenant_id: int
+    purpose: Purpose
+    method: Method
+    state: State
+    account_id: UUID | None
+    currency: str
+    hold_amount: int
+    authorised_amount: int
+    billed_amount: int | None
+    captured_amount: int
+    refunded_amount: int
+    owed_amount: int
+    reference: str | None
+    page_url: str | None
+    return_url: str | None
+    capture_before: datetime | None
+    may_increment: bool
+    per_hour: int
+    card: Card | None
+    saved: Saved | None
+    reader: str | None
+    customer: str | None
+    email: str | None
+    language: str
+    payer: str | None
+    station_id: int | None
+    station: str | None
+    evse: int | None
+    token_uid: str | None
+    tariff_id: UUID | None
+    tariff_version: int | None
+    session_id: UUID | None
+    authorised_at: datetime | None
+    start_asked_at: datetime | None
+    stop_asked_at: datetime | None
+    ends_as: State | None
+    reason: str | None
+    hold_said: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    read_at: datetime | None
+    next_at: datetime | None
+
+    @property
+    def held(self) -> Money:
+        """What is held, or asked for while nothing is."""
+        return Money(amount=self.authorised_amount or self.hold_amount, currency=self.currency)
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """Something asked of a provider for a payment."""
+
+    call_id: UUID
+    number: int
+    intent_id: UUID
+    kind: CallKind
+    key: str
+    amount: int
+    state: str
+    tries: int
+    asked_by: str | None
+    said: str | None
+    reason: str | None
+    reference: str | None
+    asked_at: datetime
+    ended_at: datetime | None
+    next_at: datetime
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """Something that happened to a payment."""
+
+    at: datetime
+    kind: str
+    amount: int | None
+    detail: str | None
+    by: str | None
+
+
+def retry_after(tries: int) -> timedelta:
+    """How long to wait after so many tries, at least one."""
+    longer: timedelta = RETRY_FIRST * (1 << min(tries - 1, 20))
+    return min(longer, RETRY_MOST)
+
+
+def settled_by(call: Call, hold: Hold) -> bool:
+    """Whether what the provider says shows that a call has done what it was for."""
+    match call.kind:
+        case CallKind.CAPTURE:
+            return hold.state is HoldState.CAPTURED
+        case CallKind.CANCEL:
+            return hold.state in (HoldState.CANCELLED, HoldState.EXPIRED, HoldState.FAILED)
+        case CallKind.INCREMENT:
+            return hold.state is HoldState.AUTHORISED and hold.authorised >= call.amount
+        case CallKind.REFUND:
+            return any(each.ours == str(call.call_id) and each.status != "failed" for each in hold.refunds)
+        case _:
+            return False
+
+
+def is_gone(hold: Hold) -> bool:
+    """Whether nothing can be taken of a hold any more."""
+    return hold.state in (HoldState.CANCELLED, HoldState.EXPIRED, HoldState.FAILED)
+
+
+class Watch(StrEnum):
+    """What a running session's cost calls for."""
+
+    GO_ON = "go_on"
+    RAISE = "raise"
+    SLOW = "slow"
+    STOP = "stop"
+
+
+def watched(cost: int, authorised: int, per_hour: int, may_raise: bool) -> Watch:
+    """What to do about a session that has cost so much, and may cost `per_hour` more an hour at the most.
+
+    It is stopped before the cost can reach what is held by the next look but one; with twice as much room left, the
+    hold is raised where it can be, and the session slowed where it can't.
+    """
+    ahead = -(-per_hour * int(AHEAD.total_seconds()) // 3600)
+    if cost + ahead >= authorised:
+        return Watch.RAISE if may_raise else Watch.STOP
+    if cost + 5 * ahead >= authorised:
+        return Watch.RAISE if may_raise else Watch.SLOW
+    return Watch.GO_ON
+
+
+class PaymentUnknown(ForecourtError):
+    """There is no such payment. `GET /api/v1/payments` lists those that exist."""
+
+    status = 404
+    code = "payment-unknown"
+
+
+class PriceMissing(ForecourtError):
+    """No tariff counts here, so nothing can be charged for. Assign a tariff to the station, its site or everywhere."""
+
+    status = 409
+    code = "price-missing"
+
+
+class AccountMissing(ForecourtError):
+    """The organisation has no payment account. Add one at /payments/accounts."""
+
+    status = 409
+    code = "payment-account-missing"
+
+
+class DebtOpen(ForecourtError):
+    """An earlier session is still unpaid. Pay it first, then charging can start."""
+
+    status = 402
+    code = "debt-open"
+
+
+class RefundTooHigh(ForecourtError):
+    """That is more than is left of what was captured. Refund what is left, or less."""
+
+    status = 409
+    code = "refund-too-high"
+
+
+class NothingCaptured(ForecourtError):
+    """Nothing was captured of this payment, so nothing can be refunded."""
+
+    status = 409
+    code = "nothing-captured"
+
+
+class NothingOwed(ForecourtError):
+    """Nothing is owed of this payment any more."""
+
+    status = 409
+    code = "nothing-owed"
+
+
+class PaymentOver(ForecourtError):
+    """This payment is over and can't be changed any more."""
+
+    status = 409
+    code = "payment-over"
+
+
+class ConnectorTaken(ForecourtError):
+    """Somebody else is just paying at this connector. Wait a moment, or choose another one."""
+
+    status = 409
+    code = "connector-taken"

@@ -1,0 +1,238 @@
+"""What an answer of a provider makes of a payment: each function in one transaction, with the payment's row held.
+
+Money, the posting of it and the state go together, or none of them does. Answers may come twice and in any order: what
+is final is changed by none of them.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from forecourt.drivers import adhoc
+from forecourt.payments.intents import books, events, store
+from forecourt.payments.intents.model import (
+    DIRECT_PAYMENT,
+    FINAL,
+    LOOK_EVERY,
+    TOKEN_LIFE,
+    Call,
+    CallKind,
+    Intent,
+    Purpose,
+    State,
+)
+from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.psp import Hold, HoldState
+from forecourt.platform import outbox
+
+QUICKER = "Somebody else was quicker at this connector. The hold is given back."
+
+
+class Turn:
+    """One payment in one transaction: what is changed of it here is what the rows say."""
+
+    def __init__(self, conn: Connection, prices: Prices, intent: Intent, now: datetime) -> None:
+        self.conn = conn
+        self.prices = prices
+        self.intent = intent
+        self.now = now
+
+    async def change(self, changes: Mapping[str, Any]) -> None:
+        """Changes columns of the payment."""
+        await store.update_intent(self.conn, self.intent.tenant_id, self.intent.intent_id, changes, self.now)
+        known = {name: value for name, value in changes.items() if name in Intent.__struct_fields__}
+        self.intent = replace(self.intent, **known, updated_at=self.now)
+
+    async def step(
+        self, kind: str, *, amount: int | None = None, detail: str | None = None, by: str | None = None
+    ) -> None:
+        """Tells of it in the payment's story."""
+        await store.insert_step(
+            self.conn, self.intent.tenant_id, self.intent.intent_id, kind, self.now, amount=amount, detail=detail, by=by
+        )
+
+    async def say(self, event: str) -> None:
+        """Tells others."""
+        await outbox.write(self.conn, self.intent.tenant_id, event, str(self.intent.intent_id))
+
+    async def open_call(self, kind: CallKind, amount: int, *, by: str | None = None, said: str | None = None) -> Call:
+        """Writes down a call that is to be made once this transaction is over."""
+        await self.change({"next_at": self.now})
+        return await store.insert_call(
+            self.conn, self.intent.tenant_id, self.intent.intent_id, kind=kind, amount=amount, at=self.now, asked_by=by,
+            said=said,
+        )  # fmt: skip
+
+    # What a hold came to.
+
+    async def hold_answered(self, hold: Hold) -> None:
+        """How the hold stands, as the provider says it; of one that was made, or that was read again."""
+        if self.intent.state is not State.HOLD_REQUESTED:
+            return
+        await self._name(hold)
+        match hold.state:
+            case HoldState.OPEN:
+                await self.change({"next_at": self.now + LOOK_EVERY})
+            case HoldState.AUTHORISED:
+                await self.authorised(hold)
+            case HoldState.CAPTURED:
+                await self.captured(hold)
+            case HoldState.FAILED:
+                await self.failed(hold.reason)
+            case HoldState.EXPIRED | HoldState.CANCELLED:
+                await self.end(State.ABANDONED)
+
+    async def _name(self, hold: Hold) -> None:
+        """By which name it is asked for from now on."""
+        changes: dict[str, Any] = {"reference": hold.reference}
+        if hold.url is not None:
+            changes |= {"page_url": hold.url, "page_reference": hold.reference}
+        await self.change(changes)
+
+    async def authorised(self, hold: Hold) -> None:
+        """The money is held: the token of this payment may start, unless somebody else pays there already."""
+        intent = self.intent
+        await self.change(
+            {
+                "state": State.AUTHORISED, "authorised_amount": hold.authorised, "authorised_at": self.now,
+                "capture_before": hold.capture_before, "may_increment": hold.may_increment, "card": hold.card,
+                "saved": hold.saved or intent.saved, "page_url": None, "read_at": self.now, "next_at": self.now,
+            }
+        )  # fmt: skip
+        await self.step("authorised", amount=hold.authorised)
+        await self._remember(hold)
+        if intent.purpose is not Purpose.SESSION or intent.token_uid is None:
+            return
+        if intent.station_id is not None and intent.evse is not None:
+            await store.hold_connector(self.conn, intent.station_id, intent.evse)
+            there = await store.find_at_connector(self.conn, intent.tenant_id, intent.station_id, intent.evse)
+            if any(other.intent_id != intent.intent_id for other in there):
+                await self.release(State.RELEASED, QUICKER)
+                return
+        await adhoc.let_in(
+            self.conn, intent.tenant_id, intent.token_uid, type_=DIRECT_PAYMENT, until=self.now + TOKEN_LIFE
+        )
+        await self.say(events.AUTHORISED)
+
+    async def _remember(self, hold: Hold) -> None:
+        """Keeps the way to pay for whoever agreed to that."""
+        intent = self.intent
+        if hold.saved is not None and intent.payer is not None and intent.account_id is not None:
+            await store.insert_method(
+                self.conn, intent.tenant_id, intent.payer, intent.account_id, hold.saved, hold.card, self.now
+            )
+
+    async def release(self, ends_as: State, reason: str | None) -> None:
+        """Gives back the hold, or closes the page."""
+        await self.change({"state": State.RELEASING, "ends_as": ends_as, "reason": reason})
+        await self.step("releasing", detail=reason)
+        await self._bar_token()
+        await self.open_call(CallKind.CANCEL, 0)
+
+    async def end(self, state: State, reason: str | None = None) -> None:
+        """It is over, and nothing was taken."""
+        await self.change({"state": state, "reason": reason or self.intent.reason, "next_at": None, "page_url": None})
+        await self.step(state.value, detail=reason)
+        await self._bar_token()
+        await self.say(events.FAILED if state is State.FAILED else events.RELEASED)
+
+    async def failed(self, reason: str | None) -> None:
+        """Nothing was held or taken, and nothing will be."""
+        await self.end(State.FAILED, reason)
+
+    async def _bar_token(self) -> None:
+        if self.intent.token_uid is not None:
+            await adhoc.bar(self.conn, self.intent.tenant_id, self.intent.token_uid)
+
+    # What a session came to.
+
+    async def link(self, session_id: UUID) -> None:
+        """The session that the hold is for, by the price that the driver agreed to."""
+        intent = self.intent
+        if intent.session_id is not None:
+            return
+        await self.change({"session_id": session_id, "next_at": self.now})
+        await self.step("session_started", detail=str(session_id))
+        await self.prices.freeze(self.conn, intent.tenant_id, session_id, self.intent)
+
+    async def charge(self, cost: int) -> None:
+        """The session is priced: take what it cost of the hold, and never more than is held."""
+        intent = self.intent
+        amount = min(cost, intent.authorised_amount)
+        await self.change({"billed_amount": cost})
+        assert intent.session_id is not None, "what was priced is a session"
+        await self.prices.seal(self.conn, intent.tenant_id, intent.session_id)
+        if intent.state is State.AUTHORISED and amount == 0:
+            await self.release(State.RELEASED, None)
+        elif intent.state is State.AUTHORISED:
+            await self.change({"state": State.CAPTURING})
+            await self.step("capturing", amount=amount)
+            await self._bar_token()
+            await self.open_call(CallKind.CAPTURE, amount)
+        elif cost > 0:
+            await self.hold_lost(min(cost, intent.hold_amount), "The hold was given back before the session was over.")
+
+    async def captured(self, hold: Hold) -> None:
+        """The money was taken: state and posting together, once."""
+        intent = self.intent
+        if intent.state in FINAL:
+            return
+        held = max(intent.authorised_amount, hold.authorised, hold.captured)
+        await self.change(
+            {
+                "state": State.CAPTURED, "captured_amount": hold.captured, "authorised_amount": held,
+                "reference": hold.reference, "card": hold.card or intent.card, "saved": hold.saved or intent.saved,
+                "read_at": self.now, "next_at": None, "page_url": None, "reason": None,
+            }
+        )  # fmt: skip
+        await books.post_captured(self.conn, self.prices, self.intent, hold.captured, self.now)
+        await self.step("captured", amount=hold.captured)
+        await self._remember(hold)
+        await self.say(events.CAPTURED)
+        if intent.purpose is Purpose.DEBT:
+            await self._pay_debts(hold.captured)
+
+    async def _pay_debts(self, amount: int) -> None:
+        """What somebody owed is paid, the oldest first."""
+        assert self.intent.payer is not None, "somebody who owed"
+        for debt in await store.owed_by(self.conn, self.intent.tenant_id, self.intent.payer):
+            part = min(amount, debt.owed_amount) if debt.currency == self.intent.currency else 0
+            if part:
+                turn = Turn(self.conn, self.prices, debt, self.now)
+                await turn.change({"owed_amount": debt.owed_amount - part})
+                await turn.step("debt_paid", amount=part)
+                amount -= part
+
+    async def hold_lost(self, amount: int, reason: str) -> None:
+        """Nothing can be taken of the hold: the saved card is tried, else it is owed."""
+        await self.step("hold_lost", amount=amount, detail=reason)
+        if self.intent.saved is not None:
+            await self.change({"state": State.CAPTURING, "reason": reason})
+            await self.open_call(CallKind.CHARGE, amount)
+        else:
+            await self.owe(amount, reason)
+
+    async def owe(self, amount: int, reason: str) -> None:
+        """The session could not be charged: the driver owes it, and starts no other before it is paid."""
+        await self.change({"state": State.FAILED, "owed_amount": amount, "reason": reason, "next_at": None})
+        await books.post_owed(self.conn, self.prices, self.intent, amount, self.now)
+        await self.step("owed", amount=amount, detail=reason)
+        await self.say(events.FAILED)
+
+    async def refunded(self, call: Call) -> None:
+        """Money was given back."""
+        intent = self.intent
+        done = [
+            each.amount
+            for each in await store.list_calls(self.conn, intent.tenant_id, intent.intent_id)
+            if each.kind is CallKind.REFUND and each.state == "done" and each.call_id != call.call_id
+        ]
+        await books.post_refunded(self.conn, self.prices, intent, call, done, self.now)
+        back = intent.refunded_amount + call.amount
+        whole = back == intent.captured_amount
+        await self.change({"refunded_amount": back, **({"state": State.REFUNDED} if whole else {})})
+        await self.step("refunded", amount=call.amount, detail=call.said, by=call.asked_by)
+        await self.say(events.REFUNDED)

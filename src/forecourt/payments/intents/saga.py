@@ -1,0 +1,398 @@
+"""Carries a payment on from where its rows say it is: makes the call that is written down, keeps what came of it, and
+decides what is next.
+
+Whoever is killed in between leaves a row behind, and whoever comes next takes it up: with the same key, so that nothing
+is done twice, or by reading what the provider knows. Two who carry on the same payment at once do no harm: the key is
+the same, and the first answer that is kept counts.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+from forecourt.payments.accounts.service import Providers
+from forecourt.payments.accounts.store import heed_hooks
+from forecourt.payments.intents import events, store
+from forecourt.payments.intents.model import (
+    ABANDONED_AFTER,
+    CAPTURE_AHEAD,
+    FINAL,
+    KEY_LIFE,
+    LOOK_EVERY,
+    MAX_REFUSALS,
+    PAGE_LIFE,
+    READ_EVERY,
+    START_WITHIN,
+    TAKEN,
+    Call,
+    CallKind,
+    Intent,
+    Method,
+    PaymentUnknown,
+    Purpose,
+    State,
+    is_gone,
+    retry_after,
+    settled_by,
+)
+from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.psp import (
+    Declined,
+    Hold,
+    HoldAsked,
+    HoldState,
+    Language,
+    ProviderAway,
+    ProviderRefused,
+    Psp,
+    Refund,
+)
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
+
+log = structlog.get_logger(__name__)
+
+#: Calls and looks of one turn; what is left goes on at the next.
+MAX_ROUNDS: Final = 8
+NEVER_PAID: Final = "Nobody paid in time."
+NO_SESSION: Final = "No session began in time, so the hold is given back."
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """What came of a call: a hold or a refund as the provider tells it, or why there is none.
+
+    `refused`: nothing was done, and asking again would do nothing else. `gone`: the hold is no more.
+    """
+
+    hold: Hold | None = None
+    refund: Refund | None = None
+    declined: str | None = None
+    refused: str | None = None
+    gone: bool = False
+
+
+class Saga:
+    """Owns the way of payments through providers. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, providers: Providers, clock: Clock, prices: Prices) -> None:
+        self._tenants = tenants
+        self._providers = providers
+        self._clock = clock
+        self._prices = prices
+
+    @asynccontextmanager
+    async def turn(self, tenant_id: int, intent_id: UUID) -> AsyncIterator[Turn]:
+        """One transaction that holds a payment. Raises PaymentUnknown."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_intent(conn, tenant_id, intent_id, lock=True)
+            if intent is None:
+                raise PaymentUnknown
+            yield Turn(conn, self._prices, intent, self._clock.now())
+
+    async def drive(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """Carries a payment on as far as it goes now; how it stands then. Raises PaymentUnknown."""
+        for _ in range(MAX_ROUNDS):
+            if not await self._go_on(tenant_id, intent_id):
+                break
+        async with self.turn(tenant_id, intent_id) as turn:
+            calls = await store.list_calls(turn.conn, tenant_id, intent_id)
+            await turn.change({"next_at": next_look(turn.intent, calls, turn.now)})
+            return turn.intent
+
+    async def heed(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """A provider hinted that something changed: what it is, the provider is asked."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_intent(conn, tenant_id, intent_id)
+        if intent is None:
+            raise PaymentUnknown
+        at = self._clock.now()
+        await self.read(intent)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await heed_hooks(conn, tenant_id, intent_id, at)
+        return await self.drive(tenant_id, intent_id)
+
+    async def _go_on(self, tenant_id: int, intent_id: UUID) -> bool:
+        """One call, one look or one decision; whether there may be more to do."""
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_intent(conn, tenant_id, intent_id)
+            calls = await store.list_calls(conn, tenant_id, intent_id)
+        if intent is None:
+            raise PaymentUnknown
+        due = next((each for each in calls if each.state == "open" and each.next_at <= now), None)
+        if due is not None:
+            return await self._carry_out(intent, due)
+        if any(each.state == "open" for each in calls):
+            return False
+        if intent.state is State.HOLD_REQUESTED:
+            return await self.read(intent)
+        if intent.state is State.AUTHORISED:
+            if intent.read_at is None or intent.read_at + READ_EVERY <= now:
+                await self.read(intent)
+            return await self._decide(intent)
+        return False
+
+    # Calls.
+
+    async def _carry_out(self, intent: Intent, call: Call) -> bool:
+        """Makes a call that is written down, or finds out what came of it; whether it is over."""
+        now = self._clock.now()
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            tries = await store.note_try(conn, intent.tenant_id, call.call_id, now + retry_after(call.tries + 1))
+        psp = await self._providers.of_intent(intent)
+        try:
+            answered = await self._known(psp, intent, call) if call.tries else None
+            if answered is None and call.asked_at + KEY_LIFE < now:
+                answered = Answered(refused="The provider was not reached for a day.")
+            answered = answered or await self._made(psp, intent, call)
+        except Declined as fault:
+            answered = Answered(declined=fault.detail)
+        except ProviderAway as fault:
+            if fault.answered:
+                async with self._tenants.tenant(intent.tenant_id) as conn:
+                    await store.renew_key(conn, intent.tenant_id, call.call_id, now + retry_after(tries))
+            log.info("a payment provider is away", intent=str(intent.intent_id), call=call.kind.value, tries=tries)
+            return False
+        except ProviderRefused as fault:
+            return await self._look_into(psp, intent, call, fault.detail, tries)
+        await self._keep(intent, call, answered)
+        return True
+
+    async def _known(self, psp: Psp, intent: Intent, call: Call) -> Answered | None:
+        """What came of a try before, as the provider knows it; None where nothing did."""
+        if call.kind in (CallKind.HOLD, CallKind.CHARGE):
+            if intent.saved is None:
+                return None
+            found = await psp.find(str(call.call_id), intent.saved.customer)
+            return None if found is None or found.state is HoldState.FAILED else Answered(hold=found)
+        if intent.reference is None:
+            return None
+        hold = await psp.get(intent.reference)
+        if settled_by(call, hold):
+            back = next((each for each in hold.refunds if each.ours == str(call.call_id)), None)
+            return Answered(hold=hold, refund=back)
+        if call.kind in (CallKind.CAPTURE, CallKind.INCREMENT) and is_gone(hold):
+            return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
+        return None
+
+    async def _look_into(self, psp: Psp, intent: Intent, call: Call, said: str, tries: int) -> bool:
+        """The provider refused: whether that is because it was done already, or the hold is another or no more."""
+        try:
+            answered = await self._known(psp, intent, call)
+            hold = None if intent.reference is None else await psp.get(intent.reference)
+        except (ProviderAway, ProviderRefused):
+            answered, hold = None, None
+        if answered is not None:
+            await self._keep(intent, call, answered)
+            return True
+        if hold is not None and hold.reference != intent.reference:
+            # Somebody paid on the page meanwhile: what was asked of the page is asked of the hold.
+            async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+                await turn.change({"reference": hold.reference})
+                await store.renew_key(turn.conn, intent.tenant_id, call.call_id, turn.now)
+            return True
+        patient = call.kind in (CallKind.CAPTURE, CallKind.CANCEL) and tries < MAX_REFUSALS
+        if patient:
+            async with self._tenants.tenant(intent.tenant_id) as conn:
+                at = self._clock.now() + retry_after(tries)
+                await store.renew_key(conn, intent.tenant_id, call.call_id, at)
+            return False
+        await self._keep(intent, call, Answered(refused=said))
+        return True
+
+    async def _made(self, psp: Psp, intent: Intent, call: Call) -> Answered:
+        """Makes the call. Raises as the port does."""
+        reference = intent.reference or ""
+        match call.kind:
+            case CallKind.HOLD:
+                return Answered(hold=await _start_hold(psp, intent, call))
+            case CallKind.CHARGE:
+                assert intent.saved is not None, "only a saved card is charged"
+                return Answered(
+                    hold=await psp.charge_saved(asked_of(intent, call, at_once=True), intent.saved, call.key)
+                )
+            case CallKind.INCREMENT:
+                return Answered(hold=await psp.increment(reference, call.amount, call.key))
+            case CallKind.CAPTURE:
+                return Answered(hold=await psp.capture(reference, call.amount, call.key))
+            case CallKind.CANCEL:
+                return Answered(hold=await psp.cancel(reference, call.key))
+            case CallKind.REFUND:
+                return Answered(refund=await psp.refund(reference, call.amount, call.key, str(call.call_id)))
+
+    async def _keep(self, intent: Intent, call: Call, answered: Answered) -> None:
+        """What came of a call, and what that makes of the payment, in one transaction."""
+        async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+            held = await store.find_call(turn.conn, intent.tenant_id, call.call_id, lock=True)
+            if held is None or held.state != "open":
+                return
+            why = answered.declined or answered.refused
+            of = answered.refund or answered.hold
+            await store.end_call(
+                turn.conn, intent.tenant_id, call.call_id, done=why is None, at=turn.now, reason=why,
+                reference=None if of is None else of.reference,
+            )  # fmt: skip
+            await _settle(turn, held, answered, why)
+
+    # Looks and decisions.
+
+    async def read(self, intent: Intent) -> bool:
+        """Asks the provider how a payment stands; whether that changed something."""
+        if intent.reference is None or intent.state in FINAL - TAKEN:
+            return False
+        psp = await self._providers.of_intent(intent)
+        try:
+            hold = await psp.get(intent.reference)
+        except ProviderAway:
+            return False
+        async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+            state = turn.intent.state
+            await turn.change({"read_at": turn.now})
+            if state is State.HOLD_REQUESTED:
+                await turn.hold_answered(hold)
+                if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + ABANDONED_AFTER <= turn.now:
+                    await turn.release(State.ABANDONED, NEVER_PAID)
+            elif state in TAKEN and hold.disputed and state is not State.DISPUTED:
+                await turn.change({"state": State.DISPUTED})
+                await turn.step("disputed", amount=turn.intent.captured_amount)
+                await turn.say(events.DISPUTED)
+            elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
+                await turn.end(State.EXPIRED, hold.reason)
+            return turn.intent.state is not state
+
+    async def _decide(self, intent: Intent) -> bool:
+        """What is next for a hold that stands; whether something was written down."""
+        async with self.turn(intent.tenant_id, intent.intent_id) as turn:
+            intent = turn.intent
+            if intent.state is not State.AUTHORISED or intent.purpose is not Purpose.SESSION:
+                return False
+            if intent.session_id is None:
+                assert intent.authorised_at is not None, "it was authorised"
+                if intent.authorised_at + START_WITHIN <= turn.now:
+                    await turn.release(State.RELEASED, NO_SESSION)
+                    return True
+                return False
+            cost = await self._prices.cost(turn.conn, intent.tenant_id, intent.session_id)
+            last = intent.capture_before is not None and intent.capture_before - CAPTURE_AHEAD <= turn.now
+            if cost is None or not (cost.final or last):
+                return False
+            await turn.charge(cost.amount)
+            return True
+
+    async def priced(self, tenant_id: int, session_id: UUID) -> None:
+        """A session has its final price: it is charged, by its hold or without."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_by_session(conn, tenant_id, session_id)
+        if intent is None:
+            return
+        late = (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
+        async with self.turn(tenant_id, intent.intent_id) as turn:
+            now = turn.intent
+            if now.state in late and not now.captured_amount and not now.owed_amount and now.billed_amount is None:
+                cost = await self._prices.cost(turn.conn, tenant_id, session_id)
+                if cost is not None and cost.final and cost.amount:
+                    await turn.charge(cost.amount)
+        await self.drive(tenant_id, intent.intent_id)
+
+
+def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | None:
+    """When a payment is to be looked at again; None where nothing more comes of it by itself."""
+    waiting = [each.next_at for each in calls if each.state == "open"]
+    if waiting:
+        return min(waiting)
+    return None if intent.state in FINAL else now + LOOK_EVERY
+
+
+def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
+    """A hold as the port has it."""
+    top_up = intent.purpose in (Purpose.TOP_UP, Purpose.DEBT)
+    return HoldAsked(
+        intent=str(intent.intent_id),
+        call=str(call.call_id),
+        amount=Money(amount=call.amount, currency=intent.currency),
+        description=str(intent.hold_said.get("description") or "Charging"),
+        return_url=intent.return_url,
+        cancel_url=intent.return_url,
+        language=Language(intent.language) if intent.language in list(Language) else Language.EN,
+        expires_at=intent.created_at + PAGE_LIFE,
+        email=intent.email,
+        save=bool(intent.hold_said.get("save")),
+        customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
+        at_once=at_once or top_up,
+    )
+
+
+async def _start_hold(psp: Psp, intent: Intent, call: Call) -> Hold:
+    asked = asked_of(intent, call)
+    if intent.method is Method.SAVED:
+        assert intent.saved is not None, "a way to pay was named"
+        return await psp.charge_saved(asked, intent.saved, call.key)
+    if intent.method is Method.READER:
+        assert intent.reader is not None, "a terminal was named"
+        return await psp.reader_pay(asked, intent.reader, call.key)
+    return await psp.start_hold(asked, call.key)
+
+
+async def _settle(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
+    """What an answer makes of the payment; why: it was not done."""
+    match call.kind:
+        case CallKind.HOLD:
+            await _held(turn, answered.hold, why)
+        case CallKind.CAPTURE:
+            await _captured(turn, call, answered.hold, why)
+        case CallKind.CHARGE:
+            await _charged(turn, call, answered.hold, why)
+        case CallKind.CANCEL:
+            await _cancelled(turn, why)
+        case CallKind.INCREMENT:
+            await _incremented(turn, call, answered.hold, why)
+        case CallKind.REFUND if why is not None:
+            await turn.step("refund_refused", amount=call.amount, detail=why, by=call.asked_by)
+        case CallKind.REFUND:
+            await turn.refunded(call)
+
+
+async def _held(turn: Turn, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None:
+        await turn.failed(why)
+    else:
+        await turn.hold_answered(hold)
+
+
+async def _captured(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None:
+        await turn.hold_lost(call.amount, why or "The hold is gone.")
+    else:
+        await turn.captured(hold)
+
+
+async def _charged(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None or hold.state is not HoldState.CAPTURED:
+        await turn.owe(call.amount, why or (hold.reason if hold else None) or "The saved card was refused.")
+    else:
+        await turn.captured(hold)
+
+
+async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None:
+        await turn.change({"may_increment": False})
+        await turn.step("increment_refused", amount=call.amount, detail=why)
+    else:
+        await turn.change({"authorised_amount": hold.authorised, "capture_before": hold.capture_before})
+        await turn.step("incremented", amount=hold.authorised)
+        if turn.intent.session_id is not None:
+            await turn.prices.limit(turn.conn, turn.intent.tenant_id, turn.intent.session_id, turn.intent.held)
+
+
+async def _cancelled(turn: Turn, why: str | None) -> None:
+    """The hold was given back, or will run out by itself."""
+    if why is not None:
+        await turn.step("release_refused", detail=why)
+    await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)

@@ -1,0 +1,292 @@
+"""The verbs of payments: begin one, come back from the page, give it up, refund it, pay what is owed, write it off.
+
+Each writes down what is to be done in one transaction, and then carries it on: what is not done when the caller is
+answered is done by the sweeper.
+"""
+
+import base64
+import secrets
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from msgspec import Struct
+
+from forecourt.access import Actor, audit
+from forecourt.payments.accounts.service import Providers
+from forecourt.payments.intents import books, store
+from forecourt.payments.intents.model import (
+    FINAL,
+    LOOK_EVERY,
+    TOKEN_LENGTH,
+    CallKind,
+    ConnectorTaken,
+    DebtOpen,
+    Intent,
+    Method,
+    NothingCaptured,
+    NothingOwed,
+    PaymentOver,
+    PaymentUnknown,
+    PriceMissing,
+    Purpose,
+    RefundTooHigh,
+    State,
+)
+from forecourt.payments.intents.prices import Connection, Offer, Prices
+from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.sizing import Car, Sized, size_hold
+from forecourt.payments.psp import Card, ProviderAway, Saved
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
+from forecourt.pricing.engine import Pricer
+
+log = structlog.get_logger(__name__)
+
+#: Random bytes of a token: 12 make 20 characters in base 32.
+TOKEN_BYTES: Final = 12
+#: Characters of what the provider's page says is paid for.
+MAX_DESCRIPTION: Final = 100
+
+
+class Begin(Struct, frozen=True, kw_only=True):
+    """What a driver wants to pay for, and how. `language` is the page's; the driver is led to `return_url` afterwards,
+    with `{intent}` in it replaced by the payment's id."""
+
+    station: str
+    evse: int
+    return_url: str
+    language: str = "en"
+    description: str = "Charging"
+    method: Method = Method.HOSTED
+    car: Car | None = None
+    email: str | None = None
+    #: Who pays, if that is known: driver:<id> or fleet:<id>.
+    payer: str | None = None
+    #: Keep the card for later: the driver agreed.
+    save: bool = False
+    #: A saved way to pay of the payer, for SAVED.
+    method_id: UUID | None = None
+    #: A card terminal, for READER.
+    reader: str | None = None
+
+
+class Quoted(Struct, frozen=True, kw_only=True):
+    """What would count and be held, before anything is asked of anybody."""
+
+    offer: Offer
+    hold: Sized
+
+
+class Payments:
+    """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, providers: Providers, clock: Clock, prices: Prices) -> None:
+        self._tenants = tenants
+        self._providers = providers
+        self._clock = clock
+        self._prices = prices
+        self.saga = Saga(tenants, providers, clock, prices)
+
+    async def quote(self, tenant_id: int, station: str, evse: int, *, car: Car | None = None) -> Quoted:
+        """The price that counts at an EVSE now, and what would be held. Raises PriceMissing, StationUnknown."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await self._quote(conn, tenant_id, station, evse, car)
+
+    async def begin(self, tenant_id: int, asked: Begin) -> Intent:
+        """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
+
+        `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
+        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken.
+        """
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            if asked.payer is not None and await store.owed_by(conn, tenant_id, asked.payer):
+                raise DebtOpen
+            quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car)
+            station_id = quoted.offer.station_id
+            await store.hold_connector(conn, station_id, asked.evse)
+            if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
+                raise ConnectorTaken
+            values = {
+                **await self._way(conn, tenant_id, asked),
+                "purpose": Purpose.SESSION.value,
+                "currency": quoted.hold.amount.currency,
+                "hold_amount": quoted.hold.amount.amount,
+                "per_hour": quoted.hold.per_hour,
+                "hold_said": {
+                    **quoted.hold.said(),
+                    "description": asked.description[:MAX_DESCRIPTION],
+                    "save": asked.save,
+                },
+                "station_id": station_id,
+                "evse": asked.evse,
+                "token_uid": new_token(),
+                "tariff_id": quoted.offer.tariff_id,
+                "tariff_version": quoted.offer.version,
+            }
+            intent_id = await self._insert(conn, tenant_id, values, asked.return_url, asked.language, now)
+        return await self._carry_on(tenant_id, intent_id)
+
+    async def top_up(
+        self, tenant_id: int, payer: str, amount: Money, *, return_url: str, language: str = "en",
+        description: str = "Wallet", method_id: UUID | None = None, email: str | None = None,
+    ) -> Intent:  # fmt: skip
+        """Begins a payment into a driver's wallet, taken at once."""
+        how = Begin(
+            station="", evse=0, return_url=return_url, payer=payer, email=email, method_id=method_id,
+            method=Method.HOSTED if method_id is None else Method.SAVED,
+        )  # fmt: skip
+        return await self._take(tenant_id, Purpose.TOP_UP, amount, how, language, description)
+
+    async def pay_debt(
+        self, tenant_id: int, payer: str, *, return_url: str, language: str = "en", description: str = "Charging"
+    ) -> Intent:
+        """Begins a payment of what somebody owes, in the currency of the oldest debt. Raises NothingOwed."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            owed = await store.owed_by(conn, tenant_id, payer)
+        if not owed:
+            raise NothingOwed
+        currency = owed[0].currency
+        amount = Money(amount=sum(each.owed_amount for each in owed if each.currency == currency), currency=currency)
+        how = Begin(station="", evse=0, return_url=return_url, payer=payer)
+        return await self._take(tenant_id, Purpose.DEBT, amount, how, language, description)
+
+    async def _take(
+        self, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str, description: str
+    ) -> Intent:
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            values = {
+                **await self._way(conn, tenant_id, how),
+                "purpose": purpose.value,
+                "currency": amount.currency,
+                "hold_amount": amount.amount,
+                "hold_said": {"description": description[:MAX_DESCRIPTION]},
+            }
+            intent_id = await self._insert(conn, tenant_id, values, how.return_url, language, now)
+        return await self._carry_on(tenant_id, intent_id)
+
+    async def find(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """How a payment stands, as far as we know. Raises PaymentUnknown."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await store.find_intent(conn, tenant_id, intent_id)
+        if intent is None:
+            raise PaymentUnknown
+        return intent
+
+    async def returned(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """The driver came back from the page: how the payment stands, as the provider says it now."""
+        return await self.saga.drive(tenant_id, intent_id)
+
+    async def abandon(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """The driver changed his mind before a session began: the hold, or the page, is given back. Raises PaymentOver
+        where a session runs."""
+        async with self.saga.turn(tenant_id, intent_id) as turn:
+            intent = turn.intent
+            if intent.session_id is not None or intent.state in (State.CAPTURING, *FINAL):
+                raise PaymentOver
+            calls = await store.list_calls(turn.conn, tenant_id, intent_id)
+            if intent.state is not State.RELEASING and not any(each.state == "open" for each in calls):
+                await turn.release(State.ABANDONED, None)
+        return await self._carry_on(tenant_id, intent_id)
+
+    async def refund(self, actor: Actor, intent_id: UUID, amount: int | None, why: str) -> Intent:
+        """Gives money back: so much, or all that is left. Raises NothingCaptured, RefundTooHigh."""
+        async with self.saga.turn(actor.tenant_id, intent_id) as turn:
+            intent = turn.intent
+            if not intent.captured_amount:
+                raise NothingCaptured
+            calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
+            asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
+            left = intent.captured_amount - asked
+            wanted = left if amount is None else amount
+            if not 0 < wanted <= left:
+                raise RefundTooHigh(left=left)
+            await turn.open_call(CallKind.REFUND, wanted, by=str(actor), said=why)
+            await turn.step("refund_asked", amount=wanted, detail=why, by=str(actor))
+            await audit(
+                turn.conn, actor, "refund payment", f"payment:{intent_id}",
+                {"amount": wanted, "currency": intent.currency, "why": why},
+            )  # fmt: skip
+        return await self._carry_on(actor.tenant_id, intent_id)
+
+    async def write_off(self, actor: Actor, intent_id: UUID, why: str) -> Intent:
+        """Gives up what is owed of a payment. Raises NothingOwed."""
+        async with self.saga.turn(actor.tenant_id, intent_id) as turn:
+            intent = turn.intent
+            if not intent.owed_amount:
+                raise NothingOwed
+            await books.post_write_off(turn.conn, intent, turn.now)
+            await turn.change({"owed_amount": 0})
+            await turn.step("written_off", amount=intent.owed_amount, detail=why, by=str(actor))
+            await audit(
+                turn.conn, actor, "write off payment", f"payment:{intent_id}",
+                {"amount": intent.owed_amount, "currency": intent.currency, "why": why},
+            )  # fmt: skip
+            return turn.intent
+
+    async def _quote(self, conn: Connection, tenant_id: int, station: str, evse: int, car: Car | None) -> Quoted:
+        now = self._clock.now()
+        offer = await self._prices.offer(conn, tenant_id, station, evse, now)
+        if offer is None:
+            raise PriceMissing
+        pricer = Pricer(offer.tariff, offer.zone, offer.circumstances)
+        return Quoted(offer=offer, hold=size_hold(pricer, now, kind=offer.kind, power_w=offer.power_w, car=car))
+
+    async def _way(self, conn: Connection, tenant_id: int, asked: Begin) -> dict[str, Any]:
+        """How it is paid, as the payment keeps it. Raises AccountMissing, PaymentUnknown."""
+        way: dict[str, Any] = {"method": asked.method.value, "payer": asked.payer, "email": asked.email}
+        if asked.method in (Method.WALLET, Method.INVOICE):
+            assert asked.payer is not None, "a wallet is somebody's"
+            return way
+        way |= {"reader": asked.reader, "account_id": (await self._providers.choose(conn, tenant_id)).account_id}
+        if asked.method is Method.SAVED:
+            assert asked.payer is not None, "a saved way to pay is somebody's"
+            assert asked.method_id is not None, "it is named"
+            kept = await store.find_method(conn, tenant_id, asked.payer, asked.method_id)
+            if kept is None:
+                raise PaymentUnknown
+            saved = Saved(customer=kept.customer, method=kept.method)
+            way |= {"saved": saved, "customer": kept.customer, "account_id": kept.account_id}
+        return way
+
+    async def _insert(
+        self, conn: Connection, tenant_id: int, values: dict[str, Any], return_url: str, language: str, now: datetime
+    ) -> UUID:
+        """The payment and its first call: from here on it goes on by itself, whoever dies."""
+        intent_id = await store.insert_intent(
+            conn,
+            tenant_id,
+            {
+                **values, "state": State.HOLD_REQUESTED.value, "language": language, "created_at": now,
+                "updated_at": now, "next_at": now + LOOK_EVERY,
+            },
+        )  # fmt: skip
+        await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
+        await store.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
+        await store.insert_call(conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now)
+        return intent_id
+
+    async def _carry_on(self, tenant_id: int, intent_id: UUID) -> Intent:
+        try:
+            return await self.saga.drive(tenant_id, intent_id)
+        except ProviderAway:
+            return await self.find(tenant_id, intent_id)
+
+
+def new_token() -> str:
+    """A token that says nothing to anybody, of as many characters as a 1.6 station takes."""
+    text = base64.b32encode(secrets.token_bytes(TOKEN_BYTES)).decode()
+    return text[:TOKEN_LENGTH]
+
+
+def card_words(card: Card | None) -> str:
+    """A card as it is shown: `visa **** 4242`."""
+    return (
+        ""
+        if card is None
+        else " ".join(part for part in (card.brand or card.kind, card.last4 and f"•••• {card.last4}") if part)
+    )

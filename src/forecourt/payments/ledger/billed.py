@@ -1,0 +1,130 @@
+"""From the bill of a session to the lines of an entry: revenue by what it was for, VAT by country and rate. Pure."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.platform.money import Rounding, minor_digits
+from forecourt.pricing.bill import Bill
+from forecourt.pricing.model import Dimension, Fee
+from forecourt.pricing.shown import Quote
+
+RESERVATION: Final = "revenue:reservation"
+REVENUE: Final = {
+    Dimension.ENERGY: "revenue:energy",
+    Dimension.TIME: "revenue:time",
+    Dimension.PARKING_TIME: "revenue:idle",
+    Dimension.FLAT: "revenue:flat",
+}
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """What goes to one account of what was billed, in minor units."""
+
+    account: str
+    amount: int
+
+
+class Billed(Struct, frozen=True, kw_only=True):
+    """What somebody owes for a session, parted into revenue and VAT."""
+
+    currency: str
+    lines: tuple[Line, ...]
+
+    @property
+    def total(self) -> int:
+        """With VAT: what is paid."""
+        return sum(line.amount for line in self.lines)
+
+    def part(self, amount: int, after: Sequence[int] = ()) -> "Billed":
+        """`amount` of it, in proportion, after these parts were taken before: all parts of it are together the whole,
+        to the cent. No more than is left of it can be taken."""
+        left = [line.amount for line in self.lines]
+        for each in after:
+            left = [old - taken for old, taken in zip(left, _apportioned(each, left), strict=True)]
+        assert 0 <= amount <= sum(left), "more than is left"
+        taken = _apportioned(amount, left)
+        return Billed(
+            currency=self.currency,
+            lines=tuple(
+                Line(account=line.account, amount=part) for line, part in zip(self.lines, taken, strict=True) if part
+            ),
+        )
+
+
+def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> Billed:
+    """What a bill comes to in minor units, as `Bill.rounded` says it, with the net amount of each rate of VAT parted by
+    what it was for: in proportion, and together exactly that. `country`: ISO 3166 alpha-2, where the station stands."""
+    totals: dict[str, int] = {}
+    for rate in bill.rounded(rounding):
+        fees = [fee for fee in bill.fees if _rate_of(bill, fee) == rate.vat]
+        exact = [fee.excl_vat * 10 ** minor_digits(bill.tariff.currency) for fee in fees]
+        names = [RESERVATION if fee.reserved else REVENUE[fee.component.type] for fee in fees]
+        if not fees or not sum(exact):
+            names, parts = [*names[:1]] or ["revenue:flat"], [rate.excl_vat]
+        else:
+            scale = Fraction(rate.excl_vat) / sum(exact)
+            parts = _to(rate.excl_vat, [each * scale for each in exact])
+        for name, part in zip(names, parts, strict=True):
+            totals[name] = totals.get(name, 0) + part
+        if rate.vat is not None:
+            name = f"vat_payable:{country}:{rate_name(rate.vat)}"
+            totals[name] = totals.get(name, 0) + rate.incl_vat - rate.excl_vat
+    return Billed(
+        currency=bill.tariff.currency,
+        lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
+    )
+
+
+def of_quote(quote: Quote, country: str) -> Billed:
+    """As `billed`, of a bill in the form in which it is kept."""
+    totals: dict[str, int] = {}
+    rates = quote.rounded.by_rate
+    for rate in rates:
+        lines = [line for line in quote.lines if line.vat == rate.vat or len(rates) == 1]
+        exact = [Fraction(line.excl_vat) for line in lines]
+        names = [RESERVATION if line.reservation else REVENUE[line.dimension] for line in lines]
+        if sum(exact):
+            parts = _to(rate.excl_vat.amount, [each * rate.excl_vat.amount / sum(exact) for each in exact])
+        else:
+            names, parts = names[:1] or [REVENUE[Dimension.FLAT]], [rate.excl_vat.amount]
+        for name, part in zip(names, parts, strict=True):
+            totals[name] = totals.get(name, 0) + part
+        name = f"vat_payable:{country}:{rate_name(rate.vat or Decimal(0))}"
+        totals[name] = totals.get(name, 0) + rate.incl_vat.amount - rate.excl_vat.amount
+    return Billed(
+        currency=quote.currency,
+        lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
+    )
+
+
+def rate_name(rate: Decimal) -> str:
+    """A rate of VAT as accounts name it: 19, 5.5."""
+    return f"{rate.normalize():f}"
+
+
+def _rate_of(bill: Bill, fee: Fee) -> Decimal | None:
+    """The rate a fee is taxed at; that of its component counts only where there are taxes."""
+    return next(rate.vat for rate in bill.rates if rate.element == fee.element and rate.component == fee.component)
+
+
+def _apportioned(amount: int, over: Sequence[int]) -> list[int]:
+    """An amount in proportion to others."""
+    whole = sum(over)
+    if not whole:
+        return [0] * len(over)
+    return _to(amount, [Fraction(each * amount, whole) for each in over])
+
+
+def _to(amount: int, exact: Sequence[Fraction]) -> list[int]:
+    """Whole numbers next to the exact ones, which sum to `amount` as those do: the largest remainders are rounded up,
+    the first of equal ones."""
+    floors = [each.__floor__() for each in exact]
+    missing = amount - sum(floors)
+    by_remainder = sorted(range(len(exact)), key=lambda number: floors[number] - exact[number])
+    for number in by_remainder[:missing]:
+        floors[number] += 1
+    return floors

@@ -1,0 +1,196 @@
+"""Builders of entries: one function for each thing that happens to money. Pure.
+
+Amounts are positive minor units, unless a function says that a negative one means the opposite. `account` is the name
+of a payment provider's account; `at` is when it happened.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.model import Entry, Kind, Leg
+
+BANK = "bank"
+DRIVERS = "driver_receivable"
+FEES = "psp_fees"
+SHARES = "host_share"
+PLATFORM = "platform_revenue"
+DISPUTES = "disputes"
+WRITE_OFFS = "write_offs"
+
+
+def psp(account: str) -> str:
+    """What a payment provider holds for us."""
+    return f"psp_receivable:{account}"
+
+
+def wallet(driver: str) -> str:
+    """What a driver paid in advance."""
+    return f"wallet:{driver}"
+
+
+def fleet_owes(fleet: str) -> str:
+    """What a fleet was billed and has not paid."""
+    return f"fleet_receivable:{fleet}"
+
+
+def host_owed(host: str | int) -> str:
+    """What a host is owed; a host who owes stands on its other side."""
+    return f"host_payable:{host}"
+
+
+def capture(
+    *, intent: str, session_id: UUID | None, at: datetime, account: str, billed: Billed, captured: int
+) -> Entry:
+    """A session was paid by card. What was captured below the bill is the driver's debt."""
+    paid = [(psp(account), captured), (DRIVERS, billed.total - captured)]
+    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, captured, session_id, intent)
+
+
+def wallet_use(*, intent: str, session_id: UUID | None, at: datetime, driver: str, billed: Billed, used: int) -> Entry:
+    """A session was paid from a wallet. What the wallet didn't hold is the driver's debt."""
+    paid = [(wallet(driver), used), (DRIVERS, billed.total - used)]
+    return _sale(f"capture:{intent}", Kind.WALLET_USE, at, billed, paid, used, session_id, intent)
+
+
+def owed(*, intent: str, session_id: UUID | None, at: datetime, billed: Billed) -> Entry:
+    """A session that nobody paid: all of it is the driver's debt."""
+    paid = [(DRIVERS, billed.total)]
+    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, 0, session_id, intent)
+
+
+def fleet_session(*, intent: str, session_id: UUID | None, at: datetime, fleet: str, billed: Billed) -> Entry:
+    """A session on a fleet's account, which its next invoice lists."""
+    paid = [(fleet_owes(fleet), billed.total)]
+    return _sale(f"capture:{intent}", Kind.FLEET_INVOICE, at, billed, paid, billed.total, session_id, intent)
+
+
+def fleet_invoice(*, invoice: str, at: datetime, fleet: str, billed: Billed) -> Entry:
+    """What an invoice asks of a fleet beside its sessions: a subscription, a card."""
+    paid = [(fleet_owes(fleet), billed.total)]
+    return _sale(f"invoice:{invoice}", Kind.FLEET_INVOICE, at, billed, paid, billed.total, None, None)
+
+
+def fleet_paid(*, movement: str, at: datetime, fleet: str, currency: str, amount: int, memo: str = "") -> Entry:
+    """A fleet's money came to the bank; negative: a direct debit came back."""
+    return _two(f"fleet_paid:{movement}", Kind.FLEET_PAID, at, currency, BANK, fleet_owes(fleet), amount, memo=memo)
+
+
+def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
+    """A driver paid later what was owed."""
+    return _two(
+        f"debt:{payment}", Kind.DEBT_PAID, at, currency, psp(account), DRIVERS, _positive(amount), intent=intent
+    )
+
+
+def write_off(*, intent: str, at: datetime, currency: str, amount: int, session_id: UUID | None = None) -> Entry:
+    """A driver's debt is given up. VAT that was on it stays as it was declared."""
+    return _two(
+        f"writeoff:{intent}", Kind.WRITE_OFF, at, currency, WRITE_OFFS, DRIVERS, _positive(amount),
+        session_id=session_id, intent=intent,
+    )  # fmt: skip
+
+
+def top_up(*, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int) -> Entry:
+    """A driver paid into a wallet."""
+    return _two(
+        f"topup:{payment}", Kind.TOP_UP, at, currency, psp(account), wallet(driver), _positive(amount), intent=payment
+    )
+
+
+def top_up_back(
+    *, refund: str, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int
+) -> Entry:
+    """What was left in a wallet went back to the card."""
+    return _two(
+        f"refund:{refund}", Kind.REFUND, at, currency, wallet(driver), psp(account), _positive(amount), intent=payment
+    )
+
+
+def refund(
+    *, refund: str, intent: str, session_id: UUID | None, at: datetime, source: str, part: Billed, memo: str = ""
+) -> Entry:
+    """A driver got money back. `source`: the account it came from, `psp(account)` or `wallet(driver)`; `part`: of what
+    was billed, by `Billed.part`, so that revenue and VAT go down with it."""
+    back = [(line.account, line.amount) for line in part.lines]
+    return Entry(
+        key=f"refund:{refund}", kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
+        legs=_legs(part.currency, [*back, (source, -part.total)]),
+    )  # fmt: skip
+
+
+def fee(*, movement: str, at: datetime, account: str, currency: str, amount: int, intent: str | None = None,
+        session_id: UUID | None = None) -> Entry:  # fmt: skip
+    """A payment provider kept its fee; negative: it gave one back."""
+    return _two(
+        f"fee:{movement}", Kind.FEE, at, currency, FEES, psp(account), amount, intent=intent, session_id=session_id
+    )
+
+
+def settlement(*, movement: str, at: datetime, account: str, currency: str, amount: int) -> Entry:
+    """A payment provider paid what it held to our bank; negative: it took money from there."""
+    return _two(f"settle:{movement}", Kind.SETTLEMENT, at, currency, BANK, psp(account), amount)
+
+
+def dispute_opened(*, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int,
+                   session_id: UUID | None = None) -> Entry:  # fmt: skip
+    """A driver's bank disputes a payment, and the provider took the amount back until that is decided."""
+    return _two(
+        f"dispute:{dispute}:opened", Kind.DISPUTE_OPENED, at, currency, DISPUTES, psp(account), _positive(amount),
+        intent=intent, session_id=session_id,
+    )  # fmt: skip
+
+
+def dispute_won(*, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int,
+                session_id: UUID | None = None) -> Entry:  # fmt: skip
+    """The dispute was decided for us: the amount came back."""
+    return _two(
+        f"dispute:{dispute}:won", Kind.DISPUTE_WON, at, currency, psp(account), DISPUTES, _positive(amount),
+        intent=intent, session_id=session_id,
+    )  # fmt: skip
+
+
+def dispute_lost(*, dispute: str, intent: str, at: datetime, currency: str, amount: int,
+                 session_id: UUID | None = None) -> Entry:  # fmt: skip
+    """The dispute was decided against us: the amount is lost."""
+    return _two(
+        f"dispute:{dispute}:lost", Kind.DISPUTE_LOST, at, currency, WRITE_OFFS, DISPUTES, _positive(amount),
+        intent=intent, session_id=session_id,
+    )  # fmt: skip
+
+
+def _sale(
+    key: str, kind: Kind, at: datetime, billed: Billed, paid: Iterable[tuple[str, int]], settled: int,
+    session_id: UUID | None, intent: str | None,
+) -> Entry:  # fmt: skip
+    """What was billed, against who paid or owes it."""
+    assert 0 <= settled <= billed.total, "more than was billed"
+    earned = [(line.account, -line.amount) for line in billed.lines]
+    return Entry(
+        key=key, kind=kind, at=at, legs=_legs(billed.currency, [*paid, *earned]), session_id=session_id, intent=intent
+    )
+
+
+def _two(
+    key: str, kind: Kind, at: datetime, currency: str, debit: str, credit: str, amount: int, *,
+    memo: str = "", session_id: UUID | None = None, intent: str | None = None, site_id: int | None = None,
+) -> Entry:  # fmt: skip
+    """From one account to another."""
+    return Entry(
+        key=key, kind=kind, at=at, memo=memo, session_id=session_id, intent=intent, site_id=site_id,
+        legs=_legs(currency, [(debit, amount), (credit, -amount)]),
+    )  # fmt: skip
+
+
+def _legs(currency: str, amounts: Iterable[tuple[str, int]]) -> tuple[Leg, ...]:
+    """A leg of each account, those of nothing left out."""
+    totals: dict[str, int] = {}
+    for account, amount in amounts:
+        totals[account] = totals.get(account, 0) + amount
+    return tuple(Leg(account=name, currency=currency, amount=amount) for name, amount in totals.items() if amount)
+
+
+def _positive(amount: int) -> int:
+    assert amount >= 0, "an amount below nothing"
+    return amount

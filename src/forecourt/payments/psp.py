@@ -1,0 +1,294 @@
+"""The port to whoever moves the money: what every payment provider can be asked for, in words of our own.
+
+Amounts are whole minor units. Each call that changes something takes an idempotency key which was committed before it:
+asked again with the same key, a provider does nothing anew and says what came of the first time. A provider is one of
+an account, so no call names it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import Money
+
+#: How long a provider may take for one answer.
+DEADLINE_S: Final = 15.0
+#: A webhook whose signature is older than this, or further ahead, is refused.
+MAX_HOOK_AGE_S: Final = 300
+#: Bytes of a webhook that are read.
+MAX_HOOK_BYTES: Final = 256 * 1024
+#: Movements of one page.
+MOVEMENTS_AT_ONCE: Final = 100
+
+
+class HoldState(StrEnum):
+    """Where a hold stands at its provider."""
+
+    #: Nobody paid yet: the page, or the reader, waits for the driver.
+    OPEN = "open"
+    AUTHORISED = "authorised"
+    CAPTURED = "captured"
+    #: Given back whole.
+    CANCELLED = "cancelled"
+    #: Declined, and nothing more will come of it.
+    FAILED = "failed"
+    #: Nobody paid in time, or the hold ran out.
+    EXPIRED = "expired"
+
+
+class Language(StrEnum):
+    """In which a provider's page greets the driver."""
+
+    EN = "en"
+    DE = "de"
+    FR = "fr"
+    NL = "nl"
+    ES = "es"
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """With what was paid, as far as it is shown: never more than the last four digits."""
+
+    brand: str = ""
+    last4: str = ""
+    #: `card`, `apple_pay`, `google_pay`, `sepa_debit`, `card_present` ...
+    kind: str = "card"
+
+
+class Saved(Struct, frozen=True, kw_only=True):
+    """A way to pay that the provider keeps, to be charged while the driver is away. Both are names of the provider."""
+
+    customer: str
+    method: str
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """Money given back. `ours` is the call that asked for it."""
+
+    reference: str
+    amount: int
+    ours: str | None = None
+    #: `pending`, `succeeded` or `failed`.
+    status: str = "succeeded"
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """A hold, or a payment taken at once, as its provider tells it. `reference` is the name to ask for it by from now
+    on: it may be another than before, once the driver has paid."""
+
+    reference: str
+    state: HoldState
+    currency: str
+    authorised: int = 0
+    captured: int = 0
+    refunded: int = 0
+    #: Where the driver pays; None where there is no page.
+    url: str | None = None
+    capture_before: datetime | None = None
+    may_increment: bool = False
+    card: Card | None = None
+    saved: Saved | None = None
+    #: Why it failed, in words for the driver.
+    reason: str | None = None
+    disputed: bool = False
+    refunds: tuple[Refund, ...] = ()
+
+
+class HoldAsked(Struct, frozen=True, kw_only=True):
+    """A hold to be made. `intent` is our name of it, which comes back with whatever is told of it."""
+
+    intent: str
+    #: Our name of the call, by which `find` knows it again.
+    call: str
+    amount: Money
+    description: str
+    #: Where the provider's page leads afterwards; None where there is no page.
+    return_url: str | None = None
+    cancel_url: str | None = None
+    language: Language = Language.EN
+    expires_at: datetime | None = None
+    email: str | None = None
+    #: Keep the way to pay for later (the driver agreed), for this customer if there is one already.
+    save: bool = False
+    customer: str | None = None
+    #: Take the money at once.
+    at_once: bool = False
+
+
+class MethodAsked(Struct, frozen=True, kw_only=True):
+    """A way to pay that shall be kept without paying now."""
+
+    intent: str
+    return_url: str
+    cancel_url: str
+    currency: str
+    customer: str | None = None
+    email: str | None = None
+    language: Language = Language.EN
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """A page of the provider."""
+
+    reference: str
+    url: str
+
+
+class HostAsked(Struct, frozen=True, kw_only=True):
+    """Somebody who shall be paid through the provider."""
+
+    host: str
+    country: str
+    email: str
+    return_url: str
+    refresh_url: str
+    #: The provider's name of them, if they began before.
+    reference: str | None = None
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """Money on its way: a transfer to a host's account, or a payout to a bank."""
+
+    reference: str
+    amount: Money
+    status: str
+    arrives_at: datetime | None = None
+
+
+class Movement(Struct, frozen=True, kw_only=True):
+    """Money that moved on an account: `amount` less `fee` is what the balance changed by. `kind` is the provider's word
+    (`charge`, `refund`, `payout`, `adjustment`...), `source` what moved it, `hold` the hold behind it."""
+
+    reference: str
+    kind: str
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+    available_at: datetime
+    source: str | None = None
+    hold: str | None = None
+    intent: str | None = None
+
+
+class Movements(Struct, frozen=True, kw_only=True):
+    """One page of movements, the newest first; `next` asks for the page behind it."""
+
+    movements: tuple[Movement, ...]
+    next: str | None = None
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What a webhook hints at. Nothing is believed of it but that something changed."""
+
+    event: str
+    kind: str
+    intent: str | None = None
+    reference: str | None = None
+
+
+class Psp(Protocol):
+    """A provider. Every call raises ProviderAway, ProviderRefused, and those that ask for money Declined."""
+
+    async def start_hold(self, asked: HoldAsked, key: str) -> Hold:
+        """A hold that the driver agrees to on the provider's page."""
+        ...
+
+    async def get(self, reference: str) -> Hold:
+        """How a hold stands now."""
+        ...
+
+    async def increment(self, reference: str, amount: int, key: str) -> Hold:
+        """Raises a hold to this amount in all."""
+        ...
+
+    async def capture(self, reference: str, amount: int, key: str) -> Hold:
+        """Takes this much of a hold and gives back the rest."""
+        ...
+
+    async def cancel(self, reference: str, key: str) -> Hold:
+        """Gives back a hold, or closes a page that nobody paid on."""
+        ...
+
+    async def refund(self, reference: str, amount: int, key: str, ours: str) -> Refund:
+        """Gives back so much of what was captured."""
+        ...
+
+    async def save_method(self, asked: MethodAsked, key: str) -> Page:
+        """A page on which a driver leaves a way to pay."""
+        ...
+
+    async def charge_saved(self, asked: HoldAsked, saved: Saved, key: str) -> Hold:
+        """A hold, or a payment `at_once`, by a way to pay that is kept, while the driver is away."""
+        ...
+
+    async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
+        """Has a card terminal ask for a hold."""
+        ...
+
+    async def find(self, call: str, customer: str) -> Hold | None:
+        """What a call of `charge_saved` came to, if it was carried out."""
+        ...
+
+    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
+        """The page on which a host says who he is and where his money goes."""
+        ...
+
+    async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
+        """Moves money to a host's account at the provider."""
+        ...
+
+    async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
+        """Sends money of the account, or of a host's, to its bank."""
+        ...
+
+    async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Movements:
+        """What moved in [since, until)."""
+        ...
+
+    def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
+        """What a signed webhook hints at. Raises HookRefused for one that is forged or old."""
+        ...
+
+
+class ProviderError(ForecourtError):
+    """The payment provider could not do it. Try again in a few minutes."""
+
+    status = 502
+    code = "payment-provider"
+
+
+class Declined(ProviderError):
+    """The payment was declined. Try another card."""
+
+    status = 402
+    code = "payment-declined"
+
+
+class ProviderAway(ProviderError):
+    """The payment provider doesn't answer, and whether it acted is not known yet. It is asked again within a minute."""
+
+    status = 504
+    code = "payment-provider-away"
+
+    def __init__(self, detail: str | None = None, *, answered: bool = False) -> None:
+        """`answered`: the provider said that it failed, and will say so again to the same key."""
+        super().__init__(detail)
+        self.answered = answered
+
+
+class ProviderRefused(ProviderError):
+    """The payment provider refused the request. See the account's settings, and what it said."""
+
+    code = "payment-provider-refused"
+
+
+class HookRefused(ForecourtError):
+    """This webhook is not signed by the provider of the account, or is too old. Check the webhook's secret."""
+
+    status = 400
+    code = "payment-hook-refused"

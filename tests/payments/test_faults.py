@@ -1,0 +1,179 @@
+"""Providers that fail, webhooks that come thrice, in any order or not at all, and processes that are killed while money
+moves: each session is captured once, and everything that was taken is posted."""
+
+import asyncio
+import itertools
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from forecourt.payments.intents.model import FINAL, State
+from tests.conftest import Database
+from tests.payments.till import Till, a_till
+from tests.sandbox import Sandbox, sandbox
+from tests.support import FakeClock
+
+#: Sessions of the run with faults, and the kills of one run of the tests.
+SESSIONS, KILLS = 12, 15
+#: On one call in five: half of the faults come after the provider acted.
+FAULTS = {
+    "error": 0.03,
+    "error_after": 0.03,
+    "rate_limit": 0.03,
+    "drop": 0.03,
+    "drop_after": 0.05,
+    "timeout_after": 0.03,
+}
+PAYER = Path(__file__).with_name("payer.py")
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    """A provider that fails at times."""
+    with sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def shaky(database: Database, clock: FakeClock, bank: Sandbox) -> AsyncIterator[Till]:
+    async with a_till(database, clock, bank) as made:
+        yield made
+        made.box.faults()
+
+
+def check_the_books(till: Till) -> None:
+    """Every capture at the provider is posted once, and nothing else is."""
+    taken = Counter(row["payment_intent"] for row in till.happened("capture"))
+    assert all(number == 1 for number in taken.values()), "a session was captured twice"
+    posted = till.rows(
+        "SELECT i.reference, i.captured_amount, i.state FROM payment_intents i JOIN journal j"
+        " ON j.tenant_id = i.tenant_id AND j.key = 'capture:' || i.intent_id WHERE i.tenant_id = %s",
+        till.tenant_id,
+    )
+    assert sorted(row["reference"] for row in posted) == sorted(taken)
+    amounts = {row["payment_intent"]: row["amount"] for row in till.happened("capture")}
+    assert all(row["captured_amount"] == amounts[row["reference"]] for row in posted)
+    loose = till.rows("SELECT sum(amount) AS it FROM postings WHERE tenant_id = %s GROUP BY entry_id", till.tenant_id)
+    assert all(row["it"] == 0 for row in loose)
+
+
+async def run_sessions(till: Till, rng: random.Random) -> list[tuple[State, int, int]]:
+    """Drivers who pay, charge and leave, some with a refund; how their payments end."""
+    intents = []
+    for number in range(SESSIONS):
+        intent = await till.begin(evse=number + 1)
+        for _ in range(30):
+            intent = await till.find(intent)
+            if intent.page_url is not None:
+                break
+            till.clock.advance(20)
+            await till.sweeper.sweep()
+        assert intent.reference is not None
+        await asyncio.to_thread(till.box.pay, intent.reference)
+        intents.append(intent)
+    for _ in range(40):
+        till.clock.advance(15)
+        await till.sweeper.sweep()
+        await till.work()
+        if all((await till.find(each)).state is State.AUTHORISED for each in intents):
+            break
+    sessions = [till.plug_in(each, wh=1_000 * (number + 1)) for number, each in enumerate(intents)]
+    # Some hints that a session is priced are lost: the sweeper finds out by itself.
+    lost = {str(each) for each in rng.sample(sessions, 2)}
+    for _ in range(60):
+        till.rows("DELETE FROM outbox WHERE event = 'session.priced' AND subject = ANY(%s)", list(lost))
+        till.clock.advance(30)
+        await till.work()
+        await till.sweeper.sweep()
+        now = [await till.find(each) for each in intents]
+        if all(each.state in FINAL for each in now):
+            break
+    for each in intents[::3]:
+        await till.payments.refund(till.actor, each.intent_id, 100 if each is not intents[0] else None, "as asked")
+    await till.settle(rounds=60)
+    ends = [await till.find(each) for each in intents]
+    return [(each.state, each.captured_amount, each.refunded_amount) for each in ends]
+
+
+async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
+    shaky: Till, database: Database, clock: FakeClock, bank: Sandbox
+) -> None:
+    shaky.box.faults(seed=11, hang_s=1, **FAULTS)
+    ends = await run_sessions(shaky, random.Random(3))
+    shaky.box.faults()
+    check_the_books(shaky)
+    async with a_till(database, clock, bank) as clean:
+        assert ends == await run_sessions(clean, random.Random(3))
+        assert Counter(shaky.balances().values()) == Counter(clean.balances().values())
+
+
+@pytest.mark.kill
+async def test_processes_killed_while_money_moves_lose_and_double_nothing(
+    database: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    with sandbox() as bank:
+        async with a_till(database, clock, bank) as till:
+            hit = await kill_while_paying(till, database, KILLS)
+            assert sum(hit.values()) == KILLS
+            assert {"hold", "capture", "refund"} <= hit.keys()
+            # As after a restart: whatever was in the air is taken up by the next look.
+            till.box.faults()
+            clock.set(max(clock.now(), datetime.now(UTC)))
+            clock.advance(41)
+            for _ in range(20):
+                await till.sweeper.sweep()
+                await till.work()
+                clock.advance(6)
+            check_the_books(till)
+            open_calls = till.rows(
+                "SELECT kind FROM payment_calls WHERE tenant_id = %s AND state = 'open'", till.tenant_id
+            )
+            assert open_calls == []
+            waiting = till.rows(
+                "SELECT state FROM payment_intents WHERE tenant_id = %s AND state IN ('capturing', 'releasing')",
+                till.tenant_id,
+            )
+            assert waiting == []
+
+
+async def kill_while_paying(till: Till, database: Database, kills: int) -> Counter[str]:
+    """Kills a process at a call of each kind in turn, before, in and after it; how many of each kind were hit."""
+    hit: Counter[str] = Counter()
+    evses = itertools.count(1)
+    for number in range(kills):
+        kind = ("hold", "capture", "refund")[number % 3]
+        intent = await till.begin(evse=next(evses))
+        if kind != "hold":
+            assert intent.reference is not None
+            await asyncio.to_thread(till.box.pay, intent.reference)
+            intent = await till.payments.returned(till.tenant_id, intent.intent_id)
+            await till.work()
+            session_id = till.plug_in(intent, wh=1_000 * (number + 1))
+            till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+            await till.starts.link_session(tenant_id=till.tenant_id, subject=str(session_id))
+            till.rows("DELETE FROM outbox WHERE tenant_id = %s AND event <> 'remote_start.linked'", till.tenant_id)
+            await till.work()
+            await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
+        if kind == "refund":
+            await till.work()
+        till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+        where = ("before", "in", "after")[(number // 3) % 3]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(PAYER), database.url, till.box.address, till.box.key, str(till.tenant_id), till.station,
+            str(next(evses)), str(intent.intent_id), kind, where,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        said = (await process.stdout.readline()).decode().split()
+        assert said == ["in", kind], said
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        hit[kind] += 1
+    return hit
