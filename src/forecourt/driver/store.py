@@ -168,7 +168,8 @@ async def put_brand(conn: Connection, tenant_id: int, brand: Brand) -> bool:
     cursor = await conn.execute(
         "INSERT INTO driver_brands AS b (tenant_id, slug, name, colour, domain, help_phone, help_email, imprint_url,"
         " listed) VALUES (%(tenant)s, %(slug)s, %(name)s, %(colour)s, %(domain)s, %(help_phone)s, %(help_email)s,"
-        " %(imprint_url)s, %(listed)s) ON CONFLICT (tenant_id) DO UPDATE SET slug = excluded.slug, name = excluded.name,"
+        " %(imprint_url)s, %(listed)s)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET slug = excluded.slug, name = excluded.name,"
         " colour = excluded.colour, domain = excluded.domain, help_phone = excluded.help_phone,"
         " help_email = excluded.help_email, imprint_url = excluded.imprint_url, listed = excluded.listed,"
         " version = b.version + 1, changed_at = now()",
