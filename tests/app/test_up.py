@@ -1,6 +1,7 @@
 """`forecourt up` as a person uses it: one command, and afterwards nothing is left behind."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -102,6 +103,14 @@ def test_it_says_where_to_look_and_how_to_sign_in(deployment: Deployment) -> Non
     assert "Sign in" in deployment.said()
     assert str(deployment.folder) in deployment.said()
     until(deployment.answers)
+
+
+def test_the_demo_has_a_payment_provider_and_writes_down_where_and_by_which_key(deployment: Deployment) -> None:
+    kept = json.loads((deployment.folder / "demo.json").read_text())
+    told = kept["provider"]
+    answer = httpx.get(f"{told['address']}/v1/balance", auth=(told["key"], ""), timeout=WAIT_S)
+    assert (answer.status_code, answer.json()["object"]) == (200, "balance")
+    assert {"email", "password", "api_key"} < kept.keys()
 
 
 def test_a_second_one_in_the_same_folder_is_told_who_holds_it(deployment: Deployment) -> None:

@@ -33,6 +33,7 @@ from forecourt.ocpp.neutral import Version
 from forecourt.ocpp.protocol import protocol
 from forecourt.platform.settings import OTHER_VARIABLES, PREFIX, RENAMED, Settings
 from forecourt.simulator.command import app as simulator
+from forecourt.simulator.provider.command import app as sandbox
 from tools.console_pages import NO_PAGES, PARTS, PURPOSES
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +194,10 @@ def test_every_command_and_option_is_listed() -> None:
     named = set(re.findall(r"`forecourt ([a-z]+(?: [a-z]+)?)", text[: text.index("## make")]))
     assert named == set(commands(typer.main.get_command(cli)))
     options = {option for parameter in typer.main.get_command(simulator).params for option in parameter.opts}
-    part = text[text.index("## forecourt simulate") : text.index("## make")]
+    part = text[text.index("## forecourt simulate") : text.index("## forecourt sandbox")]
+    assert set(re.findall(r"`(--[a-z-]+)", part)) == options
+    options = {option for parameter in typer.main.get_command(sandbox).params for option in parameter.opts}
+    part = text[text.index("## forecourt sandbox") : text.index("## make")]
     assert set(re.findall(r"`(--[a-z-]+)", part)) == options
 
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 LISTEN_TIMEOUT_S = 60.0
 POLL_S = 0.05
 #: Who stops after whom: first those who bring work, last those who finish it.
-STOP_ORDER = (("simulator",), ("planner",), ("gateway",), ("web", "worker"))
+STOP_ORDER = (("simulator",), ("planner",), ("gateway",), ("web", "worker"), ("provider",))
 #: What each may take to put down its work, before it is killed.
-STOP_WAITS_S = {"simulator": 5.0, "planner": 10.0, "gateway": 15.0, "web": 10.0, "worker": 10.0}
+STOP_WAITS_S = {"provider": 5.0, "simulator": 5.0, "planner": 10.0, "gateway": 15.0, "web": 10.0, "worker": 10.0}
 #: Settings that the processes have no business with.
 KEPT_FROM_CHILDREN = (f"{PREFIX}MIGRATE_URL", f"{PREFIX}BOOTSTRAP_API_KEY")
 
@@ -287,12 +287,31 @@ async def start_processes(
         outcome.result()
     if not done:
         raise ForecourtError(f"Nothing listens after {LISTEN_TIMEOUT_S:g} s. The logs are in {settings.data_dir}/log.")
+    if demo and bootstrapped is not None:
+        await start_provider(settings, supervisor, host)
     if demo:
         arguments = ["-m", "forecourt.simulator", "--demo", "--url", f"ws://{host}:{settings.ocpp_port}/ocpp"]
         if bootstrapped is not None:
             arguments += ["--api", f"http://{host}:{settings.web_port}"]
         await supervisor.start(service(settings, stranger_environment(bootstrapped), "simulator", arguments))
     supervisor.settle()
+
+
+async def start_provider(settings: Settings, supervisor: Supervisor, host: str) -> None:
+    """Starts the demo's payment provider and waits until it listens."""
+    from forecourt.app.demo import BOOKS, demo_provider
+
+    provider = await asyncio.to_thread(demo_provider, settings, host)
+    arguments = ["-m", "forecourt.simulator.provider", "--host", settings.host, "--port", str(provider.port)]
+    arguments += ["--address", provider.address, "--state", str(settings.data_dir / BOOKS)]
+    await supervisor.start(service(settings, stranger_environment(None), "provider", arguments))
+    waiting = asyncio.ensure_future(until_listening(host, provider.port))
+    done, _ = await asyncio.wait(
+        (waiting, supervisor.failed), timeout=LISTEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+    )
+    waiting.cancel()
+    for outcome in done:
+        outcome.result()
 
 
 def service(settings: Settings, env: Mapping[str, str], name: str, arguments: list[str]) -> Service:

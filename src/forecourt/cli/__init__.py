@@ -139,6 +139,17 @@ def simulate(context: typer.Context) -> None:
     simulator(args=context.args, prog_name="forecourt simulate")
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def sandbox(context: typer.Context) -> None:
+    """Run a payment provider to try things on: it speaks Stripe's wire format, and no money moves (--help: more)."""
+    from forecourt.simulator.provider.command import app as provider
+
+    provider(args=context.args, prog_name="forecourt sandbox")
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

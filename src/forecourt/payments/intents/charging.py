@@ -46,7 +46,8 @@ class Charging:
     """Owns what is asked of stations for payments. `tenants` is a pool of role forecourt_app."""
 
     def __init__(
-        self, tenants: Pool, commander: Commander, clock: Clock, saga: Saga, prices: Prices, slower: Slower | None = None
+        self, tenants: Pool, commander: Commander, clock: Clock, saga: Saga, prices: Prices,
+        slower: Slower | None = None,
     ) -> None:  # fmt: skip
         self._tenants = tenants
         self._commander = commander

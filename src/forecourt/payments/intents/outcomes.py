@@ -156,14 +156,15 @@ class Turn:
             return
         await self.change({"session_id": session_id, "next_at": self.now})
         await self.step("session_started", detail=str(session_id))
-        if intent.tariff_id is not None and intent.tariff_version is not None:
-            await self.prices.freeze(self.conn, intent.tenant_id, session_id, intent.tariff_id, intent.tariff_version)
+        await self.prices.freeze(self.conn, intent.tenant_id, session_id, self.intent)
 
     async def charge(self, cost: int) -> None:
         """The session is priced: take what it cost of the hold, and never more than is held."""
         intent = self.intent
         amount = min(cost, intent.authorised_amount)
         await self.change({"billed_amount": cost})
+        assert intent.session_id is not None, "what was priced is a session"
+        await self.prices.seal(self.conn, intent.tenant_id, intent.session_id)
         if intent.state is State.AUTHORISED and amount == 0:
             await self.release(State.RELEASED, None)
         elif intent.state is State.AUTHORISED:

@@ -1,30 +1,49 @@
 """What payments ask of prices: what is offered at a place, and what a session came to."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from forecourt.payments.ledger.billed import Billed
-from forecourt.pricing.model import EvseKind, Tariff
+from forecourt.payments.intents.model import Intent
+from forecourt.payments.ledger.billed import Billed, of_quote
+from forecourt.platform.clock import Clock
+from forecourt.platform.money import Money
+from forecourt.pricing import service as pricing
+from forecourt.pricing.discounts import Discounts, no_discounts
+from forecourt.pricing.model import Circumstances, EvseKind, Tariff
+from forecourt.sessions.costing import service as costing
+from forecourt.sessions.costing.model import NotPricedYet
+from forecourt.sessions.costing.service import Agreed
+from forecourt.stations.call_faults import StationUnknown
 
 Connection = AsyncConnection[Any]
 
+#: What gives more than this is direct current.
+MOST_AC_W: Final = 43_000
+#: Where a station stands of which nobody said so.
+NOWHERE: Final = "ZZ"
+
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """The price that counts at a place now, as the driver is shown it."""
+    """The price that counts at a place now, as the driver is shown it. `power_w`: what the connector gives."""
 
     station_id: int
     tariff: Tariff
     tariff_id: UUID
     version: int
+    name: str
     zone: ZoneInfo
     kind: EvseKind | None = None
-    #: What the connector gives.
     power_w: int | None = None
+
+    @property
+    def circumstances(self) -> Circumstances:
+        """Under which it is priced."""
+        return Circumstances(evse_kind=self.kind)
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -35,25 +54,99 @@ class Cost(Struct, frozen=True, kw_only=True):
     final: bool
 
 
-class Prices(Protocol):
-    """Prices of places and sessions; wired in app."""
+class Prices:
+    """Prices of places and sessions, each in the caller's transaction."""
+
+    def __init__(self, clock: Clock, discounts: Discounts = no_discounts) -> None:
+        self._clock = clock
+        self._discounts = discounts
 
     async def offer(
-        self, conn: Connection, tenant_id: int, station: str, evse: int, at: datetime, payer: str | None, /
-    ) -> Offer | None:
-        """The price at an EVSE, for whoever it is; None where there is none. Raises StationUnknown."""
-        ...
+        self, conn: Connection, tenant_id: int, station: str, evse: int, at: datetime, *, group: str | None = None,
+        subscription: str | None = None,
+    ) -> Offer | None:  # fmt: skip
+        """The price at an EVSE; None where there is none. Raises StationUnknown."""
+        station_id, power_w = await _connector(conn, tenant_id, station)
+        place = await pricing.find_place(conn, tenant_id, station_id, evse)
+        if place is None:
+            return None
+        chosen = await pricing.tariff_for(conn, tenant_id, place, at, group, subscription)
+        if chosen is None:
+            return None
+        guessed = None if power_w is None else EvseKind.DC if power_w > MOST_AC_W else EvseKind.AC
+        return Offer(
+            station_id=station_id,
+            tariff=chosen.tariff,
+            tariff_id=chosen.tariff_id,
+            version=chosen.version,
+            name=chosen.name,
+            zone=ZoneInfo(place.zone),
+            kind=place.evse_kind or guessed,
+            power_w=power_w,
+        )
 
-    async def freeze(
-        self, conn: Connection, tenant_id: int, session_id: UUID, tariff_id: UUID, version: int, /
-    ) -> None:
-        """This version counts for the session: it is the one that the driver agreed to."""
-        ...
+    async def freeze(self, conn: Connection, tenant_id: int, session_id: UUID, intent: Intent) -> None:
+        """The version that the driver agreed to counts for the session, and no more is billed than is held."""
+        if intent.tariff_id is None or intent.tariff_version is None:
+            return
+        agreed = Agreed(
+            tariff_id=intent.tariff_id,
+            version=intent.tariff_version,
+            most=intent.held,
+            circumstances=Circumstances(evse_kind=_kind(intent)),
+        )
+        await costing.freeze(conn, tenant_id, session_id, agreed, self._clock.now(), self._discounts)
 
-    async def cost(self, conn: Connection, tenant_id: int, session_id: UUID, /) -> Cost | None:
+    async def limit(self, conn: Connection, tenant_id: int, session_id: UUID, most: Money) -> None:
+        """More, or less, is held now, and may be billed."""
+        await costing.limit_cost(conn, tenant_id, session_id, most, self._clock.now(), self._discounts)
+
+    async def cost(self, conn: Connection, tenant_id: int, session_id: UUID) -> Cost | None:
         """What a session comes to; None while it has no price."""
-        ...
+        found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
+        if found.incl_vat is None:
+            return None
+        return Cost(amount=found.incl_vat.amount, currency=found.incl_vat.currency, final=found.final)
 
-    async def billed(self, conn: Connection, tenant_id: int, session_id: UUID, /) -> Billed:
+    async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
+        """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""
+        try:
+            await costing.seal(conn, tenant_id, session_id, self._clock.now())
+        except NotPricedYet:
+            return
+
+    async def billed(self, conn: Connection, tenant_id: int, session_id: UUID) -> Billed:
         """What a session came to by what it was for, as it is posted."""
-        ...
+        found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
+        assert found.bill is not None, "what costs something has a bill"
+        return of_quote(found.bill, await _country(conn, tenant_id, session_id))
+
+
+def _kind(intent: Intent) -> EvseKind | None:
+    said = intent.hold_said.get("kind")
+    return None if said is None else EvseKind(said)
+
+
+async def _connector(conn: Connection, tenant_id: int, station: str) -> tuple[int, int | None]:
+    """The station that is in service, and what it gives, as far as somebody said so. Raises StationUnknown."""
+    row = await (
+        await conn.execute(
+            "SELECT station_id, max_power_w FROM stations WHERE tenant_id = %s AND identity = %s", (tenant_id, station)
+        )
+    ).fetchone()
+    if row is None:
+        raise StationUnknown
+    return int(row[0]), row[1]
+
+
+async def _country(conn: Connection, tenant_id: int, session_id: UUID) -> str:
+    """Where a session was, for its taxes."""
+    row = await (
+        await conn.execute(
+            "SELECT i.country FROM sessions n JOIN stations s ON s.tenant_id = n.tenant_id"
+            " AND s.station_id = n.station_id LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id"
+            " WHERE n.tenant_id = %s AND n.session_id = %s",
+            (tenant_id, session_id),
+        )
+    ).fetchone()
+    return NOWHERE if row is None or row[0] is None else str(row[0])

@@ -387,6 +387,8 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
     else:
         await turn.change({"authorised_amount": hold.authorised, "capture_before": hold.capture_before})
         await turn.step("incremented", amount=hold.authorised)
+        if turn.intent.session_id is not None:
+            await turn.prices.limit(turn.conn, turn.intent.tenant_id, turn.intent.session_id, turn.intent.held)
 
 
 async def _cancelled(turn: Turn, why: str | None) -> None:

@@ -90,12 +90,10 @@ class Payments:
         self._prices = prices
         self.saga = Saga(tenants, providers, clock, prices)
 
-    async def quote(
-        self, tenant_id: int, station: str, evse: int, *, car: Car | None = None, payer: str | None = None
-    ) -> Quoted:
+    async def quote(self, tenant_id: int, station: str, evse: int, *, car: Car | None = None) -> Quoted:
         """The price that counts at an EVSE now, and what would be held. Raises PriceMissing, StationUnknown."""
         async with self._tenants.tenant(tenant_id) as conn:
-            return await self._quote(conn, tenant_id, station, evse, car, payer)
+            return await self._quote(conn, tenant_id, station, evse, car)
 
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
@@ -107,7 +105,7 @@ class Payments:
         async with self._tenants.tenant(tenant_id) as conn:
             if asked.payer is not None and await store.owed_by(conn, tenant_id, asked.payer):
                 raise DebtOpen
-            quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.payer)
+            quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car)
             station_id = quoted.offer.station_id
             await store.hold_connector(conn, station_id, asked.evse)
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
@@ -230,14 +228,12 @@ class Payments:
             )  # fmt: skip
             return turn.intent
 
-    async def _quote(
-        self, conn: Connection, tenant_id: int, station: str, evse: int, car: Car | None, payer: str | None
-    ) -> Quoted:
+    async def _quote(self, conn: Connection, tenant_id: int, station: str, evse: int, car: Car | None) -> Quoted:
         now = self._clock.now()
-        offer = await self._prices.offer(conn, tenant_id, station, evse, now, payer)
+        offer = await self._prices.offer(conn, tenant_id, station, evse, now)
         if offer is None:
             raise PriceMissing
-        pricer = Pricer(offer.tariff, offer.zone)
+        pricer = Pricer(offer.tariff, offer.zone, offer.circumstances)
         return Quoted(offer=offer, hold=size_hold(pricer, now, kind=offer.kind, power_w=offer.power_w, car=car))
 
     async def _way(self, conn: Connection, tenant_id: int, asked: Begin) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Held is what a likely session costs by the tariff that the driver is shown: the energy that the car is likely to take,
 at the power that station and car have in common, and half an hour of parking behind it; rounded up to a round sum,
-within a least and a most. A session never costs more than what was held, so a small hold means a shorter session, not a debt.
+within a least and a most. A session never costs more than what was held: a small hold means a shorter session, and no
+debt.
 """
 
 from collections.abc import Mapping

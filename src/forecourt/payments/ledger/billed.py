@@ -10,6 +10,7 @@ from msgspec import Struct
 from forecourt.platform.money import Rounding, minor_digits
 from forecourt.pricing.bill import Bill
 from forecourt.pricing.model import Dimension, Fee
+from forecourt.pricing.shown import Quote
 
 RESERVATION: Final = "revenue:reservation"
 REVENUE: Final = {
@@ -74,6 +75,28 @@ def billed(bill: Bill, country: str, rounding: Rounding = Rounding.HALF_UP) -> B
             totals[name] = totals.get(name, 0) + rate.incl_vat - rate.excl_vat
     return Billed(
         currency=bill.tariff.currency,
+        lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
+    )
+
+
+def of_quote(quote: Quote, country: str) -> Billed:
+    """As `billed`, of a bill in the form in which it is kept."""
+    totals: dict[str, int] = {}
+    rates = quote.rounded.by_rate
+    for rate in rates:
+        lines = [line for line in quote.lines if line.vat == rate.vat or len(rates) == 1]
+        exact = [Fraction(line.excl_vat) for line in lines]
+        names = [RESERVATION if line.reservation else REVENUE[line.dimension] for line in lines]
+        if sum(exact):
+            parts = _to(rate.excl_vat.amount, [each * rate.excl_vat.amount / sum(exact) for each in exact])
+        else:
+            names, parts = names[:1] or [REVENUE[Dimension.FLAT]], [rate.excl_vat.amount]
+        for name, part in zip(names, parts, strict=True):
+            totals[name] = totals.get(name, 0) + part
+        name = f"vat_payable:{country}:{rate_name(rate.vat or Decimal(0))}"
+        totals[name] = totals.get(name, 0) + rate.incl_vat.amount - rate.excl_vat.amount
+    return Billed(
+        currency=quote.currency,
         lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
     )
 

@@ -1,8 +1,8 @@
 """Payments that no provider is needed for: from a driver's wallet, or on the account of a fleet billed monthly.
 
 A hold is a row: it lessens what is left of the wallet, or of the limit, until it is captured or given back. Holds of
-one payer wait for each other, so that two sessions at once never spend the same money. What a wallet holds and what a fleet
-owes are read from the journal; what was captured and isn't posted yet counts as held.
+one payer wait for each other, so that two sessions at once never spend the same money. What a wallet holds and what a
+fleet owes are read from the journal; what was captured and isn't posted yet counts as held.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from forecourt.payments.psp import (
     DEADLINE_S,
@@ -51,7 +52,7 @@ PAGE_PREFIX: Final = "cs_"
 #: Payment Intents of a customer that are looked through for one of ours.
 LOOKED_THROUGH: Final = 100
 #: What is read along with a Payment Intent, and a Checkout Session.
-_WITH: Final = ["latest_charge", "latest_charge.refunds"]
+_WITH: Final = ["latest_charge"]
 _WITH_PAGE: Final = [f"payment_intent.{each}" for each in _WITH]
 #: HTTP statuses by which Stripe says to come again: nothing is kept under the key.
 _BUSY: Final = (409, 429)
@@ -127,7 +128,13 @@ class Stripe:
             sessions = self._stripe.v1.checkout.sessions
             return _of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE})))
         intents = self._stripe.v1.payment_intents
-        return _of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH})))
+        hold = _of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH})))
+        if hold.state is not HoldState.CAPTURED:
+            return hold
+        made = await self._ask(
+            self._stripe.v1.refunds.list_async({"payment_intent": reference, "limit": LOOKED_THROUGH})
+        )
+        return replace(hold, refunds=tuple(_refund(each) for each in made.data))
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
@@ -189,7 +196,7 @@ class Stripe:
         return made
 
     async def find(self, call: str, customer: str) -> Hold | None:
-        params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH[:1]]}
+        params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH]}
         found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params))
         return next((_of_intent(each) for each in found.data if _metadata(each).get(OUR_CALL) == call), None)
 
@@ -387,7 +394,6 @@ def _of_intent(intent: Any) -> Hold:
         saved=_saved(customer, method) if _get(intent, "setup_future_usage") else None,
         reason=_get(fault, "message"),
         disputed=bool(_get(charge, "disputed")),
-        refunds=tuple(_refund(each) for each in _get(_get(charge, "refunds"), "data") or ()),
     )
 
 

@@ -79,7 +79,9 @@ async def freeze(
     )
     if tariff.most is not None:
         await store.limit(connection, tenant_id, session_id, tariff.most.amount)
-    await _price_again(connection, tenant_id, session_id, now, discounts)
+    if costed.final and costed.sealed_at is None:
+        # By a tariff that was not known when it was priced.
+        await price(connection, tenant_id, session_id, now, discounts)
 
 
 async def limit_cost(

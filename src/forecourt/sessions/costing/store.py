@@ -168,7 +168,8 @@ async def freeze(conn: Connection, tenant_id: int, costed: Costed, frozen: Froze
         " ON CONFLICT (session_id) DO UPDATE SET tariff_id = excluded.tariff_id,"
         " tariff_version = excluded.tariff_version, frozen_by = excluded.frozen_by,"
         " assignment_id = excluded.assignment_id, circumstances = excluded.circumstances,"
-        " frozen_at = excluded.frozen_at"
+        " frozen_at = excluded.frozen_at, final = false, currency = NULL, excl_minor = NULL, incl_minor = NULL,"
+        " bill = NULL, priced_at = NULL"
         " WHERE c.frozen_by = 'assignment' AND excluded.frozen_by = 'agreement' AND c.sealed_at IS NULL",
         (
             costed.session_id, tenant_id, costed.station_id, frozen.tariff_id, frozen.tariff_version,

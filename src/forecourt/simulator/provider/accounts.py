@@ -40,7 +40,9 @@ def own(act: Act) -> Json:
         return act.of(act.platform).get("account", act.account)
     created = (act.books.get(act.account, act.account) or {}).get("created", act.now)
     account: Json = _blank("standard", "DE", "eur") | {"id": act.account, "created": created, "object": "account"}
-    return _able(account | {"details_submitted": True, "capabilities": {"card_payments": "active", "transfers": "active"}})
+    return _able(
+        account | {"details_submitted": True, "capabilities": {"card_payments": "active", "transfers": "active"}}
+    )
 
 
 def _blank(kind: str, country: str, currency: str) -> Json:

@@ -1,5 +1,7 @@
 """The provider itself: its books, its clock, and the one place where a request becomes an act upon them."""
 
+import asyncio
+import contextlib
 import hashlib
 import re
 import time
@@ -49,6 +51,8 @@ class Bank:
         self.courier = Courier(books)
         #: Keys of requests that are in work.
         self.in_work: set[tuple[str, str]] = set()
+        #: What goes on for ever beside the requests; where one of them ends, the provider is broken.
+        self.rounds: list[asyncio.Task[None]] = []
 
     def now(self) -> int:
         """UNIX seconds by the provider's own clock."""
@@ -73,7 +77,9 @@ class Bank:
                 if due is None:
                     return
                 at, account, what, given = due
-                routes.COMING[what](self.act(account, now=at), given)
+                # What can't be done any more, as it was done otherwise meanwhile, is no news.
+                with contextlib.suppress(ApiError):
+                    routes.COMING[what](self.act(account, now=at), given)
             self.courier.wake.set()
 
     def purge(self) -> None:
@@ -146,8 +152,8 @@ class Bank:
         """Does what is asked and keeps the answer, in one transaction. `fails`: does it, and answers 500."""
         request = new_id("req")
         try:
-            handler, ids = routes.find(asked.method, asked.path)
             tree = decode(asked.form)
+            handler, ids = routes.find(asked.method, asked.path)
             expand = _expansions(tree.pop("expand", []))
             act = self.act(asked.account, key=asked.key, request=request)
             with self.books.transaction():

@@ -22,6 +22,9 @@ MESSAGES = {
     "test_mode_live_card": "Your card was declined. Your request was in test mode, but used a non test card.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
 }
+UNAUTHENTICATED = (
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+)
 #: Reasons that are a code of their own; the others are `card_declined` with a reason.
 _OWN_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", "authentication_required"})
 
@@ -32,7 +35,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     number: str
     #: The provider's ready-made payment method of it.
-    token: str | None = None
+    ready: str | None = None
     brand: str = "visa"
     country: str = "US"
     funding: str = "credit"
@@ -59,68 +62,69 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CARDS = (
-    Card(name="visa", number="4242424242424242", token="pm_card_visa"),
-    Card(name="visa_debit", number="4000056655665556", token="pm_card_visa_debit", funding="debit"),
-    Card(name="visa_de", number="4000002760000016", token="pm_card_de", country="DE"),
-    Card(name="mastercard", number="5555555555554444", token="pm_card_mastercard", brand="mastercard"),
-    Card(name="amex", number="378282246310005", token="pm_card_amex", brand="amex"),
-    Card(name="discover", number="6011111111111117", token="pm_card_discover", brand="discover"),
-    Card(name="unionpay", number="6200000000000005", token="pm_card_unionpay", brand="unionpay", country="CN"),
-    Card(name="declined", number="4000000000000002", token="pm_card_visa_chargeDeclined", declines="generic_decline"),
+    Card(name="visa", number="4242424242424242", ready="pm_card_visa"),
+    Card(name="visa_debit", number="4000056655665556", ready="pm_card_visa_debit", funding="debit"),
+    Card(name="visa_de", number="4000002760000016", ready="pm_card_de", country="DE"),
+    Card(name="mastercard", number="5555555555554444", ready="pm_card_mastercard", brand="mastercard"),
+    Card(name="amex", number="378282246310005", ready="pm_card_amex", brand="amex"),
+    Card(name="discover", number="6011111111111117", ready="pm_card_discover", brand="discover"),
+    Card(name="unionpay", number="6200000000000005", ready="pm_card_unionpay", brand="unionpay", country="CN"),
+    Card(name="declined", number="4000000000000002", ready="pm_card_visa_chargeDeclined", declines="generic_decline"),
     Card(
         name="insufficient_funds", number="4000000000009995", declines="insufficient_funds",
-        token="pm_card_visa_chargeDeclinedInsufficientFunds",
+        ready="pm_card_visa_chargeDeclinedInsufficientFunds",
     ),
     Card(
-        name="lost", number="4000000000009987", token="pm_card_visa_chargeDeclinedLostCard", declines="lost_card"
+        name="lost", number="4000000000009987", ready="pm_card_visa_chargeDeclinedLostCard", declines="lost_card"
     ),
     Card(
-        name="stolen", number="4000000000009979", token="pm_card_visa_chargeDeclinedStolenCard", declines="stolen_card"
+        name="stolen", number="4000000000009979", ready="pm_card_visa_chargeDeclinedStolenCard", declines="stolen_card"
     ),
     Card(
         name="velocity", number="4000000000006975", declines="card_velocity_exceeded",
-        token="pm_card_visa_chargeDeclinedVelocityLimitExceeded",
+        ready="pm_card_visa_chargeDeclinedVelocityLimitExceeded",
     ),
-    Card(name="expired", number="4000000000000069", token="pm_card_chargeDeclinedExpiredCard", declines="expired_card"),
+    Card(name="expired", number="4000000000000069", ready="pm_card_chargeDeclinedExpiredCard", declines="expired_card"),
     Card(
-        name="wrong_cvc", number="4000000000000127", token="pm_card_chargeDeclinedIncorrectCvc",
+        name="wrong_cvc", number="4000000000000127", ready="pm_card_chargeDeclinedIncorrectCvc",
         declines="incorrect_cvc",
     ),
     Card(
-        name="processing_error", number="4000000000000119", token="pm_card_chargeDeclinedProcessingError",
+        name="processing_error", number="4000000000000119", ready="pm_card_chargeDeclinedProcessingError",
         declines="processing_error",
     ),
     Card(
-        name="declines_later", number="4000000000000341", token="pm_card_chargeCustomerFail",
+        name="declines_later", number="4000000000000341", ready="pm_card_chargeCustomerFail",
         declines="generic_decline", declines_setup=False,
     ),
-    Card(name="challenge", number="4000000000003220", token="pm_card_threeDSecure2Required", challenge="always"),
+    Card(name="challenge", number="4000000000003220", ready="pm_card_threeDSecure2Required", challenge="always"),
     Card(
-        name="challenge_always", number="4000002760003184", token="pm_card_authenticationRequired", challenge="always"
+        name="challenge_always", number="4000002760003184", ready="pm_card_authenticationRequired", challenge="always"
     ),
     Card(
-        name="challenge_until_saved", number="4000002500003155", token="pm_card_authenticationRequiredOnSetup",
+        name="challenge_until_saved", number="4000002500003155", ready="pm_card_authenticationRequiredOnSetup",
         challenge="until_saved",
     ),
     Card(
         name="challenge_then_declined", number="4000008400001629", challenge="always", declines="generic_decline",
-        token="pm_card_threeDSecureRequiredChargeDeclined",
+        ready="pm_card_threeDSecureRequiredChargeDeclined",
     ),
     Card(
         name="challenge_then_insufficient_funds", number="4000008260003178", challenge="always",
-        declines="insufficient_funds", declines_setup=False, token="pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
+        declines="insufficient_funds", declines_setup=False,
+        ready="pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
     ),
-    Card(name="disputed", number="4000000000000259", token="pm_card_createDispute", disputes="fraudulent"),
+    Card(name="disputed", number="4000000000000259", ready="pm_card_createDispute", disputes="fraudulent"),
     Card(
-        name="not_received", number="4000000000002685", token="pm_card_createDisputeProductNotReceived",
+        name="not_received", number="4000000000002685", ready="pm_card_createDisputeProductNotReceived",
         disputes="product_not_received",
     ),
-    Card(name="refund_later", number="4000000000007726", token="pm_card_pendingRefund", refunds="pending"),
-    Card(name="refund_fails", number="4000000000005126", token="pm_card_refundFail", refunds="failed"),
-    Card(name="at_once", number="4000000000000077", token="pm_card_bypassPending", at_once=True),
+    Card(name="refund_later", number="4000000000007726", ready="pm_card_pendingRefund", refunds="pending"),
+    Card(name="refund_fails", number="4000000000005126", ready="pm_card_refundFail", refunds="failed"),
+    Card(name="at_once", number="4000000000000077", ready="pm_card_bypassPending", at_once=True),
 )  # fmt: skip
 BY_NAME = {card.name: card for card in CARDS}
-BY_TOKEN = {card.token: card for card in CARDS if card.token}
+BY_READY = {card.ready: card for card in CARDS if card.ready}
 _BY_NUMBER = {card.number: card for card in CARDS}
 
 

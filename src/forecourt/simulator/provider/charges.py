@@ -8,17 +8,12 @@ from forecourt.simulator.provider.cards import Card
 from forecourt.simulator.provider.errors import Json
 from forecourt.simulator.provider.form import Params
 
-_NOBODY = {
-    "address": {
-        "city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None
-    },
-    "email": None, "name": None, "phone": None, "tax_id": None,
-}  # fmt: skip
+_ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 
 
 def nobody() -> Json:
     """Billing details of someone who gave none."""
-    return {**_NOBODY, "address": dict(_NOBODY["address"])}  # type: ignore[dict-item]
+    return {"address": dict.fromkeys(_ADDRESS), **dict.fromkeys(("email", "name", "phone", "tax_id"))}
 
 
 def make(act: Act, intent: Json, method: Json, card: Card, *, challenged: bool, reader: str | None = None) -> Json:

@@ -26,8 +26,7 @@ def create(act: Act, params: Params) -> Json:
         "customer_creation": params.choice("customer_creation", ("always", "if_required"), "if_required"),
         "expires_at": _expiry(act, params), "locale": None,
     }  # fmt: skip
-    if types := set(params.texts("payment_method_types")) - {"card"}:
-        raise invalid(f"The sandbox takes cards alone, not {sorted(types)[0][:40]}.", param="payment_method_types")
+    fields |= intents.allowed(params, "card")
     fields["payment_method_options"] = intents.options(params)
     if mode == "payment":
         fields |= _basket(params)
@@ -35,7 +34,9 @@ def create(act: Act, params: Params) -> Json:
         fields["_intent"] = intents.details(act, data)
         data.done()
     else:
-        fields |= {"currency": currency_of(params) if params.has("currency") else None, "amount_total": None}
+        needed = fields["allowed_payment_method_types"] is None
+        currency = currency_of(params) if needed or params.has("currency") else None
+        fields |= {"currency": currency, "amount_total": None}
         data = params.inner("setup_intent_data")
         fields["_setup"] = {"metadata": data.metadata(), "description": data.text("description")}
         data.done()
@@ -55,7 +56,7 @@ def _make(act: Act, fields: Json) -> Json:
             "consent": None, "consent_collection": None, "currency_conversion": None, "custom_fields": [],
             "custom_text": {}, "customer_details": None, "discounts": [], "invoice": None, "invoice_creation": None,
             "payment_intent": None, "payment_link": None, "payment_method_collection": "if_required",
-            "payment_method_configuration_details": None, "payment_method_types": ["card"],
+            "payment_method_configuration_details": None, 
             "payment_status": "unpaid" if fields["mode"] == "payment" else "no_payment_required", "permissions": None,
             "phone_number_collection": {"enabled": False}, "recovered_from": None,
             "saved_payment_method_options": None, "setup_intent": None, "shipping_address_collection": None,
@@ -154,9 +155,9 @@ def expire(act: Act, params: Params, given: str) -> Json:
 def _close(act: Act, session: Json) -> Json:
     session |= {"status": "expired", "url": None}
     act.books.unschedule("session", session["id"])
-    if intent := act.books.get(act.account, session.get("_tried") or ""):
-        if intent["object"] == "payment_intent" and intent["status"] not in ("canceled", "succeeded"):
-            intents.end(act, intent, "abandoned", "charge.refunded")
+    intent = act.books.get(act.account, session.get("_tried") or "")
+    if intent and intent["object"] == "payment_intent" and intent["status"] not in ("canceled", "succeeded"):
+        intents.end(act, intent, "abandoned", "charge.refunded")
     act.emit("checkout.session.expired", act.put(session))
     return session
 
@@ -175,7 +176,8 @@ def pay(act: Act, session: Json, method: Json) -> Json:
     if session["status"] != "open":
         raise refused(f"This session is {session['status']}.", None)
     customer = session["customer"]
-    if customer is None and (session["customer_creation"] == "always" or session["mode"] == "setup"):
+    saves = session["mode"] == "setup" or session["_intent"]["setup_future_usage"]
+    if customer is None and (saves or session["customer_creation"] == "always"):
         customer = methods.make_customer(act, {"email": session["customer_email"]})["id"]
         session["customer"] = customer
     intent = act.books.get(act.account, session.get("_tried") or "")
@@ -187,7 +189,8 @@ def pay(act: Act, session: Json, method: Json) -> Json:
     else:
         if intent is None:
             fields = session["_intent"] | {
-                "customer": customer, "payment_method_options": session["payment_method_options"]
+                "customer": customer, "payment_method_options": session["payment_method_options"],
+                "_session": session["id"],
             }  # fmt: skip
             intent = intents.make(act, session["amount_total"], session["currency"], fields)
         act.put(session | {"_tried": intent["id"]})

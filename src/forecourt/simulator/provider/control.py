@@ -15,7 +15,8 @@ from forecourt.simulator.provider.errors import ApiError, Json, invalid, missing
 from forecourt.simulator.provider.faults import Plan
 from forecourt.simulator.provider.hooks import Mischief
 
-_SETTINGS = {"settle_days": int, "payout_days": int, "increments_declined": bool}
+_SETTINGS: dict[str, type[int]] = {"settle_days": int, "payout_days": int, "increments_declined": bool}
+MAX_DAYS = 90
 #: How long a caller may wait for webhooks to be delivered.
 IDLE_WAIT_S = 30.0
 MAX_LEDGER = 1000
@@ -106,7 +107,7 @@ class Control:
 
     async def settings(self, request: web.Request, body: Json) -> Json:
         for name, value in body.items():
-            if name not in _SETTINGS or not isinstance(value, _SETTINGS[name]) or not 0 <= int(value) <= 90:
+            if name not in _SETTINGS or not isinstance(value, _SETTINGS[name]) or not 0 <= value <= MAX_DAYS:
                 raise invalid(f"Settings are {', '.join(_SETTINGS)}.", param=name)
         with self.bank.books.transaction():
             for name, value in body.items():
@@ -163,7 +164,10 @@ class Control:
         act, reader = self._find(request, "terminal.reader")
         waits = body.get("presents_after_s", reader["_presents_after_s"])
         status = body.get("status", reader["status"])
-        if not (waits is None or (isinstance(waits, int) and 0 <= waits <= 3600)) or status not in ("online", "offline"):
+        if not (waits is None or (isinstance(waits, int) and 0 <= waits <= 3600)) or status not in (
+            "online",
+            "offline",
+        ):
             raise invalid("presents_after_s is up to 3600 or null, status online or offline.")
         card = _card(body).name if "card" in body else reader["_card"]
         with self.bank.books.transaction():
@@ -179,7 +183,9 @@ class Control:
         act, charge = self._find(request, "charge")
         reason = body.get("reason", "fraudulent")
         if reason not in disputes.REASONS or not charge["captured"] or charge["disputed"]:
-            raise invalid("Only a captured charge that is not disputed yet can be, for a reason of the provider's list.")
+            raise invalid(
+                "Only a captured charge that is not disputed yet can be, for a reason of the provider's list."
+            )
         with self.bank.books.transaction():
             return disputes.start(act, charge, reason)
 

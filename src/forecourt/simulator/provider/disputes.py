@@ -12,14 +12,15 @@ REASONS = (
 )  # fmt: skip
 #: What decides a dispute when it is sent in as `uncategorized_text`.
 WINNING, LOSING = "winning_evidence", "losing_evidence"
-EVIDENCE = frozenset(
-    "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal"
-    " customer_communication customer_email_address customer_name customer_purchase_ip customer_signature"
-    " duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description receipt"
-    " refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation"
-    " shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number"
-    " uncategorized_file uncategorized_text".split()
-)
+EVIDENCE = frozenset((
+    "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
+    "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
+    "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation", "duplicate_charge_explanation",
+    "duplicate_charge_id", "product_description", "receipt", "refund_policy", "refund_policy_disclosure",
+    "refund_refusal_explanation", "service_date", "service_documentation", "shipping_address", "shipping_carrier",
+    "shipping_date", "shipping_documentation", "shipping_tracking_number", "uncategorized_file",
+    "uncategorized_text",
+))  # fmt: skip
 
 
 def start(act: Act, charge: Json, reason: str) -> Json:

@@ -1,4 +1,4 @@
-"""Faults on calls to the API: by chance on a share of them, repeatable by a seed, or scripted for the very next ones."""
+"""Faults on calls to the API: by chance on a share of them, repeatable by a seed, or scripted for the next ones."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Webhooks: endpoints, events, and their delivery, signed over the very bytes, tried again until somebody answers 2xx."""
+"""Webhooks: endpoints, events, and their delivery, signed over the very bytes, tried again until one answers 2xx."""
 
 import asyncio
 import hashlib
@@ -161,9 +161,7 @@ class Courier:
         taken = True
         for _ in range(3 if self._chance(wanted.triple) else 1):
             taken = await _post(session, where["url"], body, signature(secret, body, at)) and taken
-        if taken:
-            books.delivered(delivery)
-        elif attempt >= len(limits.RETRIES_S):
+        if taken or attempt >= len(limits.RETRIES_S):
             books.delivered(delivery)
         else:
             books.postpone(delivery, now + limits.RETRIES_S[attempt], attempt + 1)

@@ -139,9 +139,9 @@ class Hosted:
 
     async def receipt(self, request: web.Request) -> web.Response:
         _, charge = self._find(request, "charge")
-        amount = pages.shown_amount(charge["amount_captured"], charge["currency"])
-        return _html(pages.done(f"Taken: {amount}, of them given back: "
-                                f"{pages.shown_amount(charge['amount_refunded'] - charge.get('_let_go', 0), charge['currency'])}."), 200)  # fmt: skip
+        taken = pages.shown_amount(charge["amount_captured"], charge["currency"])
+        back = pages.shown_amount(charge["amount_refunded"] - charge.get("_let_go", 0), charge["currency"])
+        return _html(pages.done(f"Taken: {taken}, of them given back: {back}."), 200)
 
 
 def back_to(session: Json) -> str:

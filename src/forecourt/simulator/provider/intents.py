@@ -21,7 +21,7 @@ def make(act: Act, amount: int, currency: str, fields: Json) -> Json:
     intent = act.new(
         "payment_intent", "pi",
         **{
-            "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
+            "allowed_payment_method_types": None, "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
             "application": None, "application_fee_amount": None, "automatic_payment_methods": None,
             "canceled_at": None, "cancellation_reason": None, "capture_method": "automatic_async",
             "confirmation_method": "automatic", "currency": currency, "customer": None, "customer_account": None,
@@ -62,9 +62,19 @@ def details(act: Act, params: Params) -> Json:
     return fields
 
 
+def allowed(params: Params, *kinds: str) -> Json:
+    """The ways to pay that a request allows; cards are all that is taken here."""
+    given = params.texts("allowed_payment_method_types")
+    if unknown := sorted(set(given) - set(kinds)):
+        said = f"The sandbox takes cards alone, not {unknown[0][:40]}."
+        raise invalid(said, param=params.path("allowed_payment_method_types"))
+    return {"allowed_payment_method_types": given or None, "payment_method_types": given or ["card"]}
+
+
 def options(params: Params) -> Json:
     """`payment_method_options`: of cards alone, as they are all that is taken here."""
-    given, found = params.inner("payment_method_options"), {}
+    given = params.inner("payment_method_options")
+    found: Json = {}
     if given.has("card"):
         card = given.inner("card")
         found["card"] = {"request_three_d_secure": "automatic"}
@@ -93,10 +103,7 @@ def create(act: Act, params: Params) -> Json:
     fields = details(act, params)
     fields["payment_method_options"] = options(params)
     fields["customer"] = methods.customer_of(act, params)
-    types = params.texts("payment_method_types") or ["card"]
-    if unknown := set(types) - {"card", "card_present"}:
-        raise invalid(f"The sandbox takes cards alone, not {sorted(unknown)[0][:40]}.", param="payment_method_types")
-    fields["payment_method_types"] = types
+    fields |= allowed(params, "card", "card_present")
     automatic = params.inner("automatic_payment_methods")
     if automatic.has("enabled"):
         fields["automatic_payment_methods"] = {
@@ -165,7 +172,9 @@ def challenged(act: Act, intent: Json, *, passed: bool) -> Json:
     _must_be(intent, ("requires_action",), "authenticated")
     method = act.get("payment_method", intent["payment_method"])
     if not passed:
-        said = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+        said = (
+            "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+        )
         raise fail(act, intent, method, card_error("payment_intent_authentication_failure", said))
     return ask_bank(act, intent, method, cards.BY_NAME[method["_card"]], challenged=True)
 
@@ -221,6 +230,8 @@ def take(act: Act, intent: Json, charge: Json, amount: int) -> Json:
     if intent["capture_method"] != "manual":
         act.emit("charge.succeeded", charge)
     act.emit("payment_intent.succeeded", intent)
+    if session := act.books.get(act.account, intent.get("_session") or ""):
+        act.put(session | {"payment_status": "paid"})
     if intent["transfer_data"]:
         transfers.pass_on(act, charge, intent)
     if reason := cards.BY_NAME[charge["_card"]].disputes:
@@ -345,7 +356,7 @@ def intents(act: Act, params: Params) -> Json:
 def _must_be(intent: Json, among: tuple[str, ...], done: str) -> None:
     if intent["status"] not in among:
         raise refused(
-            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. Only a PaymentIntent"
-            f" with one of the following statuses may be {done}: {', '.join(among)}.",
+            f"This PaymentIntent could not be {done} because it has a status of {intent['status']}. Only a"
+            f" PaymentIntent with one of the following statuses may be {done}: {', '.join(among)}.",
             "payment_intent_unexpected_state", payment_intent=intent,
         )  # fmt: skip

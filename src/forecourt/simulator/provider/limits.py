@@ -16,6 +16,7 @@ MAX_IN_WORK = 500
 
 # What is kept.
 MAX_ACCOUNTS, MAX_CONNECTED, MAX_OBJECTS = 200, 20_000, 5_000_000
+MAX_HISTORY = 2_000_000
 MAX_ENDPOINTS, MAX_EXTERNAL_ACCOUNTS, MAX_METHODS = 16, 10, 50
 KEYS_KEPT_S, EVENTS_KEPT_S = DAY_S, 30 * DAY_S
 
@@ -27,12 +28,13 @@ MIN_AMOUNTS = {
 }  # fmt: skip
 #: Currencies without minor units, and those with thousandths, of which the last digit must be 0.
 ZERO_DECIMAL = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()
-)  # fmt: skip
-THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
-TWO_DECIMAL = frozenset(
-    "usd eur gbp chf sek nok dkk pln czk huf ron bgn isk aud cad nzd inr sgd hkd mxn brl zar aed sar thb ils try".split()
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
 )
+THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+TWO_DECIMAL = frozenset((
+    "usd", "eur", "gbp", "chf", "sek", "nok", "dkk", "pln", "czk", "huf", "ron", "bgn", "isk", "aud", "cad", "nzd",
+    "inr", "sgd", "hkd", "mxn", "brl", "zar", "aed", "sar", "thb", "ils", "try",
+))  # fmt: skip
 #: Fee of a payment: ten-thousandths of the amount, and a fixed part in minor units by currency.
 ONLINE_FEE, TERMINAL_FEE = 150, 140
 FIXED_FEES = {"eur": 25, "gbp": 20, "usd": 30, "chf": 30, "jpy": 0, "kwd": 100}

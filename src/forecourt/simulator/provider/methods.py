@@ -21,7 +21,7 @@ def make(act: Act, card: Card, *, present: bool = False) -> Json:
 
 def usable(act: Act, given: str, customer: str | None) -> Json:
     """The payment method to pay with: one of this customer, one of nobody, or a ready-made one."""
-    if card := cards.BY_TOKEN.get(given):
+    if card := cards.BY_READY.get(given):
         return make(act, card)
     method = act.get("payment_method", given, "payment_method")
     if method["customer"] is not None and method["customer"] != customer:
@@ -204,7 +204,7 @@ def create_setup(act: Act, params: Params) -> Json:
     fields["usage"] = params.choice("usage", ("off_session", "on_session"), "off_session")
     fields |= {"description": params.text("description"), "_return_url": params.text("return_url")}
     given, confirm = params.text("payment_method"), params.flag("confirm")
-    params.texts("payment_method_types")
+    params.texts("allowed_payment_method_types")
     params.ignore("automatic_payment_methods", "payment_method_options")
     params.done()
     method = usable(act, given, fields["customer"]) if given else None
@@ -253,8 +253,7 @@ def challenged_setup(act: Act, setup: Json, *, passed: bool) -> Json:
     method = act.get("payment_method", setup["payment_method"])
     if passed:
         return set_up(act, setup, method, challenged=True)
-    said = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
-    raise fail_setup(act, setup, method, card_error("setup_intent_authentication_failure", said))
+    raise fail_setup(act, setup, method, card_error("setup_intent_authentication_failure", cards.UNAUTHENTICATED))
 
 
 def fail_setup(act: Act, setup: Json, method: Json, error: ApiError) -> ApiError:

@@ -27,7 +27,9 @@ def move(
 ) -> Json:
     """Writes a movement; `days` until it can be paid out, counted in whole days of UTC, None for at once."""
     available = act.now if not days else (act.now // limits.DAY_S + days) * limits.DAY_S
-    details = [{"amount": fee, "application": None, "currency": currency, "description": fee_text, "type": "stripe_fee"}]
+    details = [
+        {"amount": fee, "application": None, "currency": currency, "description": fee_text, "type": "stripe_fee"}
+    ]
     movement = act.new(
         "balance_transaction", "txn", amount=amount, available_on=available, balance_type="payments",
         currency=currency, description=description, exchange_rate=None, fee=fee, fee_details=details if fee else [],

@@ -17,7 +17,7 @@ body { margin: 0 auto; max-width: 30rem; padding: 1rem; }
 .error { border-left: 4px solid #b00020; padding-left: .75rem; }
 fieldset { border: 1px solid; border-radius: .5rem; margin: 1rem 0; padding: .75rem; }
 label { display: block; margin: .35rem 0; }
-input:not([type=radio]) { box-sizing: border-box; font: inherit; min-height: 2.75rem; padding: .25rem .5rem; width: 100%; }
+input:not([type=radio]) { box-sizing: border-box; font: inherit; min-height: 2.75rem; padding: .25rem; width: 100%; }
 button { cursor: pointer; font: inherit; min-height: 2.75rem; margin: .25rem 0; padding: 0 1rem; width: 100%; }
 table { border-collapse: collapse; width: 100%; } td { padding: .2rem 0; } td + td { text-align: right; }
 """

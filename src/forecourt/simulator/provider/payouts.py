@@ -25,7 +25,9 @@ def create(act: Act, params: Params) -> Json:
     params.ignore("source_type")
     params.done()
     bank = act.get("bank_account", given, "destination") if given else _bank(act, currency)
-    return make(act, amount, currency, bank, metadata=metadata, description=description, statement_descriptor=descriptor)
+    return make(
+        act, amount, currency, bank, metadata=metadata, description=description, statement_descriptor=descriptor
+    )
 
 
 def _bank(act: Act, currency: str) -> Json:

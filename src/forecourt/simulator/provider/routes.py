@@ -4,7 +4,18 @@ import re
 from collections.abc import Callable
 
 from forecourt.simulator.provider import (
-    accounts, charges, checkout, disputes, hooks, intents, methods, money, payouts, refunds, terminal, transfers,
+    accounts,
+    charges,
+    checkout,
+    disputes,
+    hooks,
+    intents,
+    methods,
+    money,
+    payouts,
+    refunds,
+    terminal,
+    transfers,
 )  # fmt: skip
 from forecourt.simulator.provider.act import Act
 from forecourt.simulator.provider.errors import ApiError, Json

@@ -104,7 +104,7 @@ class Api:
             await asyncio.sleep(self.bank.faults.plan.hang_s)
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError
+        return web.Response()
 
 
 def _secret(request: web.Request) -> str:
@@ -164,13 +164,13 @@ async def serving(
         await site.start()
         taken = runner.addresses[0][1]
         bank.address = (address or f"http://{f'[{host}]' if ':' in host else host}:{taken}").rstrip("/")
-        rounds = [asyncio.create_task(_rounds(bank)), asyncio.create_task(_deliveries(bank))]
+        bank.rounds = [asyncio.create_task(_rounds(bank)), asyncio.create_task(_deliveries(bank))]
         try:
             yield bank
         finally:
-            for task in rounds:
+            for task in bank.rounds:
                 task.cancel()
-            await asyncio.gather(*rounds, return_exceptions=True)
+            await asyncio.gather(*bank.rounds, return_exceptions=True)
     finally:
         await runner.cleanup()
         books.close()

@@ -33,9 +33,7 @@ def create(act: Act, params: Params) -> Json:
     )
 
 
-def make(
-    act: Act, amount: int, currency: str, account: str, charge: Json | None, **more: object
-) -> Json:
+def make(act: Act, amount: int, currency: str, account: str, charge: Json | None, **more: object) -> Json:
     """Moves money at once; what a charge is the source of becomes available with the charge."""
     available_on = None
     if charge is not None:

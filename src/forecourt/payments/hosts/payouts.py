@@ -1,0 +1,230 @@
+"""Paying hosts: on every banking day what they are owed, by a file for the bank or by the payment provider.
+
+What a host owes is carried on and taken from what they are owed next. A payout by the provider is committed, with its
+key, before the provider is asked, and asked for again until it is known what came of it.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from forecourt.payments.hosts import sepa
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.days import banking_day, is_banking_day
+from forecourt.payments.hosts.lines import book
+from forecourt.payments.hosts.model import MAX_HOSTS, PayoutStands, PayoutUnknown, Transfers
+from forecourt.payments.hosts.store import Connection, lines
+from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.store import payouts as kept
+from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.hosts.store.lines import About, Owed
+from forecourt.payments.hosts.store.payouts import PayoutRow
+from forecourt.payments.ledger.entries import BANK, psp
+from forecourt.payments.ledger.host_entries import payout, payout_bounced
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import Money
+
+log = structlog.get_logger(__name__)
+
+#: Errors of a provider that say for certain that it did nothing.
+REFUSALS: Final = (402, 400, 404, 409, 422)
+
+
+def is_due(host: HostRow, day: date, currency: str) -> bool:
+    """Whether a host is paid that day: banks work, and it is the first such day since the turn of the week or month."""
+    if not is_banking_day(day, currency):
+        return False
+    if host.payout_every == "day":
+        return True
+    turn = day.replace(day=1) if host.payout_every == "month" else day - timedelta(days=day.weekday())
+    return banking_day(turn, currency) == day
+
+
+def way_of(host: HostRow, currency: str, providers: Mapping[str, Transfers]) -> str | None:
+    """How a host is paid in a currency; None: there is no way that is known."""
+    if host.connect_account and host.connect_by in providers:
+        return "connect"
+    return "sepa" if currency == sepa.CURRENCY and host.iban_sealed is not None else None
+
+
+class Payouts:
+    """Pays hosts. `providers`: by the names of an organisation's accounts, those that hold what was captured."""
+
+    def __init__(self, pool: Pool, clock: Clock, bank: Bank) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._bank = bank
+
+    async def pay(self, tenant_id: int, providers: Mapping[str, Transfers]) -> int:
+        """Pays every host of an organisation that is to be paid today; how many payouts were made.
+
+        Safe to run at any time and twice at once: what was paid is owed no more.
+        """
+        await self.settle_asked(tenant_id, providers)
+        now = self._clock.now()
+        async with self._pool.tenant(tenant_id) as conn:
+            day = now.astimezone(ZoneInfo(await store.time_zone(conn, tenant_id))).date()
+            owed = [each for each in await lines.owed(conn, tenant_id) if each.amount > 0]
+            hosts = {row.host_id: row for row in await store.list_hosts(conn, tenant_id, limit=MAX_HOSTS)}
+        due = [each for each in owed if is_due(hosts[each.host_id], day, each.currency)]
+        ways = {(each.host_id, each.currency): way_of(hosts[each.host_id], each.currency, providers) for each in due}
+        made = 0
+        for each in due:
+            if ways[each.host_id, each.currency] == "connect":
+                made += await self._ask(tenant_id, each, day, providers)
+        return made + await self._file(
+            tenant_id, [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"], day
+        )
+
+    async def _file(self, tenant_id: int, host_ids: list[int], day: date) -> int:
+        """One file for the bank with the payouts of all these hosts, in one transaction with what it says."""
+        if not host_ids:
+            return 0
+        now = self._clock.now()
+        async with self._pool.tenant(tenant_id) as conn:
+            ours = await store.find_bank(conn, tenant_id)
+            if ours is None:
+                log.warning("hosts can't be paid: the organisation's own bank account is not known", tenant=tenant_id)
+                return 0
+            transfers: dict[int, sepa.Transfer] = {}
+            # In one order, so that two runs at once don't wait for each other in a circle.
+            for host_id in sorted(host_ids)[: sepa.MAX_TRANSFERS]:
+                found = await self._still_owed(conn, tenant_id, host_id, sepa.CURRENCY)
+                if found is None:
+                    continue
+                host, owed = found
+                assert host.iban_sealed is not None
+                number = await kept.insert_payout(
+                    conn, tenant_id, host_id=host_id, way="sepa", currency=owed.currency, amount=owed.amount,
+                    state="paid", execution_on=day, up_to_line=owed.last_line, source=BANK,
+                    bank_shown=host.iban_shown, made_at=now,
+                )  # fmt: skip
+                await self._book_payout(conn, tenant_id, host, number, owed.currency, owed.amount, BANK)
+                account = sepa.Account(
+                    name=host.bank_name or host.name, iban=self._bank.open(host.iban_sealed), bic=host.bic
+                )
+                transfers[number] = sepa.Transfer(
+                    to=account, amount=owed.amount, reference=sepa.reference_of(number), text=f"Payout {number}"
+                )
+            if not transfers:
+                return 0
+            message = f"FC-{uuid4().hex[:24]}"
+            debtor = sepa.Account(name=ours.name, iban=self._bank.open(ours.iban_sealed), bic=ours.bic)
+            content = sepa.transfer_file(debtor, list(transfers.values()), day, message)
+            file_id = await kept.insert_file(
+                conn, tenant_id, message=message, execution_on=day, currency=sepa.CURRENCY, payouts=len(transfers),
+                total=sum(each.amount for each in transfers.values()), sealed=self._bank.close(content.decode()),
+                made_at=now,
+            )  # fmt: skip
+            await kept.put_in_file(conn, tenant_id, list(transfers), file_id)
+            return len(transfers)
+
+    async def _still_owed(
+        self, conn: Connection, tenant_id: int, host_id: int, currency: str
+    ) -> tuple[HostRow, Owed] | None:
+        """The host, held, and what they are owed now; None if they are not to be paid."""
+        host = await store.find_host(conn, tenant_id, host_id, lock=True)
+        assert host is not None
+        for each in await lines.owed(conn, tenant_id, host_ids=[host_id]):
+            if each.currency == currency and each.amount > 0 and host.held_at is None:
+                return (host, each) if each.amount >= host.payout_minimum else None
+        return None
+
+    async def _book_payout(
+        self, conn: Connection, tenant_id: int, host: HostRow, number: int, currency: str, amount: int, source: str
+    ) -> None:
+        entry = payout(
+            payout=str(number), host=host.host_id, at=self._clock.now(), currency=currency, amount=amount, source=source
+        )
+        await book(conn, tenant_id, host.host_id, entry, About(payout_id=number))
+
+    async def _ask(self, tenant_id: int, owed: Owed, day: date, providers: Mapping[str, Transfers]) -> int:
+        """Commits a payout by the provider, then asks for it."""
+        async with self._pool.tenant(tenant_id) as conn:
+            found = await self._still_owed(conn, tenant_id, owed.host_id, owed.currency)
+            if found is None or any(
+                each.host_id == owed.host_id and each.currency == owed.currency
+                for each in await kept.list_asked(conn, tenant_id)
+            ):
+                return 0
+            host, still = found
+            number = await kept.insert_payout(
+                conn, tenant_id, host_id=host.host_id, way="connect", currency=still.currency, amount=still.amount,
+                state="asked", execution_on=day, up_to_line=still.last_line, source=psp(host.connect_by),
+                bank_shown=host.connect_account, made_at=self._clock.now(),
+            )  # fmt: skip
+            row = await kept.find_payout(conn, tenant_id, number)
+        assert row is not None
+        return await self._settle(tenant_id, row, providers)
+
+    async def settle_asked(self, tenant_id: int, providers: Mapping[str, Transfers]) -> None:
+        """Asks again, by the same keys, for payouts of which it isn't known what came of them."""
+        async with self._pool.tenant(tenant_id) as conn:
+            asked = await kept.list_asked(conn, tenant_id)
+        for row in asked:
+            await self._settle(tenant_id, row, providers)
+
+    async def _settle(self, tenant_id: int, row: PayoutRow, providers: Mapping[str, Transfers]) -> int:
+        """Asks the provider for a payout and writes what came of it; 1 if it was made."""
+        async with self._pool.tenant(tenant_id) as conn:
+            host = await store.find_host(conn, tenant_id, row.host_id)
+        assert host is not None
+        provider = providers.get(row.source.removeprefix(psp("")))
+        if provider is None:
+            return 0
+        key = f"payout:{tenant_id}:{row.payout_id}"
+        try:
+            sent = await provider.transfer(
+                row.bank_shown, Money(amount=row.amount, currency=row.currency), key, str(row.payout_id)
+            )
+        except ForecourtError as fault:
+            if fault.status in REFUSALS or fault.code == "payment-provider-refused":
+                await self._refused(tenant_id, row, fault.detail)
+            log.warning("a payout did not go", payout=row.payout_id, fault=fault.code)
+            return 0
+        async with self._pool.tenant(tenant_id) as conn:
+            await store.find_host(conn, tenant_id, row.host_id, lock=True)
+            now = self._clock.now()
+            if await kept.end_payout(
+                conn, tenant_id, row.payout_id, was="asked", state="paid", at=now, reference=sent.reference
+            ):
+                await self._book_payout(conn, tenant_id, host, row.payout_id, row.currency, row.amount, row.source)
+                return 1
+        return 0
+
+    async def _refused(self, tenant_id: int, row: PayoutRow, reason: str) -> None:
+        async with self._pool.tenant(tenant_id) as conn:
+            await kept.end_payout(
+                conn, tenant_id, row.payout_id, was="asked", state="refused", at=self._clock.now(), reason=reason[:300]
+            )
+            await store.update_host(
+                conn, tenant_id, row.host_id, {"held_at": self._clock.now(), "held_reason": reason[:300]}
+            )
+
+
+async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime) -> PayoutRow:
+    """A payout came back: the host is owed it again, and paid no more until somebody corrected the bank account.
+
+    Raises PayoutUnknown, PayoutStands.
+    """
+    row = await kept.find_payout(conn, tenant_id, payout_id, lock=True)
+    if row is None:
+        raise PayoutUnknown
+    await store.find_host(conn, tenant_id, row.host_id, lock=True)
+    if not await kept.end_payout(conn, tenant_id, payout_id, was="paid", state="bounced", at=now, reason=reason):
+        raise PayoutStands
+    entry = payout_bounced(
+        payout=str(payout_id), host=row.host_id, at=now, currency=row.currency, amount=row.amount, source=row.source,
+        memo=reason,
+    )  # fmt: skip
+    await book(conn, tenant_id, row.host_id, entry, About(payout_id=payout_id, memo=reason))
+    await store.update_host(conn, tenant_id, row.host_id, {"held_at": now, "held_reason": reason})
+    found = await kept.find_payout(conn, tenant_id, payout_id)
+    assert found is not None
+    return found

@@ -1,0 +1,65 @@
+"""Files for the bank: credit transfers by pain.001 (ISO 20022), in euro."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+from msgspec import Struct
+
+CURRENCY: Final = "EUR"
+SCHEMA: Final = "pain.001.001.09"
+#: Transfers of one file.
+MAX_TRANSFERS: Final = 5_000
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Whose bank account: holder, IBAN, and BIC where it was said."""
+
+    name: str
+    iban: str
+    bic: str = ""
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    """One credit transfer. `reference` is our name of it, which the bank's statement shows again."""
+
+    to: Account
+    amount: int
+    reference: str
+    text: str
+
+
+def reference_of(payout_id: int) -> str:
+    """How a payout is called at the bank (EndToEndId)."""
+    return f"PAYOUT-{payout_id}"
+
+
+def payout_of(reference: str) -> int | None:
+    """The payout of such a name."""
+    _, found, number = reference.strip().partition("PAYOUT-")
+    return int(number) if found and number.isascii() and number.isdecimal() and len(number) < 10 else None
+
+
+def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: date, message: str) -> bytes:
+    """The file that asks the bank for these transfers on one day; checked against the scheme's own schema."""
+    from sepaxml import SepaTransfer
+
+    assert 0 < len(transfers) <= MAX_TRANSFERS
+    config: dict[str, Any] = {"name": debtor.name, "IBAN": debtor.iban, "batch": True, "currency": CURRENCY}
+    if debtor.bic:
+        config["BIC"] = debtor.bic
+    file = SepaTransfer(config, schema=SCHEMA, clean=True)
+    file.msg_id = message
+    for each in transfers:
+        payment: dict[str, Any] = {
+            "name": each.to.name, "IBAN": each.to.iban, "amount": each.amount, "execution_date": execution_on,
+            "description": each.text, "endtoend_id": each.reference,
+        }  # fmt: skip
+        if each.to.bic:
+            payment["BIC"] = each.to.bic
+        file.add_payment(payment)
+    # The library wrote the message's id into the header before it could be said.
+    header = file._xml.find(f"{file.root_el}/GrpHdr/MsgId")
+    header.text = message
+    written: bytes = file.export(validate=True)
+    return written

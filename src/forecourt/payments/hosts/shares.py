@@ -1,0 +1,180 @@
+"""From what the ledger says of a payment to what its host is owed: the share when it is settled, and back with every
+refund and dispute. All of it may be asked again at any time: what stands is not written twice."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from forecourt.payments.hosts.lines import book
+from forecourt.payments.hosts.model import Share, Version, back_of, share_of, vat_account
+from forecourt.payments.hosts.store import Connection, lines
+from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
+from forecourt.payments.ledger import store as ledger
+from forecourt.payments.ledger.billed import Billed, Line
+from forecourt.payments.ledger.entries import DRIVERS
+from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
+from forecourt.payments.ledger.model import Kind
+from forecourt.payments.ledger.store import EntryRow, PostingRow
+
+log = structlog.get_logger(__name__)
+
+#: What one payment may have of entries.
+MAX_ENTRIES: Final = 200
+#: After the end of a session at home, before its kWh are paid: what a station tells late has come by then.
+SETTLED_AFTER: Final = timedelta(hours=1)
+#: How far back a look for such sessions goes.
+LOOK_BACK: Final = timedelta(days=40)
+AT_ONCE: Final = 1_000
+SALES: Final = frozenset({Kind.CAPTURE, Kind.WALLET_USE, Kind.FLEET_INVOICE})
+REVENUE: Final = "revenue:"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry with its legs."""
+
+    entry: EntryRow
+    legs: list[PostingRow]
+
+    def net(self) -> int:
+        """What it comes to before VAT; a sale's is below 0."""
+        return sum(leg.amount for leg in self.legs if leg.account.startswith(REVENUE))
+
+
+async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *, settled: bool) -> None:
+    """Writes what a host is owed of a payment, as far as the ledger says it and it isn't written yet.
+
+    `settled`: the provider has let us have the money, so the share is owed. Refunds and disputes before that wait.
+    """
+    await lines.hold_intent(conn, tenant_id, intent)
+    told = await _told(conn, tenant_id, intent)
+    sale = next((each for each in told if each.entry.kind in SALES), None)
+    if sale is None or sale.entry.session_id is None:
+        return
+    found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
+    if found is None and settled:
+        await _give(conn, tenant_id, sale, now)
+        found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
+    if found is not None:
+        await _take_back(conn, tenant_id, *found, sale, told, now)
+
+
+async def _told(conn: Connection, tenant_id: int, intent: str) -> list[Told]:
+    entries = await ledger.list_entries(conn, tenant_id, intent=intent, order="oldest", limit=MAX_ENTRIES)
+    legs = await ledger.list_postings(conn, tenant_id, [entry.entry_id for entry in entries])
+    return [Told(entry=entry, legs=[leg for leg in legs if leg.entry_id == entry.entry_id]) for entry in entries]
+
+
+async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime) -> None:
+    session_id = sale.entry.session_id
+    assert session_id is not None
+    place = await lines.find_place(conn, tenant_id, session_id)
+    version = None if place is None else await _rule_of(conn, tenant_id, place)
+    if place is None or version is None or version.host_id is None or version.rule.paid_by is not None:
+        return
+    currency = sale.legs[0].currency
+    if version.rule.currency != currency:
+        log.warning("a share rule speaks of another currency", session=str(session_id), rule=version.rule_id)
+        return
+    host = await store.find_host(conn, tenant_id, version.host_id)
+    assert host is not None
+    given = share_of(version.rule, _earned(sale), place.energy_wh or 0, host.vat_rate)
+    entry = share(
+        session_id=session_id, host=version.host_id, at=now, currency=currency, share=given.share, vat=given.vat,
+        vat_account=vat_account(host.country, host.vat_rate), platform_fee=given.platform_fee,
+        intent=sale.entry.intent,
+    )  # fmt: skip
+    await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, sale.entry.intent))
+
+
+def _earned(sale: Told) -> dict[str, int]:
+    """What a sale earned before VAT, by account: of what was paid, not of what is still owed by the driver."""
+    currency = sale.legs[0].currency
+    earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, "vat_payable:"))]
+    billed = Billed(currency=currency, lines=tuple(Line(account=leg.account, amount=-leg.amount) for leg in earned))
+    paid = billed.total - sum(leg.amount for leg in sale.legs if leg.account == DRIVERS)
+    part = billed if paid == billed.total else billed.part(paid)
+    return {line.account: line.amount for line in part.lines if line.account.startswith(REVENUE)}
+
+
+async def _rule_of(conn: Connection, tenant_id: int, place: PlaceRow) -> Version | None:
+    """The rule that counts at the session's start."""
+    if place.path is None:
+        return None
+    return await store.rule_at(conn, tenant_id, station_id=place.station_id, site_path=place.path, at=place.started_at)
+
+
+async def _take_back(
+    conn: Connection, tenant_id: int, host_id: int, line: LineRow, sale: Told, told: list[Told], now: datetime
+) -> None:
+    """Refunds and disputes in the order in which they were posted, each with its part of the share."""
+    assert line.net is not None
+    # As it was given: what the host charges of VAT may have changed since.
+    legs = await ledger.list_postings(conn, tenant_id, [line.entry_id])
+    taxed = next((leg.account for leg in legs if leg.account.startswith("vat_receivable:")), "")
+    given = Share(net=line.net, share=line.share, platform_fee=line.platform_fee, vat=line.vat)
+    paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and leg.account != DRIVERS)
+    gone = 0
+    disputed: dict[str, int] = {}
+    for each in told:
+        cause = each.entry.key
+        if each.entry.kind == Kind.REFUND:
+            net = min(each.net(), given.net - gone)
+        elif each.entry.kind == Kind.DISPUTE_OPENED:
+            amount = sum(leg.amount for leg in each.legs if leg.amount > 0)
+            net = disputed[cause.split(":")[1]] = min(-(-given.net * amount // paid), given.net - gone)
+        elif each.entry.kind == Kind.DISPUTE_WON:
+            net = -disputed.pop(cause.split(":")[1], 0)
+        else:
+            continue
+        back = back_of(given, net, gone)
+        gone += net
+        entry = share_back(
+            cause=cause, session_id=line.session_id or UUID(int=0), host=host_id, at=now, currency=line.currency,
+            share=back.share, vat=back.vat, vat_account=taxed,
+            platform_fee=back.platform_fee, intent=each.entry.intent,
+        )  # fmt: skip
+        about = {name: getattr(line, name) for name in About.__struct_fields__}
+        about |= {
+            "share": -back.share, "vat": -back.vat, "platform_fee": -back.platform_fee, "net": -net,
+            "energy_wh": None, "memo": each.entry.kind,
+        }  # fmt: skip
+        await book(conn, tenant_id, host_id, entry, About(**about))
+
+
+def _about(place: PlaceRow, version: Version, given: Share, intent: str | None) -> About:
+    return About(
+        share=given.share, vat=given.vat, platform_fee=given.platform_fee, net=given.net, rule_id=version.rule_id,
+        session_id=place.session_id, intent=intent, site_id=place.site_id, station=place.station, evse=place.evse,
+        connector=place.connector, started_at=place.started_at, energy_wh=place.energy_wh,
+    )  # fmt: skip
+
+
+async def reimburse(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> bool:
+    """A driver who charged at home for work is owed the kWh, and the fleet owes it; whether that is new."""
+    place = await lines.find_place(conn, tenant_id, session_id)
+    version = None if place is None else await _rule_of(conn, tenant_id, place)
+    if place is None or version is None or version.host_id is None or version.rule.paid_by is None:
+        return False
+    given = share_of(version.rule, {}, place.energy_wh or 0, None)
+    entry = reimbursement(
+        session_id=session_id, fleet=version.rule.paid_by, host=version.host_id, at=now,
+        currency=version.rule.currency, amount=given.share,
+    )  # fmt: skip
+    return await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, None))
+
+
+async def reimburse_due(conn: Connection, tenant_id: int, now: datetime) -> int:
+    """All sessions at home that are over and not paid yet; how many."""
+    found = await lines.list_at_home(conn, tenant_id, now=now, settled=SETTLED_AFTER, back=LOOK_BACK, limit=AT_ONCE)
+    return sum([await reimburse(conn, tenant_id, session_id, now) for session_id in found])
+
+
+async def ask_monthly_fees(conn: Connection, tenant_id: int, month: str, now: datetime) -> None:
+    """What hosts owe for a month (2026-03), by the rules that count now."""
+    for host_id, currency, amount in await store.monthly_fees(conn, tenant_id, now):
+        entry = host_fee(host=host_id, month=month, at=now, currency=currency, amount=amount)
+        await book(conn, tenant_id, host_id, entry, About(platform_fee=amount, memo=month))

@@ -1,0 +1,289 @@
+"""Hosts, their share rules, and from where an organisation pays."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from psycopg import sql
+from psycopg.rows import class_row
+
+from forecourt.payments.hosts.model import ShareRule, Version
+from forecourt.payments.hosts.store import Connection
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
+_COLUMNS: Final = (
+    "host_id, name, address, country, email, vat_id, vat_rate, site_ids, payout_every, payout_minimum, bank_name,"
+    " iban_sealed, iban_shown, bic, connect_account, connect_by, held_at, held_reason, created_at"
+)
+_ORDERS: Final = by_age("host_id")
+#: The columns that a change may name.
+CHANGEABLE: Final = frozenset(
+    {
+        "name", "address", "country", "email", "vat_id", "vat_rate", "site_ids", "payout_every", "payout_minimum",
+        "bank_name", "iban_sealed", "iban_shown", "bic", "connect_account", "connect_by", "held_at", "held_reason",
+    }
+)  # fmt: skip
+
+
+class HostRow(Struct, frozen=True, kw_only=True):
+    """One host as stored."""
+
+    host_id: int
+    name: str
+    address: str
+    country: str
+    email: str
+    vat_id: str
+    vat_rate: Decimal | None
+    site_ids: list[int]
+    payout_every: str
+    payout_minimum: int
+    bank_name: str
+    iban_sealed: bytes | None
+    iban_shown: str
+    bic: str
+    connect_account: str
+    connect_by: str
+    held_at: datetime | None
+    held_reason: str
+    created_at: datetime
+
+
+class RuleRow(Struct, frozen=True, kw_only=True):
+    """One version of a rule; `host` and `station` by their names."""
+
+    rule_id: int
+    host_id: int | None
+    host: str | None
+    site_id: int
+    station: str | None
+    valid_from: datetime
+    rule: Any
+    made_at: datetime
+    made_by: str
+
+
+class BankRow(Struct, frozen=True, kw_only=True):
+    """From where an organisation pays."""
+
+    name: str
+    iban_sealed: bytes
+    iban_shown: str
+    bic: str
+    changed_at: datetime
+
+
+async def insert_host(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> HostRow:
+    """Stores a host."""
+    assert values.keys() <= CHANGEABLE | {"created_at"}
+    query = sql.SQL(
+        "INSERT INTO hosts (tenant_id, {columns}) VALUES (%(tenant_id)s, {values}) RETURNING {returned}"
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, values)),
+        values=sql.SQL(", ").join(map(sql.Placeholder, values)),
+        returned=sql.SQL(_COLUMNS),
+    )
+    cursor = conn.cursor(row_factory=class_row(HostRow))
+    await cursor.execute(query, {**values, "tenant_id": tenant_id})
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+async def count_hosts(conn: Connection, tenant_id: int) -> int:
+    """How many an organisation has; nobody makes one more until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('hosts'), %s)", (tenant_id,))
+    row = await (await conn.execute("SELECT count(*) FROM hosts WHERE tenant_id = %s", (tenant_id,))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def find_host(conn: Connection, tenant_id: int, host_id: int, *, lock: bool = False) -> HostRow | None:
+    """The host of this number; with `lock` held until the transaction ends, so that nothing is owed meanwhile."""
+    cursor = conn.cursor(row_factory=class_row(HostRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM hosts WHERE tenant_id = %s AND host_id = %s{' FOR UPDATE' if lock else ''}",
+        (tenant_id, host_id),
+    )
+    return await cursor.fetchone()
+
+
+async def list_hosts(
+    conn: Connection, tenant_id: int, *, order: Age = "oldest", place: Place = None, limit: int
+) -> list[HostRow]:
+    """Hosts behind the number of a place."""
+    cursor = conn.cursor(row_factory=class_row(HostRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM hosts WHERE tenant_id = %(tenant_id)s {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
+    )
+    return await cursor.fetchall()
+
+
+async def update_host(conn: Connection, tenant_id: int, host_id: int, changes: Mapping[str, Any]) -> HostRow | None:
+    """Changes the named columns, at least one; None if there is no such host."""
+    assert changes
+    assert changes.keys() <= CHANGEABLE
+    sets = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes]
+    query = sql.SQL(
+        "UPDATE hosts SET {sets} WHERE tenant_id = %(tenant_id)s AND host_id = %(host_id)s RETURNING {columns}"
+    ).format(sets=sql.SQL(", ").join(sets), columns=sql.SQL(_COLUMNS))
+    cursor = conn.cursor(row_factory=class_row(HostRow))
+    await cursor.execute(query, {**changes, "tenant_id": tenant_id, "host_id": host_id})
+    return await cursor.fetchone()
+
+
+async def find_sites(conn: Connection, tenant_id: int, slugs: Sequence[str]) -> dict[str, int]:
+    """The numbers of sites by their slugs; those that there are."""
+    rows = await conn.execute(
+        "SELECT slug, site_id FROM sites WHERE tenant_id = %s AND slug = ANY(%s)", (tenant_id, list(slugs))
+    )
+    return {slug: int(site_id) for slug, site_id in await rows.fetchall()}
+
+
+async def name_sites(conn: Connection, tenant_id: int, site_ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Slug and name of sites by their numbers."""
+    rows = await conn.execute(
+        "SELECT site_id, slug, name FROM sites WHERE tenant_id = %s AND site_id = ANY(%s) ORDER BY name, slug",
+        (tenant_id, list(site_ids)),
+    )
+    return {int(site_id): (slug, name) for site_id, slug, name in await rows.fetchall()}
+
+
+async def find_station(conn: Connection, tenant_id: int, identity: str, site_id: int) -> int | None:
+    """The number of a station at this site or below it."""
+    row = await (
+        await conn.execute(
+            "SELECT s.station_id FROM stations s JOIN sites i USING (tenant_id, site_id)"
+            " WHERE s.tenant_id = %s AND s.identity = %s AND %s = ANY(i.path)",
+            (tenant_id, identity, site_id),
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def insert_rule(
+    conn: Connection, tenant_id: int, *, host_id: int | None, site_id: int, station_id: int | None,
+    valid_from: datetime, rule: ShareRule, made_at: datetime, made_by: str,
+) -> int | None:  # fmt: skip
+    """Stores a version; None if there is one from the same moment on."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO host_rules (tenant_id, host_id, site_id, only_station_id, valid_from, rule, made_at, made_by)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING rule_id",
+            (tenant_id, host_id, site_id, station_id, valid_from, msgspec.json.encode(rule).decode(), made_at, made_by),
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def count_rules(conn: Connection, tenant_id: int, site_id: int) -> int:
+    """How many versions a site has."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM host_rules WHERE tenant_id = %s AND site_id = %s", (tenant_id, site_id)
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def shared_since(conn: Connection, tenant_id: int, site_id: int, since: datetime) -> datetime | None:
+    """The start of the latest session at a site, or below it, that began since then and whose share stands."""
+    row = await (
+        await conn.execute(
+            "SELECT max(l.started_at) FROM host_lines l JOIN sites i ON i.site_id = l.site_id"
+            " WHERE l.tenant_id = %s AND %s = ANY(i.path) AND l.started_at >= %s",
+            (tenant_id, site_id, since),
+        )
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+async def list_rules(
+    conn: Connection, tenant_id: int, *, host_id: int | None = None, site_id: int | None = None, limit: int
+) -> list[RuleRow]:
+    """Versions of a host or of a site, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(RuleRow))
+    await cursor.execute(
+        "SELECT r.rule_id, r.host_id, h.name AS host, r.site_id, s.identity AS station, r.valid_from, r.rule,"
+        " r.made_at, r.made_by FROM host_rules r LEFT JOIN hosts h USING (tenant_id, host_id)"
+        " LEFT JOIN stations s ON s.tenant_id = r.tenant_id AND s.station_id = r.only_station_id"
+        " WHERE r.tenant_id = %(tenant_id)s AND (%(host_id)s::int IS NULL OR r.host_id = %(host_id)s)"
+        " AND (%(site_id)s::int IS NULL OR r.site_id = %(site_id)s)"
+        " ORDER BY r.valid_from DESC, r.rule_id DESC LIMIT %(limit)s",
+        {"tenant_id": tenant_id, "host_id": host_id, "site_id": site_id, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
+async def rule_at(
+    conn: Connection, tenant_id: int, *, station_id: int, site_path: Sequence[int], at: datetime
+) -> Version | None:
+    """The rule that counts for a station at a moment: its own, else the nearest site's; of each the latest."""
+    row = await (
+        await conn.execute(
+            """
+            SELECT rule_id, host_id, valid_from, rule FROM (
+                SELECT DISTINCT ON (site_id, only_station_id) * FROM host_rules
+                WHERE tenant_id = %(tenant_id)s AND site_id = ANY(%(path)s) AND valid_from <= %(at)s
+                AND (only_station_id IS NULL OR only_station_id = %(station_id)s)
+                ORDER BY site_id, only_station_id, valid_from DESC
+            ) AS latest
+            ORDER BY only_station_id IS NULL, array_position(%(path)s::int[], site_id) DESC LIMIT 1
+            """,
+            {"tenant_id": tenant_id, "path": list(site_path), "at": at, "station_id": station_id},
+        )
+    ).fetchone()
+    if row is None:
+        return None
+    return Version(
+        rule_id=row[0], host_id=row[1], valid_from=row[2], rule=msgspec.convert(row[3], ShareRule, strict=False)
+    )
+
+
+async def monthly_fees(conn: Connection, tenant_id: int, at: datetime) -> list[tuple[int, str, int]]:
+    """Host, currency and what the rules that count at a moment ask of the month, each host and currency once."""
+    rows = await conn.execute(
+        """
+        SELECT host_id, rule ->> 'currency', sum((rule ->> 'monthly_fee')::bigint)::bigint FROM (
+            SELECT DISTINCT ON (site_id, only_station_id) host_id, rule FROM host_rules
+            WHERE tenant_id = %s AND valid_from <= %s ORDER BY site_id, only_station_id, valid_from DESC
+        ) AS latest
+        WHERE host_id IS NOT NULL AND (rule ->> 'monthly_fee')::bigint > 0 GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        (tenant_id, at),
+    )
+    return [(int(host), str(currency), int(fee)) for host, currency, fee in await rows.fetchall()]
+
+
+async def find_bank(conn: Connection, tenant_id: int) -> BankRow | None:
+    """From where the organisation pays."""
+    cursor = conn.cursor(row_factory=class_row(BankRow))
+    await cursor.execute(
+        "SELECT name, iban_sealed, iban_shown, bic, changed_at FROM payout_banks WHERE tenant_id = %s", (tenant_id,)
+    )
+    return await cursor.fetchone()
+
+
+async def put_bank(conn: Connection, tenant_id: int, bank: BankRow) -> None:
+    """Says from where the organisation pays."""
+    await conn.execute(
+        "INSERT INTO payout_banks (tenant_id, name, iban_sealed, iban_shown, bic, changed_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name,"
+        " iban_sealed = excluded.iban_sealed, iban_shown = excluded.iban_shown, bic = excluded.bic,"
+        " changed_at = excluded.changed_at",
+        (tenant_id, bank.name, bank.iban_sealed, bank.iban_shown, bank.bic, bank.changed_at),
+    )
+
+
+async def time_zone(conn: Connection, tenant_id: int) -> str:
+    """In which an organisation counts its days."""
+    row = await (
+        await conn.execute("SELECT time_zone FROM organisations WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    assert row is not None
+    return str(row[0])

@@ -1,0 +1,176 @@
+"""Payouts to hosts, and the files by which banks are asked for them."""
+
+from datetime import date, datetime
+from typing import Final
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from forecourt.payments.hosts.store import Connection
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
+_COLUMNS: Final = (
+    "p.payout_id, p.host_id, h.name AS host, p.way, p.currency, p.amount, p.state, p.execution_on, p.up_to_line,"
+    " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on"
+)
+_FROM: Final = "FROM payouts p JOIN hosts h USING (tenant_id, host_id)"
+_FILE: Final = "file_id, message, execution_on, currency, payouts, total, sealed, made_at"
+_ORDERS: Final = by_age("p.payout_id")
+_FILE_ORDERS: Final = by_age("file_id")
+
+
+class PayoutRow(Struct, frozen=True, kw_only=True):
+    """One payout as stored."""
+
+    payout_id: int
+    host_id: int
+    host: str
+    way: str
+    currency: str
+    amount: int
+    state: str
+    execution_on: date
+    up_to_line: int
+    source: str
+    bank_shown: str
+    file_id: int | None
+    reference: str | None
+    reason: str
+    made_at: datetime
+    ended_at: datetime | None
+    booked_on: date | None
+
+
+class FileRow(Struct, frozen=True, kw_only=True):
+    """One file for the bank as stored."""
+
+    file_id: int
+    message: str
+    execution_on: date
+    currency: str
+    payouts: int
+    total: int
+    sealed: bytes
+    made_at: datetime
+
+
+async def insert_payout(
+    conn: Connection, tenant_id: int, *, host_id: int, way: str, currency: str, amount: int, state: str,
+    execution_on: date, up_to_line: int, source: str, bank_shown: str, made_at: datetime,
+) -> int:  # fmt: skip
+    """Stores a payout; its number."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"
+            " bank_shown, made_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING payout_id",
+            (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source, bank_shown, made_at),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def find_payout(conn: Connection, tenant_id: int, payout_id: int, *, lock: bool = False) -> PayoutRow | None:
+    """The payout of this number; with `lock` held until the transaction ends."""
+    cursor = conn.cursor(row_factory=class_row(PayoutRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.payout_id = %s{' FOR UPDATE OF p' if lock else ''}",
+        (tenant_id, payout_id),
+    )
+    return await cursor.fetchone()
+
+
+async def list_payouts(
+    conn: Connection, tenant_id: int, *, host_id: int | None = None, state: str | None = None,
+    file_id: int | None = None, order: Age = "newest", place: Place = None, limit: int,
+) -> list[PayoutRow]:  # fmt: skip
+    """Payouts behind the number of a place: of one host, in one state, of one file."""
+    cursor = conn.cursor(row_factory=class_row(PayoutRow))
+    await cursor.execute(
+        f"""
+        SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %(tenant_id)s
+        AND (%(host_id)s::int IS NULL OR p.host_id = %(host_id)s)
+        AND (%(state)s::text IS NULL OR p.state = %(state)s)
+        AND (%(file_id)s::int IS NULL OR p.file_id = %(file_id)s)
+        {onward(_ORDERS[order], place)}
+        """,
+        {
+            "tenant_id": tenant_id, "host_id": host_id, "state": state, "file_id": file_id, **bounds(place, limit),
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def end_payout(
+    conn: Connection, tenant_id: int, payout_id: int, *, was: str, state: str, at: datetime,
+    reference: str | None = None, reason: str = "",
+) -> bool:  # fmt: skip
+    """Puts a payout into another state, if it is in the one said; whether it was."""
+    cursor = await conn.execute(
+        "UPDATE payouts SET state = %s, ended_at = %s, reference = coalesce(%s, reference), reason = %s"
+        " WHERE tenant_id = %s AND payout_id = %s AND state = %s",
+        (state, at, reference, reason, tenant_id, payout_id, was),
+    )
+    return cursor.rowcount == 1
+
+
+async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> None:
+    """Notes when the bank booked a payout."""
+    await conn.execute(
+        "UPDATE payouts SET booked_on = %s WHERE tenant_id = %s AND payout_id = %s AND booked_on IS NULL",
+        (on, tenant_id, payout_id),
+    )
+
+
+async def put_in_file(conn: Connection, tenant_id: int, payout_ids: list[int], file_id: int) -> None:
+    """Says by which file the bank is asked."""
+    await conn.execute(
+        "UPDATE payouts SET file_id = %s WHERE tenant_id = %s AND payout_id = ANY(%s)",
+        (file_id, tenant_id, payout_ids),
+    )
+
+
+async def insert_file(
+    conn: Connection, tenant_id: int, *, message: str, execution_on: date, currency: str, payouts: int, total: int,
+    sealed: bytes, made_at: datetime,
+) -> int:  # fmt: skip
+    """Stores a file; its number."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO payout_files (tenant_id, message, execution_on, currency, payouts, total, sealed, made_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING file_id",
+            (tenant_id, message, execution_on, currency, payouts, total, sealed, made_at),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def find_file(conn: Connection, tenant_id: int, file_id: int) -> FileRow | None:
+    """The file of this number."""
+    cursor = conn.cursor(row_factory=class_row(FileRow))
+    await cursor.execute(
+        f"SELECT {_FILE} FROM payout_files WHERE tenant_id = %s AND file_id = %s", (tenant_id, file_id)
+    )
+    return await cursor.fetchone()
+
+
+async def list_files(
+    conn: Connection, tenant_id: int, *, order: Age = "newest", place: Place = None, limit: int
+) -> list[FileRow]:
+    """Files behind the number of a place."""
+    cursor = conn.cursor(row_factory=class_row(FileRow))
+    await cursor.execute(
+        f"SELECT {_FILE} FROM payout_files WHERE tenant_id = %(tenant_id)s {onward(_FILE_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
+    )
+    return await cursor.fetchall()
+
+
+async def list_asked(conn: Connection, tenant_id: int) -> list[PayoutRow]:
+    """Payouts of which it isn't known whether the provider acted."""
+    cursor = conn.cursor(row_factory=class_row(PayoutRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.state = 'asked' ORDER BY p.payout_id", (tenant_id,)
+    )
+    return await cursor.fetchall()

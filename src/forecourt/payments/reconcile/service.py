@@ -1,0 +1,257 @@
+"""The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+
+import structlog
+
+from forecourt.access import Actor, audit
+from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.sepa import payout_of
+from forecourt.payments.hosts.shares import follow
+from forecourt.payments.hosts.store import payouts
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.model import Entry
+from forecourt.payments.ledger.service import post
+from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile.model import (
+    CHARGES,
+    DISPUTES,
+    DISPUTES_WON,
+    FEES,
+    MAX_COMPARED,
+    PAYOUTS,
+    BankLineMatched,
+    BankLineUnknown,
+    Difference,
+    DifferenceUnknown,
+    Kind,
+    Movements,
+    compare,
+)
+from forecourt.payments.reconcile.store import BankLineRow, Connection, DifferenceRow, MovementRow, ReconciliationRow
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+log = structlog.get_logger(__name__)
+
+#: How far back a night looks.
+LOOK_BACK: Final = timedelta(days=14)
+#: Pages of movements that one night reads.
+MAX_PAGES: Final = 2_000
+AT_ONCE: Final = 500
+#: Between the provider's word and the bank's line.
+BANK_DAYS: Final = timedelta(days=5)
+#: The "account" of what the bank differs in.
+BANK: Final = "bank"
+OF_PROVIDERS: Final = (
+    Kind.MISSING, Kind.UNKNOWN, Kind.DOUBLED, Kind.WRONG_AMOUNT, Kind.WRONG_CURRENCY, Kind.LATE, Kind.FEE_MISMATCH,
+)  # fmt: skip
+
+
+class Reconciler:
+    """Holds what providers and banks say against the journal. All of it may be done again at any time."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def reconcile(self, tenant_id: int, accounts: Mapping[str, Movements]) -> int:
+        """Every account of an organisation; how many differences stand unexplained."""
+        for account, provider in accounts.items():
+            await self.take(tenant_id, account, provider)
+            await self.settle(tenant_id, account)
+            await self.compare(tenant_id, account)
+        await self.compare_bank(tenant_id)
+        async with self._pool.tenant(tenant_id) as conn:
+            return len(await store.list_differences(conn, tenant_id, limit=MAX_COMPARED))
+
+    async def take(self, tenant_id: int, account: str, provider: Movements) -> None:
+        """Reads what moved since LOOK_BACK, and posts what only the provider can tell."""
+        now = self._clock.now()
+        after: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await provider.list_movements(now - LOOK_BACK, now, after)
+            async with self._pool.tenant(tenant_id) as conn:
+                await store.put_movements(conn, tenant_id, account, page.movements, now)
+            after = page.next
+            if after is None:
+                break
+        else:
+            log.warning("a provider's movements did not end", account=account)
+        async with self._pool.tenant(tenant_id) as conn:
+            await store.name_intents(conn, tenant_id, account)
+        while await self._post_some(tenant_id, account):
+            pass
+
+    async def _post_some(self, tenant_id: int, account: str) -> bool:
+        """Whether there may be more."""
+        async with self._pool.tenant(tenant_id) as conn:
+            rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE)
+            for row in rows:
+                for entry in told_by(account, row):
+                    await post(conn, tenant_id, entry)
+                if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
+                    await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
+            await store.set_posted(conn, tenant_id, account, [row.reference for row in rows], self._clock.now())
+        return len(rows) == AT_ONCE
+
+    async def settle(self, tenant_id: int, account: str) -> None:
+        """Hosts are owed their share of every charge whose money the provider lets us have."""
+        while True:
+            async with self._pool.tenant(tenant_id) as conn:
+                rows = await store.list_to_settle(conn, tenant_id, account, self._clock.now(), sorted(CHARGES), AT_ONCE)
+            for row in rows:
+                assert row.intent is not None
+                async with self._pool.tenant(tenant_id) as conn:
+                    await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
+                    await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
+            if len(rows) < AT_ONCE:
+                return
+
+    async def compare(self, tenant_id: int, account: str) -> list[Difference]:
+        """Holds what was read of an account against the journal; what was found."""
+        now = self._clock.now()
+        since = now - LOOK_BACK
+        async with self._pool.tenant(tenant_id) as conn:
+            # What stands just before the span on one side may be within it on the other.
+            said = await store.list_movements(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
+            booked = await store.list_booked(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
+            fees = await store.list_fees(conn, tenant_id, [each.reference for each in said])
+            found = [each for each in compare(said, booked, fees, now) if each.at >= since]
+            kinds = [kind.value for kind in OF_PROVIDERS]
+            await store.put_differences(conn, tenant_id, account, found, now, since, kinds)
+            row = ReconciliationRow(
+                account=account, since=since, until=now, made_at=now, differences=len(found),
+                movements=sum(each.at >= since for each in said),
+            )  # fmt: skip
+            await store.put_reconciliation(conn, tenant_id, row)
+        return found
+
+    async def read_statement(self, tenant_id: int, content: bytes) -> tuple[int, int]:
+        """Takes a bank's statement (camt.053) and matches its lines; how many were new, and how many of all lines are
+        still without a match. Raises StatementUnreadable."""
+        lines = camt.read(content)
+        async with self._pool.tenant(tenant_id) as conn:
+            new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
+            # Payouts before what came back of them.
+            rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
+            for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
+                await self._match(conn, tenant_id, row)
+        await self.compare_bank(tenant_id)
+        async with self._pool.tenant(tenant_id) as conn:
+            left = await store.list_lines(conn, tenant_id, matched=False, limit=camt.MAX_LINES)
+        return new, len(left)
+
+    async def _match(self, conn: Connection, tenant_id: int, row: BankLineRow) -> None:
+        """Says what a line is, if that can be told for certain."""
+        number = payout_of(row.end_to_end or "")
+        payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
+        if payout is not None and payout.way == "sepa" and abs(row.amount) == payout.amount:
+            if row.amount < 0:
+                await payouts.set_booked(conn, tenant_id, payout.payout_id, row.booked_on)
+                await store.match_line(conn, tenant_id, row.line_id, "payout", str(number))
+            else:
+                if payout.state == "paid":
+                    reason = row.return_reason or row.text or "the bank sent it back"
+                    await bounce(conn, tenant_id, payout.payout_id, reason[:300], self._clock.now())
+                await store.match_line(conn, tenant_id, row.line_id, "return", str(number))
+            return
+        if row.amount < 0 and number is None:
+            file_id = await store.find_file_of(conn, tenant_id, -row.amount, row.currency, row.text, row.booked_on)
+            if file_id is not None:
+                for each in await payouts.list_payouts(conn, tenant_id, file_id=file_id, limit=MAX_COMPARED):
+                    await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
+                await store.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
+                return
+        key = await store.find_settlement(
+            conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
+        )
+        if key is not None:
+            await store.match_line(conn, tenant_id, row.line_id, "settlement", key)
+
+    async def compare_bank(self, tenant_id: int) -> list[Difference]:
+        """What the bank booked and belongs to nothing, and payouts that it did not book; what was found."""
+        now = self._clock.now()
+        async with self._pool.tenant(tenant_id) as conn:
+            if not await store.read_any(conn, tenant_id):
+                return []
+            rows = await store.list_lines(conn, tenant_id, matched=False, limit=MAX_COMPARED)
+            found = [_of_line(row, await self._payout_of(conn, tenant_id, row)) for row in rows]
+            late = now.date() - BANK_DAYS
+            for number, amount, currency, made_at in await store.list_unbooked(conn, tenant_id, late):
+                found.append(
+                    Difference(
+                        kind=Kind.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
+                        booked_currency=currency,
+                    )
+                )  # fmt: skip
+            kinds = [Kind.BANK_UNKNOWN.value, Kind.BANK_AMOUNT.value, Kind.BANK_MISSING.value]
+            beginning = datetime.min.replace(tzinfo=UTC)
+            await store.put_differences(conn, tenant_id, BANK, found, now, beginning, kinds)
+        return found
+
+    async def _payout_of(self, conn: Connection, tenant_id: int, row: BankLineRow) -> int | None:
+        number = payout_of(row.end_to_end or "")
+        payout = None if number is None else await payouts.find_payout(conn, tenant_id, number)
+        return None if payout is None else -payout.amount
+
+    async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
+        """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
+        row = await store.find_line(conn, actor.tenant_id, line_id)
+        if row is None:
+            raise BankLineUnknown
+        if row.matched_by is not None:
+            raise BankLineMatched
+        entry = entries.fleet_paid(
+            movement=f"bank-{line_id}", at=datetime.combine(row.booked_on, time(), UTC), fleet=fleet,
+            currency=row.currency, amount=row.amount, memo=row.text[:300],
+        )  # fmt: skip
+        await post(conn, actor.tenant_id, entry)
+        await store.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
+        await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
+        found = await store.find_line(conn, actor.tenant_id, line_id)
+        assert found is not None
+        return found
+
+    async def explain(self, conn: Connection, actor: Actor, difference_id: int, text: str) -> DifferenceRow:
+        """Says why a difference is there, so that it is listed no more. Raises DifferenceUnknown."""
+        row = await store.explain(conn, actor.tenant_id, difference_id, text=text, by=str(actor), now=self._clock.now())
+        if row is None:
+            raise DifferenceUnknown
+        await audit(conn, actor, "explain difference", f"difference:{difference_id}", {"explanation": text})
+        return row
+
+
+def told_by(account: str, row: MovementRow) -> list[Entry]:
+    """The entries of what only the provider can tell of a movement: its fee, a payout to our bank, a dispute."""
+    about = {"at": row.at, "account": account, "currency": row.currency}
+    said: list[Entry] = []
+    if row.kind in PAYOUTS:
+        said.append(entries.settlement(movement=row.reference, amount=-row.amount, **about))  # type: ignore[arg-type]
+    elif row.kind in FEES:
+        said.append(entries.fee(movement=row.reference, amount=row.fee - row.amount, **about))  # type: ignore[arg-type]
+    elif row.kind in DISPUTES | DISPUTES_WON:
+        made = entries.dispute_opened if row.kind in DISPUTES else entries.dispute_won
+        said.append(
+            made(dispute=_dispute(row), intent=row.intent or "", amount=abs(row.amount), **about)  # type: ignore[arg-type]
+        )
+    if row.fee and row.kind not in FEES:
+        said.append(
+            entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
+        )
+    return said
+
+
+def _dispute(row: MovementRow) -> str:
+    """How a dispute is called; the same when it is opened and when it is won."""
+    return (row.source or row.hold or row.reference).replace(":", "-")
+
+
+def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
+    return Difference(
+        kind=Kind.BANK_UNKNOWN if of_payout is None else Kind.BANK_AMOUNT, about=f"bank:{row.reference}",
+        at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference, said=row.amount,
+        said_currency=row.currency, booked=of_payout, booked_currency=None if of_payout is None else row.currency,
+    )  # fmt: skip

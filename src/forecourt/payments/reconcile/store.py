@@ -1,0 +1,392 @@
+"""All SQL of reconciliation."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.payments.reconcile.camt import BankLine
+from forecourt.payments.reconcile.model import Booked, Difference, Said, Side
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
+Connection = AsyncConnection[Any]
+_MOVEMENT: Final = "reference, kind, amount, fee, currency, at, available_at, source, hold, intent"
+_DIFFERENCE: Final = (
+    "difference_id, account, kind, about, reference, entry_id, intent, said, said_currency, booked, booked_currency,"
+    " at, found_at, gone_at, explained_at, explained_by, explanation"
+)
+_LINE: Final = (
+    "line_id, reference, booked_on, amount, currency, end_to_end, who, text, returned, return_reason, matched_by,"
+    " matched, read_at"
+)
+_ORDERS: Final = by_age("difference_id")
+_LINE_ORDERS: Final = by_age("line_id")
+_OPEN: Final = "gone_at IS NULL AND explained_at IS NULL"
+
+
+class MovementRow(Struct, frozen=True, kw_only=True):
+    """A movement as it was read."""
+
+    reference: str
+    kind: str
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+    available_at: datetime
+    source: str | None
+    hold: str | None
+    intent: str | None
+
+
+class DifferenceRow(Struct, frozen=True, kw_only=True):
+    """A difference as stored."""
+
+    difference_id: int
+    account: str
+    kind: str
+    about: str
+    reference: str | None
+    entry_id: int | None
+    intent: str | None
+    said: int | None
+    said_currency: str | None
+    booked: int | None
+    booked_currency: str | None
+    at: datetime
+    found_at: datetime
+    gone_at: datetime | None
+    explained_at: datetime | None
+    explained_by: str | None
+    explanation: str | None
+
+
+class BankLineRow(Struct, frozen=True, kw_only=True):
+    """A line of a bank statement as stored."""
+
+    line_id: int
+    reference: str
+    booked_on: date
+    amount: int
+    currency: str
+    end_to_end: str | None
+    who: str
+    text: str
+    returned: bool
+    return_reason: str
+    matched_by: str | None
+    matched: str | None
+    read_at: datetime
+
+
+class ReconciliationRow(Struct, frozen=True, kw_only=True):
+    """The last comparison of an account."""
+
+    account: str
+    since: datetime
+    until: datetime
+    movements: int
+    differences: int
+    made_at: datetime
+
+
+async def put_movements(
+    conn: Connection, tenant_id: int, account: str, movements: Sequence[Said], now: datetime
+) -> None:
+    """Keeps movements, each once. Of one that stands, only when it is available and what it cost may change."""
+    names = _MOVEMENT.split(", ")
+    columns = {name: [getattr(each, name) for each in movements] for name in names}
+    await conn.execute(
+        f"""
+        INSERT INTO provider_movements AS m (tenant_id, account, read_at, {_MOVEMENT})
+        SELECT %(tenant_id)s, %(account)s, %(now)s, {_MOVEMENT} FROM unnest(
+            %(reference)s::text[], %(kind)s::text[], %(amount)s::bigint[], %(fee)s::bigint[], %(currency)s::text[],
+            %(at)s::timestamptz[], %(available_at)s::timestamptz[], %(source)s::text[], %(hold)s::text[],
+            %(intent)s::text[]) AS said ({_MOVEMENT})
+        ON CONFLICT (tenant_id, account, reference) DO UPDATE
+        SET available_at = excluded.available_at, fee = excluded.fee, intent = coalesce(m.intent, excluded.intent)
+        """,
+        {"tenant_id": tenant_id, "account": account, "now": now, **columns},
+    )
+
+
+async def name_intents(conn: Connection, tenant_id: int, account: str) -> None:
+    """Movements that name only their hold are of the payment whose charge names both."""
+    await conn.execute(
+        "UPDATE provider_movements m SET intent = c.intent FROM provider_movements c WHERE m.tenant_id = %(tenant_id)s"
+        " AND m.account = %(account)s AND m.intent IS NULL AND m.hold IS NOT NULL AND c.tenant_id = m.tenant_id"
+        " AND c.account = m.account AND c.hold = m.hold AND c.intent IS NOT NULL",
+        {"tenant_id": tenant_id, "account": account},
+    )
+
+
+async def list_to_post(conn: Connection, tenant_id: int, account: str, limit: int) -> list[MovementRow]:
+    """Movements that the journal has not taken yet, the oldest first."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
+        " ORDER BY at, reference LIMIT %s FOR UPDATE",
+        (tenant_id, account, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def set_posted(conn: Connection, tenant_id: int, account: str, references: Sequence[str], now: datetime) -> None:
+    """Notes that the journal took movements."""
+    await conn.execute(
+        "UPDATE provider_movements SET posted_at = %s WHERE tenant_id = %s AND account = %s AND reference = ANY(%s)",
+        (now, tenant_id, account, list(references)),
+    )
+
+
+async def list_to_settle(
+    conn: Connection, tenant_id: int, account: str, now: datetime, kinds: Sequence[str], limit: int
+) -> list[MovementRow]:
+    """Charges whose money is ours to use now, and of which hosts are not owed their share yet."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
+        " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL ORDER BY available_at, reference LIMIT %s",
+        (tenant_id, account, now, list(kinds), limit),
+    )
+    return await cursor.fetchall()
+
+
+async def set_settled(conn: Connection, tenant_id: int, account: str, reference: str, now: datetime) -> None:
+    """Notes that hosts are owed their share of a charge."""
+    await conn.execute(
+        "UPDATE provider_movements SET settled_at = %s WHERE tenant_id = %s AND account = %s AND reference = %s",
+        (now, tenant_id, account, reference),
+    )
+
+
+async def list_movements(
+    conn: Connection, tenant_id: int, account: str, since: datetime, until: datetime, limit: int
+) -> list[MovementRow]:
+    """What was read of [since, until)."""
+    cursor = conn.cursor(row_factory=class_row(MovementRow))
+    await cursor.execute(
+        f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND at >= %s AND at < %s"
+        " ORDER BY at, reference LIMIT %s",
+        (tenant_id, account, since, until, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def list_booked(
+    conn: Connection, tenant_id: int, account: str, since: datetime, until: datetime, limit: int
+) -> list[Booked]:
+    """What the journal says moved on a provider's account within [since, until): payments, refunds, transfers."""
+    rows = await conn.execute(
+        """
+        SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind = 'refund' THEN 'back'
+            ELSE 'in' END, coalesce(o.reference, j.intent, ''), sum(p.amount)::bigint, p.currency, j.at
+        FROM ledger_accounts a JOIN postings p USING (account_id) JOIN journal j USING (entry_id)
+        LEFT JOIN payouts o ON o.tenant_id = j.tenant_id AND j.kind LIKE 'payout%%'
+            AND o.payout_id::text = split_part(j.key, ':', 2)
+        WHERE a.tenant_id = %s AND a.name = %s AND j.at >= %s AND j.at < %s
+        AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'payout', 'payout_bounced')
+        GROUP BY j.entry_id, j.key, j.kind, o.reference, j.intent, p.currency, j.at ORDER BY j.at, j.entry_id LIMIT %s
+        """,
+        (tenant_id, f"psp_receivable:{account}", since, until, limit),
+    )
+    return [
+        Booked(entry_id=entry, key=key, side=Side(side), about=about, amount=amount, currency=currency, at=at)
+        for entry, key, side, about, amount, currency, at in await rows.fetchall()
+    ]
+
+
+async def list_fees(conn: Connection, tenant_id: int, references: Sequence[str]) -> dict[str, int]:
+    """What was posted as the fee of movements, by their references; 0 for one that was taken and had none."""
+    rows = await conn.execute(
+        """
+        SELECT said.reference, coalesce(sum(p.amount), 0)::bigint
+        FROM unnest(%(references)s::text[]) AS said (reference)
+        LEFT JOIN journal j ON j.tenant_id = %(tenant_id)s AND j.key = 'fee:' || said.reference
+        LEFT JOIN postings p ON p.entry_id = j.entry_id
+            AND p.account_id = (
+                SELECT account_id FROM ledger_accounts WHERE tenant_id = %(tenant_id)s AND name = 'psp_fees')
+        WHERE j.entry_id IS NOT NULL OR EXISTS (SELECT FROM provider_movements m WHERE m.tenant_id = %(tenant_id)s
+            AND m.reference = said.reference AND m.posted_at IS NOT NULL)
+        GROUP BY said.reference
+        """,
+        {"tenant_id": tenant_id, "references": list(references)},
+    )
+    return {str(reference): int(amount) for reference, amount in await rows.fetchall()}
+
+
+async def put_differences(
+    conn: Connection, tenant_id: int, account: str, found: Sequence[Difference], now: datetime, since: datetime,
+    kinds: Sequence[str],
+) -> None:  # fmt: skip
+    """Keeps what was found of these kinds and since then, each once; what stood and was not found again is gone."""
+    names = [name for name in Difference.__struct_fields__ if name != "kind"]
+    for each in found:
+        await conn.execute(
+            f"INSERT INTO reconcile_differences (tenant_id, account, kind, found_at, {', '.join(names)}) VALUES"
+            f" (%(tenant_id)s, %(account)s, %(kind)s, %(now)s, {', '.join(f'%({name})s' for name in names)})"
+            " ON CONFLICT (tenant_id, account, kind, about) DO UPDATE SET gone_at = NULL, said = excluded.said,"
+            " booked = excluded.booked, said_currency = excluded.said_currency,"
+            " booked_currency = excluded.booked_currency",
+            {
+                "tenant_id": tenant_id, "account": account, "now": now, "kind": each.kind.value,
+                **{name: getattr(each, name) for name in names},
+            },
+        )  # fmt: skip
+    await conn.execute(
+        "UPDATE reconcile_differences SET gone_at = %(now)s WHERE tenant_id = %(tenant_id)s AND account = %(account)s"
+        " AND gone_at IS NULL AND at >= %(since)s AND kind = ANY(%(kinds)s)"
+        " AND (kind, about) NOT IN (SELECT * FROM unnest(%(found)s::text[], %(abouts)s::text[]))",
+        {
+            "tenant_id": tenant_id, "account": account, "now": now, "since": since, "kinds": list(kinds),
+            "found": [each.kind.value for each in found], "abouts": [each.about for each in found],
+        },
+    )  # fmt: skip
+
+
+async def list_differences(
+    conn: Connection, tenant_id: int, *, standing: bool | None = True, kind: str | None = None, order: Age = "newest",
+    place: Place = None, limit: int,
+) -> list[DifferenceRow]:  # fmt: skip
+    """Differences behind the number of a place: those that stand unexplained, the others, or all."""
+    wanted = {None: "true", True: _OPEN, False: f"NOT ({_OPEN})"}[standing]
+    cursor = conn.cursor(row_factory=class_row(DifferenceRow))
+    await cursor.execute(
+        f"SELECT {_DIFFERENCE} FROM reconcile_differences WHERE tenant_id = %(tenant_id)s AND {wanted}"
+        f" AND (%(kind)s::text IS NULL OR kind = %(kind)s) {onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "kind": kind, **bounds(place, limit)},
+    )
+    return await cursor.fetchall()
+
+
+async def explain(
+    conn: Connection, tenant_id: int, difference_id: int, *, text: str, by: str, now: datetime
+) -> DifferenceRow | None:
+    """Says why a difference is there; None if there is no such one."""
+    cursor = conn.cursor(row_factory=class_row(DifferenceRow))
+    await cursor.execute(
+        "UPDATE reconcile_differences SET explanation = %s, explained_by = %s, explained_at = %s"
+        f" WHERE tenant_id = %s AND difference_id = %s RETURNING {_DIFFERENCE}",
+        (text, by, now, tenant_id, difference_id),
+    )
+    return await cursor.fetchone()
+
+
+async def put_reconciliation(conn: Connection, tenant_id: int, row: ReconciliationRow) -> None:
+    """Keeps how the last comparison of an account went."""
+    await conn.execute(
+        "INSERT INTO reconciliations (tenant_id, account, since, until, movements, differences, made_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, account) DO UPDATE SET since = excluded.since,"
+        " until = excluded.until, movements = excluded.movements, differences = excluded.differences,"
+        " made_at = excluded.made_at",
+        (tenant_id, row.account, row.since, row.until, row.movements, row.differences, row.made_at),
+    )
+
+
+async def list_reconciliations(conn: Connection, tenant_id: int) -> list[ReconciliationRow]:
+    """The last comparison of each account."""
+    cursor = conn.cursor(row_factory=class_row(ReconciliationRow))
+    await cursor.execute(
+        "SELECT account, since, until, movements, differences, made_at FROM reconciliations WHERE tenant_id = %s"
+        " ORDER BY account",
+        (tenant_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def insert_line(conn: Connection, tenant_id: int, line: BankLine, now: datetime) -> bool:
+    """Keeps a line of a bank statement; False if it stands already."""
+    names = list(BankLine.__struct_fields__)
+    cursor = await conn.execute(
+        f"INSERT INTO bank_lines (tenant_id, read_at, {', '.join(names)}) VALUES (%(tenant_id)s, %(now)s,"
+        f" {', '.join(f'%({name})s' for name in names)}) ON CONFLICT (tenant_id, reference) DO NOTHING",
+        {"tenant_id": tenant_id, "now": now, **{name: getattr(line, name) for name in names}},
+    )
+    return cursor.rowcount == 1
+
+
+async def list_lines(
+    conn: Connection, tenant_id: int, *, matched: bool | None = None, order: Age = "newest", place: Place = None,
+    limit: int,
+) -> list[BankLineRow]:  # fmt: skip
+    """Lines of bank statements behind the number of a place, with or without a match."""
+    wanted = {None: "true", True: "matched_by IS NOT NULL", False: "matched_by IS NULL"}[matched]
+    cursor = conn.cursor(row_factory=class_row(BankLineRow))
+    await cursor.execute(
+        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %(tenant_id)s AND {wanted}"
+        f" {onward(_LINE_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, **bounds(place, limit)},
+    )
+    return await cursor.fetchall()
+
+
+async def find_line(conn: Connection, tenant_id: int, line_id: int) -> BankLineRow | None:
+    """A line of a bank statement, held until the transaction ends."""
+    cursor = conn.cursor(row_factory=class_row(BankLineRow))
+    await cursor.execute(
+        f"SELECT {_LINE} FROM bank_lines WHERE tenant_id = %s AND line_id = %s FOR UPDATE", (tenant_id, line_id)
+    )
+    return await cursor.fetchone()
+
+
+async def match_line(conn: Connection, tenant_id: int, line_id: int, by: str, matched: str) -> None:
+    """Says what a line of a bank statement is."""
+    await conn.execute(
+        "UPDATE bank_lines SET matched_by = %s, matched = %s WHERE tenant_id = %s AND line_id = %s",
+        (by, matched, tenant_id, line_id),
+    )
+
+
+async def find_settlement(
+    conn: Connection, tenant_id: int, amount: int, currency: str, first: date, last: date
+) -> str | None:
+    """The key of a settlement of this amount that no line of the bank was matched with, the oldest of those days."""
+    row = await (
+        await conn.execute(
+            """
+            SELECT j.key FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
+            WHERE j.tenant_id = %s AND j.kind = 'settlement' AND a.name = 'bank' AND p.amount = %s AND p.currency = %s
+            AND j.at::date BETWEEN %s AND %s AND NOT EXISTS (
+                SELECT FROM bank_lines b WHERE b.tenant_id = j.tenant_id AND b.matched_by = 'settlement'
+                AND b.matched = j.key)
+            ORDER BY j.at, j.entry_id LIMIT 1
+            """,
+            (tenant_id, amount, currency, first, last),
+        )
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+async def find_file_of(conn: Connection, tenant_id: int, total: int, currency: str, text: str, on: date) -> int | None:
+    """The file for the bank that was booked as one sum: by its name in the text, else by the day and the sum."""
+    row = await (
+        await conn.execute(
+            "SELECT file_id FROM payout_files f WHERE tenant_id = %(tenant_id)s AND total = %(total)s"
+            " AND currency = %(currency)s AND (position(message IN %(text)s) > 0"
+            " OR %(on)s::date - execution_on BETWEEN 0 AND 1)"
+            " AND EXISTS (SELECT FROM payouts p WHERE p.tenant_id = f.tenant_id AND p.file_id = f.file_id"
+            "  AND p.booked_on IS NULL)"
+            " ORDER BY position(message IN %(text)s) > 0 DESC, file_id LIMIT 1",
+            {"tenant_id": tenant_id, "total": total, "currency": currency, "text": text, "on": on},
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def list_unbooked(conn: Connection, tenant_id: int, before: date) -> list[tuple[int, int, str, datetime]]:
+    """Payouts by a file that the bank should have booked before that day: number, amount, currency, made when."""
+    rows = await conn.execute(
+        "SELECT payout_id, amount, currency, made_at FROM payouts WHERE tenant_id = %s AND way = 'sepa'"
+        " AND state IN ('paid', 'bounced') AND booked_on IS NULL AND execution_on < %s ORDER BY payout_id",
+        (tenant_id, before),
+    )
+    return [(int(number), int(amount), str(currency), at) for number, amount, currency, at in await rows.fetchall()]
+
+
+async def read_any(conn: Connection, tenant_id: int) -> bool:
+    """Whether a bank statement was ever read: without one nothing is known to be missing there."""
+    row = await (await conn.execute("SELECT 1 FROM bank_lines WHERE tenant_id = %s LIMIT 1", (tenant_id,))).fetchone()
+    return row is not None

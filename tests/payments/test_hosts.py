@@ -1,0 +1,165 @@
+"""Hosts: the rule that counts at the start of a session, payable when it is settled, and back with what is refunded."""
+
+import random
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecourt.payments.hosts import shares
+from forecourt.payments.hosts.banks import Bank, read_iban
+from forecourt.payments.hosts.days import banking_day, easter, is_banking_day, next_banking_day
+from forecourt.payments.hosts.model import IbanRefused, RuleRefused, Share, back_of, check_rule, share_of
+from tests.care.yard import Yard
+from tests.payments.hosts import IBANS, SECRET, a_host, a_rule, a_session, balance, owed, rules
+
+
+def test_a_share_is_of_what_was_earned_before_vat_by_what_it_was_for() -> None:
+    rule = a_rule(energy=Decimal("70"), idle=Decimal("50"), per_kwh=Decimal("0.03"), platform_percent=Decimal("10"))
+    revenue = {"revenue:energy": 1000, "revenue:idle": 301, "revenue:time": 500}
+    # 700 + 150.5 + 20 kWh x 3 = 910.5, rounded half up, and a tenth of it for the platform.
+    assert share_of(rule, revenue, 20_000, Decimal(19)) == Share(net=1801, share=911, platform_fee=91, vat=156)
+    assert share_of(rule, revenue, 20_000, None).owed == 820
+    assert share_of(a_rule(platform_fee=5000), {"revenue:energy": 10}, 0, None).owed == 0
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6), st.lists(st.integers(0, 10**6), max_size=6))
+def test_a_share_that_goes_back_in_parts_is_gone_when_the_whole_net_is(share: int, net: int, cuts: list[int]) -> None:
+    given_ = Share(net=net, share=share, platform_fee=share // 3, vat=share // 5)
+    steps = sorted({min(cut, net) for cut in cuts} | {net})
+    gone = Share(net=0, share=0, platform_fee=0, vat=0)
+    for step in steps:
+        back = back_of(given_, step - gone.net, gone.net)
+        assert back_of(given_, gone.net - step, step) == Share(
+            net=-back.net, share=-back.share, platform_fee=-back.platform_fee, vat=-back.vat
+        )
+        gone = Share(
+            net=step, share=gone.share + back.share, platform_fee=gone.platform_fee + back.platform_fee,
+            vat=gone.vat + back.vat,
+        )  # fmt: skip
+    assert gone == given_
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"energy": Decimal(101)}, {"energy": Decimal("0.001")}, {"energy": Decimal(0)}, {"per_kwh": Decimal("NaN")},
+     {"paid_by": "fleet"}],
+)  # fmt: skip
+def test_a_rule_that_can_not_be_meant_is_refused(values: dict[str, Decimal]) -> None:
+    with pytest.raises(RuleRefused):
+        check_rule(a_rule(**values))
+
+
+def test_banks_are_closed_on_weekends_and_holidays_of_their_currency() -> None:
+    assert [easter(year) for year in (2000, 2024, 2026, 2038)] == [
+        date(2000, 4, 23), date(2024, 3, 31), date(2026, 4, 5), date(2038, 4, 25),
+    ]  # fmt: skip
+    # Good Friday to Easter Monday 2026.
+    assert next_banking_day(date(2026, 4, 2), "EUR") == date(2026, 4, 7)
+    assert next_banking_day(date(2026, 4, 2), "USD") == date(2026, 4, 3)
+    assert banking_day(date(2026, 12, 25), "EUR") == date(2026, 12, 28)
+    assert banking_day(date(2026, 12, 25), "GBP") == date(2026, 12, 29)
+    assert not is_banking_day(date(2026, 5, 14), "CHF")
+    assert is_banking_day(date(2026, 5, 14), "EUR")
+    assert not is_banking_day(date(2026, 5, 1), "EUR")
+    assert not is_banking_day(date(2026, 11, 26), "USD")
+
+
+def test_an_iban_is_checked_and_lies_sealed() -> None:
+    assert read_iban("DE89 3704 0044 0532 0130 00") == IBANS[0]
+    for wrong in ("DE88 3704 0044 0532 0130 00", "DE89 3704 0044 0532 0130", "XX00", "", "9" * 99):
+        with pytest.raises(IbanRefused):
+            read_iban(wrong)
+    sealed = Bank(SECRET).close(IBANS[0])
+    assert IBANS[0].encode() not in sealed
+    assert Bank(SECRET).open(sealed) == IBANS[0]
+
+
+async def test_the_rule_that_counted_when_the_session_began_makes_the_share(yard: Yard) -> None:
+    site = yard.site()
+    part = yard.site(parent_id=site)
+    station, other = yard.station(site_id=part), yard.station(site_id=part)
+    ada, bo = await a_host(yard), await a_host(yard, "Bo", IBANS[1])
+    now = yard.clock.now()
+    await rules(yard, ada, site, a_rule(), now - timedelta(days=9))
+    # After the session began, so it doesn't count for it; nor does a rule of another station.
+    await rules(yard, bo, site, a_rule(), now - timedelta(minutes=90))
+    await rules(yard, bo, part, a_rule(), now - timedelta(days=9), station=other)
+    paid = await a_session(yard, station)
+    await paid.follow()
+    assert await owed(yard, ada) == 0, "nothing is owed before the provider settles"
+    await paid.follow(settled=True)
+    await paid.follow(settled=True)
+    assert (await owed(yard, ada), await owed(yard, bo)) == (700, 0)
+    assert await balance(yard, "host_share") == 700
+    paid = await a_session(yard, other)
+    await paid.follow(settled=True)
+    assert (await owed(yard, ada), await owed(yard, bo)) == (700, 700)
+    # From then on the part is nobody's, and the site above it counts no more for it.
+    await rules(yard, None, part, a_rule(), now - timedelta(hours=3))
+    paid = await a_session(yard, station)
+    await paid.follow(settled=True)
+    assert (await owed(yard, ada), await owed(yard, bo)) == (700, 700)
+
+
+async def test_a_share_is_of_what_was_captured_and_goes_back_with_refunds_and_disputes(yard: Yard) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard, vat_rate=Decimal(19))
+    await rules(yard, host, site, a_rule(platform_percent=Decimal(10)), yard.clock.now() - timedelta(days=9))
+    half = await a_session(yard, station, captured=595)
+    await half.follow(settled=True)
+    # Of 5.00 net: 3.50, less a tenth, and VAT on that.
+    assert await owed(yard, host) == 350 - 35 + 60
+    await half.refund(100)
+    await half.refund(495)
+    assert await owed(yard, host) == 0
+    whole = await a_session(yard, station)
+    await whole.refund(119)
+    await whole.follow(settled=True)
+    assert await owed(yard, host) == 9 * (70 - 7) + 108, "what was refunded before it was settled is not owed"
+    before = await owed(yard, host)
+    await whole.dispute()
+    assert await owed(yard, host) == 0
+    await whole.dispute(won=True)
+    assert await owed(yard, host) == before
+    for account in ("host_share", "platform_revenue", "vat_receivable:DE:19"):
+        assert abs(await balance(yard, account)) in (630, 63, 108)
+
+
+async def test_a_drivers_home_is_paid_by_the_fleet_once_and_only_when_the_session_is_over(yard: Yard) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    driver = await a_host(yard, "Driver", IBANS[2])
+    rule = a_rule(energy=Decimal(0), per_kwh=Decimal("0.32"), paid_by="post")
+    await rules(yard, driver, site, rule, yard.clock.now() - timedelta(days=9))
+    yard.session(station, timedelta(hours=9), timedelta(hours=7), 33_333)
+    yard.session(station, timedelta(minutes=50), timedelta(minutes=10), 1_000)
+    yard.session(station, timedelta(minutes=30), None, 1_000)
+    for made in (1, 0):
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            assert await shares.reimburse_due(conn, yard.tenant_id, yard.clock.now()) == made
+    assert await owed(yard, driver) == 1067
+    assert await balance(yard, "fleet_receivable:post") == 1067
+
+
+async def test_refunds_in_any_order_of_looking_leave_the_host_what_is_left(yard: Yard) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(energy=Decimal("33.33")), yard.clock.now() - timedelta(days=9))
+    chance = random.Random(7)
+    left = 0
+    for _ in range(12):
+        paid = await a_session(yard, station, energy_wh=chance.randrange(1, 40_000))
+        rest = paid.captured
+        for settled in (False, True):
+            if settled:
+                await paid.follow(settled=True)
+            amount = chance.choice([0, rest, chance.randrange(rest + 1)])
+            rest -= amount
+            await paid.refund(amount)
+        left += rest
+    assert abs(await owed(yard, host) - left * 3333 / 119_00) < 12

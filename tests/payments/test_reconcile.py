@@ -1,0 +1,257 @@
+"""What a provider and a bank say, held against the journal: every difference is found, and none is invented."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.payouts import Payouts
+from forecourt.payments.hosts.store import payouts as kept
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.service import post
+from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile.model import (
+    EXPLAINED,
+    LATE,
+    Booked,
+    Kind,
+    Side,
+    StatementUnreadable,
+    compare,
+)
+from forecourt.payments.reconcile.service import Reconciler
+from tests.care.yard import Yard
+from tests.http import an_actor
+from tests.payments.bills import START
+from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
+
+NOW = START + timedelta(days=40)
+MOVEMENTS = 10_000
+ERRORS = 100
+
+
+class Moved(Struct, frozen=True, kw_only=True):
+    """A movement as a provider tells it."""
+
+    reference: str
+    kind: str
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+    available_at: datetime
+    source: str | None = None
+    hold: str | None = None
+    intent: str | None = None
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    movements: list[Moved]
+    next: str | None
+
+
+class Provider:
+    """Tells movements two at a time, the newest first."""
+
+    def __init__(self) -> None:
+        self.moved: list[Moved] = []
+
+    async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Page:
+        found = [each for each in reversed(self.moved) if since <= each.at < until]
+        first = int(after or 0)
+        return Page(movements=found[first : first + 2], next=str(first + 2) if first + 2 < len(found) else None)
+
+
+def a_movement(number: int, amount: int, at: datetime, kind: str = "charge", **values: Any) -> Moved:
+    said: dict[str, Any] = {"reference": f"txn_{number}", "intent": f"i{number}", "fee": 30, "currency": "EUR"} | values
+    return Moved(kind=kind, amount=amount, at=at, available_at=at + timedelta(days=2), **said)
+
+
+def seeded() -> tuple[list[Moved], list[Booked], dict[str, int], set[tuple[Kind, str]]]:
+    """Charges and refunds on both sides, and errors of every kind put among them; which errors."""
+    chance = random.Random(5)
+    moved: list[Moved] = []
+    booked: list[Booked] = []
+    fees: dict[str, int] = {}
+    wrong: set[tuple[Kind, str]] = set()
+    for number in range(MOVEMENTS):
+        at = START + timedelta(minutes=5 * number)
+        back = number % 10 == 9
+        # A refund is of the charge before it; many payments are of the same amount, as at every station.
+        intent = f"i{number - 1 if back else number}"
+        amount = -chance.randrange(1, 900) if back else chance.choice([500, 1000, 1234, chance.randrange(900, 9000)])
+        kind = "refund" if back else "charge"
+        moved.append(a_movement(number, amount, at + timedelta(hours=1), kind, intent=intent))
+        fees[moved[-1].reference] = 30
+        booked.append(
+            Booked(entry_id=number, key=f"k{number}", side=Side.BACK if back else Side.IN, about=intent, amount=amount,
+                   currency="EUR", at=at)
+        )  # fmt: skip
+    for turn, number in enumerate(chance.sample(range(MOVEMENTS - 500), ERRORS)):
+        said = moved[number]
+        kinds = (Kind.MISSING, Kind.UNKNOWN, Kind.DOUBLED, Kind.WRONG_AMOUNT, Kind.WRONG_CURRENCY, Kind.LATE,
+                 Kind.FEE_MISMATCH)  # fmt: skip
+        kind = kinds[turn % len(kinds)]
+        about = said.reference
+        match kind:
+            case Kind.MISSING:
+                moved[number] = msgspec.structs.replace(said, kind="none")
+                about = booked[number].key
+            case Kind.UNKNOWN | Kind.DOUBLED:
+                about = f"more_{number}"
+                whose = said.intent if kind is Kind.DOUBLED else about
+                moved.append(msgspec.structs.replace(said, reference=about, intent=whose, at=said.at + LATE / 2))
+            case Kind.WRONG_AMOUNT:
+                moved[number] = msgspec.structs.replace(said, amount=said.amount + 1)
+            case Kind.WRONG_CURRENCY:
+                moved[number] = msgspec.structs.replace(said, currency="CHF")
+            case Kind.LATE:
+                moved[number] = msgspec.structs.replace(said, at=said.at + LATE)
+            case Kind.FEE_MISMATCH:
+                fees[about] = 29
+        wrong.add((kind, about))
+    chance.shuffle(moved)
+    chance.shuffle(booked)
+    return [each for each in moved if each.kind != "none"], booked, fees, wrong
+
+
+def test_of_ten_thousand_movements_every_wrong_one_is_found_and_no_other() -> None:
+    moved, booked, fees, wrong = seeded()
+    found = compare(moved, booked, fees, NOW)
+    assert len(found) == len(wrong) == ERRORS
+    assert {(each.kind, each.about) for each in found} == wrong
+    assert {kind for kind, _ in wrong} == {kind for kind in Kind if not kind.startswith("bank_")}
+    assert EXPLAINED.keys() == set(Kind)
+
+
+def test_what_was_posted_a_moment_ago_is_not_missing_yet_and_is_tomorrow() -> None:
+    entry = Booked(entry_id=1, key="k", side=Side.IN, about="i", amount=5, currency="EUR", at=START)
+    assert compare([], [entry], {}, START + timedelta(hours=23)) == []
+    assert [each.kind for each in compare([], [entry], {}, START + timedelta(hours=25))] == [Kind.MISSING]
+
+
+async def test_a_night_posts_what_the_provider_tells_pays_hosts_their_share_and_lists_what_differs(yard: Yard) -> None:
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard)
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    paid, lost, disputed = [await a_session(yard, station) for _ in range(3)]
+    provider, now = Provider(), yard.clock.now()
+    total = paid.captured
+    provider.moved = [
+        a_movement(1, total, now, intent=paid.intent, hold="pi_1"),
+        a_movement(2, total, now, intent=disputed.intent, hold="pi_2"),
+        a_movement(3, 777, now, intent="by hand"),
+        # It names its hold alone.
+        a_movement(4, -total, now, "dispute", fee=1500, intent=None, hold="pi_2", source="dp_1"),
+        a_movement(5, -700, now, "payout", fee=0, intent=None),
+        a_movement(6, -20, now, "fee", fee=0, intent=None),
+    ]
+    nights = Reconciler(yard.tenants, yard.clock)
+    for _ in range(2):
+        yard.clock.advance(3600)
+        assert await nights.reconcile(yard.tenant_id, {"acme": provider}) == 1
+    assert await owed(yard, host) == 0, "the money is not ours yet"
+    assert await balance(yard, "bank") == 700
+    assert await balance(yard, "psp_fees") == 30 * 3 + 1500 + 20
+    assert await balance(yard, "disputes") == total
+    assert await balance(yard, "psp_receivable:acme") == 3 * total - total - 700 - (30 * 3 + 1500 + 20)
+    yard.clock.advance(86_400 * 2)
+    assert await nights.reconcile(yard.tenant_id, {"acme": provider}) == 2
+    # A share of two, and that of the disputed one is gone again.
+    assert await owed(yard, host) == 700
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        assert [(each.kind, each.intent, each.said, each.booked) for each in listed] == [
+            ("unknown", "by hand", 777, None), ("missing", lost.intent, None, total),
+        ]  # fmt: skip
+        await nights.explain(conn, an_actor(yard.tenant_id), listed[0].difference_id, "A test by hand.")
+    # It comes after all, and late.
+    provider.moved.append(a_movement(7, total, now + timedelta(days=2, hours=1), intent=lost.intent))
+    provider.moved.append(
+        a_movement(8, total, now + timedelta(days=2), "dispute_reversal", intent=None, hold="pi_2", source="dp_1")
+    )
+    assert await nights.reconcile(yard.tenant_id, {"acme": provider}) == 0
+    assert await owed(yard, host) == 1400
+    assert await balance(yard, "disputes") == 0
+
+
+CAMT = """<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt>
+<Stmt><Id>S1</Id>{}</Stmt></BkToCstmrStmt></Document>"""
+
+
+def a_line(
+    amount: str, way: str = "DBIT", *, name: str, end: str = "", back: str = "", text: str = "", on: str = "2026-03-02"
+) -> str:
+    return (
+        f'<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>{way}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>'
+        f"<BookgDt><Dt>{on}</Dt></BookgDt><AcctSvcrRef>{name}</AcctSvcrRef><NtryDtls><TxDtls>"
+        f"<Refs><EndToEndId>{end}</EndToEndId></Refs><RmtInf><Ustrd>{text}</Ustrd></RmtInf>"
+        + (f"<RtrInf><Rsn><Cd>{back}</Cd></Rsn></RtrInf>" if back else "")
+        + "</TxDtls></NtryDtls></Ntry>"
+    )
+
+
+async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_the_rest(yard: Yard) -> None:
+    yard.clock.set(datetime(2026, 3, 2, 5, 0, tzinfo=UTC))
+    await a_bank(yard)
+    hosts = []
+    for name in ("Ada", "Bo", "Cy"):
+        site = yard.site()
+        hosts.append(await a_host(yard, name))
+        await rules(yard, hosts[-1], site, a_rule(), yard.clock.now() - timedelta(days=9))
+        await (await a_session(yard, yard.station(site_id=site))).follow(settled=True)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 3
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        made = await kept.list_payouts(conn, yard.tenant_id, order="oldest", limit=9)
+        await post(
+            conn, yard.tenant_id,
+            entries.settlement(movement="m", at=yard.clock.now(), account="acme", currency="EUR", amount=5000),
+        )  # fmt: skip
+    first, second, third = (f"PAYOUT-{row.payout_id}" for row in made)
+    statement = CAMT.format(
+        a_line("7.00", name="a", end=first)
+        + a_line("7.00", name="b", end=second)
+        + a_line("7.00", "CRDT", name="c", end=second, back="AC04", on="2026-03-03")
+        + a_line("6.99", name="d", end=third)
+        + a_line("50.00", "CRDT", name="e", text="STRIPE PAYOUT")
+        + a_line("120.00", "CRDT", name="f", text="Invoice 12")
+        + '<Ntry><Amt Ccy="EUR">1.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>PDNG</Sts></Ntry>'
+    ).encode()
+    nights = Reconciler(yard.tenants, yard.clock)
+    assert await nights.read_statement(yard.tenant_id, statement) == (6, 2)
+    assert await nights.read_statement(yard.tenant_id, statement) == (0, 2)
+    assert [await owed(yard, host) for host in hosts] == [0, 700, 0]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        rows = await kept.list_payouts(conn, yard.tenant_id, order="oldest", limit=9)
+        assert [(row.state, row.booked_on) for row in rows] == [
+            ("paid", date(2026, 3, 2)), ("bounced", date(2026, 3, 2)), ("paid", None),
+        ]  # fmt: skip
+        listed = await store.list_differences(conn, yard.tenant_id, order="oldest", limit=9)
+        assert sorted((each.kind, each.said, each.booked) for each in listed) == [
+            ("bank_amount", -699, -700), ("bank_unknown", 12_000, None),
+        ]  # fmt: skip
+        [line] = [
+            each for each in await store.list_lines(conn, yard.tenant_id, matched=False, limit=9) if each.amount > 0
+        ]
+        await nights.assign(conn, an_actor(yard.tenant_id), line.line_id, "post")
+    assert await balance(yard, "fleet_receivable:post") == -12_000
+    yard.clock.advance(86_400 * 9)
+    assert [each.kind for each in await nights.compare_bank(yard.tenant_id)] == ["bank_amount", "bank_missing"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"<Document/>", b"no xml", CAMT.format(a_line("1.005", name="a")).encode(),
+        CAMT.format(a_line("-1", name="a")).encode(), CAMT.format(a_line("1", "BOTH", name="a")).encode(),
+        b'<!DOCTYPE a [<!ENTITY b "c">]>' + CAMT.format("").encode(),
+    ],
+)  # fmt: skip
+def test_what_is_no_statement_is_refused(content: bytes) -> None:
+    with pytest.raises(StatementUnreadable):
+        camt.read(content)

@@ -1,0 +1,155 @@
+"""A driver pays for a session, from the page to what is posted, over the real provider's wire."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from forecourt.payments.intents.model import ConnectorTaken, RefundTooHigh, State
+from forecourt.stations.call_faults import StationOffline
+from tests.payments.till import Till
+
+
+async def test_a_session_is_held_started_captured_once_and_posted(till: Till) -> None:
+    intent = await till.begin()
+    # 60 kWh at 0.595, half an hour of parking at 7.14: 39.27, so 40 euro.
+    assert (intent.state, intent.hold_amount, intent.hold_said["likely"]) == (State.HOLD_REQUESTED, 4000, 3927)
+    assert intent.page_url is not None
+    assert intent.return_url == f"https://drive.test/pay/{intent.intent_id}"
+    assert (await till.payments.returned(till.tenant_id, intent.intent_id)).state is State.HOLD_REQUESTED
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference)
+    intent = await till.payments.returned(till.tenant_id, intent.intent_id)
+    assert (intent.state, intent.authorised_amount) == (State.AUTHORISED, 4000)
+    assert intent.card is not None
+    assert (intent.card.brand, intent.card.last4) == ("visa", "4242")
+    assert await till.work() == ["payment.authorised"]
+    [start] = till.stations.starts
+    assert (start.token.uid, start.token.type, start.evse) == (intent.token_uid, "DirectPayment", 1)
+    assert len(start.token.uid) == 20
+    session_id = till.plug_in(intent, wh=20_000)
+    await till.work()
+    intent = await till.find(intent)
+    assert (intent.session_id, intent.state, intent.captured_amount) == (session_id, State.CAPTURED, 1190)
+    assert intent.next_at is None
+    await till.jobs.priced(tenant_id=till.tenant_id, subject=str(session_id))
+    await till.settle()
+    assert [row["amount"] for row in till.happened("capture")] == [1190]
+    assert till.balances() == {
+        "psp_receivable:deployment": 1190, "revenue:energy": -1000, "vat_payable:DE:19": -190,
+    }  # fmt: skip
+
+
+async def test_the_bill_never_passes_the_hold_idle_fees_included(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    # 30 kWh and then ten hours of parking: 17.85 and 71.40, of which 40 euro are held.
+    session_id = till.plug_in(intent, wh=30_000, minutes=60, over=False)
+    await till.work()
+    till.clock.advance(10 * 3600)
+    till.go_on(session_id, wh=30_000)
+    await till.work()
+    intent = await till.find(intent)
+    assert (intent.state, intent.captured_amount) == (State.CAPTURED, 4000)
+    assert till.balances()["psp_receivable:deployment"] == 4000
+    [cost] = till.rows("SELECT incl_minor FROM session_costs WHERE session_id = %s", session_id)
+    assert cost["incl_minor"] == 4000
+
+
+async def test_a_running_session_raises_its_hold_where_it_can_and_stops_before_where_it_cannot(till: Till) -> None:
+    raised = await till.paid("visa")
+    await till.work()
+    session_id = till.plug_in(raised, wh=60_000, minutes=60, over=False)
+    await till.work()
+    till.clock.advance(31)
+    await till.sweeper.sweep()
+    assert (await till.find(raised)).authorised_amount == 6000
+    assert till.stations.stops == []
+    till.go_on(session_id, wh=70_000)
+    await till.work()
+    assert (await till.find(raised)).captured_amount == 4165
+
+    fixed = await till.paid("unionpay", evse=2)
+    await till.work()
+    till.plug_in(fixed, wh=65_000, minutes=60, over=False)
+    await till.work()
+    till.clock.advance(31)
+    await till.sweeper.sweep()
+    [stop] = till.stations.stops
+    assert stop.transaction_id
+    assert (await till.find(fixed)).authorised_amount == 4000
+
+
+@pytest.mark.parametrize("way", ["offline", "expired", "nobody paid"])
+async def test_a_start_that_comes_to_nothing_gives_back_hold_and_connector(till: Till, way: str) -> None:
+    if way == "offline":
+        till.stations.answer = StationOffline()
+    intent = await (till.begin() if way == "nobody paid" else till.paid())
+    await till.work()
+    if way == "expired":
+        till.clock.advance(200)
+        await till.starts.settle_due()
+        await till.work()
+    if way == "nobody paid":
+        till.clock.advance(timedelta(minutes=16).total_seconds())
+    await till.settle()
+    intent = await till.find(intent)
+    assert intent.state is (State.ABANDONED if way == "nobody paid" else State.RELEASED)
+    assert len(till.happened("cancel")) + len(till.happened("expire")) == 0 if way == "nobody paid" else 1
+    assert till.balances() == {}
+    statuses = till.rows("SELECT status FROM tokens WHERE uid = %s", intent.token_uid)
+    assert all(row["status"] == "invalid" for row in statuses)
+    till.stations.answer = till.stations.answer if way != "offline" else StationOffline()
+    assert (await till.begin()).state is State.HOLD_REQUESTED
+
+
+async def test_a_connector_is_paid_for_by_one_driver_at_a_time(till: Till) -> None:
+    first, second = await till.begin(), await till.begin()
+    for each in (second, first):
+        assert each.reference is not None
+        await asyncio.to_thread(till.box.pay, each.reference)
+    assert (await till.payments.returned(till.tenant_id, second.intent_id)).state is State.AUTHORISED
+    late = await till.payments.returned(till.tenant_id, first.intent_id)
+    assert late.state is State.RELEASED
+    assert "quicker" in str(late.reason)
+    with pytest.raises(ConnectorTaken):
+        await till.begin()
+    assert (await till.begin(evse=2)).state is State.HOLD_REQUESTED
+
+
+async def test_money_goes_back_in_parts_and_never_more_than_was_taken(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    till.plug_in(intent, wh=20_000)
+    await till.work()
+    part = await till.payments.refund(till.actor, intent.intent_id, 119, "too slow")
+    assert (part.state, part.refunded_amount) == (State.CAPTURED, 119)
+    assert till.balances() == {
+        "psp_receivable:deployment": 1071, "revenue:energy": -900, "vat_payable:DE:19": -171,
+    }  # fmt: skip
+    with pytest.raises(RefundTooHigh):
+        await till.payments.refund(till.actor, intent.intent_id, 1072, "more")
+    whole = await till.payments.refund(till.actor, intent.intent_id, None, "goodwill")
+    assert (whole.state, whole.refunded_amount) == (State.REFUNDED, 1190)
+    assert till.balances() == {}
+    assert [row["amount"] for row in till.happened("refund")] == [119, 1071]
+
+
+async def test_a_hold_that_ran_out_falls_to_debt_which_blocks_and_is_written_off(till: Till) -> None:
+    intent = await till.paid(payer="driver:7")
+    await till.work()
+    session_id = till.plug_in(intent, wh=10_000, over=False)
+    await till.work()
+    await asyncio.to_thread(till.box.advance, 8 * 86_400)
+    till.clock.advance(60)
+    till.go_on(session_id, wh=10_000)
+    await till.work()
+    intent = await till.find(intent)
+    assert (intent.state, intent.owed_amount, intent.captured_amount) == (State.FAILED, 595, 0)
+    assert till.balances()["driver_receivable"] == 595
+    with pytest.raises(Exception, match="unpaid"):
+        await till.begin(payer="driver:7", evse=2)
+    await till.payments.write_off(till.actor, intent.intent_id, "too little to chase")
+    assert "driver_receivable" not in till.balances()
+    till.clock.advance(8 * 86_400)
+    assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
