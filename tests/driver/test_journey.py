@@ -1,4 +1,4 @@
-"""A driver's way from the code at the station to the receipt, over HTTP and without a script, against the sandbox provider."""
+"""A driver's way from the code at the station to the receipt: HTTP, no script, the sandbox provider behind it."""
 
 import asyncio
 import re
@@ -57,8 +57,9 @@ class Street:
         self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.plans)
         routes = driver_pages(DriverShell(assets), self.ways, till.tenants, till.clock, HOST)
         app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
+        inner: Any = app
         self.jobs = DriverJobs(till.tenants, self.ways, HOST)
-        self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HOST, follow_redirects=True)
+        self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
         till.rows(
             "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
             " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
@@ -72,7 +73,8 @@ class Street:
 
     def connector(self, state: str) -> None:
         self.till.rows(
-            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at) VALUES (%s, 1, 1, %s, %s, now())"
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " VALUES (%s, 1, 1, %s, %s, now())"
             " ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state",
             self.till.station_id,
             self.till.tenant_id,
@@ -181,12 +183,15 @@ async def test_a_payment_that_is_not_completed_can_be_taken_up_or_given_up(stree
     assert stage(back) == "pay"
     assert "0;url=" not in back
     assert "not completed" in back
-    # Somebody else has to wait meanwhile, and is told so.
+    gone = await street.browser.post(f"{way}/give-up")
+    assert stage(gone.text) == "nothing"
+    # Who has paid and not plugged in holds the connector until he gives up, and others are told so.
+    paid = await street.pay()
     taken = await street.browser.post(street.code)
     assert taken.status_code == 409
     assert "Somebody else is just paying" in taken.text
-    gone = await street.browser.post(f"{way}/give-up")
-    assert stage(gone.text) == "nothing"
+    assert stage((await street.browser.post(f"{paid}/give-up")).text) == "nothing"
+    assert [row["amount"] for row in street.till.happened("cancel")] != []
     assert (await street.browser.post(street.code)).status_code == 200
 
 
@@ -236,7 +241,8 @@ async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Stre
     street.connector("Available")
     assert (await street.browser.get("/find/volt")).status_code == 404
     street.till.rows(
-        "INSERT INTO driver_brands (tenant_id, slug, name, colour, help_phone) VALUES (%s, 'volt', 'Volt', '#ffcc00', '+49 1')",
+        "INSERT INTO driver_brands (tenant_id, slug, name, colour, help_phone)"
+        " VALUES (%s, 'volt', 'Volt', '#ffcc00', '+49 1')",
         street.till.tenant_id,
     )
     page = await street.page("/find/volt")
