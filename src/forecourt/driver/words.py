@@ -42,6 +42,12 @@ STAGES: Final = {
 }
 
 
+def stage_words(stage: Stage) -> tuple[str, str]:
+    """The heading and the sentence of a stage."""
+    heading, sentence = STAGES[stage]
+    return _(heading), _(sentence)
+
+
 def money(amount: Money, *, decimals: int | None = None) -> str:
     """An amount as the language writes it: `12,34 €`."""
     major = Decimal(amount.amount).scaleb(-minor_digits(amount.currency))
