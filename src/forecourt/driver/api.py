@@ -1,4 +1,4 @@
-"""The same way for an operator's own app: places, prices, payments. Public, as the pages are: a payment's id is its key.
+"""The same way for an operator's own app: places, prices, payments. Public, as the pages are: the id of a payment is its key.
 
 The amounts are in minor units, the words of prices in the language that is asked for.
 """
