@@ -5,12 +5,17 @@ from typing import Any
 
 from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
+from forecourt.app.paying import providers_of
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.saga import Saga
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -61,5 +66,8 @@ class Jobs:
         self.desired = DesireJobs(tenants, Bringer(tenants, commander.batch), clock)
         self.access = AccessJobs(pool, clock)
         self.energy = EnergyJobs(pool, tenants, clock)
+        prices = Prices(clock)
+        saga = Saga(tenants, providers_of(Settings(secret_key="-"), tenants, clock), clock, prices)
+        self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

@@ -127,7 +127,7 @@ class Till:
         return int(row["it"])
 
     async def begin(self, **more: Any) -> Intent:
-        asked = {"station": self.station, "evse": 1, "return_url": RETURN} | more
+        asked: dict[str, Any] = {"station": self.station, "evse": 1, "return_url": RETURN} | more
         return await self.payments.begin(self.tenant_id, Begin(**asked))
 
     async def find(self, intent: Intent) -> Intent:

@@ -42,6 +42,8 @@ class Verb(StrEnum):
     CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
     LOAD_SERIES = "load prices and CO2 intensities"
     CHANGE_PRICES = "change tariffs and where they count"
+    CHANGE_PAYMENTS = "refund payments and write off what is owed"
+    PAYMENT_ACCOUNTS = "set up payment accounts"
 
     @property
     def scope(self) -> str:
@@ -61,6 +63,8 @@ OF_THE_WHOLE = frozenset(
         Verb.WEBHOOKS,
         Verb.LOAD_SERIES,
         Verb.CHANGE_PRICES,
+        Verb.CHANGE_PAYMENTS,
+        Verb.PAYMENT_ACCOUNTS,
     }
 )
 
@@ -81,6 +85,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CHANGE_ENERGY,
             Verb.LOAD_SERIES,
             Verb.CHANGE_PRICES,
+            Verb.CHANGE_PAYMENTS,
         }
     ),
     Role.TECHNICIAN: frozenset(

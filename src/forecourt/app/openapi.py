@@ -50,6 +50,7 @@ TAGS = {
     "incidents": "What is wrong, and who is told of it.",
     "smart charging": "The electrics of sites, what prices and limits their energy, and what drivers need.",
     "prices": "What sessions cost by tariffs.",
+    "payments": "What drivers paid, owe and got back, and the accounts that it goes to.",
     "people": "Who belongs to the organisation, and who was invited.",
     "organisation": "The organisation, and whoever asks.",
     "keys": "API keys.",

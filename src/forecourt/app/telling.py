@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import forecourt.care.api
 import forecourt.drivers.api
+import forecourt.payments.api
 import forecourt.sessions.api
 import forecourt.stations.api
 from forecourt.webhooks.model import Describe, Kind
@@ -19,4 +20,10 @@ DESCRIBE: Mapping[Kind, Describe] = {
     Kind.INCIDENT_OPENED: forecourt.care.api.describe_incident,
     Kind.INCIDENT_CLOSED: forecourt.care.api.describe_incident,
     Kind.TOKEN_CHANGED: forecourt.drivers.api.describe_token,
+    Kind.PAYMENT_AUTHORISED: forecourt.payments.api.describe_payment,
+    Kind.PAYMENT_CAPTURED: forecourt.payments.api.describe_payment,
+    Kind.PAYMENT_REFUNDED: forecourt.payments.api.describe_payment,
+    Kind.PAYMENT_RELEASED: forecourt.payments.api.describe_payment,
+    Kind.PAYMENT_FAILED: forecourt.payments.api.describe_payment,
+    Kind.PAYMENT_DISPUTED: forecourt.payments.api.describe_payment,
 }

@@ -14,6 +14,7 @@ import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.payments.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -30,10 +31,14 @@ from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.openapi import document_route
 from forecourt.app.parameters import known_parameters_only
+from forecourt.app.paying import providers_of
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.accounts.hooks import payment_hook
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.service import Payments
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -71,6 +76,7 @@ def create_app(
     commander = Commander(db, bus, clock, secret_key=secret)
     access = access or Access(db, secret, clock, console_url=settings.console_url)
     doors = doors_of(settings, db, clock, access)
+    providers = providers_of(settings, db, clock)
 
     async def refresher() -> None:
         try:
@@ -92,6 +98,8 @@ def create_app(
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
+        "providers": given(providers),
+        "payments": given(Payments(db, providers, clock, Prices(clock))),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
         "site_directory": given(site_names),
@@ -109,6 +117,7 @@ def create_app(
             forecourt.care.api.routes,
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
+            forecourt.payments.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,
@@ -119,6 +128,7 @@ def create_app(
         health.healthz,
         health.readyz_route({"database": lambda: _check_database(db), "bus": bus.check}),
         health.metrics,
+        payment_hook,
         *([] if shell is None else sign_in_pages(shell, doors)),
         *screens,
     ]

@@ -11,6 +11,7 @@ from forecourt.access.api.fields import EMAIL_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
+from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
@@ -40,6 +41,8 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(r"^[^\x00]*$"): "The character NUL is not allowed here",
     repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
+    repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
+    repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",

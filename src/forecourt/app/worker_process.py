@@ -13,6 +13,7 @@ import uvloop
 from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
+from forecourt.app.paying import providers_of
 from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
@@ -21,6 +22,11 @@ from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -74,15 +80,22 @@ async def serve(settings: Settings) -> None:
     ):
         stack.push_async_callback(bus.close)
         commander = Commander(tenants, bus, SystemClock(), secret_key=settings.secret())
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander)
+        providers = providers_of(settings, tenants, SystemClock())
+        stack.push_async_callback(providers.close)
+        prices = Prices(SystemClock())
+        saga = Saga(tenants, providers, SystemClock(), prices)
+        charging = Charging(tenants, commander, SystemClock(), saga, prices)
+        payments = PaymentJobs(pool, SystemClock(), saga, charging)
+        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
+        sweeper = Sweeper(steady, SystemClock(), saga, charging)
         reconciler = Reconciler(steady, Bringer(tenants, commander.batch), commander.batch)
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
-            await _until(stopping, app, steady, routes, sender, reconciler, fetcher)
+            await _until(stopping, app, steady, routes, sender, reconciler, fetcher, sweeper)
 
 
 def _works(
@@ -93,6 +106,7 @@ def _works(
     bus: Bus,
     outward: Outward,
     commander: Commander,
+    payments: PaymentJobs,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -100,6 +114,7 @@ def _works(
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
+        payments=payments,
         stations=StationJobs(
             pool,
             clock,
@@ -144,6 +159,7 @@ async def _until(
     sender: Sender,
     reconciler: Reconciler,
     fetcher: Fetcher,
+    sweeper: Sweeper,
 ) -> None:
     """Do all that a worker does until it is told to stop, or until a part of it ends."""
     lines = Lines(app)
@@ -156,6 +172,7 @@ async def _until(
             sender.run(),
             reconciler.run(),
             fetcher.run(),
+            sweeper.run(),
             stopping.wait(),
         )
         tasks = [asyncio.create_task(work) for work in works]

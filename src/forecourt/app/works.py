@@ -20,6 +20,8 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
+from forecourt.payments.intents import events as paid
+from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -66,6 +68,7 @@ class Works(Struct, frozen=True, kw_only=True):
 
     sessions: SessionJobs
     costing: CostingJobs
+    payments: PaymentJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -135,6 +138,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
+        ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
         ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
@@ -154,21 +158,29 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     check = follow("sessions.check_outside", works.outside.check_session, queue=OUTWARD)
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
+    start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (link, check, review, plan),
         "session.ended": (review, plan),
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
-        PRICED: (),
+        PRICED: (follow("payments.priced", works.payments.priced, queue=OUTWARD),),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),
         CLOSED: (),
         "connector.freed": (expire,),
-        LINKED: (),
-        FAILED: (),
-        EXPIRED: (),
+        LINKED: (follow("payments.linked", works.payments.linked, queue=OUTWARD),),
+        FAILED: (start_over,),
+        EXPIRED: (start_over,),
+        paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
+        paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
+        paid.CAPTURED: (),
+        paid.REFUNDED: (),
+        paid.RELEASED: (),
+        paid.FAILED: (),
+        paid.DISPUTED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),

@@ -76,6 +76,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics_host: str = "127.0.0.1"
     #: Webhooks and the outside authorisation may go to private and loopback addresses.
     webhooks_private: bool = False
+    #: The deployment's account at Stripe, which organisations without one of their own use, and the secret that its
+    #: webhooks are signed with; both or none.
+    stripe_key: str | None = None
+    stripe_hook_secret: str | None = None
+    #: Where Stripe's API is, if it is not Stripe's own: a sandbox, for every account of this deployment.
+    stripe_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1
@@ -210,5 +216,7 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError(
             f"FORECOURT_KEEP_AUDIT_DAYS is {LEAST_AUDIT_DAYS} or more, or 0 for ever: the last days of the audit stay."
         )
+    if (settings.stripe_key is None) != (settings.stripe_hook_secret is None):
+        raise SettingsError("FORECOURT_STRIPE_KEY and FORECOURT_STRIPE_HOOK_SECRET go together: set both or none.")
     if settings.migrate_url is not None and settings.database_url is None:
         raise SettingsError("FORECOURT_MIGRATE_URL is set without FORECOURT_DATABASE_URL: set both or none.")

@@ -25,6 +25,12 @@ class Kind(StrEnum):
     INCIDENT_OPENED = "incident.opened"
     INCIDENT_CLOSED = "incident.closed"
     TOKEN_CHANGED = "token.changed"
+    PAYMENT_AUTHORISED = "payment.authorised"
+    PAYMENT_CAPTURED = "payment.captured"
+    PAYMENT_REFUNDED = "payment.refunded"
+    PAYMENT_RELEASED = "payment.released"
+    PAYMENT_FAILED = "payment.failed"
+    PAYMENT_DISPUTED = "payment.disputed"
 
 
 #: What a test delivery is called; nobody subscribes to it.

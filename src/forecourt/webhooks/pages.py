@@ -53,6 +53,12 @@ KIND_WORDS: Final = {
     Kind.INCIDENT_OPENED: mark("An incident opens"),
     Kind.INCIDENT_CLOSED: mark("An incident closes"),
     Kind.TOKEN_CHANGED: mark("A token changes"),
+    Kind.PAYMENT_AUTHORISED: mark("A payment is authorised: the money is held"),
+    Kind.PAYMENT_CAPTURED: mark("A payment is captured: the money was taken"),
+    Kind.PAYMENT_REFUNDED: mark("Money goes back to a driver"),
+    Kind.PAYMENT_RELEASED: mark("A hold is given back and nothing was taken"),
+    Kind.PAYMENT_FAILED: mark("A payment fails"),
+    Kind.PAYMENT_DISPUTED: mark("A driver's bank disputes a payment"),
 }
 GUARDED: Final[Mapping[str, Any]] = {"verb": Verb.WEBHOOKS}
 

@@ -56,7 +56,7 @@ def _make(act: Act, fields: Json) -> Json:
             "consent": None, "consent_collection": None, "currency_conversion": None, "custom_fields": [],
             "custom_text": {}, "customer_details": None, "discounts": [], "invoice": None, "invoice_creation": None,
             "payment_intent": None, "payment_link": None, "payment_method_collection": "if_required",
-            "payment_method_configuration_details": None, 
+            "payment_method_configuration_details": None,
             "payment_status": "unpaid" if fields["mode"] == "payment" else "no_payment_required", "permissions": None,
             "phone_number_collection": {"enabled": False}, "recovered_from": None,
             "saved_payment_method_options": None, "setup_intent": None, "shipping_address_collection": None,

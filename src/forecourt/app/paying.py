@@ -1,0 +1,15 @@
+"""Payments of this deployment: the account that its settings name, and where its provider is."""
+
+from forecourt.payments.accounts.service import Providers
+from forecourt.payments.providers.stripe import StripeKeys
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+
+
+def providers_of(settings: Settings, tenants: Pool, clock: Clock) -> Providers:
+    """Who moves the money of payments. `tenants` is a pool of role forecourt_app."""
+    keys = None
+    if settings.stripe_key is not None and settings.stripe_hook_secret is not None:
+        keys = StripeKeys(secret_key=settings.stripe_key, hook_secret=settings.stripe_hook_secret)
+    return Providers(tenants, clock, settings.secret(), deployment=keys, address=settings.stripe_url)
