@@ -1,4 +1,4 @@
-"""The same way for an operator's own app: places, prices, payments. Public, as the pages are: the id of a payment is its key.
+"""The same way for an operator's own app: places, prices, payments. Public like the pages: a payment's id is its key.
 
 The amounts are in minor units, the words of prices in the language that is asked for.
 """
@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from forecourt.driver import words
 from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import FREE, Shown, Way, Ways
-from forecourt.driver.shell import DriverShell
+from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.money import Money
@@ -31,7 +31,7 @@ TAGS = ["drivers' way"]
 
 Asking = Request[Any, Any, Any]
 DriverWays = NamedDependency[Ways]
-DriverWords = NamedDependency[DriverShell]
+DriverWords = NamedDependency[Speech]
 Lang = Annotated[
     Literal["en", "de", "fr", "nl", "es"] | None,
     QueryParameter(name="lang", description="Of the words; else what the request accepts."),
@@ -139,11 +139,11 @@ class DriverPayment(Struct, frozen=True, kw_only=True):
     tags=TAGS,
 )
 async def show_place(
-    station: StationInPath, evse: EvseInPath, request: Asking, ways: DriverWays, driver_shell: DriverWords,
+    station: StationInPath, evse: EvseInPath, request: Asking, ways: DriverWays, speech: DriverWords,
     lang: Lang = None,
 ) -> DriverPlace:  # fmt: skip
     shown = await ways.look(station, evse)
-    with driver_shell.speaking(request, lang):
+    with speech.speaking(request, lang):
         return _place(shown)
 
 
@@ -183,13 +183,13 @@ async def list_places(
     tags=TAGS,
 )
 async def begin_payment(
-    data: JSONBody[DriverStart], request: Asking, ways: DriverWays, driver_shell: DriverWords
+    data: JSONBody[DriverStart], request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
     intent = await ways.begin(
         data.station, data.evse, return_url=data.return_url, language=data.language,
         description=f"{data.station}, EVSE {data.evse}",
     )  # fmt: skip
-    with driver_shell.speaking(request, data.language):
+    with speech.speaking(request, data.language):
         return _payment(await ways.find(intent.intent_id))
 
 
@@ -200,9 +200,9 @@ async def begin_payment(
     tags=TAGS,
 )
 async def show_payment(
-    payment_id: PaymentId, request: Asking, ways: DriverWays, driver_shell: DriverWords, lang: Lang = None
+    payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords, lang: Lang = None
 ) -> DriverPayment:
-    with driver_shell.speaking(request, lang):
+    with speech.speaking(request, lang):
         return _payment(await ways.find(payment_id))
 
 
@@ -214,10 +214,8 @@ async def show_payment(
     description="The provider is asked at once instead of waiting for its word.",
     tags=TAGS,
 )
-async def say_returned(
-    payment_id: PaymentId, request: Asking, ways: DriverWays, driver_shell: DriverWords
-) -> DriverPayment:
-    with driver_shell.speaking(request):
+async def say_returned(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
+    with speech.speaking(request):
         return _payment(await ways.returned(payment_id))
 
 
@@ -228,10 +226,8 @@ async def say_returned(
     summary="Stop the session that was paid for",
     tags=TAGS,
 )
-async def stop_payment(
-    payment_id: PaymentId, request: Asking, ways: DriverWays, driver_shell: DriverWords
-) -> DriverPayment:
-    with driver_shell.speaking(request):
+async def stop_payment(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
+    with speech.speaking(request):
         return _payment(await ways.stop(payment_id))
 
 
@@ -243,9 +239,9 @@ async def stop_payment(
     tags=TAGS,
 )
 async def give_up_payment(
-    payment_id: PaymentId, request: Asking, ways: DriverWays, driver_shell: DriverWords
+    payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
-    with driver_shell.speaking(request):
+    with speech.speaking(request):
         return _payment(await ways.give_up(payment_id))
 
 
@@ -256,9 +252,9 @@ async def give_up_payment(
     tags=TAGS,
 )
 async def change_departure(
-    payment_id: PaymentId, data: JSONBody[DriverLeave], request: Asking, ways: DriverWays, driver_shell: DriverWords
+    payment_id: PaymentId, data: JSONBody[DriverLeave], request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
-    with driver_shell.speaking(request):
+    with speech.speaking(request):
         return _payment(await ways.leave_at(payment_id, data.at))
 
 

@@ -5,10 +5,9 @@ from uuid import UUID
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import Stage
 from forecourt.driver.service import Ways
-from forecourt.driver.shell import ROOM
+from forecourt.driver.speech import Speech
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.platform.database import Pool
-from forecourt.ui import i18n
 
 
 class DriverJobs:
@@ -18,7 +17,7 @@ class DriverJobs:
         self._tenants = tenants
         self._ways = ways
         self._address = address.rstrip("/")
-        self._languages = i18n.Languages([ROOM], folder="languages")
+        self._speech = Speech()
 
     async def captured(self, *, tenant_id: int, subject: str) -> None:
         """The money was taken: the receipt goes to whoever left an address; it may come twice."""
@@ -28,6 +27,6 @@ class DriverJobs:
             return
         if way.stage is not Stage.RECEIPT or way.intent.email is None or way.intent.session_id is None:
             return
-        with i18n.speaking(self._languages.choose(way.intent.language, "")):
+        with self._speech.speaking_of(way.intent.language):
             async with self._tenants.tenant(tenant_id) as conn:
                 await write_receipt(conn, way, way.intent.email, self._address)

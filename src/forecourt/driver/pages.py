@@ -87,7 +87,7 @@ class DriverPages:
 
     async def pay(self, request: Any, station: str, evse: int) -> Response[Any]:
         """Begins to pay, and leads on."""
-        with self._shell.speaking(request) as language:
+        with self._shell.speech.speaking(request) as language:
             description = f"{station}, EVSE {evse}"
         try:
             intent = await self._ways.begin(
@@ -109,7 +109,7 @@ class DriverPages:
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
         heading, sentence = STAGES[way.stage]
         going = way.stage is Stage.PAY and not back
-        with self._shell.speaking(request, lang):
+        with self._shell.speech.speaking(request, lang):
             over = way.stage is Stage.RECEIPT
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
         return self._shell.page(
@@ -161,7 +161,7 @@ class DriverPages:
         way = await self._ways.find(intent_id)
         await self._ways.set_email(way, email)
         if way.stage is Stage.RECEIPT:
-            with self._shell.speaking_of(way.intent.language):
+            with self._shell.speech.speaking_of(way.intent.language):
                 async with self._db.tenant(way.tenant_id) as conn:
                     await write_receipt(conn, way, email, self._address)
         return Redirect(f"/charging/{intent_id}?back=1", status_code=303, headers=HEADERS)
@@ -171,7 +171,7 @@ class DriverPages:
         way = await self._ways.find(intent_id)
         if way.stage is not Stage.RECEIPT:
             raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
-        with self._shell.speaking(request):
+        with self._shell.speech.speaking(request):
             content = receipt_pdf(way, self._address)
         headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{way.intent.number}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)

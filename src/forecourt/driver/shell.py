@@ -2,24 +2,18 @@
 receipt a page loads one style sheet, one script and its colour, and works without the script.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
-from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from forecourt.driver import words
+from forecourt.driver.speech import COOKIE, ROOM, Connection, Speech
 from forecourt.ui import formats, i18n
 from forecourt.ui.assets import Assets
 from forecourt.ui.security import CONTENT_SECURITY_POLICY
 
-ROOM: Final = Path(__file__).parent
-#: The language that a driver chose.
-COOKIE: Final = "speaks"
 COOKIE_LIFE_S: Final = 90 * 86_400
 #: What may be installed on a phone has a manifest.
 _POLICY: Final = f"{CONTENT_SECURITY_POLICY}; manifest-src 'self'"
@@ -31,14 +25,12 @@ HEADERS: Final = {
     "x-robots-tag": "noindex",
 }
 
-Connection = ASGIConnection[Any, Any, Any, Any]
-
 
 class DriverShell:
     """Renders the pages of drivers in their own languages."""
 
     def __init__(self, assets: Assets) -> None:
-        self._languages = i18n.Languages([ROOM], folder="languages")
+        self.speech = Speech()
         self._environment = Environment(
             loader=FileSystemLoader(ROOM / "templates"),
             autoescape=True,
@@ -50,7 +42,7 @@ class DriverShell:
         )
         environment: Any = self._environment
         environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
-        self._environment.globals.update(asset=assets.address, languages=tuple(self._languages))
+        self._environment.globals.update(asset=assets.address, languages=tuple(self.speech.languages))
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
             when=words.when_words, clock=i18n.moment, price=words.price,
@@ -60,25 +52,10 @@ class DriverShell:
         self, template: str, connection: Connection, *, lang: str | None = None, status: int = 200, **context: Any
     ) -> Response[str]:
         """A whole page, or a part of one."""
-        with self.speaking(connection, lang) as language:
+        with self.speech.speaking(connection, lang) as language:
             content = self._environment.get_template(template).render(context, language=language)
         cookies = [] if lang is None else [_remembered(language)]
         return Response(content, media_type=MediaType.HTML, status_code=status, headers=HEADERS, cookies=cookies)
-
-    @contextmanager
-    def speaking(self, connection: Connection, lang: str | None = None) -> Iterator[str]:
-        """What is said inside is said in the driver's language; gives its code."""
-        catalogue = self._languages.choose(
-            lang or connection.cookies.get(COOKIE), connection.headers.get("accept-language", "")
-        )
-        with i18n.speaking(catalogue):
-            yield catalogue.language
-
-    @contextmanager
-    def speaking_of(self, language: str) -> Iterator[str]:
-        """The same for somebody who isn't there: letters, receipts."""
-        with i18n.speaking(self._languages.choose(language, "")):
-            yield language
 
 
 def _remembered(language: str) -> Cookie:
