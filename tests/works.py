@@ -5,7 +5,9 @@ from typing import Any
 
 from forecourt.access.jobs import AccessJobs
 from forecourt.app.letters import telling_of
+from forecourt.app.driving import ways_of
 from forecourt.app.paying import providers_of
+from forecourt.driver.jobs import DriverJobs
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
@@ -67,7 +69,9 @@ class Jobs:
         self.access = AccessJobs(pool, clock)
         self.energy = EnergyJobs(pool, tenants, clock)
         prices = Prices(clock)
-        saga = Saga(tenants, providers_of(Settings(secret_key="-"), tenants, clock), clock, prices)
+        providers = providers_of(Settings(secret_key="-"), tenants, clock)
+        saga = Saga(tenants, providers, clock, prices)
+        self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
         self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from forecourt.app.bootstrap import DEMO_FILE
+from forecourt.payments.accounts.hooks import PREFIX
+from forecourt.payments.accounts.service import DEPLOYMENT
 from forecourt.platform.settings import Settings
 
 #: The provider's books, in the data folder.
@@ -17,11 +19,14 @@ BOOKS = "provider.sqlite"
 KEY_BYTES = 12
 
 
-class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """`provider` in the demo's file: its address for programs and browsers on this machine, and a key to it."""
+class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`provider` in the demo's file: its address for programs and browsers on this machine, a key to it, and the secret
+    by which it signs its webhooks to `hooked`."""
 
     address: str
     key: str
+    hook_secret: str | None = None
+    hooked: str | None = None
 
     @property
     def port(self) -> int:
@@ -38,11 +43,33 @@ def demo_provider(settings: Settings, host: str) -> Provider:
     before = msgspec.convert(kept["provider"], Provider) if "provider" in kept else None
     port = _free_port(settings.host, before.port if before else 0)
     made = Provider(
-        address=f"http://{host}:{port}", key=before.key if before else f"sk_test_{secrets.token_hex(KEY_BYTES)}"
+        address=f"http://{host}:{port}",
+        key=before.key if before else f"sk_test_{secrets.token_hex(KEY_BYTES)}",
+        hook_secret=before.hook_secret if before else None,
+        hooked=before.hooked if before else None,
     )
     if made != before:
         _write(path, kept | {"provider": msgspec.to_builtins(made)})
     return made
+
+
+def demo_account(settings: Settings, provider: Provider, host: str) -> Settings:
+    """Has the provider, which listens already, tell us what happens; the settings by which payments go through it."""
+    address = f"http://{host}:{settings.web_port}{PREFIX}/{DEPLOYMENT}"
+    if provider.hook_secret is None or provider.hooked != address:
+        import stripe
+
+        client = stripe.StripeClient(provider.key, base_addresses={"api": provider.address})
+        made = client.v1.webhook_endpoints.create({"url": address, "enabled_events": ["*"]})
+        provider = msgspec.structs.replace(provider, hook_secret=made.secret, hooked=address)
+        path = settings.data_dir / DEMO_FILE
+        _write(path, msgspec.json.decode(path.read_bytes()) | {"provider": msgspec.to_builtins(provider)})
+    return msgspec.structs.replace(
+        settings,
+        stripe_key=provider.key,
+        stripe_hook_secret=provider.hook_secret,
+        stripe_url=provider.address,
+    )
 
 
 def _free_port(host: str, wanted: int) -> int:

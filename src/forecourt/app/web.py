@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -26,6 +27,7 @@ from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
+from forecourt.app.driving import ways_of
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -34,6 +36,7 @@ from forecourt.app.parameters import known_parameters_only
 from forecourt.app.paying import providers_of
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
+from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.hooks import payment_hook
@@ -100,6 +103,8 @@ def create_app(
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "providers": given(providers),
         "payments": given(Payments(db, providers, clock, Prices(clock))),
+        "ways": given(ways_of(settings, db, clock, commander, providers)),
+        "speech": given(Speech()),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
         "site_directory": given(site_names),
@@ -118,6 +123,7 @@ def create_app(
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
+            forecourt.driver.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from forecourt.access.jobs import AccessJobs
+from forecourt.app.driving import ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
 from forecourt.app.paying import providers_of
@@ -18,6 +19,7 @@ from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
@@ -86,7 +88,9 @@ async def serve(settings: Settings) -> None:
         saga = Saga(tenants, providers, SystemClock(), prices)
         charging = Charging(tenants, commander, SystemClock(), saga, prices)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments)
+        ways = ways_of(settings, tenants, SystemClock(), commander, providers)
+        drivers = DriverJobs(tenants, ways, settings.console_url)
+        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
@@ -107,6 +111,7 @@ def _works(
     outward: Outward,
     commander: Commander,
     payments: PaymentJobs,
+    drivers: DriverJobs,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -115,6 +120,7 @@ def _works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
         payments=payments,
+        drivers=drivers,
         stations=StationJobs(
             pool,
             clock,

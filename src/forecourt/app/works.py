@@ -15,6 +15,7 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.telling import DESCRIBE
 from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
+from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
@@ -69,6 +70,7 @@ class Works(Struct, frozen=True, kw_only=True):
     sessions: SessionJobs
     costing: CostingJobs
     payments: PaymentJobs
+    drivers: DriverJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -176,7 +178,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         EXPIRED: (start_over,),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
-        paid.CAPTURED: (),
+        paid.CAPTURED: (follow("driver.captured", works.drivers.captured),),
         paid.REFUNDED: (),
         paid.RELEASED: (),
         paid.FAILED: (),

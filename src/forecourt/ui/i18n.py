@@ -89,12 +89,12 @@ def spoken() -> tuple[str, ...]:
 
 
 class Languages:
-    """The languages there are. English is always one."""
+    """The languages there are. English is always one. `folder` is where each room keeps its catalogues."""
 
-    def __init__(self, rooms: Sequence[Path] = ()) -> None:
+    def __init__(self, rooms: Sequence[Path] = (), folder: str = "locale") -> None:
         files: dict[str, list[Path]] = {}
         for room in rooms:
-            for path in sorted((room / "locale").glob("*/*.po")):
+            for path in sorted((room / folder).glob("*/*.po")):
                 files.setdefault(path.parent.name, []).append(path)
         self._catalogues = {SOURCE: Catalogue(SOURCE)} | {
             language: Catalogue(language, paths) for language, paths in sorted(files.items())

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from forecourt.access import Actor, audit
+from forecourt.access.model import Service
 from forecourt.drivers import service as drivers
 from forecourt.energy import store
 from forecourt.energy.errors import NeedsRefused
@@ -31,7 +32,7 @@ async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Need
 
 
 async def say_needs(
-    conn: Connection, actor: Actor, session_id: UUID, source: Source, wants: Wants, now: datetime
+    conn: Connection, actor: Actor | Service, session_id: UUID, source: Source, wants: Wants, now: datetime
 ) -> Needs:
     """Keeps what a person or a program says of a session, in place of what it said before.
 

@@ -1,0 +1,60 @@
+"""What the driver's way is made of, out of the rooms that it spans."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from forecourt.access.model import Service
+from forecourt.driver.service import Leaving, Ways
+from forecourt.energy.needs.model import Source, Wants
+from forecourt.energy.service.explained import session_told
+from forecourt.energy.service.needs import say_needs
+from forecourt.payments.accounts.service import Providers
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.service import Payments
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.settings import Settings
+from forecourt.sessions.remote.service import SessionUnknown
+from forecourt.stations.commands import Commander
+
+#: Who said it, for the audit.
+DRIVER: Final = "driver"
+
+
+class Departures:
+    """When cars leave and are ready, by smart charging. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock) -> None:
+        self._tenants = tenants
+        self._clock = clock
+
+    async def ready_at(self, tenant_id: int, session_id: UUID) -> Leaving | None:
+        """What is planned for a session; None where its site isn't charged smartly, or no plan knows of it yet."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            try:
+                told = await session_told(conn, tenant_id, session_id, self._clock.now())
+            except SessionUnknown:
+                return None
+        if told is None:
+            return None
+        found = told.explanation
+        if found is None:
+            return Leaving(departure_at=None, ready_at=None)
+        return Leaving(departure_at=found.stay.leaves_at, ready_at=found.ready_at)
+
+    async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime) -> None:
+        """What the driver says counts. Raises NeedsRefused."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            wants = Wants(departure_at=at)
+            who = Service(tenant_id=tenant_id, id=DRIVER, name="Driver")
+            await say_needs(conn, who, session_id, Source.DRIVER, wants, self._clock.now())
+
+
+def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:
+    """The driver's way. `tenants` is a pool of role forecourt_app."""
+    prices = Prices(clock)
+    payments = Payments(tenants, providers, clock, prices)
+    charging = Charging(tenants, commander, clock, payments.saga, prices)
+    return Ways(tenants, payments, charging, clock, Departures(tenants, clock))

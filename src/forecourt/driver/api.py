@@ -1,0 +1,328 @@
+"""The same way for an operator's own app: places, prices, payments. Public like the pages: a payment's id is its key.
+
+The amounts are in minor units, the words of prices in the language that is asked for.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Request, Router, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from msgspec import Meta, Struct
+
+from forecourt.driver import words
+from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
+from forecourt.driver.service import FREE, Shown, Way, Ways
+from forecourt.driver.speech import Speech
+from forecourt.energy.errors import NeedsRefused
+from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.platform.money import Money
+from forecourt.pricing.display import Unit
+from forecourt.stations.api.fields import Identity
+from forecourt.stations.call_faults import StationOffline, StationTimeout
+from forecourt.stations.model import IDENTITY_PATTERN
+
+MAX_URL = 500
+#: Where a driver may be led back to: a page, or an app by a scheme of its own.
+RETURN_PATTERN = r"^(https|[a-z][a-z0-9+.-]{2,40})://[^\s\x00-\x1f]{1,450}$"
+TAGS = ["drivers' way"]
+
+Asking = Request[Any, Any, Any]
+DriverWays = NamedDependency[Ways]
+DriverWords = NamedDependency[Speech]
+Lang = Annotated[
+    Literal["en", "de", "fr", "nl", "es"] | None,
+    QueryParameter(name="lang", description="Of the words; else what the request accepts."),
+]
+StationInPath = Annotated[
+    str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN, description="The station's id.")
+]
+EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000, description="The EVSE's number.")]
+PaymentId = FromPath[UUID]
+
+
+class DriverPrice(Struct, frozen=True, kw_only=True):
+    """One price as the law of the place has it shown, in the order in which it must stand."""
+
+    unit: Unit
+    amount: Annotated[str, Meta(description="In the major unit, of one unit.", examples=["0.595"])]
+    words: Annotated[str, Meta(examples=["€0.595 per kWh"])]
+    when: Annotated[str, Meta(description="Empty where it always counts.", examples=["22:00-06:00"])]
+
+
+class DriverPlace(Struct, frozen=True, kw_only=True):
+    """A place to charge at, and what it costs."""
+
+    station: str
+    evse: int
+    name: str
+    site: str | None
+    address: str | None
+    city: str | None
+    free: Annotated[bool, Meta(description="Somebody can start here now.")]
+    reachable: Annotated[bool, Meta(description="Its station is connected.")]
+    currency: Annotated[str | None, Meta(examples=["EUR"])]
+    tax_included: bool
+    prices: list[DriverPrice]
+    hold: Annotated[Money | None, Meta(description="What is held before; null: nobody can pay here.")]
+    hold_energy_wh: Annotated[int | None, Meta(description="About how much that is enough for.")]
+
+
+class DriverSpot(Struct, frozen=True, kw_only=True):
+    """An EVSE that can be found."""
+
+    station: str
+    evse: int
+    site: str
+    name: str
+    address: str | None
+    city: str | None
+    latitude: float | None
+    longitude: float | None
+    state: Annotated[str, Meta(examples=["Available"])]
+    free: bool
+
+
+class DriverStart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a driver wants to start, and where he is led to after he paid."""
+
+    station: Identity
+    evse: Annotated[int, Meta(ge=1, le=1_000, examples=[1])]
+    return_url: Annotated[
+        str,
+        Meta(
+            max_length=MAX_URL,
+            pattern=RETURN_PATTERN,
+            description="`{intent}` in it is replaced by the payment's id.",
+            examples=["https://app.example.com/paid/{intent}"],
+        ),
+    ]
+    language: Annotated[Literal["en", "de", "fr", "nl", "es"], Meta(examples=["en"])] = "en"
+
+
+class DriverLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a driver leaves."""
+
+    at: Annotated[datetime, Meta(tz=True, examples=["2026-03-01T17:30:00Z"])]
+
+
+class DriverPayment(Struct, frozen=True, kw_only=True):
+    """How far a driver is, from the payment page to the receipt."""
+
+    id: UUID
+    stage: Stage
+    heading: Annotated[str, Meta(examples=["Charging"])]
+    words: str
+    page_url: Annotated[str | None, Meta(description="Where the driver pays.")]
+    station: str | None
+    evse: int | None
+    held: Money
+    cost: Annotated[Money | None, Meta(description="So far, in the end what it came to; with taxes.")]
+    paid: Annotated[Money | None, Meta(description="What was taken; null before.")]
+    energy_wh: int | None
+    power_w: int | None
+    soc_pct: int | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    plug_until: Annotated[datetime | None, Meta(description="So long the station waits for the plug.")]
+    departure_at: datetime | None
+    ready_at: Annotated[datetime | None, Meta(description="When smart charging has the car ready.")]
+    receipt_url: str | None
+
+
+@get(
+    "/places/{station:str}/{evse:int}",
+    opt={"public": True, "problems": [PlaceUnknown]},
+    summary="Show a place to charge at, with its price",
+    tags=TAGS,
+)
+async def show_place(
+    station: StationInPath, evse: EvseInPath, request: Asking, ways: DriverWays, speech: DriverWords,
+    lang: Lang = None,
+) -> DriverPlace:  # fmt: skip
+    shown = await ways.look(station, evse)
+    with speech.speaking(request, lang):
+        return _place(shown)
+
+
+@get(
+    "/brands/{brand:str}/places",
+    opt={"public": True, "problems": [PlaceUnknown]},
+    summary="List the places of an organisation that can be found",
+    tags=TAGS,
+)
+async def list_places(
+    brand: Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$", description="The name of its pages.")],
+    ways: DriverWays,
+) -> list[DriverSpot]:
+    _, spots, _ = await ways.spots(brand, "")
+    return [
+        DriverSpot(
+            station=each.station,
+            evse=each.evse,
+            site=each.site,
+            name=each.site_name,
+            address=each.address,
+            city=each.city,
+            latitude=each.latitude,
+            longitude=each.longitude,
+            state=each.state,
+            free=each.connected and each.state == "Available",
+        )
+        for each in spots
+    ]
+
+
+@post(
+    "/payments",
+    opt={"public": True, "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken]},
+    summary="Begin to pay for a session",
+    description="The driver pays at `page_url`, on the provider's own page; then the station is asked to start.",
+    tags=TAGS,
+)
+async def begin_payment(
+    data: JSONBody[DriverStart], request: Asking, ways: DriverWays, speech: DriverWords
+) -> DriverPayment:
+    intent = await ways.begin(
+        data.station, data.evse, return_url=data.return_url, language=data.language,
+        description=f"{data.station}, EVSE {data.evse}",
+    )  # fmt: skip
+    with speech.speaking(request, data.language):
+        return _payment(await ways.find(intent.intent_id))
+
+
+@get(
+    "/payments/{payment_id:uuid}",
+    opt={"public": True, "problems": [PaymentUnknown]},
+    summary="Show how far a driver is",
+    tags=TAGS,
+)
+async def show_payment(
+    payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords, lang: Lang = None
+) -> DriverPayment:
+    with speech.speaking(request, lang):
+        return _payment(await ways.find(payment_id))
+
+
+@post(
+    "/payments/{payment_id:uuid}/returned",
+    opt={"public": True, "problems": [PaymentUnknown]},
+    status_code=200,
+    summary="Say that the driver came back from the payment page",
+    description="The provider is asked at once instead of waiting for its word.",
+    tags=TAGS,
+)
+async def say_returned(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
+    with speech.speaking(request):
+        return _payment(await ways.returned(payment_id))
+
+
+@post(
+    "/payments/{payment_id:uuid}/stop",
+    opt={"public": True, "problems": [PaymentUnknown, PaymentOver, StationOffline, StationTimeout]},
+    status_code=200,
+    summary="Stop the session that was paid for",
+    tags=TAGS,
+)
+async def stop_payment(payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords) -> DriverPayment:
+    with speech.speaking(request):
+        return _payment(await ways.stop(payment_id))
+
+
+@post(
+    "/payments/{payment_id:uuid}/give-up",
+    opt={"public": True, "problems": [PaymentUnknown, PaymentOver]},
+    status_code=200,
+    summary="Give up before anything runs",
+    tags=TAGS,
+)
+async def give_up_payment(
+    payment_id: PaymentId, request: Asking, ways: DriverWays, speech: DriverWords
+) -> DriverPayment:
+    with speech.speaking(request):
+        return _payment(await ways.give_up(payment_id))
+
+
+@put(
+    "/payments/{payment_id:uuid}/departure",
+    opt={"public": True, "problems": [PaymentUnknown, NotRunning, NeedsRefused]},
+    summary="Say when the driver leaves",
+    tags=TAGS,
+)
+async def change_departure(
+    payment_id: PaymentId, data: JSONBody[DriverLeave], request: Asking, ways: DriverWays, speech: DriverWords
+) -> DriverPayment:
+    with speech.speaking(request):
+        return _payment(await ways.leave_at(payment_id, data.at))
+
+
+def _place(shown: Shown) -> DriverPlace:
+    spot, tariff = shown.spot, shown.tariff
+    return DriverPlace(
+        station=spot.station,
+        evse=spot.evse,
+        name=spot.site_name or spot.station_name or spot.station,
+        site=spot.site,
+        address=spot.address,
+        city=spot.city,
+        free=shown.open and spot.state in FREE,
+        reachable=spot.connected,
+        currency=None if tariff is None else tariff.currency,
+        tax_included=shown.law.tax_included,
+        prices=_prices(shown),
+        hold=None if shown.hold is None else shown.hold.amount,
+        hold_energy_wh=None if shown.hold is None else shown.hold.energy_wh,
+    )
+
+
+def _prices(shown: Shown) -> list[DriverPrice]:
+    tariff = shown.tariff
+    if tariff is None:
+        return []
+    return [
+        DriverPrice(
+            unit=each.unit,
+            amount=format(each.amount, "f"),
+            words=words.line_words(each, shown.law, tariff.currency),
+            when=words.when_words(each.when),
+        )
+        for each in shown.lines
+    ]
+
+
+def _payment(way: Way) -> DriverPayment:
+    intent, running = way.intent, way.running
+    heading, sentence = words.stage_words(way.stage)
+    taken = way.stage is Stage.RECEIPT
+    return DriverPayment(
+        id=intent.intent_id,
+        stage=way.stage,
+        heading=heading,
+        words=sentence,
+        page_url=intent.page_url if way.stage is Stage.PAY else None,
+        station=intent.station,
+        evse=intent.evse,
+        held=intent.held,
+        cost=None if way.cost is None else way.cost.incl_vat,
+        paid=Money(amount=intent.captured_amount, currency=intent.currency) if taken else None,
+        energy_wh=None if running is None else running.energy_wh,
+        power_w=None if running is None or running.ended_at is not None else running.power_w,
+        soc_pct=None if running is None else running.soc_pct,
+        started_at=None if running is None else running.started_at,
+        ended_at=None if running is None else running.ended_at,
+        plug_until=way.plug_until,
+        departure_at=None if way.leaving is None else way.leaving.departure_at,
+        ready_at=None if way.leaving is None else way.leaving.ready_at,
+        receipt_url=f"/charging/{intent.intent_id}/receipt.pdf" if taken else None,
+    )
+
+
+routes = Router(
+    "/driver",
+    route_handlers=[
+        show_place, list_places, begin_payment, show_payment, say_returned, stop_payment, give_up_payment,
+        change_departure,
+    ],
+)  # fmt: skip

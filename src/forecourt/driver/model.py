@@ -1,0 +1,100 @@
+"""Where a driver is on the way from the price to the receipt, and what is said there. Pure."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.payments.intents.model import TAKEN, Intent, State
+from forecourt.platform.errors import ForecourtError
+
+#: How often the pages of a payment ask anew, in seconds: what changes by itself, and what a driver waits for.
+REFRESH_S: Final = 10
+SOON_S: Final = 2
+#: Where there is a script it asks this often instead.
+LIVE_S: Final = 3
+
+
+class Stage(StrEnum):
+    """What a driver sees of a payment."""
+
+    #: The provider is asked for its page.
+    OPENING = "opening"
+    #: The provider's page waits for the driver.
+    PAY = "pay"
+    #: The money is held, and the station is asked.
+    STARTING = "starting"
+    #: The station waits for the plug.
+    PLUG = "plug"
+    CHARGING = "charging"
+    #: The car is full, or pauses; parking may cost.
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    #: The session is over, and its price not yet final.
+    BILLING = "billing"
+    RECEIPT = "receipt"
+    #: Nothing was taken: given up, not plugged in, refused.
+    NOTHING = "nothing"
+    DECLINED = "declined"
+    #: The session could not be charged.
+    OWED = "owed"
+
+
+#: Stages that nothing follows.
+LAST: Final = frozenset({Stage.RECEIPT, Stage.NOTHING, Stage.DECLINED, Stage.OWED})
+#: Stages from which a driver may give up.
+CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """What a session does, as far as its driver is told."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    energy_wh: int | None
+    power_w: int | None
+    soc_pct: int | None
+    charging_state: str | None
+
+
+def stage_of(intent: Intent, running: Running | None, start_expires_at: datetime | None) -> Stage:
+    """Where a driver is. `running`: the session, once there is one; `start_expires_at`: until when the station waits
+    for the plug, once it has accepted the start."""
+    if intent.state is State.FAILED:
+        return Stage.OWED if intent.owed_amount else Stage.DECLINED
+    if intent.state in (State.EXPIRED, State.ABANDONED, State.RELEASED, State.RELEASING):
+        return Stage.OWED if intent.owed_amount else Stage.NOTHING
+    if intent.state in TAKEN:
+        return Stage.RECEIPT
+    if intent.state is State.HOLD_REQUESTED:
+        return Stage.PAY if intent.page_url is not None else Stage.OPENING
+    if running is None:
+        return Stage.PLUG if start_expires_at is not None else Stage.STARTING
+    if running.ended_at is not None or intent.state is State.CAPTURING:
+        return Stage.BILLING
+    if intent.stop_asked_at is not None:
+        return Stage.STOPPING
+    paused = running.charging_state in ("SuspendedEV", "SuspendedEVSE", "Idle", "EVConnected")
+    return Stage.PAUSED if paused else Stage.CHARGING
+
+
+def departure_of(clock: str, now: datetime) -> datetime:
+    """The next moment at which a clock of the site shows this time (`17:30`); `now` in the site's zone."""
+    hour, _, minute = clock.partition(":")
+    wanted = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+    return wanted if wanted > now else wanted + timedelta(days=1)
+
+
+class PlaceUnknown(ForecourtError):
+    """There is no such connector. Check the code at the station, or ask whoever runs it."""
+
+    status = 404
+    code = "place-unknown"
+
+
+class NotRunning(ForecourtError):
+    """No session runs for this payment, so there is nothing to stop or change."""
+
+    status = 409
+    code = "not-running"

@@ -1,0 +1,291 @@
+"""The pages of drivers: find, price, the way from payment to receipt. Public: who stands there may read and start."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import structlog
+from litestar import MediaType, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, PathParameter, QueryParameter, URLEncodedBody
+from litestar.response import Redirect
+from msgspec import Meta, Struct
+
+from forecourt.driver.letters import write_receipt
+from forecourt.driver.model import CAN_GIVE_UP, LAST, LIVE_S, REFRESH_S, SOON_S, PlaceUnknown, Stage, departure_of
+from forecourt.driver.receipt import facts_of, lines_of, receipt_pdf
+from forecourt.driver.service import Shown, Way, Ways
+from forecourt.driver.shell import HEADERS, DriverShell, theme_css
+from forecourt.driver.words import STAGES
+from forecourt.energy.errors import NeedsRefused
+from forecourt.payments.intents.model import ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import Money
+from forecourt.pricing.model import TIME_PATTERN
+from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
+from forecourt.sessions.store import find_session, list_signed
+from forecourt.stations.model import IDENTITY_PATTERN
+from forecourt.ui.i18n import mark
+
+log = structlog.get_logger(__name__)
+
+PUBLIC: Final = {"public": True}
+MAX_EMAIL: Final = 254
+EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
+FOR_A_DAY: Final = "public, max-age=86400"
+#: What went wrong with something that a driver asked for, said where he is.
+SAID: Final = {
+    PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
+    PaymentOver.code: mark("That can't be changed any more."),
+    NeedsRefused.code: mark("That time can't be planned for. Choose another."),
+}
+UNREACHED: Final = mark("The station could not be reached. Try again, or stop at the station.")
+
+StationInPath = Annotated[str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN)]
+EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000)]
+Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
+Said = Annotated[str, QueryParameter(name="said", max_length=60)]
+Flag = Annotated[str, QueryParameter(max_length=1)]
+IntentId = FromPath[UUID]
+
+
+class EmailForm(Struct, frozen=True, kw_only=True):
+    """Where a receipt goes."""
+
+    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+
+
+class LeaveForm(Struct, frozen=True, kw_only=True):
+    """When the driver leaves, by the site's clock."""
+
+    at: Annotated[str, Meta(pattern=TIME_PATTERN)]
+
+
+class DriverPages:
+    """What the handlers below share."""
+
+    def __init__(self, shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> None:
+        self._shell = shell
+        self._ways = ways
+        self._db = db
+        self._clock = clock
+        self._address = address.rstrip("/")
+
+    async def price(self, request: Any, station: str, evse: int, lang: str | None, said: str = "") -> Response[str]:
+        """The price, before anything else. Says so where the place isn't known."""
+        try:
+            shown = await self._ways.look(station, evse)
+        except PlaceUnknown:
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        status = 200 if not said else 409
+        return self._shell.page(
+            "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said)
+        )
+
+    async def pay(self, request: Any, station: str, evse: int) -> Response[Any]:
+        """Begins to pay, and leads on."""
+        with self._shell.speech.speaking(request) as language:
+            description = f"{station}, EVSE {evse}"
+        try:
+            intent = await self._ways.begin(
+                station, evse, return_url=f"{self._address}/charging/{{intent}}/back", language=language,
+                description=description,
+            )  # fmt: skip
+        except (PriceMissing, ConnectorTaken) as fault:
+            return await self.price(request, station, evse, None, fault.code)
+        return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
+
+    async def way(
+        self, request: Any, intent_id: UUID, *, lang: str | None = None, back: bool = False, said: str = "",
+        part: bool = False,
+    ) -> Response[str]:  # fmt: skip
+        """Where the driver is now: a page, or the part of it that changes."""
+        try:
+            way = await self._ways.find(intent_id)
+        except PaymentUnknown:
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        heading, sentence = STAGES[way.stage]
+        going = way.stage is Stage.PAY and not back
+        with self._shell.speech.speaking(request, lang):
+            over = way.stage is Stage.RECEIPT
+            lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
+        return self._shell.page(
+            "part.html" if part else "way.html",
+            request,
+            lang=lang,
+            way=way,
+            brand=way.brand,
+            heading=heading,
+            sentence=sentence,
+            going=going,
+            back=back,
+            refresh_s=0 if going else _refresh_s(way),
+            live_s=0 if way.stage in LAST or going else LIVE_S,
+            can_give_up=way.stage in CAN_GIVE_UP,
+            said=SAID.get(said) or (UNREACHED if said else None),
+            zone=str(way.zone),
+            lines=lines,
+            facts=facts,
+            paid=Money(amount=way.intent.captured_amount, currency=way.intent.currency),
+        )
+
+    async def back(self, intent_id: UUID) -> Redirect:
+        """The provider leads here."""
+        try:
+            await self._ways.returned(intent_id)
+        except ForecourtError as fault:
+            # How it stands is found out by itself; the page says what is known.
+            log.info("a driver came back before the provider could be asked", code=fault.code)
+        return Redirect(f"/charging/{intent_id}?back=1", status_code=303, headers=HEADERS)
+
+    async def done(self, intent_id: UUID, verb: Any, *arguments: Any) -> Redirect:
+        """Does what a driver asked for, and shows what became of it."""
+        said = ""
+        try:
+            await verb(intent_id, *arguments)
+        except PaymentUnknown:
+            raise
+        except ForecourtError as fault:
+            said = fault.code
+        return Redirect(f"/charging/{intent_id}?said={said}", status_code=303, headers=HEADERS)
+
+    async def leave(self, intent_id: UUID, clock: str) -> Redirect:
+        way = await self._ways.find(intent_id)
+        at = departure_of(clock, self._clock.now().astimezone(way.zone))
+        return await self.done(intent_id, self._ways.leave_at, at)
+
+    async def mail(self, intent_id: UUID, email: str) -> Redirect:
+        way = await self._ways.find(intent_id)
+        await self._ways.set_email(way, email)
+        if way.stage is Stage.RECEIPT:
+            with self._shell.speech.speaking_of(way.intent.language):
+                async with self._db.tenant(way.tenant_id) as conn:
+                    await write_receipt(conn, way, email, self._address)
+        return Redirect(f"/charging/{intent_id}?back=1", status_code=303, headers=HEADERS)
+
+    async def pdf(self, request: Any, intent_id: UUID) -> Response[bytes]:
+        """The receipt as a file. Raises PaymentUnknown."""
+        way = await self._ways.find(intent_id)
+        if way.stage is not Stage.RECEIPT:
+            raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
+        with self._shell.speech.speaking(request):
+            content = receipt_pdf(way, self._address)
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{way.intent.number}.pdf"'}
+        return Response(content, media_type="application/pdf", headers=headers)
+
+    async def signed(self, intent_id: UUID) -> Response[bytes]:
+        """The signed meter values for the transparency software. Raises PaymentUnknown."""
+        way = await self._ways.find(intent_id)
+        if way.intent.session_id is None:
+            raise PaymentUnknown("There is no session of this payment, so nothing was measured.")
+        async with self._db.tenant(way.tenant_id) as conn:
+            session = await find_session(conn, way.tenant_id, way.intent.session_id)
+            assert session is not None
+            rows = await list_signed(conn, way.tenant_id, session.station_id, session.transaction_id)
+        key = None if way.signed is None else way.signed.public_key
+        headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{way.intent.number}.xml"'}
+        return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
+
+    async def find(self, request: Any, slug: str, lang: str | None) -> Response[Any]:
+        """The places of an organisation, with what is free and what it costs."""
+        host = request.headers.get("host", "").partition(":")[0].lower()
+        try:
+            brand, spots, tenant_id = await self._ways.spots(slug, host)
+        except PlaceUnknown:
+            only = await self._ways.only_brand() if not slug else None
+            if only is not None:
+                return Redirect(f"/find/{only}", status_code=303)
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        prices: dict[tuple[str, int], Shown] = {}
+        by_site: dict[str, list[Any]] = {}
+        for spot in spots:
+            by_site.setdefault(spot.site, []).append(spot)
+        for site in by_site.values():
+            first = site[0]
+            prices[first.station, first.evse] = await self._ways.look(first.station, first.evse)
+        return self._shell.page(
+            "find.html", request, lang=lang, brand=brand, sites=by_site, prices=prices, slug=brand.slug,
+            tenant_id=tenant_id,
+        )  # fmt: skip
+
+
+def _refresh_s(way: Way) -> int:
+    if way.stage in LAST:
+        return 0
+    return SOON_S if way.stage in (Stage.OPENING, Stage.STARTING, Stage.BILLING) else REFRESH_S
+
+
+def driver_pages(shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> Sequence[HTTPRouteHandler]:
+    """The routes `/find`, `/charge/{station}/{evse}` and `/charging/{id}`. `address`: where drivers reach us."""
+    pages = DriverPages(shell, ways, db, clock, address)
+    quiet: dict[str, Any] = {"include_in_schema": False, "opt": PUBLIC}
+
+    @get("/find", **quiet)
+    async def find_all(request: Request[Any, Any, Any], lang: Lang = None) -> Response[Any]:
+        return await pages.find(request, "", lang)
+
+    @get("/find/{slug:str}", **quiet)
+    async def find(
+        request: Request[Any, Any, Any], slug: Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$")],
+        lang: Lang = None,
+    ) -> Response[Any]:  # fmt: skip
+        return await pages.find(request, slug, lang)
+
+    @get("/charge/{station:str}/{evse:int}", **quiet)
+    async def price(
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, lang: Lang = None
+    ) -> Response[str]:
+        return await pages.price(request, station, evse, lang)
+
+    @post("/charge/{station:str}/{evse:int}", status_code=303, **quiet)
+    async def pay(request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath) -> Response[Any]:
+        return await pages.pay(request, station, evse)
+
+    @get("/charging/{intent_id:uuid}", **quiet)
+    async def way(
+        request: Request[Any, Any, Any], intent_id: IntentId, lang: Lang = None, said: Said = "", back: Flag = "",
+    ) -> Response[str]:  # fmt: skip
+        return await pages.way(request, intent_id, lang=lang, back=bool(back), said=said)
+
+    @get("/charging/{intent_id:uuid}/part", **quiet)
+    async def part(request: Request[Any, Any, Any], intent_id: IntentId) -> Response[str]:
+        return await pages.way(request, intent_id, back=True, part=True)
+
+    @get("/charging/{intent_id:uuid}/back", **quiet)
+    async def back(intent_id: IntentId) -> Redirect:
+        return await pages.back(intent_id)
+
+    @post("/charging/{intent_id:uuid}/stop", status_code=303, **quiet)
+    async def stop(intent_id: IntentId) -> Redirect:
+        return await pages.done(intent_id, ways.stop)
+
+    @post("/charging/{intent_id:uuid}/give-up", status_code=303, **quiet)
+    async def give_up(intent_id: IntentId) -> Redirect:
+        return await pages.done(intent_id, ways.give_up)
+
+    @post("/charging/{intent_id:uuid}/leave", status_code=303, **quiet)
+    async def leave(intent_id: IntentId, data: URLEncodedBody[LeaveForm]) -> Redirect:
+        return await pages.leave(intent_id, data.at)
+
+    @post("/charging/{intent_id:uuid}/email", status_code=303, **quiet)
+    async def email(intent_id: IntentId, data: URLEncodedBody[EmailForm]) -> Redirect:
+        return await pages.mail(intent_id, data.email)
+
+    @get("/charging/{intent_id:uuid}/receipt.pdf", **quiet)
+    async def receipt(request: Request[Any, Any, Any], intent_id: IntentId) -> Response[bytes]:
+        return await pages.pdf(request, intent_id)
+
+    @get("/charging/{intent_id:uuid}/measured.xml", **quiet)
+    async def measured(intent_id: IntentId) -> Response[bytes]:
+        return await pages.signed(intent_id)
+
+    @get("/look/{colour:str}", sync_to_thread=False, **quiet)
+    def look(colour: Annotated[str, PathParameter(pattern="^[0-9a-f]{6}$")]) -> Response[str]:
+        return Response(theme_css(colour), media_type=MediaType.CSS, headers={"cache-control": FOR_A_DAY})
+
+    return [
+        find_all, find, price, pay, way, part, back, stop, give_up, leave, email, receipt, measured, look,
+    ]  # fmt: skip

@@ -1,0 +1,141 @@
+"""The receipt: what was charged, line by line, by the bill that everything else goes by. As lines, and as a PDF."""
+
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from io import BytesIO
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from babel.numbers import format_decimal
+
+from forecourt.driver.service import Way
+from forecourt.driver.words import money, price
+from forecourt.platform.money import Money, minor_digits
+from forecourt.pricing.model import Dimension
+from forecourt.pricing.shown import LineShown
+from forecourt.ui import formats
+from forecourt.ui.i18n import current, mark, stamp
+from forecourt.ui.i18n import gettext as _
+
+WHAT: Final = {
+    Dimension.ENERGY: mark("Energy"),
+    Dimension.TIME: mark("Charging time"),
+    Dimension.PARKING_TIME: mark("Parking without charging"),
+    Dimension.FLAT: mark("Session fee"),
+}
+TRUST: Final = {
+    "verified": mark("The meter's signed values are genuine and prove this energy."),
+    "unproven": mark("The meter's signed values could not be verified yet."),
+    "broken": mark("The meter's signed values are faulty; the operator has looked at this session."),
+}
+
+
+def lines_of(way: Way) -> Iterator[tuple[str, str]]:
+    """What stands on the receipt after its heading: words and amounts. Taxes are within."""
+    cost, intent = way.cost, way.intent
+    if cost is not None and cost.bill is not None:
+        for line in cost.bill.lines:
+            yield _line(line), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
+        for discount in cost.bill.discounts:
+            yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
+    yield _("Paid"), money(Money(amount=intent.captured_amount, currency=intent.currency))
+    if cost is not None and cost.bill is not None:
+        for rate in cost.bill.rounded.by_rate:
+            tax = rate.incl_vat.amount - rate.excl_vat.amount
+            if rate.vat is not None and tax:
+                words = _("of which VAT %(percent)s") % {"percent": f"{_number(rate.vat)} %"}
+                yield words, money(Money(amount=tax, currency=rate.incl_vat.currency))
+    if intent.refunded_amount:
+        yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
+
+
+def facts_of(way: Way) -> Iterator[tuple[str, str]]:
+    """Where, when, how much, by which card."""
+    spot, running, intent = way.spot, way.running, way.intent
+    yield _("Receipt"), f"{intent.number}"
+    if spot is not None:
+        place = ", ".join(part for part in (spot.site_name, spot.address, spot.city) if part)
+        yield _("Place"), place or spot.station
+        yield _("Station"), f"{spot.station_name or spot.station}, EVSE {spot.evse}"
+    if running is not None:
+        yield _("From"), stamp(running.started_at, str(way.zone))
+        if running.ended_at is not None:
+            yield _("Until"), stamp(running.ended_at, str(way.zone))
+        yield _("Energy"), formats.kwh(running.energy_wh)
+    if intent.card is not None:
+        card = " ".join(part for part in (intent.card.brand, intent.card.last4 and f"•••• {intent.card.last4}") if part)
+        yield _("Card"), card
+    if way.signed is not None and way.signed.trust in TRUST:
+        yield _("Measured"), _(TRUST[way.signed.trust])
+        if way.signed.meter:
+            yield _("Meter"), way.signed.meter
+
+
+def receipt_pdf(way: Way, address: str) -> bytes:
+    """The receipt as a PDF of one page, in the language that is being spoken."""
+    from reportlab.lib import colors
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import getSampleStyleSheet
+    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+    styles: Any = getSampleStyleSheet()
+    file = BytesIO()
+    document = SimpleDocTemplate(
+        file, pagesize=A4, title=f"{_('Receipt')} {way.intent.number}", author=way.brand.name, leftMargin=64,
+        rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language,
+    )  # fmt: skip
+    look = TableStyle(
+        [
+            ("ALIGN", (1, 0), (1, -1), "RIGHT"),
+            ("LINEBELOW", (0, 0), (-1, -2), 0.25, colors.lightgrey),
+            ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ]
+    )
+
+    def table(rows: Iterator[tuple[str, str]]) -> Any:
+        cells = [
+            [Paragraph(escape(what), styles["BodyText"]), Paragraph(f'<para align="right">{escape(said)}</para>')]
+            for what, said in rows
+        ]
+        return Table(cells, colWidths=[230, 230], style=look)
+
+    story: list[Any] = [
+        Paragraph(escape(way.brand.name), styles["Title"]),
+        table(facts_of(way)),
+        Spacer(1, 18),
+        table(lines_of(way)),
+        Spacer(1, 18),
+        Paragraph(escape(f"{address}/charging/{way.intent.intent_id}"), styles["BodyText"]),
+    ]
+    if way.brand.help_phone or way.brand.help_email:
+        story.append(
+            Paragraph(
+                escape(" · ".join(filter(None, (way.brand.help_phone, way.brand.help_email)))), styles["BodyText"]
+            )
+        )
+    document.build(story)
+    return file.getvalue()
+
+
+def _line(line: LineShown) -> str:
+    billed = Fraction(line.billed)
+    what = _(WHAT[line.dimension])
+    if line.dimension is Dimension.ENERGY:
+        return f"{what}, {_number(_rounded(billed / 1000, 3))} kWh"
+    if line.dimension is Dimension.FLAT:
+        return what
+    return f"{what}, {_number(_rounded(billed / 60, 1))} min"
+
+
+def _major(exact: str, currency: str) -> Decimal:
+    return _rounded(Fraction(exact), minor_digits(currency))
+
+
+def _rounded(value: Fraction, digits: int) -> Decimal:
+    return (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def _number(value: Decimal) -> str:
+    return str(format_decimal(value.normalize(), locale=current().locale))

@@ -1,0 +1,213 @@
+"""The verbs of a driver's way: look at a place, begin to pay, come back, watch, stop, say when to leave.
+
+Each finds out first whose station or payment it is, and then acts for that organisation and within it alone.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from msgspec import Struct
+
+from forecourt.driver import store
+from forecourt.driver.model import LAST, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.store import Brand, FoundSpot, Spot
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.sizing import Sized
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.pricing.display import Line, PriceLaw, display, law_of
+from forecourt.pricing.model import Circumstances, Tariff
+from forecourt.sessions.costing.model import SessionCost
+from forecourt.sessions.costing.service import cost_of
+from forecourt.sessions.signed.store import SignatureRow, find_signature
+
+log = structlog.get_logger(__name__)
+
+#: Connectors with these states take a driver.
+FREE: Final = frozenset({"Available", "Preparing", "Occupied", "Finishing", None})
+
+
+class Departure(Protocol):
+    """When a session's car leaves, and when it will be ready; wired in app to smart charging."""
+
+    async def ready_at(self, tenant_id: int, session_id: UUID, /) -> "Leaving | None":
+        """What is planned for a session; None where nothing is."""
+        ...
+
+    async def leave_at(self, tenant_id: int, session_id: UUID, at: datetime, /) -> None:
+        """The driver says when he leaves. Raises NeedsRefused."""
+        ...
+
+
+class Leaving(Struct, frozen=True, kw_only=True):
+    """When a car leaves, as far as that is known, when it is ready, and why it charges as it does, in words."""
+
+    departure_at: datetime | None
+    ready_at: datetime | None
+    words: Sequence[str] = ()
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A place and its price, before anybody pays. `hold` None: no price counts here, so nobody can pay here."""
+
+    tenant_id: int
+    brand: Brand
+    spot: Spot
+    law: PriceLaw
+    lines: tuple[Line, ...] = ()
+    tariff: Tariff | None = None
+    hold: Sized | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether a driver can start here now."""
+        return self.spot.connected and self.hold is not None and self.spot.state in FREE
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """How far a driver is with one payment, and all that is shown of it."""
+
+    tenant_id: int
+    brand: Brand
+    intent: Intent
+    stage: Stage
+    spot: Spot | None
+    running: Running | None = None
+    cost: SessionCost | None = None
+    plug_until: datetime | None = None
+    leaving: Leaving | None = None
+    signed: SignatureRow | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In whose time the driver lives."""
+        return ZoneInfo("UTC" if self.spot is None else self.spot.zone)
+
+
+class Ways:
+    """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(
+        self, tenants: Pool, payments: Payments, charging: Charging, clock: Clock, departure: Departure | None = None
+    ) -> None:
+        self._tenants = tenants
+        self._payments = payments
+        self._charging = charging
+        self._clock = clock
+        self._departure = departure
+
+    async def look(self, station: str, evse: int) -> Shown:
+        """What a driver sees who stands at an EVSE. Raises PlaceUnknown."""
+        async with self._tenants.anyone() as conn:
+            tenant_id = await store.tenant_of_station(conn, station)
+        if tenant_id is None:
+            raise PlaceUnknown
+        async with self._tenants.tenant(tenant_id) as conn:
+            spot = await store.find_spot(conn, tenant_id, station, evse)
+            brand = await store.find_brand(conn, tenant_id)
+        if spot is None:
+            raise PlaceUnknown
+        law = law_of(spot.country)
+        try:
+            quoted = await self._payments.quote(tenant_id, station, evse)
+        except PriceMissing:
+            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law)
+        tariff = quoted.offer.tariff
+        lines = display(tariff, law, Circumstances(evse_kind=quoted.offer.kind))
+        return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold)
+
+    async def begin(self, station: str, evse: int, *, return_url: str, language: str, description: str) -> Intent:
+        """Begins to pay at an EVSE; the driver is led to the provider's page. Raises as `Payments.begin` does."""
+        shown = await self.look(station, evse)
+        asked = Begin(station=station, evse=evse, return_url=return_url, language=language, description=description)
+        return await self._payments.begin(shown.tenant_id, asked)
+
+    async def find(self, intent_id: UUID) -> Way:
+        """How far a driver is. Raises PaymentUnknown."""
+        tenant_id = await self._tenant_of(intent_id)
+        return await self._way(tenant_id, await self._payments.find(tenant_id, intent_id))
+
+    async def returned(self, intent_id: UUID) -> Way:
+        """The driver came back from the provider's page. Raises PaymentUnknown."""
+        tenant_id = await self._tenant_of(intent_id)
+        return await self._way(tenant_id, await self._payments.returned(tenant_id, intent_id))
+
+    async def give_up(self, intent_id: UUID) -> Way:
+        """The driver changed his mind: nothing is taken. Raises PaymentOver where a session runs."""
+        tenant_id = await self._tenant_of(intent_id)
+        return await self._way(tenant_id, await self._payments.abandon(tenant_id, intent_id))
+
+    async def stop(self, intent_id: UUID) -> Way:
+        """The driver is done. Raises PaymentOver where no session runs, and what the station answered."""
+        tenant_id = await self._tenant_of(intent_id)
+        await self._charging.stop(tenant_id, intent_id)
+        return await self.find(intent_id)
+
+    async def leave_at(self, intent_id: UUID, at: datetime) -> Way:
+        """The driver says when he leaves. Raises NotRunning, NeedsRefused."""
+        way = await self.find(intent_id)
+        if way.leaving is None or way.intent.session_id is None or self._departure is None or way.stage in LAST:
+            raise NotRunning
+        await self._departure.leave_at(way.tenant_id, way.intent.session_id, at)
+        return await self.find(intent_id)
+
+    async def spots(self, slug: str, host: str) -> tuple[Brand, list[FoundSpot], int]:
+        """The places of an organisation that can be found, and whose they are. Raises PlaceUnknown."""
+        async with self._tenants.anyone() as conn:
+            tenant_id = await store.tenant_of_brand(conn, slug, host)
+        if tenant_id is None:
+            raise PlaceUnknown
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await store.find_brand(conn, tenant_id), await store.list_spots(conn, tenant_id), tenant_id
+
+    async def only_brand(self) -> str | None:
+        """The name of the only organisation with pages, where there is one."""
+        async with self._tenants.anyone() as conn:
+            return await store.only_brand(conn)
+
+    async def set_email(self, way: Way, email: str) -> None:
+        """Where the receipt goes."""
+        async with self._tenants.tenant(way.tenant_id) as conn:
+            await store.set_email(conn, way.tenant_id, way.intent.intent_id, email)
+
+    async def _tenant_of(self, intent_id: UUID) -> int:
+        async with self._tenants.anyone() as conn:
+            tenant_id = await store.tenant_of_payment(conn, intent_id)
+        if tenant_id is None:
+            raise PaymentUnknown
+        return tenant_id
+
+    async def _way(self, tenant_id: int, intent: Intent) -> Way:
+        running = cost = signed = plug_until = spot = None
+        async with self._tenants.tenant(tenant_id) as conn:
+            brand = await store.find_brand(conn, tenant_id)
+            if intent.station is not None and intent.evse is not None:
+                spot = await store.find_spot(conn, tenant_id, intent.station, intent.evse)
+            if intent.session_id is not None:
+                running = await store.find_running(conn, tenant_id, intent.session_id)
+                cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now())
+                signed = await find_signature(conn, tenant_id, intent.session_id)
+            elif intent.token_uid is not None:
+                plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
+        stage = stage_of(intent, running, plug_until)
+        leaving = None
+        if self._departure is not None and intent.session_id is not None and stage not in LAST:
+            leaving = await self._departure.ready_at(tenant_id, intent.session_id)
+        return Way(
+            tenant_id=tenant_id,
+            brand=brand,
+            intent=intent,
+            stage=stage,
+            spot=spot,
+            running=running,
+            cost=cost,
+            plug_until=plug_until,
+            leaving=leaving,
+            signed=signed,
+        )

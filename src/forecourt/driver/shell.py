@@ -1,0 +1,73 @@
+"""How a driver's page becomes a response: its language, its headers, its look. Light on purpose: from the price to the
+receipt a page loads one style sheet, one script and its colour, and works without the script.
+"""
+
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Response
+from litestar.datastructures import Cookie
+
+from forecourt.driver import words
+from forecourt.driver.speech import COOKIE, ROOM, Connection, Speech
+from forecourt.ui import formats, i18n
+from forecourt.ui.assets import Assets
+from forecourt.ui.security import CONTENT_SECURITY_POLICY
+
+COOKIE_LIFE_S: Final = 90 * 86_400
+#: What may be installed on a phone has a manifest.
+_POLICY: Final = f"{CONTENT_SECURITY_POLICY}; manifest-src 'self'"
+#: A payment's id is in the address: no page beyond ours is told of it, and nobody keeps these pages.
+HEADERS: Final = {
+    "cache-control": "private, no-store",
+    "content-security-policy": _POLICY,
+    "referrer-policy": "no-referrer",
+    "x-robots-tag": "noindex",
+}
+
+
+class DriverShell:
+    """Renders the pages of drivers in their own languages."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.speech = Speech()
+        self._environment = Environment(
+            loader=FileSystemLoader(ROOM / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment: Any = self._environment
+        environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
+        self._environment.globals.update(asset=assets.address, languages=tuple(self.speech.languages))
+        self._environment.filters.update(
+            kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
+            when=words.when_words, clock=i18n.moment, price=words.price,
+        )  # fmt: skip
+
+    def page(
+        self, template: str, connection: Connection, *, lang: str | None = None, status: int = 200, **context: Any
+    ) -> Response[str]:
+        """A whole page, or a part of one."""
+        with self.speech.speaking(connection, lang) as language:
+            content = self._environment.get_template(template).render(context, language=language)
+        cookies = [] if lang is None else [_remembered(language)]
+        return Response(content, media_type=MediaType.HTML, status_code=status, headers=HEADERS, cookies=cookies)
+
+
+def _remembered(language: str) -> Cookie:
+    return Cookie(key=COOKIE, value=language, max_age=COOKIE_LIFE_S, httponly=True, samesite="lax", path="/")
+
+
+def theme_css(colour: str) -> str:
+    """The colour of an organisation's pages, and what is readable on it (WCAG 2.2, 1.4.3)."""
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4))
+    light = sum(
+        weight * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4)
+        for weight, part in ((0.2126, red), (0.7152, green), (0.0722, blue))
+    )
+    black_on_it, white_on_it = (light + 0.05) / 0.05, 1.05 / (light + 0.05)
+    return f":root{{--brand:#{colour};--on-brand:{'#000' if black_on_it > white_on_it else '#fff'}}}"

@@ -1,0 +1,188 @@
+"""All SQL of the driver's pages: whose they are, and what is told there of stations and sessions."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from forecourt.driver.model import Running
+
+Connection = AsyncConnection[Any]
+
+#: Sites that are shown to somebody who looks for one.
+MAX_FOUND: Final = 300
+#: Connectors of them.
+MAX_CONNECTORS: Final = 2_000
+
+
+class Brand(Struct, frozen=True, kw_only=True):
+    """How an organisation's pages look to drivers."""
+
+    slug: str = ""
+    name: str = ""
+    colour: str = "#0a7a4b"
+    domain: str | None = None
+    help_phone: str | None = None
+    help_email: str | None = None
+    imprint_url: str | None = None
+    listed: bool = True
+    version: int = 0
+
+
+class Spot(Struct, frozen=True, kw_only=True):
+    """One EVSE where somebody wants to charge. `state` as its station said it; None: it said nothing yet."""
+
+    station_id: int
+    station: str
+    station_name: str | None
+    connected: bool
+    evse: int
+    state: str | None
+    connector_type: str | None
+    max_power_w: int | None
+    site: str | None
+    site_name: str | None
+    address: str | None
+    city: str | None
+    country: str | None
+    zone: str
+
+
+class FoundSpot(Struct, frozen=True, kw_only=True):
+    """One EVSE of a site that can be found."""
+
+    site_id: int
+    site: str
+    site_name: str
+    address: str | None
+    city: str | None
+    latitude: float | None
+    longitude: float | None
+    station: str
+    evse: int
+    state: str
+    connected: bool
+
+
+async def tenant_of_station(conn: Connection, identity: str) -> int | None:
+    """Whose station it is."""
+    row = await (await conn.execute("SELECT driver_tenant_of_station(%s)", (identity,))).fetchone()
+    return None if row is None else row[0]
+
+
+async def tenant_of_payment(conn: Connection, intent_id: UUID) -> int | None:
+    """Whose payment it is."""
+    row = await (await conn.execute("SELECT driver_tenant_of_payment(%s)", (intent_id,))).fetchone()
+    return None if row is None else row[0]
+
+
+async def tenant_of_brand(conn: Connection, slug: str, host: str) -> int | None:
+    """Whose pages these are: by their name, or with an empty one by the host that was asked."""
+    row = await (await conn.execute("SELECT driver_tenant_of_brand(%s, %s)", (slug, host))).fetchone()
+    return None if row is None else row[0]
+
+
+async def only_brand(conn: Connection) -> str | None:
+    """The name of the only pages there are, where there is one."""
+    row = await (await conn.execute("SELECT driver_only_brand()")).fetchone()
+    return None if row is None else row[0]
+
+
+async def find_brand(conn: Connection, tenant_id: int) -> Brand:
+    """How the organisation's pages look; by its own name and our colour where nobody said."""
+    cursor = conn.cursor(row_factory=class_row(Brand))
+    await cursor.execute(
+        "SELECT coalesce(b.slug, '') AS slug, coalesce(b.name, o.name) AS name, coalesce(b.colour, '#0a7a4b')"
+        " AS colour, b.domain, b.help_phone, b.help_email, b.imprint_url, coalesce(b.listed, false) AS listed,"
+        " coalesce(b.version, 0) AS version"
+        " FROM organisations o LEFT JOIN driver_brands b USING (tenant_id) WHERE o.tenant_id = %s",
+        (tenant_id,),
+    )
+    return await cursor.fetchone() or Brand()
+
+
+async def find_spot(conn: Connection, tenant_id: int, station: str, evse: int) -> Spot | None:
+    """The EVSE of this number; None where its station is not in service, or has told of its EVSEs and this is none."""
+    cursor = conn.cursor(row_factory=class_row(Spot))
+    await cursor.execute(
+        "SELECT t.station_id, t.identity AS station, t.name AS station_name, coalesce(g.lease_until > now(), false) AS"
+        " connected, %(evse)s::int AS evse, (SELECT c.state FROM connectors c WHERE c.tenant_id = t.tenant_id"
+        " AND c.station_id = t.station_id AND c.evse = %(evse)s ORDER BY c.state = 'Available', c.connector LIMIT 1) AS"
+        " state, NULL::text AS connector_type, t.max_power_w, i.slug AS site, i.name AS site_name, i.address, i.city,"
+        " i.country, coalesce(i.time_zone, 'UTC') AS zone"
+        " FROM stations t LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id"
+        " LEFT JOIN station_links l ON l.station_id = t.station_id AND l.tenant_id = t.tenant_id"
+        " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
+        " WHERE t.tenant_id = %(tenant)s AND t.identity = %(station)s",
+        {"tenant": tenant_id, "station": station, "evse": evse},
+    )
+    return await cursor.fetchone()
+
+
+async def find_running(conn: Connection, tenant_id: int, session_id: UUID) -> Running | None:
+    """What a session does."""
+    cursor = conn.cursor(row_factory=class_row(Running))
+    await cursor.execute(
+        "SELECT started_at, over_at AS ended_at, CASE WHEN meter_stop_wh >= meter_start_wh"
+        " THEN meter_stop_wh - meter_start_wh END AS energy_wh, power_w, soc_pct, charging_state"
+        " FROM sessions WHERE tenant_id = %s AND session_id = %s",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
+
+
+async def start_expires(conn: Connection, tenant_id: int, token_uid: str) -> datetime | None:
+    """Until when the station waits for the plug; None while it has not accepted the start."""
+    cursor = await conn.execute(
+        "SELECT expires_at FROM remote_starts WHERE tenant_id = %s AND token_uid = %s AND status = 'accepted'"
+        " ORDER BY asked_at DESC LIMIT 1",
+        (tenant_id, token_uid),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
+    """The EVSEs of the organisation's sites, site by site, MAX_CONNECTORS at the most."""
+    cursor = conn.cursor(row_factory=class_row(FoundSpot))
+    await cursor.execute(
+        "SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
+        " coalesce(t.latitude, i.latitude)::float AS latitude, coalesce(t.longitude, i.longitude)::float AS longitude,"
+        " t.identity AS station, c.evse, min(c.state) AS state, coalesce(g.lease_until > now(), false) AS connected"
+        " FROM sites i JOIN stations t ON t.site_id = i.site_id AND t.tenant_id = i.tenant_id"
+        " JOIN connectors c ON c.station_id = t.station_id AND c.tenant_id = t.tenant_id"
+        " LEFT JOIN station_links l ON l.station_id = t.station_id AND l.tenant_id = t.tenant_id"
+        " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
+        " WHERE i.tenant_id = %s AND t.identity IS NOT NULL AND c.evse > 0"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11 ORDER BY i.name, t.identity, c.evse LIMIT %s",
+        (tenant_id, MAX_CONNECTORS),
+    )
+    return await cursor.fetchall()
+
+
+async def put_brand(conn: Connection, tenant_id: int, brand: Brand) -> bool:
+    """Keep how the pages look; False where the name or the domain is another organisation's."""
+    cursor = await conn.execute(
+        "INSERT INTO driver_brands AS b (tenant_id, slug, name, colour, domain, help_phone, help_email, imprint_url,"
+        " listed) VALUES (%(tenant)s, %(slug)s, %(name)s, %(colour)s, %(domain)s, %(help_phone)s, %(help_email)s,"
+        " %(imprint_url)s, %(listed)s)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET slug = excluded.slug, name = excluded.name,"
+        " colour = excluded.colour, domain = excluded.domain, help_phone = excluded.help_phone,"
+        " help_email = excluded.help_email, imprint_url = excluded.imprint_url, listed = excluded.listed,"
+        " version = b.version + 1, changed_at = now()",
+        {
+            "tenant": tenant_id,
+            **{name: getattr(brand, name) for name in Brand.__struct_fields__ if name != "version"},
+        },
+    )
+    return cursor.rowcount == 1
+
+
+async def set_email(conn: Connection, tenant_id: int, intent_id: UUID, email: str) -> None:
+    """Where the receipt of a payment goes."""
+    await conn.execute(
+        "UPDATE payment_intents SET email = %s WHERE tenant_id = %s AND intent_id = %s", (email, tenant_id, intent_id)
+    )

@@ -1,0 +1,289 @@
+"""A driver's way from the code at the station to the receipt: HTTP, no script, the sandbox provider behind it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from forecourt.app import problems
+from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.model import Running, Stage, departure_of, stage_of
+from forecourt.driver.pages import driver_pages
+from forecourt.driver.service import Leaving, Ways
+from forecourt.driver.shell import DriverShell, theme_css
+from forecourt.payments.intents.model import State
+from forecourt.stations.commands import StationOffline
+from forecourt.ui.assets import Assets
+from tests.conftest import Database
+from tests.payments.till import Till, a_tariff, a_till
+from tests.sandbox import Sandbox, sandbox
+from tests.support import EPOCH, FakeClock
+
+HOST = "https://drive.test"
+LANGUAGES = {"en": "Pay and start", "de": "Bezahlen und starten", "fr": "Payer et démarrer",
+             "nl": "Betalen en starten", "es": "Pagar y empezar"}  # fmt: skip
+
+
+class Plans:
+    """Stands for smart charging: what is planned, and what was said of it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.said: list[Any] = []
+
+    async def ready_at(self, tenant_id: int, session_id: UUID) -> Leaving:
+        at = self.said[-1] if self.said else self.clock.now() + timedelta(hours=2)
+        return Leaving(departure_at=at, ready_at=at, words=())
+
+    async def leave_at(self, tenant_id: int, session_id: UUID, at: Any) -> None:
+        self.said.append(at)
+
+
+class Street:
+    """Where a driver walks up to a station with nothing but a browser."""
+
+    def __init__(self, till: Till) -> None:
+        self.till = till
+        self.plans = Plans(till.clock)
+        assets = Assets({"driver.css": "/static/driver.css", "driver.js": "/static/driver.js"}, {})
+        self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.plans)
+        routes = driver_pages(DriverShell(assets), self.ways, till.tenants, till.clock, HOST)
+        app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
+        inner: Any = app
+        self.jobs = DriverJobs(till.tenants, self.ways, HOST)
+        self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
+        till.rows(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
+        )
+        till.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
+            till.station_id,
+            till.tenant_id,
+        )
+
+    def connector(self, state: str) -> None:
+        self.till.rows(
+            "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
+            " VALUES (%s, 1, 1, %s, %s, now())"
+            " ON CONFLICT (station_id, evse, connector) DO UPDATE SET state = excluded.state",
+            self.till.station_id,
+            self.till.tenant_id,
+            state,
+        )
+
+    @property
+    def code(self) -> str:
+        """What the code at the station leads to."""
+        return f"/charge/{self.till.station}/1"
+
+    async def pay(self, card: str = "visa", **how: Any) -> str:
+        """From the price over the provider's page and back; the address of the payment."""
+        answer = await self.browser.post(self.code, **how)
+        assert answer.status_code == 200, answer.text
+        assert 'http-equiv="refresh" content="0;url=http://127.0.0.1' in answer.text
+        intent = await self.till.payments.find(self.till.tenant_id, UUID(answer.url.path.rpartition("/")[2]))
+        assert intent.reference is not None
+        await asyncio.to_thread(self.till.box.pay, intent.reference, card)
+        assert (await self.browser.get(f"{answer.url.path}/back")).status_code == 200
+        return answer.url.path
+
+    async def intent(self, way: str) -> Any:
+        return await self.till.payments.find(self.till.tenant_id, UUID(way.rpartition("/")[2]))
+
+    async def page(self, way: str, **how: Any) -> str:
+        answer = await self.browser.get(way, **how)
+        assert answer.status_code == 200
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        return answer.text
+
+
+def stage(page: str) -> str:
+    found = re.search(r'data-stage="(\w+)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def street(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Street]:
+    async with a_till(database, clock, box, a_tariff()) as till:
+        yield Street(till)
+
+
+async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(street: Street) -> None:
+    street.connector("Available")
+    price = await street.page(street.code)
+    # Prices with taxes, per kWh first, and what is held before anybody pays.
+    assert price.index("€0.595 per kWh") < price.index("€0.119 per minute parked")
+    assert "All prices include taxes." in price
+    assert "are held on your card" in price
+    assert "<script" not in price
+    way = await street.pay()
+    await street.till.work()
+    assert stage(await street.page(way)) == "plug"
+    intent = await street.intent(way)
+    session = street.till.plug_in(intent, wh=4_000, minutes=30, over=False)
+    await street.till.work()
+    live = await street.page(way)
+    assert stage(live) == "charging"
+    assert "<dd>4.0" in live, live
+    assert "€2.38" in live
+    assert (await street.browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
+    stopped = await street.browser.post(f"{way}/stop")
+    assert stage(stopped.text) == "stopping"
+    assert len(street.till.stations.stops) == 1
+    street.till.go_on(session, wh=10_000)
+    street.till.rows("UPDATE sessions SET charging_state = 'Charging' WHERE session_id = %s", session)
+    said = await street.till.work()
+    receipt = await street.page(way)
+    assert stage(receipt) == "receipt"
+    taken = (await street.intent(way)).captured_amount
+    assert f"€{Decimal(taken) / 100:.2f}" in receipt
+    assert "of which VAT 19 %" in receipt
+    assert "payment.captured" in said
+    await street.jobs.captured(tenant_id=street.till.tenant_id, subject=way.rpartition("/")[2])
+    [letter] = street.till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", street.till.tenant_id)
+    assert letter["recipient"] == "ada@example.com"
+    assert f"€{Decimal(taken) / 100:.2f}" in letter["body"]
+    pdf = await street.browser.get(f"{way}/receipt.pdf")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_every_page_speaks_the_drivers_language(street: Street, language: str) -> None:
+    street.connector("Available")
+    street.browser.cookies.clear()
+    answer = await street.browser.get(street.code, headers={"accept-language": f"{language}-XX,en;q=0.1"})
+    assert LANGUAGES[language] in answer.text
+    assert f'<html lang="{language}">' in answer.text
+    chosen = await street.browser.get(f"{street.code}?lang=es", headers={"accept-language": language})
+    assert LANGUAGES["es"] in chosen.text
+    assert LANGUAGES["es"] in (await street.browser.get(street.code, headers={"accept-language": language})).text
+
+
+async def test_a_payment_that_is_not_completed_can_be_taken_up_or_given_up(street: Street) -> None:
+    answer = await street.browser.post(street.code)
+    way = answer.url.path
+    back = await street.page(f"{way}?back=1")
+    assert stage(back) == "pay"
+    assert "0;url=" not in back
+    assert "not completed" in back
+    gone = await street.browser.post(f"{way}/give-up")
+    assert stage(gone.text) == "nothing"
+    # Who has paid and not plugged in holds the connector until he gives up, and others are told so.
+    paid = await street.pay()
+    taken = await street.browser.post(street.code)
+    assert taken.status_code == 409
+    assert "Somebody else is just paying" in taken.text
+    assert stage((await street.browser.post(f"{paid}/give-up")).text) == "nothing"
+    assert [row["amount"] for row in street.till.happened("cancel")] != []
+    assert (await street.browser.post(street.code)).status_code == 200
+
+
+async def test_a_declined_card_costs_nothing_and_leads_back_to_the_start(street: Street) -> None:
+    answer = await street.browser.post(street.code)
+    intent = await street.intent(answer.url.path)
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        await asyncio.to_thread(street.till.box.pay, intent.reference, "declined")
+    assert stage(await street.page(f"{answer.url.path}?back=1")) == "pay"
+
+
+async def test_a_station_that_is_away_or_in_use_takes_no_money(street: Street) -> None:
+    street.connector("Faulted")
+    page = await street.page(street.code)
+    assert "in use or out of order" in page
+    assert "Pay and start" not in page
+    street.till.rows("UPDATE gateways SET lease_until = now() - interval '1 second'")
+    assert "out of reach" in await street.page(street.code)
+    assert (await street.browser.get("/charge/NOBODY/1")).status_code == 404
+    assert (await street.browser.get(f"/charging/{UUID(int=7)}")).status_code == 404
+
+
+async def test_a_stop_that_does_not_reach_the_station_says_so(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
+    street.till.stations.answer = StationOffline()
+    answer = await street.browser.post(f"{way}/stop")
+    assert "could not be reached" in answer.text
+
+
+async def test_a_driver_changes_when_he_leaves_by_the_clock_of_the_place(street: Street) -> None:
+    way = await street.pay()
+    await street.till.work()
+    street.till.plug_in(await street.intent(way), wh=1_000, over=False)
+    await street.till.work()
+    assert "Ready at about" in await street.page(way)
+    assert (await street.browser.post(f"{way}/leave", data={"at": "25:00"})).status_code == 400
+    await street.browser.post(f"{way}/leave", data={"at": "17:30"})
+    [at] = street.plans.said
+    assert (at.strftime("%H:%M"), str(at.tzinfo)) == ("17:30", "Europe/Berlin")
+    assert timedelta(0) < at - street.till.clock.now() <= timedelta(days=1)
+
+
+async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Street) -> None:
+    street.connector("Available")
+    assert (await street.browser.get("/find/volt")).status_code == 404
+    street.till.rows(
+        "INSERT INTO driver_brands (tenant_id, slug, name, colour, help_phone)"
+        " VALUES (%s, 'volt', 'Volt', '#ffcc00', '+49 1')",
+        street.till.tenant_id,
+    )
+    page = await street.page("/find/volt")
+    for words in ("Yard", "1 of 1 free", "€0.595 per kWh", street.code, "+49 1", "/look/ffcc00"):
+        assert words in page
+    street.till.rows("DELETE FROM driver_brands WHERE tenant_id = %s", street.till.tenant_id)
+
+
+def test_what_is_written_on_a_brands_colour_can_be_read() -> None:
+    assert theme_css("ffcc00").endswith("--on-brand:#000}")
+    assert theme_css("0a7a4b").endswith("--on-brand:#fff}")
+
+
+def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
+    class Intent:
+        owed_amount, page_url, stop_asked_at = 0, "x", None
+
+    def at(state: State, running: Running | None = None, **more: Any) -> Stage:
+        intent: Any = Intent()
+        intent.state = state
+        for name, value in more.items():
+            setattr(intent, name, value)
+        return stage_of(intent, running, more.get("plug"))
+
+    running = Running(started_at=EPOCH, ended_at=None, energy_wh=1, power_w=1, soc_pct=None, charging_state="Charging")
+    over = Running(started_at=EPOCH, ended_at=EPOCH, energy_wh=1, power_w=1, soc_pct=None, charging_state=None)
+    idle = Running(started_at=EPOCH, ended_at=None, energy_wh=1, power_w=0, soc_pct=None, charging_state="SuspendedEV")
+    assert at(State.HOLD_REQUESTED, page_url=None) is Stage.OPENING
+    assert at(State.HOLD_REQUESTED) is Stage.PAY
+    assert at(State.AUTHORISED) is Stage.STARTING
+    assert at(State.AUTHORISED, plug=EPOCH) is Stage.PLUG
+    assert at(State.AUTHORISED, running) is Stage.CHARGING
+    assert at(State.AUTHORISED, idle) is Stage.PAUSED
+    assert at(State.AUTHORISED, running, stop_asked_at=EPOCH) is Stage.STOPPING
+    assert at(State.AUTHORISED, over) is Stage.BILLING
+    assert at(State.CAPTURED, over) is Stage.RECEIPT
+    assert at(State.FAILED) is Stage.DECLINED
+    assert at(State.FAILED, over, owed_amount=5) is Stage.OWED
+    assert at(State.EXPIRED) is Stage.NOTHING
+
+
+def test_a_time_that_has_passed_is_meant_for_tomorrow() -> None:
+    assert departure_of("11:59", EPOCH) - EPOCH == timedelta(hours=23, minutes=59)
+    assert departure_of("12:01", EPOCH) - EPOCH == timedelta(minutes=1)
