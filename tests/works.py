@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from forecourt.access.jobs import AccessJobs
-from forecourt.app.letters import telling_of
 from forecourt.app.driving import ways_of
+from forecourt.app.letters import telling_of
 from forecourt.app.paying import providers_of
-from forecourt.driver.jobs import DriverJobs
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
