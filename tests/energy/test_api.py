@@ -88,13 +88,19 @@ async def test_every_fault_of_electrics_is_named_at_once(house: House, tenant: T
     assert {
         ("node", "a", "it stands in a circle"),
         ("EVSE", f"{one}:1", "it is there 2 times"),
-        ("EVSE", f"{one}:2", "the organisation has no such EVSE"),
-        ("EVSE", "nobody:1", "the organisation has no such EVSE"),
+        ("EVSE", f"{one}:2", f"station {one} has no such EVSE; it says that it has 1"),
+        ("EVSE", "nobody:1", "no station nobody is registered: register it first, and give it this site"),
         ("EVSE", f"{elsewhere}:1", "its station stands neither at this site nor at a part of it"),
         ("attachment", "hall", "it is there 2 times"),
         ("attachment", "hall", "there is no node cellar"),
     } <= named
     assert (await owner.get(f"{site}/electrics")).json()["version"] == 0
+    # One that never booted is registered, and nobody knows yet what it has.
+    new = f"CP-{uuid4().hex[:8]}"
+    await owner.post("/api/v1/stations", json={"id": new, "site": site.rsplit("/", 1)[1]})
+    early = await owner.put(f"{site}/electrics", json={"nodes": [{"id": "grid"}], "evses": [hung(new)]})
+    [fault] = problem(early, 422, ElectricsRefused.code)["faults"]
+    assert "has not told yet which EVSEs it has: connect it" in fault["detail"]
     # A part's EVSE hangs at one place only.
     with house.admin() as connection:
         connection.execute(
@@ -187,6 +193,9 @@ async def test_a_limit_is_said_once_however_often_it_is_sent_and_withdrawn_for_g
     assert len(await walk(owner, f"{site}/limits")) == 1
     problem(await owner.post(f"{site}/limits", json=said | {"node": "attic"}), 422, "limit-refused")
     problem(await owner.post(f"{site}/limits", json=said | {"to": said["from"]}), 422, "limit-refused")
+    over = {"from": (now - timedelta(hours=2)).isoformat(), "to": (now - timedelta(hours=1)).isoformat()}
+    past = problem(await owner.post(f"{site}/limits", json=said | over), 422, "limit-refused")
+    assert "it is over already" in past["faults"][0]["detail"]
     [limit] = (await owner.get(f"{site}/outlook", params={"hours": 3})).json()["limits"]
     assert (limit["node"], limit["limit_w"]) == ("grid", [None] * 4 + [10_000] * 4 + [None] * 4)
     assert (await owner.delete(f"{site}/limits/{first['limit_id']}")).status_code == 204
@@ -251,6 +260,16 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
         found = await needs_service.record_needs(conn, tenant.tenant_id, one, car, house.clock.now(), evse=1)
     assert found == row[0]
     problem(await owner.put(session, json={"minimum_wh": 1}), 422, "needs-refused")
+    soon, later = (house.clock.now() + timedelta(minutes=each) for each in (10, 20))
+    departs = {"departure_at": soon.isoformat()}
+    assert (await owner.put(session, json=departs)).status_code == 200
+    house.clock.advance(900)
+    # What it said may be repeated with something else; what is over may not be said anew.
+    assert (await owner.put(session, json={**departs, "priority": "high"})).status_code == 200
+    over = problem(await owner.put(session, json=departs, params={"source": "driver"}), 422, "needs-over")
+    assert "departure_at" in over["detail"]
+    late = {"minimum_wh": 1, "minimum_by": soon.isoformat(), "departure_at": later.isoformat()}
+    assert "minimum_by" in problem(await owner.put(session, json=late), 422, "needs-over")["detail"]
     await owner.put(session, json={"energy_wh": 20_000})
     shown = (await owner.put(session, params={"source": "driver"}, json={"energy_wh": 15_000})).json()
     assert (shown["energy_wh"], shown["wants"]["max_a"], shown["wants"]["priority"]) == (15_000, 16.0, "low")

@@ -133,6 +133,9 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     leaves = (house.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M")
     wrong = await browser.post(f"/energy/at-session/{first}", data={"departure": "soon", "energy_kwh": "3"})
     assert (wrong.status_code, "times are written as" in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
+    early = (house.clock.now() - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    gone = await browser.post(f"/energy/at-session/{first}", data={"departure": early, "energy_kwh": "3"})
+    assert (gone.status_code, "This departure is over already" in gone.text) == (422, True)
     sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)

@@ -152,11 +152,23 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     limit = [("node", ""), ("limit_kw", "10.5"), ("limit_a", ""), ("from", begin), ("to", ""), ("source", "the DSO")]
     assert (await send(browser, f"{path}/limits", limit)).status_code == 303
     assert "is no number" in (await send(browser, f"{path}/limits", with_values(limit, "limit_kw", "much"))).text
+    past = with_values(with_values(limit, "from", "2025-01-01 10:00"), "to", "2025-01-01 12:00")
+    assert "its end is over already" in (await send(browser, f"{path}/limits", past)).text
     shown = (await browser.get(path)).text
     assert "10.5\N{NO-BREAK SPACE}kW" in shown
+    # The limit of the operator is tighter than the fuse, and is named as what the share is of.
+    for page in (await browser.get(path), await browser.get(f"{path}/tree")):
+        assert re.search(r"Of the limit of 10.5\skW by the DSO</span><b>125\s%</b>", page.text), page.text
+        assert "13.1\N{NO-BREAK SPACE}kW of 10.5\N{NO-BREAK SPACE}kW" in page.text
     withdraw = re.search(r'action="([^"]*/withdraw)"', shown)
     assert withdraw is not None
     assert (await browser.post(withdraw[1])).status_code == 303
+    assert "Of the limit of 63\N{NO-BREAK SPACE}A" in (await browser.get(path)).text
+    unguarded = [("node.id", "grid"), ("node.name", ""), ("node.parent", ""), ("node.limit_a", "")]
+    assert "so nothing protects it" in (await send(browser, f"{path}/electrics/check", unguarded)).text
+    assert "so nothing protects it" not in shown
+    assert (await owner.put(f"{site}/electrics", json={"nodes": [{"id": "grid"}]})).json()["unlimited"] is True
+    assert "so nothing protects it" in (await browser.get(path)).text
     sheet = {"file": ("p.csv", b"utc,eur_per_mwh\n2026-03-01T00:00:00Z,50\n", "text/csv")}
     loaded = await browser.post(f"{path}/series", data={"kind": "price", "zone": "NL", "source": "x"}, files=sheet)
     assert loaded.status_code == 303, loaded.text

@@ -146,6 +146,11 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return next(node.id for node in self.nodes if node.parent is None)
 
     @property
+    def is_unlimited(self) -> bool:
+        """Whether its grid connection has no limit, of a tree of which it needn't be known whether it is one."""
+        return any(node.parent is None and node.limit_a is None and node.limit_w is None for node in self.nodes)
+
+    @property
     def attachments(self) -> tuple[Load | Solar | Battery, ...]:
         return (*self.loads, *self.solar, *self.batteries)
 
@@ -317,15 +322,18 @@ def evse_faults(
     here: Collection[tuple[str, int]],
     known: Collection[tuple[str, int]],
     elsewhere: Mapping[tuple[str, int], str],
+    stations: Collection[str],
 ) -> list[Fault]:
     """What is wrong with the EVSEs of a tree beside what is there: those of the site, all that the organisation has,
-    and those that hang at another site, with its name."""
+    those that hang at another site, with its name, and the stations that are registered."""
     found = []
+    told: dict[str, list[int]] = {}
+    for station, evse in sorted(known):
+        told.setdefault(station, []).append(evse)
     for each in tree.evses:
         key = each.station, each.evse
         if key not in known:
-            words = mark("the organisation has no such EVSE")
-            found.append(Fault(of="EVSE", id=each.id, words=words))
+            found.append(_unknown(each, told.get(each.station, ()), each.station in stations))
         elif key not in here:
             words = mark("its station stands neither at this site nor at a part of it")
             found.append(Fault(of="EVSE", id=each.id, words=words))
@@ -333,6 +341,22 @@ def evse_faults(
             words = mark("it hangs at the site %(site)s already")
             found.append(Fault(of="EVSE", id=each.id, words=words, values={"site": elsewhere[key]}))
     return found
+
+
+def _unknown(evse: HungEvse, told: Sequence[int], registered: bool) -> Fault:
+    """Why there is no such EVSE, and what to do about it; `told`: those that its station says it has."""
+    values: dict[str, object] = {"station": evse.station}
+    if not registered:
+        words = mark("no station %(station)s is registered: register it first, and give it this site")
+    elif told:
+        words = mark("station %(station)s has no such EVSE; it says that it has %(evses)s")
+        values["evses"] = ", ".join(map(str, told[:10]))
+    else:
+        words = mark(
+            "station %(station)s has not told yet which EVSEs it has: connect it, wait until it has booted, and send"
+            " this again; leave the EVSE out until then"
+        )
+    return Fault(of="EVSE", id=evse.id, words=words, values=values)
 
 
 def fallbacks_of(tree: SiteTree, settings: Settings) -> dict[str, float]:

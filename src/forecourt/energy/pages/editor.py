@@ -250,7 +250,12 @@ class Editor:
             places = by_place(faults)
             told = [f"{_word(fault, sheet.tree)} {said(fault)}".strip() for fault in faults]
         return self._pages.shell.page(
-            "energy/preview.html", request, viewer=actor, drawing=_drawing(sheet.tree, places, drawn), told=told
+            "energy/preview.html",
+            request,
+            viewer=actor,
+            tree=sheet.tree,
+            drawing=_drawing(sheet.tree, places, drawn),
+            told=told,
         )
 
     async def save(self, request: WebRequest, actor: Actor, slug: str) -> Response[Any]:

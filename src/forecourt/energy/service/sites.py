@@ -107,13 +107,15 @@ async def check_electrics(conn: Connection, tenant_id: int, held: SetUp, tree: S
     """Everything that is wrong with a tree for this site."""
     faults = site_faults(tree)
     here = {(each.station, each.evse) for each in held.standing}
-    known = here | await store.find_evses(conn, tenant_id, sorted({each.station for each in tree.evses}))
+    named = sorted({each.station for each in tree.evses})
+    known = here | await store.find_evses(conn, tenant_id, named)
+    stations = await store.find_stations(conn, tenant_id, named)
     elsewhere = {
         (each.station, each.evse): each.at_name or ""
         for each in held.standing
         if each.at is not None and each.at != held.record.site_id and not each.astray
     }
-    faults += evse_faults(tree, here, known, elsewhere)
+    faults += evse_faults(tree, here, known, elsewhere, stations)
     return faults or fallback_faults(tree, fallbacks_of(tree, held.record.settings))
 
 
