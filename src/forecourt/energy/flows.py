@@ -68,7 +68,7 @@ def bounds_at(tree: SiteTree, limits: Sequence[NodeLimit], at: datetime) -> dict
     for each in limits:
         if each.withdrawn_at is not None or each.starts_at > at or (each.ends_at is not None and each.ends_at <= at):
             continue
-        own = found.setdefault(each.node if each.node in nodes else tree.root, [])  # type: ignore[arg-type]
+        own = found.setdefault(each.node if each.node in nodes else tree.root, [])
         if each.limit_a is not None:
             own.append(Bound(limit_a=each.limit_a, source=each.source))
         if each.limit_w is not None:

@@ -9,13 +9,13 @@ from msgspec import Struct, structs
 from forecourt.access import Actor, audit
 from forecourt.energy import store
 from forecourt.energy.errors import ElectricsMissing, ElectricsRefused, SmartChargingRefused, refusal
+from forecourt.energy.hanging import evse_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import (
     Settings,
     SiteRecord,
     SiteTree,
-    evse_faults,
     fallback_faults,
     fallbacks_of,
     settings_faults,
