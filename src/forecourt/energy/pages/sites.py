@@ -14,9 +14,9 @@ from forecourt.access.guard import Asker
 from forecourt.energy import store
 from forecourt.energy.explained.words import price_word
 from forecourt.energy.flows import Bound, bounds_at, flows
-from forecourt.energy.pages.chart import power_band, price_band
+from forecourt.energy.pages.chart import power_bands, price_bands
 from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
-from forecourt.energy.pages.drawing import Drawing, draw
+from forecourt.energy.pages.drawing import Drawings, draw_both
 from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
@@ -39,7 +39,7 @@ MAX_LISTED: Final = 50
 class Now(Struct, frozen=True, kw_only=True):
     """A site's tree with what flows in it. `assumed`: loads of which no meter says anything, by name."""
 
-    drawing: Drawing
+    drawings: Drawings
     grid_a: float
     grid_w: int
     share: float | None
@@ -91,7 +91,7 @@ def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequen
     found = flows(tree, currents_of(tree, drawn.running), attached, said)
     grid = found[tree.root]
     return Now(
-        drawing=draw(tree, drawn.running, found, attached, faults, silent),
+        drawings=draw_both(tree, drawn.running, found, attached, faults, silent),
         grid_a=grid.current_a,
         grid_w=grid.power_w,
         share=grid.share,
@@ -145,8 +145,8 @@ class SitePages:
             known, context = await self._read(conn, held.record)
         with pages.shell.speaking(request):
             bands = {
-                "price_band": price_band(context["outlook"], held.record.zone),
-                "power_band": power_band(context["outlook"], held.record.zone),
+                "price_bands": price_bands(context["outlook"], held.record.zone),
+                "power_bands": power_bands(context["outlook"], held.record.zone),
                 "rates": "" if known.tariff is None else rates_of(known.tariff.tariff),
             }
         sent: Form | None = refused.values.get("tariff")

@@ -38,8 +38,8 @@ OF: Final[Mapping[str, str]] = {
 }
 #: What the fields of the forms are called, by their names in the API.
 FIELDS: Final[Mapping[str, str]] = {
-    "limit_a": mark("Limit of current, A"),
-    "limit_w": mark("Limit of power, kW"),
+    "limit_a": mark("Limit of current"),
+    "limit_w": mark("Limit of power"),
     "delta_wye": mark("Delta-wye ratio"),
     "name": mark("Name"),
     "max_a": mark("Most"),
