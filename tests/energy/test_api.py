@@ -1,6 +1,8 @@
 """A site is set up over the API, what is said of it is kept, and whoever may not changes nothing."""
 
+import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +20,9 @@ from tests.http import House, Tenant, problem, walk
 
 SHARED = Path(os.environ.get("FORECOURT_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHARED_PRICES = SHARED / "prices" / "nl_day_ahead_2022_2023.csv.gz"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "set-up-smart-charging.md"
+#: A request of the examples: method, path and body.
+EXAMPLE = re.compile(r"^ *(put|post) \"?(/[^\" ]+)\"? '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
 GRID = {"id": "grid", "limit_a": 63.0}
 
 
@@ -327,3 +332,30 @@ async def test_an_amount_that_is_none_is_refused_wherever_it_is_said(
     problem(await owner.put(f"{site}/utility-tariff", json=tariff), 422, "tariff-refused")
     box = {"id": "box", "node": "grid", "capacity_wh": 1, "charge_w": 1, "discharge_w": 1, "wear_per_kwh": nonsense}
     problem(await owner.put(f"{site}/electrics", json=tree | {"batteries": [box]}), 422, ElectricsRefused.code)
+
+
+async def test_the_requests_of_the_how_to_are_answered_as_they_stand(house: House, tenant: Tenant) -> None:
+    owner, site, names = await furnish(house, tenant)
+    uid = f"T{uuid4().hex[:8]}"
+    await owner.post("/api/v1/tokens", json={"uid": uid, "type": "Central", "status": "accepted"})
+    with house.admin() as connection:
+        row = connection.execute(
+            "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+            " heard_at, evse) SELECT tenant_id, station_id, 'TX1', 0, now(), 0, now(), now(), 1 FROM stations"
+            " WHERE identity = %s RETURNING session_id",
+            (names[0],),
+        ).fetchone()
+    assert row is not None
+    here = {"north-yard": site.rsplit("/", 1)[1], "CP1": names[0], "CP2": names[1], "$TOKEN": uid, "$SESSION": row[0]}
+    text, sent = HOW_TO.read_text(encoding="utf-8"), []
+    told = len(re.findall(r"^ *(?:put|post) \"?/", text, re.MULTILINE))
+    for word, ours in here.items():
+        text = text.replace(word, str(ours))
+    for method, path, body in EXAMPLE.findall(text):
+        answer = await owner.request(method, f"/api/v1{path}", json=json.loads(body))
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        sent.append(path.partition("?")[0].rsplit("/", 1)[1])
+    assert set(sent) == {
+        "electrics", "utility-tariff", "load", "state", "limits", "needs", "charging-preferences", "smart-charging",
+    }  # fmt: skip
+    assert len(sent) == told, "one is written in another way"
