@@ -43,7 +43,7 @@ def _unknown(evse: HungEvse, told: Sequence[int], registered: bool) -> Fault:
         values["evses"] = ", ".join(map(str, told[:10]))
     else:
         words = mark(
-            "station %(station)s has not told yet which EVSEs it has: connect it, wait until it has booted, and send"
-            " this again; leave the EVSE out until then"
+            "station %(station)s has not told yet which EVSEs it has: connect it and wait until it has booted;"
+            " leave the EVSE out until then"
         )
     return Fault(of="EVSE", id=evse.id, words=words, values=values)
