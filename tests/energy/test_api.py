@@ -274,6 +274,8 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
     over = problem(await owner.put(session, json=departs, params={"source": "driver"}), 422, "needs-over")
     assert "departure_at" in over["detail"]
     late = {"minimum_wh": 1, "minimum_by": soon.isoformat(), "departure_at": later.isoformat()}
+    far = {"departure_at": (soon + timedelta(days=400)).isoformat()}
+    problem(await owner.put(session, json=far), 422, "needs-refused")
     assert "minimum_by" in problem(await owner.put(session, json=late), 422, "needs-over")["detail"]
     await owner.put(session, json={"energy_wh": 20_000})
     shown = (await owner.put(session, params={"source": "driver"}, json={"energy_wh": 15_000})).json()
@@ -346,7 +348,12 @@ async def test_the_requests_of_the_how_to_are_answered_as_they_stand(house: Hous
             (names[0],),
         ).fetchone()
     assert row is not None
+    now = house.clock.now()
+    times = {
+        f"'${name}'": (now + timedelta(hours=n)).isoformat() for name, n in (("FROM", 1), ("TO", 3), ("LEAVES", 6))
+    }
     here = {"north-yard": site.rsplit("/", 1)[1], "CP1": names[0], "CP2": names[1], "$TOKEN": uid, "$SESSION": row[0]}
+    here |= times
     text, sent = HOW_TO.read_text(encoding="utf-8"), []
     told = len(re.findall(r"^ *(?:put|post) \"?/", text, re.MULTILINE))
     for word, ours in here.items():

@@ -85,7 +85,7 @@ GROUNDS = (
 #: The site whose power is shared out: a car park behind a connection that is too small for all of it at once.
 WIRED, WIRED_PREFIX, WIRED_LIMIT_A = "riverside-offices", "OFF-", 80
 #: What its grid operator allows for a while, from soon after the start on.
-OPERATOR_LIMIT_W, OPERATOR_LIMITS_IN, OPERATOR_LIMITS_FOR = 20_000, timedelta(minutes=15), timedelta(minutes=15)
+OPERATOR_LIMIT_W, OPERATOR_LIMITS_IN, OPERATOR_LIMITS_FOR = 25_000, timedelta(minutes=15), timedelta(minutes=15)
 #: When its stations have been told what to do by themselves.
 SETTLED_S = 180
 
