@@ -196,3 +196,32 @@ async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, te
     technician: Any = await signed_in(house, tenant, Role.TECHNICIAN)
     assert (await technician.get(f"{page_of(site)}/electrics")).status_code == 200
     assert (await send(technician, f"{page_of(site)}/settings", [])).status_code == 403
+
+
+async def test_what_a_driver_usually_needs_is_told_at_the_page_of_their_token(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    uid = "U/1"
+    made = await owner.post("/api/v1/tokens", json={"uid": uid, "type": "Central", "status": "accepted"})
+    assert made.status_code == 201, made.text
+    browser, path = await signed_in(house, tenant), "/energy/at-token/U%2F1"
+    [number] = re.findall(r'href="/tokens/([0-9]+)"', (await browser.get("/tokens")).text)[:1]
+    assert f'hx-get="{path}"' in (await browser.get(f"/tokens/{number}")).text
+    blank = await browser.get(path)
+    tag = re.search(r'name="tag" value="([^"]*)"', blank.text)
+    assert tag is not None
+    usual = {"departure": "7:30", "energy_kwh": "20,5", "minimum_kwh": "5", "within_min": "60", "priority": "high"}
+    for wrong, words in (({"departure": "noon"}, "a time of day is"), ({"within_min": "1.5"}, "is no number")):
+        refused = await browser.post(path, data=usual | wrong | {"tag": unescape(tag[1])})
+        assert (refused.status_code, words in refused.text, 'value="20,5"' in refused.text) == (422, True, True)
+    api = "/api/v1/tokens/U%2F1/charging-preferences"
+    await owner.put(api, json={"battery_wh": 60_000})
+    late = await browser.post(path, data=usual | {"tag": unescape(tag[1])})
+    assert "Somebody else changed it meanwhile" in late.text
+    assert (await browser.post(path, data=usual)).status_code == 200
+    assert (await owner.get(api)).json() == {
+        "departure": "07:30:00", "energy_wh": 20_500, "minimum_wh": 5_000, "minimum_within_s": 3_600,
+        "priority": "high", "battery_wh": 60_000,
+    }, "what the form doesn't hold stays"  # fmt: skip
+    viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
+    assert "<form" not in (await viewer.get(path)).text
+    assert (await viewer.post(path, data=usual)).status_code == 403
