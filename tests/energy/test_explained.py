@@ -136,7 +136,9 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     early = (house.clock.now() - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
     gone = await browser.post(f"/energy/at-session/{first}", data={"departure": early, "energy_kwh": "3"})
     assert (gone.status_code, "This departure is over already" in gone.text) == (422, True)
-    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
+    half = await browser.post(f"/energy/at-session/{first}", data={"departure": leaves, "minimum_kwh": "5"})
+    assert (half.status_code, "a least energy needs a time" in half.text, 'value="5"' in half.text) == (422, True, True)
+    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": "", "stop_kwh": "40"}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)
     await made.plan()
@@ -153,6 +155,7 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "Back to normal speed" in faster.text
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
     assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
+    assert wants["wants"]["stop_energy_wh"] == 40_000
     assert set(wants["sources"].values()) == {"driver"}
     house.clock.advance(1)
     await made.plan()

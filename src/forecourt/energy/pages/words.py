@@ -105,7 +105,10 @@ ON_PAGES: Final[Mapping[str, str]] = {
 #: What is said of refusals that name no faults, by their codes.
 REFUSED: Final[Mapping[str, str]] = {
     "too-many-limits": mark("The site has as many limits to come as it can have. Withdraw some first."),
-    "needs-refused": mark("The needs contradict themselves. Mend them and save them again."),
+    "needs-refused": mark(
+        "The needs contradict themselves: a least energy needs a time by which it is there, and a departure is within a"
+        " year. Mend them and save them again."
+    ),
     "needs-over": mark("This departure is over already. Write one that is to come, or none."),
     "feed-exists": mark("The site has a feed of this name already. Choose another name."),
     "too-many-feeds": mark("The site has as many feeds as it can have. Remove one first."),
