@@ -49,7 +49,7 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     are the car's own; `max_a` each conductor.
     """
 
-    departure_at: Annotated[Moment | None, Meta(examples=["2026-03-01T17:00:00Z"])] = None
+    departure_at: Annotated[Moment | None, Meta(examples=["2099-03-01T17:00:00Z"])] = None
     energy_wh: Annotated[Wh | None, Meta(description="Since the session began.", examples=[20_000])] = None
     range_km: Annotated[
         Annotated[int, Meta(ge=0, le=10_000)] | None,
@@ -59,7 +59,7 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     minimum_wh: Annotated[
         Wh | None, Meta(description="Needed by `minimum_by`, whatever it costs.", examples=[5_000])
     ] = None
-    minimum_by: Annotated[Moment | None, Meta(examples=["2026-03-01T13:00:00Z"])] = None
+    minimum_by: Annotated[Moment | None, Meta(examples=["2099-03-01T13:00:00Z"])] = None
     priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
     may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
     stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None

@@ -1,7 +1,6 @@
 """What drivers need: of one session, from whoever says so, and usually, by their tokens."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -16,9 +15,6 @@ from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
-
-#: A session may be told to last so long.
-MAX_STAY: Final = timedelta(days=366)
 
 
 def preferences_tag(row: PreferencesRow | None) -> str:
@@ -141,8 +137,6 @@ def _check_times(wants: Wants, before: Wants, now: datetime) -> None:
     """What was said before may be said again with something else, though its time is over by now."""
     for name in ("departure_at", "minimum_by", "stop_at"):
         at = getattr(wants, name)
-        if at is not None and at > now + MAX_STAY:
-            raise NeedsRefused(f"{name} {at.isoformat()} is more than {MAX_STAY.days} days ahead. Send a nearer time.")
         if at is not None and at <= now and at != getattr(before, name):
             raise NeedsOver(
                 f"{name} {at.isoformat()} is over already: it is {now.isoformat(timespec='seconds')} now. Send a time"
