@@ -127,6 +127,7 @@ PARTS = frozenset(
     (
         "/energy/at-session/{session_id}",
         "/energy/at-station/{identity}",
+        "/energy/at-token/{uid}",
         "/energy/at/{slug}",
         "/energy/sites/{slug}/plan/lines",
         "/energy/sites/{slug}/tree",

@@ -1,6 +1,8 @@
 """A site is set up over the API, what is said of it is kept, and whoever may not changes nothing."""
 
+import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +20,9 @@ from tests.http import House, Tenant, problem, walk
 
 SHARED = Path(os.environ.get("FORECOURT_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SHARED_PRICES = SHARED / "prices" / "nl_day_ahead_2022_2023.csv.gz"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "set-up-smart-charging.md"
+#: A request of the examples: method, path and body.
+EXAMPLE = re.compile(r"^ *(put|post) \"?(/[^\" ]+)\"? '(\{.*?\})'$", re.MULTILINE | re.DOTALL)
 GRID = {"id": "grid", "limit_a": 63.0}
 
 
@@ -88,13 +93,19 @@ async def test_every_fault_of_electrics_is_named_at_once(house: House, tenant: T
     assert {
         ("node", "a", "it stands in a circle"),
         ("EVSE", f"{one}:1", "it is there 2 times"),
-        ("EVSE", f"{one}:2", "the organisation has no such EVSE"),
-        ("EVSE", "nobody:1", "the organisation has no such EVSE"),
+        ("EVSE", f"{one}:2", f"station {one} has no such EVSE; it says that it has 1"),
+        ("EVSE", "nobody:1", "no station nobody is registered: register it first, and give it this site"),
         ("EVSE", f"{elsewhere}:1", "its station stands neither at this site nor at a part of it"),
         ("attachment", "hall", "it is there 2 times"),
         ("attachment", "hall", "there is no node cellar"),
     } <= named
     assert (await owner.get(f"{site}/electrics")).json()["version"] == 0
+    # One that never booted is registered, and nobody knows yet what it has.
+    new = f"CP-{uuid4().hex[:8]}"
+    await owner.post("/api/v1/stations", json={"id": new, "site": site.rsplit("/", 1)[1]})
+    early = await owner.put(f"{site}/electrics", json={"nodes": [{"id": "grid"}], "evses": [hung(new)]})
+    [fault] = problem(early, 422, ElectricsRefused.code)["faults"]
+    assert "has not told yet which EVSEs it has: connect it" in fault["detail"]
     # A part's EVSE hangs at one place only.
     with house.admin() as connection:
         connection.execute(
@@ -187,6 +198,9 @@ async def test_a_limit_is_said_once_however_often_it_is_sent_and_withdrawn_for_g
     assert len(await walk(owner, f"{site}/limits")) == 1
     problem(await owner.post(f"{site}/limits", json=said | {"node": "attic"}), 422, "limit-refused")
     problem(await owner.post(f"{site}/limits", json=said | {"to": said["from"]}), 422, "limit-refused")
+    over = {"from": (now - timedelta(hours=2)).isoformat(), "to": (now - timedelta(hours=1)).isoformat()}
+    past = problem(await owner.post(f"{site}/limits", json=said | over), 422, "limit-refused")
+    assert "it is over already" in past["faults"][0]["detail"]
     [limit] = (await owner.get(f"{site}/outlook", params={"hours": 3})).json()["limits"]
     assert (limit["node"], limit["limit_w"]) == ("grid", [None] * 4 + [10_000] * 4 + [None] * 4)
     assert (await owner.delete(f"{site}/limits/{first['limit_id']}")).status_code == 204
@@ -251,6 +265,16 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
         found = await needs_service.record_needs(conn, tenant.tenant_id, one, car, house.clock.now(), evse=1)
     assert found == row[0]
     problem(await owner.put(session, json={"minimum_wh": 1}), 422, "needs-refused")
+    soon, later = (house.clock.now() + timedelta(minutes=each) for each in (10, 20))
+    departs = {"departure_at": soon.isoformat()}
+    assert (await owner.put(session, json=departs)).status_code == 200
+    house.clock.advance(900)
+    # What it said may be repeated with something else; what is over may not be said anew.
+    assert (await owner.put(session, json={**departs, "priority": "high"})).status_code == 200
+    over = problem(await owner.put(session, json=departs, params={"source": "driver"}), 422, "needs-over")
+    assert "departure_at" in over["detail"]
+    late = {"minimum_wh": 1, "minimum_by": soon.isoformat(), "departure_at": later.isoformat()}
+    assert "minimum_by" in problem(await owner.put(session, json=late), 422, "needs-over")["detail"]
     await owner.put(session, json={"energy_wh": 20_000})
     shown = (await owner.put(session, params={"source": "driver"}, json={"energy_wh": 15_000})).json()
     assert (shown["energy_wh"], shown["wants"]["max_a"], shown["wants"]["priority"]) == (15_000, 16.0, "low")
@@ -308,3 +332,35 @@ async def test_an_amount_that_is_none_is_refused_wherever_it_is_said(
     problem(await owner.put(f"{site}/utility-tariff", json=tariff), 422, "tariff-refused")
     box = {"id": "box", "node": "grid", "capacity_wh": 1, "charge_w": 1, "discharge_w": 1, "wear_per_kwh": nonsense}
     problem(await owner.put(f"{site}/electrics", json=tree | {"batteries": [box]}), 422, ElectricsRefused.code)
+
+
+async def test_the_requests_of_the_how_to_are_answered_as_they_stand(house: House, tenant: Tenant) -> None:
+    owner, site, names = await furnish(house, tenant)
+    uid = f"T{uuid4().hex[:8]}"
+    await owner.post("/api/v1/tokens", json={"uid": uid, "type": "Central", "status": "accepted"})
+    with house.admin() as connection:
+        row = connection.execute(
+            "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+            " heard_at, evse) SELECT tenant_id, station_id, 'TX1', 0, now(), 0, now(), now(), 1 FROM stations"
+            " WHERE identity = %s RETURNING session_id",
+            (names[0],),
+        ).fetchone()
+    assert row is not None
+    now = house.clock.now()
+    times = {
+        f"'${name}'": (now + timedelta(hours=n)).isoformat() for name, n in (("FROM", 1), ("TO", 3), ("LEAVES", 6))
+    }
+    here = {"north-yard": site.rsplit("/", 1)[1], "CP1": names[0], "CP2": names[1], "$TOKEN": uid, "$SESSION": row[0]}
+    here |= times
+    text, sent = HOW_TO.read_text(encoding="utf-8"), []
+    told = len(re.findall(r"^ *(?:put|post) \"?/", text, re.MULTILINE))
+    for word, ours in here.items():
+        text = text.replace(word, str(ours))
+    for method, path, body in EXAMPLE.findall(text):
+        answer = await owner.request(method, f"/api/v1{path}", json=json.loads(body))
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+        sent.append(path.partition("?")[0].rsplit("/", 1)[1])
+    assert set(sent) == {
+        "electrics", "utility-tariff", "load", "state", "limits", "needs", "charging-preferences", "smart-charging",
+    }  # fmt: skip
+    assert len(sent) == told, "one is written in another way"

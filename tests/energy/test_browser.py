@@ -53,11 +53,11 @@ async def test_a_tree_is_drawn_by_keyboard_and_by_dragging_and_stored(yard: Cons
     panel = page.locator("[data-row-of=node]").last
     await panel.locator("[name='node.limit_a']").fill("-5")
     await panel.locator("[name='node.limit_a']").blur()
-    await expect(page.locator("#preview .fault-list")).to_contain_text("Limit must be a number from 0")
+    await expect(page.locator("#preview .fault-list")).to_contain_text("Limit of current must be a number from 0")
     await panel.locator("[name='node.limit_a']").fill("32")
     await panel.locator("[name='node.limit_a']").blur()
     await expect(page.locator("#preview .fault-list")).to_have_count(0)
-    await drag(page, "[data-evse='CP1:1'] .named", "#preview .box:last-of-type .plate")
+    await drag(page, "[data-evse='CP1:1'] .named", "#preview [data-width=wide] .box:last-of-type .plate")
     await expect(page.locator("[data-evse='CP1:1'] [name='evse.node'] option:checked")).to_have_text("Panel")
     await page.locator("[data-evse='CP2:1'] [name='evse.node']").select_option(label="grid")
     await expect(page.locator("#preview")).to_contain_text("CP2")

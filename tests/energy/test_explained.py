@@ -133,7 +133,12 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     leaves = (house.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M")
     wrong = await browser.post(f"/energy/at-session/{first}", data={"departure": "soon", "energy_kwh": "3"})
     assert (wrong.status_code, "times are written as" in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
-    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
+    early = (house.clock.now() - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
+    gone = await browser.post(f"/energy/at-session/{first}", data={"departure": early, "energy_kwh": "3"})
+    assert (gone.status_code, "This departure is over already" in gone.text) == (422, True)
+    half = await browser.post(f"/energy/at-session/{first}", data={"departure": leaves, "minimum_kwh": "5"})
+    assert (half.status_code, "a least energy needs a time" in half.text, 'value="5"' in half.text) == (422, True, True)
+    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": "", "stop_kwh": "40"}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)
     await made.plan()
@@ -150,6 +155,7 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "Back to normal speed" in faster.text
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
     assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
+    assert wants["wants"]["stop_energy_wh"] == 40_000
     assert set(wants["sources"].values()) == {"driver"}
     house.clock.advance(1)
     await made.plan()
@@ -253,6 +259,10 @@ async def test_savings_are_those_of_the_sessions_that_the_meters_saw(house: Hous
     browser = await signed_in(house, tenant)
     page = (await browser.get(f"{made.page}/savings", params=days)).text
     assert f"4.57{NBSP}EUR" in page
+    made.rows("UPDATE meter_values SET readings = ARRAY[0, 500]")
+    untold = (await browser.get(f"{made.page}/savings", params=days)).text
+    assert "nothing to tell yet" in untold
+    assert "told no power of these sessions" in untold
     problem(await made.owner.get(f"{made.api}/savings?from=2025-01-01&to=2026-01-01"), 422, "savings-refused")
 
 

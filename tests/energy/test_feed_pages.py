@@ -51,6 +51,8 @@ async def test_a_feed_is_set_up_over_the_api_and_its_secret_never_comes_out(hous
         ({"source": SOURCE | {"node": "cellar"}, "secrets": {"client_secret": SECRETS[1]}}, "feed-refused"),
         ({"source": SOURCE | {"levels": {"1": 1, "2": 2}}, "secrets": {"client_secret": SECRETS[1]}}, "feed-refused"),
         ({"source": {"kind": "entsoe", "area": "NL"}}, "feed-refused"),
+        ({"source": {"kind": "entsoe", "area": "NARNIA"}, "secrets": {"token": SECRETS[1]}}, "feed-refused"),
+        ({"source": {"kind": "nordpool", "area": "DE"}}, "feed-refused"),
         ({"source": {"kind": "nordpool", "area": "SE3"}, "secrets": {"token": SECRETS[1]}}, "feed-refused"),
         ({"source": SOURCE | {"url": "http://10.0.0.7/"}, "secrets": {"client_secret": SECRETS[1]}}, "address-refused"),
     ):
@@ -77,7 +79,11 @@ async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(house: House,
     empty = await browser.get(path)
     assert f'href="{path}?kind=openadr2"' in empty.text
     form = fields(await browser.get(path, params={"kind": "entsoe"}), path)
-    form = with_values(with_values(form, "name", "Day <ahead>"), "area", "de_lu")
+    form = with_values(form, "name", "Day <ahead>")
+    nowhere = await send(browser, path, with_values(form, "area", "se3"))
+    assert "ENTSO-E has no bidding zone SE3; there is SE_3, " in nowhere.text
+    assert '<option value="SE_3">' in nowhere.text
+    form = with_values(form, "area", "de_lu")
     refused = await send(browser, path, form)
     assert refused.status_code == 422
     assert "ENTSO-E asks for a token" in refused.text
@@ -92,6 +98,11 @@ async def test_a_feed_is_set_up_on_its_page_and_tells_how_it_fares(house: House,
     shown = await browser.get(path)
     assert "The server refused the token or the password. Put in one that counts. (HTTP 401)" in shown.text
     assert "Day &lt;ahead&gt;" in shown.text
+    with house.admin() as connection:
+        connection.execute("UPDATE energy_feeds SET failure = 'unreachable', failure_detail = ''")
+    # It has no address that could be checked.
+    assert "be reached from this server. It is tried again" in (await browser.get(path)).text
+    assert "exchange" in (await owner.get(f"{site}/feeds")).json()["feeds"][0]["detail"]
     assert SECRETS[0] not in shown.text
     # Saved again without the token it keeps it, and switched off it isn't fetched.
     change = [each for each in fields(shown, f"{path}/{feed['feed_id']}") if each[0] != "active"]

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from forecourt.access import Actor, Role
 from forecourt.energy import store
+from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL, is_entsoe
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.feeds.model import (
     Entsoe,
@@ -268,6 +269,16 @@ def test_prices_are_asked_for_when_they_are_published_and_until_they_are_there()
     assert next_fetch(source, today, after) == after + timedelta(minutes=10)
     assert next_fetch(source, None, before) == before + timedelta(minutes=10)
     assert next_fetch(source, tomorrow, after) == after + timedelta(hours=6)
+
+
+def test_the_zones_that_feeds_may_have_are_those_that_the_libraries_know() -> None:
+    from entsoe.mappings import Area
+    from nordpool.elspot import Prices
+
+    assert {area.name for area in Area} == ENTSOE
+    assert set(Prices.AREAS) == NORD_POOL
+    assert all(is_entsoe(area.value) for area in Area)
+    assert not is_entsoe("NARNIA")
 
 
 def test_nothing_heavy_is_loaded_before_it_is_needed() -> None:

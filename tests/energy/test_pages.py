@@ -123,7 +123,7 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     page = await browser.get(path)
     # 13.11 kW of three phases at 230 V are 19 A of the panel's 20, a warning, and 30 % of the grid connection.
     assert "19\N{NO-BREAK SPACE}A of 20\N{NO-BREAK SPACE}A" in page.text
-    assert page.text.count('data-level="warn"') == 1
+    assert page.text.count('data-level="warn"') == 2, "drawn for a desk and for a telephone"
     assert "19\N{NO-BREAK SPACE}A of 20\N{NO-BREAK SPACE}A" in (await browser.get(f"{path}/electrics")).text
     assert "30\N{NO-BREAK SPACE}%" in page.text
     assert "1 EVSE of this site hangs nowhere" in page.text
@@ -152,11 +152,23 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     limit = [("node", ""), ("limit_kw", "10.5"), ("limit_a", ""), ("from", begin), ("to", ""), ("source", "the DSO")]
     assert (await send(browser, f"{path}/limits", limit)).status_code == 303
     assert "is no number" in (await send(browser, f"{path}/limits", with_values(limit, "limit_kw", "much"))).text
+    past = with_values(with_values(limit, "from", "2025-01-01 10:00"), "to", "2025-01-01 12:00")
+    assert "its end is over already" in (await send(browser, f"{path}/limits", past)).text
     shown = (await browser.get(path)).text
     assert "10.5\N{NO-BREAK SPACE}kW" in shown
+    # The limit of the operator is tighter than the fuse, and is named as what the share is of.
+    for page in (await browser.get(path), await browser.get(f"{path}/tree")):
+        assert re.search(r"Of the limit of 10.5\skW by the DSO</span><b>125\s%</b>", page.text), page.text
+        assert "13.1\N{NO-BREAK SPACE}kW of 10.5\N{NO-BREAK SPACE}kW" in page.text
     withdraw = re.search(r'action="([^"]*/withdraw)"', shown)
     assert withdraw is not None
     assert (await browser.post(withdraw[1])).status_code == 303
+    assert "Of the limit of 63\N{NO-BREAK SPACE}A" in (await browser.get(path)).text
+    unguarded = [("node.id", "grid"), ("node.name", ""), ("node.parent", ""), ("node.limit_a", "")]
+    assert "so nothing protects it" in (await send(browser, f"{path}/electrics/check", unguarded)).text
+    assert "so nothing protects it" not in shown
+    assert (await owner.put(f"{site}/electrics", json={"nodes": [{"id": "grid"}]})).json()["unlimited"] is True
+    assert "so nothing protects it" in (await browser.get(path)).text
     sheet = {"file": ("p.csv", b"utc,eur_per_mwh\n2026-03-01T00:00:00Z,50\n", "text/csv")}
     loaded = await browser.post(f"{path}/series", data={"kind": "price", "zone": "NL", "source": "x"}, files=sheet)
     assert loaded.status_code == 303, loaded.text
@@ -184,3 +196,32 @@ async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, te
     technician: Any = await signed_in(house, tenant, Role.TECHNICIAN)
     assert (await technician.get(f"{page_of(site)}/electrics")).status_code == 200
     assert (await send(technician, f"{page_of(site)}/settings", [])).status_code == 403
+
+
+async def test_what_a_driver_usually_needs_is_told_at_the_page_of_their_token(house: House, tenant: Tenant) -> None:
+    owner = await tenant.client()
+    uid = "U/1"
+    made = await owner.post("/api/v1/tokens", json={"uid": uid, "type": "Central", "status": "accepted"})
+    assert made.status_code == 201, made.text
+    browser, path = await signed_in(house, tenant), "/energy/at-token/U%2F1"
+    [number] = re.findall(r'href="/tokens/([0-9]+)"', (await browser.get("/tokens")).text)[:1]
+    assert f'hx-get="{path}"' in (await browser.get(f"/tokens/{number}")).text
+    blank = await browser.get(path)
+    tag = re.search(r'name="tag" value="([^"]*)"', blank.text)
+    assert tag is not None
+    usual = {"departure": "7:30", "energy_kwh": "20,5", "minimum_kwh": "5", "within_min": "60", "priority": "high"}
+    for wrong, words in (({"departure": "noon"}, "a time of day is"), ({"within_min": "1.5"}, "is no number")):
+        refused = await browser.post(path, data=usual | wrong | {"tag": unescape(tag[1])})
+        assert (refused.status_code, words in refused.text, 'value="20,5"' in refused.text) == (422, True, True)
+    api = "/api/v1/tokens/U%2F1/charging-preferences"
+    await owner.put(api, json={"battery_wh": 60_000})
+    late = await browser.post(path, data=usual | {"tag": unescape(tag[1])})
+    assert "Somebody else changed it meanwhile" in late.text
+    assert (await browser.post(path, data=usual)).status_code == 200
+    assert (await owner.get(api)).json() == {
+        "departure": "07:30:00", "energy_wh": 20_500, "minimum_wh": 5_000, "minimum_within_s": 3_600,
+        "priority": "high", "battery_wh": 60_000,
+    }, "what the form doesn't hold stays"  # fmt: skip
+    viewer = await signed_in(house, tenant, Role.VIEWER, language="de")
+    assert "<form" not in (await viewer.get(path)).text
+    assert (await viewer.post(path, data=usual)).status_code == 403

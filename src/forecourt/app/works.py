@@ -23,6 +23,7 @@ from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.energy.targets import SessionTargets
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -82,6 +83,7 @@ class Works(Struct, frozen=True, kw_only=True):
     desired: DesireJobs
     access: AccessJobs
     energy: EnergyJobs
+    targets: SessionTargets
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -97,6 +99,9 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
+    # It waits for stations.
+    name, stop = "energy.stop_reached", _at_any_time(works.targets.stop_reached)
+    app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 

@@ -137,6 +137,13 @@ class NeedsRefused(ForecourtError):
     code = "needs-refused"
 
 
+class NeedsOver(ForecourtError):
+    """A time by which something is needed is over already. Send one that is to come, or leave it out."""
+
+    status = 422
+    code = "needs-over"
+
+
 class NotPlanned(ForecourtError):
     """No plan of this site counted at that time, or it is no longer kept. Choose a later time."""
 

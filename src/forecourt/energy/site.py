@@ -1,7 +1,7 @@
 """One site as it is kept: its electrics with what hangs on them, and how it shall be charged. Pure."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -144,6 +144,11 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def root(self) -> str:
         """The id of the grid connection, of a tree without faults."""
         return next(node.id for node in self.nodes if node.parent is None)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether its grid connection has no limit, of a tree of which it needn't be known whether it is one."""
+        return any(node.parent is None and node.limit_a is None and node.limit_w is None for node in self.nodes)
 
     @property
     def attachments(self) -> tuple[Load | Solar | Battery, ...]:
@@ -309,29 +314,6 @@ def _battery_faults(battery: Battery) -> list[Fault]:
         found.append(_of(battery, mark("reserve_wh is from 0 to capacity_wh")))
     if not (battery.wear_per_kwh.is_finite() and 0 <= battery.wear_per_kwh <= MAX_WORTH):
         found.append(_of(battery, mark("wear_per_kwh must be from 0")))
-    return found
-
-
-def evse_faults(
-    tree: SiteTree,
-    here: Collection[tuple[str, int]],
-    known: Collection[tuple[str, int]],
-    elsewhere: Mapping[tuple[str, int], str],
-) -> list[Fault]:
-    """What is wrong with the EVSEs of a tree beside what is there: those of the site, all that the organisation has,
-    and those that hang at another site, with its name."""
-    found = []
-    for each in tree.evses:
-        key = each.station, each.evse
-        if key not in known:
-            words = mark("the organisation has no such EVSE")
-            found.append(Fault(of="EVSE", id=each.id, words=words))
-        elif key not in here:
-            words = mark("its station stands neither at this site nor at a part of it")
-            found.append(Fault(of="EVSE", id=each.id, words=words))
-        elif key in elsewhere:
-            words = mark("it hangs at the site %(site)s already")
-            found.append(Fault(of="EVSE", id=each.id, words=words, values={"site": elsewhere[key]}))
     return found
 
 

@@ -305,7 +305,9 @@ async def _tell_of_site(api: Api, demo: Demo) -> None:
         try:
             if beat % BEATS_OF_METER == 0:
                 await api.measure(demo.wiring, office_w(datetime.now(UTC)))
-            await api.say(demo.wiring, {uid: need.said() for uid, need in demo.regulars.needs.items()}, said)
+            now = datetime.now(UTC)
+            needs = {uid: need.said() for uid, need in demo.regulars.needs.items() if need.departure_at > now}
+            await api.say(demo.wiring, needs, said)
         except (Refusal, aiohttp.ClientError, TimeoutError) as fault:
             if not complained:
                 console.print(f"Nobody hears what drivers need: {fault}", style="yellow", markup=False)

@@ -84,6 +84,8 @@ GROUNDS = (
 
 #: The site whose power is shared out: a car park behind a connection that is too small for all of it at once.
 WIRED, WIRED_PREFIX, WIRED_LIMIT_A = "riverside-offices", "OFF-", 80
+#: What its grid operator allows for a while, from soon after the start on.
+OPERATOR_LIMIT_W, OPERATOR_LIMITS_IN, OPERATOR_LIMITS_FOR = 25_000, timedelta(minutes=15), timedelta(minutes=15)
 #: When its stations have been told what to do by themselves.
 SETTLED_S = 180
 
@@ -132,6 +134,7 @@ class Demo:
     @property
     def wiring(self) -> Wiring:
         """The site that is charged smartly: two rows of a car park below one connection, and an office."""
+        now = self._clock.now()
         evses = [
             {"station": station.identity, "evse": bay.number, "node": f"row-{1 + number % 2}",
              "max_a": 32 if station.make.power_w > 11_000 else 16}
@@ -159,6 +162,14 @@ class Demo:
             },
             # Switched off: a demo asks nobody on the internet.
             feed={"name": "Day ahead", "active": False, "source": {"kind": "nordpool", "area": "BE"}},
+            # Soon enough to be seen coming, and over before the next shift.
+            limit={
+                "source": "Grid operator",
+                "id": f"event-{now:%Y%m%d%H%M}",
+                "limit_w": OPERATOR_LIMIT_W,
+                "from": (now + OPERATOR_LIMITS_IN).isoformat(),
+                "to": (now + OPERATOR_LIMITS_IN + OPERATOR_LIMITS_FOR).isoformat(),
+            },
         )
 
     def _build(self, ground: Ground, identity: str, make: Make, url: str, secret: str | None) -> None:

@@ -51,13 +51,15 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
-    """How a site is wired and charged, as the API has it, what it pays, and where that would be fetched from."""
+    """How a site is wired and charged, as the API has it, what it pays, where that would be fetched from, and what its
+    grid operator allows."""
 
     site: str
     electrics: dict[str, Any]
     smart_charging: dict[str, Any]
     tariff: dict[str, Any]
     feed: dict[str, Any]
+    limit: dict[str, Any]
 
 
 class Api:
@@ -113,6 +115,7 @@ class Api:
             return False
         await self._expect("PUT", f"/sites/{wiring.site}/smart-charging", wiring.smart_charging)
         await self._expect("POST", f"/sites/{wiring.site}/feeds", wiring.feed, CONFLICT)
+        await self._expect("POST", f"/sites/{wiring.site}/limits", wiring.limit)
         return True
 
     async def say(self, wiring: Wiring, needs: Mapping[str, dict[str, Any]], said: set[str]) -> None:

@@ -103,9 +103,11 @@ def money(amount: int | None, currency: str | None) -> str:
 
 
 def rated_kw(power_w: int | None) -> str:
-    """`150 kW`: what is written on the plate, without a decimal that says nothing."""
+    """`150 kW`: what is written on the plate, without a decimal that says nothing. `5 W`, which isn't 0 kW."""
     if power_w is None:
         return NOTHING
+    if 0 < power_w < 50:
+        return f"{power_w}{SPACE}W"
     tenths = (power_w + 50) // 100
     return f"{i18n.number(tenths / 10, 1 if tenths % 10 else 0)}{SPACE}kW"
 

@@ -35,6 +35,9 @@ class ElectricsShown(Struct, frozen=True, kw_only=True):
 
     version: Annotated[int, Meta(description="Counts changes; 0: nothing was set up yet.")]
     electrics: Annotated[SiteTree | None, Meta(description="Null: nothing was set up yet.")]
+    unlimited: Annotated[
+        bool, Meta(description="The grid connection has no limit: nothing protects it.", examples=[False])
+    ]
     unhung: Annotated[list[EvseAt], Meta(description="EVSEs that stand at the site and hang nowhere.")]
     strays: Annotated[list[EvseAt], Meta(description="EVSEs that hang here though their station stands elsewhere now.")]
     changed_at: datetime | None
@@ -105,6 +108,7 @@ def _shown(held: SetUp) -> Response[ElectricsShown]:
     shown = ElectricsShown(
         version=record.version,
         electrics=record.tree,
+        unlimited=record.tree is not None and record.tree.is_unlimited,
         unhung=[EvseAt(station=each.station, evse=each.evse) for each in held.unhung],
         strays=[EvseAt(station=each.station, evse=each.evse) for each in record.strays],
         changed_at=record.changed_at,

@@ -12,7 +12,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.energy.api.electrics import SiteInPath, Ticking
 from forecourt.energy.errors import FeedExists, FeedRefused, FeedUnknown, TooManyFeeds
-from forecourt.energy.feeds.model import FAILURES, Feed, Secrets, Source
+from forecourt.energy.feeds.model import Feed, Secrets, Source, failure_words
 from forecourt.energy.service import feeds as service
 from forecourt.energy.service.feeds import Feeds, feed_tag
 from forecourt.energy.service.sites import find_record
@@ -73,7 +73,7 @@ class FeedsShown(Struct, frozen=True, kw_only=True):
 
 
 def _shown(feed: Feed) -> FeedShown:
-    words = None if feed.failure is None else FAILURES.get(feed.failure, feed.failure)
+    words = None if feed.failure is None else failure_words(feed.source, feed.failure)
     return FeedShown(
         feed_id=feed.feed_id,
         name=feed.name,

@@ -56,11 +56,11 @@ class NewLimit(
     node: Annotated[Id | None, Meta(description="Null: the grid connection.", examples=[None])] = None
     limit_w: Annotated[Watts | None, Meta(description="Active power.", examples=[20_000])] = None
     limit_a: Annotated[Amperes | None, Meta(examples=[None])] = None
-    starts_at: Annotated[Moment | None, Meta(description="Null: from now on.", examples=["2026-03-01T17:00:00Z"])] = (
+    starts_at: Annotated[Moment | None, Meta(description="Null: from now on.", examples=["2099-03-01T17:00:00Z"])] = (
         None
     )
     ends_at: Annotated[
-        Moment | None, Meta(description="Null: until it is withdrawn.", examples=["2026-03-01T19:00:00Z"])
+        Moment | None, Meta(description="Null: until it is withdrawn.", examples=["2099-03-01T19:00:00Z"])
     ] = None
 
 

@@ -14,7 +14,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UidInPath
 from forecourt.drivers.model import TokenUnknown
 from forecourt.energy.api.electrics import Ticking
-from forecourt.energy.errors import NeedsRefused
+from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.service import needs as service
 from forecourt.energy.service.needs import preferences_tag
@@ -64,7 +64,7 @@ async def find_needs(session_id: FromPath[UUID], actor: Asker, db: Database) -> 
 
 @put(
     "/sessions/{session_id:uuid}/needs",
-    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, NeedsRefused]},
+    opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, NeedsRefused, NeedsOver]},
     summary="Say what a driver needs of a session",
     description="In place of all that the same source said of it before. What is left out, others may say.",
     tags=["smart charging"],

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
+from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL, is_entsoe, like
 from forecourt.energy.model import Fault, Id
 from forecourt.energy.signals.model import SeriesKind, Span, Zone
 from forecourt.energy.site import Watts
@@ -226,6 +227,22 @@ FAILURES: Final[Mapping[str, str]] = {
     "seal": mark("Its secret can't be opened: the key of this deployment is another one. Put the secret in anew."),
 }
 
+#: What is said instead of a feed that has no address to be mended.
+OF_EXCHANGES: Final[Mapping[str, str]] = {
+    "unreachable": mark(
+        "The exchange can't be reached from this server. It is tried again by itself; see whether the server may call"
+        " the internet if that lasts."
+    ),
+    "untrusted": mark(
+        "The exchange's certificate is not trusted by this server. See whether a proxy stands between them, and have"
+        " its authority trusted."
+    ),
+    "not-taken": mark("The exchange doesn't understand the request. Check the bidding zone and the currency."),
+    "broken": mark("The exchange failed. It is tried again by itself."),
+    "late": mark("The exchange gave no answer in time. It is tried again by itself."),
+    "unreadable": mark("The exchange's answer can't be read. It is tried again by itself."),
+}
+
 #: Which secrets a kind takes, and which of them it can't do without.
 TAKES: Final[Mapping[str, Sequence[str]]] = {
     "entsoe": ("token",),
@@ -259,6 +276,10 @@ def feed_faults(source: Source, held: Sequence[str], nodes: Sequence[str]) -> li
     for name in held:
         if name not in TAKES[kind]:
             found.append(Fault(words=mark("%(secret)s is no secret of this kind of feed"), values={"secret": name}))
+    if isinstance(source, Entsoe) and not is_entsoe(source.area):
+        found.append(_no_area(source.area, "ENTSO-E", ENTSOE))
+    if isinstance(source, NordPool) and source.area not in NORD_POOL:
+        found.append(_no_area(source.area, "Nord Pool", NORD_POOL))
     if isinstance(source, Entsoe) and "token" not in held:
         found.append(Fault(words=mark("ENTSO-E asks for a token: it is in your account at its transparency platform")))
     if isinstance(source, OpenAdr2) and ("certificate" in held) != ("key" in held):
@@ -272,6 +293,18 @@ def feed_faults(source: Source, held: Sequence[str], nodes: Sequence[str]) -> li
         if any(higher > lower for lower, higher in pairwise(steps)):
             found.append(Fault(words=mark("a higher level may not allow more than a lower one")))
     return found
+
+
+def _no_area(area: str, where: str, known: frozenset[str]) -> Fault:
+    words = mark("%(where)s has no bidding zone %(area)s; there is %(some)s")
+    return Fault(words=words, values={"where": where, "area": area, "some": like(area, known)})
+
+
+def failure_words(source: Source, failure: str) -> str:
+    """What a person reads of a fetch that failed, marked: of an exchange nobody writes an address."""
+    if isinstance(source, Entsoe | NordPool) and failure in OF_EXCHANGES:
+        return OF_EXCHANGES[failure]
+    return FAILURES.get(failure, failure)
 
 
 def back_off(failures: int) -> timedelta:

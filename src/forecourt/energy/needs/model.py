@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct, structs
@@ -33,6 +33,8 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
+#: What a session may end with.
+Target = Literal["time", "energy", "state of charge"]
 Moment = Annotated[datetime, Meta(tz=True)]
 Wh = Annotated[int, Meta(ge=0, le=10**8)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -47,7 +49,7 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     are the car's own; `max_a` each conductor.
     """
 
-    departure_at: Annotated[Moment | None, Meta(examples=["2026-03-01T17:00:00Z"])] = None
+    departure_at: Annotated[Moment | None, Meta(examples=["2099-03-01T17:00:00Z"])] = None
     energy_wh: Annotated[Wh | None, Meta(description="Since the session began.", examples=[20_000])] = None
     range_km: Annotated[
         Annotated[int, Meta(ge=0, le=10_000)] | None,
@@ -57,11 +59,14 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     minimum_wh: Annotated[
         Wh | None, Meta(description="Needed by `minimum_by`, whatever it costs.", examples=[5_000])
     ] = None
-    minimum_by: Annotated[Moment | None, Meta(examples=["2026-03-01T13:00:00Z"])] = None
+    minimum_by: Annotated[Moment | None, Meta(examples=["2099-03-01T13:00:00Z"])] = None
     priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
     may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
     stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None
-    stop_cost: Annotated[Decimal | None, Meta(description="The session ends at this cost.", examples=[None])] = None
+    stop_cost: Annotated[
+        Decimal | None,
+        Meta(description="The session shall end at this cost; kept, and not acted on yet.", examples=[None]),
+    ] = None
     stop_soc_pct: Annotated[Percent | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_at: Annotated[Moment | None, Meta(description="The session ends then.", examples=[None])] = None
     battery_wh: Annotated[Wh | None, Meta(description="What the car's battery holds.", examples=[60_000])] = None
@@ -164,6 +169,17 @@ def merge(said: list[Said]) -> Needs:
             if value is not None and name not in values:
                 values[name], sources[name] = value, each.source
     return Needs(wants=Wants(**values), sources=sources, said=tuple(ranked))
+
+
+def reached(wants: Wants, energy_wh: int | None, soc_pct: int | None, now: datetime) -> Target | None:
+    """Which of its targets a session has, that was given so much and shows this state of charge."""
+    if wants.stop_at is not None and now >= wants.stop_at:
+        return "time"
+    if wants.stop_energy_wh is not None and energy_wh is not None and energy_wh >= wants.stop_energy_wh:
+        return "energy"
+    if wants.stop_soc_pct is not None and soc_pct is not None and soc_pct >= wants.stop_soc_pct:
+        return "state of charge"
+    return None
 
 
 def _by_soc(battery_wh: int | None, present_pct: int | None, wanted_pct: int | None) -> int | None:

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from forecourt.energy.pages.at_session import session_pages
 from forecourt.energy.pages.at_station import station_pages
+from forecourt.energy.pages.at_token import token_pages
 from forecourt.energy.pages.common import EnergyPages
 from forecourt.energy.pages.editor import editor_pages
 from forecourt.energy.pages.feeds import feed_pages
@@ -27,6 +28,7 @@ def energy_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:
         *savings_pages(pages),
         *session_pages(pages),
         *station_pages(pages),
+        *token_pages(pages),
         *editor_pages(pages),
         *feed_pages(pages),
         *form_pages(pages, shared),

@@ -64,6 +64,9 @@ class Filled(Struct, frozen=True, kw_only=True):
     departure: str = ""
     energy_kwh: str = ""
     priority: str = ""
+    minimum_kwh: str = ""
+    minimum_by: str = ""
+    stop_kwh: str = ""
 
 
 def picture(told: Explanation) -> Picture | None:
@@ -168,9 +171,7 @@ class AtSession:
     async def say(self, request: WebRequest, actor: Actor, session_id: UUID) -> Response[str]:
         """What the driver needs, as somebody at the console heard it."""
         form = await request.form()
-        filled = Filled(
-            departure=field(form, "departure"), energy_kwh=field(form, "energy_kwh"), priority=field(form, "priority")
-        )
+        filled = Filled(**{name: field(form, name) for name in Filled.__struct_fields__})
         pages, now = self._pages, self._pages.clock.now()
         fault = ""
         try:
@@ -199,11 +200,17 @@ class AtSession:
 def form_of(said: Needs, zone: str) -> Filled:
     """What the driver said before."""
     wants = _of_driver(said)
-    leaves = wants.departure_at
+
+    def local(at: datetime | None) -> str:
+        return "" if at is None else at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+
     return Filled(
-        departure="" if leaves is None else leaves.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M"),
+        departure=local(wants.departure_at),
         energy_kwh=kilo(wants.energy_wh),
         priority=wants.priority or "",
+        minimum_kwh=kilo(wants.minimum_wh),
+        minimum_by=local(wants.minimum_by),
+        stop_kwh=kilo(wants.stop_energy_wh),
     )
 
 
@@ -218,17 +225,29 @@ def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) 
     priority = Priority(filled.priority) if filled.priority in set(Priority) else None
     if "departure" not in form:
         return structs.replace(wants, priority=priority)
-    leaves = datetime.fromisoformat(filled.departure) if filled.departure else None
-    energy_wh = from_kilo(filled.energy_kwh) if filled.energy_kwh else None
-    if energy_wh is not None and not 0 <= energy_wh <= 10**8:
-        raise NoNumber(filled.energy_kwh)
+    zone = ZoneInfo(told.record.zone)
+    energy_wh = _energy(filled.energy_kwh)
     return structs.replace(
         wants,
-        departure_at=None if leaves is None else leaves.replace(tzinfo=ZoneInfo(told.record.zone)),
+        departure_at=_time(filled.departure, zone),
         energy_wh=energy_wh,
         range_km=None if energy_wh is not None else wants.range_km,
         priority=priority,
+        minimum_wh=_energy(filled.minimum_kwh),
+        minimum_by=_time(filled.minimum_by, zone),
+        stop_energy_wh=_energy(filled.stop_kwh),
     )
+
+
+def _time(text: str, zone: ZoneInfo) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
+
+
+def _energy(text: str) -> int | None:
+    energy_wh = from_kilo(text)
+    if energy_wh is not None and not 0 <= energy_wh <= 10**8:
+        raise NoNumber(text)
+    return energy_wh
 
 
 def answer_of(order: OrderRow) -> str:

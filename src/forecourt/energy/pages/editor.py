@@ -33,7 +33,7 @@ from forecourt.energy.pages.common import (
     number,
     plain,
 )
-from forecourt.energy.pages.drawing import Drawing, draw
+from forecourt.energy.pages.drawing import Drawings, draw_both
 from forecourt.energy.pages.sites import Drawn, now_of, read_drawn
 from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
 from forecourt.energy.service import sites as service
@@ -250,7 +250,12 @@ class Editor:
             places = by_place(faults)
             told = [f"{_word(fault, sheet.tree)} {said(fault)}".strip() for fault in faults]
         return self._pages.shell.page(
-            "energy/preview.html", request, viewer=actor, drawing=_drawing(sheet.tree, places, drawn), told=told
+            "energy/preview.html",
+            request,
+            viewer=actor,
+            tree=sheet.tree,
+            drawing=_drawing(sheet.tree, places, drawn),
+            told=told,
         )
 
     async def save(self, request: WebRequest, actor: Actor, slug: str) -> Response[Any]:
@@ -311,7 +316,7 @@ def _evse_rows(held: SetUp, tree: SiteTree) -> list[dict[str, Any]]:
     return rows
 
 
-def _drawing(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]], drawn: Drawn) -> Drawing | None:
+def _drawing(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]], drawn: Drawn) -> Drawings | None:
     """The drawing with what would flow now, as far as all hangs on something; None of what is no tree."""
     parents = {node.id: node.parent for node in tree.nodes}
     if len(parents) != len(tree.nodes) or sum(parent is None for parent in parents.values()) != 1:
@@ -324,8 +329,8 @@ def _drawing(tree: SiteTree, faults: Mapping[tuple[str, str], Sequence[str]], dr
             at, steps = parents[at], steps + 1
     hung = {each.node for each in (*tree.evses, *tree.attachments)}
     if hung <= parents.keys() and all(node.delta_wye is None or node.delta_wye > 0 for node in tree.nodes):
-        return now_of(tree, drawn, faults).drawing
-    return draw(tree, {}, {}, {}, faults)
+        return now_of(tree, drawn, faults).drawings
+    return draw_both(tree, {}, {}, {}, faults)
 
 
 def editor_pages(pages: EnergyPages) -> list[HTTPRouteHandler]:

@@ -16,13 +16,14 @@ from msgspec import field as field_of
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy.api.feeds import MAX_NAME
+from forecourt.energy.feeds.areas import ENTSOE, NORD_POOL
 from forecourt.energy.feeds.model import (
-    FAILURES,
     LATE,
     MAX_PEM,
     Feed,
     Secrets,
     Source,
+    failure_words,
     is_missing,
     kind_of,
     zones_of,
@@ -137,7 +138,7 @@ def failure_word(feed: Feed) -> str:
     """What went wrong, what to do, and what was said."""
     if feed.failure is None:
         return ""
-    words = _(FAILURES.get(feed.failure, feed.failure))
+    words = _(failure_words(feed.source, feed.failure))
     return f"{words} ({unanswered(feed.failure_detail)})" if feed.failure_detail else words
 
 
@@ -184,6 +185,7 @@ class FeedPages:
             kind_of=kind_of,
             zones_of=zones_of,
             kinds={name: words for name, words in KINDS.items() if may_load or name.startswith("openadr")},
+            areas={"entsoe": sorted(ENTSOE), "nordpool": sorted(NORD_POOL)},
             open=form,
             faults=faults,
             may_energy=actor.may(Verb.CHANGE_ENERGY),

@@ -113,7 +113,7 @@ class Forms:
         now = self._pages.clock.now()
         try:
             limit = _limit(form, record, str(actor), now)
-            faults += limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at)
+            faults += limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at, now)
         except NoNumber as refused:
             faults.append(refused.fault)
         except ValueError:

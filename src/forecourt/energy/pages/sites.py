@@ -13,15 +13,15 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
 from forecourt.energy.explained.words import price_word
-from forecourt.energy.flows import flows
-from forecourt.energy.pages.chart import power_band, price_band
+from forecourt.energy.flows import Bound, bounds_at, flows
+from forecourt.energy.pages.chart import power_bands, price_bands
 from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
-from forecourt.energy.pages.drawing import Drawing, draw
+from forecourt.energy.pages.drawing import Drawings, draw_both
 from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
 from forecourt.energy.service import signals
 from forecourt.energy.service.sites import SetUp, find_set_up, settings_tag
-from forecourt.energy.signals.model import Tariff
+from forecourt.energy.signals.model import NodeLimit, Tariff
 from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
 from forecourt.energy.site import Current, Mode, SiteRecord, SiteTree
 from forecourt.energy.storage.model import STATE_LATE
@@ -39,10 +39,11 @@ MAX_LISTED: Final = 50
 class Now(Struct, frozen=True, kw_only=True):
     """A site's tree with what flows in it. `assumed`: loads of which no meter says anything, by name."""
 
-    drawing: Drawing
+    drawings: Drawings
     grid_a: float
     grid_w: int
     share: float | None
+    bound: Bound | None
     assumed: Sequence[str]
 
 
@@ -55,10 +56,13 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
-    """What is drawn at a site's EVSEs, by id, and what its meters said last that isn't late, by attachment."""
+    """What is drawn at a site's EVSEs, by id, what its meters said last that isn't late, by attachment, and which
+    limits from outside hold."""
 
+    at: datetime
     running: Mapping[str, EvseNow]
     attached: Mapping[str, int]
+    limits: Sequence[NodeLimit]
 
 
 async def read_drawn(conn: store.Connection, tenant_id: int, site_id: int, at: datetime) -> Drawn:
@@ -67,6 +71,8 @@ async def read_drawn(conn: store.Connection, tenant_id: int, site_id: int, at: d
     states = await latest_of_site(conn, tenant_id, site_id, at - STATE_LATE, at)
     attached = {name: each.power_w for name, each in latest.items() if at - each.at <= METER_LATE}
     return Drawn(
+        at=at,
+        limits=await store.limits_between(conn, tenant_id, site_id, at, at + timedelta(microseconds=1)),
         running=await list_now(conn, tenant_id, site_id),
         attached=attached | {name: each.power_w for name, each in states.items()},
     )
@@ -81,13 +87,15 @@ def now_of(tree: SiteTree, drawn: Drawn, faults: Mapping[tuple[str, str], Sequen
     """What flows in a tree. Where the meter of a load is late it counts with what is assumed, as in plans."""
     silent = {each.id: each for each in tree.loads if each.id not in drawn.attached and each.most_w}
     attached = {**drawn.attached, **{id: each.most_w for id, each in silent.items()}}
-    found = flows(tree, currents_of(tree, drawn.running), attached)
+    said = bounds_at(tree, drawn.limits, drawn.at)
+    found = flows(tree, currents_of(tree, drawn.running), attached, said)
     grid = found[tree.root]
     return Now(
-        drawing=draw(tree, drawn.running, found, attached, faults, silent),
+        drawings=draw_both(tree, drawn.running, found, attached, faults, silent),
         grid_a=grid.current_a,
         grid_w=grid.power_w,
         share=grid.share,
+        bound=grid.bound,
         assumed=[each.name or id for id, each in silent.items()],
     )
 
@@ -137,8 +145,8 @@ class SitePages:
             known, context = await self._read(conn, held.record)
         with pages.shell.speaking(request):
             bands = {
-                "price_band": price_band(context["outlook"], held.record.zone),
-                "power_band": power_band(context["outlook"], held.record.zone),
+                "price_bands": price_bands(context["outlook"], held.record.zone),
+                "power_bands": power_bands(context["outlook"], held.record.zone),
                 "rates": "" if known.tariff is None else rates_of(known.tariff.tariff),
             }
         sent: Form | None = refused.values.get("tariff")

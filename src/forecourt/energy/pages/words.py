@@ -38,8 +38,8 @@ OF: Final[Mapping[str, str]] = {
 }
 #: What the fields of the forms are called, by their names in the API.
 FIELDS: Final[Mapping[str, str]] = {
-    "limit_a": mark("Limit"),
-    "limit_w": mark("Limit"),
+    "limit_a": mark("Limit of current"),
+    "limit_w": mark("Limit of power"),
     "delta_wye": mark("Delta-wye ratio"),
     "name": mark("Name"),
     "max_a": mark("Most"),
@@ -75,6 +75,9 @@ FIELDS: Final[Mapping[str, str]] = {
 #: What is said on a page instead of words in which fields have their names of the API.
 ON_PAGES: Final[Mapping[str, str]] = {
     "limit_w or limit_a is needed": mark("write how many kW, or how many A"),
+    "it is over already, since %(at)s: say an end that is to come; a limit that holds is withdrawn": mark(
+        "its end is over already: write a later one, or none"
+    ),
     "limit_a is no number": mark("the limit in A is no number"),
     "its currents must be 0 <= min_a <= max_a, with max_a above 0": mark(
         "its least current must not be above its most, and the most be above 0"
@@ -102,7 +105,11 @@ ON_PAGES: Final[Mapping[str, str]] = {
 #: What is said of refusals that name no faults, by their codes.
 REFUSED: Final[Mapping[str, str]] = {
     "too-many-limits": mark("The site has as many limits to come as it can have. Withdraw some first."),
-    "needs-refused": mark("The needs contradict themselves. Mend them and save them again."),
+    "needs-refused": mark(
+        "The needs contradict themselves: a least energy needs a time by which it is there. Mend them and save them"
+        " again."
+    ),
+    "needs-over": mark("This departure is over already. Write one that is to come, or none."),
     "feed-exists": mark("The site has a feed of this name already. Choose another name."),
     "too-many-feeds": mark("The site has as many feeds as it can have. Remove one first."),
     "address-refused": mark("This address can't be called: it must be http or https, and of the public internet."),

@@ -9,7 +9,7 @@ from forecourt.access import Actor, audit
 from forecourt.access.model import Service
 from forecourt.drivers import service as drivers
 from forecourt.energy import store
-from forecourt.energy.errors import NeedsRefused
+from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.needs.said import BEFORE, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
@@ -36,9 +36,11 @@ async def say_needs(
 ) -> Needs:
     """Keeps what a person or a program says of a session, in place of what it said before.
 
-    Raises SessionUnknown, NeedsRefused.
+    Raises SessionUnknown, NeedsRefused, NeedsOver.
     """
     _check(wants)
+    held = await find_needs(conn, actor.tenant_id, session_id)
+    _check_times(wants, next((each.wants for each in held.said if each.source is source), Wants()), now)
     if not await store.store_needs(conn, actor.tenant_id, session_id, source, wants, str(actor), now):
         raise SessionUnknown
     await nudge_of_sessions(conn, actor.tenant_id, [session_id])
@@ -130,3 +132,14 @@ def _check(wants: Wants) -> None:
         raise NeedsRefused("stop_cost is an amount from 0. Send one.")
     if wants.energy_wh is not None and wants.range_km is not None:
         raise NeedsRefused("energy_wh and range_km both say how much is needed. Send one of them.")
+
+
+def _check_times(wants: Wants, before: Wants, now: datetime) -> None:
+    """What was said before may be said again with something else, though its time is over by now."""
+    for name in ("departure_at", "minimum_by", "stop_at"):
+        at = getattr(wants, name)
+        if at is not None and at <= now and at != getattr(before, name):
+            raise NeedsOver(
+                f"{name} {at.isoformat()} is over already: it is {now.isoformat(timespec='seconds')} now. Send a time"
+                " that is to come, or leave it out."
+            )

@@ -90,7 +90,7 @@ async def load_series(conn: Connection, actor: Actor, kind: SeriesKind, zone: st
 
 async def say_limit(conn: Connection, actor: Actor, record: SiteRecord, said: NodeLimit) -> NodeLimit:
     """Stores a limit, in place of one of the same source and id. Raises LimitRefused, TooManyLimits."""
-    faults = limit_faults(said.limit_w, said.limit_a, said.starts_at, said.ends_at)
+    faults = limit_faults(said.limit_w, said.limit_a, said.starts_at, said.ends_at, said.said_at)
     nodes = set() if record.tree is None else {node.id for node in record.tree.nodes}
     if said.node is not None and said.node not in nodes:
         faults.append(Fault(of="node", id=said.node, words=mark("the site has no such node")))

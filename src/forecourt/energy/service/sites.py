@@ -9,13 +9,13 @@ from msgspec import Struct, structs
 from forecourt.access import Actor, audit
 from forecourt.energy import store
 from forecourt.energy.errors import ElectricsMissing, ElectricsRefused, SmartChargingRefused, refusal
+from forecourt.energy.hanging import evse_faults
 from forecourt.energy.model import Fault
 from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import (
     Settings,
     SiteRecord,
     SiteTree,
-    evse_faults,
     fallback_faults,
     fallbacks_of,
     settings_faults,
@@ -107,13 +107,15 @@ async def check_electrics(conn: Connection, tenant_id: int, held: SetUp, tree: S
     """Everything that is wrong with a tree for this site."""
     faults = site_faults(tree)
     here = {(each.station, each.evse) for each in held.standing}
-    known = here | await store.find_evses(conn, tenant_id, sorted({each.station for each in tree.evses}))
+    named = sorted({each.station for each in tree.evses})
+    known = here | await store.find_evses(conn, tenant_id, named)
+    stations = await store.find_stations(conn, tenant_id, named)
     elsewhere = {
         (each.station, each.evse): each.at_name or ""
         for each in held.standing
         if each.at is not None and each.at != held.record.site_id and not each.astray
     }
-    faults += evse_faults(tree, here, known, elsewhere)
+    faults += evse_faults(tree, here, known, elsewhere, stations)
     return faults or fallback_faults(tree, fallbacks_of(tree, held.record.settings))
 
 

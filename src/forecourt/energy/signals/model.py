@@ -222,7 +222,7 @@ def _bad_price(name: str) -> Fault:
 
 
 def limit_faults(
-    limit_w: int | None, limit_a: float | None, starts_at: datetime, ends_at: datetime | None
+    limit_w: int | None, limit_a: float | None, starts_at: datetime, ends_at: datetime | None, now: datetime
 ) -> list[Fault]:
     """What is nonsense in a limit."""
     found = []
@@ -232,6 +232,9 @@ def limit_faults(
         found.append(Fault(words=mark("limit_a is no number")))
     if ends_at is not None and ends_at <= starts_at:
         found.append(Fault(words=mark("it must end after it begins")))
+    elif ends_at is not None and ends_at <= now:
+        words = mark("it is over already, since %(at)s: say an end that is to come; a limit that holds is withdrawn")
+        found.append(Fault(words=words, values={"at": ends_at.isoformat()}))
     return found
 
 

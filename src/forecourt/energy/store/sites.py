@@ -212,6 +212,15 @@ async def find_evses(conn: Connection, tenant_id: int, stations: Sequence[str]) 
     return {(identity, evse) for identity, evse in await cursor.fetchall()}
 
 
+async def find_stations(conn: Connection, tenant_id: int, stations: Sequence[str]) -> set[str]:
+    """Which of these stations are registered, and not retired."""
+    cursor = await conn.execute(
+        "SELECT identity FROM stations WHERE tenant_id = %s AND identity = ANY(%s) AND retired_at IS NULL",
+        (tenant_id, list(stations)),
+    )
+    return {identity for (identity,) in await cursor.fetchall()}
+
+
 async def lock_site(conn: Connection, tenant_id: int, site_id: int, by: str, now: datetime) -> None:
     """Holds what is set up for a site until the transaction ends, and begins it if there is nothing yet."""
     await conn.execute(

@@ -1,0 +1,69 @@
+"""A session that has what it was said to end with is stopped, and none before."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from forecourt.access.model import Service
+from forecourt.energy import store
+from forecourt.energy.needs.model import Source, Wants
+from forecourt.energy.targets import AGAIN, SessionTargets
+from forecourt.ocpp.neutral import CommandAnswer, StopCharging
+from tests.care.yard import Yard
+from tests.energy.test_store import furnish
+
+
+class Asked:
+    """What stations were asked, in place of asking them; none of them obeys."""
+
+    def __init__(self) -> None:
+        self.stopped: list[tuple[str, str]] = []
+
+    async def command(self, _tenant: int, station: str, command: Any, by: str, **_: Any) -> tuple[CommandAnswer, str]:
+        assert isinstance(command, StopCharging)
+        assert by == str(Service(tenant_id=0, id="session-target", name="Target of the session"))
+        self.stopped.append((station, command.transaction_id))
+        return CommandAnswer(accepted=False, status="Rejected"), ""
+
+
+async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yard: Yard) -> None:
+    _, stations, _ = await furnish(yard)
+    station_id = stations[next(iter(stations))]
+
+    async def session(wants: Wants, energy_wh: int | None, **facts: Any) -> tuple[UUID, str]:
+        made = yard.session(station_id, timedelta(hours=1), energy_wh=energy_wh, **facts)
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            await store.store_needs(conn, yard.tenant_id, made, Source.API, wants, "key:1 App", yard.clock.now())
+        [row] = yard.rows("SELECT transaction_id FROM sessions WHERE session_id = %s", made)
+        return made, row["transaction_id"]
+
+    now = yard.clock.now()
+    by_energy = Wants(stop_energy_wh=10_000)
+    _, full = await session(by_energy, 10_000)
+    almost, later = await session(by_energy, 9_999)
+    await session(by_energy, None)
+    _, charged = await session(Wants(stop_soc_pct=80), 1, soc_pct=80)
+    await session(Wants(stop_soc_pct=80), 1, soc_pct=79)
+    _, late = await session(Wants(stop_at=now), 1)
+    await session(Wants(stop_at=now + timedelta(hours=1), energy_wh=1), 5_000)
+    # Of the driver counts before of the app.
+    more, _ = await session(by_energy, 12_000)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        wants = Wants(stop_energy_wh=20_000)
+        await store.store_needs(conn, yard.tenant_id, more, Source.DRIVER, wants, "person:1 Ada", now)
+    over, _ = await session(by_energy, 11_000)
+    yard.rows("UPDATE sessions SET ended_at = now() WHERE session_id = %s", over)
+
+    asked = Asked()
+    targets = SessionTargets(yard.worker, yard.tenants, yard.clock, asked)  # type: ignore[arg-type]
+    await targets.stop_reached()
+    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late])
+    asked.stopped.clear()
+    yard.rows("UPDATE sessions SET meter_stop_wh = meter_stop_wh + 1 WHERE session_id = %s", almost)
+    yard.clock.advance(60)
+    await targets.stop_reached()
+    assert [each for _, each in asked.stopped] == [later], "the others were asked a minute ago"
+    asked.stopped.clear()
+    yard.clock.advance(AGAIN.total_seconds() - 60)
+    await targets.stop_reached()
+    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late]), "they still run"
