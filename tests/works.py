@@ -14,11 +14,11 @@ from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.energy.targets import SessionTargets
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
-from forecourt.energy.targets import SessionTargets
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool

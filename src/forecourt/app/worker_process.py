@@ -24,12 +24,12 @@ from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.energy.targets import SessionTargets
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sweeper import Sweeper
-from forecourt.energy.targets import SessionTargets
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock

@@ -21,9 +21,9 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
+from forecourt.energy.targets import SessionTargets
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
-from forecourt.energy.targets import SessionTargets
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
