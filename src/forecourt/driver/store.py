@@ -53,6 +53,15 @@ class Spot(Struct, frozen=True, kw_only=True):
     zone: str
 
 
+class OpenStart(Struct, frozen=True, kw_only=True):
+    """A payment that was begun and not paid, and from where."""
+
+    intent_id: UUID
+    station: str
+    evse: int
+    address: bytes
+
+
 class CodeSpot(Struct, frozen=True, kw_only=True):
     """An EVSE at which a code hangs."""
 
@@ -225,6 +234,37 @@ async def first_code(conn: Connection, tenant_id: int) -> CodeSpot | None:
         (tenant_id,),
     )
     return await cursor.fetchone()
+
+
+async def list_open_starts(
+    conn: Connection, tenant_id: int, station: str, evse: int, address: bytes
+) -> list[OpenStart]:
+    """Payments that nobody has paid yet, at an EVSE and of a client's address, the oldest first."""
+    cursor = conn.cursor(row_factory=class_row(OpenStart))
+    await cursor.execute(
+        "SELECT s.intent_id, s.station, s.evse, s.address FROM driver_starts s"
+        " JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.intent_id = s.intent_id"
+        " WHERE s.tenant_id = %s AND ((s.station = %s AND s.evse = %s) OR s.address = %s)"
+        " AND i.state = 'hold_requested' ORDER BY i.number",
+        (tenant_id, station, evse, address),
+    )
+    return await cursor.fetchall()
+
+
+async def insert_start(
+    conn: Connection, tenant_id: int, intent_id: UUID, station: str, evse: int, address: bytes, at: datetime
+) -> None:
+    """Write down from where a payment was begun."""
+    await conn.execute(
+        "INSERT INTO driver_starts (tenant_id, intent_id, station, evse, address, begun_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (tenant_id, intent_id, station, evse, address, at),
+    )
+
+
+async def forget_starts(conn: Connection, tenant_id: int, before: datetime) -> None:
+    """Forget from where payments were begun before this."""
+    await conn.execute("DELETE FROM driver_starts WHERE tenant_id = %s AND begun_at < %s", (tenant_id, before))
 
 
 async def set_email(conn: Connection, tenant_id: int, intent_id: UUID, email: str) -> None:
