@@ -2,8 +2,8 @@
 
 A past visit is a candidate for what the present one will be. It weighs more the nearer the time of day at which it
 came is, and more if it was the same token's. What the driver states weighs candidates by how likely somebody who does
-that says this, as past statements were wrong, those of the same token before all: it is a prior and never the truth, and
-the energy that is asked for is a cap.
+that says this, as past statements were wrong, those of the same token before all: it is a prior and never the truth,
+and the energy that is asked for is a cap.
 """
 
 from collections.abc import Sequence
@@ -168,7 +168,8 @@ class _Density:
         return np.asarray(np.interp(values, self._points, self._of[token], left=0.0, right=0.0) + 1e-9)
 
     def _kernels(self, values: Floats) -> Floats:
-        return np.exp(-0.5 * ((self._points[:, None] - values[None, :]) / self._width) ** 2).sum(axis=1)
+        apart = (self._points[:, None] - values[None, :]) / self._width
+        return np.asarray(np.exp(-0.5 * apart**2).sum(axis=1))
 
 
 def _quantile(values: Floats, weight: Floats, level: float) -> float:
