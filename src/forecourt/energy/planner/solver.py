@@ -55,6 +55,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "solver": "simplex",
     # The programs are sparse and small: what presolve saves is less than it takes.
     "presolve": "off",
+    # Coefficients are kWh, kW and phasors, all near 1: scaling them takes more than it saves.
+    "simplex_scale_strategy": 0,
     # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
     # them back at the end.
     _APART: 30.0,
