@@ -89,7 +89,7 @@ def test_beside_few_days_that_are_known_stands_what_is_assumed_as_busy_as_they_w
     quiet = Arrivals([visit(4, 9, 17, kwh=monday / 10)], ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
     totals = [quiet.need_kwh[quiet.scenario == each].sum() for each in range(quiet.scenario.max() + 1)]
     assert np.isclose(totals[0], monday / 10)
-    # A tenth as busy, of which the assumption is worth a quarter of a day.
+    # A tenth as busy, beside which the assumption is worth a part of a day.
     busy = (monday / 10 + ASSUMED_WORTH * monday) / (1 + ASSUMED_WORTH)
     assert np.allclose(totals[1:], busy * np.array(ABOUT_AS_BUSY))
 

@@ -31,7 +31,7 @@ ASSUMED_BUSY: Final = (0.4, 0.8, 1.3)
 #: how busy it is assumed to be is worth a part of a day that is known.
 ENOUGH_DAYS: Final = 3
 ABOUT_AS_BUSY: Final = (0.7, 1.0, 1.4)
-ASSUMED_WORTH: Final = 0.25
+ASSUMED_WORTH: Final = 0.1
 #: So many days without anybody are no quiet days but a hole in what is known.
 HOLE_DAYS: Final = 5
 #: The days for which is assumed who comes: a Monday and a Saturday.
