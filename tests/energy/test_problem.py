@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases
+from forecourt.energy.planner import branches
 from forecourt.energy.planner.problem import Cars, Horizon, Plan, Unsolvable, Worth, solve
 from forecourt.energy.rows import Rows, rows_of
 
@@ -140,12 +141,18 @@ def test_scenarios_count_by_their_mean() -> None:
     assert plan.peak_kw == pytest.approx(6)
 
 
-def test_what_is_planned_for_later_may_differ_by_who_comes() -> None:
+def test_what_is_planned_for_later_may_differ_by_who_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Later is cheaper. On one day others fill the second hour, on another one the third: there is room on both."""
     expected = cars((0, 3, 8), (1, 2, 8), (2, 3, 8), scenario=[-1, 0, 1])
     plan = solve(expected, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9))
     assert kwh(plan, expected) == [[0, 4, 4]]
     assert plan.unserved_kwh == pytest.approx([0, 0, 0])
+    # Where that is too much to plan, there is one plan for both days.
+    monkeypatch.setattr(branches, "MOST_CURRENTS", 3)
+    assert kwh(solve(expected, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9)), expected) == [
+        [8, 0, 0]
+    ]
+    monkeypatch.undo()
     # Where both days fill both of them, what waits is lost.
     busy = cars((0, 3, 8), (1, 3, 16), (1, 3, 16), scenario=[-1, 0, 1])
     plan = solve(busy, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9))
