@@ -92,8 +92,9 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     `meter_start_wh` and `end_meter_wh` are register readings in Wh, the latter what the end itself said; `readings` are
     those of updates, order key and Wh by turns, the latest MAX_READINGS by order, the latest first, none ordered behind
     the end. `token_key` is by NOT_ACCEPTED higher for a token that may not charge. `power_w` and `soc_pct` are the
-    latest said. `given_start_wh` and `given_stop_wh`: the first and the latest register of what was given back, in Wh. `arrival_clock`: some time in it is ours because the station's could not be believed. `session_id` is
-    None until the first commit is read back.
+    latest said. `given_start_wh` and `given_stop_wh`: the first and the latest register of what was given back, in Wh.
+    `arrival_clock`: some time in it is ours because the station's could not be believed. `session_id` is None until the
+    first commit is read back.
     """
 
     station_id: int

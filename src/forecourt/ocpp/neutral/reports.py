@@ -77,8 +77,8 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     (equal where it holds one; a total, or the sum of phases where no total is sent). `begun`: `meter_first_wh` is one
     whose context says Transaction.Begin, the earliest of those; else, where a transaction ends, it is None.
     `given_first_wh` and `given_last_wh` are the same of the export register, which no bill goes by.
-    `power_w`, below 0 where it flows back, and `soc_pct` are of the latest sample. `charging_state` is 2.x's. `evse`/`connector` are None where the
-    report does not say.
+    `power_w`, below 0 where it flows back, and `soc_pct` are of the latest sample. `charging_state` is 2.x's.
+    `evse`/`connector` are None where the report does not say.
     `stop_reason` is the reason in 2.x's spelling, "Local" where 1.6 leaves it out.
     """
 
