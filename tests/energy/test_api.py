@@ -119,7 +119,7 @@ async def test_a_fallback_that_would_overload_the_tree_in_silence_is_refused(hou
     assert refused["faults"][0]["id"] == "grid"
     for wear in ("-0.01", "NaN"):
         worn = settings | {"fallback_a": 5.0, "car_wear_per_kwh": wear}
-        problem(await owner.put(f"{site}/smart-charging", json=worn), 422)
+        problem(await owner.put(f"{site}/smart-charging", json=worn), 422, "smart-charging-refused")
     wanted = settings | {"fallback_a": 5.0, "feed_in_limit_w": 7_000, "car_wear_per_kwh": "0.07"}
     stored = await owner.put(f"{site}/smart-charging", json=wanted)
     assert stored.json() == wanted

@@ -13,12 +13,15 @@ from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import Order, Standing, controllable, may_draw
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR
+from forecourt.energy.explained.session import explain
+from forecourt.energy.explained.words import sentences
 from forecourt.energy.keeper.giving import gives, tell_givers, with_giver
 from forecourt.energy.keeper.knowledge import Knowledge, packed, unpacked
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Needs, Said, Source, Wants, merge
 from forecourt.energy.needs.said import wants_of
+from forecourt.energy.pages.at_session import picture
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
 from forecourt.energy.signals.outlook import Known, signals_at
@@ -34,6 +37,7 @@ S = timedelta(seconds=1)
 LEAVES = NOW + timedelta(hours=5)
 LIMIT_A = 40.0
 GIVES_W = 11_000
+NBSP = "\N{NO-BREAK SPACE}"
 TREE = SiteTree(
     nodes=(Node(id="grid", limit_a=LIMIT_A),),
     evses=tuple(HungEvse(station=f"CP{number}", evse=1, node="grid") for number in range(3)),
@@ -315,3 +319,25 @@ def test_no_more_is_fed_in_than_may_be_and_less_is_told_at_once_when_others_leav
     fed = Yard(others=0, feed_in_limit_w=5_000)
     # Worth nothing, it is not done.
     assert min(fed.go(timedelta(minutes=3))) == 0
+
+
+def test_it_is_said_in_words_why_a_car_gives_and_why_one_is_not_asked() -> None:
+    yard = Yard()
+    yard.go(timedelta(minutes=4))
+    assert yard.plan is not None
+    told = explain(yard.known, yard.plan, yard.giver.session_id)
+    assert told is not None
+    first, *more = sentences(told, yard.now, "UTC")
+    costs = f"a kWh costs 0.10{NBSP}EUR from 11:09 on, and 0.90{NBSP}EUR now"
+    assert first == f"It gives back 11.0{NBSP}kW to the site: {costs}."
+    assert "It keeps what its driver said, and has what it needs again before it leaves." in more
+    assert any(each.startswith("It has given back ") for each in more)
+    drawn = picture(told)
+    assert drawn is not None
+    assert drawn.outline.startswith("M0 ")
+    assert not drawn.outline.startswith("M0 100L"), "what is given lies below the line"
+    unasked = replace(yard.known, cars=[replace(each, giver=NoGiver.STATION) for each in yard.known.cars])
+    told = explain(unasked, plan_site(unasked, SiteSolver()), yard.giver.session_id)
+    assert told is not None
+    said = sentences(told, yard.now, "UTC")[-1]
+    assert said == "It is not asked to give back: its station doesn't say, by OCPP 2.1, that cars may give back there."
