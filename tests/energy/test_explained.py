@@ -133,7 +133,11 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     leaves = (house.clock.now() + timedelta(hours=2)).strftime("%Y-%m-%d %H:%M")
     wrong = await browser.post(f"/energy/at-session/{first}", data={"departure": "soon", "energy_kwh": "3"})
     assert (wrong.status_code, "times are written as" in wrong.text, 'value="soon"' in wrong.text) == (422, True, True)
-    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": ""}
+    beyond = await browser.post(
+        f"/energy/at-session/{first}", data={"departure": "", "may_give": "yes", "keep_soc": "140"}
+    )
+    assert beyond.status_code == 422
+    sent = {"departure": leaves, "energy_kwh": "30,5", "priority": "", "may_give": "yes", "keep_soc": "40"}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)
     await made.plan()
@@ -150,12 +154,14 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert "Back to normal speed" in faster.text
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
     assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
+    assert (wants["wants"]["may_discharge"], wants["wants"]["keep_soc_pct"]) == (True, 40)
     assert set(wants["sources"].values()) == {"driver"}
     house.clock.advance(1)
     await made.plan()
     page = (await browser.get(f"/energy/at-session/{first}")).text
     assert "It goes before others" in page
     assert "The planner looks at it now" not in page
+    assert "It is not asked to give back: nobody said how much the car itself can give." in page
     ahead, behind = [(await made.owner.get(f"/api/v1/sessions/{each}/charging")).json() for each in made.sessions]
     assert (ahead["car"]["limit_ma"], behind["car"]["limit_ma"]) == (16_000, 0), "both had 8 A of 16"
     viewer = await signed_in(house, tenant, Role.VIEWER, language="de")

@@ -341,3 +341,15 @@ def test_it_is_said_in_words_why_a_car_gives_and_why_one_is_not_asked() -> None:
     assert told is not None
     said = sentences(told, yard.now, "UTC")[-1]
     assert said == "It is not asked to give back: its station doesn't say, by OCPP 2.1, that cars may give back there."
+
+
+def test_what_is_kept_goes_before_what_others_were_granted() -> None:
+    yard = Yard(others=2)
+    yard.go(timedelta(minutes=5))
+    assert yard.taken_a(1) + yard.taken_a(2) > LIMIT_A * 1.1
+    # It was said that more is kept: what is left is 200 Wh, which 11 kW would take in a minute.
+    yard.giver = replace(yard.giver, needs=needs(keep_wh=yard.net_wh - 200))
+    kept_wh = yard.net_wh - 200
+    worst = yard.go(timedelta(minutes=6))
+    assert max(worst[3:]) <= LIMIT_A
+    assert yard.net_wh >= kept_wh

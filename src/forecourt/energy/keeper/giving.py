@@ -120,17 +120,17 @@ def tell_givers(known: Knowledge, told: Sequence[Told], gives_ma: Sequence[int],
     until those have been told less."""
     tree, now = known.tree, known.at
     kw_per_a = np.array([tree.electrics.watts_per_ampere(each) / 1000 for each in tree.electrics.evses])
-    wanted_ma = [0] * len(tree.evses)
+    wanted_ma, most_ma = [0] * len(tree.evses), [0] * len(tree.evses)
     for number, evse, car in _pairs(known):
-        if gives_ma and isinstance(car.giver, Giver) and controllable(known.standings[number], now):
-            most_ma = int(may_go_on_w(car.giver.spare_wh) / tree.watts_told(evse) * 1000)
-            wanted_ma[number] = min(gives_ma[number], most_ma)
-    granted = _granted(known, room_without)
-    kept: dict[int, int] = {}
-    for number in granted:
-        last_ma = told_to_give(known.standings[number], now)
+        if isinstance(car.giver, Giver) and controllable(known.standings[number], now):
+            most_ma[number] = int(may_go_on_w(car.giver.spare_wh) / tree.watts_told(evse) * 1000)
+            wanted_ma[number] = min(gives_ma[number], most_ma[number]) if gives_ma else 0
+    kept = set()
+    for number in _granted(known, room_without):
+        last_ma = min(told_to_give(known.standings[number], now), most_ma[number])
         if wanted_ma[number] < last_ma:
-            wanted_ma[number] = kept[number] = last_ma
+            wanted_ma[number] = last_ma
+            kept.add(number)
     allowed_ma = bounded(known.standings, wanted_ma, kw_per_a, give_room_w(known) / 1000, now)
     still = [each for each in told if not (each.evse in kept and allowed_ma[each.evse] and each.limit_ma)]
     return with_giving(still, known.standings, allowed_ma, now)

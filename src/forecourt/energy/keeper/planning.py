@@ -34,7 +34,7 @@ from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
-from forecourt.energy.site import Current, HungEvse, Mode
+from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
@@ -216,7 +216,9 @@ def _fleet(known: Knowledge) -> _Fleet:
         kw_per_a=np.array(
             [_kw_per_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
         ),
-        max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64),
+        max_a=np.array(
+            [_most_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
+        ),
         min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
         lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
         weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars], dtype=np.float64),
@@ -233,8 +235,11 @@ def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     return found if usual / 4 <= found <= usual * 1.2 else usual
 
 
-def _most_a(car: KnownCar, evse: HungEvse) -> float:
+def _most_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     most = evse.max_a if car.needs.wants.max_a is None else min(evse.max_a, car.needs.wants.max_a)
+    if car.needs.wants.max_w is not None:
+        at_grid_kw = car.needs.wants.max_w / 1000 / (DC_EFFICIENCY if evse.current is Current.DC else 1.0)
+        most = min(most, at_grid_kw / _kw_per_a(car, evse, usual))
     if car.current_a is not None and car.offered_a is not None and TELLING_A < car.current_a < car.offered_a - MARGIN_A:
         most = min(most, car.current_a + MARGIN_A)
     return max(most, min(evse.min_a, evse.max_a))

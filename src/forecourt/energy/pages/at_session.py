@@ -18,7 +18,7 @@ from forecourt.access.guard import Asker
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
-from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, decimal, field, from_kilo, kilo
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
@@ -64,6 +64,8 @@ class Filled(Struct, frozen=True, kw_only=True):
     departure: str = ""
     energy_kwh: str = ""
     priority: str = ""
+    may_give: str = ""
+    keep_soc: str = ""
 
 
 def picture(told: Explanation) -> Picture | None:
@@ -168,7 +170,11 @@ class AtSession:
         """What the driver needs, as somebody at the console heard it."""
         form = await request.form()
         filled = Filled(
-            departure=field(form, "departure"), energy_kwh=field(form, "energy_kwh"), priority=field(form, "priority")
+            departure=field(form, "departure"),
+            energy_kwh=field(form, "energy_kwh"),
+            priority=field(form, "priority"),
+            may_give=field(form, "may_give"),
+            keep_soc=field(form, "keep_soc"),
         )
         pages, now = self._pages, self._pages.clock.now()
         fault = ""
@@ -203,6 +209,8 @@ def form_of(said: Needs, zone: str) -> Filled:
         departure="" if leaves is None else leaves.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M"),
         energy_kwh=kilo(wants.energy_wh),
         priority=wants.priority or "",
+        may_give={None: "", True: "yes", False: "no"}[wants.may_discharge],
+        keep_soc="" if wants.keep_soc_pct is None else str(wants.keep_soc_pct),
     )
 
 
@@ -221,6 +229,12 @@ def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) 
     energy_wh = from_kilo(filled.energy_kwh) if filled.energy_kwh else None
     if energy_wh is not None and not 0 <= energy_wh <= 10**8:
         raise NoNumber(filled.energy_kwh)
+    keep = decimal(filled.keep_soc)
+    if keep is not None and not (0 <= keep <= 100 and keep == int(keep)):
+        raise NoNumber(filled.keep_soc)
+    if "may_give" in form:
+        given = {"yes": True, "no": False}.get(filled.may_give)
+        wants = structs.replace(wants, may_discharge=given, keep_soc_pct=None if keep is None else int(keep))
     return structs.replace(
         wants,
         departure_at=None if leaves is None else leaves.replace(tzinfo=ZoneInfo(told.record.zone)),
