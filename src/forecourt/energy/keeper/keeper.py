@@ -246,7 +246,7 @@ class SiteKeeper:
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, site_room(again.known)
-        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, plan.gives_ma, planned=planned)
 
     async def _foresee(self, record: SiteRecord) -> None:
         """What the past says, read when what was read of it is old. Without it is planned all the same."""

@@ -18,8 +18,10 @@ from psycopg import AsyncConnection
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw
+from forecourt.energy.keeper.giving import gives, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import site_room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.storage.model import Setpoint, current_setpoint
@@ -77,6 +79,7 @@ class Teller:
         room: Room,
         targets_ma: Sequence[int],
         batteries: Sequence[BatteryPlan],
+        gives_ma: Sequence[int] = (),
         *,
         planned: Collection[UUID] | None = None,
         safe_only: bool = False,
@@ -91,7 +94,12 @@ class Teller:
             session_id = car_of[known.tree.evses[each.evse].id].session_id
             return (each.urgent or not safe_only) and (planned is None or session_id in planned)
 
-        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
+        told = due(known.standings, targets_ma, least_ma, room.now(), now)
+        if not safe_only and gives(known):
+            known = replace(known, at=now)
+            without = site_room(replace(known, leaving=tuple(car_of)))
+            told = tell_givers(known, told, gives_ma, without)
+        told = [each for each in told if is_meant(each)]
         points = _setpoints(known, batteries, told, now, safe_only=safe_only)
         if not told and not points:
             return
@@ -102,7 +110,7 @@ class Teller:
             car = car_of[evse.id]
             command = running_profile(
                 evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
-                reading.unit_of(evse), now, each.valid_to,
+                reading.unit_of(evse), now, each.valid_to, each.gives_ma,
             )  # fmt: skip
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))
@@ -182,6 +190,7 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
         urgent=told.urgent,
         sent_at=now,
         valid_to=told.valid_to,
+        gives_ma=told.gives_ma,
     )
 
 

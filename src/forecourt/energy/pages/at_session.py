@@ -18,7 +18,7 @@ from forecourt.access.guard import Asker
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
-from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, decimal, field, from_kilo, kilo
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
@@ -46,9 +46,9 @@ ANSWERS: Final[dict[bool | None, str]] = {
 
 
 class Picture(Struct, frozen=True, kw_only=True):
-    """The plan's power over time until the car leaves: an outline, the highest power, and where it is ready (0 to
-    1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0 to 4); between `least` and
-    `most`. Empty where prices decide nothing or are all the same."""
+    """The plan's power over time until the car leaves: an outline, below its line where it gives, the highest power,
+    and where it is ready (0 to 1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0
+    to 4); between `least` and `most`. Empty where prices decide nothing or are all the same."""
 
     outline: str
     most_w: int
@@ -67,6 +67,8 @@ class Filled(Struct, frozen=True, kw_only=True):
     minimum_kwh: str = ""
     minimum_by: str = ""
     stop_kwh: str = ""
+    may_give: str = ""
+    keep_soc: str = ""
 
 
 def picture(told: Explanation) -> Picture | None:
@@ -74,20 +76,19 @@ def picture(told: Explanation) -> Picture | None:
     if not told.steps or not any(each.power_w for each in told.steps):
         return None
     start, end = told.steps[0].start_at, told.stay.leaves_at
-    most_w = max(each.power_w for each in told.steps)
+    most_w, least_w = max(0, *(each.power_w for each in told.steps)), min(0, *(each.power_w for each in told.steps))
+
+    def y(power_w: int) -> float:
+        return round(HEIGHT * (most_w - power_w) / (most_w - least_w), 1)
 
     def x(at: datetime) -> int:
         return round(WIDTH * ((at - start) / (end - start)))
 
-    path = "".join(
-        f"L{x(each.start_at)} {y}L{x(each.end_at)} {y}"
-        for each in told.steps
-        for y in (round(HEIGHT * (1 - each.power_w / most_w), 1),)
-    )
+    path = "".join(f"L{x(each.start_at)} {y(each.power_w)}L{x(each.end_at)} {y(each.power_w)}" for each in told.steps)
     ready = told.ready_at
     shades, least, most = _shades(told, x)
     return Picture(
-        outline=f"M0 {HEIGHT}{path}L{WIDTH} {HEIGHT}Z",
+        outline=f"M0 {y(0):g}{path}L{WIDTH} {y(0):g}Z",
         most_w=most_w,
         ready_x=None if ready is None or not start < ready < end else x(ready),
         shades=shades,
@@ -211,6 +212,8 @@ def form_of(said: Needs, zone: str) -> Filled:
         minimum_kwh=kilo(wants.minimum_wh),
         minimum_by=local(wants.minimum_by),
         stop_kwh=kilo(wants.stop_energy_wh),
+        may_give={None: "", True: "yes", False: "no"}[wants.may_discharge],
+        keep_soc="" if wants.keep_soc_pct is None else str(wants.keep_soc_pct),
     )
 
 
@@ -227,6 +230,12 @@ def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) 
         return structs.replace(wants, priority=priority)
     zone = ZoneInfo(told.record.zone)
     energy_wh = _energy(filled.energy_kwh)
+    keep = decimal(filled.keep_soc)
+    if keep is not None and not (0 <= keep <= 100 and keep == int(keep)):
+        raise NoNumber(filled.keep_soc)
+    if "may_give" in form:
+        given = {"yes": True, "no": False}.get(filled.may_give)
+        wants = structs.replace(wants, may_discharge=given, keep_soc_pct=None if keep is None else int(keep))
     return structs.replace(
         wants,
         departure_at=_time(filled.departure, zone),
