@@ -35,6 +35,7 @@ SILENT_AFTER: Final = timedelta(seconds=20)
 class Reading(Struct, frozen=True, kw_only=True):
     """What was read: what is known, and by which numbers stations and links go."""
 
+    record: SiteRecord
     known: Knowledge
     cars: Mapping[UUID, store.ActiveCar]
     station_ids: Mapping[str, int]
@@ -108,6 +109,7 @@ async def read_site(
         batteries=await _batteries(conn, record, now),
     )
     return Reading(
+        record=record,
         known=known,
         cars={car.session_id: car for car in cars},
         station_ids={link.station: link.station_id for link in links.values()},

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
-from forecourt.energy.dispatch.standing import may_draw
+from forecourt.energy.dispatch.standing import may_draw, newest
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.reading import Reading
@@ -125,6 +125,15 @@ class Teller:
             await self._keep_answers(conn, unsent, number_of)
         self.awaited.update(numbers)
         self.beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+
+    async def renew(self, reading: Reading, room: Room) -> None:
+        """Say again what was said, where it is over soon and nobody has planned anything else yet."""
+        known = reading.known
+        last = [newest(standing, known.at) for standing in known.standings]
+        number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+        told = {car.session_id for car in known.cars if last[number_of[car.evse_id]] is not None}
+        targets_ma = [0 if order is None else order.limit_ma for order in last]
+        await self.tell(reading, room, targets_ma, (), planned=told)
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""
