@@ -216,6 +216,7 @@ TENANT_TABLES = (
     "car_schedules",
     "profile_checks",
     "held_profiles",
+    "dynamic_profiles",
 )
 
 

@@ -104,15 +104,19 @@ class Plant:
         worst = []
         for _ in range(during // STEP):
             self.clock.at += STEP
-            for station in self.stations:
-                station.advance()
-            await self._settle()
+            await self.stations_live()
             await self.keeper.turn()
             await self.keeper.settled()
             await self._reconciler.settle()
             await self._settle()
             worst.append(self.drawn_a())
         return worst
+
+    async def stations_live(self) -> None:
+        """What stations do by themselves, and say, at this time."""
+        for station in self.stations:
+            station.advance()
+        await self._settle()
 
     async def _settle(self) -> None:
         """Wait until all that stations said is answered, and so committed."""
@@ -160,7 +164,7 @@ async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
 
 @pytest_asyncio.fixture
 async def plant(stepped: StepClock, rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Plant]:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     stations = [
         await _station(rig, stepped, site_id, number, habits)
         for number, habits in enumerate(getattr(request, "param", HABITS))
@@ -198,7 +202,7 @@ async def planted(
         await bus.close()
 
 
-def _site(rig: Rig) -> int:
+def site_of(rig: Rig) -> int:
     [(site_id,)] = rig.rows(
         "INSERT INTO sites (tenant_id, slug, name, time_zone, path) VALUES (%s, 'yard', 'Yard', 'Europe/Berlin', '{}')"
         " RETURNING site_id",
@@ -217,7 +221,7 @@ async def _station(rig: Rig, clock: StepClock, site_id: int, number: int, habits
 
 
 async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant: Plant) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     await plant.go(timedelta(seconds=30))
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -230,7 +234,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     limits_a = plant.limits_a()
     assert sorted(round(each) for number, each in enumerate(limits_a) if number != DEAF) == [0, 7, 7, 7, 7]
 
-    await _limit(plant, CUT_A)
+    await limit_site(plant, CUT_A)
     cut = await plant.go(timedelta(seconds=SLOW_S) + timedelta(minutes=1))
     assert max(cut[-8:]) <= CUT_A * NEARLY
     assert plant.rig.rows("SELECT count(*) > 0 FROM charging_orders WHERE urgent") == [(True,)]
@@ -242,7 +246,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     assert max(away) <= CUT_A * NEARLY
     assert plant.limits_a()[SILENT] == pytest.approx(DEFAULT_A, abs=0.1)
     silent.link.start()
-    await _all_connected(plant)
+    await all_connected(plant)
     back = await plant.go(timedelta(minutes=1))
     assert max(back) <= CUT_A * NEARLY
 
@@ -262,7 +266,7 @@ class Dying:
 async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_common_silence_changes_nothing(
     plant: Plant,
 ) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     await plant.go(timedelta(minutes=2))
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -283,7 +287,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
         turn = asyncio.create_task(waiting.turn())
         while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
             await asyncio.sleep(0.02)
-        await _limit(plant, LATE_A)
+        await limit_site(plant, LATE_A)
         waiting.wake()
         while not plant.rig.rows("SELECT FROM charging_orders WHERE urgent AND sent_at = %s", plant.clock.now()):
             await asyncio.sleep(0.02)
@@ -293,7 +297,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
     plant.keeper = waiting
     assert (await plant.go(timedelta(seconds=30)))[-1] <= LATE_A * NEARLY
 
-    await _limit(plant, CUT_A)
+    await limit_site(plant, CUT_A)
     dying = plant.keep(stations=Dying(plant.batch))
     plant.clock.at += STEP
     await dying.turn()
@@ -311,7 +315,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
 
 async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plant: Plant) -> None:
     """Of 1.6 by its composite schedule, of 2.x by its profiles."""
-    await _all_connected(plant)
+    await all_connected(plant)
     old, new, other = plant.stations[:3]
     for station in (old, new, other):
         bay(station).plug_in(Car(MODEST, 0.2), plant.clock.now())
@@ -348,10 +352,10 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
 
 
 async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(stepped: StepClock, rig: Rig) -> None:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     stations = [await _station(rig, stepped, site_id, number, PERFECT) for number in range(3)]
     async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
-        await _all_connected(plant)
+        await all_connected(plant)
         for station in stations:
             bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
             bay(station).present("CARD", plant.clock.now())
@@ -374,7 +378,7 @@ async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(
 
 
 async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped: StepClock, rig: Rig) -> None:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     make = replace(MAKE, dc=True, power_w=50_000)
     stations = [
         await _station(rig, stepped, site_id, 1, PERFECT, make),
@@ -389,7 +393,7 @@ async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped
     assert tree.evses[0].max_a == 77.1
     assert site_faults(tree) == []
     async with planted(rig, stepped, site_id, stations, tree) as plant:
-        await _all_connected(plant)
+        await all_connected(plant)
         for station in stations:
             bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
             bay(station).present("CARD", plant.clock.now())
@@ -425,7 +429,7 @@ def _profile(purpose: str, *, evse: int, limit_a: float) -> profiles.Profile:
 
 
 async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
         bay(station).present("CARD", plant.clock.now())
@@ -438,13 +442,13 @@ async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> Non
     assert sum(again.targets_ma) > 0
 
 
-async def _all_connected(plant: Plant) -> None:
+async def all_connected(plant: Plant) -> None:
     async with asyncio.timeout(60):
         while not all(station.link.online for station in plant.stations):
             await asyncio.sleep(0.02)
 
 
-async def _limit(plant: Plant, limit_a: float) -> None:
+async def limit_site(plant: Plant, limit_a: float) -> None:
     """The grid operator allows less from now on."""
     now = plant.clock.now()
     said = NodeLimit(

@@ -33,6 +33,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime | None = None
     duration_s: int | None = None
     transaction: str | None = None
+    #: Of a dynamic one: when it was changed last, and after how many seconds it is asked for.
+    updated_at: datetime | None = None
+    asks_after_s: int | None = None
     #: As it came, to be reported as it came.
     wire: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -53,7 +56,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             limit = value if self.unit == "W" else value * VOLTAGE_V * min(by_phases or phases, phases)
         return limit
 
+    def changed(self, update: dict[str, Any], at: datetime) -> "Profile":
+        """A dynamic one as an update has it, which counts from then on (2.1 K28)."""
+        [(start_s, limit, phases)] = self.periods
+        limit = update.get("limit", limit)
+        return msgspec.structs.replace(self, periods=((start_s, limit, phases),), updated_at=at)
+
     def _start(self, now: datetime, began: datetime | None) -> datetime | None:
+        if self.kind == "Dynamic":
+            return self.updated_at
         if self.kind == "Relative":
             return began
         if self.kind != "Recurring":
@@ -82,6 +93,11 @@ class Limits:
         for key in same:
             del self._profiles[key]
         self._profiles[profile.id] = profile
+
+    def dynamic(self, id: int) -> Profile | None:
+        """The dynamic profile of an id."""
+        found = self._profiles.get(id)
+        return found if found is not None and found.kind == "Dynamic" else None
 
     def clear(self, id: int | None, evse: int | None, purpose: str | None, stack: int | None) -> int:
         """Removes what fits every given criterion, and says how many."""
@@ -178,6 +194,8 @@ def read(wire: dict[str, Any], evse: int) -> Profile:
         start=_time(schedule.get("startSchedule")),
         duration_s=schedule.get("duration"),
         transaction=None if transaction is None else str(transaction),
+        updated_at=_time(wire.get("dynUpdateTime")),
+        asks_after_s=wire.get("dynUpdateInterval") or None,
         wire=wire,
     )
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from forecourt.simulator import answers
+from forecourt.simulator import answers, dynamic
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.said import Kind, Said
-from forecourt.simulator.settings import BY_PLACE2, COMPONENTS2, SETTINGS, WRITE_ONLY
+from forecourt.simulator.settings import BY_PLACE2, COMPONENTS2, SETTINGS, WRITE_ONLY, Setting
 from forecourt.simulator.wire import Payload, stamp
 
 if TYPE_CHECKING:
@@ -49,11 +49,16 @@ def availability(dialect: "Dialect201", station: "Station", asked: Payload) -> P
     return {"status": station.change_availability(number, asked["operationalStatus"] == "Operative")}
 
 
+def _setting(dialect: "Dialect201", component: Payload, variable: Payload) -> Setting | None:
+    found = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+    return None if found is None or (found.of21 and not dialect.dynamic) else found
+
+
 def get_variables(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
     results = []
     for item in asked["getVariableData"]:
         component, variable = item["component"], item["variable"]
-        setting = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+        setting = _setting(dialect, component, variable)
         result: Payload = {"component": component, "variable": variable}
         if setting is None:
             known = component["name"].lower() in COMPONENTS2
@@ -72,7 +77,7 @@ def set_variables(dialect: "Dialect201", station: "Station", asked: Payload) -> 
     results = []
     for item in asked["setVariableData"]:
         component, variable = item["component"], item["variable"]
-        setting = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+        setting = _setting(dialect, component, variable)
         if setting is None:
             known = component["name"].lower() in COMPONENTS2
             status = "UnknownVariable" if known else "UnknownComponent"
@@ -96,7 +101,7 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
             "variableCharacteristics": {"dataType": s.type, "supportsMonitoring": False},
         }
         for s in SETTINGS
-        if s.place2
+        if s.place2 and (dialect.dynamic or not s.of21)
     ]
     pages = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)]
     for seq, page in enumerate(pages):
@@ -138,7 +143,17 @@ def _triggered(dialect: "Dialect201", station: "Station", bay: Bay, message: str
 
 
 def set_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
-    return {"status": station.install_profile(asked["chargingProfile"], asked["evseId"])}
+    wire = asked["chargingProfile"]
+    fault = dynamic.fault_of(wire) if dialect.dynamic else None
+    if fault is not None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": fault}}
+    return {"status": station.install_profile(wire, asked["evseId"])}
+
+
+def update_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    if dynamic.update(station, asked["chargingProfileId"], asked["scheduleUpdate"]):
+        return {"status": "Accepted"}
+    return {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
 
 
 def clear_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
@@ -246,4 +261,5 @@ ANSWERS21: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     **ANSWERS,
     "SetDefaultTariff": lambda dialect, station, asked: {"status": "Rejected"},
     "GetTariffs": lambda dialect, station, asked: {"status": "NoTariff"},
+    "UpdateDynamicSchedule": update_profile,
 }

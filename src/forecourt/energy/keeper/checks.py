@@ -34,6 +34,7 @@ from forecourt.energy.dispatch.standing import newest
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.store import checks as store
+from forecourt.energy.store.dynamic import doubt_dynamic
 from forecourt.ocpp.neutral import (
     ChargingProfile,
     Command,
@@ -160,6 +161,7 @@ class Checks:
         for order in await store.last_orders(conn, self.tenant_id, [station_id], now) if sessions else ():
             if order.evse in sessions:
                 await store.doubt_order(conn, self.tenant_id, order.session_id, LOST, asked_at)
+                await doubt_dynamic(conn, self.tenant_id, order.session_id)
         for each in gone:
             purpose = each.purpose or Purpose.TX_DEFAULT
             if purpose is not Purpose.TX:

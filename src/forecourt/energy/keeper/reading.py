@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
+from forecourt.energy.dispatch.dynamic import HeldDynamic
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
@@ -23,6 +24,7 @@ from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
+from forecourt.energy.store.dynamic import dynamics_of
 from forecourt.energy.store.storage import known_batteries
 from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
@@ -44,6 +46,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     #: Stations that others limit to nobody knows how much.
     unsaid: frozenset[str]
     desired: Sequence[Desired]
+    #: By station and EVSE, those that take dynamic profiles.
+    dynamics: Mapping[tuple[str, int], HeldDynamic]
 
     def unit_of(self, evse: HungEvse) -> Unit:
         """What the limits of an EVSE are told in: amperes, unless it is DC or its station says that it takes watts
@@ -117,6 +121,7 @@ async def read_site(
         obedience=obedience,
         unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
         desired=desired,
+        dynamics=await dynamics_of(conn, tenant_id, site_id),
     )
 
 
