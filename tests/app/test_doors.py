@@ -217,6 +217,7 @@ TENANT_TABLES = (
     "profile_checks",
     "held_profiles",
     "dynamic_profiles",
+    "priority_asks",
 )
 
 

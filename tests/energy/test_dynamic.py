@@ -84,7 +84,9 @@ def test_a_profile_is_said_anew_wherever_its_change_would_not_do(
 def test_a_station_that_takes_none_is_told_the_limit_as_any_other() -> None:
     assert said(None) == said(replace(HELD, refused_at=NOW - 60 * S)) == whole()
     two = replace(whole().profile, periods=(*whole().profile.periods, Period(start_s=60, limit=0)))
-    assert said_dynamically(replace(whole(), profile=two), HELD, SESSION, NOW, NOW + VALID_FOR, None).profile == two
+    assert said_dynamically(replace(whole(), profile=two), HELD, SESSION, NOW, NOW + VALID_FOR, None) == replace(
+        whole(), profile=two
+    )
 
 
 async def station(rig: Rig, clock: StepClock, site_id: int, number: int) -> Station:  # noqa: F811

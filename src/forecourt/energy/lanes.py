@@ -173,6 +173,11 @@ PRIORITIES: Final = Lane(
         WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
         """,
         """
+        UPDATE priority_asks p SET active = false
+        FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NULL AND p.session_id = s.session_id AND p.active AND p.asked_at <= n.said_at
+        """,
+        """
         INSERT INTO session_needs AS w (session_id, source, tenant_id, station_id, wants, said_at, said_by)
         SELECT DISTINCT ON (s.session_id) s.session_id, 'station', n.tenant_id, n.station_id, n.wants::jsonb, n.said_at,
             'station:' || n.station

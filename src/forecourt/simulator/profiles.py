@@ -14,6 +14,7 @@ from forecourt.simulator.car import VOLTAGE_V
 
 MAX_PURPOSES = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
 TX_DEFAULT, TX = "TxDefaultProfile", "TxProfile"
+PRIORITY = "PriorityCharging"
 NO_LIMIT_W = 1e9
 
 
@@ -79,6 +80,15 @@ class Limits:
 
     def __init__(self) -> None:
         self._profiles: dict[int, Profile] = {}
+        #: EVSEs whose profile for priority stands for that of the transaction (2.1 K21).
+        self.prioritised: set[int] = set()
+
+    def prioritise(self, evse: int, *, active: bool) -> bool:
+        """Whether there is a profile for priority, which stands for others from now on, or not any more."""
+        if not any(p.purpose == PRIORITY and p.evse in (evse, 0) for p in self._profiles.values()):
+            return False
+        (self.prioritised.add if active else self.prioritised.discard)(evse)
+        return True
 
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._profiles.values())
@@ -114,7 +124,8 @@ class Limits:
         return len(gone)
 
     def forget(self, transaction: str, evse: int) -> None:
-        """A transaction's own profiles end with it."""
+        """A transaction's own profiles end with it, and its priority."""
+        self.prioritised.discard(evse)
         for p in list(self._profiles.values()):
             if p.purpose == TX and p.evse == evse and p.transaction in (None, transaction):
                 del self._profiles[p.id]
@@ -131,7 +142,9 @@ class Limits:
             own = self._leading(purpose, (evse,), now, began, phases) if evse else None
             if own is not None:
                 caps.append(own)
-        running = self._leading(TX, (evse,), now, began, phases) if began else None
+        running = self._leading(PRIORITY, (evse, 0), now, began, phases) if evse in self.prioritised else None
+        if running is None and began:
+            running = self._leading(TX, (evse,), now, began, phases)
         if running is None:
             running = self._leading(TX_DEFAULT, (evse, 0), now, began, phases)
         if running is not None:

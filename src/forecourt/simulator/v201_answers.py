@@ -156,6 +156,15 @@ def update_profile(dialect: "Dialect201", station: "Station", asked: Payload) ->
     return {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
 
 
+def use_priority(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    bay = next((bay for bay in station.bays if bay.tx is not None and bay.tx.id == asked["transactionId"]), None)
+    if bay is None:
+        return {"status": "Rejected"}
+    found = station.limits.prioritise(bay.number, active=asked["activate"])
+    station.soon(station.advance)
+    return {"status": "Accepted" if found else "NoProfile"}
+
+
 def clear_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
     what = asked.get("chargingProfileCriteria", {})
     cleared = station.limits.clear(
@@ -262,4 +271,5 @@ ANSWERS21: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     "SetDefaultTariff": lambda dialect, station, asked: {"status": "Rejected"},
     "GetTariffs": lambda dialect, station, asked: {"status": "NoTariff"},
     "UpdateDynamicSchedule": update_profile,
+    "UsePriorityCharging": use_priority,
 }

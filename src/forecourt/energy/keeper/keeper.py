@@ -29,6 +29,7 @@ from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
+from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
 from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
@@ -102,6 +103,9 @@ class SiteKeeper:
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder, wake=self.wake
         )
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
+        self._priorities = Priorities(
+            tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder
+        )
 
     def wake(self) -> None:
         """Something happened: look at once."""
@@ -109,8 +113,13 @@ class SiteKeeper:
 
     async def settled(self) -> None:
         """Return once all that was sent is answered, or given up."""
-        while under_way := self._teller.under_way | self._checks.asking:
+        while under_way := self._beside:
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    @property
+    def _beside(self) -> set[asyncio.Task[None]]:
+        """What goes on beside the turns."""
+        return self._teller.under_way | self._checks.asking | self._priorities.asking
 
     async def run(self) -> None:
         """Keep the site until cancelled."""
@@ -124,7 +133,7 @@ class SiteKeeper:
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
         finally:
-            for task in self._teller.under_way | self._checks.asking:
+            for task in self._beside:
                 task.cancel()
 
     async def look(self) -> float:
@@ -172,6 +181,7 @@ class SiteKeeper:
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(reading.known))
         await self._checks.ask(reading)
+        await self._ask_priorities(reading)
         if missed:
             self.wake()
         rest_s = self._until_next(reading.known)
@@ -259,6 +269,13 @@ class SiteKeeper:
                 return
             reading, room = again, site_room(again.known)
         await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+
+    async def _ask_priorities(self, reading: Reading) -> None:
+        """Let cars charge faster whose stations know how, as far as there is room after all that was just told."""
+        if any(wants_speed(car.needs) for car in reading.known.cars) or reading.priority_asks:
+            after = await self._read()
+            if after is not None:
+                await self._priorities.ask(after, site_room(after.known))
 
     async def _foresee(self, record: SiteRecord) -> bool:
         """What the past says, read when what was read of it is old; whether it was. Without it is planned all the

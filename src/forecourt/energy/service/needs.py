@@ -13,6 +13,7 @@ from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.needs.said import BEFORE, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
+from forecourt.energy.store.priorities import PriorityAsk, asks_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -28,6 +29,11 @@ async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Need
     if found is None:
         raise SessionUnknown
     return found
+
+
+async def find_priority(conn: Connection, tenant_id: int, session_id: UUID) -> PriorityAsk | None:
+    """What a session's station was asked of its own profile for priority, and said; None: nothing."""
+    return (await asks_of(conn, tenant_id, [session_id])).get(session_id)
 
 
 async def say_needs(
