@@ -14,6 +14,7 @@ from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
 from forecourt.energy.keeper.planning import SitePlan, plan_site
+from forecourt.energy.keeper.reading import SILENT_AFTER
 from forecourt.energy.store import leases
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
@@ -175,6 +176,18 @@ async def test_what_a_station_was_told_does_not_run_out_while_a_plan_is_made(
     assert told == [True]
     _, again, *_ = yard.rows("SELECT limit_ma FROM charging_orders WHERE site_id = %s ORDER BY order_id", site)
     assert again["limit_ma"] == 9_000
+
+
+async def test_a_site_is_looked_at_again_when_a_station_that_has_gone_counts_as_silent(yard: Yard) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 9_000)
+    yard.clock.advance(61)
+    await told_once(yard, kept, stations, 9_000)
+    orders = yard.rows("SELECT DISTINCT station_id FROM charging_orders WHERE site_id = %s", site)
+    [station_id] = [row["station_id"] for row in orders]
+    yard.link(station_id, connected=False, at=yard.clock.now() - timedelta(seconds=5))
+    yard.clock.advance(11)
+    assert await kept.turn() == pytest.approx((SILENT_AFTER - timedelta(seconds=16)).total_seconds())
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:

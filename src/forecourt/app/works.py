@@ -163,6 +163,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
+        "station.disconnected": (plan_station,),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),
             plan_station,

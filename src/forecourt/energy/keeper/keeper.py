@@ -171,7 +171,7 @@ class SiteKeeper:
             room = site_room(reading.known)
             if noted.changed:
                 await self._cut(reading, room)
-        plan, missed = await self._plan_hearing(reading.known, room)
+        plan, missed = await self._plan_hearing(reading, room)
         PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
@@ -184,7 +184,7 @@ class SiteKeeper:
         await self._ask_priorities(reading)
         if missed:
             self.wake()
-        rest_s = self._until_next(reading.known)
+        rest_s = self._until_next(reading)
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
     async def _read(self) -> Reading | None:
@@ -213,9 +213,9 @@ class SiteKeeper:
         await self._teller.tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
         return True
 
-    async def _look_meanwhile(self) -> Knowledge | None:
+    async def _look_meanwhile(self) -> Reading | None:
         """While a plan is made: cut what there is too much of, or else say again what is over soon. That something
-        can't be read now is no reason to have no plan; what is known then, if anything."""
+        can't be read now is no reason to have no plan; what was read, if anything."""
         try:
             reading = await self._read()
             if reading is None:
@@ -226,13 +226,13 @@ class SiteKeeper:
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
             return None
-        return reading.known
+        return reading
 
-    async def _plan_hearing(self, known: Knowledge, room: Room) -> tuple[SitePlan, bool]:
+    async def _plan_hearing(self, reading: Reading, room: Room) -> tuple[SitePlan, bool]:
         """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
         happens is looked at, and what comes with time: a cut can't wait for it."""
-        planning, missed = asyncio.create_task(self._plan_in_turn(known, room)), False
-        rest_s = self._until_next(known)
+        planning, missed = asyncio.create_task(self._plan_in_turn(reading.known, room)), False
+        rest_s = self._until_next(reading)
         try:
             while not planning.done():
                 woken = asyncio.create_task(self._woken.wait())
@@ -316,13 +316,14 @@ class SiteKeeper:
                 return
             foresight.worthwhile_w = self._worthwhile_w = found_w
 
-    def _until_next(self, known: Knowledge) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
-        the usual time is over."""
-        now = self._clock.now()
+    def _until_next(self, reading: Reading) -> float:
+        """Until a limit settles or runs out, a limit of the site begins or ends, a station counts as silent, what a
+        battery counts for changes, or the usual time is over."""
+        known, now = reading.known, self._clock.now()
         busy = known.cars or any(each.state for each in known.batteries)
         usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
         moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
+        moments += [at for at in (reading.silent_at(),) if at is not None and at > now]
         moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
         moments += [
             at

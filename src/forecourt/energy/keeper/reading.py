@@ -61,6 +61,11 @@ class Reading(Struct, frozen=True, kw_only=True):
         watts = evse.current is Current.DC or (link is not None and link.only_watts)
         return Unit.POWER if watts else Unit.CURRENT
 
+    def silent_at(self) -> datetime | None:
+        """When the next station that is away counts as silent."""
+        away = [each.since for each in self.links.values() if each.since is not None and not each.connected]
+        return min((at for since in away if (at := since + SILENT_AFTER) > self.known.at), default=None)
+
 
 async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
     """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on."""

@@ -60,32 +60,6 @@ async def take_back_needs(conn: Connection, actor: Actor, session_id: UUID, sour
     await audit(conn, actor, "take back needs", f"session:{session_id}", {"source": source.value})
 
 
-async def record_needs(
-    conn: Connection,
-    tenant_id: int,
-    station: str,
-    wants: Wants,
-    now: datetime,
-    *,
-    evse: int | None = None,
-    transaction_id: str | None = None,
-    source: Source = Source.ISO15118,
-    by: str | None = None,
-) -> UUID | None:
-    """Keeps what a car said through its station, of the transaction that is named, else of the one that runs at the
-    EVSE; which session that is, None where there is none. Nobody is asked for leave: the station said so."""
-    session_id = None
-    if transaction_id is not None:
-        session_id = await store.find_session_id(conn, tenant_id, station, transaction_id)
-    if session_id is None and evse is not None:
-        session_id = await store.find_running_at(conn, tenant_id, station, evse)
-    if session_id is None:
-        return None
-    await store.store_needs(conn, tenant_id, session_id, source, wants, by or f"station:{station}", now)
-    await nudge_of_sessions(conn, tenant_id, [session_id])
-    return session_id
-
-
 async def take_car_needs(conn: Connection, tenant_id: int, station_id: int, evse: int) -> UUID | None:
     """Lets the session that runs at an EVSE have what its car said; which one that is. None where there is nothing to
     take, or no session yet: then it waits for one."""
