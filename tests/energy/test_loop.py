@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import NodeLimit
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, site_faults, with_dc
-from forecourt.energy.store import keeping
+from forecourt.energy.store import keeping, leases
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.simulator import outside, profiles
@@ -244,6 +244,8 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     silent.link.stop(Cut.ABORT)
     away = await plant.go(LOW_VALID_FOR + PAUSE)
     assert max(away) <= CUT_A * NEARLY
+    # Its site is looked at when it is lost, not when it is time to.
+    assert plant.rig.rows("SELECT count(*) FROM outbox WHERE event = 'desired.unlinked'") == [(1,)]
     assert plant.limits_a()[SILENT] == pytest.approx(DEFAULT_A, abs=0.1)
     silent.link.start()
     await all_connected(plant)
@@ -457,3 +459,73 @@ async def limit_site(plant: Plant, limit_a: float) -> None:
     )  # fmt: skip
     async with plant.tenants.tenant(plant.rig.tenant()) as conn:
         await store.store_limit(conn, plant.rig.tenant(), plant.site_id, said)
+
+
+async def _hand_over(worker: Pool, plant: Plant, holder: UUID) -> None:
+    """The lease of the site moves to another planner."""
+    tenant_id = plant.rig.tenant()
+    async with worker.anyone() as conn:
+        await conn.execute("DELETE FROM planner_leases WHERE site_id = %s", (plant.site_id,))
+        held = await leases.hold_sites(conn, holder, [(tenant_id, plant.site_id)], timedelta(hours=1), 1)
+    assert held == [plant.site_id]
+
+
+@pytest.mark.parametrize("plant", [(PERFECT,) * 3], indirect=True)
+async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_who_held_it(plant: Plant) -> None:
+    await all_connected(plant)
+    one, two, gates = uuid4(), uuid4(), Gates(1)
+    first, second = plant.keep(holder=one, gates=gates), plant.keep(holder=two, gates=Gates(1))
+    told = "SELECT station_id, limit_ma FROM charging_orders WHERE sent_at = %s ORDER BY 1"
+    async with Pool(plant.rig.database.url, "forecourt_worker", size=1) as worker:
+        await _hand_over(worker, plant, one)
+        plant.keeper = first
+        await plant.go(timedelta(seconds=20))
+        for station in plant.stations:
+            bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(station).present("CARD", plant.clock.now())
+        await plant.go(timedelta(minutes=2))
+        assert plant.limits_a() == pytest.approx([LIMIT_A / 3] * 3, abs=1)
+
+        # While the first one plans, its lease moves and less is allowed: the second one tells that, each station once.
+        plant.clock.at += timedelta(minutes=3)
+        await plant.stations_live()
+        async with gates.planning, asyncio.timeout(60):
+            turn = asyncio.create_task(first.turn())
+            while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
+                await asyncio.sleep(0.02)
+            await _hand_over(worker, plant, two)
+            await limit_site(plant, CUT_A)
+            await second.turn()
+            first.wake()
+            assert not turn.done()
+        await turn
+        await asyncio.gather(first.settled(), second.settled())
+        cut = plant.rig.rows(told, plant.clock.now())
+        assert [limit_ma for _, limit_ma in cut] == [CUT_A / 3 * 1_000] * 3
+
+        # Both go on; only who holds the site tells anything, and each station once.
+        plant.keeper = second
+        for _ in range(timedelta(minutes=4) // STEP):
+            [worst_a] = await plant.go(STEP)
+            await first.turn()
+            await first.settled()
+            now = plant.rig.rows(told, plant.clock.now())
+            assert len(now) == len(dict(now))
+            assert worst_a <= CUT_A * NEARLY
+        assert plant.limits_a() == pytest.approx([CUT_A / 3] * 3, abs=0.2)
+
+        # The second one is gone: the first one goes on from what was told, and tells nothing before it is time to.
+        await _hand_over(worker, plant, one)
+        plant.keeper = first
+        before = plant.rig.rows("SELECT count(*) FROM charging_orders")
+        await plant.go(STEP)
+        again = await plant.go(timedelta(minutes=3))
+        assert max(again) <= CUT_A * NEARLY
+        [(number,)] = plant.rig.rows("SELECT count(*) - %s FROM charging_orders", before[0][0])
+        assert 3 <= number <= 6
+        closest = plant.rig.rows(
+            "SELECT min(gap) >= interval '60 seconds' FROM (SELECT sent_at - lag(sent_at) OVER (PARTITION BY station_id"
+            " ORDER BY order_id) AS gap FROM charging_orders WHERE sent_at > %s) AS g",
+            plant.clock.now() - timedelta(minutes=6),
+        )
+        assert closest == [(True,)]

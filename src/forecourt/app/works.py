@@ -27,7 +27,7 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
 from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
@@ -163,7 +163,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         FAILED: (),
         EXPIRED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
-        "station.disconnected": (plan_station,),
+        UNLINKED: (plan_station,),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),
             plan_station,
