@@ -54,8 +54,8 @@ class Power(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True, kw_only=True):
-    """What a load takes or a solar plant gives at its node, in W. `measured_w`: what that was as last measured; None where
-    it is not known or too long ago."""
+    """What a load takes or a solar plant gives at its node, in W. `measured_w`: what that was as last measured; None
+    where it is not known or too long ago."""
 
     id: str
     node: str
