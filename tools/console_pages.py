@@ -119,6 +119,7 @@ NO_PAGES = {
     "/sign-in/organisation/{slug}": "leads to the provider",
     "/sign-in/organisation/{slug}/callback": "the provider leads back here",
     "/sessions/{session_id}/signed/{number}": "a file",
+    "/sessions/{session_id}/transparency.xml": "a file",
 }
 
 #: Parts of pages and files, which are seen where they belong.

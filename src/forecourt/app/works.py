@@ -26,6 +26,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
@@ -153,6 +154,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (link, check, review, plan),
         "session.ended": (review, plan),
+        SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),

@@ -7,10 +7,10 @@ in kWh with the three decimals of whole Wh, time in hours.
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
+from forecourt.sessions.signed.ocmf import opened
 from forecourt.sessions.store import Heard, Place, SessionRow, SignedRow
 
 
@@ -164,25 +164,8 @@ def _location(session: SessionRow, place: Place) -> CdrLocation:
     )
 
 
-class _Wrapped(Struct, rename="camel"):
-    """OCPP 2.x's SignedMeterValueType, as far as it is told on."""
-
-    signed_meter_data: str
-    encoding_method: str = "unknown"
-    public_key: str = ""
-
-
 #: What a sample was taken for, by its context (forecourt.ocpp.neutral.Context), in OCPI's words.
 NATURES: Final = {1: "Start", 2: "End"}
-
-
-def opened(record: str) -> _Wrapped:
-    """A signed record by its parts: 2.x tells them, 1.6 sends the data alone, in which OCMF begins with its name."""
-    try:
-        return msgspec.json.decode(record, type=_Wrapped)
-    except msgspec.MsgspecError:
-        encoding = "OCMF" if record.startswith("OCMF|") else "unknown"
-        return _Wrapped(signed_meter_data=record, encoding_method=encoding)
 
 
 def _signed(rows: list[SignedRow]) -> SignedData | None:

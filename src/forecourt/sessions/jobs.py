@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -12,6 +13,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions import store
 from forecourt.sessions.review import closing_time, review
+from forecourt.sessions.signed import service as signed
 from forecourt.stations.gateway.words import OVER_SUBJECT, Over
 from forecourt.stations.store.activities import end_activities, hold_activities, list_tenants_with_activity
 
@@ -49,6 +51,7 @@ class SessionJobs:
     async def _review(self, tenant_id: int, session_id: str) -> None:
         async with self._tenants.tenant(tenant_id) as connection:
             await store.hold(connection, session_id)
+            await signed.check(connection, tenant_id, UUID(session_id), self._clock.now())
             evidence = await store.find_evidence(connection, tenant_id, session_id)
             if evidence is not None:
                 await store.note(connection, tenant_id, session_id, review(evidence))

@@ -49,6 +49,10 @@ class Finding(StrEnum):
     """By its station's clock it ended before it began."""
     NO_CONNECTOR = "no-connector"
     """1.6: it was started at connector 0, which is the station itself and charges nothing."""
+    SIGNATURE_BROKEN = "signature-broken"
+    """Its signed meter values contradict themselves, their key or the session. It is held back, and not billed."""
+    SIGNATURE_UNPROVEN = "signature-unproven"
+    """Its signed meter values could not be verified. Where the law asks for proof it is held back."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -56,7 +60,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     1.6; `highest_sample_wh` is the highest import register sample at the outlet; `last_at` is its end or the last that
     is known of it; `max_power_w` is what its station can deliver, where that was told; `shared`: another session of its
     EVSE overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it;
-    `start_late`: its register at the start is that of an update; `contradicted`: ends that differ were said."""
+    `start_late`: its register at the start is that of an update; `contradicted`: ends that differ were said;
+    `trust` in its signed meter values, None where there are none."""
 
     over: bool
     ended: bool
@@ -74,6 +79,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     evse: int | None
     start_late: bool
     contradicted: bool
+    trust: str | None = None
 
 
 def review(evidence: Evidence) -> list[Finding]:
@@ -94,6 +100,8 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.STOP_CONTRADICTED: evidence.contradicted,
         Finding.END_BEFORE_START: evidence.ended and evidence.last_at < evidence.started_at,
         Finding.NO_CONNECTOR: evidence.evse == 0,
+        Finding.SIGNATURE_BROKEN: evidence.trust == "broken",
+        Finding.SIGNATURE_UNPROVEN: evidence.over and evidence.trust == "unproven",
     }
     return [finding for finding, holds in found.items() if holds]
 

@@ -88,4 +88,18 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
             "Another session was at this EVSE at the same time, but an EVSE serves one car: one of the two is a ghost."
         ),
     ),
+    Finding.SIGNATURE_BROKEN: (
+        mark("The signed meter values are broken"),
+        mark(
+            "They contradict themselves, their key or the session. It is not billed until somebody has looked and"
+            " released it."
+        ),
+    ),
+    Finding.SIGNATURE_UNPROVEN: (
+        mark("The signed meter values are not verified"),
+        mark(
+            "Mostly the public key of the meter is missing. Say it for the station by the API; then it is checked"
+            " again."
+        ),
+    ),
 }

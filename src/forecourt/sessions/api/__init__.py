@@ -7,6 +7,13 @@ from forecourt.sessions.api.orphans import list_orphans, review_orphan_report
 from forecourt.sessions.api.reading import describe_session, find_cdr, find_session, list_sessions
 from forecourt.sessions.api.remote import list_remote_starts, start, stop
 from forecourt.sessions.api.samples import list_samples
+from forecourt.sessions.signed.api import (
+    add_meter_key,
+    fetch_transparency,
+    list_meter_keys,
+    release_session,
+    show_signed,
+)
 
 routes = Router(
     "/",
@@ -21,6 +28,11 @@ routes = Router(
         start,
         list_remote_starts,
         stop,
+        show_signed,
+        fetch_transparency,
+        release_session,
+        list_meter_keys,
+        add_meter_key,
     ],
 )
 

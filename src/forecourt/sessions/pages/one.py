@@ -6,7 +6,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, PathParameter, QueryParameter
+from litestar.params import FromPath, PathParameter, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -18,10 +18,16 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.sessions import curve, store
-from forecourt.sessions.cdr import opened, record
+from forecourt.sessions.cdr import record
 from forecourt.sessions.model import shown_state
 from forecourt.sessions.remote.service import SessionEnded, SessionUnknown, remote_stop
 from forecourt.sessions.samples import CONTEXTS
+from forecourt.sessions.signed.api import ReleaseAsked
+from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
+from forecourt.sessions.signed.ocmf import opened
+from forecourt.sessions.signed.service import release
+from forecourt.sessions.signed.store import find_signature
+from forecourt.sessions.signed.words import FLAWS, TRUSTS
 from forecourt.sessions.store import Heard, Place, SessionRow
 from forecourt.sessions.story import STOP_REASONS, TOLD_ACTIONS, Story, tell
 from forecourt.sessions.words import FINDINGS
@@ -126,6 +132,7 @@ class SessionPages:
             moments = tell(await self._story(conn, viewer.tenant_id, told))
             session = told.session
             signed = await store.list_signed(conn, viewer.tenant_id, session.station_id, session.transaction_id)
+            checked = await find_signature(conn, viewer.tenant_id, session_id)
         now = self._clock.now()
         energy_wh = None
         if session.meter_start_wh is not None and session.meter_stop_wh is not None:
@@ -145,7 +152,11 @@ class SessionPages:
             reasons=STOP_REASONS,
             shown=shown_state(session.ended_at is not None, session.charging_state),
             signed=[(each, CONTEXTS[each.context], opened(each.record)) for each in signed],
+            checked=checked,
+            trusts=TRUSTS,
+            flaws=FLAWS,
             cdr=None if session.ended_at is None else record(session, told.heard, told.place, signed),
+            can_review=isinstance(viewer, Actor) and viewer.may(Verb.REVIEW),
             can_stop=isinstance(viewer, Actor) and viewer.may(Verb.CONTROL),
             outcome=STOPPED.get(outcome),
         )
@@ -173,6 +184,22 @@ class SessionPages:
         if not 1 <= number <= len(rows):
             raise SessionUnknown("The session has no signed value of this number.")
         return rows[number - 1].record.encode()
+
+    async def transparency(self, viewer: Viewer, session_id: UUID) -> bytes:
+        """The file for the transparency software. Raises SessionUnknown."""
+        async with self._db.tenant(viewer.tenant_id) as conn:
+            session = await store.find_session(conn, viewer.tenant_id, session_id)
+            if session is None:
+                raise SessionUnknown
+            rows = await store.list_signed(conn, viewer.tenant_id, session.station_id, session.transaction_id)
+            checked = await find_signature(conn, viewer.tenant_id, session_id)
+        return transparency_file(rows, None if checked is None else checked.public_key)
+
+    async def release(self, actor: Actor, session_id: UUID, reason: str) -> Redirect:
+        """Raises NotHeld."""
+        async with self._db.tenant(actor.tenant_id) as conn:
+            await release(conn, actor, session_id, reason, self._clock.now())
+        return Redirect(f"/sessions/{session_id}", status_code=303)
 
     async def _story(self, conn: store.Connection, tenant_id: int, told: Told) -> Story:
         session, heard = told.session, told.heard
@@ -245,6 +272,18 @@ def session_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock:
         }
         return Response(content, media_type="application/octet-stream", headers=headers)
 
+    @get("/sessions/{session_id:uuid}/transparency.xml", include_in_schema=False)
+    async def transparency(request: Request[Any, Any, Any], session_id: SessionId) -> Response[Any]:
+        viewer = await authenticate(request)
+        if viewer is None:
+            return to_sign_in(request)
+        headers = {"content-disposition": f'attachment; filename="session-{session_id}.xml"'}
+        return Response(await pages.transparency(viewer, session_id), media_type=MEDIA_TYPE, headers=headers)
+
+    @post("/sessions/{session_id:uuid}/release", opt={"verb": Verb.REVIEW}, include_in_schema=False, status_code=303)
+    async def let_go(session_id: SessionId, data: URLEncodedBody[ReleaseAsked], actor: Asker) -> Redirect:
+        return await pages.release(actor, session_id, data.reason)
+
     @post("/sessions/{session_id:uuid}/stop", opt={"verb": Verb.CONTROL}, include_in_schema=False, status_code=303)
     async def stop(session_id: SessionId, actor: Asker, commander: StationCommander) -> Redirect:
         try:
@@ -256,4 +295,4 @@ def session_routes(*, shell: Shell, authenticate: Authenticate, db: Pool, clock:
             outcome = fault.code
         return Redirect(f"/sessions/{session_id}?stop={outcome}", status_code=303)
 
-    return [session, session_curve, signed, stop]
+    return [session, session_curve, signed, transparency, let_go, stop]

@@ -96,7 +96,9 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
             (SELECT count(DISTINCT e.at) > 1 OR count(DISTINCT e.meter_wh) > 1
                 OR (isempty(s.seqs) AND count(DISTINCT e.order_key) > 1)
              FROM session_ends e WHERE e.tenant_id = s.tenant_id AND e.station_id = s.station_id
-                AND e.transaction_id = s.transaction_id) AS contradicted
+                AND e.transaction_id = s.transaction_id) AS contradicted,
+            (SELECT g.trust FROM session_signatures g WHERE g.tenant_id = s.tenant_id AND g.session_id = s.session_id)
+                AS trust
         FROM sessions s LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         WHERE s.tenant_id = %s AND s.session_id = %s
         """,

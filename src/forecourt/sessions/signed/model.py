@@ -1,0 +1,148 @@
+"""What the signed records of a session prove. Pure; how a record is read and its signature checked is in `ocmf`.
+
+A bill in Germany may only go by a pair of begin and end that anybody can verify (MessEG §33, MessEV §23). The registers
+that OCPP reports beside the records may be others than those that are signed (Open Charge Alliance, Signed Meter Values
+in OCPP, 5.2), so a verified pair says by itself how much energy was delivered.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from fractions import Fraction
+from typing import Final
+
+from msgspec import Struct
+
+from forecourt.sessions.review import REGISTER_STEP_WH
+
+#: By how much the signed energy and that of the other registers may differ, beside one coarse register's step.
+DIFFERS_PERCENT: Final = 2
+#: Countries where nothing is billed by records that could not be verified, ISO 3166.
+STRICT: Final = frozenset({"DE"})
+
+
+class Trust(StrEnum):
+    """What the records of a session are worth together."""
+
+    NONE = "none"
+    """The station sent no signed records."""
+    VERIFIED = "verified"
+    """A genuine begin and a genuine end of one meter: the energy between them is proven."""
+    UNPROVEN = "unproven"
+    """Nothing contradicts them, and they prove nothing: the key is missing, or the format is not known here."""
+    BROKEN = "broken"
+    """They contradict themselves, their key or the session."""
+
+
+class Flaw(StrEnum):
+    """What is wrong with the records of a session; the value is what the API shows."""
+
+    SIGNATURE_WRONG = "signature-wrong"
+    RECORD_UNREADABLE = "record-unreadable"
+    KEY_OTHER = "key-other"
+    KEY_UNUSABLE = "key-unusable"
+    BEGINS_CONTRADICT = "begins-contradict"
+    ENDS_CONTRADICT = "ends-contradict"
+    PAIR_UNFIT = "pair-unfit"
+    ENERGY_DIFFERS = "energy-differs"
+    PAIR_MISSING = "pair-missing"
+    KEY_MISSING = "key-missing"
+    FORMAT_UNKNOWN = "format-unknown"
+
+
+#: Flaws that prove nothing against a session; any other breaks it.
+HARMLESS: Final = frozenset({Flaw.PAIR_MISSING, Flaw.KEY_MISSING, Flaw.FORMAT_UNKNOWN})
+
+
+class Register(Struct, frozen=True, kw_only=True):
+    """One reading of a register that may be billed by, out of a record: exact Wh, by the meter's own time."""
+
+    begin: bool
+    end: bool
+    wh: Fraction
+    at: datetime
+    meter: str | None
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """One signed record after its check: `flaw` None where its signature is genuine. `format` as the station named
+    it; `key` the public key in hex of its DER that the record came with, if any."""
+
+    format: str
+    flaw: Flaw | None
+    registers: tuple[Register, ...] = ()
+    key: str | None = None
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """What was found. `energy_wh`, `begin_wh`, `end_wh`: of the verified pair, whole Wh, rounded down, None unless
+    VERIFIED. `key`: by which the records were checked, hex of its DER. `records`: how many different ones there are."""
+
+    trust: Trust
+    flaws: tuple[Flaw, ...] = ()
+    energy_wh: int | None = None
+    begin_wh: int | None = None
+    end_wh: int | None = None
+    meter: str | None = None
+    key: str | None = None
+    records: int = 0
+
+
+def judge(
+    checked: Sequence[Checked], *, key: str | None, energy_wh: int | None, unfit: bool, over: bool
+) -> Verification:
+    """What all records of a session are worth together.
+
+    `energy_wh` is what the session's other registers say; `unfit`: begin and end don't belong together by the law's
+    rules. The end may be missing while a session runs, which is no flaw then.
+    """
+    if not checked:
+        return Verification(trust=Trust.NONE)
+    flaws = {each.flaw for each in checked if each.flaw is not None}
+    genuine = [register for each in checked if each.flaw is None for register in each.registers]
+    begins = {register.wh for register in genuine if register.begin}
+    ends = {register.wh for register in genuine if register.end}
+    if len(begins) > 1:
+        flaws.add(Flaw.BEGINS_CONTRADICT)
+    if len(ends) > 1:
+        flaws.add(Flaw.ENDS_CONTRADICT)
+    said = [register for each in checked for register in each.registers]
+    whole = any(register.begin for register in said) and any(register.end for register in said)
+    if over and not whole and Flaw.FORMAT_UNKNOWN not in flaws:
+        flaws.add(Flaw.PAIR_MISSING)
+    if unfit or len({register.meter for register in genuine}) > 1:
+        flaws.add(Flaw.PAIR_UNFIT)
+    proven = max(ends) - min(begins) if begins and ends else None
+    if proven is not None and energy_wh is not None and _differs(proven, energy_wh):
+        flaws.add(Flaw.ENERGY_DIFFERS)
+    trust = _trust(flaws, proven)
+    found = Verification(
+        trust=trust, flaws=tuple(flaw for flaw in Flaw if flaw in flaws), key=key, records=len(checked)
+    )
+    if trust is not Trust.VERIFIED or proven is None:
+        return found
+    return Verification(
+        trust=trust,
+        energy_wh=int(proven),
+        begin_wh=int(min(begins)),
+        end_wh=int(max(ends)),
+        meter=genuine[0].meter,
+        key=key,
+        records=len(checked),
+    )
+
+
+def holds_back(trust: Trust, country: str | None) -> bool:
+    """Whether nothing may be billed before a person has looked: broken ones anywhere, unproven ones where the law of
+    the country (ISO 3166) asks for proof."""
+    return trust is Trust.BROKEN or (trust is Trust.UNPROVEN and country in STRICT)
+
+
+def _trust(flaws: Iterable[Flaw], proven: Fraction | None) -> Trust:
+    if set(flaws) - HARMLESS:
+        return Trust.BROKEN
+    return Trust.VERIFIED if not set(flaws) and proven is not None else Trust.UNPROVEN
+
+
+def _differs(proven: Fraction, energy_wh: int) -> bool:
+    return abs(proven - energy_wh) > REGISTER_STEP_WH + Fraction(DIFFERS_PERCENT, 100) * energy_wh
