@@ -58,10 +58,9 @@ def horizon_of(known: Knowledge) -> Horizon:
 
 def worth_of(known: Knowledge) -> Worth:
     """What is not served, a higher peak and being late cost."""
-    demand, charge = known.outlook.demand, 0.0
-    if demand is not None:
-        # What is left of the month is what a higher peak is paid for; what was paid already costs nothing more.
-        charge = float(demand.charge_per_kw) * ((demand.ends_at - known.at) / (demand.ends_at - demand.begins_at))
+    demand = known.outlook.demand
+    # A higher peak costs all of the charge, whenever in the month it is; what is paid, or worth it, costs nothing more.
+    charge = 0.0 if demand is None else float(demand.charge_per_kw)
     return Worth(
         unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
         peak=max(charge, 0.0),

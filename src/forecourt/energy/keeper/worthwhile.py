@@ -22,6 +22,7 @@ from forecourt.energy.signals.model import Reading
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, signals_at
 from forecourt.energy.site import SiteRecord, SiteTree
 
+DAY: Final = timedelta(days=1)
 #: For so long a meter that says nothing goes on measuring what it said last.
 MEASURES_FOR: Final = timedelta(hours=1)
 #: Visits that are looked back on at the most, and how long that may take; where it takes more, nothing is said.
@@ -98,10 +99,10 @@ def days_of(
         ),
         rows=rows,
         limits=limits,
-        # These days bear their share of what a month's peak costs.
+        # A month's peak is shared among as many days as are left of it.
         worth=Worth(
             unserved=float(record.settings.unserved_per_kwh),
-            peak=float(demand.charge_per_kw) * share * ((end - begin) / (demand.ends_at - demand.begins_at)),
+            peak=float(demand.charge_per_kw) * share * ((end - begin) / max(demand.ends_at - now, DAY)),
         ),
     )
 
