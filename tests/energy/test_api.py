@@ -117,8 +117,13 @@ async def test_a_fallback_that_would_overload_the_tree_in_silence_is_refused(hou
     settings = {"enabled": True, "mode": "greenest", "unserved_per_kwh": "0.455", "fallback_a": 6.0}
     refused = problem(await owner.put(f"{site}/smart-charging", json=settings), 422, "smart-charging-refused")
     assert refused["faults"][0]["id"] == "grid"
-    stored = await owner.put(f"{site}/smart-charging", json=settings | {"fallback_a": 5.0})
-    assert stored.json() == settings | {"fallback_a": 5.0}
+    for wear in ("-0.01", "NaN"):
+        worn = settings | {"fallback_a": 5.0, "car_wear_per_kwh": wear}
+        problem(await owner.put(f"{site}/smart-charging", json=worn), 422, "smart-charging-refused")
+    wanted = settings | {"fallback_a": 5.0, "feed_in_limit_w": 7_000, "car_wear_per_kwh": "0.07"}
+    stored = await owner.put(f"{site}/smart-charging", json=wanted)
+    assert stored.json() == wanted
+    assert (await owner.get(f"{site}/smart-charging")).json() == wanted
     shrunk = {**body, "nodes": [{"id": "grid", "limit_a": 14.0}]}
     assert problem(await owner.put(f"{site}/electrics", json=shrunk), 422, "electrics-refused")["faults"]
 

@@ -200,6 +200,11 @@ def test_what_no_profile_may_be_is_not_sent(version: Version, evse: int, change:
         (Version.V201, {"purpose": Purpose.PRIORITY, "transaction_id": None}),
         (Version.V201, {"periods": (Period(start_s=0, limit=0, discharge_limit=-1_000),)}),
         (Version.V201, {"periods": (Period(start_s=0),)}),
+        # What no station of 2.1 may be asked either: setpoints beyond what may flow, or none where they lead.
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, discharge_limit=-6_000, setpoint=-7_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=6_000, setpoint=7_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, discharge_limit=1_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, operation_mode="CentralSetpoint"),)}),
     ],
 )
 def test_what_a_version_has_no_word_for_is_not_sent(version: Version, change: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ class CdrLocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CdrDimension(Struct, frozen=True, kw_only=True):
-    """How much of what (OCPI CdrDimension): ENERGY in kWh, TIME in hours."""
+    """How much of what (OCPI CdrDimension): ENERGY in kWh, what was given back as ENERGY_EXPORT, TIME in hours."""
 
     type: Annotated[str, Meta(examples=["ENERGY", "TIME"])]
     volume: float
@@ -114,6 +114,8 @@ def record(session: SessionRow, heard: Heard, place: Place, signed: list[SignedR
     dimensions = [CdrDimension(type="TIME", volume=hours)]
     if energy_wh is not None:
         dimensions.insert(0, CdrDimension(type="ENERGY", volume=energy_wh / 1000))
+    if session.given_wh:
+        dimensions.append(CdrDimension(type="ENERGY_EXPORT", volume=session.given_wh / 1000))
     return Cdr(
         id=str(session.session_id),
         start_date_time=session.started_at,

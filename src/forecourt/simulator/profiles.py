@@ -4,7 +4,7 @@ OCPP 1.6 §3.13 and 2.0.1 K01: per purpose the highest stack level that is valid
 stands for the default; the station's maximum and external limits cap the result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,11 +15,13 @@ from forecourt.simulator.car import VOLTAGE_V
 MAX_PURPOSES = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
 TX_DEFAULT, TX = "TxDefaultProfile", "TxProfile"
 PRIORITY = "PriorityCharging"
+CHARGING_ONLY, CENTRAL_SETPOINT = "ChargingOnly", "CentralSetpoint"
 NO_LIMIT_W = 1e9
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """One installed profile. `periods` are (seconds from the start, limit in `unit`, phases or None)."""
+    """One installed profile. `periods` are (seconds from the start, limit in `unit`, phases or None); `setpoints` the
+    same of what shall flow (2.1), None where a period says nothing of it."""
 
     id: int
     evse: int
@@ -28,6 +30,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     unit: str
     periods: tuple[tuple[int, float, int | None], ...]
+    setpoints: tuple[tuple[int, float | None, int | None], ...] = ()
     recurrency: str | None = None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
@@ -42,6 +45,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     def limit_w(self, now: datetime, began: datetime | None, phases: int) -> float | None:
         """The limit over all phases, or None where this profile says nothing."""
+        return self._value_w(self.periods, now, began, phases)
+
+    def setpoint_w(self, now: datetime, began: datetime | None, phases: int) -> float | None:
+        """What shall flow over all phases, below 0 the other way, or None where this profile says nothing of it."""
+        return self._value_w(self.setpoints, now, began, phases)
+
+    def _value_w(
+        self,
+        periods: Iterable[tuple[int, float | None, int | None]],
+        now: datetime,
+        began: datetime | None,
+        phases: int,
+    ) -> float | None:
         if (self.valid_from and now < self.valid_from) or (self.valid_to and now >= self.valid_to):
             return None
         start = self._start(now, began)
@@ -50,12 +66,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         elapsed_s = (now - start).total_seconds()
         if self.duration_s is not None and elapsed_s >= self.duration_s:
             return None
-        limit: float | None = None
-        for at_s, value, by_phases in self.periods:
+        found: float | None = None
+        for at_s, value, by_phases in periods:
             if at_s > elapsed_s:
                 break
-            limit = value if self.unit == "W" else value * VOLTAGE_V * min(by_phases or phases, phases)
-        return limit
+            watts = self.unit == "W" or value is None
+            found = value if watts else (value or 0.0) * VOLTAGE_V * min(by_phases or phases, phases)
+        return found
 
     def changed(self, update: dict[str, Any], at: datetime) -> "Profile":
         """A dynamic one as an update has it, which counts from then on (2.1 K28)."""
@@ -151,6 +168,16 @@ class Limits:
             caps.append(running)
         return max(0.0, min(caps))
 
+    def setpoint_w(self, evse: int, now: datetime, began: datetime | None, phases: int) -> float | None:
+        """What shall flow at one EVSE, by the transaction's own profile that leads."""
+        leads: tuple[int, float | None] | None = None
+        for p in self._profiles.values():
+            if p.purpose != TX or p.evse != evse or (leads is not None and p.stack <= leads[0]):
+                continue
+            if p.limit_w(now, began, phases) is not None:
+                leads = p.stack, p.setpoint_w(now, began, phases)
+        return leads[1] if leads else None
+
     def composite(
         self, evse: int, now: datetime, began: datetime | None, phases: int, duration_s: int, most_w: float
     ) -> list[tuple[int, float]]:
@@ -201,6 +228,11 @@ def read(wire: dict[str, Any], evse: int) -> Profile:
             for p in schedule["chargingSchedulePeriod"]
             if "limit" in p
         ),
+        setpoints=tuple(
+            (p["startPeriod"], p.get("setpoint"), p.get("numberPhases"))
+            for p in schedule["chargingSchedulePeriod"]
+            if p.get("operationMode", CHARGING_ONLY) in (CHARGING_ONLY, CENTRAL_SETPOINT)
+        ),
         recurrency=wire.get("recurrencyKind"),
         valid_from=_time(wire.get("validFrom")),
         valid_to=_time(wire.get("validTo")),
@@ -211,6 +243,21 @@ def read(wire: dict[str, Any], evse: int) -> Profile:
         asks_after_s=wire.get("dynUpdateInterval") or None,
         wire=wire,
     )
+
+
+def unsuitable(wire: dict[str, Any], *, gives: bool) -> str | None:
+    """The reason code why a station that can let cars give, or can't, refuses the setpoints of a profile."""
+    schedule = wire["chargingSchedule"]
+    periods = (schedule[0] if isinstance(schedule, list) else schedule)["chargingSchedulePeriod"]
+    for each in periods:
+        mode, setpoint = each.get("operationMode", CHARGING_ONLY), each.get("setpoint")
+        if mode != CHARGING_ONLY and not (gives and mode == CENTRAL_SETPOINT):
+            return "UnsupportedParam"
+        if mode == CENTRAL_SETPOINT and setpoint is None:
+            return "InvalidSchedule"
+        if setpoint is not None and not each.get("dischargeLimit", 0.0) <= setpoint <= each.get("limit", setpoint):
+            return "InvalidSchedule"
+    return None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -47,6 +47,8 @@ class Make(msgspec.Struct, frozen=True, kw_only=True):
     #: 2.x: a transaction starts at the plug (EVConnected) or with the driver (Authorized).
     tx_start: str = "Authorized"
     meter_interval_s: int = 60
+    #: 2.1: cars may give back at its bays, by setpoints.
+    gives: bool = False
 
 
 class Dialect(Protocol):
@@ -213,7 +215,9 @@ class Station(Owner):
     def limit_w(self, bay: Bay, at: datetime) -> float:
         began = bay.tx.started_at if bay.tx else None
         sharing = sum(1 for other in self.bays if other.tx is not None)
-        return self.limits.limit_w(bay.number, at, began, bay.outlet.phases, sharing)
+        limit_w = self.limits.limit_w(bay.number, at, began, bay.outlet.phases, sharing)
+        setpoint_w = self.limits.setpoint_w(bay.number, at, began, bay.outlet.phases) if began else None
+        return limit_w if setpoint_w is None else min(limit_w, max(setpoint_w, -self.make.power_w))
 
     def say_all_statuses(self) -> None:
         now = self.time()

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from forecourt.simulator import answers, dynamic
+from forecourt.simulator import answers, dynamic, profiles
 from forecourt.simulator.bay import Bay
+from forecourt.simulator.car import Car
 from forecourt.simulator.said import Kind, Said
 from forecourt.simulator.settings import BY_PLACE2, COMPONENTS2, SETTINGS, WRITE_ONLY, Setting
 from forecourt.simulator.wire import Payload, stamp
@@ -103,6 +104,7 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
         for s in SETTINGS
         if s.place2 and (dialect.dynamic or not s.of21)
     ]
+    items += gives_items(station)
     pages = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)]
     for seq, page in enumerate(pages):
         payload = {
@@ -114,6 +116,22 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
         }
         station.soon(lambda p=payload: station.link.say(Said("NotifyReport", p, Kind.STATUS)))  # type: ignore[misc]
     return {"status": "Accepted"}
+
+
+def gives_items(station: "Station") -> list[Payload]:
+    """What is told of bays at which cars may give back (2.1 V2XChargingCtrlr)."""
+    told = (("Enabled", "true", "boolean"), ("SupportedOperationModes", "ChargingOnly,CentralSetpoint", "MemberList"))
+    return [
+        {
+            "component": {"name": "V2XChargingCtrlr", "evse": {"id": bay.number}},
+            "variable": {"name": name},
+            "variableAttribute": [{"mutability": "ReadOnly", "value": value}],
+            "variableCharacteristics": {"dataType": type, "supportsMonitoring": False},
+        }
+        for bay in station.bays
+        for name, value, type in told
+        if station.make.gives
+    ]
 
 
 def trigger(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
@@ -147,6 +165,11 @@ def set_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
     fault = dynamic.fault_of(wire) if dialect.dynamic else None
     if fault is not None:
         return {"status": "Rejected", "statusInfo": {"reasonCode": fault}}
+    bay = station.bay(asked["evseId"])
+    gives = station.make.gives and bay is not None and isinstance(bay.load, Car) and bay.load.gives_w > 0
+    unsuitable = profiles.unsuitable(wire, gives=gives)
+    if unsuitable is not None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": unsuitable}}
     return {"status": station.install_profile(wire, asked["evseId"])}
 
 

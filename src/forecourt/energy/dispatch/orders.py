@@ -37,12 +37,14 @@ AGAIN: Final = timedelta(seconds=10)
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What a station is to be told: the EVSE by its column, the limit on each conductor."""
+    """What a station is to be told: the EVSE by its column, the limit on each conductor; where that is 0, what shall
+    flow back on each."""
 
     evse: int
     limit_ma: int
     valid_to: datetime
     urgent: bool = False
+    gives_ma: int = 0
 
 
 def due(

@@ -268,7 +268,7 @@ class SiteKeeper:
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, site_room(again.known)
-        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, plan.gives_ma, planned=planned)
 
     async def _ask_priorities(self, reading: Reading) -> None:
         """Let cars charge faster whose stations know how, as far as there is room after all that was just told."""

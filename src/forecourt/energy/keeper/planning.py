@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import controllable, may_draw
+from forecourt.energy.keeper.giving import counted_cars, discharging, gives_of, leaving
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.outside import MARGIN_A, beside
@@ -47,7 +48,7 @@ EVEN_LEAST: Final = 0.01
 class CarPlan(Struct, frozen=True, kw_only=True):
     """What is meant for one car: its limit now in mA, its mean power in each step in W, what it lacks and what of it it
     will leave without, when it has what it takes (None: not within the steps), when it is thought to leave, and why it
-    has what it has (None where nobody planned)."""
+    has what it has (None where nobody planned). `gives_ma`: what shall flow back instead."""
 
     session_id: UUID
     evse_id: str
@@ -58,11 +59,13 @@ class CarPlan(Struct, frozen=True, kw_only=True):
     ready_at: datetime | None
     leaves_at: datetime
     reason: Reason | None = None
+    gives_ma: int = 0
 
 
 class SitePlan(Struct, frozen=True, kw_only=True):
     """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order."""
+    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order; `gives_ma` by its
+    EVSEs, what shall flow back there, empty where nothing shall."""
 
     at: datetime
     grade: Grade
@@ -72,6 +75,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     grid_w: tuple[int, ...]
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
+    gives_ma: tuple[int, ...] = ()
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):
@@ -94,9 +98,21 @@ def plan_site(
     known: Knowledge, solver: SiteSolver, before: SitePlan | None = None, room: Room | None = None
 ) -> SitePlan:
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
-    `room` is what is left of the limits, where that is known already."""
+    `room` is what is left of the limits, where that is known already.
+
+    Where a car shall give less than others are granted something by, the plan is made again without counting on it.
+    """
+    plan = _planned(known, solver, before, site_room(known) if room is None else room)
+    stops = leaving(known, plan.gives_ma)
+    if not stops:
+        return plan
+    known = replace(known, leaving=stops)
+    return _planned(known, solver, before, site_room(known))
+
+
+def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room: Room) -> SitePlan:
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = _with_others(known, fleet, site_room(known) if room is None else room)
+    room = _with_others(known, fleet, room)
     if not fleet.cars and not planned_batteries(known, room):
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
@@ -116,7 +132,7 @@ def plan_site(
 def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
     """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
     it can take and lets the next one wait as soon as it makes no difference."""
-    if found.plan is None or not len(claims):
+    if found.plan is None or not len(claims) or not solver.solved:
         return found
     room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
@@ -136,7 +152,7 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
 
 def site_room(known: Knowledge) -> Room:
     """What is left of the limits for charging."""
-    return room_of(known.tree, known.outlook, counted(known))
+    return room_of(known.tree, known.outlook, [*counted(known), *counted_cars(known)])
 
 
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
@@ -242,6 +258,10 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
         reserved=_reserved(known, still_a),
         limits=room.limits,
         batteries=planned_batteries(known, room),
+        discharging=discharging(
+            known, fleet.cars, fleet.column, fleet.kw_per_a, fleet.max_a, fleet.lacks_kwh, fleet.left_h
+        ),
+        export_kw=known.settings.feed_in_limit_w / 1000,
     )
 
 
@@ -267,7 +287,7 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
     found = []
     for number, car in enumerate(fleet.cars):
         wants = car.needs.wants
-        lacking_wh = 0 if wants.minimum_wh is None else wants.minimum_wh - car.energy_wh
+        lacking_wh = 0 if wants.minimum_wh is None else wants.minimum_wh - car.net_wh
         if lacking_wh > 0 and wants.minimum_by is not None and wants.minimum_by > known.at:
             left_h = (wants.minimum_by - known.at) / timedelta(hours=1)
             by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
@@ -312,7 +332,9 @@ def _made(
 ) -> SitePlan:
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
-    _keep_awake(fleet, room.now(), targets_a)
+    gives_ma = gives_of(targets_a)
+    targets_a = np.maximum(targets_a, 0.0)
+    _keep_awake(fleet, room.now(), targets_a, gives_ma)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -326,16 +348,17 @@ def _made(
         why=found.why,
         targets_ma=tuple(int(each * 1000 + 1e-6) for each in targets_a),
         cars=tuple(
-            _car_plan(known, fleet, number, kw[number], targets_a, reason_of.get(number))
+            _car_plan(known, fleet, number, kw[number], targets_a, gives_ma, reason_of.get(number))
             for number in range(len(fleet.cars))
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
         batteries=battery_plans(known, horizon_of(known), found.plan),
+        gives_ma=gives_ma if any(gives_ma) else (),
     )
 
 
-def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
+def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
     """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
     to balance their cells."""
     if not any(car.is_full for car in fleet.cars):
@@ -343,12 +366,18 @@ def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
     flows = Flows(rows, targets_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
-        if car.is_full and targets_a[column] < least_a and flows.room(column) >= least_a:
+        if car.is_full and not gives_ma[column] and targets_a[column] < least_a and flows.room(column) >= least_a:
             flows.put(column, least_a)
 
 
 def _car_plan(
-    known: Knowledge, fleet: _Fleet, number: int, kw: Floats, targets_a: Floats, reason: Reason | None
+    known: Knowledge,
+    fleet: _Fleet,
+    number: int,
+    kw: Floats,
+    targets_a: Floats,
+    gives_ma: Sequence[int],
+    reason: Reason | None,
 ) -> CarPlan:
     car, hours = fleet.cars[number], np.array(known.outlook.hours)
     got, lacks = np.cumsum(kw * hours), float(fleet.lacks_kwh[number])
@@ -364,4 +393,5 @@ def _car_plan(
         ready_at=ready_at if lacks > 0 else known.at,
         leaves_at=car.leaves_at(known.at),
         reason=reason,
+        gives_ma=gives_ma[fleet.column[number]],
     )

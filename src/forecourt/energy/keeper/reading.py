@@ -14,6 +14,7 @@ from forecourt.energy.dispatch.defaults import Held, defaults_of
 from forecourt.energy.dispatch.dynamic import HeldDynamic
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
+from forecourt.energy.keeper.giving import with_giver
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.needs.model import Priority, Source
@@ -23,6 +24,7 @@ from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
+from forecourt.energy.storage.cars import CarState
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
 from forecourt.energy.store.dynamic import dynamics_of
@@ -106,6 +108,11 @@ async def read_site(
     known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
+    standings = _prioritised(
+        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now)
+    )
+    refused = await keeping.refused_to_give(conn, tenant_id, [car.session_id for car in cars])
+    known_cars = _with_givers(record.tree, cars, known_cars, standings, links, refused, now)
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
@@ -116,9 +123,7 @@ async def read_site(
         settings=record.settings,
         outlook=outlook,
         cars=known_cars,
-        standings=_prioritised(
-            record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now)
-        ),
+        standings=standings,
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
@@ -182,8 +187,37 @@ def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, 
         means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
         charges_since=turn.since if turn is not None and turn.charges else None,
         waits_since=turn.since if turn is not None and not turn.charges else None,
+        given_wh=car.given_wh,
+        power_at=car.power_at,
     )
     return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
+
+
+def _with_givers(
+    tree: SiteTree,
+    cars: Sequence[store.ActiveCar],
+    known_cars: Sequence[KnownCar],
+    standings: Sequence[Standing],
+    links: Mapping[str, keeping.Link],
+    refused: Collection[UUID],
+    now: datetime,
+) -> list[KnownCar]:
+    """The cars with what they may give back."""
+    number_of = {evse.id: number for number, evse in enumerate(tree.evses)}
+    found = []
+    for car, known in zip(cars, known_cars, strict=True):
+        number, link = number_of.get(car.evse_id), links.get(car.station)
+        if number is not None and known.needs.wants.may_discharge is not None:
+            can = link is not None and (0 in link.gives_at or car.evse in link.gives_at)
+            state = CarState(
+                got_wh=known.energy_wh, given_wh=known.given_wh, soc_pct=car.exact_soc_pct, soc_at=car.soc_at
+            )
+            known = with_giver(  # noqa: PLW2901
+                known, state, tree.evses[number], standings[number], tree, now,
+                station_can=can, refused=car.session_id in refused,
+            )  # fmt: skip
+        found.append(known)
+    return found
 
 
 def _standings(

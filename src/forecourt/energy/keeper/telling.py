@@ -16,11 +16,14 @@ from prometheus_client import Counter
 from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.dynamic import change_of, said_dynamically
+from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, newest
+from forecourt.energy.keeper.giving import gives, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import site_room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.storage.model import Setpoint, current_setpoint
@@ -79,6 +82,7 @@ class Teller:
         room: Room,
         targets_ma: Sequence[int],
         batteries: Sequence[BatteryPlan],
+        gives_ma: Sequence[int] = (),
         *,
         planned: Collection[UUID] | None = None,
         safe_only: bool = False,
@@ -93,7 +97,12 @@ class Teller:
             session_id = car_of[known.tree.evses[each.evse].id].session_id
             return (each.urgent or not safe_only) and (planned is None or session_id in planned)
 
-        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
+        told = due(known.standings, targets_ma, least_ma, room.now(), now)
+        if not safe_only and gives(known):
+            known = replace(known, at=now)
+            without = site_room(replace(known, leaving=tuple(car_of)))
+            told = tell_givers(known, told, gives_ma, without)
+        told = [each for each in told if is_meant(each)]
         points = _setpoints(known, batteries, told, now, safe_only=safe_only)
         if not told and not points:
             return
@@ -105,7 +114,7 @@ class Teller:
             car = car_of[evse.id]
             whole = running_profile(
                 evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
-                reading.unit_of(evse), now, each.valid_to,
+                reading.unit_of(evse), now, each.valid_to, each.gives_ma,
             )  # fmt: skip
             held = reading.dynamics.get((evse.station, evse.evse))
             booted_at = known.standings[each.evse].booted_at
@@ -146,7 +155,8 @@ class Teller:
         number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
         told = {car.session_id for car in known.cars if last[number_of[car.evse_id]] is not None}
         targets_ma = [0 if order is None else order.limit_ma for order in last]
-        await self.tell(reading, room, targets_ma, (), planned=told)
+        gives_ma = [told_to_give(standing, known.at) for standing in known.standings]
+        await self.tell(reading, room, targets_ma, (), gives_ma, planned=told)
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""
@@ -218,6 +228,7 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
         urgent=told.urgent,
         sent_at=now,
         valid_to=told.valid_to,
+        gives_ma=told.gives_ma,
     )
 
 

@@ -49,9 +49,9 @@ ANSWERS: Final[dict[bool | None, str]] = {
 
 
 class Picture(Struct, frozen=True, kw_only=True):
-    """The plan's power over time until the car leaves: an outline, the highest power, and where it is ready (0 to
-    1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0 to 4); between `least` and
-    `most`. Empty where prices decide nothing or are all the same."""
+    """The plan's power over time until the car leaves: an outline, below its line where it gives, the highest power,
+    and where it is ready (0 to 1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0
+    to 4); between `least` and `most`. Empty where prices decide nothing or are all the same."""
 
     outline: str
     most_w: int
@@ -74,20 +74,19 @@ def picture(told: Explanation) -> Picture | None:
     if not told.steps or not any(each.power_w for each in told.steps):
         return None
     start, end = told.steps[0].start_at, told.stay.leaves_at
-    most_w = max(each.power_w for each in told.steps)
+    most_w, least_w = max(0, *(each.power_w for each in told.steps)), min(0, *(each.power_w for each in told.steps))
+
+    def y(power_w: int) -> float:
+        return round(HEIGHT * (most_w - power_w) / (most_w - least_w), 1)
 
     def x(at: datetime) -> int:
         return round(WIDTH * ((at - start) / (end - start)))
 
-    path = "".join(
-        f"L{x(each.start_at)} {y}L{x(each.end_at)} {y}"
-        for each in told.steps
-        for y in (round(HEIGHT * (1 - each.power_w / most_w), 1),)
-    )
+    path = "".join(f"L{x(each.start_at)} {y(each.power_w)}L{x(each.end_at)} {y(each.power_w)}" for each in told.steps)
     ready = told.ready_at
     shades, least, most = _shades(told, x)
     return Picture(
-        outline=f"M0 {HEIGHT}{path}L{WIDTH} {HEIGHT}Z",
+        outline=f"M0 {y(0):g}{path}L{WIDTH} {y(0):g}Z",
         most_w=most_w,
         ready_x=None if ready is None or not start < ready < end else x(ready),
         shades=shades,

@@ -123,11 +123,22 @@ class SiteSolver:
         row_upper = form.row_upper.copy()
         kwh = lower_a[place[car]] * cars.kw_per_a[car] * problem.horizon.hours[0]
         row_upper[car] = np.maximum(row_upper[car], kwh)
+        if problem.discharging is not None:
+            # So much more may be in its battery then as well.
+            most_kwh = np.zeros(len(cars))
+            most_kwh[car] = kwh
+            charged = columns[Kind.CHARGED]
+            upper[charged] = np.maximum(upper[charged], most_kwh[columns.given_car])
         pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
         self._change(form, pinned)
         self._form = pinned
         self._try_primal()
         return self._settle(deadline_s)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the last problem, as it was pinned last, has a solution."""
+        return self._form is not None
 
     def now(self) -> tuple[Incidence, Floats, Complexes]:
         """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""

@@ -11,6 +11,9 @@ from msgspec import Struct
 
 #: Without a number of phases a period is of three.
 USUAL_PHASES = 3
+#: The operation modes of a period in which the setpoint is what flows, and in which a car only takes (2.1).
+CENTRAL_SETPOINT = "CentralSetpoint"
+CHARGING_ONLY = "ChargingOnly"
 
 
 class Purpose(StrEnum):
