@@ -13,9 +13,9 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.energy import store
 from forecourt.energy.errors import ElectricsRefused
 from forecourt.energy.needs.model import Source, Wants
-from forecourt.energy.service import needs as needs_service
 from tests.http import House, Tenant, problem, walk
 
 SHARED = Path(os.environ.get("FORECOURT_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -267,8 +267,9 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
     problem(again, 412, "changed-meanwhile")
     async with house.db.tenant(tenant.tenant_id) as conn:
         car = Wants(energy_wh=9_000, max_a=16.0)
-        found = await needs_service.record_needs(conn, tenant.tenant_id, one, car, house.clock.now(), evse=1)
-    assert found == row[0]
+        assert await store.store_needs(
+            conn, tenant.tenant_id, row[0], Source.ISO15118, car, "station:CP", house.clock.now()
+        )
     problem(await owner.put(session, json={"minimum_wh": 1}), 422, "needs-refused")
     soon, later = (house.clock.now() + timedelta(minutes=each) for each in (10, 20))
     departs = {"departure_at": soon.isoformat()}

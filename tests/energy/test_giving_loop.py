@@ -28,12 +28,12 @@ from tests.energy.test_loop import (
     STEP,
     Plant,
     StepClock,
-    _all_connected,
-    _site,
     _station,
+    all_connected,
     bay,
     planted,
     rig,  # noqa: F401
+    site_of,
     stepped,  # noqa: F401
     tree_of,
 )
@@ -52,7 +52,7 @@ async def test_a_car_gives_what_its_station_is_told_and_no_limit_is_exceeded_whe
     stepped: StepClock,  # noqa: F811
     rig: Rig,  # noqa: F811
 ) -> None:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     makes = [MAKE, MAKE, replace(MAKE, gives=True), MAKE]
     # Of 1.6, of 2.0.1, and two of 2.1.
     stations = [
@@ -65,7 +65,7 @@ async def test_a_car_gives_what_its_station_is_told_and_no_limit_is_exceeded_whe
         _told_variables(plant, giver, of=giver)
         # One says that it can, and refuses all the same.
         _told_variables(plant, refuser, of=giver)
-        await _all_connected(plant)
+        await all_connected(plant)
         await plant.go(timedelta(seconds=20))
         for number, station in enumerate(stations):
             charged = 0.8 if number >= GIVER else 0.2

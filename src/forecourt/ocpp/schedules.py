@@ -62,6 +62,10 @@ def check(profile: ChargingProfile, evse: int, *, offline: bool) -> None:
         raise refused("an external limit is set by others")
     if profile.kind in (Kind.ABSOLUTE, Kind.DAILY, Kind.WEEKLY) and profile.start_at is None:
         raise refused("a schedule that counts from a time needs that time")
+    if profile.kind is Kind.DYNAMIC and (len(starts) > 1 or profile.start_at is not None or not offline):
+        raise refused("a dynamic profile is of OCPP 2.1, and has one period that counts from no time")
+    if profile.kind is not Kind.DYNAMIC and (profile.update_interval_s is not None or profile.updated_at is not None):
+        raise refused("only a dynamic profile is updated")
     if profile.max_offline_s is not None and profile.valid_to is None and not offline:
         raise refused("a station of this version knows no other end without connection than `valid_to`")
 

@@ -54,5 +54,6 @@ def need(
 def press(station: "Station", bay: Bay, *, fast: bool) -> None:
     """A driver asks for speed, or not any more (2.1 K21)."""
     if bay.tx is not None:
+        station.limits.prioritise(bay.number, active=fast)
         told = {"transactionId": bay.tx.id, "activated": fast}
         station.link.say(Said("NotifyPriorityCharging", told, Kind.STATUS))

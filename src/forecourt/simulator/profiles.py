@@ -14,6 +14,7 @@ from forecourt.simulator.car import VOLTAGE_V
 
 MAX_PURPOSES = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
 TX_DEFAULT, TX = "TxDefaultProfile", "TxProfile"
+PRIORITY = "PriorityCharging"
 CHARGING_ONLY, CENTRAL_SETPOINT = "ChargingOnly", "CentralSetpoint"
 NO_LIMIT_W = 1e9
 
@@ -36,6 +37,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime | None = None
     duration_s: int | None = None
     transaction: str | None = None
+    #: Of a dynamic one: when it was changed last, and after how many seconds it is asked for.
+    updated_at: datetime | None = None
+    asks_after_s: int | None = None
     #: As it came, to be reported as it came.
     wire: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -70,7 +74,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             found = value if watts else (value or 0.0) * VOLTAGE_V * min(by_phases or phases, phases)
         return found
 
+    def changed(self, update: dict[str, Any], at: datetime) -> "Profile":
+        """A dynamic one as an update has it, which counts from then on (2.1 K28)."""
+        [(start_s, limit, phases)] = self.periods
+        limit = update.get("limit", limit)
+        return msgspec.structs.replace(self, periods=((start_s, limit, phases),), updated_at=at)
+
     def _start(self, now: datetime, began: datetime | None) -> datetime | None:
+        if self.kind == "Dynamic":
+            return self.updated_at
         if self.kind == "Relative":
             return began
         if self.kind != "Recurring":
@@ -85,6 +97,15 @@ class Limits:
 
     def __init__(self) -> None:
         self._profiles: dict[int, Profile] = {}
+        #: EVSEs whose profile for priority stands for that of the transaction (2.1 K21).
+        self.prioritised: set[int] = set()
+
+    def prioritise(self, evse: int, *, active: bool) -> bool:
+        """Whether there is a profile for priority, which stands for others from now on, or not any more."""
+        if not any(p.purpose == PRIORITY and p.evse in (evse, 0) for p in self._profiles.values()):
+            return False
+        (self.prioritised.add if active else self.prioritised.discard)(evse)
+        return True
 
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._profiles.values())
@@ -99,6 +120,11 @@ class Limits:
         for key in same:
             del self._profiles[key]
         self._profiles[profile.id] = profile
+
+    def dynamic(self, id: int) -> Profile | None:
+        """The dynamic profile of an id."""
+        found = self._profiles.get(id)
+        return found if found is not None and found.kind == "Dynamic" else None
 
     def clear(self, id: int | None, evse: int | None, purpose: str | None, stack: int | None) -> int:
         """Removes what fits every given criterion, and says how many."""
@@ -115,7 +141,8 @@ class Limits:
         return len(gone)
 
     def forget(self, transaction: str, evse: int) -> None:
-        """A transaction's own profiles end with it."""
+        """A transaction's own profiles end with it, and its priority."""
+        self.prioritised.discard(evse)
         for p in list(self._profiles.values()):
             if p.purpose == TX and p.evse == evse and p.transaction in (None, transaction):
                 del self._profiles[p.id]
@@ -132,7 +159,9 @@ class Limits:
             own = self._leading(purpose, (evse,), now, began, phases) if evse else None
             if own is not None:
                 caps.append(own)
-        running = self._leading(TX, (evse,), now, began, phases) if began else None
+        running = self._leading(PRIORITY, (evse, 0), now, began, phases) if evse in self.prioritised else None
+        if running is None and began:
+            running = self._leading(TX, (evse,), now, began, phases)
         if running is None:
             running = self._leading(TX_DEFAULT, (evse, 0), now, began, phases)
         if running is not None:
@@ -210,6 +239,8 @@ def read(wire: dict[str, Any], evse: int) -> Profile:
         start=_time(schedule.get("startSchedule")),
         duration_s=schedule.get("duration"),
         transaction=None if transaction is None else str(transaction),
+        updated_at=_time(wire.get("dynUpdateTime")),
+        asks_after_s=wire.get("dynUpdateInterval") or None,
         wire=wire,
     )
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from forecourt.simulator import profiles
+from forecourt.simulator import dynamic, profiles
 from forecourt.simulator.bay import Bay, Reading, Transaction
 from forecourt.simulator.car import Outlet
 from forecourt.simulator.clock import Clock
@@ -55,6 +55,8 @@ class Dialect(Protocol):
     """One protocol version's way to say things."""
 
     subprotocol: str
+    #: Whether its version has dynamic profiles.
+    dynamic: bool
 
     def boot(self, reason: str) -> tuple[str, Payload]: ...
     def status(self, bay: Bay, at: datetime, always: bool = False) -> None: ...
@@ -100,6 +102,8 @@ class Station(Owner):
         self.limits = profiles.Limits()
         #: Who else than the CSMS set a profile, by its id.
         self.limited_by: dict[int, str] = {}
+        #: When it last asked what a dynamic profile shall say, by its id.
+        self.asked_at: dict[int, datetime] = {}
         self.local_list_version = 0
         self.accepted = False
         self.dialect = dialect(self)
@@ -162,6 +166,8 @@ class Station(Owner):
         beats = self.beats and self.accepted and self.link.online
         if beats and self._heartbeat_at is not None and now >= self._heartbeat_at:
             self.heartbeat()
+        if self.accepted and self.link.online:
+            dynamic.ask(self, now)
         if self._restart_when_idle and not any(bay.tx for bay in self.bays):
             self._restart_when_idle = False
             self.restart("ScheduledReset", None)
@@ -307,8 +313,12 @@ class Station(Owner):
         if number and self.bay(number) is None:
             return "Rejected"
         profile = profiles.read(wire, number)
-        if profile.stack > self.settings.number("stack") or profile.kind == "Dynamic":
+        if profile.stack > self.settings.number("stack"):
             return "Rejected"
+        if profile.kind == "Dynamic":
+            if not self.dialect.dynamic or dynamic.fault_of(wire) is not None:
+                return "Rejected"
+            profile = msgspec.structs.replace(profile, updated_at=profile.updated_at or self.time())
         if profile.purpose in self.habits.refuses_purposes:
             return "Rejected"
         if profile.purpose == profiles.TX:

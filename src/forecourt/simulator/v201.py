@@ -34,6 +34,7 @@ class Dialect201:
     """Speaks for one station, which names its transactions itself and numbers their events."""
 
     subprotocol = "ocpp2.0.1"
+    dynamic = False
     table = v201_answers.ANSWERS
 
     def __init__(self, station: "Station") -> None:
@@ -183,9 +184,10 @@ class Dialect201:
 
 
 class Dialect21(Dialect201):
-    """2.1: its own subprotocol; tariffs on the station are known and turned down."""
+    """2.1: its own subprotocol; tariffs on the station are known and turned down; profiles may be dynamic."""
 
     subprotocol = "ocpp2.1"
+    dynamic = True
 
     table = v201_answers.ANSWERS21
 

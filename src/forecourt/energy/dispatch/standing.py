@@ -52,6 +52,7 @@ class Ground(StrEnum):
     DISOBEYS = "disobeys"
     UNGUARDED = "unguarded"
     UNCONTROLLED = "uncontrolled"
+    PRIORITISED = "prioritised"
 
 
 class Order(Struct, frozen=True, kw_only=True):
@@ -78,7 +79,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
     station takes to obey. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its
     station came back that was away since `away_at`; None where what it did meanwhile is known. What was said before
-    `booted_at` may be forgotten. `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
+    `booted_at` may be forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told.
+    `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
     one conductor.
     """
 
@@ -95,6 +97,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     running_since: datetime | None = None
     orders: tuple[Order, ...] = ()
     disobeys: bool = False
+    prioritised: bool = False
     drawn_ma: int | None = None
     drawn_most_ma: int | None = None
     drawn_at: datetime | None = None
@@ -104,6 +107,8 @@ def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """The most that an EVSE may draw now, in mA on each of its conductors, and why."""
     if standing.running_since is None:
         return _idle(standing, now)
+    if standing.prioritised:
+        return standing.max_ma, Ground.PRIORITISED
     if standing.disobeys:
         return _drawn(standing, now), Ground.DISOBEYS
     orders, default_ma = orders_held(standing, now), _default_ma(standing)
@@ -124,6 +129,7 @@ def controllable(standing: Standing, now: datetime) -> bool:
         standing.running_since is not None
         and standing.silent_since is None
         and not standing.disobeys
+        and not standing.prioritised
         and not _refuses(standing)
         and not _is_doubtful(standing, now)
     )

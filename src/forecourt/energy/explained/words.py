@@ -77,6 +77,7 @@ GROUNDS: Final[Mapping[Ground, str]] = {
     Ground.UNGUARDED: mark(
         "no default profile binds it: a car that comes draws all that it can until its station is told"
     ),
+    Ground.PRIORITISED: mark("it has priority at its station, which goes by a limit of its own then"),
     Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
 }
 _DEAF: Final = frozenset({Ground.REFUSES, Ground.UNANSWERED})
@@ -178,6 +179,11 @@ def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
         values["why"] = _(GROUNDS[told.ground])
         words = _(
             "It can't be told anything: %(why)s. It is counted with %(current)s, and the others make room for it."
+        )
+    elif told.ground is Ground.PRIORITISED:
+        words = _(
+            "It has priority at its station, which goes by a limit of its own then. It is counted with %(current)s, and"
+            " the others make room for it."
         )
     elif told.silent_since is not None:
         values["since"] = clock_word(told.silent_since, now, zone)

@@ -15,23 +15,21 @@ from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.outside import MARGIN_A, beside
 from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
+from forecourt.energy.keeper.weighing import expected_cars, horizon_of, worth_of
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
 from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.problem import (
     Cars,
-    Horizon,
     Ints,
     Minimums,
     Problem,
     Reserved,
     Unsolvable,
-    Worth,
     joined,
 )
 from forecourt.energy.planner.reasons import Reason, reasons
-from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Mode
@@ -45,13 +43,6 @@ TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
-#: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
-#: has to be more than what the solver takes for nothing, or it would change its mind at every look where the price is
-#: the same all day.
-LATE: Final = 3e-3
-#: Tie-breaks that spread power over time, and what isn't served over the cars.
-LEVEL: Final = 1e-5
-FAIR: Final = 1e-3
 
 
 class CarPlan(Struct, frozen=True, kw_only=True):
@@ -248,7 +239,7 @@ def _most_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
 def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode: Mode) -> Problem:
     outlook, count = known.outlook, len(fleet.cars)
     co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
-    horizon, worth = weighed(mode, _horizon(known), _worth(known), co2_kg, float(fleet.weight.max(initial=1.0)))
+    horizon, worth = weighed(mode, horizon_of(known), worth_of(known), co2_kg, float(fleet.weight.max(initial=1.0)))
     return Problem(
         cars=joined(
             Cars(
@@ -261,7 +252,7 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
                 weight=fleet.weight,
                 scenario=np.full(count, -1, np.int64),
             ),
-            _expected(known),
+            expected_cars(known),
         ),
         horizon=horizon,
         rows=room.rows,
@@ -276,59 +267,6 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
             known, fleet.cars, fleet.column, fleet.kw_per_a, fleet.max_a, fleet.lacks_kwh, fleet.left_h
         ),
         export_kw=known.settings.feed_in_limit_w / 1000,
-    )
-
-
-def _expected(known: Knowledge) -> Cars:
-    """The cars that may come, in steps: a plan must not count on time that there isn't."""
-    ends = np.cumsum(known.outlook.hours)
-    begins = ends - np.array(known.outlook.hours)
-    cars = known.expected
-    first = np.searchsorted(begins, np.array([each.comes_h for each in cars]) - 1e-9)
-    last = np.searchsorted(ends, np.array([each.leaves_h for each in cars]) + 1e-9, side="right")
-    first = np.minimum(first, len(ends) - 1)
-    return Cars(
-        first=first.astype(np.int64),
-        last=np.minimum(np.maximum(last, first + 1), len(ends)).astype(np.int64),
-        need_kwh=np.array([each.need_wh / 1000 for each in cars], dtype=np.float64),
-        max_a=np.array([each.max_a for each in cars], dtype=np.float64),
-        kw_per_a=np.array([each.kw_per_a for each in cars], dtype=np.float64),
-        evse=np.array([each.evse for each in cars], dtype=np.int64),
-        weight=np.ones(len(cars)),
-        scenario=np.array([each.scenario for each in cars], dtype=np.int64),
-    )
-
-
-def _horizon(known: Knowledge) -> Horizon:
-    outlook = known.outlook
-    steps = len(outlook.hours)
-    price = np.array(outlook.price.values, dtype=np.float64)
-    nothing = (0,) * steps
-    load_w = np.sum([each.power_w.values for each in outlook.loads] or [nothing], axis=0)
-    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [nothing], axis=0)
-    return Horizon(
-        hours=np.array(outlook.hours),
-        price=price,
-        feed_in=np.minimum(np.array(outlook.feed_in.values, dtype=np.float64), price),
-        load_kw=load_w / 1000,
-        solar_kw=solar_w / 1000,
-        # The grid connection is a node of the tree.
-        limit_kw=np.full(steps, np.inf),
-    )
-
-
-def _worth(known: Knowledge) -> Worth:
-    demand, charge = known.outlook.demand, 0.0
-    if demand is not None:
-        # What is left of the month is what a higher peak is paid for; what was paid already costs nothing more.
-        charge = float(demand.charge_per_kw) * ((demand.ends_at - known.at) / (demand.ends_at - demand.begins_at))
-    return Worth(
-        unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
-        peak=max(charge, 0.0),
-        paid_kw=max(known.paid_w, known.worthwhile_w) / 1000,
-        late=LATE,
-        level=LEVEL,
-        fair=FAIR,
     )
 
 
@@ -420,7 +358,7 @@ def _made(
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
-        batteries=battery_plans(known, _horizon(known), found.plan),
+        batteries=battery_plans(known, horizon_of(known), found.plan),
         gives_ma=gives_ma if any(gives_ma) else (),
     )
 

@@ -23,6 +23,7 @@ from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
+from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -37,6 +38,8 @@ WIDTH, HEIGHT = 1000, 100
 SHADES: Final = 5
 #: What was just said is looked for in the next plan for so long.
 AWAITED: Final = timedelta(seconds=30)
+#: The word of a station that has no profile for priority (2.1 K21).
+NO_PROFILE: Final = "NoProfile"
 UNREADABLE: Final = mark("times are written as 2026-03-01 17:00, by the clock of the site")
 ANSWERS: Final[dict[bool | None, str]] = {
     True: mark("accepted"),
@@ -135,6 +138,7 @@ class AtSession:
         async with pages.db.tenant(actor.tenant_id) as conn:
             told = await explained.session_told(conn, actor.tenant_id, session_id, now)
             said = await needs.find_needs(conn, actor.tenant_id, session_id)
+            asked = await needs.find_priority(conn, actor.tenant_id, session_id)
         if told is None:
             return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
         found, zone = told.explanation, told.record.zone
@@ -162,6 +166,9 @@ class AtSession:
             source_of=source_of,
             grounds=GROUNDS,
             priorities=PRIORITIES,
+            priority_by=said.sources.get("priority"),
+            asked=asked,
+            said_to_priority=None if asked is None else priority_word(asked),
             form=sent or form_of(said, zone),
             fault=fault,
             pressed=pressed,
@@ -257,6 +264,19 @@ def _energy(text: str) -> int | None:
     if energy_wh is not None and not 0 <= energy_wh <= 10**8:
         raise NoNumber(text)
     return energy_wh
+
+
+def priority_word(asked: PriorityAsk) -> str:
+    """What a station makes of being asked to go by its own profile for priority: a message of the catalogue."""
+    if asked.accepted is None:
+        return mark("its station was asked for priority, and has not answered")
+    if asked.active:
+        return mark("its station goes by its own profile for priority")
+    if not asked.wanted or asked.accepted:
+        return mark("its station goes by its own profile for priority no more")
+    if asked.status == NO_PROFILE:
+        return mark("its station has no profile of its own for priority: the plan alone lets it go before others")
+    return mark("its station was asked for priority, and said no")
 
 
 def answer_of(order: OrderRow) -> str:

@@ -231,16 +231,6 @@ async def forget_needs(conn: Connection, tenant_id: int, session_id: UUID, sourc
     )
 
 
-async def find_session_id(conn: Connection, tenant_id: int, station: str, transaction_id: str) -> UUID | None:
-    """The session of a transaction of a station in service."""
-    return await _find_session(conn, tenant_id, station, "n.transaction_id = %s", transaction_id)
-
-
-async def find_running_at(conn: Connection, tenant_id: int, station: str, evse: int) -> UUID | None:
-    """The newest session that runs at an EVSE."""
-    return await _find_session(conn, tenant_id, station, "n.evse = %s AND n.over_at IS NULL", evse)
-
-
 async def _find_session(conn: Connection, tenant_id: int, station: str, which: str, value: str | int) -> UUID | None:
     cursor = await conn.execute(
         "SELECT n.session_id FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id"
