@@ -487,7 +487,7 @@ async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_
         assert plant.limits_a() == pytest.approx([LIMIT_A / 3] * 3, abs=1)
 
         # While the first one plans, its lease moves and less is allowed: the second one tells that, each station once.
-        plant.clock.at += timedelta(minutes=3)
+        plant.clock.at += STEP
         await plant.stations_live()
         async with gates.planning, asyncio.timeout(60):
             turn = asyncio.create_task(first.turn())
