@@ -10,7 +10,8 @@ from forecourt.energy.planner.settings import INSISTENCE
 
 #: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
 #: has to be more than what the solver takes for nothing, or it would change its mind at every look where the price is
-#: the same all day.
+#: the same all day. On paper a step is five minutes of twelve hours, so a thirtieth of it does there, and this much
+#: costs a third of a percent on the garage's 8 to 15 March.
 LATE: Final = 3e-3
 #: Tie-breaks that spread power over time, and what isn't served over the cars.
 LEVEL: Final = 1e-5
