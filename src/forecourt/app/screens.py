@@ -10,6 +10,7 @@ import forecourt.access.pages
 import forecourt.care.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.payments.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
@@ -19,6 +20,7 @@ from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
+from forecourt.app.paying import providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
 from forecourt.drivers.outside.pages import outside_pages
@@ -26,6 +28,8 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.service import Payments
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -63,6 +67,7 @@ NAVIGATION = (
         key="inbox", label=mark("Inbox"), href="/inbox", live="totals.strangers", shown_to=may(Verb.CHANGE_STATIONS)
     ),
     NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
+    NavItem(key="payments", label=mark("Payments"), href="/payments"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
@@ -111,6 +116,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
+        "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -138,6 +144,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
+        *forecourt.payments.pages.payment_pages(
+            shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
+        ),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,
