@@ -46,6 +46,8 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/bulk-runs/{run_id}": "One such run: its progress and the outcome for each station.",
     },
     "Sessions": {
+        "/payments": "Payments with filters: what was held, taken, given back and is owed.",
+        "/payments/{payment_id}": "One payment: its story, what its provider was asked, refunds and write-offs.",
         "/sessions": "Sessions, running and past, with filters, sums and an export.",
         "/sessions/{session_id}": "One session: its curve, its story, its evidence and its charge detail record.",
     },

@@ -26,6 +26,7 @@ from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
+from forecourt.app.card_numbers import CardNumbers
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -146,7 +147,7 @@ def create_app(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    return Edge(app if shell is None else ProblemPages(app, access, shell))
+    return Edge(CardNumbers(app if shell is None else ProblemPages(app, access, shell)))
 
 
 def given(value: Any) -> Provide:

@@ -21,3 +21,8 @@ async def let_in(conn: Connection, tenant_id: int, uid: str, *, type_: str, unti
 async def bar(conn: Connection, tenant_id: int, uid: str) -> None:
     """From now on it starts nothing."""
     await store.bar_adhoc(conn, tenant_id, uid)
+
+
+async def is_adhoc(conn: Connection, tenant_id: int, uid: str) -> bool:
+    """Whether a token was made for one session: nobody outside is asked about it."""
+    return await store.is_adhoc(conn, tenant_id, uid)

@@ -219,7 +219,7 @@ def settled_by(call: Call, hold: Hold) -> bool:
         case CallKind.INCREMENT:
             return hold.state is HoldState.AUTHORISED and hold.authorised >= call.amount
         case CallKind.REFUND:
-            return any(each.ours == str(call.call_id) and each.status != "failed" for each in hold.refunds)
+            return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
 

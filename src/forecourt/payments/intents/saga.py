@@ -170,13 +170,13 @@ class Saga:
         if call.kind in (CallKind.HOLD, CallKind.CHARGE):
             if intent.saved is None:
                 return None
-            found = await psp.find(str(call.call_id), intent.saved.customer)
+            found = await psp.find(call.call_id.hex, intent.saved.customer)
             return None if found is None or found.state is HoldState.FAILED else Answered(hold=found)
         if intent.reference is None:
             return None
         hold = await psp.get(intent.reference)
         if settled_by(call, hold):
-            back = next((each for each in hold.refunds if each.ours == str(call.call_id)), None)
+            back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
             return Answered(hold=hold, refund=back)
         if call.kind in (CallKind.CAPTURE, CallKind.INCREMENT) and is_gone(hold):
             return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
@@ -225,7 +225,7 @@ class Saga:
             case CallKind.CANCEL:
                 return Answered(hold=await psp.cancel(reference, call.key))
             case CallKind.REFUND:
-                return Answered(refund=await psp.refund(reference, call.amount, call.key, str(call.call_id)))
+                return Answered(refund=await psp.refund(reference, call.amount, call.key, call.call_id.hex))
 
     async def _keep(self, intent: Intent, call: Call, answered: Answered) -> None:
         """What came of a call, and what that makes of the payment, in one transaction."""
@@ -314,8 +314,8 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
     top_up = intent.purpose in (Purpose.TOP_UP, Purpose.DEBT)
     return HoldAsked(
-        intent=str(intent.intent_id),
-        call=str(call.call_id),
+        intent=intent.intent_id.hex,
+        call=call.call_id.hex,
         amount=Money(amount=call.amount, currency=intent.currency),
         description=str(intent.hold_said.get("description") or "Charging"),
         return_url=intent.return_url,
