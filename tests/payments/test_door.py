@@ -32,7 +32,7 @@ async def test_webhooks_are_kept_once_as_they_came_and_forged_or_old_ones_refuse
     house.clock.set(datetime.now(UTC))
     client, outside = await tenant.client(), house.client()
     keys = {"name": "ours", "secret_key": "sk_test_12345678", "webhook_secret": SECRET}
-    made = await client.post("/api/v1/payments/accounts", json=keys)
+    made = await client.post("/api/v1/payment-accounts", json=keys)
     assert made.status_code == 201
     assert "sk_test" not in made.text
     path, now = made.json()["webhook"], int(time.time())

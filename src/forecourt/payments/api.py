@@ -267,14 +267,14 @@ async def write_off_payment(
     return shown(await payments.write_off(actor, payment_id, data.why))
 
 
-@get("/payments/accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
+@get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
 async def list_accounts(actor: Asker, db: Database) -> Accounts:
     async with db.tenant(actor.tenant_id) as conn:
         return Accounts(accounts=[account(row) for row in await accounts.list_accounts(conn, actor.tenant_id)])
 
 
 @post(
-    "/payments/accounts",
+    "/payment-accounts",
     opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, TooManyAccounts]},
     summary="Add a payment account of your own",
     tags=["payments"],
@@ -286,7 +286,7 @@ async def add_account(data: JSONBody[NewAccount], actor: Asker, db: Database, pr
 
 
 @patch(
-    "/payments/accounts/{account_id:uuid}",
+    "/payment-accounts/{account_id:uuid}",
     opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountUnknown, AccountShared]},
     summary="Give a payment account other keys, or switch it off or on",
     tags=["payments"],

@@ -30,7 +30,7 @@ _encode = msgspec.json.encode
 
 
 class AccountUnknown(ForecourtError):
-    """There is no such payment account. `GET /api/v1/payments/accounts` lists those that exist."""
+    """There is no such payment account. `GET /api/v1/payment-accounts` lists those that exist."""
 
     status = 404
     code = "payment-account-unknown"

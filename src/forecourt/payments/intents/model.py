@@ -267,7 +267,7 @@ class PriceMissing(ForecourtError):
 
 
 class AccountMissing(ForecourtError):
-    """The organisation has no payment account. Add one at /payments/accounts."""
+    """The organisation has no payment account. Add one by `POST /api/v1/payment-accounts`."""
 
     status = 409
     code = "payment-account-missing"
