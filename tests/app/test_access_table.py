@@ -123,6 +123,7 @@ NOTHING = {
     ),
     **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
+    **dict.fromkeys(("tariff_id", "assignment_id"), SOME_ID),
     "zone": "x",
     "battery": "x",
 }

@@ -80,6 +80,19 @@ NEEDS = {
     ("GET", "/api/v1/connectors"): Verb.READ,
     ("GET", "/api/v1/evses"): Verb.READ,
     ("GET", "/api/v1/keys/{key_id}"): Verb.KEYS,
+    ("GET", "/api/v1/tariffs"): Verb.READ,
+    ("POST", "/api/v1/tariffs"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/tariffs/import"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/tariffs/{tariff_id}"): Verb.READ,
+    ("PUT", "/api/v1/tariffs/{tariff_id}"): Verb.CHANGE_PRICES,
+    ("POST", "/api/v1/tariffs/{tariff_id}/end"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/tariffs/{tariff_id}/versions"): Verb.READ,
+    ("GET", "/api/v1/tariffs/{tariff_id}/ocpi"): Verb.READ,
+    ("GET", "/api/v1/tariff-assignments"): Verb.READ,
+    ("POST", "/api/v1/tariff-assignments"): Verb.CHANGE_PRICES,
+    ("DELETE", "/api/v1/tariff-assignments/{assignment_id}"): Verb.CHANGE_PRICES,
+    ("GET", "/api/v1/pricing/here"): Verb.READ,
+    ("GET", "/api/v1/sessions/{session_id}/cost"): Verb.READ,
     ("POST", "/api/v1/pricing/quote"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
@@ -242,6 +255,7 @@ def filled(path: str) -> str:
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id"), some_id)
+    values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     return path.format(**values, rule_id="1") + query
 
 

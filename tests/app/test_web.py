@@ -264,7 +264,7 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
     await person.post("/sign-in", data={"email": await tenant.operator(), "password": PASSWORD})
     for path, operations in (await house.document()).content["paths"].items():
         address = path.replace("{session_id}", "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
-        for name in ("{incident_id}", "{command_id}", "{run_id}", "{limit_id}"):
+        for name in ("{incident_id}", "{command_id}", "{run_id}", "{limit_id}", "{tariff_id}", "{assignment_id}"):
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
             r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed)_id)\}", "1", address
@@ -296,6 +296,7 @@ MATCHED = {
     *(("put", f"/api/v1/sites/{{site}}/{name}") for name in ("electrics", "smart-charging", "utility-tariff")),
     ("put", "/api/v1/sites/{site}/feeds/{feed_id}"),
     ("put", "/api/v1/tokens/{uid}/charging-preferences"),
+    ("put", "/api/v1/tariffs/{tariff_id}"),
 }
 
 

@@ -107,6 +107,18 @@ async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) ->
     assert (await shell.run("energy", "feeds", "fetch", "north-yard", str(made["feed_id"]))).code == 0
     fed = (await shell.run("energy", "feeds", "list", "north-yard")).out
     assert all(word in fed for word in ("Prices", "nordpool"))
+    sold = tmp_path / "tariff.json"
+    price = {"type": "ENERGY", "price": 0.395, "step_size": 1}
+    sold.write_text(json.dumps({"id": "day", "currency": "EUR", "elements": [{"price_components": [price]}]}))
+    assert "day is version 1" in (await shell.run("tariffs", "import", str(sold))).out
+    [tariff] = (await shell.run("tariffs", "list", "--json")).json()
+    assert (await shell.run("tariffs", "assign", tariff["id"], "--site", "north-yard")).code == 0
+    [given] = (await shell.run("tariffs", "assigned", "--json")).json()
+    assert (given["site"], given["tariff_name"]) == ("north-yard", "day")
+    assert '"price":0.395' in (await shell.run("tariffs", "show", tariff["id"], "--ocpi")).out
+    assert (await shell.run("tariffs", "unassign", given["id"])).code == 0
+    assert (await shell.run("tariffs", "end", tariff["id"])).code == 0
+    assert (await shell.run("tariffs", "import", str(tmp_path / "none.json"))).code == 1
     await shell.run("tokens", "add", "04AB")
     await shell.run("tokens", "set", "04ab", "--group", "FLEET")
     await shell.run("tokens", "block", "04ab")

@@ -22,6 +22,7 @@ import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -169,6 +170,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.webhooks.api,
         forecourt.care.api,
         forecourt.energy.api,
+        forecourt.pricing.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (

@@ -102,6 +102,7 @@ async def test_a_running_session_shows_its_energy_so_far_and_no_end(house: House
         "closed_from_evidence": False,
         "notes": [],
         "remote_start": None,
+        "cost": None,
     }
 
 

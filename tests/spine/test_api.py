@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -145,6 +146,53 @@ async def test_a_station_registered_a_moment_ago_charges_and_is_read_and_called(
             await asyncio.sleep(0.05)
     assert {("in", "call", "StartTransaction"), ("out", "result", "StartTransaction")} <= said
     assert {("out", "call", "RemoteStopTransaction"), ("in", "result", "RemoteStopTransaction")} <= said
+
+
+async def test_a_session_over_a_socket_is_priced_by_the_tariff_of_its_site_to_the_cent(house: House) -> None:
+    await house.ask("POST", "/sites", {"name": "Shop", "time_zone": "Europe/Berlin"}, status=201)
+    prices = [{"type": of, "price": price, "vat": "20"} for of, price in (("FLAT", "1.00"), ("ENERGY", "0.50"))]
+    tariff = {"id": "", "currency": "EUR", "elements": [{"price_components": prices}]}
+    sold = await house.ask("POST", "/tariffs", {"name": "Day", "tariff": tariff}, status=201)
+    await house.ask("POST", "/tariff-assignments", {"tariff_id": sold["id"], "site": "shop"}, status=201)
+    made = await house.ask("POST", "/stations", {"id": "SELLS", "site": "shop"}, status=201)
+    began = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+
+    def stamp(minutes: float) -> str:
+        return (began + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+    async with house.station("SELLS", made["password"]) as station:
+        await boot(station)
+        number = (await station.call("StartTransaction", start() | {"timestamp": stamp(0)}))["transactionId"]
+        values = meter_values(number, 4000, 0)
+        values["meterValue"][0]["timestamp"] = stamp(2)
+        await station.call("MeterValues", values)
+        [session] = (await house.ask("GET", "/sessions?station=SELLS"))["items"]
+        path = f"/sessions/{session['id']}"
+        so_far = await house.ask("GET", f"{path}/cost")
+        # 3 kWh by now.
+        assert (so_far["final"], so_far["incl_vat"]) == (False, {"amount": 300, "currency": "EUR"})
+        # A minute after it began all is dearer, for who begins then.
+        dearer = {**tariff, "elements": [{"price_components": [{**prices[0], "price": "99"}]}]}
+        await house.ask("PUT", f"/tariffs/{sold['id']}", {"tariff": dearer, "valid_from": stamp(1)})
+        stop = {"transactionId": number, "meterStop": 9000, "timestamp": stamp(4), "reason": "Local"}
+        await station.call("StopTransaction", stop)
+    async with asyncio.timeout(WAIT_S):
+        while not (cost := await house.ask("GET", f"{path}/cost"))["final"]:
+            await asyncio.sleep(0.05)
+    assert cost["incl_vat"] == {"amount": 600, "currency": "EUR"}
+    assert (await house.ask("GET", path))["cost"]["excl_vat"] == {"amount": 500, "currency": "EUR"}
+    cdr = await house.ask("GET", f"{path}/cdr")
+    assert (cdr["currency"], cdr["total_cost"]["before_taxes"], cdr["total_cost"]["incl_vat"]) == ("EUR", 5, 6)
+    assert cdr["total_cost"]["taxes"] == [{"name": "VAT", "amount": 1, "percentage": 20}]
+    assert (cdr["total_energy_cost"]["excl_vat"], cdr["total_fixed_cost"]["incl_vat"]) == (4, 1.2)
+    assert sum(each["volume"] for period in cdr["charging_periods"] for each in period["dimensions"][:1]) == 8
+    segments = [
+        {"seconds": each["seconds"], "kind": each["kind"], "energy_kwh": f"{each['energy_wh']}000"}
+        for each in cost["bill"]["periods"]
+    ]
+    asked = {"tariff": cdr["tariffs"][0], "time_zone": "Europe/Berlin", "start": stamp(0), "segments": segments}
+    quote = await house.ask("POST", "/pricing/quote", asked)
+    assert quote["rounded"]["incl_vat"] == cost["incl_vat"]
 
 
 async def test_a_call_to_a_station_that_is_away_is_a_conflict_at_once(house: House) -> None:

@@ -33,6 +33,7 @@ from forecourt.app.examples import Examples
 from forecourt.app.parameters import ParameterUnknown
 from forecourt.app.problems import MEDIA_TYPE, Problem, RequestInvalid, of_status
 from forecourt.platform.errors import ForecourtError
+from forecourt.pricing.ocpi_object import AS_NUMBER
 
 DESCRIPTION = (
     "Everything that the console does can be done here. Lists answer `items` and `next`; pass `next` as `cursor` for"
@@ -49,6 +50,7 @@ TAGS = {
     "webhooks": "Telling programs of yours what happens, as it happens.",
     "incidents": "What is wrong, and who is told of it.",
     "smart charging": "The electrics of sites, what prices and limits their energy, and what drivers need.",
+    "tariffs": "What charging costs, in versions, and where, for whom and when each counts.",
     "prices": "What sessions cost by tariffs.",
     "payments": "What drivers paid, owe and got back, and the accounts that it goes to.",
     "people": "Who belongs to the organisation, and who was invited.",
@@ -139,11 +141,15 @@ def _schemas(handlers: Sequence[HTTPRouteHandler]) -> tuple[dict[Any, Any], dict
     ordered = [*sorted(bodies, key=str), Problem]
     made, components = msgspec.json.schema_components(ordered, ref_template=_REF + "{name}")
     text = msgspec.json.encode([list(made), components]).decode()
-    # Pages are called after what they list.
+    # Pages are called after what they list, and what two rooms call the same after its room.
     for name in components:
-        if match := _PAGE.match(name):
-            better = f"{match[1]}Page"
+        match = _PAGE.match(name)
+        if match is not None or "." in name:
+            room, *_, last = name.split(".")[1:] if match is None else ("", "")
+            better = f"{room.capitalize()}{last}" if match is None else f"{match[1]}Page"
             text = text.replace(f'"{_REF}{name}"', f'"{_REF}{better}"').replace(f'"{name}":', f'"{better}":')
+    # msgspec knows decimals as strings only; those of OCPI are sent as numbers.
+    text = text.replace(f'"{AS_NUMBER}":true,"type":"string","format":"decimal"', '"type":"number"')
     renamed, named = msgspec.json.decode(text)
     return dict(zip(ordered, renamed, strict=True)), named
 

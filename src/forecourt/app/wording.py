@@ -45,6 +45,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
+    repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
     repr(TIME_PATTERN): "A time of day is hours and minutes, two digits each, such as 17:00",
     repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",

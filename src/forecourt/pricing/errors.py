@@ -50,3 +50,17 @@ class AssignmentUnknown(ForecourtError):
 
     status = 404
     code = "assignment-unknown"
+
+
+class TariffUnsayable(ForecourtError):
+    """OCPI has no word for by what the elements of this tariff count, so nothing is left. Add one that it can say."""
+
+    status = 409
+    code = "tariff-unsayable"
+
+
+class PlaceUnknown(ForecourtError):
+    """There is no such station in service. `GET /api/v1/stations` lists those that exist."""
+
+    status = 404
+    code = "place-unknown"

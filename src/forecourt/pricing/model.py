@@ -24,8 +24,6 @@ MAX_COMPONENTS: Final = 20
 MAX_TAXES: Final = 5
 #: Caps of one tariff.
 MAX_CAPS: Final = 10
-#: Discounts of one session.
-MAX_DISCOUNTS: Final = 20
 #: A session, in seconds: longer ones are priced in parts.
 MAX_SECONDS: Final = 366 * 86_400
 SECONDS_AN_HOUR: Final = 3600
@@ -101,6 +99,9 @@ class EvseKind(StrEnum):
     DC = "DC"
 
 
+Bound = Annotated[Decimal, Meta(examples=["5.5"])]
+
+
 class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When an element counts: all that is said must hold. Lower bounds are inclusive and upper ones exclusive.
 
@@ -115,12 +116,12 @@ class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_date: date | None = None
     end_date: date | None = None
     days: frozenset[Day] = frozenset()
-    min_kwh: Decimal | None = None
-    max_kwh: Decimal | None = None
-    min_current: Decimal | None = None
-    max_current: Decimal | None = None
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
+    min_kwh: Bound | None = None
+    max_kwh: Bound | None = None
+    min_current: Bound | None = None
+    max_current: Bound | None = None
+    min_power: Bound | None = None
+    max_power: Bound | None = None
     min_duration: int | None = None
     max_duration: int | None = None
     since: Since = Since.START

@@ -1,7 +1,7 @@
 """The charge detail record (CDR): a session that ended, in the words of OCPI 2.2.1 §10.3.1, as far as data exist.
 
-Nothing is priced here: `currency`, `total_cost` and tariffs are left out until they are known. Times are UTC, energy is
-in kWh with the three decimals of whole Wh, time in hours.
+Costs, tariffs and periods by price are those of the session's final cost, and left out until that is known. Times are
+UTC, energy is in kWh with the three decimals of whole Wh, time in hours.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +10,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
+from forecourt.pricing.ocpi_object import TariffObject
+from forecourt.sessions.costing.charged import CdrDimension, Charged, ChargingPeriod, Price
 from forecourt.sessions.signed.ocmf import opened
 from forecourt.sessions.store import Heard, Place, SessionRow, SignedRow
 
@@ -55,20 +57,6 @@ class CdrLocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coordinates: GeoLocation | None = None
 
 
-class CdrDimension(Struct, frozen=True, kw_only=True):
-    """How much of what (OCPI CdrDimension): ENERGY in kWh, TIME in hours."""
-
-    type: Annotated[str, Meta(examples=["ENERGY", "TIME"])]
-    volume: float
-
-
-class ChargingPeriod(Struct, frozen=True, kw_only=True):
-    """A part of the session; without a tariff there is one."""
-
-    start_date_time: datetime
-    dimensions: list[CdrDimension]
-
-
 class SignedValue(Struct, frozen=True, kw_only=True):
     """One signed meter value (OCPI SignedValue); `signed_data` is exactly what the station sent."""
 
@@ -103,10 +91,23 @@ class Cdr(Struct, frozen=True, kw_only=True, omit_defaults=True):
     meter_stop_wh: Annotated[int | None, Meta(description="Beside OCPI: the register at the end, Wh.")]
     notes: Annotated[list[str], Meta(description="Beside OCPI: what the review found.")]
     signed_data: SignedData | None = None
+    currency: Annotated[
+        str | None, Meta(description="XXX: no tariff counts, so it costs nothing.", examples=["EUR"])
+    ] = None
+    tariffs: list[TariffObject] = []
+    total_cost: Annotated[Price | None, Meta(description="Absent until it is final.")] = None
+    total_fixed_cost: Price | None = None
+    total_energy_cost: Price | None = None
+    total_time_cost: Price | None = None
+    total_parking_time: Hours | None = None
+    total_parking_cost: Price | None = None
+    total_reservation_cost: Price | None = None
 
 
-def record(session: SessionRow, heard: Heard, place: Place, signed: list[SignedRow]) -> Cdr:
-    """The CDR of a session that ended."""
+def record(
+    session: SessionRow, heard: Heard, place: Place, signed: list[SignedRow], costs: Charged | None = None
+) -> Cdr:
+    """The CDR of a session that ended, with what it costs if that is final."""
     assert session.ended_at is not None
     energy_wh = _energy_wh(session)
     lasted = max(timedelta(0), session.ended_at - session.started_at)
@@ -124,7 +125,8 @@ def record(session: SessionRow, heard: Heard, place: Place, signed: list[SignedR
         else CdrToken(uid=session.token_uid, type=_token_type(heard.token_type)),
         auth_method="COMMAND" if session.remote_start is not None else "AUTH_REQUEST",
         cdr_location=_location(session, place),
-        charging_periods=[ChargingPeriod(start_date_time=session.started_at, dimensions=dimensions)],
+        charging_periods=(None if costs is None else costs.charging_periods)
+        or [ChargingPeriod(start_date_time=session.started_at, dimensions=dimensions)],
         total_energy=None if energy_wh is None else energy_wh / 1000,
         total_time=hours,
         last_updated=heard.heard_at,
@@ -132,6 +134,11 @@ def record(session: SessionRow, heard: Heard, place: Place, signed: list[SignedR
         meter_stop_wh=session.meter_stop_wh,
         notes=session.notes,
         signed_data=_signed(signed),
+        **(
+            {}
+            if costs is None
+            else {each: getattr(costs, each) for each in costs.__struct_fields__ if each != "charging_periods"}
+        ),
     )
 
 

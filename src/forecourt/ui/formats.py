@@ -6,8 +6,10 @@ Rounding is half up on integers in both, so that a number never changes when the
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
+from forecourt.platform.money import minor_digits
 from forecourt.ui import i18n
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark, ngettext
@@ -90,6 +92,14 @@ def kw(power_w: int | None) -> str:
 def kwh(energy_wh: int | None) -> str:
     """`12.34 kWh`, two decimals."""
     return NOTHING if energy_wh is None else f"{i18n.number((energy_wh + 5) // 10 / 100, 2)}{SPACE}kWh"
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """`12.40 EUR`, of minor units, with as many decimals as the currency has."""
+    if amount is None or currency is None:
+        return NOTHING
+    digits = minor_digits(currency)
+    return f"{i18n.number(Decimal(amount).scaleb(-digits), digits)}{SPACE}{currency}"
 
 
 def rated_kw(power_w: int | None) -> str:

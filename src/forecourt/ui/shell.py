@@ -105,6 +105,7 @@ class Shell:
         self._environment.filters.update(
             kw=formats.kw,
             kwh=formats.kwh,
+            money=formats.money,
             rated_kw=formats.rated_kw,
             amperes=formats.amperes,
             pct=formats.pct,

@@ -4,7 +4,7 @@ from litestar import Router
 
 from forecourt.sessions.api.evses import list_evses
 from forecourt.sessions.api.orphans import list_orphans, review_orphan_report
-from forecourt.sessions.api.reading import describe_session, find_cdr, find_session, list_sessions
+from forecourt.sessions.api.reading import describe_session, find_cdr, find_cost, find_session, list_sessions
 from forecourt.sessions.api.remote import list_remote_starts, start, stop
 from forecourt.sessions.api.samples import list_samples
 from forecourt.sessions.signed.api import (
@@ -22,6 +22,7 @@ routes = Router(
         find_session,
         list_samples,
         find_cdr,
+        find_cost,
         list_evses,
         list_orphans,
         review_orphan_report,

@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from litestar import get
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Meta, Struct
 
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UID_PATTERN
 from forecourt.drivers.model import MAX_UID_LENGTH, uid_key
+from forecourt.platform.clock import Clock
+from forecourt.platform.money import Money
 from forecourt.platform.ordering import Age
 from forecourt.platform.paging import (
     CursorRefused,
@@ -25,6 +29,8 @@ from forecourt.platform.paging import (
 )
 from forecourt.sessions import store
 from forecourt.sessions.cdr import Cdr, SessionRunning, record
+from forecourt.sessions.costing.model import SessionCost
+from forecourt.sessions.costing.service import cost_of, find_charged
 from forecourt.sessions.remote.service import (
     SessionUnknown,
 )
@@ -33,6 +39,9 @@ from forecourt.stations.api.fields import AtSite, OfStation
 
 CURSORS = cursors_by_age("sessions by start", 2)
 Status = Literal["active", "completed"]
+Ticking = NamedDependency[Clock]
+#: Amounts are JSON numbers in OCPI, digit by digit.
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -41,6 +50,13 @@ class Origin(Struct, frozen=True, kw_only=True):
     id: UUID
     asked_by: Annotated[str, Meta(examples=["operator:3 Ada", "key:7 Grid app"])]
     asked_at: datetime
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What a session costs in the end; null: no tariff counts, so it costs nothing."""
+
+    excl_vat: Money | None
+    incl_vat: Money | None
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -72,6 +88,7 @@ class Session(Struct, frozen=True, kw_only=True):
     closed_from_evidence: Annotated[bool, Meta(description="No end was said; it was closed because it must be over.")]
     notes: list[str]
     remote_start: Annotated[Origin | None, Meta(description="Null where nobody asked for it from afar.")]
+    cost: Annotated[Cost | None, Meta(description="Null until it is final; `GET /sessions/{id}/cost` tells it so far.")]
 
 
 @get(
@@ -139,10 +156,13 @@ async def find_session(session_id: FromPath[UUID], actor: Asker, db: Database) -
     "/sessions/{session_id:uuid}/cdr",
     opt={"problems": [SessionUnknown, SessionRunning]},
     summary="Show the charge detail record of a session that ended",
-    description="In the words of OCPI 2.2.1, as far as data exist; it holds no price.",
+    description=(
+        "In the words of OCPI 2.2.1, and of 2.3.0 where they differ, as far as data exist; its costs as soon as they"
+        " are final."
+    ),
     tags=["sessions"],
 )
-async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Cdr:
+async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Response[Cdr]:
     async with db.tenant(actor.tenant_id) as conn:
         session = await store.find_session(conn, actor.tenant_id, session_id)
         heard = await store.find_heard(conn, actor.tenant_id, session_id)
@@ -152,7 +172,24 @@ async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Cd
             raise SessionRunning
         place = await store.find_place(conn, actor.tenant_id, session.station_id)
         signed = await store.list_signed(conn, actor.tenant_id, session.station_id, session.transaction_id)
-    return record(session, heard, place, signed)
+        costs = await find_charged(conn, actor.tenant_id, session_id)
+    content: object = _encode(record(session, heard, place, signed, costs))
+    return Response(content, media_type="application/json")  # type: ignore[arg-type]
+
+
+@get(
+    "/sessions/{session_id:uuid}/cost",
+    opt={"problems": [SessionUnknown]},
+    summary="Tell what a session costs, line by line",
+    description=(
+        "So far while it runs, by what was heard of it until now; then in the end. A `tariff` that is null says that"
+        " none counts: it costs nothing."
+    ),
+    tags=["sessions"],
+)
+async def find_cost(session_id: FromPath[UUID], actor: Asker, db: Database, clock: Ticking) -> SessionCost:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await cost_of(conn, actor.tenant_id, session_id, clock.now())
 
 
 async def describe_session(conn: store.Connection, tenant_id: int, subject: str) -> Session | None:
@@ -190,6 +227,18 @@ def _session(row: SessionRow) -> Session:
         closed_from_evidence=row.closed_from_evidence,
         notes=row.notes,
         remote_start=_origin(row),
+        cost=_cost(row),
+    )
+
+
+def _cost(row: SessionRow) -> Cost | None:
+    if not row.priced:
+        return None
+    if row.currency is None or row.excl_minor is None or row.incl_minor is None:
+        return Cost(excl_vat=None, incl_vat=None)
+    return Cost(
+        excl_vat=Money(amount=row.excl_minor, currency=row.currency),
+        incl_vat=Money(amount=row.incl_minor, currency=row.currency),
     )
 
 

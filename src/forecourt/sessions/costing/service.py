@@ -25,6 +25,7 @@ from forecourt.pricing.engine import Piece, Pricer
 from forecourt.pricing.model import Circumstances, Discount, Tariff
 from forecourt.pricing.shown import shown
 from forecourt.sessions.costing import store
+from forecourt.sessions.costing.charged import Charged, charged
 from forecourt.sessions.costing.model import PRICED, CostSealed, FrozenBy, NotPricedYet, SessionCost, TariffRef
 from forecourt.sessions.costing.segments import Measured, segments_of
 from forecourt.sessions.costing.store import Connection, Costed, Frozen
@@ -164,6 +165,18 @@ async def seal(connection: Connection, tenant_id: int, session_id: UUID, now: da
     if not await store.seal(connection, tenant_id, session_id, now):
         raise NotPricedYet
     return await _kept(connection, tenant_id, await _costed(connection, tenant_id, session_id))
+
+
+async def find_charged(connection: Connection, tenant_id: int, session_id: UUID) -> Charged | None:
+    """What a session's CDR says of its cost; None until that is final. Raises SessionUnknown."""
+    costed = await _costed(connection, tenant_id, session_id)
+    if not costed.final:
+        return None
+    cost = await _kept(connection, tenant_id, costed)
+    tariff = None
+    if cost.tariff is not None:
+        tariff = (await pricing.find_version(connection, tenant_id, cost.tariff.tariff_id, cost.tariff.version)).tariff
+    return charged(cost, tariff)
 
 
 async def _price_again(

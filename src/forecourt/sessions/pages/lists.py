@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from msgspec import Struct
 from forecourt.drivers.model import uid_key
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import Cursors, place_in_time, time_of_place
 from forecourt.platform.sheets import plain_cell
 from forecourt.sessions import store
@@ -38,7 +40,7 @@ STATUSES: Final = ("active", "completed")
 COLUMNS: Final = (
     "session_id", "station", "station_name", "site", "evse", "connector", "transaction_id", "token", "token_status",
     "started_at", "ended_at", "time_zone", "duration_s", "energy_wh", "meter_start_wh", "meter_stop_wh", "status",
-    "stop_reason", "notes",
+    "stop_reason", "notes", "currency", "cost_excl_vat", "cost_incl_vat",
 )  # fmt: skip
 
 CURSORS: Final = Cursors("sessions on a page", length=2)
@@ -257,4 +259,12 @@ def _cells(row: ShownSession) -> list[str | int | None]:
         None if ended is None else int((ended - row.started_at).total_seconds()),
         row.energy_wh, row.meter_start_wh, row.meter_stop_wh if ended is not None else None,
         "active" if ended is None else "completed", row.stop_reason, " ".join(row.notes),
+        row.currency, _major(row.excl_minor, row.currency), _major(row.incl_minor, row.currency),
     ]  # fmt: skip
+
+
+def _major(amount: int | None, currency: str | None) -> str | None:
+    """As it is paid: `12.40`."""
+    if amount is None or currency is None:
+        return None
+    return str(Decimal(amount).scaleb(-minor_digits(currency)))

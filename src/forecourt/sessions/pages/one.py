@@ -19,6 +19,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.sessions import curve, store
 from forecourt.sessions.cdr import record
+from forecourt.sessions.costing.service import cost_of, find_charged
+from forecourt.sessions.costing.words import lines
 from forecourt.sessions.model import shown_state
 from forecourt.sessions.remote.service import SessionEnded, SessionUnknown, remote_stop
 from forecourt.sessions.samples import CONTEXTS
@@ -132,8 +134,10 @@ class SessionPages:
             moments = tell(await self._story(conn, viewer.tenant_id, told))
             session = told.session
             signed = await store.list_signed(conn, viewer.tenant_id, session.station_id, session.transaction_id)
+            now = self._clock.now()
+            cost = await cost_of(conn, viewer.tenant_id, session_id, now)
+            costs = await find_charged(conn, viewer.tenant_id, session_id)
             checked = await find_signature(conn, viewer.tenant_id, session_id)
-        now = self._clock.now()
         energy_wh = None
         if session.meter_start_wh is not None and session.meter_stop_wh is not None:
             energy_wh = session.meter_stop_wh - session.meter_start_wh
@@ -152,10 +156,12 @@ class SessionPages:
             reasons=STOP_REASONS,
             shown=shown_state(session.ended_at is not None, session.charging_state),
             signed=[(each, CONTEXTS[each.context], opened(each.record)) for each in signed],
+            cdr=None if session.ended_at is None else record(session, told.heard, told.place, signed, costs),
+            cost=cost,
+            cost_lines=lines(cost),
             checked=checked,
             trusts=TRUSTS,
             flaws=FLAWS,
-            cdr=None if session.ended_at is None else record(session, told.heard, told.place, signed),
             can_review=isinstance(viewer, Actor) and viewer.may(Verb.REVIEW),
             can_stop=isinstance(viewer, Actor) and viewer.may(Verb.CONTROL),
             outcome=STOPPED.get(outcome),

@@ -28,16 +28,19 @@ SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS stati
     r.request_id AS remote_start, r.asked_by, r.asked_at,
     CASE WHEN isempty(n.seqs) THEN 0 ELSE
         upper(n.seqs) - lower(n.seqs) - (SELECT sum(upper(part) - lower(part)) FROM unnest(n.seqs) AS part)
-    END::int AS seq_gaps
+    END::int AS seq_gaps,
+    coalesce(c.final, false) AS priced, c.currency, c.excl_minor, c.incl_minor
 FROM sessions n JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
 LEFT JOIN remote_starts r ON r.session_id = n.session_id AND r.tenant_id = n.tenant_id
+LEFT JOIN session_costs c ON c.session_id = n.session_id AND c.tenant_id = n.tenant_id
 WHERE n.tenant_id = %(tenant_id)s
 """
 
 
 class SessionRow(Struct, frozen=True, kw_only=True):
     """One session as stored; `number` tells those apart that started at the same time. `remote_start` is the request it
-    came from, if it came from one, with who asked for it and when."""
+    came from, if it came from one, with who asked for it and when. `priced`: its cost is final, which has no currency
+    where no tariff counts."""
 
     number: int
     session_id: UUID
@@ -64,6 +67,10 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     remote_start: UUID | None
     asked_by: str | None
     asked_at: datetime | None
+    priced: bool = False
+    currency: str | None = None
+    excl_minor: int | None = None
+    incl_minor: int | None = None
 
 
 class SessionFilter(Struct, frozen=True, kw_only=True):

@@ -20,18 +20,21 @@ SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS stati
     coalesce(i.time_zone, 'UTC') AS zone, n.evse, n.connector, n.transaction_id, n.token_uid, n.token_status,
     n.started_at, n.over_at AS ended_at, n.meter_start_wh, n.meter_stop_wh,
     CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
-    CASE WHEN n.over_at IS NULL THEN n.power_w END AS power_w, n.soc_pct, n.charging_state, n.stop_reason, n.notes
+    CASE WHEN n.over_at IS NULL THEN n.power_w END AS power_w, n.soc_pct, n.charging_state, n.stop_reason, n.notes,
+    coalesce(c.final, false) AS priced, c.currency, c.excl_minor, c.incl_minor
 """
 _FROM = """
 FROM sessions n
 JOIN stations t ON t.station_id = n.station_id AND t.tenant_id = n.tenant_id
 LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id
+LEFT JOIN session_costs c ON c.session_id = n.session_id AND c.tenant_id = n.tenant_id
 WHERE n.tenant_id = %(tenant_id)s
 """
 
 
 class ShownSession(Struct, frozen=True, kw_only=True):
-    """One line of a list; `zone` is that of its site. `energy_wh` is None while it is not known."""
+    """One line of a list; `zone` is that of its site. `energy_wh` is None while it is not known. `priced`: its cost is
+    final, which has no currency where no tariff counts."""
 
     number: int
     session_id: UUID
@@ -55,6 +58,10 @@ class ShownSession(Struct, frozen=True, kw_only=True):
     charging_state: str | None
     stop_reason: str | None
     notes: list[str]
+    priced: bool = False
+    currency: str | None = None
+    excl_minor: int | None = None
+    incl_minor: int | None = None
 
 
 class Totals(Struct, frozen=True, kw_only=True):
