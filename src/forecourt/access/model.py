@@ -41,6 +41,10 @@ class Verb(StrEnum):
     CHANGE_ELECTRICS = "change the electrics of sites"
     CHANGE_ENERGY = "change how sites are charged, what their energy costs and what limits it"
     LOAD_SERIES = "load prices and CO2 intensities"
+    READ_MONEY = "read the ledger and what providers and banks say"
+    EXPLAIN_MONEY = "read bank statements and explain what does not agree"
+    READ_HOSTS = "read what hosts are owed"
+    CHANGE_HOSTS = "change hosts, their shares and where their money goes"
 
     @property
     def scope(self) -> str:
@@ -59,6 +63,9 @@ OF_THE_WHOLE = frozenset(
         Verb.ORGANISATION,
         Verb.WEBHOOKS,
         Verb.LOAD_SERIES,
+        Verb.READ_MONEY,
+        Verb.EXPLAIN_MONEY,
+        Verb.CHANGE_HOSTS,
     }
 )
 
@@ -78,6 +85,9 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.CHANGE_ELECTRICS,
             Verb.CHANGE_ENERGY,
             Verb.LOAD_SERIES,
+            Verb.READ_MONEY,
+            Verb.EXPLAIN_MONEY,
+            Verb.READ_HOSTS,
         }
     ),
     Role.TECHNICIAN: frozenset(
@@ -93,7 +103,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
     ),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
-    Role.SITE_HOST: frozenset({Verb.READ}),
+    Role.SITE_HOST: frozenset({Verb.READ, Verb.READ_HOSTS}),
 }
 
 
