@@ -11,6 +11,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -59,5 +60,6 @@ class Jobs:
         self.desired = DesireJobs(tenants, Bringer(tenants, commander.batch), clock)
         self.access = AccessJobs(pool, clock)
         self.energy = EnergyJobs(pool, tenants, clock)
+        self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

@@ -21,6 +21,7 @@ from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -122,6 +123,7 @@ def _works(
         desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
         energy=EnergyJobs(pool, tenants, clock),
+        money=MoneyJobs(pool, tenants, clock, secret, no_accounts),
     )
 
 

@@ -15,7 +15,20 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from forecourt.cli import bulk, energy, feeds, inbox, incidents, prices, sessions, sites, stations, tokens, variables
+from forecourt.cli import (
+    bulk,
+    energy,
+    feeds,
+    inbox,
+    incidents,
+    ledger,
+    prices,
+    sessions,
+    sites,
+    stations,
+    tokens,
+    variables,
+)
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import CONFIG_VARIABLE, load
 
@@ -38,7 +51,7 @@ MAX_NAME = 200
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
-for room in (stations, variables, bulk, sessions, tokens, sites, incidents, inbox, energy):
+for room in (stations, variables, bulk, sessions, tokens, sites, incidents, inbox, energy, ledger):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)

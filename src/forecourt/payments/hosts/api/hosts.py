@@ -121,7 +121,7 @@ class NewRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Annotated[str, Meta(max_length=63, examples=["harbour"])]
     rule: ShareRule
     host: Annotated[int | None, Meta(description="Null: from then on nobody has a share there.", examples=[1])] = None
-    station: Annotated[str | None, Meta(max_length=255, examples=[None])] = None
+    station: Annotated[Annotated[str, Meta(max_length=255)] | None, Meta(examples=[None])] = None
     valid_from: Annotated[Moment | None, Meta(description="Null: from now on.", examples=[None])] = None
 
 
@@ -174,7 +174,7 @@ class NewExpense(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[str, Meta(pattern="^[a-z_]{1,40}$", examples=["energy"])]
     amount: Annotated[int, Meta(ge=-(10**12), le=10**12, examples=[12_500])]
     currency: Currency
-    site: Annotated[str | None, Meta(max_length=63, examples=["harbour"])] = None
+    site: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(examples=["harbour"])] = None
     memo: Line = ""
 
 
