@@ -23,6 +23,9 @@ import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.pricing.api
+import forecourt.payments.hosts.api
+import forecourt.payments.ledger.api
+import forecourt.payments.reconcile.api
 import forecourt.sessions.api
 import forecourt.stations.api
 import forecourt.webhooks.api
@@ -171,11 +174,14 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.care.api,
         forecourt.energy.api,
         forecourt.pricing.api,
+        forecourt.payments.ledger.api,
+        forecourt.payments.hosts.api,
+        forecourt.payments.reconcile.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
-        "telling", "doors", "invitations", "site_directory", "spoken", "feeds",
+        "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

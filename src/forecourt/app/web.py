@@ -15,6 +15,9 @@ import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
+import forecourt.payments.hosts.api
+import forecourt.payments.ledger.api
+import forecourt.payments.reconcile.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -95,6 +98,7 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "console_url": given(settings.console_url),
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
@@ -119,6 +123,9 @@ def create_app(
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
+            forecourt.payments.ledger.api.routes,
+            forecourt.payments.hosts.api.routes,
+            forecourt.payments.reconcile.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,
