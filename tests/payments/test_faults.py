@@ -83,7 +83,7 @@ async def run_sessions(till: Till, rng: random.Random) -> list[tuple[State, int,
         till.clock.advance(15)
         await till.sweeper.sweep()
         await till.work()
-        if all([(await till.find(each)).state is State.AUTHORISED for each in intents]):  # noqa: C419
+        if all([(await till.find(each)).state is State.AUTHORISED for each in intents]):
             break
     sessions = [till.plug_in(each, wh=1_000 * (number + 1)) for number, each in enumerate(intents)]
     # Some hints that a session is priced are lost: the sweeper finds out by itself.

@@ -21,7 +21,8 @@ def make(act: Act, amount: int, currency: str, fields: Json) -> Json:
     intent = act.new(
         "payment_intent", "pi",
         **{
-            "allowed_payment_method_types": None, "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
+            "allowed_payment_method_types": None, "amount": amount,
+            "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
             "application": None, "application_fee_amount": None, "automatic_payment_methods": None,
             "canceled_at": None, "cancellation_reason": None, "capture_method": "automatic_async",
             "confirmation_method": "automatic", "currency": currency, "customer": None, "customer_account": None,
