@@ -45,6 +45,16 @@ def demo_provider(settings: Settings, host: str) -> Provider:
     return made
 
 
+def account_at(provider: Provider, settings: Settings) -> Settings:
+    """The settings with the demo's account. No webhook leads here: what changes is read by looking."""
+    return msgspec.structs.replace(
+        settings,
+        stripe_key=provider.key,
+        stripe_hook_secret=f"whsec_{secrets.token_hex(KEY_BYTES)}",
+        stripe_url=provider.address,
+    )
+
+
 def _free_port(host: str, wanted: int) -> int:
     """The port that is wanted, or another one where it is taken."""
     for port in dict.fromkeys((wanted, 0)):

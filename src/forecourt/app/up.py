@@ -270,8 +270,10 @@ async def start_processes(
     settings: Settings, supervisor: Supervisor, bootstrapped: "Bootstrapped | None", *, demo: bool
 ) -> None:
     """Starts every process and waits until the gateway and the web listen; raises ProcessFailed if one ends."""
-    env = child_environment(settings)
     host = reachable(settings.host)
+    if demo and bootstrapped is not None:
+        settings = await start_provider(settings, supervisor, host)
+    env = child_environment(settings)
     measured = metrics_ports(settings)
     for name in [*gateway_names(settings), "web", "worker", "planner"]:
         entry = ["-m", "forecourt.app.entry", name.partition("-")[0]]
@@ -287,8 +289,6 @@ async def start_processes(
         outcome.result()
     if not done:
         raise ForecourtError(f"Nothing listens after {LISTEN_TIMEOUT_S:g} s. The logs are in {settings.data_dir}/log.")
-    if demo and bootstrapped is not None:
-        await start_provider(settings, supervisor, host)
     if demo:
         arguments = ["-m", "forecourt.simulator", "--demo", "--url", f"ws://{host}:{settings.ocpp_port}/ocpp"]
         if bootstrapped is not None:
@@ -297,9 +297,10 @@ async def start_processes(
     supervisor.settle()
 
 
-async def start_provider(settings: Settings, supervisor: Supervisor, host: str) -> None:
-    """Starts the demo's payment provider and waits until it listens."""
-    from forecourt.app.demo import BOOKS, demo_provider
+async def start_provider(settings: Settings, supervisor: Supervisor, host: str) -> Settings:
+    """Starts the demo's payment provider and waits until it listens; the settings with an account there, unless they
+    name one elsewhere."""
+    from forecourt.app.demo import BOOKS, account_at, demo_provider
 
     provider = await asyncio.to_thread(demo_provider, settings, host)
     arguments = ["-m", "forecourt.simulator.provider", "--host", settings.host, "--port", str(provider.port)]
@@ -312,6 +313,7 @@ async def start_provider(settings: Settings, supervisor: Supervisor, host: str) 
     waiting.cancel()
     for outcome in done:
         outcome.result()
+    return settings if settings.stripe_key is not None else account_at(provider, settings)
 
 
 def service(settings: Settings, env: Mapping[str, str], name: str, arguments: list[str]) -> Service:

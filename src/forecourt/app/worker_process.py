@@ -27,7 +27,7 @@ from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sweeper import Sweeper
-from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
+from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -140,7 +140,7 @@ def _works(
         desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
         energy=EnergyJobs(pool, tenants, clock),
-        money=MoneyJobs(pool, tenants, clock, secret, no_accounts),
+        money=MoneyJobs(pool, tenants, clock, secret, accounts),
     )
 
 

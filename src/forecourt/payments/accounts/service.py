@@ -1,6 +1,7 @@
 """The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -105,6 +106,12 @@ class Providers:
             await self._open.popitem(last=False)[1].close()
         found: Psp = self._open[name]
         return found
+
+    async def by_name(self, tenant_id: int) -> Mapping[str, Psp]:
+        """The adapters of every account of an organisation, by the names that the books use."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            rows = await store.list_accounts(conn, tenant_id)
+        return {row.name: await self.of_account(row) for row in rows if row.own or self._deployment is not None}
 
     async def choose(self, conn: Connection, tenant_id: int) -> AccountRow:
         """The account that a new payment goes to: the organisation's own, else the deployment's. Raises
