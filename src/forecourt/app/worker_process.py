@@ -22,6 +22,7 @@ from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
+from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -87,7 +88,7 @@ async def serve(settings: Settings) -> None:
         saga = Saga(tenants, providers, SystemClock(), prices)
         charging = Charging(tenants, commander, SystemClock(), saga, prices)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments)
+        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, providers)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
@@ -108,6 +109,7 @@ def _works(
     outward: Outward,
     commander: Commander,
     payments: PaymentJobs,
+    providers: Providers,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -140,7 +142,7 @@ def _works(
         desired=DesireJobs(tenants, Bringer(tenants, commander.batch), clock),
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
         energy=EnergyJobs(pool, tenants, clock),
-        money=MoneyJobs(pool, tenants, clock, secret, accounts),
+        money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
     )
 
 
