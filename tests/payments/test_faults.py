@@ -2,6 +2,7 @@
 moves: each session is captured once, and everything that was taken is posted."""
 
 import asyncio
+import os
 import random
 import signal
 import sys
@@ -20,7 +21,7 @@ from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
 
 #: Sessions of the run with faults, and the kills of one run of the tests.
-SESSIONS, KILLS = 12, 15
+SESSIONS, KILLS = 12, int(os.environ.get("FORECOURT_PAYMENT_KILLS", "15"))
 #: On one call in five: half of the faults come after the provider acted.
 FAULTS = {
     "error": 0.03,
