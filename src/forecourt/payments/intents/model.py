@@ -85,8 +85,9 @@ class CallKind(StrEnum):
     CHARGE = "charge"
 
 
-#: How long the provider's page waits for the driver; Stripe takes no less than 30 minutes.
-PAGE_LIFE: Final = timedelta(minutes=31)
+#: How long the provider's page would wait for the driver. Stripe takes no less than 30 minutes from when it is asked,
+#: and it may have to be asked for a while.
+PAGE_LIFE: Final = timedelta(minutes=60)
 #: How long a driver may be away from the page, never having paid, until the connector is free for others.
 ABANDONED_AFTER: Final = timedelta(minutes=15)
 #: How long after a hold was authorised a session of it may come: a remote start and its grace, and one more try.

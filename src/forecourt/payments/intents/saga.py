@@ -292,13 +292,8 @@ class Saga:
             intent = await store.find_by_session(conn, tenant_id, session_id)
         if intent is None:
             return
-        late = (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
         async with self.turn(tenant_id, intent.intent_id) as turn:
-            now = turn.intent
-            if now.state in late and not now.captured_amount and not now.owed_amount and now.billed_amount is None:
-                cost = await self._prices.cost(turn.conn, tenant_id, session_id)
-                if cost is not None and cost.final and cost.amount:
-                    await turn.charge(cost.amount)
+            await charge_late(turn)
         await self.drive(tenant_id, intent.intent_id)
 
 
@@ -396,3 +391,15 @@ async def _cancelled(turn: Turn, why: str | None) -> None:
     if why is not None:
         await turn.step("release_refused", detail=why)
     await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)
+    await charge_late(turn)
+
+
+async def charge_late(turn: Turn) -> None:
+    """A session that began although its hold was given back is charged all the same, or owed, once it is priced."""
+    intent = turn.intent
+    late = intent.state in (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
+    if not late or intent.session_id is None or intent.billed_amount is not None:
+        return
+    cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
+    if cost is not None and cost.final and cost.amount:
+        await turn.charge(cost.amount)
