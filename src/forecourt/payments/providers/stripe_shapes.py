@@ -33,6 +33,8 @@ def metadata(thing: Any) -> dict[str, str]:
 
 
 _PAGE_STATES: Final = {"open": HoldState.OPEN, "expired": HoldState.EXPIRED}
+#: Why a hold is no more that nobody gave back.
+_RAN_OUT: Final = ("automatic", "expired")
 _STATES: Final = {
     "requires_capture": HoldState.AUTHORISED,
     "succeeded": HoldState.CAPTURED,
@@ -63,7 +65,7 @@ def of_intent(intent: Any) -> Hold:
     kind = str(field(paid, "type") or "card")
     details = field(paid, kind)
     state = _STATES.get(str(intent.status), HoldState.OPEN)
-    if state is HoldState.CANCELLED and field(intent, "cancellation_reason") == "automatic":
+    if state is HoldState.CANCELLED and field(intent, "cancellation_reason") in _RAN_OUT:
         state = HoldState.EXPIRED
     customer, method = field(intent, "customer"), field(intent, "payment_method")
     fault = field(intent, "last_payment_error")
