@@ -123,7 +123,7 @@ NOTHING = {
     ),
     **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
-    **dict.fromkeys(("tariff_id", "assignment_id"), SOME_ID),
+    **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id"), SOME_ID),
     "zone": "x",
     "battery": "x",
 }
@@ -259,7 +259,7 @@ async def town(
         mark = f"mark{uuid4().hex[:10]}"
         things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)
         yield Town(
-            house=house, doors=doors_of(app._inner._inner), tenant=tenant, stranger=stranger, mark=mark, things=things,
+            house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark, things=things,
             elsewhere=elsewhere,
         )  # fmt: skip
         await house.close()

@@ -154,7 +154,8 @@ def create_app(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    return Edge(CardNumbers(app if shell is None else ProblemPages(app, access, shell)))
+    kept_out = CardNumbers(app)
+    return Edge(kept_out if shell is None else ProblemPages(kept_out, access, shell))
 
 
 def given(value: Any) -> Provide:
