@@ -45,7 +45,7 @@ class CardNumbers:
         if dict(scope["headers"]).get(b"content-type", b"").startswith(_FORM):
             text = unquote_plus(text)
         if holds_card(asked) or holds_card(text):
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         await self._inner(scope, again, send)
 
@@ -67,12 +67,13 @@ async def _read(receive: Receive) -> tuple[bytes, Receive]:
     return b"".join(message.get("body", b"") for message in messages), again
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(scope: Scope, send: Send) -> None:
     fault = CardNumberRefused()
+    problem = {**fault.problem(), "request_id": scope.get("state", {}).get("request_id", "")}
     start: Message = {
         "type": "http.response.start",
         "status": fault.status,
         "headers": [(b"content-type", b"application/problem+json")],
     }
     await send(start)
-    await send({"type": "http.response.body", "body": msgspec.json.encode(fault.problem()), "more_body": False})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(problem), "more_body": False})
