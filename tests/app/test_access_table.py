@@ -259,8 +259,8 @@ async def town(
         mark = f"mark{uuid4().hex[:10]}"
         things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)
         yield Town(
-            house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark, things=things,
-            elsewhere=elsewhere,
+            house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark,
+            things=things, elsewhere=elsewhere,
         )  # fmt: skip
         await house.close()
     await bus.close()
