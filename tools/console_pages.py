@@ -72,6 +72,15 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/tokens/{number}": "One token: its state, its driver and where it was used.",
         "/tokens/{number}/edit": "Change or block a token.",
     },
+    "Money": {
+        "/hosts": "Who owns sites, what they are owed, and whether they are paid.",
+        "/hosts/{host_id}": "One host: what they are owed line by line, their payouts, their statements.",
+        "/ledger": "The journal: everything that happened to money, with where it came from and went to.",
+        "/ledger/entries/{entry_id}": "One entry: its legs, and the session and payment it is about.",
+        "/ledger/accounts": "Every account and what it comes to.",
+        "/ledger/accounts/{account}": "One account: its movements, and what it came to after each.",
+        "/reconciliation": "What providers and banks say otherwise than the journal, and what to do about it.",
+    },
     "People and programs": {
         "/people": "Members of the organisation and open invitations.",
         "/people/invite": "Invite somebody by e-mail with a role, and sites where that is all they shall see.",
