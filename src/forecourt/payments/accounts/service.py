@@ -18,6 +18,7 @@ from forecourt.payments.psp import Psp
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.platform.sealing import Seal
 
 SEAL_PURPOSE: Final = "payment account"
@@ -56,6 +57,11 @@ class AccountShared(ForecourtError):
 
     status = 409
     code = "payment-account-shared"
+
+
+def account_tag(row: AccountRow) -> str:
+    """The ETag of an account: another one whenever its keys or its switch changed."""
+    return etag(["payment account", row.account_id, row.updated_at, row.active])
 
 
 class Providers:
@@ -159,12 +165,21 @@ class Providers:
         return row
 
     async def change(
-        self, conn: Connection, actor: Actor, account_id: UUID, *, keys: StripeKeys | None, active: bool | None
+        self,
+        conn: Connection,
+        actor: Actor,
+        account_id: UUID,
+        *,
+        keys: StripeKeys | None,
+        active: bool | None,
+        if_match: str | None = None,
     ) -> AccountRow:
-        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared."""
+        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared,
+        ChangedMeanwhile."""
         held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
         if held is None:
             raise AccountUnknown
+        check_match(if_match, account_tag(held))
         if keys is not None and not held.own:
             raise AccountShared
         sealed = held.sealed if keys is None else self._sealed(keys)
