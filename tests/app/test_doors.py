@@ -258,7 +258,8 @@ TENANT_TABLES = (
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery"), "x")
+    values |= dict.fromkeys(("entry_id", "host_id", "payout_id", "file_id", "difference_id", "line_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "account"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
@@ -409,6 +410,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("care_tenants",),
             ("energy_planned_sites",),
             ("energy_tenants",),
+            ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),

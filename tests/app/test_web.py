@@ -267,7 +267,10 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
         for name in ("{incident_id}", "{command_id}", "{run_id}", "{limit_id}"):
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
-            r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed)_id)\}", "1", address
+            r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed|entry|host|payout|file"
+            r"|difference|line)_id)\}",
+            "1",
+            address,
         )
         address = address.replace("{", "").replace("}", "")
         for method in set(operations) & {"get", "post", "patch", "delete"}:
