@@ -11,7 +11,7 @@ from forecourt.access import Role
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.payouts import Payouts, bounce
 from forecourt.payments.reconcile import store
-from forecourt.payments.reconcile.model import Difference, Kind
+from forecourt.payments.reconcile.model import Difference, Differs
 from forecourt.platform.database import Pool
 from tests.care.yard import Yard
 from tests.http import House, Tenant
@@ -53,8 +53,9 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         [row] = yard.rows("SELECT payout_id FROM payouts WHERE tenant_id = %s", yard.tenant_id)
         await bounce(conn, yard.tenant_id, row["payout_id"], "AC01 <unknown>", yard.clock.now())
-        found = Difference(kind=Kind.DOUBLED, about="txn_1", at=yard.clock.now(), reference="txn_1", said=1190,
-                           said_currency="EUR")  # fmt: skip
+        found = Difference(
+            kind=Differs.DOUBLED, about="txn_1", at=yard.clock.now(), reference="txn_1", said=1190, said_currency="EUR"
+        )
         await store.put_differences(conn, yard.tenant_id, "acme", [found], yard.clock.now(), yard.clock.now(), [])
     journal = await text(owner, "/ledger")
     assert f'href="/sessions/{paid.session}"' in journal

@@ -25,9 +25,7 @@ from forecourt.payments.hosts.store.lines import About
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import host_owed
 from forecourt.payments.ledger.host_entries import expense
-
-#: What the audit is told of a host beside its name.
-_TOLD = ("payout_every", "payout_minimum", "iban_shown", "connect_account")
+from forecourt.platform.preconditions import check_match, etag
 
 
 async def create(
@@ -43,10 +41,14 @@ async def create(
 
 
 async def change(
-    conn: Connection, actor: Actor, host_id: int, changes: Mapping[str, Any], sites: Sequence[str] | None
-) -> HostRow:
-    """Changes a host. Raises HostUnknown, HostRefused."""
-    before = await find(conn, actor.tenant_id, host_id)
+    conn: Connection, actor: Actor, host_id: int, changes: Mapping[str, Any], sites: Sequence[str] | None,
+    if_match: str | None = None,
+) -> HostRow:  # fmt: skip
+    """Changes a host, if they are still as `if_match` says. Raises HostUnknown, HostRefused, ChangedMeanwhile."""
+    before = await store.find_host(conn, actor.tenant_id, host_id, lock=True)
+    if before is None:
+        raise HostUnknown
+    check_match(if_match, etag(before))
     made = dict(changes)
     if sites is not None:
         made["site_ids"] = await _sites(conn, actor.tenant_id, sites)

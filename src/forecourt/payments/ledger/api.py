@@ -16,7 +16,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.access.store import find_organisation
 from forecourt.payments.ledger import beancount, reports, store
-from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUnknown, Kind, account_kind
+from forecourt.payments.ledger.model import AccountKind, AccountUnknown, EntryUnknown, account_kind
 from forecourt.payments.ledger.store import BalanceRow, EntryRow, PostingRow, StatementRow
 from forecourt.platform.clock import Clock
 from forecourt.platform.money import Money
@@ -26,6 +26,7 @@ CURSORS = cursors_by_age("journal")
 STATEMENT_CURSORS = cursors_by_age("account statement")
 #: Entries read at once for a file.
 EXPORT_BATCH = 500
+KIND_PATTERN = "^[a-z_]{1,40}$"
 #: Of a report where no span is said.
 DEFAULT_SPAN = timedelta(days=30)
 
@@ -142,7 +143,9 @@ class Profit(Struct, frozen=True, kw_only=True):
 async def list_journal(
     actor: Asker,
     db: Database,
-    kind: Annotated[Kind | None, QueryParameter(description="Only entries of this kind.")] = None,
+    kind: Annotated[
+        str | None, QueryParameter(pattern=KIND_PATTERN, description="Only entries of this kind: `capture`, `payout`.")
+    ] = None,
     session: Annotated[UUID | None, QueryParameter(description="Only of this session.")] = None,
     payment: Annotated[
         str | None, QueryParameter(max_length=100, pattern=r"^[^\x00]*$", description="Only of this payment.")

@@ -10,13 +10,14 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.payments.reconcile import store
 from forecourt.payments.reconcile.model import (
     EXPLAINED,
     BankLineMatched,
     BankLineUnknown,
     DifferenceUnknown,
-    Kind,
+    Differs,
     StatementUnreadable,
 )
 from forecourt.payments.reconcile.service import Reconciler
@@ -30,7 +31,6 @@ CURSORS = cursors_by_age("reconciliation differences")
 LINE_CURSORS = cursors_by_age("bank lines")
 #: Characters of a bank's statement in one request.
 MAX_STATEMENT: Final = 900_000
-FLEET_PATTERN: Final = r"^[^:\x00-\x1f\x7f]{1,80}$"
 
 Ticking = NamedDependency[Clock]
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The number.")]
@@ -41,7 +41,7 @@ class Difference(Struct, frozen=True, kw_only=True):
 
     id: int
     account: Annotated[str, Meta(examples=["acme"], description="The provider's account, or `bank`.")]
-    kind: Kind
+    kind: Differs
     reference: Annotated[str | None, Meta(examples=["txn_1"])]
     entry: Annotated[int | None, Meta(examples=[None])]
     payment: Annotated[str | None, Meta(examples=[None])]
@@ -111,7 +111,7 @@ class BankLine(Struct, frozen=True, kw_only=True):
 class Assigned(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who paid."""
 
-    fleet: Annotated[str, Meta(pattern=FLEET_PATTERN, examples=["post"])]
+    fleet: Annotated[str, Meta(max_length=80, pattern=FLEET_PATTERN, examples=["post"])]
 
 
 @get(
@@ -140,7 +140,7 @@ async def list_differences(
     standing: Annotated[
         bool | None, QueryParameter(description="Only what stands unexplained (true), or nothing of that (false).")
     ] = True,
-    kind: Annotated[Kind | None, QueryParameter(description="Only of this kind.")] = None,
+    kind: Annotated[Differs | None, QueryParameter(description="Only of this kind.")] = None,
     sort: ByAge = "newest",
     limit: Limit = 50,
     cursor: NextCursor = None,
@@ -217,7 +217,7 @@ async def assign_line(
 
 
 def _difference(row: DifferenceRow) -> Difference:
-    kind = Kind(row.kind)
+    kind = Differs(row.kind)
     may_be, to_do = EXPLAINED[kind]
     return Difference(
         id=row.difference_id, account=row.account, kind=kind, reference=row.reference, entry=row.entry_id,

@@ -35,11 +35,14 @@ from forecourt.payments.hosts.store.lines import LineRow, Owed
 from forecourt.payments.ledger.model import EntryDiffers
 from forecourt.platform.money import Currency, Money
 from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 CURSORS = cursors_by_age("hosts", first="oldest")
 LINE_CURSORS = cursors_by_age("host lines")
 MAX_SHOWN_RULES = 500
+EXPENSE_KEY_PATTERN = "^[A-Za-z0-9._-]+$"
+EXPENSE_PATTERN = "^[a-z_]{1,40}$"
 PDF = "application/pdf"
 CSV = "text/csv"
 
@@ -170,8 +173,8 @@ class HostLine(Struct, frozen=True, kw_only=True):
 class NewExpense(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a host is owed beside shares, or owes (below 0): posted once under its key."""
 
-    key: Annotated[str, Meta(min_length=1, max_length=60, pattern="^[A-Za-z0-9._-]+$", examples=["power-2026-03"])]
-    kind: Annotated[str, Meta(pattern="^[a-z_]{1,40}$", examples=["energy"])]
+    key: Annotated[str, Meta(min_length=1, max_length=60, pattern=EXPENSE_KEY_PATTERN, examples=["power-2026-03"])]
+    kind: Annotated[str, Meta(pattern=EXPENSE_PATTERN, examples=["energy"])]
     amount: Annotated[int, Meta(ge=-(10**12), le=10**12, examples=[12_500])]
     currency: Currency
     site: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(examples=["harbour"])] = None
@@ -216,27 +219,30 @@ async def list_hosts(
 
 @get(
     "/hosts/{host_id:int}",
-    opt={"verb": Verb.READ_HOSTS, "problems": [HostUnknown]},
+    opt={"verb": Verb.READ_HOSTS, "etag": True, "problems": [HostUnknown]},
     summary="Show a host",
     tags=["hosts"],
 )
-async def find_host(host_id: Number, actor: Asker, db: Database) -> Host:
+async def find_host(host_id: Number, actor: Asker, db: Database) -> Response[Host]:
     async with db.tenant(actor.tenant_id) as conn:
-        return await _shown(conn, actor.tenant_id, await service.find(conn, actor.tenant_id, host_id))
+        row = await service.find(conn, actor.tenant_id, host_id)
+        return tagged(await _shown(conn, actor.tenant_id, row), etag(row))
 
 
 @patch(
     "/hosts/{host_id:int}",
-    opt={"verb": Verb.CHANGE_HOSTS, "problems": [HostUnknown, HostRefused]},
+    opt={"verb": Verb.CHANGE_HOSTS, "etag": True, "problems": [HostUnknown, HostRefused, ChangedMeanwhile]},
     summary="Change a host",
     tags=["hosts"],
 )
-async def change_host(host_id: Number, data: JSONBody[HostChange], actor: Asker, db: Database) -> Host:
+async def change_host(
+    host_id: Number, data: JSONBody[HostChange], actor: Asker, db: Database, if_match: IfMatch = None
+) -> Response[Host]:
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     sites = changes.pop("sites", None)
     async with db.tenant(actor.tenant_id) as conn:
-        row = await service.change(conn, actor, host_id, changes, sites)
-        return await _shown(conn, actor.tenant_id, row)
+        row = await service.change(conn, actor, host_id, changes, sites, if_match)
+        return tagged(await _shown(conn, actor.tenant_id, row), etag(row))
 
 
 @put(
