@@ -24,6 +24,7 @@ from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -56,6 +57,8 @@ LONG: Final = "long"
 OUTWARD: Final = "outward"
 #: Subjects of a job that is soon done with each of them.
 AT_ONCE: Final = 25
+#: After these the share of a host may be another one.
+PAYMENTS: Final = ("payment.captured", "payment.refunded", "payment.disputed")
 EVERY_MINUTE: Final = "* * * * *"
 
 JOBS = Counter(
@@ -84,6 +87,7 @@ class Works(Struct, frozen=True, kw_only=True):
     access: AccessJobs
     energy: EnergyJobs
     targets: SessionTargets
+    money: MoneyJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -147,6 +151,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
         ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
+        ("payments.night", "13 4 * * *", _at_any_time(works.money.night)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
     ]
@@ -201,6 +206,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         ELECTRICS_CHANGED: (follow("energy.electrics_changed", works.energy.electrics_changed, AT_ONCE),),
         LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
+        **dict.fromkeys(PAYMENTS, (follow("payments.follow_share", works.money.follow, AT_ONCE),)),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:
