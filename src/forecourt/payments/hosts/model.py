@@ -194,7 +194,7 @@ class PayoutFileUnknown(ForecourtError):
 class BankMissing(ForecourtError):
     """The organisation's own bank account is not known. Say it at `PUT /api/v1/payout-bank`, then try again."""
 
-    status = 409
+    status = 404
     code = "payout-bank-missing"
 
 
