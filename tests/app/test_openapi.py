@@ -186,7 +186,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             "WITH e AS (INSERT INTO ledger_accounts (tenant_id, name) VALUES (1, 'bank')), d AS ("
             " INSERT INTO reconcile_differences (tenant_id, account, kind, about, at, found_at)"
             " VALUES (1, 'acme', 'unknown', 'txn_1', now(), now())), b AS ("
-            " INSERT INTO bank_lines (tenant_id, reference, booked_on, amount, currency, returned, read_at) VALUES (1, 'b', '2026-03-02', 100, 'EUR', false, now()))"
+            " INSERT INTO bank_lines (tenant_id, reference, booked_on,"
+            " amount, currency, returned, read_at) VALUES (1, 'b', '2026-03-02', 100, 'EUR', false, now()))"
             " INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"
             " bank_shown, made_at) VALUES (1, %s, 'sepa', 'EUR', 100, 'paid', '2026-03-02', 0, 'bank', 'x', now())",
             (host["id"],),
