@@ -344,7 +344,7 @@ async def test_a_role_passes_where_its_verbs_lead_and_nowhere_else(tenant: Tenan
 
 
 def test_a_site_host_reads_and_an_owner_does_everything() -> None:
-    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ]
+    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ, Verb.READ_HOSTS]
     assert all(may(Role.OWNER, verb) for verb in Verb)
 
 

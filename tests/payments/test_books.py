@@ -215,7 +215,7 @@ async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(y
     assert "37040044" not in shown.text
     wrong = account | {"iban": "DE88 3704 0044 0532 0130 00"}
     problem(await client.put(f"{path}/bank", json=wrong), 422, "iban-refused")
-    problem(await client.get("/api/v1/payout-bank"), 409, "payout-bank-missing")
+    problem(await client.get("/api/v1/payout-bank"), 404, "payout-bank-missing")
     assert (await client.put("/api/v1/payout-bank", json=account)).json()["iban"] == "DE89 … 3000"
     rule = {"site": row["slug"], "host": host["id"], "rule": {"currency": "EUR", "energy": "70"}}
     past = (yard.clock.now() - timedelta(days=2)).isoformat()

@@ -43,7 +43,7 @@ class ShareRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     monthly_fee: Annotated[int, Meta(ge=0, le=10**12, description="Of each month, in minor units.")] = 0
     paid_by: Annotated[
         Annotated[str, Meta(min_length=1, max_length=80, pattern=FLEET_PATTERN)] | None,
-        Meta(description="The fleet that pays for the kWh of a driver's home; null: the site earns."),
+        Meta(description="The fleet that pays for the kWh of a driver's home; null: the site earns.", examples=[None]),
     ] = None
 
 
@@ -194,7 +194,7 @@ class PayoutFileUnknown(ForecourtError):
 class BankMissing(ForecourtError):
     """The organisation's own bank account is not known. Say it at `PUT /api/v1/payout-bank`, then try again."""
 
-    status = 409
+    status = 404
     code = "payout-bank-missing"
 
 

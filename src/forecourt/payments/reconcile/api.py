@@ -31,6 +31,7 @@ CURSORS = cursors_by_age("reconciliation differences")
 LINE_CURSORS = cursors_by_age("bank lines")
 #: Characters of a bank's statement in one request.
 MAX_STATEMENT: Final = 900_000
+EXAMPLE: Final = "<Document><BkToCstmrStmt><Stmt><Id>1</Id></Stmt></BkToCstmrStmt></Document>"
 
 Ticking = NamedDependency[Clock]
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1, description="The number.")]
@@ -83,7 +84,9 @@ class Reconciliations(Struct, frozen=True, kw_only=True):
 class BankStatement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A bank's statement."""
 
-    camt: Annotated[str, Meta(max_length=MAX_STATEMENT, description="camt.053 (ISO 20022), as it is.")]
+    camt: Annotated[
+        str, Meta(max_length=MAX_STATEMENT, description="camt.053 (ISO 20022), as it is.", examples=[EXAMPLE])
+    ]
 
 
 class StatementRead(Struct, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ Line = Annotated[str, Meta(max_length=300, pattern=ONE_LINE)]
 Slugs = Annotated[
     list[str],
     Meta(max_length=500, description="Their sites: whoever is limited to all of these sees the host.",
-         examples=[["harbour"]]),
+         examples=[["north-yard"]]),
 ]  # fmt: skip
 Rate = Annotated[
     Decimal | None, Meta(description="VAT that the host charges, in percent; null: none.", examples=["19"])
@@ -121,7 +121,7 @@ class Host(Struct, frozen=True, kw_only=True):
 class NewRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A version of a rule, of a site with all below it, or of one station there."""
 
-    site: Annotated[str, Meta(max_length=63, examples=["harbour"])]
+    site: Annotated[str, Meta(max_length=63, examples=["north-yard"])]
     rule: ShareRule
     host: Annotated[int | None, Meta(description="Null: from then on nobody has a share there.", examples=[1])] = None
     station: Annotated[Annotated[str, Meta(max_length=255)] | None, Meta(examples=[None])] = None
@@ -177,7 +177,7 @@ class NewExpense(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[str, Meta(pattern=EXPENSE_PATTERN, examples=["energy"])]
     amount: Annotated[int, Meta(ge=-(10**12), le=10**12, examples=[12_500])]
     currency: Currency
-    site: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(examples=["harbour"])] = None
+    site: Annotated[Annotated[str, Meta(max_length=63)] | None, Meta(examples=["north-yard"])] = None
     memo: Line = ""
 
 
