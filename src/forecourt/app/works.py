@@ -57,8 +57,6 @@ LONG: Final = "long"
 OUTWARD: Final = "outward"
 #: Subjects of a job that is soon done with each of them.
 AT_ONCE: Final = 25
-#: After these the share of a host may be another one.
-PAYMENTS: Final = ("payment.captured", "payment.refunded", "payment.disputed")
 EVERY_MINUTE: Final = "* * * * *"
 
 JOBS = Counter(
@@ -171,6 +169,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
+    # After a capture, a refund and a dispute the share of a host may be another one.
+    share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (link, check, review, plan),
         "session.ended": (review, plan),
@@ -188,11 +188,11 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         EXPIRED: (start_over,),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
-        paid.CAPTURED: (follow("driver.captured", works.drivers.captured),),
-        paid.REFUNDED: (),
+        paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
+        paid.REFUNDED: (share,),
         paid.RELEASED: (),
         paid.FAILED: (),
-        paid.DISPUTED: (),
+        paid.DISPUTED: (share,),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         UNLINKED: (plan_station,),
         STATION_LINKED: (
@@ -206,7 +206,6 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         ELECTRICS_CHANGED: (follow("energy.electrics_changed", works.energy.electrics_changed, AT_ONCE),),
         LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
-        **dict.fromkeys(PAYMENTS, (follow("payments.follow_share", works.money.follow, AT_ONCE),)),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
     }
     for kind in DESCRIBE:
