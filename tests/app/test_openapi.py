@@ -159,6 +159,10 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     rule = make("/alert-rules", {"name": "Night", "recipients": ["ada@example.org"]})
     prices = {"name": "Prices", "source": {"kind": "nordpool", "area": "SE3"}}
     feed = make("/sites/north-yard/feeds", prices)
+    component = {"type": "ENERGY", "price": "0.45"}
+    body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
+    tariff = make("/tariffs", {"name": "Day", "tariff": body})
+    host = make("/hosts", {"name": "Ada", "country": "DE"})
     incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
@@ -181,7 +185,21 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             " FROM stations WHERE identity = 'CP1'",
             (incident_id,),
         )
+        admin.execute(
+            "WITH e AS (INSERT INTO ledger_accounts (tenant_id, name) VALUES (1, 'bank')), d AS ("
+            " INSERT INTO reconcile_differences (tenant_id, account, kind, about, at, found_at)"
+            " VALUES (1, 'acme', 'unknown', 'txn_1', now(), now())), b AS ("
+            " INSERT INTO bank_lines (tenant_id, reference, booked_on,"
+            " amount, currency, returned, read_at) VALUES (1, 'b', '2026-03-02', 100, 'EUR', false, now()))"
+            " INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"
+            " bank_shown, made_at) VALUES (1, %s, 'sepa', 'EUR', 100, 'paid', '2026-03-02', 0, 'bank', 'x', now())",
+            (host["id"],),
+        )
     return {
+        "host_id": host["id"],
+        "payout_id": 1,
+        "difference_id": 1,
+        "line_id": 1,
         "station": "CP1",
         "site": "north-yard",
         "uid": "04A2B1C3D4E5F6",
@@ -190,6 +208,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "feed_id": feed["feed_id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "tariff_id": tariff["id"],
         "zone": "NL",
         "battery": "battery",
         "person_id": 1,
@@ -207,6 +226,8 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
             if path.endswith("/snooze"):
                 # The one that has its time: a time to come soon is no example for long.
                 example["until"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+            if path.endswith("/tariff-assignments"):
+                example["tariff_id"] = things["tariff_id"]
             answer = client.request(method, address, json=example)
             if answer.status_code in (400, 404, 422) or answer.json().get("refused"):
                 refused.append(f"{method} {path} {example}: {answer.text}")

@@ -19,9 +19,15 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.api
+import forecourt.driver.brand_api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.payments.api
+import forecourt.payments.hosts.api
+import forecourt.payments.ledger.api
+import forecourt.payments.reconcile.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -171,11 +177,18 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.care.api,
         forecourt.energy.api,
         forecourt.pricing.api,
+        forecourt.driver.api,
+        forecourt.driver.brand_api,
+        forecourt.payments.api,
+        forecourt.payments.ledger.api,
+        forecourt.payments.hosts.api,
+        forecourt.payments.reconcile.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
-        "telling", "doors", "invitations", "site_directory", "spoken", "feeds",
+        "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
+        "providers", "ways", "speech", "home",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -183,6 +196,9 @@ def routes() -> dict[tuple[str, str], str]:
         for method, operation in operations.items():
             if "Needs a person who is signed in, whatever their role." in operation["description"]:
                 found[method.upper(), path] = "everybody who is signed in"
+                continue
+            if path.startswith("/api/v1/driver/"):
+                found[method.upper(), path] = "anybody"
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None
