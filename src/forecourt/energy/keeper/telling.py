@@ -17,14 +17,13 @@ from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.dynamic import change_of, said_dynamically
 from forecourt.energy.dispatch.giving import told_to_give
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, newest
-from forecourt.energy.keeper.giving import gives, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
-from forecourt.energy.keeper.planning import site_room
 from forecourt.energy.keeper.reading import Reading
+from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.storage.model import Setpoint, current_setpoint
 from forecourt.energy.store import keeping
@@ -89,20 +88,12 @@ class Teller:
     ) -> None:
         """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
         there are targets, if not for all."""
-        known, now = reading.known, self._clock.now()
-        least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
+        now = self._clock.now()
+        known = replace(reading.known, at=now)
         car_of = {car.evse_id: car for car in known.cars}
-
-        def is_meant(each: Told) -> bool:
-            session_id = car_of[known.tree.evses[each.evse].id].session_id
-            return (each.urgent or not safe_only) and (planned is None or session_id in planned)
-
-        told = due(known.standings, targets_ma, least_ma, room.now(), now)
-        if not safe_only and gives(known):
-            known = replace(known, at=now)
-            without = site_room(replace(known, leaving=tuple(car_of)))
-            told = tell_givers(known, told, gives_ma, without)
-        told = [each for each in told if is_meant(each)]
+        told = less_of(known, room, targets_ma) if safe_only else told_of(known, room, targets_ma, gives_ma)
+        if planned is not None:
+            told = [each for each in told if car_of[known.tree.evses[each.evse].id].session_id in planned]
         points = _setpoints(known, batteries, told, now, safe_only=safe_only)
         if not told and not points:
             return
@@ -208,7 +199,7 @@ def _setpoints(
     may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
     for each in told:
         may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
-    due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
+    due_now = setpoints(known, batteries, may_ma / 1000)
     return [(id, point) for id, point in due_now if not safe_only or _takes_less(known, id, point)]
 
 
