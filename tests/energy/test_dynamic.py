@@ -8,15 +8,17 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.dynamic import DYNAMIC_FOR, REFUSED_FOR, HeldDynamic, said_dynamically
+from forecourt.energy.dispatch.dynamic import DYNAMIC_FOR, REFUSED_FOR, HeldDynamic, Settled, said_dynamically, settled
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_VALID_FOR, PAUSE, VALID_FOR
 from forecourt.energy.model import Phases
-from forecourt.ocpp.neutral import Kind, Period, SetChargingProfile, Unit, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import CommandAnswer, Kind, Period, SetChargingProfile, Unit, UpdateDynamicSchedule
 from forecourt.simulator.car import Car
 from forecourt.simulator.faults import PERFECT, Cut
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Station
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.call_faults import StationOffline, StationTimeout
 from tests.energy.test_loop import (  # noqa: F401
     CAR,
     CUT_A,
@@ -87,6 +89,29 @@ def test_a_station_that_takes_none_is_told_the_limit_as_any_other() -> None:
     assert said_dynamically(replace(whole(), profile=two), HELD, SESSION, NOW, NOW + VALID_FOR, None) == replace(
         whole(), profile=two
     )
+
+
+CHANGE = UpdateDynamicSchedule(profile_id=21, unit=Unit.CURRENT, limit=16_000)
+YES, NO = (CommandAnswer(accepted=accepted, status=str(accepted)) for accepted in (True, False))
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "came"),
+    [
+        (said(HeldDynamic()), YES, Settled.HELD),
+        (said(HeldDynamic()), NO, Settled.REFUSED),
+        (said(HeldDynamic()), StationOffline(), None),
+        (CHANGE, YES, None),
+        (CHANGE, NO, Settled.LOST),
+        pytest.param(CHANGE, StationOffline(), Settled.LOST, id="it never heard of it, and mustn't by asking"),
+        pytest.param(CHANGE, StationTimeout(), None, id="it may have heard of it, which counts"),
+        (whole(), NO, None),
+    ],
+)
+def test_only_what_counts_is_answered_to_a_station_that_asks(
+    command: SetChargingProfile | UpdateDynamicSchedule, answer: CommandAnswer | ForecourtError, came: Settled | None
+) -> None:
+    assert settled(command, answer) is came
 
 
 async def station(rig: Rig, clock: StepClock, site_id: int, number: int) -> Station:  # noqa: F811

@@ -6,13 +6,15 @@ last, for a longer or a shorter while, and wherever nobody knows whether the sta
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.ocpp.neutral import Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.platform.errors import ForecourtError
 
 #: When a dynamic profile ends, however often it is changed: a station of the first edition of 2.1, which didn't have
 #: the rule, keeps it no longer.
@@ -74,6 +76,33 @@ def change_of(whole: SetChargingProfile) -> UpdateDynamicSchedule:
         discharge_limit=period.discharge_limit,
         setpoint=period.setpoint,
     )
+
+
+def is_dynamic(command: Command) -> bool:
+    """Whether a command tells a dynamic profile, or changes one."""
+    profile = command.profile if isinstance(command, SetChargingProfile) else None
+    return isinstance(command, UpdateDynamicSchedule) or (profile is not None and profile.kind is Kind.DYNAMIC)
+
+
+class Settled(StrEnum):
+    """What came of a dynamic profile: its station holds it, takes none, or nobody knows what it holds."""
+
+    HELD = "held"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+def settled(command: Command, answer: CommandAnswer | ForecourtError) -> Settled | None:
+    """What an answer says of a dynamic profile; None: nothing. A change that was refused had nothing to change; of one
+    that never reached its station nobody may be answered what it was to say, for it doesn't count."""
+    if not is_dynamic(command):
+        return None
+    change = isinstance(command, UpdateDynamicSchedule)
+    if not isinstance(answer, CommandAnswer):
+        return Settled.LOST if change and getattr(answer, "unsent", False) else None
+    if answer.accepted:
+        return None if change else Settled.HELD
+    return Settled.LOST if change else Settled.REFUSED
 
 
 def _can_change(

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.dynamic import change_of, said_dynamically
+from forecourt.energy.dispatch.dynamic import Settled, change_of, is_dynamic, said_dynamically, settled
 from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
@@ -31,7 +31,7 @@ from forecourt.energy.store.dynamic import ToldDynamic, keep_told, settle_told
 from forecourt.energy.store.late import note_commands
 from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.storage import insert_setpoint
-from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import Command, CommandAnswer, SetChargingProfile
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -179,15 +179,12 @@ class Teller:
     async def _keep_dynamics(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        held, refused, lost = list[int](), list[int](), list[int]()
+        found: dict[Settled, list[int]] = {each: [] for each in Settled}
         for each in told:
-            if isinstance(each.answer, CommandAnswer) and _is_dynamic(each.command):
-                number = number_of[each.identity, each.command]
-                if isinstance(each.command, UpdateDynamicSchedule):
-                    lost += [] if each.answer.accepted else [number]
-                else:
-                    (held if each.answer.accepted else refused).append(number)
-        await settle_told(conn, self.tenant_id, held=held, refused=refused, lost=lost, now=self._clock.now())
+            came = settled(each.command, each.answer)
+            if came is not None:
+                found[came].append(number_of[each.identity, each.command])
+        await settle_told(conn, self.tenant_id, found, self._clock.now())
 
 
 def _setpoints(
@@ -223,11 +220,6 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
     )
 
 
-def _is_dynamic(command: Command) -> bool:
-    profile = command.profile if isinstance(command, SetChargingProfile) else None
-    return isinstance(command, UpdateDynamicSchedule) or (profile is not None and profile.kind is Kind.DYNAMIC)
-
-
 def _dynamic(order: keeping.NewOrder, number: int, whole: SetChargingProfile, command: Command) -> ToldDynamic:
     """What is kept of an order to an EVSE that takes dynamic profiles, however it is said."""
     profile = command.profile if isinstance(command, SetChargingProfile) else None
@@ -236,7 +228,7 @@ def _dynamic(order: keeping.NewOrder, number: int, whole: SetChargingProfile, co
         evse=order.evse,
         session_id=order.session_id,
         order_id=number,
-        says=change_of(whole) if _is_dynamic(command) else None,
+        says=change_of(whole) if is_dynamic(command) else None,
         limit_ma=order.limit_ma,
         lasts=order.valid_to - order.sent_at,
         until=None if profile is None else profile.valid_to,
@@ -247,7 +239,7 @@ def _meaning(order_id: int, command: Command, answer: CommandAnswer | ForecourtE
     """What came of an order. What its station lacks, or what can't be said to it, is as good as refused. That it takes
     no dynamic profile, or no change of one, says nothing of the limit: it is told in another way."""
     if isinstance(answer, CommandAnswer):
-        unsent = not answer.accepted and _is_dynamic(command)
+        unsent = not answer.accepted and is_dynamic(command)
         return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=unsent, status=answer.status)
     unsent = bool(getattr(answer, "unsent", False))
     return keeping.OrderAnswer(

@@ -1,15 +1,15 @@
 """What is kept of dynamic profiles: which EVSEs can have one, what each was told, and whether it holds it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.dynamic import HeldDynamic
+from forecourt.energy.dispatch.dynamic import HeldDynamic, Settled
 from forecourt.ocpp.neutral import UpdateDynamicSchedule
 
 Connection = AsyncConnection[Any]
@@ -86,20 +86,21 @@ async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequen
         )
 
 
+_SETTLED: Final = {
+    Settled.HELD: "held_at = %(now)s, refused_at = NULL",
+    Settled.REFUSED: "held_at = NULL, refused_at = %(now)s",
+    Settled.LOST: "held_at = NULL",
+}
+
+
 async def settle_told(
-    conn: Connection, tenant_id: int, *, held: Collection[int], refused: Collection[int], lost: Collection[int],
-    now: datetime,
-) -> None:  # fmt: skip
-    """By their orders: whole profiles that stations said yes to, those that they refused, and changes that were, for
-    there was nothing to be changed."""
-    for statement, orders in (
-        ("held_at = %(now)s, refused_at = NULL", held),
-        ("held_at = NULL, refused_at = %(now)s", refused),
-        ("held_at = NULL", lost),
-    ):
+    conn: Connection, tenant_id: int, found: Mapping[Settled, Collection[int]], now: datetime
+) -> None:
+    """What came of dynamic profiles, by the orders that told or changed them last."""
+    for came, orders in found.items():
         if orders:
             await conn.execute(
-                f"UPDATE dynamic_profiles SET {statement} WHERE tenant_id = %(tenant_id)s"
+                f"UPDATE dynamic_profiles SET {_SETTLED[came]} WHERE tenant_id = %(tenant_id)s"
                 " AND order_id = ANY(%(orders)s)",
                 {"tenant_id": tenant_id, "orders": list(orders), "now": now},
             )
