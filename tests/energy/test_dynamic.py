@@ -13,11 +13,11 @@ from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_VALID_FOR, PAUSE, VALID_FOR
 from forecourt.energy.model import Phases
 from forecourt.ocpp.neutral import CommandAnswer, Kind, Period, SetChargingProfile, Unit, UpdateDynamicSchedule
+from forecourt.platform.errors import ForecourtError
 from forecourt.simulator.car import Car
 from forecourt.simulator.faults import PERFECT, Cut
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Station
-from forecourt.platform.errors import ForecourtError
 from forecourt.stations.call_faults import StationOffline, StationTimeout
 from tests.energy.test_loop import (  # noqa: F401
     CAR,
@@ -139,6 +139,11 @@ def told(plant: Plant, identity: str) -> dict[str, int]:
     )
 
 
+def renewing(plant: Plant, *, known: bool) -> None:
+    """Whether changes are known to renew dynamic profiles at this site."""
+    plant.rig.admin.execute("UPDATE energy_sites SET dynamic_profiles = %s WHERE site_id = %s", (known, plant.site_id))
+
+
 async def without_planner(plant: Plant, during: timedelta) -> list[float]:
     """Let time pass while nobody plans."""
     worst = []
@@ -160,6 +165,7 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
     refuser.dialect.dynamic = False
     async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
         await all_connected(plant)
+        renewing(plant, known=True)
         await plant.go(timedelta(seconds=20))
         for each in stations:
             bay(each).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -206,6 +212,13 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
         again = await plant.go(timedelta(minutes=2))
         assert max(again) <= CUT_A * NEARLY
         assert plant.limits_a() == pytest.approx([15, 15, 15], abs=1)
+        # Somebody doubts that changes renew them: what is told next is no dynamic profile, and nobody is answered.
+        renewing(plant, known=False)
+        again = await plant.go(timedelta(minutes=3))
+        assert max(again) <= CUT_A * NEARLY
+        kinds = [{each.kind for each in one.limits if each.purpose == "TxProfile"} for one in stations]
+        assert kinds == [{"Absolute"}] * 3
+        assert rig.rows("SELECT count(*) FROM dynamic_profiles WHERE held_at IS NOT NULL") == [(0,)]
         first.link.stop(Cut.ABORT)
         away = await plant.go(VALID_FOR + PAUSE)
         assert max(away) <= CUT_A * NEARLY

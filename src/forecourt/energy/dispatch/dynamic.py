@@ -1,8 +1,10 @@
 """Limits of transactions as dynamic profiles of OCPP 2.1: one that ends by itself, a short word for each change. Pure.
 
 A dynamic profile holds for its duration from the last change on, by the station's own clock (2.1 K28.FR.13): whoever
-hears nothing any more goes by its default then, as with any limit. A whole profile is said anew when it is over at
-last, for a longer or a shorter while, and wherever nobody knows whether the station has it.
+hears nothing any more goes by its default then, as with any limit. A station of the first edition of 2.1 doesn't have
+that rule, and doesn't say so: it may hold the last change until the profile is over, for longer than limits are
+counted. So they are told only where a site's settings say that its stations have it. A whole profile is said anew when
+it is over at last, for a longer or a shorter while, and wherever nobody knows whether the station has it.
 """
 
 from datetime import datetime, timedelta
@@ -16,8 +18,7 @@ from msgspec.structs import replace
 from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
 from forecourt.platform.errors import ForecourtError
 
-#: When a dynamic profile ends, however often it is changed: a station of the first edition of 2.1, which didn't have
-#: the rule, keeps it no longer.
+#: When a dynamic profile ends, however often it is changed: who is wrong of a station is so for no longer.
 DYNAMIC_FOR: Final = timedelta(minutes=15)
 #: A station that was told nothing asks by itself so long before its limit runs out.
 ASKS_BEFORE: Final = timedelta(seconds=60)

@@ -107,7 +107,7 @@ class Teller:
                 evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
                 reading.unit_of(evse), now, each.valid_to, each.gives_ma,
             )  # fmt: skip
-            held = reading.dynamics.get((evse.station, evse.evse))
+            held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
             booted_at = known.standings[each.evse].booted_at
             command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
             wholes.append(whole)

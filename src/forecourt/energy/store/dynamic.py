@@ -54,14 +54,15 @@ async def dynamics_of(conn: Connection, tenant_id: int, site_id: int) -> dict[tu
 
 async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequence[ToldDynamic], now: datetime) -> None:
     """Keeps what is about to be sent: whoever asks from now on is answered that."""
+    others = [each for each in told if each.says is None]
+    if others:
+        await conn.execute(
+            "UPDATE dynamic_profiles d SET held_at = NULL FROM unnest(%s::bigint[], %s::int[]) AS n (station_id, evse)"
+            " WHERE d.tenant_id = %s AND d.station_id = n.station_id AND d.evse = n.evse",
+            ([each.station_id for each in others], [each.evse for each in others], tenant_id),
+        )
     for each in told:
-        place = {"tenant_id": tenant_id, "station_id": each.station_id, "evse": each.evse}
         if each.says is None:
-            await conn.execute(
-                "UPDATE dynamic_profiles SET held_at = NULL WHERE tenant_id = %(tenant_id)s"
-                " AND station_id = %(station_id)s AND evse = %(evse)s",
-                place,
-            )
             continue
         await conn.execute(
             "INSERT INTO dynamic_profiles AS d (station_id, evse, tenant_id, site_id, session_id, order_id, profile_id,"
@@ -71,8 +72,10 @@ async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequen
             " session_id = excluded.session_id, order_id = excluded.order_id, profile_id = excluded.profile_id,"
             " said = excluded.said, limit_ma = excluded.limit_ma, told_at = excluded.told_at, lasts = excluded.lasts,"
             " until = coalesce(%(until)s, d.until), held_at = CASE WHEN %(until)s IS NULL THEN d.held_at END",
-            place
-            | {
+            {
+                "tenant_id": tenant_id,
+                "station_id": each.station_id,
+                "evse": each.evse,
                 "site_id": site_id,
                 "session_id": each.session_id,
                 "order_id": each.order_id,
