@@ -15,7 +15,7 @@ from forecourt.energy.dispatch.standing import Order, Standing, controllable, ma
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import sentences
-from forecourt.energy.keeper.giving import with_giver
+from forecourt.energy.keeper.giving import give_room_w, with_giver
 from forecourt.energy.keeper.knowledge import Knowledge, packed, unpacked
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
 from forecourt.energy.keeper.saying import less_of, told_of
@@ -24,9 +24,9 @@ from forecourt.energy.needs.model import Needs, Priority, Said, Source, Wants, m
 from forecourt.energy.needs.said import wants_of
 from forecourt.energy.pages.at_session import picture
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
-from forecourt.energy.signals.outlook import Known, signals_at
-from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree
+from forecourt.energy.signals.model import DayRates, Reading, Season, Tariff, TariffRow
+from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
+from forecourt.energy.site import HungEvse, Load, Settings, SiteRecord, SiteTree
 from forecourt.energy.storage.cars import CarState, Giver, NoGiver, giver_of, net_wh
 from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
 from forecourt.ocpp.neutral import ChargingNeeds, Unit
@@ -337,6 +337,27 @@ def test_no_more_is_fed_in_than_may_be_and_less_is_told_at_once_when_others_leav
     fed = Yard(others=0, feed_in_limit_w=5_000)
     # Worth nothing, it is not done.
     assert min(fed.go(timedelta(minutes=3))) == 0
+
+
+def test_a_load_that_usually_begins_now_takes_nothing_of_what_cars_give_until_it_is_measured() -> None:
+    known = Yard(others=0).known
+    hall = Load(id="hall", node="grid", most_w=25_000)
+    tree = replace(known.tree, loads=(hall,))
+    record = replace(Yard().record, tree=tree)
+
+    def may_be_given_w(last_w: int, age: timedelta = 60 * S, usually_w: int = 20_000) -> int:
+        past = [
+            Reading(at=NOW + timedelta(days=-day, minutes=minutes), power_w=usually_w)
+            for day in range(3, 8)
+            for minutes in (0, 5, 10)
+        ]
+        latest = {} if age > METER_LATE else {"hall": Reading(at=NOW - age, power_w=last_w)}
+        outlook = signals_at(record, Known(readings={"hall": past}, latest=latest), NOW, [1 / 60] * 5 + [0.25] * 60)
+        return give_room_w(replace(known, tree=tree, outlook=outlook))
+
+    assert may_be_given_w(2_000) == 2_000
+    assert may_be_given_w(20_000, usually_w=3_000) < 20_000
+    assert may_be_given_w(20_000, age=METER_LATE + S) == 0
 
 
 def test_it_is_said_in_words_why_a_car_gives_and_why_one_is_not_asked() -> None:
