@@ -173,7 +173,7 @@ PRIORITIES: Final = Lane(
         WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
         """,
         """
-        UPDATE priority_asks p SET active = false
+        UPDATE priority_asks p SET active = false, ended_at = n.said_at
         FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
         WHERE n.wants IS NULL AND p.session_id = s.session_id AND p.active AND p.asked_at <= n.said_at
         """,
