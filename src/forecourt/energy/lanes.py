@@ -214,6 +214,10 @@ DYNAMIC_ASKS: Final = Lane(
         "said_at timestamptz",
     ),
     merge=(
+        # A planner may be changing it: what is recorded below is what is answered.
+        f"""
+        SELECT d.station_id {_ASKED} ORDER BY d.station_id, d.evse FOR UPDATE OF d
+        """,
         f"""
         INSERT INTO charging_orders
             (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, status)
