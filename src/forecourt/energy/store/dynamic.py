@@ -53,13 +53,7 @@ async def dynamics_of(conn: Connection, tenant_id: int, site_id: int) -> dict[tu
 
 
 async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequence[ToldDynamic], now: datetime) -> None:
-    """Keeps what is about to be sent: whoever asks from now on is answered that. Rows are locked in the order in which
-    gateways do."""
-    await conn.execute(
-        "SELECT FROM dynamic_profiles d JOIN unnest(%s::bigint[], %s::int[]) AS n (station_id, evse)"
-        " USING (station_id, evse) WHERE d.tenant_id = %s ORDER BY station_id, evse FOR UPDATE OF d",
-        ([each.station_id for each in told], [each.evse for each in told], tenant_id),
-    )
+    """Keeps what is about to be sent: whoever asks from now on is answered that."""
     others = [each for each in told if each.says is None]
     if others:
         await conn.execute(
