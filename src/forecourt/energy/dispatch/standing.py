@@ -6,7 +6,8 @@ moment. An order counts from when it is sent if it allows more, and from when it
 A station that is silent goes on with the profile of its transaction until that ends, and then with its default one
 (OCPP 1.6 §3.13, 2.0.1 K01). The default begins with a pause that is longer than any transaction's profile holds: a car
 that comes while nobody can be told draws nothing until every profile of before has run out. A limit below the default
-is a promise only while it outlives all higher ones. So all stations may fall silent at once, at any moment.
+is a promise only while it outlives all higher ones. So all stations may fall silent at once, at any moment, and the
+site's own limits hold; one that is lower for a while, and that the defaults don't bear, doesn't then.
 
 What can't be brought to what is meant for it (`controllable`) counts as it is: measured where no profile binds it.
 """

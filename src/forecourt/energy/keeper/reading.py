@@ -109,7 +109,7 @@ async def read_site(
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     standings = _prioritised(
-        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now)
+        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now), now
     )
     refused = await keeping.refused_to_give(conn, tenant_id, [car.session_id for car in cars])
     known_cars = _with_givers(record.tree, cars, known_cars, standings, links, refused, now)
@@ -245,19 +245,20 @@ def _prioritised(
     cars: Sequence[store.ActiveCar],
     asks: Mapping[UUID, PriorityAsk],
     standings: Sequence[Standing],
+    now: datetime,
 ) -> list[Standing]:
     """With those marked that may go by a profile of their own: they were asked to, or their drivers did at the
     station."""
-    own = {
-        car.evse_id
-        for car in cars
-        if (car.session_id in asks and asks[car.session_id].active)
-        or (car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH)
-    }
-    return [
-        structs.replace(standing, prioritised=True) if evse.id in own else standing
-        for evse, standing in zip(tree.evses, standings, strict=True)
-    ]
+    of = {evse.id: number for number, evse in enumerate(tree.evses)}
+    found = list(standings)
+    for car in cars:
+        number, ask = of.get(car.evse_id), asks.get(car.session_id)
+        if number is None:
+            continue
+        pressed = car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH
+        if pressed or (ask is not None and ask.counts(standings[number].obey_s, now)):
+            found[number] = structs.replace(standings[number], prioritised=True)
+    return found
 
 
 def _standing(

@@ -231,17 +231,6 @@ async def forget_needs(conn: Connection, tenant_id: int, session_id: UUID, sourc
     )
 
 
-async def _find_session(conn: Connection, tenant_id: int, station: str, which: str, value: str | int) -> UUID | None:
-    cursor = await conn.execute(
-        "SELECT n.session_id FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id"
-        f" AND t.station_id = n.station_id WHERE n.tenant_id = %s AND t.identity = %s AND {which}"
-        " ORDER BY n.number DESC LIMIT 1",
-        (tenant_id, station, value),
-    )
-    row = await cursor.fetchone()
-    return None if row is None else row[0]
-
-
 async def find_car_said(conn: Connection, tenant_id: int, station_id: int, evse: int) -> CarSaid | None:
     """What a car said last at an EVSE and no session took yet."""
     cursor = await conn.execute(
