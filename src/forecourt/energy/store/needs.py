@@ -101,7 +101,8 @@ class _Car(Struct, frozen=True, kw_only=True):
 
 
 async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[ActiveCar]:
-    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE."""
+    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE. Those of
+    retired stations are left out: nobody can tell them anything any more."""
     cursor = conn.cursor(row_factory=class_row(_Car))
     await cursor.execute(
         """
@@ -121,7 +122,7 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
                 WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
                 ORDER BY at DESC LIMIT %(sets)s) m) AS measured
         FROM hung_evses h
-        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
         JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
         JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
             AND n.over_at IS NULL
