@@ -521,6 +521,32 @@ def test_a_running_car_is_always_told_something_or_nobody_could_find_out_who_obe
             running(order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,
                     disobeys=True), Seen(obeys=True, obey_s=60.0), id="obeys again",
         ),
+        pytest.param(
+            running(
+                order(30_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True),
+                order(0, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                drawn_ma=20_000, drawn_at=NOW, drawn_since=NOW - 80 * S,
+            ), None, id="drew as a mean what it might at the beginning",
+        ),
+        pytest.param(
+            running(
+                order(30_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True),
+                order(0, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                drawn_ma=20_000, drawn_at=NOW, drawn_since=NOW - 60 * S,
+            ), Seen(obeys=False, obey_s=10.0), id="drew as a mean what it might at no moment",
+        ),
+        pytest.param(
+            running(
+                order(0, NOW - 60 * S, answered=NOW - 59 * S, accepted=True), drawn_ma=20_000, drawn_at=NOW,
+                drawn_since=NOW - 70 * S,
+            ), None, id="drew as a mean what nobody knows whether it might",
+        ),
+        pytest.param(
+            running(
+                order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), disobeys=True, drawn_ma=9_000,
+                drawn_at=NOW, drawn_since=NOW - 70 * S,
+            ), None, id="may have drawn more for a part of the time",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_measured_is_judged_by_all_that_might_have_held(standing: Standing, expected: Seen | None) -> None:

@@ -21,8 +21,8 @@ MAX_EVSE_POINTS: Final = 50_000
 #: Sessions whose cost is counted at once.
 MAX_COUNTED: Final = 5_000
 _ORDER_COLUMNS: Final = (
-    "o.order_id, coalesce(t.identity, t.retired_identity) AS station, o.evse, o.session_id, o.limit_ma, o.urgent, o.sent_at, o.valid_to,"
-    " o.answered_at, o.accepted, o.status, o.gives_ma"
+    "o.order_id, coalesce(t.identity, t.retired_identity) AS station, o.evse, o.session_id, o.limit_ma, o.urgent,"
+    " o.sent_at, o.valid_to, o.answered_at, o.accepted, o.status, o.gives_ma"
 )
 _ORDERS: Final = by_age("order_id")
 _AT_OUTLET: Final = Location.OUTLET << 16
