@@ -181,6 +181,12 @@ async def test_a_station_that_tells_its_register_alone_is_found_out_and_counts_w
         reading = await read_site(conn, record, None, now)
         assert await note_obedience(conn, reading) == 1, "one kWh more may have been a single Wh"
         after = (await read_site(conn, record, None, now)).known
+    await yard.look()
+    [incident] = yard.incidents()
+    assert (incident["kind"], incident["station_id"], incident["evse"]) == ("disobeys", wild, 1)
+    yard.rows("UPDATE sessions SET closed_at = last_at WHERE session_id = %s", sessions[wild])
+    await yard.look()
+    assert yard.kinds() == [], "it is over with its session"
     assert after.tree.evses[0].station == identity(yard, wild)
     assert [may_draw(standing, now)[1] for standing in after.standings] == [Ground.DISOBEYS, Ground.ORDER]
     counted_ma = may_draw(after.standings[0], now)[0]
