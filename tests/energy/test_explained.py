@@ -267,6 +267,44 @@ async def test_a_stored_plan_with_a_car_at_a_station_without_an_identity_is_read
     assert unpacked(stored) == replace(planned.known, cars=planned.known.cars[:1])
 
 
+async def test_pages_say_where_more_is_drawn_than_a_limit_allows_and_promise_nothing_then(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    browser = await signed_in(house, tenant)
+    assert "More is drawn than a limit allows" not in (await browser.get(f"{made.page}/plan")).text
+    first = made.sessions[0]
+    made.rows("UPDATE sessions SET power_w = 22000 WHERE session_id = %s", first)
+    made.rows(
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s) SELECT station_id, evse,"
+        " tenant_id, now(), 10 FROM sessions WHERE session_id = %s",
+        first,
+    )
+    house.clock.advance(1)
+    await made.plan()
+    page = (await browser.get(f"{made.page}/plan")).text
+    assert "More is drawn than a limit allows" in page
+    assert "Panel North: 22" in page
+    assert "Over a limit" in page
+    assert "No plan within the limits costs less" not in page
+    assert "1 EVSE draws more than it may" in (await browser.get("/energy")).text
+    late = (house.clock.now() + timedelta(minutes=1)).isoformat()
+    problem(await made.owner.get(f"{made.api}/plan", params={"at": late}), 404, "not-planned")
+
+
+async def test_what_a_station_was_told_comes_before_what_is_planned(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    first, second = made.sessions
+    made.told(first, 0, True)
+    made.told(second, 8_000, True)
+    browser = await signed_in(house, tenant)
+    held, planned = ((await browser.get(f"/energy/at-session/{each}")).text for each in (first, second))
+    assert re.search(r'class="why">Its station was told 0\W{1,6}A at ', held)
+    assert "goes by that for now" not in planned
+
+
 async def test_what_stations_of_a_site_were_told_is_listed_page_by_page(house: House, tenant: Tenant) -> None:
     made = await yard(house, tenant)
     for limit_ma in (6_000, 7_000, 8_000):
