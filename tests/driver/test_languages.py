@@ -12,6 +12,8 @@ from forecourt.payments.intents import charging
 ROOM = Path(forecourt.driver.__file__).parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
+#: What the console shows of the room is in the console's own languages.
+CONSOLE = ("console.py", "console_templates/")
 CATALOGUES = [each for each in Speech().languages if each.language != "en"]
 
 
@@ -19,10 +21,10 @@ def said() -> set[str]:
     """Every message of the room, and why a payment was released, which its pages show."""
     found = {
         message
-        for _, _, message, _, _ in extract_from_dir(
+        for file, _, message, _, _ in extract_from_dir(
             ROOM, METHODS, OPTIONS, {"_": None, "gettext": None, "mark": None}, strip_comment_tags=True
         )
-        if isinstance(message, str)
+        if isinstance(message, str) and not file.startswith(CONSOLE)
     }
     return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG}
 

@@ -1,5 +1,6 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_time, get_day_names
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_symbol
 
 from forecourt.driver.model import Stage
 from forecourt.platform.money import Money, minor_digits
@@ -61,9 +62,11 @@ def price(major: Decimal, currency: str, *, decimals: int | None = None) -> str:
     exponent = major.as_tuple().exponent
     have = -exponent if isinstance(exponent, int) else 0
     digits = max(minor_digits(currency), have) if decimals is None else decimals
-    return str(
-        format_currency(major, currency, format=_pattern(digits), locale=current().locale, currency_digits=False)
-    )
+    pattern = _pattern(digits)
+    # A symbol that ends in a letter stands apart from what follows it.
+    if get_currency_symbol(currency, locale=current().locale)[-1].isalpha():
+        pattern = re.sub(r"¤(?=[#0])", "¤\N{NO-BREAK SPACE}", pattern)
+    return str(format_currency(major, currency, format=pattern, locale=current().locale, currency_digits=False))
 
 
 def hour(at: datetime, zone: str) -> str:
