@@ -17,12 +17,14 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.pages import account_pages
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.outside.pages import outside_pages
@@ -134,7 +136,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
 
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
-    ways = ways_of(settings, db, clock, commander, providers_of(settings, db, clock))
+    providers = providers_of(settings, db, clock)
+    ways = ways_of(settings, db, clock, commander, providers)
+    members = members_of(settings, db, clock, providers, ways)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -145,6 +149,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         assets_route(assets),
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,

@@ -31,6 +31,7 @@ from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
 from forecourt.drivers.accounts.service import Owned
 from forecourt.drivers.fleets import store as fleets
+from forecourt.drivers.fleets.model import Member
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
 from forecourt.payments.intents import store as payments_store
@@ -123,6 +124,11 @@ class Members:
         """Tokens, cars, consent, where the driver is signed in."""
         async with self.acting(driver) as conn:
             return await accounts.owned_by(conn, driver)
+
+    async def fleet_of(self, driver: Driver) -> Member | None:
+        """In which fleet the driver is."""
+        async with self.acting(driver) as conn:
+            return await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
 
     async def change(self, driver: Driver, changes: dict[str, Any], origin: Origin) -> Driver:
         """Another name or language."""
