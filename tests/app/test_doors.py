@@ -243,6 +243,8 @@ TENANT_TABLES = (
     "car_schedules",
     "profile_checks",
     "held_profiles",
+    "dynamic_profiles",
+    "priority_asks",
 )
 
 

@@ -159,6 +159,9 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     rule = make("/alert-rules", {"name": "Night", "recipients": ["ada@example.org"]})
     prices = {"name": "Prices", "source": {"kind": "nordpool", "area": "SE3"}}
     feed = make("/sites/north-yard/feeds", prices)
+    component = {"type": "ENERGY", "price": "0.45"}
+    body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
+    tariff = make("/tariffs", {"name": "Day", "tariff": body})
     incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
@@ -190,6 +193,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "feed_id": feed["feed_id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "tariff_id": tariff["id"],
         "zone": "NL",
         "battery": "battery",
         "person_id": 1,
@@ -207,6 +211,8 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
             if path.endswith("/snooze"):
                 # The one that has its time: a time to come soon is no example for long.
                 example["until"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+            if path.endswith("/tariff-assignments"):
+                example["tariff_id"] = things["tariff_id"]
             answer = client.request(method, address, json=example)
             if answer.status_code in (400, 404, 422) or answer.json().get("refused"):
                 refused.append(f"{method} {path} {example}: {answer.text}")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from forecourt.energy.planner.arrivals import ASSUMED_BUSY, Arrivals, Visit
+from forecourt.energy.planner.arrivals import ABOUT_AS_BUSY, ASSUMED_BUSY, ASSUMED_WORTH, Arrivals, Visit
 from forecourt.energy.planner.assumed import assumed_visits
 
 HOUR = timedelta(hours=1)
@@ -77,8 +77,21 @@ def test_on_a_first_day_some_are_assumed_to_come_and_the_sites_own_days_take_the
     after = Arrivals(busy, ZONE, HOUR, most=5, assumed=assumed).expected(at(4, 0), 24)
     saturday = sum(each.need_kwh for each in assumed if each.came_at.day == 1)
     assert np.isclose(after.need_kwh.sum() / first.need_kwh.sum(), (2 * 3 * saturday + saturday) / (3 * saturday))
-    own = Arrivals([visit(4, 9, 17)], ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
-    assert list(own.need_kwh) == [10]
+
+    own = [visit(day, 9, 17) for day in (4, 5, 6)]
+    alone = Arrivals(own, ZONE, HOUR, most=5, assumed=assumed).expected(at(7, 0), 24)
+    assert list(alone.need_kwh) == [10, 10, 10]
+
+
+def test_beside_few_days_that_are_known_stands_what_is_assumed_as_busy_as_they_were() -> None:
+    assumed = assumed_visits(np.full(20, 32.0), np.full(20, 0.2), ZONE)
+    monday = sum(each.need_kwh for each in assumed if each.came_at.day == 3)
+    quiet = Arrivals([visit(4, 9, 17, kwh=monday / 10)], ZONE, HOUR, most=5, assumed=assumed).expected(at(5, 0), 24)
+    totals = [quiet.need_kwh[quiet.scenario == each].sum() for each in range(quiet.scenario.max() + 1)]
+    assert np.isclose(totals[0], monday / 10)
+    # A tenth as busy, beside which the assumption is worth a part of a day.
+    busy = (monday / 10 + ASSUMED_WORTH * monday) / (1 + ASSUMED_WORTH)
+    assert np.allclose(totals[1:], busy * np.array(ABOUT_AS_BUSY))
 
 
 def test_an_assumed_day_shrinks_as_nobody_comes() -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from msgspec import structs
 
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.whatif.drivers import Drivers, statements
@@ -76,3 +77,22 @@ def test_drivers_are_as_wrong_as_real_ones_and_each_always_the_same() -> None:
     assert taken.max() <= 1
     assert statements(Drivers(), ids[7:8], came[:1], left[:1], np.array([10.0])) == stated[7:8]
     assert statements(Drivers(seed=2), ids[7:8], came[:1], left[:1], np.array([10.0])) != stated[7:8]
+
+
+def test_who_is_often_wrong_about_themselves_is_believed_less_than_others_are() -> None:
+    """All stay from eight till eleven, two, or five; the others say so, and one leaves six hours before they say."""
+    others = [
+        structs.replace(visit(day, 8, left, 10), stated_left_at=at(day, left), stated_kwh=10.0)
+        for day in range(2, 7)
+        for left in (11, 14, 17)
+    ]
+    late = [
+        structs.replace(visit(day, 18, 20, 4, token="AB12"), stated_left_at=at(day, 26), stated_kwh=40.0)
+        for day in range(2, 7)
+    ]
+    predictor = Predictor([*others, *late], "UTC")
+    said = Present(came_at=at(9, 8), taken_kwh=0, stated_left_at=at(9, 17), stated_kwh=30.0)
+    stranger = predictor.predict(said, at(9, 8))
+    known = predictor.predict(structs.replace(said, token="AB12"), at(9, 8))
+    assert stranger.stay_h(0.5) == 9
+    assert known.stay_h(0.5) == 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from forecourt.energy.model import Electrics, Evse, Node, Phases
+from forecourt.energy.planner import branches
 from forecourt.energy.planner.problem import Cars, Horizon, Plan, Unsolvable, Worth, solve
 from forecourt.energy.rows import Rows, rows_of
 
@@ -138,6 +139,34 @@ def test_scenarios_count_by_their_mean() -> None:
     # peak in the mean; being late decides for the early one.
     assert kwh(plan, both) == [[6, 2]]
     assert plan.peak_kw == pytest.approx(6)
+
+
+def test_what_is_planned_for_later_may_differ_by_who_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later is cheaper. On one day others fill the second hour, on another one the third: there is room on both."""
+    expected = cars((0, 3, 8), (1, 2, 8), (2, 3, 8), scenario=[-1, 0, 1])
+    plan = solve(expected, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9))
+    assert kwh(plan, expected) == [[0, 4, 4]]
+    assert plan.unserved_kwh == pytest.approx([0, 0, 0])
+    # Where that is too much to plan, there is one plan for both days.
+    monkeypatch.setattr(branches, "MOST_CURRENTS", 3)
+    assert kwh(solve(expected, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9)), expected) == [
+        [8, 0, 0]
+    ]
+    monkeypatch.undo()
+    # Where both days fill both of them, what waits is lost.
+    busy = cars((0, 3, 8), (1, 3, 16), (1, 3, 16), scenario=[-1, 0, 1])
+    plan = solve(busy, horizon([0.3, 0.2, 0.2], limit_kw=8), free(3), Worth(unserved=9))
+    assert kwh(plan, busy) == [[8, 0, 0]]
+
+
+def test_what_a_car_lacks_and_would_save_is_counted_over_all_who_may_come() -> None:
+    """On one of two days others leave it 3 kWh less than it needs."""
+    expected = cars((0, 2, 15), (1, 2, 4), scenario=[-1, 1], weight=[1.0, 2.0])
+    plan = solve(expected, horizon([0.3, 0.3], limit_kw=8), free(2), Worth(unserved=9))
+    assert kwh(plan, expected) == [[8, 5.5]]
+    assert plan.unserved_kwh == pytest.approx([1.5, 0])
+    # A kWh that it wouldn't need saves its price on one day, and what it is worth on the other.
+    assert plan.shadows.served[0] == pytest.approx((0.3 + 9) / 2, abs=0.01)
 
 
 def test_cones_hold_and_are_used_up() -> None:

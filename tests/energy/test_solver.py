@@ -77,7 +77,7 @@ def test_a_kept_solver_finds_the_cost_of_a_new_one_whatever_changed(seed: int) -
 @given(SEEDS)
 def test_a_kept_solver_finds_the_cost_of_a_new_one_with_cars_that_are_only_expected(seed: int) -> None:
     random = np.random.default_rng(seed)
-    _, problem = random_problem(random)
+    site, problem = random_problem(random)
     kept = SiteSolver()
     for _ in range(4):
         scenario = np.where(problem.cars.first > 0, random.integers(-1, 3, len(problem.cars)), -1)
@@ -87,6 +87,14 @@ def test_a_kept_solver_finds_the_cost_of_a_new_one_with_cars_that_are_only_expec
         plan = kept.solve(expecting)
         assert plan.cost == pytest.approx(SiteSolver().solve(expecting).cost, rel=near, abs=near)
         assert plan.current_a.shape == ((scenario < 0).sum(), problem.horizon.steps)
+        # Whoever comes: what a car is planned to get, as the mean of what may be, and what it lacks is what it needs.
+        there = expecting.cars.there
+        got_kwh = plan.current_a @ problem.horizon.hours * expecting.cars.kw_per_a[there]
+        assert got_kwh + plan.unserved_kwh[there] == pytest.approx(expecting.cars.need_kwh[there], rel=0.02, abs=1e-3)
+        for step in range(problem.horizon.steps):
+            on_evses = np.zeros(len(site.evses))
+            on_evses[expecting.cars.evse[there]] = plan.current_a[:, step]
+            assert exceeded(site, on_evses) == []
         problem = changed(random, problem)
 
 

@@ -34,7 +34,7 @@ from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
 from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
@@ -189,6 +189,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.FAILED: (),
         paid.DISPUTED: (),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
+        UNLINKED: (plan_station,),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),
             plan_station,

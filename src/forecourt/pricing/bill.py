@@ -133,9 +133,6 @@ class Bill(Struct, frozen=True, kw_only=True):
 
     def rounded(self, rounding: Rounding = Rounding.HALF_UP) -> tuple[Rounded, ...]:
         """What is paid in minor units: rounded once, for each rate of VAT."""
-        if self.adjusted is not None and self.adjusted.waived:
-            # Rounded up it could be more than may be taken.
-            rounding = Rounding.DOWN
         plain = self.tariff.min_price is None and self.tariff.max_price is None and self.adjusted is None
         if plain and rounding is Rounding.HALF_UP:
             unit, over = 2 * 10 ** minor_digits(self.tariff.currency), self._over
@@ -143,6 +140,9 @@ class Bill(Struct, frozen=True, kw_only=True):
                 Rounded(vat=vat, excl_vat=_half_up(excl * unit, over), incl_vat=_half_up(incl * unit, over))
                 for vat, (excl, incl) in self._by_rate().items()
             )
+        if self.adjusted is not None and self.adjusted.waived:
+            # Rounded up it could be more than may be taken.
+            rounding = Rounding.DOWN
         return tuple(
             Rounded(
                 vat=vat,

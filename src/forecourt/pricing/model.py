@@ -99,6 +99,9 @@ class EvseKind(StrEnum):
     DC = "DC"
 
 
+Bound = Annotated[Decimal, Meta(examples=["5.5"])]
+
+
 class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When an element counts: all that is said must hold. Lower bounds are inclusive and upper ones exclusive.
 
@@ -113,12 +116,12 @@ class Conditions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     start_date: date | None = None
     end_date: date | None = None
     days: frozenset[Day] = frozenset()
-    min_kwh: Decimal | None = None
-    max_kwh: Decimal | None = None
-    min_current: Decimal | None = None
-    max_current: Decimal | None = None
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
+    min_kwh: Bound | None = None
+    max_kwh: Bound | None = None
+    min_current: Bound | None = None
+    max_current: Bound | None = None
+    min_power: Bound | None = None
+    max_power: Bound | None = None
     min_duration: int | None = None
     max_duration: int | None = None
     since: Since = Since.START

@@ -15,6 +15,7 @@ from psycopg import AsyncConnection
 from forecourt.energy import store
 from forecourt.energy.keeper.knowledge import AHEAD, Expected, KnownCar
 from forecourt.energy.planner.arrivals import Arrivals, Visit, midnight
+from forecourt.energy.planner.assumed import assumed_visits
 from forecourt.energy.planner.prediction import PastVisit, Predictor, Present
 from forecourt.energy.planner.settings import DAYS
 from forecourt.energy.site import SiteTree
@@ -45,13 +46,13 @@ class Foresight:
         self._predictor = Predictor([_past(visit) for visit in took], zone)
         #: Where and when cars came and what they took.
         self.visits = _placed(took, tree) if self._known else []
-        self._arrivals = Arrivals(_placed(took, tree), zone, _STEP, DAYS)
+        self._arrivals = Arrivals(self.visits, zone, _STEP, DAYS, _assumed(tree, zone) if self._known else ())
         #: The highest power that would have been best for the days before today; see `worthwhile`.
         self.worthwhile_w = 0
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether it is still good for a version of the tree."""
-        return version == self.version and now - self._read_at < GOOD_FOR
+        return version == self.version and timedelta(0) <= now - self._read_at < GOOD_FOR
 
     def of(self, car: KnownCar, now: datetime) -> KnownCar:
         """The car with when it is thought to leave, and what it is thought to take in all."""
@@ -112,6 +113,13 @@ def _past(visit: store.PastVisit) -> PastVisit:
         stated_left_at=stated.departure_at,
         stated_kwh=None if not stated.energy_wh else stated.energy_wh / 1000,
     )
+
+
+def _assumed(tree: SiteTree, zone: str) -> list[Visit]:
+    """Who is thought to come until more days are known."""
+    electrics = tree.electrics
+    max_a = np.array([evse.max_a for evse in electrics.evses])
+    return assumed_visits(max_a, np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses]), zone)
 
 
 def _placed(visits: Sequence[store.PastVisit], tree: SiteTree) -> list[Visit]:

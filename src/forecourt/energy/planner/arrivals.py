@@ -26,6 +26,12 @@ ASSUMED_SHARE: Final = 0.25
 ASSUMED_SCALES: Final = (0.1, 3.0)
 #: Nobody knows how busy a first day is: it is assumed so many times as busy, each as likely as the others.
 ASSUMED_BUSY: Final = (0.4, 0.8, 1.3)
+#: Fewer days of a kind than that say too little alone: what they have and nobody expects would be planned for as if it
+#: were sure. Beside them stands the day that is assumed, as busy as they were on the whole and so many times as busy;
+#: how busy it is assumed to be is worth a part of a day that is known.
+ENOUGH_DAYS: Final = 3
+ABOUT_AS_BUSY: Final = (0.7, 1.0, 1.4)
+ASSUMED_WORTH: Final = 0.1
 #: So many days without anybody are no quiet days but a hole in what is known.
 HOLE_DAYS: Final = 5
 #: The days for which is assumed who comes: a Monday and a Saturday.
@@ -56,7 +62,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 class Arrivals:
     """What a site's past says about the rest of a day. `most`: how many past days stand for it. `assumed`: visits of
-    the days ASSUMED, which stand for a kind of day of which none is known."""
+    the days ASSUMED, which stand for a kind of day of which none or few are known."""
 
     def __init__(
         self, visits: Sequence[Visit], zone: str, step: timedelta, most: int, assumed: Sequence[Visit] = ()
@@ -79,10 +85,10 @@ class Arrivals:
         today = now.astimezone(self._zone).date()
         days = self._days_like(today, _is_weekend(today))
         standing = [(day, self._by_day.get(day, [])) for day in days]
-        scales = self._scales(standing, now - self._midnight(today), came_kwh, PRIOR_SHARE, SCALES)
-        if not days:
-            standing = self._as_assumed(today)
-            scales = self._scales(standing, now - self._midnight(today), came_kwh, ASSUMED_SHARE, ASSUMED_SCALES)
+        if len(days) < ENOUGH_DAYS:
+            standing += self._as_assumed(today, days)
+        known, within = (PRIOR_SHARE, SCALES) if days else (ASSUMED_SHARE, ASSUMED_SCALES)
+        scales = self._scales(standing, now - self._midnight(today), came_kwh, known, within)
         rows = [
             (first, last, need_kwh * scales[number], visit.max_a, visit.kw_per_a, visit.evse, number)
             for number, (day, visits) in enumerate(standing)
@@ -104,21 +110,23 @@ class Arrivals:
             scenario=scenario,
         )
 
-    def _as_assumed(self, today: date) -> list[tuple[date, list[Visit]]]:
-        """The day that is assumed, as busy as those of the other kind that are known have it."""
+    def _as_assumed(self, today: date, days: Sequence[date]) -> list[tuple[date, list[Visit]]]:
+        """The day that is assumed, about as busy as the `days` of its kind that are known, or where there are none as
+        those of the other kind have it."""
         weekend = _is_weekend(today)
         kinds = {_is_weekend(day): (day, visits) for day, visits in self._assumed.items()}
         if weekend not in kinds:
             return []
         day, visits = kinds[weekend]
-        known = self._days_like(today, not weekend)
-        _, other = kinds.get(not weekend, kinds[weekend])
-        kwh = sum(visit.need_kwh for visit in other)
-        # The assumption is worth one day that is known.
-        busy = (sum(self._kwh.get(each, 0.0) for each in known) + kwh) / max((len(known) + 1) * kwh, 1e-9)
+        known, like, worth, shares = days, visits, ASSUMED_WORTH, ABOUT_AS_BUSY
+        if not days:
+            known, (_, like) = self._days_like(today, not weekend), kinds.get(not weekend, kinds[weekend])
+            worth, shares = 1.0, ASSUMED_BUSY
+        kwh = sum(visit.need_kwh for visit in like)
+        busy = (sum(self._kwh.get(each, 0.0) for each in known) + kwh * worth) / max((len(known) + worth) * kwh, 1e-9)
         return [
             (day, [structs.replace(visit, need_kwh=visit.need_kwh * busy * share) for visit in visits])
-            for share in ASSUMED_BUSY
+            for share in shares
         ]
 
     def _scales(

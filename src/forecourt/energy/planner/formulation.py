@@ -124,6 +124,7 @@ def _energy(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints) ->
     cars, given, hours = problem.cars, problem.discharging, problem.horizon.hours
     each, unserved = np.arange(columns.currents), np.arange(len(cars) * columns.parts)
     kwh = cars.kw_per_a[columns.car] * hours[columns.step]
+    goes_on, before = _before(problem, columns)
     out = columns[Kind.DISCHARGE].start + np.arange(len(columns.giver))
     given_kwh = np.zeros(0)
     if given is not None:
@@ -134,6 +135,7 @@ def _energy(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints) ->
         cars.need_kwh,
         cars.need_kwh,
         (columns.car, each, kwh),
+        (goes_on, before, kwh[before]),
         (columns.given_car, out, -given_kwh),
         (unserved % len(cars) if len(cars) else unserved, columns[Kind.UNSERVED].start + unserved, 1.0),
     )
@@ -154,6 +156,16 @@ def _energy(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints) ->
         )
     if problem.minimums is not None:
         _minimums(matrix, problem, columns, names, kwh, given_kwh)
+
+
+def _before(problem: Problem, columns: Columns) -> tuple[Ints, Ints]:
+    """Cars that go on with the plan of another one, and the columns of that, which serve them as well."""
+    if problem.after is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    goes_on = np.nonzero(problem.after >= 0)[0]
+    of = problem.after[goes_on]
+    which, column, _ = stays(columns.offset[of], columns.offset[of + 1])
+    return goes_on[which], column
 
 
 def _minimums(matrix: _Matrix, problem: Problem, columns: Columns, names: Ints, kwh: Floats, given_kwh: Floats) -> None:

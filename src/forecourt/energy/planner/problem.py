@@ -149,7 +149,8 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     `starts`: when each step begins, in hours on any clock that goes on from one problem to the next; `who`: names of
     the cars that stay the same. By both a solver finds again what it knew. `limits`: those of the rows in each step,
-    (rows, steps), where they change. `export_kw`: what may be fed in beyond what the sun leaves over.
+    (rows, steps), where they change. `export_kw`: what may be fed in beyond what the sun leaves over. `after`: the
+    number of the car whose plan a car goes on with, -1 for none; both together have one need.
     """
 
     cars: Cars
@@ -164,6 +165,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     reserved: Reserved | None = None
     limits: Floats | None = None
     export_kw: float = 0.0
+    after: Ints | None = None
 
     @property
     def scenarios(self) -> int:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from forecourt.energy.planner.basis import carried
+from forecourt.energy.planner.branches import added, branched, drawn, of_cars
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
@@ -54,6 +55,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     "solver": "simplex",
     # The programs are sparse and small: what presolve saves is less than it takes.
     "presolve": "off",
+    # Coefficients are kWh, kW and phasors, all near 1: scaling them takes more than it saves.
+    "simplex_scale_strategy": 0,
     # Many plans cost nearly the same: costs that are moved apart by more than usual take half of the steps. HiGHS moves
     # them back at the end.
     _APART: 30.0,
@@ -88,6 +91,8 @@ class SiteSolver:
         self._next_cut = 0
         #: The last problem, and what its batteries take in the first step.
         self.problem: Problem | None = None
+        #: The same with cars that go on in each scenario.
+        self._spread: Problem | None = None
         self._charged_kw = np.zeros(0)
 
     def solve(self, problem: Problem, deadline_s: float = DEADLINE_S) -> Plan:
@@ -96,10 +101,11 @@ class SiteSolver:
         known = self.incidence(problem.rows)
         hours = problem.horizon.hours
         starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
+        spread = branched(problem)
         self._move_cuts(starts, hours, known.rows * (int(problem.cars.scenario.max(initial=-1)) + 2))
-        form = formulate(problem, known, self._numbers(problem), self._cuts)
+        form = formulate(spread, known, self._numbers(spread), self._cuts)
         self._load(form, starts)
-        self.problem, self._starts = problem, starts
+        self.problem, self._spread, self._starts = problem, spread, starts
         return self._settle(deadline_s)
 
     def pinned(self, lower_a: Floats, upper_a: Floats, deadline_s: float = DEADLINE_S) -> Plan:
@@ -107,7 +113,7 @@ class SiteSolver:
 
         A car that needs less than its lower current brings in that step may get so much more. Raises as `solve` does.
         """
-        form, problem = self._form, self.problem
+        form, problem = self._form, self._spread
         assert form is not None
         assert problem is not None
         cars, columns = problem.cars, form.columns
@@ -121,13 +127,25 @@ class SiteSolver:
         taken = lower_a[place[columns.given_car[gives]]] > 0
         upper[columns[Kind.DISCHARGE].start + gives[taken]] = 0.0
         row_upper = form.row_upper.copy()
-        kwh = lower_a[place[car]] * cars.kw_per_a[car] * problem.horizon.hours[0]
-        row_upper[car] = np.maximum(row_upper[car], kwh)
+        kwh = np.zeros(len(cars))
+        kwh[car] = lower_a[place[car]] * cars.kw_per_a[car] * problem.horizon.hours[0]
+        if problem.after is not None:
+            kwh = np.where(problem.after >= 0, kwh[problem.after], kwh)
+        row_upper[: len(cars)] = np.maximum(row_upper[: len(cars)], kwh)
+        if problem.discharging is not None:
+            # So much more may be in its battery then as well.
+            charged = columns[Kind.CHARGED]
+            upper[charged] = np.maximum(upper[charged], kwh[columns.given_car])
         pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
         self._change(form, pinned)
         self._form = pinned
         self._try_primal()
         return self._settle(deadline_s)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the last problem, as it was pinned last, has a solution."""
+        return self._form is not None
 
     def now(self) -> tuple[Incidence, Floats, Complexes]:
         """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""
@@ -227,7 +245,7 @@ class SiteSolver:
 
     def _settle(self, deadline_s: float) -> Plan:
         """Runs, and cuts off what violates rows that aren't linear, until nothing does or time is up."""
-        problem, highs = self.problem, self._highs
+        problem, highs = self._spread, self._highs
         assert problem is not None
         # HiGHS counts the time of all its runs.
         highs.setOptionValue("time_limit", highs.getRunTime() + max(deadline_s, 0.0))
@@ -327,26 +345,31 @@ class SiteSolver:
 
     def _read(self, form: Form, problem: Problem, found: Floats, loads: Any, *, optimal: bool) -> Plan:
         columns, cars, horizon = form.columns, problem.cars, problem.horizon
+        assert self.problem is not None
+        assert self._known is not None
         current_a = np.zeros((len(cars), horizon.steps))
         current_a[columns.car, columns.step] = found[columns[Kind.CURRENT]]
         np.subtract.at(current_a, (columns.given_car, columns.given_step), found[columns[Kind.DISCHARGE]])
-        share, stored = form.loading.share(loads, NOTHING), (len(problem.batteries), horizon.steps)
+        there_a, more_a = drawn(problem, current_a)
+        flows = loads[: form.loading.rows] + added(problem, self._known, more_a)
+        share, stored = form.loading.share(flows, NOTHING), (len(problem.batteries), horizon.steps)
         loading = np.array([battery.adds is not None for battery in problem.batteries], np.bool_)
         charged = found[columns[Kind.BATTERY_IN]].reshape(stored) * np.where(loading[:, None], share, 1.0)
         self._charged_kw = charged[:, 0]
+        unserved = found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0)
         return Plan(
-            current_a=current_a[cars.there] * share,
-            unserved_kwh=found[columns[Kind.UNSERVED]].reshape(columns.parts, len(cars)).sum(axis=0),
+            current_a=there_a * share,
+            unserved_kwh=of_cars(problem, len(self.problem.cars), unserved, mean=True),
             peak_kw=float(found[columns[Kind.PEAK]].mean()),
             cost=self._highs.getInfo().objective_function_value,
             grid_kw=found[columns[Kind.GRID]].reshape(problem.scenarios, horizon.steps).mean(axis=0),
             battery_kw=charged - found[columns[Kind.BATTERY_OUT]].reshape(stored),
             battery_kwh=found[columns[Kind.BATTERY]].reshape(stored),
-            shadows=self._shadows(form, problem),
+            shadows=self._shadows(form, problem, self.problem),
             optimal=optimal,
         )
 
-    def _shadows(self, form: Form, problem: Problem) -> Shadows:
+    def _shadows(self, form: Form, problem: Problem, of: Problem) -> Shadows:
         solution = self._highs.getSolution()
         dual = np.asarray(solution.row_dual)
         kind, now = form.row_named >> KIND_BIT, form.row_step == 0
@@ -362,7 +385,7 @@ class SiteSolver:
             rows=np.bincount(row % max(rows, 1), np.maximum(-dual[limit], 0.0), rows) / hours,
             grid=float(np.maximum(-np.asarray(solution.col_dual)[grid], 0.0).sum()) / hours,
             peak=float(np.maximum(-dual[now & (kind == Kind.OVER)], 0.0).sum()),
-            served=np.maximum(dual[: len(problem.cars)], 0.0),
+            served=np.maximum(of_cars(problem, len(of.cars), dual[: len(problem.cars)], mean=False), 0.0),
         )
 
 

@@ -102,14 +102,15 @@ class Foresight:
         expected = self._arrivals.expected(now, scene.horizon.steps, self._came_kwh(scene, needs_kwh, now))
         edges = edges_of(scene.horizon.hours)
         worth = _worth(self._known, scene, self._insistent)
-        worth = structs.replace(worth, paid_kw=max(scene.peak_kw, self._worthwhile_kw(scene, now)))
+        paid_kw = max(scene.peak_kw, self._worthwhile_kw(scene, now))
+        worth = structs.replace(worth, paid_kw=paid_kw, lacking=self._insistent)
         if minimums is not None:
             minimums = structs.replace(minimums, by=before_in(minimums.by, edges))
         problem = Problem(
             cars=cars_in(joined(cars, expected), edges),
             horizon=horizon_in(scene.horizon, edges),
             rows=scene.rows,
-            worth=structs.replace(worth, lacking=self._insistent),
+            worth=worth,
             minimums=minimums,
             batteries=scene.batteries,
             discharging=scene.giving,

@@ -38,7 +38,8 @@ class NewAssignment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     tariff_id: UUID
     site: Annotated[
-        AtSite | None, Meta(description="The slug of a site: there and at all that is part of it.", examples=["yard"])
+        AtSite | None,
+        Meta(description="The slug of a site: there and at all that is part of it.", examples=["north-yard"]),
     ] = None
     station: Annotated[AtStation | None, Meta(description="The id of a station.", examples=[None])] = None
     evse: Annotated[EvseNumber | None, Meta(description="Of the station.", examples=[None])] = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Response, get, post, put
@@ -32,6 +32,26 @@ TariffId = FromPath[UUID]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2030-01-01T00:00:00Z"])]
 TariffName = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, examples=["Day and night"])]
 ValidFrom = Annotated[Moment | None, Meta(description="Not before now; null: now.", examples=[None])]
+
+
+#: A tariff as it may be sent: dearer by day, with a cap on what parking costs.
+EXAMPLE: Final = {
+    "id": "",
+    "currency": "EUR",
+    "elements": [
+        {
+            "price_components": [{"type": "ENERGY", "price": "0.59", "vat": "19"}],
+            "conditions": {"start_time": "08:00", "end_time": "20:00"},
+        },
+        {
+            "price_components": [
+                {"type": "ENERGY", "price": "0.39", "vat": "19"},
+                {"type": "PARKING_TIME", "price": "6.00", "vat": "19", "step_size": 60},
+            ]
+        },
+    ],
+    "caps": [{"before_taxes": "12", "per": "SESSION", "dimensions": ["PARKING_TIME"]}],
+}
 
 
 class NewTariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +124,12 @@ async def list_tariffs(
 
 @post(
     "/tariffs",
-    opt={"verb": Verb.CHANGE_PRICES, "etag": True, "problems": [TariffUnreadable, PastRefused]},
+    opt={
+        "verb": Verb.CHANGE_PRICES,
+        "etag": True,
+        "problems": [TariffUnreadable, PastRefused],
+        "example": {"name": "Day and night", "tariff": EXAMPLE},
+    },
     summary="Make a tariff",
     description="It counts nowhere until it is assigned.",
     tags=["tariffs"],
@@ -161,6 +186,7 @@ async def find_charging_tariff(tariff_id: TariffId, actor: Asker, db: Database) 
         "verb": Verb.CHANGE_PRICES,
         "etag": True,
         "problems": [TariffUnknown, TariffEnded, ChangedMeanwhile, TariffUnreadable, PastRefused],
+        "example": {"tariff": EXAMPLE},
     },
     summary="Revise a tariff",
     description="As a further version. Sessions that began go on by the version that counted then.",
