@@ -1,4 +1,4 @@
-"""A driver's own pages, under `/my`. They work without a script, but for the link of the letter, whose code can be typed."""
+"""A driver's own pages, under `/my`, without a script; the code of a letter can be typed where no script reads it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import time

@@ -46,6 +46,25 @@ class Charged(Struct, frozen=True, kw_only=True):
     owed: int | None
 
 
+class Whose(Struct, frozen=True, kw_only=True):
+    """The driver whose token a session began with."""
+
+    driver_id: int
+    started_at: datetime
+
+
+async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> Whose | None:
+    """Whose session it is by its token; None where the token is nobody's, or became somebody's later."""
+    cursor = conn.cursor(row_factory=class_row(Whose))
+    await cursor.execute(
+        "SELECT d.driver_id, s.started_at FROM sessions s JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
+        ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
+        " WHERE s.tenant_id = %s AND s.session_id = %s",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
+
+
 async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, before: int, limit: int) -> list[Charged]:
     """Sessions of a driver with a lower number, the latest first. The transaction acts as the driver."""
     cursor = conn.cursor(row_factory=class_row(Charged))
