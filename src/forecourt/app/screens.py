@@ -8,6 +8,7 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.care.pages
+import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
 import forecourt.sessions.pages
@@ -72,6 +73,7 @@ NAVIGATION = (
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
+    NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts", shown_to=may(Verb.ALERTS)),
     NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks", shown_to=may(Verb.WEBHOOKS)),
@@ -185,6 +187,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
+        *forecourt.drivers.accounts.pages.account_pages(shell=shell, db=db, clock=clock),
         *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
         *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
         *search_routes(
