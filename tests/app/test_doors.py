@@ -35,11 +35,35 @@ NEEDS = {
     ("GET", "/api/v1/tokens/{uid}"): Verb.READ,
     ("PATCH", "/api/v1/tokens/{uid}"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/tokens/{uid}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers"): Verb.READ,
+    ("POST", "/api/v1/drivers"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers/{driver_id}"): Verb.READ,
+    ("PATCH", "/api/v1/drivers/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers/{driver_id}/export"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/drivers/{driver_id}/tokens"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}/tokens/{uid}"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/tokens/{uid}/claim-code"): Verb.CHANGE_TOKENS,
+    ("PUT", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/fleets"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/fleets"): Verb.READ,
+    ("GET", "/api/v1/fleets/{fleet_id}"): Verb.READ,
+    ("PATCH", "/api/v1/fleets/{fleet_id}"): Verb.CHANGE_TOKENS,
+    ("PUT", "/api/v1/fleets/{fleet_id}/members/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/fleets/{fleet_id}/members/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/fleets/{fleet_id}/sessions"): Verb.READ,
+    ("POST", "/api/v1/plans"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/plans"): Verb.READ,
+    ("DELETE", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("PUT", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("DELETE", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/rotate-secret"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/test"): Verb.WEBHOOKS,
+    ("GET", "/api/v1/driver-pages"): Verb.READ,
+    ("PUT", "/api/v1/driver-pages"): Verb.ORGANISATION,
+    ("GET", "/api/v1/driver-pages/codes/{station}/{evse}"): Verb.READ,
     ("GET", "/api/v1/payments"): Verb.READ,
     ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
     ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
@@ -195,6 +219,20 @@ TENANT_TABLES = (
     "api_keys",
     "audit",
     "idempotent_requests",
+    "driver_brands",
+    "driver_accounts",
+    "driver_links",
+    "driver_sessions",
+    "driver_tokens",
+    "token_claims",
+    "driver_vehicles",
+    "driver_consents",
+    "fleets",
+    "fleet_members",
+    "fleet_sessions",
+    "subscription_plans",
+    "subscriptions",
+    "driver_starts",
     "webhooks",
     "webhook_events",
     "webhook_deliveries",
@@ -246,19 +284,50 @@ TENANT_TABLES = (
     "dynamic_profiles",
     "priority_asks",
 )
+#: Open to everybody: a driver who stands at a station has no account.
+PUBLIC = {
+    ("GET", "/api/v1/driver/places/{station}/{evse}"),
+    ("GET", "/api/v1/driver/brands/{brand}/places"),
+    ("POST", "/api/v1/driver/payments"),
+    ("GET", "/api/v1/driver/payments/{payment_id}"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/returned"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/stop"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/give-up"),
+    ("PUT", "/api/v1/driver/payments/{payment_id}/departure"),
+    ("POST", "/api/v1/driver/sign-in"),
+    ("POST", "/api/v1/driver/sign-in/enter"),
+}
+#: Of a driver who is signed in, by a token of their own: no key and no person of the console opens these.
+DRIVERS = {
+    *((method, "/api/v1/driver/me") for method in ("GET", "PATCH", "DELETE")),
+    *(
+        ("POST", f"/api/v1/driver/me/{name}")
+        for name in ("sign-out", "sign-out-everywhere", "top-ups", "debts/pay", "tokens", "vehicles", "consents")
+    ),
+    *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
+    ("PUT", "/api/v1/driver/me/pays-by"),
+    ("PUT", "/api/v1/driver/me/preferences"),
+    ("DELETE", "/api/v1/driver/me/cards/{card_id}"),
+    ("POST", "/api/v1/driver/me/payments/{payment_id}/returned"),
+    ("POST", "/api/v1/driver/me/places/{station}/{evse}/start"),
+    ("DELETE", "/api/v1/driver/me/tokens/{uid}"),
+    ("PUT", "/api/v1/driver/me/vehicles/{vehicle_id}"),
+    ("DELETE", "/api/v1/driver/me/vehicles/{vehicle_id}"),
+}
 
 
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery"), "x")
+    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "brand"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
-    values |= dict.fromkeys(("payment_id", "account_id"), some_id)
-    return path.format(**values, rule_id="1") + query
+    values |= dict.fromkeys(("payment_id", "account_id", "card_id"), some_id)
+    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1))
+    return path.format(**values, rule_id="1", evse="1") + query
 
 
 #: What every person who is signed in may do with what is theirs, and no key.
@@ -279,7 +348,7 @@ async def test_the_table_names_every_route(house: House) -> None:
         for method in operations
         if method in ("get", "post", "put", "patch", "delete")
     }
-    assert routes == set(NEEDS) | OWN
+    assert routes == set(NEEDS) | OWN | PUBLIC | DRIVERS
 
 
 @pytest.mark.parametrize("role", Role)
@@ -299,6 +368,20 @@ async def test_nobody_gets_nowhere(house: House) -> None:
     for method, path in [*((method, filled(path)) for method, path in NEEDS), *own]:
         answer = await client.request(method, path, json={})
         problem(answer, 401, "unauthenticated")
+
+
+async def test_what_is_a_drivers_is_closed_to_nobody_and_to_every_key(house: House, tenant: Tenant) -> None:
+    for client in (house.client(), await tenant.client()):
+        for method, path in DRIVERS:
+            answer = await client.request(method, filled(path), json={"rubbish": True} if method != "GET" else None)
+            problem(answer, 401, "driver-signed-out")
+
+
+async def test_a_driver_without_an_account_is_answered_and_sees_nobodys_secrets(house: House) -> None:
+    client = house.client()
+    for method, path in PUBLIC:
+        answer = await client.request(method, filled(path), json={"rubbish": True} if method != "GET" else None)
+        assert answer.status_code in (400, 404), f"{method} {path}: {answer.text}"
 
 
 @pytest.mark.parametrize("role", Role)

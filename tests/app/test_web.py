@@ -297,6 +297,7 @@ MATCHED = {
     ("put", "/api/v1/sites/{site}/feeds/{feed_id}"),
     ("put", "/api/v1/tokens/{uid}/charging-preferences"),
     ("put", "/api/v1/tariffs/{tariff_id}"),
+    ("put", "/api/v1/driver-pages"),
 }
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from forecourt.access.model import Service
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.service import Members
+from forecourt.driver.gates import Gates
 from forecourt.driver.service import Leaving, Ways
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.energy.needs.model import Source, Wants
@@ -67,4 +68,5 @@ def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commande
     prices = Prices(clock)
     payments = Payments(tenants, providers, clock, prices)
     charging = Charging(tenants, commander, clock, payments.saga, prices)
-    return Ways(tenants, payments, charging, clock, Departures(tenants, clock))
+    gates = Gates(tenants, payments, clock, settings.secret())
+    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock))

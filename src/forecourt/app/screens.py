@@ -26,6 +26,7 @@ from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
+from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.outside.pages import outside_pages
@@ -96,6 +97,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
     Command(label=mark("Change to another organisation"), href="/organisations"),
@@ -116,6 +118,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     templates = {
         "access": forecourt.access.pages.TEMPLATES_DIR,
         "care": forecourt.care.pages.TEMPLATES_DIR,
+        "driver": CONSOLE_TEMPLATES,
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
@@ -152,6 +155,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
         *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
+        *driver_console(shell, db, settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,

@@ -14,6 +14,7 @@ import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
 import forecourt.driver.api
+import forecourt.driver.brand_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -42,6 +43,7 @@ from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
 from forecourt.driver.account.door import asking_driver
 from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.codes import HomeAddress
 from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
@@ -116,6 +118,7 @@ def create_app(
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
         "speech": given(Speech()),
+        "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
         "site_directory": given(site_names),
@@ -139,6 +142,7 @@ def create_app(
             forecourt.driver.api.routes,
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
+            forecourt.driver.brand_api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,

@@ -1,10 +1,12 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from babel.dates import get_day_names
+from babel.dates import format_time, get_day_names
 from babel.numbers import format_currency, format_decimal
 
 from forecourt.driver.model import Stage
@@ -62,6 +64,11 @@ def price(major: Decimal, currency: str, *, decimals: int | None = None) -> str:
     return str(
         format_currency(major, currency, format=_pattern(digits), locale=current().locale, currency_digits=False)
     )
+
+
+def hour(at: datetime, zone: str) -> str:
+    """The time of day of a moment in a zone, to the minute."""
+    return str(format_time(at, "short", tzinfo=ZoneInfo(zone), locale=current().locale))
 
 
 def line_words(line: Line, law: PriceLaw, currency: str) -> str:
