@@ -301,7 +301,8 @@ AUTHORIZATIONS = Lane(
         SELECT n.number, coalesce({_decision("n.at")}, u.status), d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
             WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
-                SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key))
+                SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key)
+              AND NOT EXISTS (SELECT FROM ad_hoc_tokens a WHERE a.tenant_id = n.tenant_id AND a.uid_key = n.uid_key))
         FROM stage_authorizations n
         LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = n.uid_key
         LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id
