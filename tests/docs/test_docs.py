@@ -19,7 +19,13 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.account.api
+import forecourt.driver.account.operator
+import forecourt.driver.api
+import forecourt.driver.brand_api
+import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
@@ -179,12 +185,18 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
         forecourt.payments.reconcile.api,
+        forecourt.drivers.accounts.api,
+        forecourt.drivers.fleets.api,
+        forecourt.driver.account.operator,
+        forecourt.driver.account.api,
+        forecourt.driver.api,
+        forecourt.driver.brand_api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -194,7 +206,10 @@ def routes() -> dict[tuple[str, str], str]:
                 found[method.upper(), path] = "everybody who is signed in"
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
-            assert needs is not None
+            if needs is None:
+                own = path.startswith("/api/v1/driver/me")
+                found[method.upper(), path] = "a driver who is signed in" if own else "anybody"
+                continue
             roles = needs[1].split(" or ")
             found[method.upper(), path] = "all" if roles == [role.value for role in Role] else ", ".join(roles)
     return found
