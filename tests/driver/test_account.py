@@ -19,6 +19,7 @@ from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.model import MoneyLeft
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
+from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
@@ -43,7 +44,8 @@ class Porch:
         self.till = till
         files = ("driver.css", "driver.js", "signin.js", "find.css", "find.js")
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
-        ways = Ways(till.tenants, till.payments, till.charging, till.clock)
+        gates = Gates(till.tenants, till.payments, till.clock, SECRET)
+        ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
         self.leaving = Leaving(till.tenants, till.clock, self.members)

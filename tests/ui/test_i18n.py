@@ -14,7 +14,7 @@ from forecourt.ui.i18n import Catalogue, Languages, Message, speaking
 
 SOURCES = Path(forecourt.__file__).parent
 #: Drivers are spoken to in more languages than the console has, by catalogues of their own.
-ROOMS = [folder for folder in SOURCES.iterdir() if folder.is_dir() and folder.name != "driver"]
+ROOMS = [folder for folder in SOURCES.iterdir() if folder.is_dir()]
 KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
 METHODS = [("**.py", "python"), ("**templates/**.html", "jinja2.ext:babel_extract")]
 LANGUAGES = Languages(ROOMS)

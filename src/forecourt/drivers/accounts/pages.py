@@ -179,10 +179,10 @@ def account_pages(*, shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHand
 
     @get("/drivers", include_in_schema=False)
     async def drivers(
-        request: WebRequest, actor: Asker, search: Search = "", state: StateWord = "", cursor: Cursor = "",
+        request: WebRequest, actor: Asker, search: Search = "", word: StateWord = "", cursor: Cursor = "",
         done: Done = "",
     ) -> Response[str]:  # fmt: skip
-        return await pages.show(request, actor, search, state, cursor, done)
+        return await pages.show(request, actor, search, word, cursor, done)
 
     @post("/drivers", opt=changing, include_in_schema=False, status_code=303)
     async def make(data: URLEncodedBody[DriverForm], actor: Asker) -> Redirect:
