@@ -181,6 +181,8 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.care.api,
         forecourt.energy.api,
         forecourt.pricing.api,
+        forecourt.driver.api,
+        forecourt.driver.brand_api,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -189,8 +191,6 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.drivers.fleets.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
-        forecourt.driver.api,
-        forecourt.driver.brand_api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
@@ -205,11 +205,12 @@ def routes() -> dict[tuple[str, str], str]:
             if "Needs a person who is signed in, whatever their role." in operation["description"]:
                 found[method.upper(), path] = "everybody who is signed in"
                 continue
-            needs = re.search(r"Needs the role (.*)\.$", operation["description"])
-            if needs is None:
+            if path.startswith("/api/v1/driver/"):
                 own = path.startswith("/api/v1/driver/me")
                 found[method.upper(), path] = "a driver who is signed in" if own else "anybody"
                 continue
+            needs = re.search(r"Needs the role (.*)\.$", operation["description"])
+            assert needs is not None
             roles = needs[1].split(" or ")
             found[method.upper(), path] = "all" if roles == [role.value for role in Role] else ", ".join(roles)
     return found

@@ -272,8 +272,8 @@ async def test_nobody_who_is_not_signed_in_sees_or_does_anything(porch: Porch) -
             if not path.startswith("/my") or "/sign-in" in path or "/enter" in path:
                 continue
             for method in handler.http_methods - {"HEAD", "OPTIONS"}:
-                form = {"data": _FORM} if method == "POST" else {}
-                answer = await stranger.request(method, path, **form, follow_redirects=False)
+                form = _FORM if method == "POST" else None
+                answer = await stranger.request(method, path, data=form, follow_redirects=False)
                 assert (answer.status_code, answer.headers.get("location")) == (303, "/my/sign-in"), (method, path)
     # A form of another site does nothing, though the browser sends the cookie along.
     mine, _ = browser

@@ -61,8 +61,9 @@ class Street:
         self.gates = Gates(till.tenants, till.payments, till.clock, b"a secret")
         self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.gates, self.plans)
         routes = driver_pages(DriverShell(assets), self.ways, till.tenants, till.clock, HOST)
-        self.app = app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
+        app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
         inner: Any = app
+        self.app = inner
         self.jobs = DriverJobs(till.tenants, self.ways, HOST)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
         till.rows(

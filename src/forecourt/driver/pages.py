@@ -216,7 +216,7 @@ def _refresh_s(way: Way) -> int:
 
 
 def driver_pages(shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> Sequence[HTTPRouteHandler]:
-    """The routes `/charge/{station}/{evse}` and `/charging/{id}`, and those of finding a place. `address`: where drivers
+    """The routes `/charge/{station}/{evse}` and `/charging/{id}`, and of finding a place. `address`: where drivers
     reach us."""
     pages = DriverPages(shell, ways, db, clock, address)
     quiet: dict[str, Any] = {"include_in_schema": False, "opt": PUBLIC}
