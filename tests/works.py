@@ -10,6 +10,7 @@ from forecourt.app.paying import providers_of
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -74,6 +75,7 @@ class Jobs:
         providers = providers_of(Settings(secret_key="-"), tenants, clock)
         saga = Saga(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
+        self.accounts = AccountJobs(tenants, clock)
         self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.care.pages
+import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
 import forecourt.payments.ledger.pages
@@ -19,12 +20,14 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
@@ -78,6 +81,7 @@ NAVIGATION = (
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
+    NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
     NavItem(key="ledger", label=mark("Ledger"), href="/ledger", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
@@ -148,7 +152,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
 
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
-    ways = ways_of(settings, db, clock, commander, providers_of(settings, db, clock))
+    providers = providers_of(settings, db, clock)
+    ways = ways_of(settings, db, clock, commander, providers)
+    members = members_of(settings, db, clock, providers, ways)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -159,6 +165,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         assets_route(assets),
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(
             shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
@@ -201,6 +208,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
+        *forecourt.drivers.accounts.pages.account_pages(shell=shell, db=db, clock=clock),
         *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
         *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
         *search_routes(

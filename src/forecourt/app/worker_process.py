@@ -19,6 +19,7 @@ from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -125,6 +126,7 @@ def _works(
         costing=CostingJobs(tenants, clock),
         payments=payments,
         drivers=drivers,
+        accounts=AccountJobs(tenants, clock),
         stations=StationJobs(
             pool,
             clock,

@@ -15,6 +15,7 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.telling import DESCRIBE
 from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
@@ -73,6 +74,7 @@ class Works(Struct, frozen=True, kw_only=True):
     costing: CostingJobs
     payments: PaymentJobs
     drivers: DriverJobs
+    accounts: AccountJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -177,7 +179,10 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
-        PRICED: (follow("payments.priced", works.payments.priced, queue=OUTWARD),),
+        PRICED: (
+            follow("payments.priced", works.payments.priced, queue=OUTWARD),
+            follow("driver.session_priced", works.accounts.priced, AT_ONCE),
+        ),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),

@@ -124,3 +124,8 @@ def _pattern(digits: int) -> str:
     """The language's way to write money, with so many decimals."""
     plain = str(current().locale.currency_formats["standard"].pattern)
     return plain.replace("0.00", f"0.{'0' * digits}" if digits else "0")
+
+
+def minor(amount: int, currency: str) -> Money:
+    """So many minor units, for pages that have them apart."""
+    return Money(amount=amount, currency=currency)
