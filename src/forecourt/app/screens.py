@@ -10,6 +10,7 @@ import forecourt.access.pages
 import forecourt.care.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.pricing.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
@@ -34,6 +35,8 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.pricing.pages import PricePages
+from forecourt.pricing.search import TariffSearch
 from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.search import SessionSearch
 from forecourt.stations.addresses import OcppAddresses
@@ -69,6 +72,7 @@ NAVIGATION = (
     NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
+    NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts", shown_to=may(Verb.ALERTS)),
@@ -85,6 +89,7 @@ COMMANDS = (
     Command(label=mark("Connect a station"), href="/stations/connect", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
+    Command(label=mark("New tariff"), href="/prices/new", shown_to=may(Verb.CHANGE_PRICES)),
     Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Import tokens from CSV"), href="/tokens/import", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Invite a person"), href="/people/invite", shown_to=may(Verb.PEOPLE)),
@@ -115,6 +120,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
+        "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -174,6 +180,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 shell=shell, db=db, clock=clock, feeds=Feeds(settings.secret(), private=settings.webhooks_private)
             )
         ),
+        *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
         *connect_pages(shell, addresses),
@@ -191,6 +198,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 Source(find=StationSearch(db)),
                 Source(find=TokenSearch(db)),
                 Source(find=SessionSearch(db)),
+                Source(find=TariffSearch(db)),
                 Source(find=PersonSearch(db), shown_to=may(Verb.PEOPLE)),
                 Source(find=KeySearch(db), shown_to=may(Verb.KEYS)),
                 Source(find=WebhookSearch(db), shown_to=may(Verb.WEBHOOKS)),
