@@ -56,6 +56,13 @@ async def made(browser: AsyncClient, **more: Any) -> str:
     return str(answer.headers["location"])
 
 
+async def tag_of(browser: AsyncClient, path: str) -> str:
+    """Which state of a tariff its form was made of."""
+    found = re.search(r'name="tag" value="([^"]+)"', (await browser.get(f"{path}/edit")).text)
+    assert found is not None
+    return unescape(found[1])
+
+
 async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost(house: House, tenant: Tenant) -> None:
     api, browser = await tenant.client(), await signed_in(house, tenant)
     assert "charging costs nothing" in words(await browser.get("/prices"))
@@ -74,10 +81,7 @@ async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost
     assert stored["tariff"]["elements"][1]["price_components"][1]["price"] == "6"
     assert stored["tariff"]["caps"] == [{"before_taxes": "12", "per": "SESSION", "dimensions": ["PARKING_TIME"]}]
     # Whoever changes nothing makes no version: the form says all that the tariff does.
-    form = await browser.get(f"{path}/edit")
-    tag = re.search(r'name="tag" value="([^"]+)"', form.text)
-    assert tag is not None
-    same = await browser.post(f"{path}/edit", data=draft(act="save", tag=tag[1].replace("&#34;", '"')))
+    same = await browser.post(f"{path}/edit", data=draft(act="save", tag=await tag_of(browser, path)))
     assert same.status_code == 303, words(same)
     assert (await api.get(f"/api/v1/tariffs/{stored['id']}")).json()["version"] == 1
     found = await browser.get("/search", params={"q": "night"})
@@ -132,9 +136,7 @@ async def test_a_place_says_which_tariff_counts_there_and_why(house: House, tena
 async def test_versions_say_what_changed_and_only_the_latest_is_changed(house: House, tenant: Tenant) -> None:
     browser = await signed_in(house, tenant)
     path = await made(browser)
-    tag = re.search(r'name="tag" value="([^"]+)"', (await browser.get(f"{path}/edit")).text)
-    assert tag is not None
-    read = tag[1].replace("&#34;", '"')
+    read = await tag_of(browser, path)
     later = f"{house.clock.now() + timedelta(days=1):%Y-%m-%d %H:%M}"
     saved = await browser.post(f"{path}/edit", data=draft("0.65", act="save", tag=read, valid_from=later))
     assert saved.status_code == 303, words(saved)
@@ -143,7 +145,8 @@ async def test_versions_say_what_changed_and_only_the_latest_is_changed(house: H
     assert "Version 1 counts" in shown
     stale = await browser.post(f"{path}/edit", data=draft("0.70", act="save", tag=read))
     assert (stale.status_code, "changed the tariff meanwhile" in stale.text) == (412, True)
-    past = await browser.post(f"{path}/edit", data=draft("0.70", act="save", valid_from="2020-01-01 00:00"))
+    fresh = await tag_of(browser, path)
+    past = await browser.post(f"{path}/edit", data=draft(act="save", tag=fresh, valid_from="2020-01-01 00:00"))
     assert "a version counts from now on" in past.text
     assert "There is no way back" in words(await browser.post(f"{path}/end"))
     assert (await browser.post(f"{path}/end", data={"sure": "yes"})).status_code == 303

@@ -78,7 +78,7 @@ async def send_editor(pages: PricePages, request: WebRequest, actor: Actor, tari
                 row = await service.create_tariff(conn, actor, name, tariff, now, valid_from)
             else:
                 row = await service.revise_tariff(
-                    conn, actor, tariff_id, tariff, now, name=name, valid_from=valid_from, if_match=tag
+                    conn, actor, tariff_id, tariff, now, name=name, valid_from=valid_from, if_match=tag or None
                 )
     except (TariffUnreadable, PastRefused, ChangedMeanwhile, TariffEnded) as refused:
         return await _refused(pages, request, actor, shown, refused)
