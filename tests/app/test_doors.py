@@ -110,6 +110,8 @@ NEEDS = {
     ("GET", "/api/v1/stations/{station}/desired"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/charging-limits"): Verb.READ,
     ("DELETE", "/api/v1/stations/{station}/charging-limits"): Verb.CALL,
+    ("GET", "/api/v1/stations/{station}/plugs"): Verb.READ,
+    ("PUT", "/api/v1/stations/{station}/plugs"): Verb.CHANGE_STATIONS,
     ("PUT", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("DELETE", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
