@@ -42,6 +42,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
@@ -120,6 +121,7 @@ def _works(
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
+        told=ToldJobs(pool, tenants, clock, commander),
         payments=payments,
         drivers=drivers,
         stations=StationJobs(

@@ -32,6 +32,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
@@ -70,6 +71,7 @@ class Works(Struct, frozen=True, kw_only=True):
 
     sessions: SessionJobs
     costing: CostingJobs
+    told: ToldJobs
     payments: PaymentJobs
     drivers: DriverJobs
     stations: StationJobs
@@ -99,7 +101,12 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
-    # It waits for stations.
+    # They wait for stations.
+    telling = _at_any_time(works.told.tell_running)
+    app.periodic(cron=EVERY_MINUTE)(
+        _clocked(app, "sessions.tell_costs", telling, lock="sessions.tell_costs", queueing_lock="sessions.tell_costs",
+                 queue=OUTWARD)
+    )  # fmt: skip
     name, stop = "energy.stop_reached", _at_any_time(works.targets.stop_reached)
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
     app.periodic(cron="47 * * * *")(_forgetting(app))
@@ -167,12 +174,15 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
-        "session.started": (link, check, review, plan),
+        "session.started": (link, check, review, plan, follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD)),
         "session.ended": (review, plan),
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
-        PRICED: (follow("payments.priced", works.payments.priced, queue=OUTWARD),),
+        PRICED: (
+            follow("payments.priced", works.payments.priced, queue=OUTWARD),
+            follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
+        ),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),
