@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
-from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from forecourt.pricing.model import Cap, Dimension, Element, PriceComponent, Tariff
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.commands import Commander
+from forecourt.stations.desired.bring import Bringer
+from forecourt.stations.desired.reconciler import Reconciler
 from tests.sessions.test_remote_starts import Stage, stage
 from tests.stations.gateway.conftest import SECRET, StationClient
 from tests.stations.gateway.test_sessions_over_sockets import at, event, meter_values, start
@@ -36,6 +40,13 @@ class Teller:
         self.stage = stage
         commander = Commander(stage.pool, stage.bus, stage.clock, secret_key=SECRET.encode())
         self.jobs = ToldJobs(stage._worker, stage.pool, stage.clock, commander)
+        self.tariffs = TariffJobs(stage._worker, stage.pool, stage.clock)
+        self._reconciler = Reconciler(stage._worker, Bringer(stage.pool, commander.batch), commander.batch)
+
+    async def settle(self) -> None:
+        """What is wanted of stations is wanted and sent."""
+        await self.tariffs.want_tariffs()
+        await self._reconciler.settle()
 
     async def priced(self, variable: tuple[str, str]) -> None:
         """Everything has a price, and the station says that it shows costs."""
@@ -62,7 +73,9 @@ class Teller:
                 continue
             asked = asking.result()
             heard.append((asked[2], asked[3]))
-            status = {"status": "Accepted"} if asked[2] == "DataTransfer" else {}
+            status: dict[str, Any] = {} if asked[2] == "CostUpdated" else {"status": "Accepted"}
+            if asked[2] == "ClearTariffs":
+                status = {"clearTariffsResult": [{"status": "NoTariff"}]}
             await station.link.send(json.dumps([3, asked[1], status]))
         await task
         return heard
@@ -118,7 +131,32 @@ async def test_a_16_station_with_the_note_hears_the_price_what_runs_and_the_end_
         assert await teller.told(station, teller.jobs.tell_final(**teller.session())) == []
         await station.call("StopTransaction", {"transactionId": number, "meterStop": 13_000, "timestamp": at(-1)})
         # Reviewed and priced by the worker, which tells the station of the end by itself.
-        told = await teller.told(station, teller.stage.work())
+        told = [each for _ in range(4) for each in await teller.told(station, teller.stage.work())]
         finals = [each for _, each in told if each["messageId"] == "FinalCost"]
         assert [json.loads(each["data"])["cost"] for each in finals] == [7.14]
         assert await teller.told(station, teller.jobs.tell_final(**teller.session())) == []
+
+
+async def test_a_21_station_reckons_by_the_tariff_that_counts_and_by_none_that_it_can_not_be_told(
+    teller: Teller,
+) -> None:
+    await teller.stage.rig.register("CP1")
+    async with teller.stage.station("CP1", "ocpp2.1") as station:
+        now = teller.stage.clock.now().isoformat().replace("+00:00", "Z")
+        said = {"timestamp": now, "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+        await station.call("StatusNotification", said)
+        assert await teller.told(station, teller.settle()) == []
+        await teller.priced(("TariffCostCtrlr", "Enabled[Tariff]"))
+        [(action, given)] = await teller.told(station, teller.settle())
+        assert (action, given["evseId"], given["tariff"]["currency"]) == ("SetDefaultTariff", 1, "EUR")
+        assert given["tariff"]["tariffId"].endswith(".1")
+        assert given["tariff"]["energy"] == {
+            "prices": [{"priceKwh": 0.5}], "taxRates": [{"type": "VAT", "tax": 19.0}],
+        }  # fmt: skip
+        assert await teller.told(station, teller.settle()) == []
+        # A cap can't be said, so the station would reckon something else than is billed.
+        async with teller.stage.pool.tenant(teller.stage.rig.tenant()) as conn:
+            [(tariff_id,)] = teller.stage.rig.rows("SELECT tariff_id FROM tariffs")
+            capped = structs.replace(TARIFF, caps=(Cap(before_taxes=Decimal(9)),))
+            await pricing.revise_tariff(conn, teller.stage.actor, tariff_id, capped, teller.stage.clock.now())
+        assert await teller.told(station, teller.settle()) == [("ClearTariffs", {"evseId": 1})]

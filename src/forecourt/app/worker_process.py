@@ -43,6 +43,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
@@ -122,6 +123,7 @@ def _works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
         told=ToldJobs(pool, tenants, clock, commander),
+        default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
         stations=StationJobs(

@@ -33,6 +33,7 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
@@ -72,6 +73,7 @@ class Works(Struct, frozen=True, kw_only=True):
     sessions: SessionJobs
     costing: CostingJobs
     told: ToldJobs
+    default_tariffs: TariffJobs
     payments: PaymentJobs
     drivers: DriverJobs
     stations: StationJobs
@@ -145,6 +147,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.settle_remote_starts", EVERY_MINUTE, _at_any_time(works.remote_starts.settle_due)),
         ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
         ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
+        ("sessions.want_tariffs", "*/5 * * * *", _at_any_time(works.default_tariffs.want_tariffs)),
         ("mail.offer_again", "7 * * * *", _at_any_time(works.mail.offer_again)),
         ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
         ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),

@@ -5,9 +5,11 @@ from msgspec import UNSET
 
 from forecourt.ocpp.neutral import (
     Acknowledged,
+    ClearTariffs,
     Command,
     DynamicAnswer,
     NeedsAnswer,
+    SetDefaultTariff,
     UpdateDynamicSchedule,
     UsePriorityCharging,
 )
@@ -81,6 +83,8 @@ ANSWERS: AnswerTable = {**ANSWERS_2X, **_ADDED}
 
 COMMAND_ACTIONS: dict[type[Command], str] = {
     **ACTIONS_2X,
+    ClearTariffs: "ClearTariffs",
+    SetDefaultTariff: "SetDefaultTariff",
     UpdateDynamicSchedule: "UpdateDynamicSchedule",
     UsePriorityCharging: "UsePriorityCharging",
 }
@@ -88,4 +92,14 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
 
 def command(command: Command) -> tuple[str, bytes]:
     """The action of 2.1 and its payload. Raises CallFault as the versions before."""
-    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(content(command, offline=True))
+    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(_content(command))
+
+
+def _content(command: Command) -> dict[str, object]:
+    match command:
+        case SetDefaultTariff():
+            return {"evseId": command.evse, "tariff": command.tariff}
+        case ClearTariffs():
+            return {"evseId": command.evse}
+        case _:
+            return content(command, offline=True)

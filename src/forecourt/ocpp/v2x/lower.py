@@ -185,6 +185,11 @@ def content(command: Command, *, offline: bool) -> dict[str, object]:
 
 def command_answer(result: Any) -> CommandAnswer:
     """What the station said to a command, with the transaction if it already runs, or the schedule asked for."""
+    if isinstance(result, v21.ClearTariffsResponse):
+        # One result a tariff: a single no is a no.
+        said = {each.status.value for each in result.clear_tariffs_result}
+        result_status = next((each for each in sorted(said) if each not in AGREED | NONE_THERE), "Accepted")
+        return CommandAnswer(accepted=result_status == "Accepted", status=result_status)
     status = result.status.value
     asked = isinstance(result, v201.GetCompositeScheduleResponse | v21.GetCompositeScheduleResponse)
     return CommandAnswer(

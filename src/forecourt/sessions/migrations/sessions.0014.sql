@@ -32,3 +32,20 @@ ALTER FUNCTION sessions_tenants_with_open() OWNER TO forecourt_lookup;
 REVOKE CREATE ON SCHEMA public FROM forecourt_lookup;
 REVOKE ALL ON FUNCTION sessions_tenants_with_open() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sessions_tenants_with_open() TO forecourt_worker, forecourt_app;
+
+-- Tenants with a station that reckons costs itself, as it says.
+CREATE FUNCTION sessions_tenants_with_reckoners() RETURNS SETOF int
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $body$
+    SELECT DISTINCT tenant_id FROM station_variables
+    WHERE component = 'TariffCostCtrlr' AND variable = 'Enabled[Tariff]' AND attribute = 'Actual' AND value = 'true'
+$body$;
+CREATE POLICY of_lookup ON station_variables FOR SELECT TO forecourt_lookup USING (true);
+GRANT SELECT (tenant_id, component, variable, attribute, value) ON station_variables TO forecourt_lookup;
+CREATE INDEX station_variables_of_reckoners ON station_variables (tenant_id)
+    WHERE component = 'TariffCostCtrlr' AND variable = 'Enabled[Tariff]' AND attribute = 'Actual' AND value = 'true';
+GRANT CREATE ON SCHEMA public TO forecourt_lookup;
+ALTER FUNCTION sessions_tenants_with_reckoners() OWNER TO forecourt_lookup;
+REVOKE CREATE ON SCHEMA public FROM forecourt_lookup;
+REVOKE ALL ON FUNCTION sessions_tenants_with_reckoners() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION sessions_tenants_with_reckoners() TO forecourt_worker, forecourt_app;

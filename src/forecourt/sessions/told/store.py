@@ -15,6 +15,8 @@ Connection = AsyncConnection[Any]
 
 #: Sessions of one organisation that are told of at once.
 MAX_HEARERS: Final = 500
+#: EVSEs of one organisation that are given tariffs.
+MAX_RECKONING: Final = 10_000
 
 #: Sessions at stations that are connected and show costs, as their variables say.
 _HEARERS: Final = """
@@ -92,3 +94,25 @@ async def _find(conn: Connection, query: str, values: dict[str, Any]) -> list[He
     await cursor.execute(query.encode(), values)
     rows: Sequence[dict[str, Any]] = await cursor.fetchall()
     return [msgspec.convert(row, Hearer) for row in rows]
+
+
+async def list_tenants_with_reckoners(conn: Connection) -> list[int]:
+    """Tenants with a station that reckons costs itself."""
+    rows = await (await conn.execute("SELECT sessions_tenants_with_reckoners()")).fetchall()
+    return [tenant_id for (tenant_id,) in rows]
+
+
+async def list_reckoning(conn: Connection, tenant_id: int) -> list[tuple[int, str, int]]:
+    """EVSEs of stations of OCPP 2.1 that reckon costs themselves, connected or not: station, its id, and the number of
+    the EVSE; MAX_RECKONING at the most."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT t.station_id, t.identity, c.evse FROM stations t"
+        " JOIN station_links l ON l.tenant_id = t.tenant_id AND l.station_id = t.station_id AND l.protocol = 'ocpp2.1'"
+        " JOIN station_variables v ON v.tenant_id = t.tenant_id AND v.station_id = t.station_id"
+        "  AND v.component = 'TariffCostCtrlr' AND v.variable = 'Enabled[Tariff]' AND v.attribute = 'Actual'"
+        "  AND v.value = 'true'"
+        " JOIN connectors c ON c.tenant_id = t.tenant_id AND c.station_id = t.station_id AND c.evse > 0"
+        " WHERE t.tenant_id = %s AND t.retired_at IS NULL ORDER BY t.station_id, c.evse LIMIT %s",
+        (tenant_id, MAX_RECKONING),
+    )
+    return [(int(station_id), str(identity), int(evse)) for station_id, identity, evse in await cursor.fetchall()]
