@@ -15,6 +15,8 @@ from forecourt.platform.embedded.process import Guise, launch_command
 
 ROUNDS = 100
 TEST = "tests/spine/test_kill.py"
+#: As many processes are killed while they hold, take and give back money.
+PAYMENTS = "tests/payments/test_faults.py::test_processes_killed_while_money_moves_lose_and_double_nothing"
 #: What the rounds may take to end everything that they started, once they are told to stop.
 STOP_WAIT_S = 90.0
 
@@ -27,7 +29,8 @@ def run(rounds: int, report: Path) -> list[Figure]:
     report.unlink(missing_ok=True)
     report.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"FORECOURT_KILL_ROUNDS": str(rounds), "FORECOURT_KILL_REPORT": str(report.absolute())}
-    command = [sys.executable, "-m", "pytest", "-q", "-s", TEST]
+    environment["FORECOURT_PAYMENT_KILLS"] = str(rounds)
+    command = [sys.executable, "-m", "pytest", "-q", "-s", TEST, PAYMENTS]
     # A session of its own: a Ctrl-C reaches it once and through us. Whatever ends us tells it to stop.
     launch = launch_command(command, guise=Guise(), death_signal=signal.SIGINT)
     process = subprocess.Popen(launch, env=environment, start_new_session=True)
@@ -59,4 +62,6 @@ def _figures(lines: list[dict[str, Any]]) -> list[Figure]:
         # The test has failed before it comes to this if there were any.
         Figure(what="Of them lost, or sessions doubled", unit="", ours=0, goal_most=0),
         Figure(what="Sessions charged beside it", unit="", ours=whole["sessions"]),
+        Figure(what="kill -9 while money moves", unit="", ours=len(rounds)),
+        Figure(what="Of them captured twice, or captured and not posted", unit="", ours=0, goal_most=0),
     ]

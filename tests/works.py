@@ -19,6 +19,7 @@ from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -79,5 +80,6 @@ class Jobs:
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
         self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
         self.targets = SessionTargets(pool, tenants, clock, commander)
+        self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

@@ -46,6 +46,8 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/bulk-runs/{run_id}": "One such run: its progress and the outcome for each station.",
     },
     "Sessions": {
+        "/payments": "Payments with filters: what was held, taken, given back and is owed.",
+        "/payments/{payment_id}": "One payment: its story, what its provider was asked, refunds and write-offs.",
         "/sessions": "Sessions, running and past, with filters, sums and an export.",
         "/sessions/{session_id}": "One session: its curve, its story, its evidence and its charge detail record.",
     },
@@ -69,6 +71,15 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/tokens/import": "Register tokens from a CSV file, with a plan before anything is changed.",
         "/tokens/{number}": "One token: its state, its driver and where it was used.",
         "/tokens/{number}/edit": "Change or block a token.",
+    },
+    "Money": {
+        "/hosts": "Who owns sites, what they are owed, and whether they are paid.",
+        "/hosts/{host_id}": "One host: what they are owed line by line, their payouts, their statements.",
+        "/ledger": "The journal: everything that happened to money, with where it came from and went to.",
+        "/ledger/entries/{entry_id}": "One entry: its legs, and the session and payment it is about.",
+        "/ledger/accounts": "Every account and what it comes to.",
+        "/ledger/accounts/{account}": "One account: its movements, and what it came to after each.",
+        "/reconciliation": "What providers and banks say otherwise than the journal, and what to do about it.",
     },
     "People and programs": {
         "/people": "Members of the organisation and open invitations.",

@@ -121,9 +121,12 @@ NOTHING = {
     **dict.fromkeys(
         ("webhook_id", "delivery_id", "rule_id", "passkey_id", "own_session_id", "feed_id"), str(2**31 - 1)
     ),
-    **dict.fromkeys(("uid", "site", "station", "identity", "file_path", "action", "name", "asset", "slug"), "x"),
+    **dict.fromkeys(("host_id", "entry_id", "payout_id", "file_id", "line_id", "difference_id"), str(2**31 - 1)),
+    **dict.fromkeys(
+        ("uid", "site", "station", "account", "identity", "file_path", "action", "name", "asset", "slug"), "x"
+    ),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
-    **dict.fromkeys(("tariff_id", "assignment_id"), SOME_ID),
+    **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id"), SOME_ID),
     "zone": "x",
     "battery": "x",
 }
@@ -217,6 +220,28 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
             " VALUES (%s, 'api', %s, %s, '{}', now(), %s)",
             (session[0], tenant.tenant_id, station[0], mark),
         )
+        host = connection.execute(
+            "INSERT INTO hosts (tenant_id, name, country, site_ids, created_at) VALUES (%s, %s, 'DE', %s, now())"
+            " RETURNING host_id::text",
+            (tenant.tenant_id, mark, [yard["id"]]),
+        ).fetchone()
+        entry = connection.execute(
+            "WITH a AS (INSERT INTO ledger_accounts (tenant_id, name) VALUES (%(tenant)s, 'bank')"
+            "  RETURNING account_id),"
+            " j AS (INSERT INTO journal (tenant_id, key, kind, at, legs, memo)"
+            "  VALUES (%(tenant)s, 'k', 'expense', now(), 2, %(mark)s) RETURNING entry_id)"
+            " INSERT INTO postings (entry_id, leg, tenant_id, account_id, currency, amount)"
+            " SELECT entry_id, n, %(tenant)s, account_id, 'EUR', 2 * n - 3 FROM a, j, generate_series(1, 2) AS n"
+            " RETURNING entry_id::text",
+            {"tenant": tenant.tenant_id, "mark": mark},
+        ).fetchone()
+        assert host is not None
+        assert entry is not None
+        connection.execute(
+            "INSERT INTO host_lines (tenant_id, host_id, entry_id, kind, at, currency, amount, memo)"
+            " VALUES (%s, %s, %s, 'expense', now(), 'EUR', 1, %s)",
+            (tenant.tenant_id, host[0], entry[0], mark),
+        )
     assert session is not None
     assert broken is not None
     assert person is not None
@@ -234,6 +259,9 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
         "limit_id": limit[0],
         "zone": zone,
         "battery": mark,
+        "host_id": host[0],
+        "entry_id": entry[0],
+        "account": "bank",
         "number": broken[0],
         "tenant_id": str(tenant.tenant_id),
     }
@@ -259,8 +287,8 @@ async def town(
         mark = f"mark{uuid4().hex[:10]}"
         things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)
         yield Town(
-            house=house, doors=doors_of(app._inner._inner), tenant=tenant, stranger=stranger, mark=mark, things=things,
-            elsewhere=elsewhere,
+            house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark,
+            things=things, elsewhere=elsewhere,
         )  # fmt: skip
         await house.close()
     await bus.close()

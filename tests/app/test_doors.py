@@ -44,9 +44,10 @@ NEEDS = {
     ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
     ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
     ("POST", "/api/v1/payments/{payment_id}/write-off"): Verb.CHANGE_PAYMENTS,
-    ("GET", "/api/v1/payments/accounts"): Verb.PAYMENT_ACCOUNTS,
-    ("POST", "/api/v1/payments/accounts"): Verb.PAYMENT_ACCOUNTS,
-    ("PATCH", "/api/v1/payments/accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
+    ("GET", "/api/v1/payment-accounts"): Verb.PAYMENT_ACCOUNTS,
+    ("POST", "/api/v1/payment-accounts"): Verb.PAYMENT_ACCOUNTS,
+    ("GET", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
+    ("PATCH", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
     ("GET", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("POST", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("GET", "/api/v1/webhooks/{webhook_id}"): Verb.WEBHOOKS,
@@ -94,6 +95,35 @@ NEEDS = {
     ("GET", "/api/v1/pricing/here"): Verb.READ,
     ("GET", "/api/v1/sessions/{session_id}/cost"): Verb.READ,
     ("POST", "/api/v1/pricing/quote"): Verb.READ,
+    ("GET", "/api/v1/ledger/journal"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/journal/{entry_id}"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/accounts"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/accounts/{account}/statement"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/receivables"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/profit"): Verb.READ_MONEY,
+    ("GET", "/api/v1/ledger/export.beancount"): Verb.READ_MONEY,
+    ("POST", "/api/v1/hosts"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/hosts"): Verb.READ_HOSTS,
+    ("GET", "/api/v1/hosts/{host_id}"): Verb.READ_HOSTS,
+    ("PATCH", "/api/v1/hosts/{host_id}"): Verb.CHANGE_HOSTS,
+    ("PUT", "/api/v1/hosts/{host_id}/bank"): Verb.CHANGE_HOSTS,
+    ("POST", "/api/v1/host-rules"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/host-rules"): Verb.READ_HOSTS,
+    ("GET", "/api/v1/hosts/{host_id}/lines"): Verb.READ_HOSTS,
+    ("GET", "/api/v1/hosts/{host_id}/statement"): Verb.READ_HOSTS,
+    ("POST", "/api/v1/hosts/{host_id}/expenses"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/payouts"): Verb.READ_HOSTS,
+    ("POST", "/api/v1/payouts/{payout_id}/bounce"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/payout-files"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/payout-files/{file_id}/content"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/payout-bank"): Verb.CHANGE_HOSTS,
+    ("PUT", "/api/v1/payout-bank"): Verb.CHANGE_HOSTS,
+    ("GET", "/api/v1/reconciliation"): Verb.READ_MONEY,
+    ("GET", "/api/v1/reconciliation/differences"): Verb.READ_MONEY,
+    ("POST", "/api/v1/reconciliation/differences/{difference_id}/explain"): Verb.EXPLAIN_MONEY,
+    ("POST", "/api/v1/bank-lines/import"): Verb.EXPLAIN_MONEY,
+    ("GET", "/api/v1/bank-lines"): Verb.READ_MONEY,
+    ("POST", "/api/v1/bank-lines/{line_id}/assign"): Verb.EXPLAIN_MONEY,
     ("POST", "/api/v1/bulk-runs/plan"): Verb.READ,
     ("POST", "/api/v1/bulk-runs/reset"): Verb.RESET,
     ("POST", "/api/v1/bulk-runs/registration"): Verb.CHANGE_STATIONS,
@@ -245,13 +275,16 @@ TENANT_TABLES = (
     "car_schedules",
     "profile_checks",
     "held_profiles",
+    "dynamic_profiles",
+    "priority_asks",
 )
 
 
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery"), "x")
+    values |= dict.fromkeys(("entry_id", "host_id", "payout_id", "file_id", "difference_id", "line_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "account"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
@@ -313,7 +346,7 @@ async def test_a_role_passes_where_its_verbs_lead_and_nowhere_else(tenant: Tenan
 
 
 def test_a_site_host_reads_and_an_owner_does_everything() -> None:
-    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ]
+    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ, Verb.READ_HOSTS]
     assert all(may(Role.OWNER, verb) for verb in Verb)
 
 
@@ -404,6 +437,9 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("care_tenants",),
             ("energy_planned_sites",),
             ("energy_tenants",),
+            ("payments_of_deployment",),
+            ("payments_tenant_of_account",),
+            ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),

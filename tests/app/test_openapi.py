@@ -162,6 +162,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     component = {"type": "ENERGY", "price": "0.45"}
     body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
     tariff = make("/tariffs", {"name": "Day", "tariff": body})
+    host = make("/hosts", {"name": "Ada", "country": "DE"})
     incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
@@ -184,7 +185,21 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             " FROM stations WHERE identity = 'CP1'",
             (incident_id,),
         )
+        admin.execute(
+            "WITH e AS (INSERT INTO ledger_accounts (tenant_id, name) VALUES (1, 'bank')), d AS ("
+            " INSERT INTO reconcile_differences (tenant_id, account, kind, about, at, found_at)"
+            " VALUES (1, 'acme', 'unknown', 'txn_1', now(), now())), b AS ("
+            " INSERT INTO bank_lines (tenant_id, reference, booked_on,"
+            " amount, currency, returned, read_at) VALUES (1, 'b', '2026-03-02', 100, 'EUR', false, now()))"
+            " INSERT INTO payouts (tenant_id, host_id, way, currency, amount, state, execution_on, up_to_line, source,"
+            " bank_shown, made_at) VALUES (1, %s, 'sepa', 'EUR', 100, 'paid', '2026-03-02', 0, 'bank', 'x', now())",
+            (host["id"],),
+        )
     return {
+        "host_id": host["id"],
+        "payout_id": 1,
+        "difference_id": 1,
+        "line_id": 1,
         "station": "CP1",
         "site": "north-yard",
         "uid": "04A2B1C3D4E5F6",

@@ -22,6 +22,10 @@ import forecourt.care.api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
+import forecourt.payments.api
+import forecourt.payments.hosts.api
+import forecourt.payments.ledger.api
+import forecourt.payments.reconcile.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -171,11 +175,16 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.care.api,
         forecourt.energy.api,
         forecourt.pricing.api,
+        forecourt.payments.api,
+        forecourt.payments.ledger.api,
+        forecourt.payments.hosts.api,
+        forecourt.payments.reconcile.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
-        "telling", "doors", "invitations", "site_directory", "spoken", "feeds",
+        "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
+        "providers",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

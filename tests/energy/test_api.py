@@ -13,9 +13,9 @@ import pytest
 from httpx import AsyncClient
 
 from forecourt.access import Role
+from forecourt.energy import store
 from forecourt.energy.errors import ElectricsRefused
 from forecourt.energy.needs.model import Source, Wants
-from forecourt.energy.service import needs as needs_service
 from tests.http import House, Tenant, problem, walk
 
 SHARED = Path(os.environ.get("FORECOURT_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -128,8 +128,13 @@ async def test_a_fallback_that_would_overload_the_tree_in_silence_is_refused(hou
     settings = {"enabled": True, "mode": "greenest", "unserved_per_kwh": "0.455", "fallback_a": 6.0}
     refused = problem(await owner.put(f"{site}/smart-charging", json=settings), 422, "smart-charging-refused")
     assert refused["faults"][0]["id"] == "grid"
-    stored = await owner.put(f"{site}/smart-charging", json=settings | {"fallback_a": 5.0})
-    assert stored.json() == settings | {"fallback_a": 5.0}
+    for wear in ("-0.01", "NaN"):
+        worn = settings | {"fallback_a": 5.0, "car_wear_per_kwh": wear}
+        problem(await owner.put(f"{site}/smart-charging", json=worn), 422, "smart-charging-refused")
+    wanted = settings | {"fallback_a": 5.0, "feed_in_limit_w": 7_000, "car_wear_per_kwh": "0.07"}
+    stored = await owner.put(f"{site}/smart-charging", json=wanted)
+    assert stored.json() == wanted
+    assert (await owner.get(f"{site}/smart-charging")).json() == wanted
     shrunk = {**body, "nodes": [{"id": "grid", "limit_a": 14.0}]}
     assert problem(await owner.put(f"{site}/electrics", json=shrunk), 422, "electrics-refused")["faults"]
 
@@ -262,8 +267,9 @@ async def test_of_what_is_said_of_a_session_the_drivers_word_counts_first(house:
     problem(again, 412, "changed-meanwhile")
     async with house.db.tenant(tenant.tenant_id) as conn:
         car = Wants(energy_wh=9_000, max_a=16.0)
-        found = await needs_service.record_needs(conn, tenant.tenant_id, one, car, house.clock.now(), evse=1)
-    assert found == row[0]
+        assert await store.store_needs(
+            conn, tenant.tenant_id, row[0], Source.ISO15118, car, "station:CP", house.clock.now()
+        )
     problem(await owner.put(session, json={"minimum_wh": 1}), 422, "needs-refused")
     soon, later = (house.clock.now() + timedelta(minutes=each) for each in (10, 20))
     departs = {"departure_at": soon.isoformat()}

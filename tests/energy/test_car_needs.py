@@ -96,9 +96,9 @@ async def test_a_driver_who_asks_for_priority_at_the_station_comes_first(rig: Ri
         assert (needs.wants.priority, needs.sources["priority"]) == (Priority.HIGH, Source.STATION)
         await station.call("NotifyPriorityCharging", {"transactionId": "T1", "activated": False})
         assert rig.rows("SELECT source FROM session_needs") == [("driver",)]
-        # Nobody sets dynamic schedules here, so there is nothing to be asked for.
+        # It was told no dynamic profile, so there is nothing to be asked for.
         said = await station.call("PullDynamicScheduleUpdate", {"chargingProfileId": 11})
-        assert said["status"] == "Rejected"
+        assert said == {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
 
 
 def test_a_car_that_says_what_cannot_be_is_not_believed() -> None:

@@ -138,7 +138,12 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     assert (gone.status_code, "This departure is over already" in gone.text) == (422, True)
     half = await browser.post(f"/energy/at-session/{first}", data={"departure": leaves, "minimum_kwh": "5"})
     assert (half.status_code, "a least energy needs a time" in half.text, 'value="5"' in half.text) == (422, True, True)
+    beyond = await browser.post(
+        f"/energy/at-session/{first}", data={"departure": "", "may_give": "yes", "keep_soc": "140"}
+    )
+    assert beyond.status_code == 422
     sent = {"departure": leaves, "energy_kwh": "30,5", "priority": "", "stop_kwh": "40"}
+    sent |= {"may_give": "yes", "keep_soc": "40"}
     assert (await browser.post(f"/energy/at-session/{first}", data=sent)).status_code == 200
     house.clock.advance(60)
     await made.plan()
@@ -156,12 +161,14 @@ async def test_a_session_says_why_it_charges_so_and_what_its_station_was_told(ho
     wants = (await made.owner.get(f"/api/v1/sessions/{first}/needs")).json()
     assert (wants["wants"]["energy_wh"], wants["wants"]["priority"]) == (30_500, "high")
     assert wants["wants"]["stop_energy_wh"] == 40_000
+    assert (wants["wants"]["may_discharge"], wants["wants"]["keep_soc_pct"]) == (True, 40)
     assert set(wants["sources"].values()) == {"driver"}
     house.clock.advance(1)
     await made.plan()
     page = (await browser.get(f"/energy/at-session/{first}")).text
     assert "It goes before others" in page
     assert "The planner looks at it now" not in page
+    assert "It is not asked to give back: nobody said how much the car itself can give." in page
     ahead, behind = [(await made.owner.get(f"/api/v1/sessions/{each}/charging")).json() for each in made.sessions]
     assert (ahead["car"]["limit_ma"], behind["car"]["limit_ma"]) == (16_000, 0), "both had 8 A of 16"
     viewer = await signed_in(house, tenant, Role.VIEWER, language="de")

@@ -1,6 +1,8 @@
 """One site's keeper: whatever goes wrong with a plan, and whoever else holds the site."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from forecourt.energy.keeper import keeper as keeping
+from forecourt.energy.keeper import notes as noting
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
+from forecourt.energy.keeper.planning import SitePlan, plan_site
+from forecourt.energy.keeper.reading import SILENT_AFTER
 from forecourt.energy.store import leases
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
@@ -20,6 +25,7 @@ class Stations:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.is_asked = threading.Event()
         self.commands: list[UUID] = []
 
     async def enter(
@@ -28,6 +34,7 @@ class Stations:
         self.asked += asked
         entered = [SimpleNamespace(identity=each[0], command=each[1], command_id=str(uuid4())) for each in asked]
         self.commands += [UUID(each.command_id) for each in entered]
+        self.is_asked.set()
         return entered, []
 
     async def carry(self, *_: Any, **__: Any) -> AsyncGenerator[None, None]:
@@ -78,6 +85,109 @@ async def test_a_keeper_outlives_whatever_goes_wrong_in_a_look(yard: Yard, monke
     monkeypatch.undo()
     await kept.look()
     assert len(yard.rows("SELECT 1 FROM energy_plans WHERE site_id = %s", site)) == 1
+
+
+def limited(yard: Yard, site: int, limit_a: int, begins_s: float = 0.0, ends_s: float | None = None) -> None:
+    """Somebody limits all of the site from a time on, or until a time."""
+    now = yard.clock.now()
+    yard.rows(
+        "INSERT INTO node_limits (tenant_id, site_id, source, external_id, limit_a, starts_at, ends_at, said_at,"
+        " said_by) VALUES (%s, %s, 'test', %s, %s, %s, %s, %s, 'test')",
+        yard.tenant_id, site, str(uuid4()), limit_a, now + timedelta(seconds=begins_s),
+        None if ends_s is None else now + timedelta(seconds=ends_s), now,
+    )  # fmt: skip
+
+
+async def test_what_can_not_be_kept_of_a_look_keeps_no_station_from_being_told_less(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stations, site = await furnished(yard)
+    limited(yard, site, 6)
+
+    async def broken(conn: Any, *_: Any) -> None:
+        await conn.execute("SELECT 2147483647 + 1")
+
+    asked_then: list[int] = []
+
+    async def taken(*_: Any) -> int:
+        asked_then.append(len(stations.asked))
+        return 0
+
+    monkeypatch.setattr(noting, "take_meters", taken)
+    monkeypatch.setattr(noting, "note_obedience", broken)
+    await kept.turn()
+    # The car was told less before anything else, and what could be kept is.
+    assert asked_then == [1]
+    [order] = yard.rows("SELECT limit_ma, urgent FROM charging_orders WHERE site_id = %s", site)
+    assert (order["limit_ma"] <= 6_000, order["urgent"]) == (True, True)
+    assert len(yard.rows("SELECT 1 FROM site_power WHERE site_id = %s", site)) == 1
+    assert len(yard.rows("SELECT 1 FROM desires WHERE tenant_id = %s AND wanted IS NOT NULL", yard.tenant_id)) == 2
+
+
+async def told_once(yard: Yard, kept: SiteKeeper, stations: Stations, limit_ma: int) -> None:
+    """The station has said yes to a limit, and no to a default; nothing is to be cut."""
+    await kept.turn()
+    yard.rows("UPDATE charging_orders SET accepted = true, answered_at = sent_at, limit_ma = %s", limit_ma)
+    yard.rows("UPDATE desires SET state = 'refused'")
+    stations.is_asked.clear()
+
+
+def planning_until_told(
+    monkeypatch: pytest.MonkeyPatch, stations: Stations, meanwhile: Callable[[], object]
+) -> list[bool]:
+    """Plans take until a station is told something, or for long; whether one was."""
+    told: list[bool] = []
+
+    def slowly(*args: Any) -> SitePlan:
+        if not told:
+            meanwhile()
+            told.append(stations.is_asked.wait(20))
+        return plan_site(*args)
+
+    monkeypatch.setattr(keeping, "plan_site", slowly)
+    return told
+
+
+async def test_a_limit_that_begins_while_a_plan_is_made_is_not_waited_for_until_it_is_made(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 9_000)
+    yard.clock.advance(60)
+    # One ends at once and matters to nobody, but that the keeper looks then; it stays deaf to all that is said.
+    limited(yard, site, 63, ends_s=0.1)
+    limited(yard, site, 6, begins_s=100)
+    told = planning_until_told(monkeypatch, stations, lambda: yard.clock.advance(110))
+    await kept.turn()
+    assert told == [True]
+    _, cut, *_ = yard.rows("SELECT limit_ma, urgent FROM charging_orders WHERE site_id = %s ORDER BY order_id", site)
+    assert (cut["limit_ma"] <= 6_000, cut["urgent"]) == (True, True)
+
+
+async def test_what_a_station_was_told_does_not_run_out_while_a_plan_is_made(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 9_000)
+    yard.clock.advance(200)
+    loop = asyncio.get_running_loop()
+    told = planning_until_told(monkeypatch, stations, lambda: loop.call_soon_threadsafe(kept.wake))
+    await kept.turn()
+    assert told == [True]
+    _, again, *_ = yard.rows("SELECT limit_ma FROM charging_orders WHERE site_id = %s ORDER BY order_id", site)
+    assert again["limit_ma"] == 9_000
+
+
+async def test_a_site_is_looked_at_again_when_a_station_that_has_gone_counts_as_silent(yard: Yard) -> None:
+    kept, stations, site = await furnished(yard)
+    await told_once(yard, kept, stations, 9_000)
+    yard.clock.advance(61)
+    await told_once(yard, kept, stations, 9_000)
+    orders = yard.rows("SELECT DISTINCT station_id FROM charging_orders WHERE site_id = %s", site)
+    [station_id] = [row["station_id"] for row in orders]
+    yard.link(station_id, connected=False, at=yard.clock.now() - timedelta(seconds=5))
+    yard.clock.advance(11)
+    assert await kept.turn() == pytest.approx((SILENT_AFTER - timedelta(seconds=16)).total_seconds())
 
 
 async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:

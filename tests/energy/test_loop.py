@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import rows_of
 from forecourt.energy.signals.model import NodeLimit
 from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Settings, SiteTree, site_faults, with_dc
-from forecourt.energy.store import keeping
+from forecourt.energy.store import keeping, leases
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.simulator import outside, profiles
@@ -104,15 +104,19 @@ class Plant:
         worst = []
         for _ in range(during // STEP):
             self.clock.at += STEP
-            for station in self.stations:
-                station.advance()
-            await self._settle()
+            await self.stations_live()
             await self.keeper.turn()
             await self.keeper.settled()
             await self._reconciler.settle()
             await self._settle()
             worst.append(self.drawn_a())
         return worst
+
+    async def stations_live(self) -> None:
+        """What stations do by themselves, and say, at this time."""
+        for station in self.stations:
+            station.advance()
+        await self._settle()
 
     async def _settle(self) -> None:
         """Wait until all that stations said is answered, and so committed."""
@@ -160,7 +164,7 @@ async def rig(stepped: StepClock, servers: Any) -> AsyncIterator[Rig]:
 
 @pytest_asyncio.fixture
 async def plant(stepped: StepClock, rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Plant]:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     stations = [
         await _station(rig, stepped, site_id, number, habits)
         for number, habits in enumerate(getattr(request, "param", HABITS))
@@ -198,7 +202,7 @@ async def planted(
         await bus.close()
 
 
-def _site(rig: Rig) -> int:
+def site_of(rig: Rig) -> int:
     [(site_id,)] = rig.rows(
         "INSERT INTO sites (tenant_id, slug, name, time_zone, path) VALUES (%s, 'yard', 'Yard', 'Europe/Berlin', '{}')"
         " RETURNING site_id",
@@ -217,7 +221,7 @@ async def _station(rig: Rig, clock: StepClock, site_id: int, number: int, habits
 
 
 async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant: Plant) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     await plant.go(timedelta(seconds=30))
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -230,7 +234,7 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     limits_a = plant.limits_a()
     assert sorted(round(each) for number, each in enumerate(limits_a) if number != DEAF) == [0, 7, 7, 7, 7]
 
-    await _limit(plant, CUT_A)
+    await limit_site(plant, CUT_A)
     cut = await plant.go(timedelta(seconds=SLOW_S) + timedelta(minutes=1))
     assert max(cut[-8:]) <= CUT_A * NEARLY
     assert plant.rig.rows("SELECT count(*) > 0 FROM charging_orders WHERE urgent") == [(True,)]
@@ -240,9 +244,11 @@ async def test_the_true_power_stays_within_the_limit_whatever_stations_do(plant:
     silent.link.stop(Cut.ABORT)
     away = await plant.go(LOW_VALID_FOR + PAUSE)
     assert max(away) <= CUT_A * NEARLY
+    # Its site is looked at when it is lost, not when it is time to.
+    assert plant.rig.rows("SELECT count(*) FROM outbox WHERE event = 'desired.unlinked'") == [(1,)]
     assert plant.limits_a()[SILENT] == pytest.approx(DEFAULT_A, abs=0.1)
     silent.link.start()
-    await _all_connected(plant)
+    await all_connected(plant)
     back = await plant.go(timedelta(minutes=1))
     assert max(back) <= CUT_A * NEARLY
 
@@ -262,7 +268,7 @@ class Dying:
 async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_common_silence_changes_nothing(
     plant: Plant,
 ) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     await plant.go(timedelta(minutes=2))
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -283,7 +289,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
         turn = asyncio.create_task(waiting.turn())
         while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
             await asyncio.sleep(0.02)
-        await _limit(plant, LATE_A)
+        await limit_site(plant, LATE_A)
         waiting.wake()
         while not plant.rig.rows("SELECT FROM charging_orders WHERE urgent AND sent_at = %s", plant.clock.now()):
             await asyncio.sleep(0.02)
@@ -293,7 +299,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
     plant.keeper = waiting
     assert (await plant.go(timedelta(seconds=30)))[-1] <= LATE_A * NEARLY
 
-    await _limit(plant, CUT_A)
+    await limit_site(plant, CUT_A)
     dying = plant.keep(stations=Dying(plant.batch))
     plant.clock.at += STEP
     await dying.turn()
@@ -311,7 +317,7 @@ async def test_what_can_not_be_told_is_made_room_for_and_a_killed_planner_or_a_c
 
 async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plant: Plant) -> None:
     """Of 1.6 by its composite schedule, of 2.x by its profiles."""
-    await _all_connected(plant)
+    await all_connected(plant)
     old, new, other = plant.stations[:3]
     for station in (old, new, other):
         bay(station).plug_in(Car(MODEST, 0.2), plant.clock.now())
@@ -348,10 +354,10 @@ async def test_what_stations_hold_is_asked_and_what_they_lost_is_told_again(plan
 
 
 async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(stepped: StepClock, rig: Rig) -> None:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     stations = [await _station(rig, stepped, site_id, number, PERFECT) for number in range(3)]
     async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
-        await _all_connected(plant)
+        await all_connected(plant)
         for station in stations:
             bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
             bay(station).present("CARD", plant.clock.now())
@@ -374,7 +380,7 @@ async def test_what_a_station_may_not_use_is_given_to_others_until_it_is_let_go(
 
 
 async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped: StepClock, rig: Rig) -> None:
-    site_id = _site(rig)
+    site_id = site_of(rig)
     make = replace(MAKE, dc=True, power_w=50_000)
     stations = [
         await _station(rig, stepped, site_id, 1, PERFECT, make),
@@ -389,7 +395,7 @@ async def test_a_dc_station_is_told_watts_by_what_it_takes_from_the_grid(stepped
     assert tree.evses[0].max_a == 77.1
     assert site_faults(tree) == []
     async with planted(rig, stepped, site_id, stations, tree) as plant:
-        await _all_connected(plant)
+        await all_connected(plant)
         for station in stations:
             bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
             bay(station).present("CARD", plant.clock.now())
@@ -425,7 +431,7 @@ def _profile(purpose: str, *, evse: int, limit_a: float) -> profiles.Profile:
 
 
 async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> None:
-    await _all_connected(plant)
+    await all_connected(plant)
     for station in plant.stations:
         bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
         bay(station).present("CARD", plant.clock.now())
@@ -438,13 +444,13 @@ async def test_a_plan_can_be_made_again_from_what_was_known(plant: Plant) -> Non
     assert sum(again.targets_ma) > 0
 
 
-async def _all_connected(plant: Plant) -> None:
+async def all_connected(plant: Plant) -> None:
     async with asyncio.timeout(60):
         while not all(station.link.online for station in plant.stations):
             await asyncio.sleep(0.02)
 
 
-async def _limit(plant: Plant, limit_a: float) -> None:
+async def limit_site(plant: Plant, limit_a: float) -> None:
     """The grid operator allows less from now on."""
     now = plant.clock.now()
     said = NodeLimit(
@@ -453,3 +459,73 @@ async def _limit(plant: Plant, limit_a: float) -> None:
     )  # fmt: skip
     async with plant.tenants.tenant(plant.rig.tenant()) as conn:
         await store.store_limit(conn, plant.rig.tenant(), plant.site_id, said)
+
+
+async def _hand_over(worker: Pool, plant: Plant, holder: UUID) -> None:
+    """The lease of the site moves to another planner."""
+    tenant_id = plant.rig.tenant()
+    async with worker.anyone() as conn:
+        await conn.execute("DELETE FROM planner_leases WHERE site_id = %s", (plant.site_id,))
+        held = await leases.hold_sites(conn, holder, [(tenant_id, plant.site_id)], timedelta(hours=1), 1)
+    assert held == [plant.site_id]
+
+
+@pytest.mark.parametrize("plant", [(PERFECT,) * 3], indirect=True)
+async def test_when_a_site_is_handed_over_nothing_is_told_twice_or_otherwise_by_who_held_it(plant: Plant) -> None:
+    await all_connected(plant)
+    one, two, gates = uuid4(), uuid4(), Gates(1)
+    first, second = plant.keep(holder=one, gates=gates), plant.keep(holder=two, gates=Gates(1))
+    told = "SELECT station_id, limit_ma FROM charging_orders WHERE sent_at = %s ORDER BY 1"
+    async with Pool(plant.rig.database.url, "forecourt_worker", size=1) as worker:
+        await _hand_over(worker, plant, one)
+        plant.keeper = first
+        await plant.go(timedelta(seconds=20))
+        for station in plant.stations:
+            bay(station).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(station).present("CARD", plant.clock.now())
+        await plant.go(timedelta(minutes=2))
+        assert plant.limits_a() == pytest.approx([LIMIT_A / 3] * 3, abs=1)
+
+        # While the first one plans, its lease moves and less is allowed: the second one tells that, each station once.
+        plant.clock.at += STEP
+        await plant.stations_live()
+        async with gates.planning, asyncio.timeout(60):
+            turn = asyncio.create_task(first.turn())
+            while not plant.rig.rows("SELECT FROM site_power WHERE at = %s", plant.clock.now()):
+                await asyncio.sleep(0.02)
+            await _hand_over(worker, plant, two)
+            await limit_site(plant, CUT_A)
+            await second.turn()
+            first.wake()
+            assert not turn.done()
+        await turn
+        await asyncio.gather(first.settled(), second.settled())
+        cut = plant.rig.rows(told, plant.clock.now())
+        assert [limit_ma for _, limit_ma in cut] == [CUT_A / 3 * 1_000] * 3
+
+        # Both go on; only who holds the site tells anything, and each station once.
+        plant.keeper = second
+        for _ in range(timedelta(minutes=4) // STEP):
+            [worst_a] = await plant.go(STEP)
+            await first.turn()
+            await first.settled()
+            now = plant.rig.rows(told, plant.clock.now())
+            assert len(now) == len(dict(now))
+            assert worst_a <= CUT_A * NEARLY
+        assert plant.limits_a() == pytest.approx([CUT_A / 3] * 3, abs=0.2)
+
+        # The second one is gone: the first one goes on from what was told, and tells nothing before it is time to.
+        await _hand_over(worker, plant, one)
+        plant.keeper = first
+        before = plant.rig.rows("SELECT count(*) FROM charging_orders")
+        await plant.go(STEP)
+        again = await plant.go(timedelta(minutes=3))
+        assert max(again) <= CUT_A * NEARLY
+        [(number,)] = plant.rig.rows("SELECT count(*) - %s FROM charging_orders", before[0][0])
+        assert 3 <= number <= 6
+        closest = plant.rig.rows(
+            "SELECT min(gap) >= interval '60 seconds' FROM (SELECT sent_at - lag(sent_at) OVER (PARTITION BY station_id"
+            " ORDER BY order_id) AS gap FROM charging_orders WHERE sent_at > %s) AS g",
+            plant.clock.now() - timedelta(minutes=6),
+        )
+        assert closest == [(True,)]

@@ -72,6 +72,9 @@ async def test_a_peak_is_paid_by_whole_spans_that_were_measured_weighed_by_how_l
         took(yard, site, at + timedelta(minutes=minute), 50_000)
     yard.rows("DELETE FROM site_power WHERE site_id = %s AND at < %s", site, at + SPAN)
     assert await paid(yard, site, past, begins, at + timedelta(minutes=46)) == pytest.approx(53_333, abs=10)
+    # A reading in a wrong unit is as high as can be kept, and keeps nobody from looking.
+    yard.rows("UPDATE site_power SET charging_w = 2147483647, load_w = 2147483647 WHERE site_id = %s", site)
+    assert await paid(yard, site, Past(), begins, at + timedelta(minutes=46)) == 2 * 2_147_483_647
     # Another month begins with nothing.
     later = begins + timedelta(days=31)
     assert await paid(yard, site, past, later, later + timedelta(hours=1)) == 0

@@ -292,9 +292,10 @@ def test_the_sun_and_a_load_below_nothing_make_no_room_that_may_be_gone_in_a_mom
     tree = SiteTree(nodes=(grid,), evses=(evse,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,))
     nothing = signals_at(record(tree), Known(), NOW, [1.0, 1.0])
 
-    def room_w(load_w: int, sun_w: int, measured_w: int | None) -> list[float]:
+    def room_w(load_w: int, sun_w: int, measured_w: int | None, takes_w: int | None = None) -> list[float]:
         [hall], [roof] = nothing.loads, nothing.solar
-        loads = (replace(hall, power_w=replace(hall.power_w, values=(load_w,) * 2, stand_in=(False,) * 2)),)
+        takes = replace(hall.power_w, values=(load_w,) * 2, stand_in=(False,) * 2)
+        loads = (replace(hall, power_w=takes, measured_w=takes_w),)
         gives = replace(roof.power_w, values=(sun_w,) * 2, stand_in=(False,) * 2)
         solar = (replace(roof, power_w=gives, measured_w=measured_w),)
         room = room_of(tree, replace(nothing, loads=loads, solar=solar))
@@ -303,6 +304,9 @@ def test_the_sun_and_a_load_below_nothing_make_no_room_that_may_be_gone_in_a_mom
 
     assert room_w(0, 0, 0) == pytest.approx([10, 10])
     assert room_w(-50_000, 0, 0) == pytest.approx([10, 10])
+    # A hall that usually takes less by now may go on as it was measured for a while; one that will take more does.
+    assert room_w(2_000, 0, 0, 7_000) == pytest.approx([3, 8])
+    assert room_w(2_000, 0, 0, 1_000) == pytest.approx([8, 8])
     # Now what is measured, never more than expected or than a fifth of the limit; later what is expected.
     assert room_w(0, 8_000, 1_500) == pytest.approx([11.5, 18])
     assert room_w(0, 1_000, 9_000) == pytest.approx([11, 11])

@@ -36,6 +36,7 @@ from forecourt.energy.storage.model import (
     may_charge_w,
     obeys,
 )
+from forecourt.energy.store.storage import known_batteries
 from tests.energy.test_api import GRID, furnish, hung
 from tests.energy.test_foresight import car
 from tests.http import House, Tenant, problem
@@ -67,8 +68,9 @@ def state(power_w: int, stored_wh: int = 40_000, at: datetime = NOW) -> BatteryS
     return BatteryState(at=at, power_w=power_w, stored_wh=stored_wh, source="test")
 
 
-def told(power_w: int, sent_at: datetime) -> Setpoint:
-    return Setpoint(power_w=power_w, sent_at=sent_at, valid_to=sent_at + timedelta(minutes=5), why=BatteryWhy.DEAR)
+def told(power_w: int, sent_at: datetime, *, heard: bool = True) -> Setpoint:
+    heard_at, valid_to = sent_at if heard else None, sent_at + timedelta(minutes=5)
+    return Setpoint(power_w=power_w, sent_at=sent_at, valid_to=valid_to, why=BatteryWhy.DEAR, heard_at=heard_at)
 
 
 def box(said: BatteryState | None, *setpoints: Setpoint) -> KnownBattery:
@@ -85,6 +87,11 @@ LONG_AGO, JUST_NOW = NOW - 2 * FOLLOWED_AFTER, NOW - 5 * S
         pytest.param(box(state(3_000)), 3_000, id="measured, told nothing"),
         pytest.param(box(state(0), told(8_000, JUST_NOW)), 8_000, id="told more, not measured yet"),
         pytest.param(box(state(8_000), told(8_000, LONG_AGO), told(0, JUST_NOW)), 8_000, id="told less, goes on"),
+        pytest.param(
+            box(state(0, at=LONG_AGO), told(9_000, LONG_AGO), told(0, NOW - FOLLOWED_AFTER, heard=False)),
+            9_000,
+            id="told less long ago, and not heard of since",
+        ),
         pytest.param(box(state(-5_000), told(-5_000, LONG_AGO)), 0, id="gives"),
         pytest.param(box(state(8_000, at=NOW - STATE_LATE - S), told(8_000, NOW - 2 * STATE_LATE)), 8_000, id="late"),
         pytest.param(
@@ -182,6 +189,7 @@ class Yard:
             self._live(step)
             if self.alive and (self.now - NOW) % (30 * S) == timedelta():
                 self.said = state(self.power_w, int(self.stored_wh), self.now)
+                self.setpoints = [replace(each, heard_at=each.heard_at or self.now) for each in self.setpoints]
             self.turn()
             found.append(self.grid_a)
         return found
@@ -304,8 +312,10 @@ async def test_a_battery_says_what_it_holds_and_is_told_what_to_do(house: House,
     shown = (await owner.get(f"{path}/setpoint")).json()
     assert (shown["why"], shown["power_w"], shown["state"]["source"]) == ("dear", -9_000, "EMS")
     assert shown["valid_until"] is not None
-    # It does more than that, is found out, and told to do nothing.
-    house.clock.advance(90)
+    # It does more than that when it must know it, is found out, and told to do nothing.
+    house.clock.advance(20)
+    await owner.post(f"{path}/state", json={"states": [{"power_w": 0, "stored_wh": 40_000}]})
+    house.clock.advance(70)
     await owner.post(f"{path}/state", json={"states": [{"power_w": -15_000, "stored_wh": 39_000}]})
     await keeper.turn()
     shown = (await owner.get(f"{path}/setpoint")).json()
@@ -313,9 +323,29 @@ async def test_a_battery_says_what_it_holds_and_is_told_what_to_do(house: House,
     power = rows(house, "SELECT battery_w FROM site_power WHERE site_id = %s ORDER BY at", site_id)
     assert power == [(0,), (-15_000,)]
 
+    # However much it is told, the highest that it may go by is known until it is heard of.
+    rows(
+        house,
+        "INSERT INTO battery_setpoints (tenant_id, site_id, battery, power_w, sent_at, valid_to, why) SELECT %s, %s,"
+        " 'box', CASE number WHEN 0 THEN 7000 ELSE 0 END, %s, %s, 'cheap' FROM generate_series(0, 150) AS number"
+        " RETURNING 1",
+        tenant.tenant_id, site_id, house.clock.now(), house.clock.now() + timedelta(minutes=5),
+    )  # fmt: skip
+    assert await may_take(house, tenant, site_id) == 7_000
+    house.clock.advance(1)
+    await owner.post(f"{path}/state", json={"states": [{"power_w": 0, "stored_wh": 39_000}]})
+    house.clock.advance(FOLLOWED_AFTER.total_seconds())
+    assert await may_take(house, tenant, site_id) == 0
+
     problem(await owner.get(f"{site}/batteries/other/setpoint"), 404, "battery-unknown")
     full = {"states": [{"power_w": 0, "stored_wh": 60_001}]}
     problem(await owner.post(f"{path}/state", json=full), 422, "battery-states-refused")
+
+
+async def may_take(house: House, tenant: Tenant, site_id: int) -> int:
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        [known] = await known_batteries(conn, tenant.tenant_id, site_id, ["box"], house.clock.now())
+    return may_charge_w(known, BOX, house.clock.now())
 
 
 def rows(house: House, query: str, *values: Any) -> list[tuple[Any, ...]]:

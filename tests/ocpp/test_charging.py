@@ -171,6 +171,11 @@ PROFILES: list[tuple[int, dict[str, Any]]] = [
     (2, {"purpose": Purpose.TX_DEFAULT}),
     (2, {"purpose": Purpose.EXTERNAL, "transaction_id": None}),
     (2, {"id": 2**31}),
+    # A dynamic one says one thing, that counts from no time; nothing else is updated.
+    (2, {"kind": Kind.DYNAMIC}),
+    (2, {"kind": Kind.DYNAMIC, "start_at": None, "periods": tuple(Period(start_s=at, limit=0) for at in range(2))}),
+    (2, {"update_interval_s": 60}),
+    (2, {"updated_at": SEVEN}),
 ]
 
 
@@ -195,6 +200,11 @@ def test_what_no_profile_may_be_is_not_sent(version: Version, evse: int, change:
         (Version.V201, {"purpose": Purpose.PRIORITY, "transaction_id": None}),
         (Version.V201, {"periods": (Period(start_s=0, limit=0, discharge_limit=-1_000),)}),
         (Version.V201, {"periods": (Period(start_s=0),)}),
+        # What no station of 2.1 may be asked either: setpoints beyond what may flow, or none where they lead.
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, discharge_limit=-6_000, setpoint=-7_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=6_000, setpoint=7_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, discharge_limit=1_000),)}),
+        (Version.V21, {"periods": (Period(start_s=0, limit=0, operation_mode="CentralSetpoint"),)}),
     ],
 )
 def test_what_a_version_has_no_word_for_is_not_sent(version: Version, change: dict[str, Any]) -> None:
@@ -286,15 +296,23 @@ def test_2_1_alone_updates_a_dynamic_profile_and_gives_priority() -> None:
     assert commanded(Version.V21, priority) == ("UsePriorityCharging", {"transactionId": "t", "activate": True})
     dynamic = ChargingProfile(
         id=7, stack_level=0, purpose=Purpose.TX, unit=Unit.CURRENT, kind=Kind.DYNAMIC,
-        periods=(Period(start_s=0, limit=6_000),), transaction_id="t", update_interval_s=30,
+        periods=(Period(start_s=0, limit=6_000),), transaction_id="t", update_interval_s=30, updated_at=SEVEN,
+        duration_s=300,
     )  # fmt: skip
     _, content = commanded(Version.V21, SetChargingProfile(evse=1, profile=dynamic))
-    assert content["chargingProfile"]["dynUpdateInterval"] == 30
+    sent = content["chargingProfile"]
+    assert (sent["dynUpdateInterval"], sent["dynUpdateTime"]) == (30, "2026-11-26T07:00:00.000Z")
+    held = {"requestId": 1, "chargingLimitSource": "CSO", "evseId": 1, "chargingProfile": [sent]}
+    report = lifted(Version.V21, "ReportChargingProfiles", held)
+    assert isinstance(report, ProfilesReport)
+    assert report.profiles == (dynamic,)
     assert lifted(Version.V21, "PullDynamicScheduleUpdate", {"chargingProfileId": 7}) == DynamicAsked(profile_id=7)
     assert answered(Version.V21, "PullDynamicScheduleUpdate", DynamicAnswer(update=update)) == {
         "status": "Accepted", "scheduleUpdate": {"limit": 16.0, "dischargeLimit": -6.0},
     }  # fmt: skip
-    assert answered(Version.V21, "PullDynamicScheduleUpdate", DynamicAnswer(update=None)) == {"status": "Rejected"}
+    assert answered(Version.V21, "PullDynamicScheduleUpdate", DynamicAnswer(update=None)) == {
+        "status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"},
+    }  # fmt: skip
 
 
 COMPOSITE = GetCompositeSchedule(evse=1, duration_s=3600, unit=Unit.CURRENT)

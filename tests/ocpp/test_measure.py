@@ -135,6 +135,22 @@ def test_power_and_state_of_charge_are_the_latest() -> None:
     assert readings(samples)[2:] == (700, 50)
 
 
+def test_power_that_flows_back_is_below_zero_and_its_register_is_another_one() -> None:
+    later = AT + timedelta(minutes=1)
+    export, given = Measurand.POWER_EXPORT, Measurand.ENERGY_EXPORT_REGISTER
+    samples = [
+        Sample(AT, POWER, 900),
+        Sample(later, export, 4_200),
+        Sample(AT, given, 50),
+        Sample(later, given, 120),
+        Sample(later, REGISTER, 9_000),
+    ]
+    assert readings(samples) == (9_000, 9_000, -4_200, None)
+    assert measure.given(samples, Notes()) == (50, 120)
+    assert readings([Sample(later, POWER, 900), Sample(AT, export, 4_200)])[2] == 900
+    assert readings([Sample(AT, POWER, 100), Sample(AT, export, 0)])[2] == 100
+
+
 LARGEST = measure.VALUE_LIMIT
 POWER_W = measure.POWER_LIMIT_W
 

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from forecourt.access import Actor, Role
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.providers.stripe import Stripe, StripeKeys
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
-from tests.http import an_actor
 
 CALLS = {"hold": "start_hold", "capture": "capture", "refund": "refund"}
 
@@ -60,7 +60,10 @@ async def main(
         elif kind == "capture":
             await payments.saga.drive(tenant_id, UUID(intent))
         else:
-            await payments.refund(an_actor(tenant_id), UUID(intent), 100, f"asked at {datetime.now(UTC)}")
+            actor = Actor(
+                tenant_id=tenant_id, organisation="Till", id=1, kind="key", name="Payer", role=Role.OWNER
+            )  # fmt: skip
+            await payments.refund(actor, UUID(intent), 100, f"asked at {datetime.now(UTC)}")
 
 
 if __name__ == "__main__":

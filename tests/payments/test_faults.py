@@ -2,26 +2,26 @@
 moves: each session is captured once, and everything that was taken is posted."""
 
 import asyncio
-import itertools
+import os
 import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, State
+from forecourt.payments.intents.model import FINAL, Intent, State
 from tests.conftest import Database
 from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
 
 #: Sessions of the run with faults, and the kills of one run of the tests.
-SESSIONS, KILLS = 12, 15
+SESSIONS, KILLS = 12, int(os.environ.get("FORECOURT_PAYMENT_KILLS", "15"))
 #: On one call in five: half of the faults come after the provider acted.
 FAULTS = {
     "error": 0.03,
@@ -31,11 +31,13 @@ FAULTS = {
     "drop_after": 0.05,
     "timeout_after": 0.03,
 }
+#: Processes that are at work together, and killed.
+AT_ONCE = 5
 PAYER = Path(__file__).with_name("payer.py")
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+def bank() -> Iterator[Sandbox]:
     """A provider that fails at times."""
     with sandbox() as running:
         yield running
@@ -82,7 +84,7 @@ async def run_sessions(till: Till, rng: random.Random) -> list[tuple[State, int,
         till.clock.advance(15)
         await till.sweeper.sweep()
         await till.work()
-        if all((await till.find(each)).state is State.AUTHORISED for each in intents):
+        if all([(await till.find(each)).state is State.AUTHORISED for each in intents]):
             break
     sessions = [till.plug_in(each, wh=1_000 * (number + 1)) for number, each in enumerate(intents)]
     # Some hints that a session is priced are lost: the sweeper finds out by itself.
@@ -115,9 +117,7 @@ async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
 
 
 @pytest.mark.kill
-async def test_processes_killed_while_money_moves_lose_and_double_nothing(
-    database: Database, clock: FakeClock, tmp_path: Path
-) -> None:
+async def test_processes_killed_while_money_moves_lose_and_double_nothing(database: Database, clock: FakeClock) -> None:
     with sandbox() as bank:
         async with a_till(database, clock, bank) as till:
             hit = await kill_while_paying(till, database, KILLS)
@@ -144,36 +144,51 @@ async def test_processes_killed_while_money_moves_lose_and_double_nothing(
 
 
 async def kill_while_paying(till: Till, database: Database, kills: int) -> Counter[str]:
-    """Kills a process at a call of each kind in turn, before, in and after it; how many of each kind were hit."""
+    """Kills processes at calls of each kind in turn, before, in and after them; how many of each kind were hit."""
     hit: Counter[str] = Counter()
-    evses = itertools.count(1)
-    for number in range(kills):
-        kind = ("hold", "capture", "refund")[number % 3]
-        intent = await till.begin(evse=next(evses))
-        if kind != "hold":
-            assert intent.reference is not None
-            await asyncio.to_thread(till.box.pay, intent.reference)
-            intent = await till.payments.returned(till.tenant_id, intent.intent_id)
-            await till.work()
-            session_id = till.plug_in(intent, wh=1_000 * (number + 1))
-            till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
-            await till.starts.link_session(tenant_id=till.tenant_id, subject=str(session_id))
-            till.rows("DELETE FROM outbox WHERE tenant_id = %s AND event <> 'remote_start.linked'", till.tenant_id)
-            await till.work()
-            await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
-        if kind == "refund":
-            await till.work()
-        till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
-        where = ("before", "in", "after")[(number // 3) % 3]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(PAYER), database.url, till.box.address, till.box.key, str(till.tenant_id), till.station,
-            str(next(evses)), str(intent.intent_id), kind, where,
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stdout is not None
-        said = (await process.stdout.readline()).decode().split()
-        assert said == ["in", kind], said
-        process.send_signal(signal.SIGKILL)
-        await process.wait()
-        hit[kind] += 1
+    plans = [
+        (("hold", "capture", "refund")[number % 3], ("before", "in", "after")[number // 3 % 3])
+        for number in range(kills)
+    ]
+    ready = [await prepare(till, kind, number) for number, (kind, _) in enumerate(plans)]
+    for first in range(0, kills, AT_ONCE):
+        batch = zip(plans[first : first + AT_ONCE], ready[first : first + AT_ONCE], strict=True)
+        hit += Counter(
+            await asyncio.gather(*(kill_one(till, database, *plan, payment, kills) for plan, payment in batch))
+        )
     return hit
+
+
+async def prepare(till: Till, kind: str, number: int) -> Intent:
+    """A payment that is just before a call of this kind."""
+    intent = await till.begin(evse=number + 1)
+    if kind == "hold":
+        return intent
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference)
+    intent = await till.payments.returned(till.tenant_id, intent.intent_id)
+    await till.work()
+    session_id = till.plug_in(intent, wh=1_000 * (number + 1))
+    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+    await till.starts.link_session(tenant_id=till.tenant_id, subject=str(session_id))
+    await till.work()
+    await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
+    if kind == "refund":
+        await till.work()
+    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
+    return intent
+
+
+async def kill_one(till: Till, database: Database, kind: str, where: str, intent: Intent, evses: int) -> str:
+    """One process, killed where the plan says; the kind of call that was in flight."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(PAYER), database.url, till.box.address, till.box.key, str(till.tenant_id), till.station,
+        str(evses + intent.number), str(intent.intent_id), kind, where,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = (await process.stdout.readline()).decode().split()
+    assert said == ["in", kind], said
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    return kind

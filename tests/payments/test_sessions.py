@@ -135,6 +135,22 @@ async def test_money_goes_back_in_parts_and_never_more_than_was_taken(till: Till
     assert [row["amount"] for row in till.happened("refund")] == [119, 1071]
 
 
+async def test_a_session_that_begins_after_its_hold_was_given_back_is_stopped_and_owed(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    assert (await till.find(intent)).state is State.RELEASED
+    session_id = till.plug_in(intent, wh=1_000, over=False)
+    await till.work()
+    assert len(till.stations.stops) == 1
+    till.go_on(session_id, wh=2_000)
+    await till.work()
+    late = await till.find(intent)
+    assert (late.state, late.owed_amount, late.captured_amount) == (State.FAILED, 119, 0)
+    assert till.balances()["driver_receivable"] == 119
+
+
 async def test_a_hold_that_ran_out_falls_to_debt_which_blocks_and_is_written_off(till: Till) -> None:
     intent = await till.paid(payer="driver:7")
     await till.work()

@@ -56,20 +56,20 @@ async def desk(box: Sandbox) -> AsyncIterator[StripeDesk]:
 
 def asked(amount: int = 4000, **more: Any) -> HoldAsked:
     return HoldAsked(
-        intent=str(uuid4()), call=str(uuid4()), amount=Money(amount=amount, currency="EUR"), description="Charging",
+        intent=uuid4().hex, call=uuid4().hex, amount=Money(amount=amount, currency="EUR"), description="Charging",
         return_url="https://drive.test/back", cancel_url="https://drive.test/back",
         expires_at=datetime.now(UTC) + timedelta(minutes=31), **more,
     )  # fmt: skip
 
 
 async def held(desk: StripeDesk, card: str = "visa", **more: Any) -> Hold:
-    page = await desk.psp.start_hold(asked(**more), str(uuid4()))
+    page = await desk.psp.start_hold(asked(**more), uuid4().hex)
     await desk.pay(page, card)
     return await desk.psp.get(page.reference)
 
 
 async def test_the_same_key_does_nothing_twice_and_another_body_under_it_is_refused(desk: StripeDesk) -> None:
-    wish, key = asked(), str(uuid4())
+    wish, key = asked(), uuid4().hex
     first, second = await desk.psp.start_hold(wish, key), await desk.psp.start_hold(wish, key)
     assert first == second
     assert (first.state, first.url is not None) == (HoldState.OPEN, True)
@@ -78,14 +78,14 @@ async def test_the_same_key_does_nothing_twice_and_another_body_under_it_is_refu
     hold = await held(desk)
     assert (hold.state, hold.authorised, hold.captured) == (HoldState.AUTHORISED, 4000, 0)
     assert hold.capture_before is not None
-    key = str(uuid4())
+    key = uuid4().hex
     once, twice = await desk.psp.capture(hold.reference, 1190, key), await desk.psp.capture(hold.reference, 1190, key)
     assert once.captured == twice.captured == 1190
     assert desk.done("capture") == [1190]
 
 
 async def test_who_fails_3d_secure_holds_nothing_and_may_try_another_card(desk: StripeDesk) -> None:
-    page = await desk.psp.start_hold(asked(), str(uuid4()))
+    page = await desk.psp.start_hold(asked(), uuid4().hex)
     await desk.pay(page, "challenge")
     assert (await desk.psp.get(page.reference)).state is HoldState.OPEN
     with pytest.raises(Refused):
@@ -97,20 +97,20 @@ async def test_who_fails_3d_secure_holds_nothing_and_may_try_another_card(desk: 
 
 async def test_money_goes_back_in_parts_and_never_more_than_was_taken(desk: StripeDesk) -> None:
     hold = await held(desk)
-    await desk.psp.capture(hold.reference, 1000, str(uuid4()))
-    part = await desk.psp.refund(hold.reference, 400, str(uuid4()), "ours 1")
+    await desk.psp.capture(hold.reference, 1000, uuid4().hex)
+    part = await desk.psp.refund(hold.reference, 400, uuid4().hex, "ours 1")
     now = await desk.psp.get(hold.reference)
     assert (now.refunded, [each.ours for each in now.refunds]) == (400, ["ours 1"])
     assert part.amount == 400
     with pytest.raises(ProviderRefused):
-        await desk.psp.refund(hold.reference, 601, str(uuid4()), "ours 2")
+        await desk.psp.refund(hold.reference, 601, uuid4().hex, "ours 2")
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "drop_after", "error_after", "timeout", "error", "rate_limit"])
 async def test_what_is_not_known_is_read_back_and_never_done_twice(desk: StripeDesk, fault: str) -> None:
     hold = await held(desk)
     await desk.fail_once(fault, "capture")
-    key = str(uuid4())
+    key = uuid4().hex
     desk.psp._deadline_s = 0.5
     with pytest.raises(ProviderAway) as away:
         await desk.psp.capture(hold.reference, 700, key)
@@ -125,34 +125,34 @@ async def test_what_is_not_known_is_read_back_and_never_done_twice(desk: StripeD
 async def test_holds_are_raised_given_back_and_left_pages_closed(desk: StripeDesk) -> None:
     hold = await held(desk)
     assert hold.may_increment
-    assert (await desk.psp.increment(hold.reference, 6000, str(uuid4()))).authorised == 6000
-    assert (await desk.psp.cancel(hold.reference, str(uuid4()))).state is HoldState.CANCELLED
-    page = await desk.psp.start_hold(asked(), str(uuid4()))
-    assert (await desk.psp.cancel(page.reference, str(uuid4()))).state is HoldState.EXPIRED
+    assert (await desk.psp.increment(hold.reference, 6000, uuid4().hex)).authorised == 6000
+    assert (await desk.psp.cancel(hold.reference, uuid4().hex)).state is HoldState.CANCELLED
+    page = await desk.psp.start_hold(asked(), uuid4().hex)
+    assert (await desk.psp.cancel(page.reference, uuid4().hex)).state is HoldState.EXPIRED
 
 
 async def test_a_saved_card_pays_while_the_driver_is_away_or_says_why_not(desk: StripeDesk) -> None:
     hold = await held(desk, save=True)
     assert hold.saved is not None
-    wish, key = asked(595, at_once=True), str(uuid4())
+    wish, key = asked(595, at_once=True), uuid4().hex
     taken = await desk.psp.charge_saved(wish, hold.saved, key)
     assert (taken.state, taken.captured) == (HoldState.CAPTURED, 595)
     found = await desk.psp.find(wish.call, hold.saved.customer)
     assert found is not None
     assert found.reference == taken.reference
-    assert await desk.psp.find(str(uuid4()), hold.saved.customer) is None
-    page = await desk.psp.start_hold(asked(save=True), str(uuid4()))
+    assert await desk.psp.find(uuid4().hex, hold.saved.customer) is None
+    page = await desk.psp.start_hold(asked(save=True), uuid4().hex)
     await desk.pay(page, "challenge_always", challenge="pass")
     later = await desk.psp.get(page.reference)
     assert later.saved is not None
     with pytest.raises(Declined):
-        await desk.psp.charge_saved(asked(595, at_once=True), later.saved, str(uuid4()))
+        await desk.psp.charge_saved(asked(595, at_once=True), later.saved, uuid4().hex)
 
 
 def test_a_webhook_is_taken_signed_and_fresh_only(desk: StripeDesk) -> None:
     now = datetime.now(UTC)
-    said = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded",
-            "data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {"forecourt_intent": "x"}}}}  # fmt: skip
+    about = {"id": "pi_1", "object": "payment_intent", "metadata": {"forecourt_intent": "x"}}
+    said = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": about}}
     body, headers = desk.hook(said, now)
     [notice] = desk.psp.parse_webhook(body, headers, now)
     assert (notice.event, notice.intent, notice.reference) == ("evt_1", "x", "pi_1")

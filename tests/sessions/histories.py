@@ -48,6 +48,7 @@ def reports(draw: st.DrawFn, transaction_id: str, step: Step, seq: int) -> Trans
     at = draw(any_times)
     evse = draw(st.one_of(st.none(), st.integers(1, 3))) if newer else 1
     samples = [Sample(at, Measurand.ENERGY_IMPORT_REGISTER, wh) for wh in draw(st.lists(st.integers(0, 9), max_size=2))]
+    given = draw(registers) if newer else None
     report = TransactionReport(
         step=step,
         at=at,
@@ -58,6 +59,8 @@ def reports(draw: st.DrawFn, transaction_id: str, step: Step, seq: int) -> Trans
         token=draw(tokens),
         meter_first_wh=draw(registers),
         meter_last_wh=draw(registers),
+        given_first_wh=given,
+        given_last_wh=None if given is None else draw(st.integers(given, 2**40)),
         power_w=draw(small),
         soc_pct=draw(st.one_of(st.none(), st.integers(0, 100))),
         samples=tuple(samples),

@@ -91,6 +91,7 @@ async def test_a_running_session_shows_its_energy_so_far_and_no_end(house: House
         "meter_start_wh": 1_000,
         "meter_stop_wh": None,
         "energy_wh": 3_600,
+        "given_wh": None,
         "status": "active",
         "stop_reason": None,
         "power_w": 7_200,
@@ -118,6 +119,8 @@ async def test_an_ended_session_shows_its_registers_and_no_power(house: House, t
             stop_reason="EVDisconnected",
             meter_start_wh=1_000,
             meter_stop_wh=9_500,
+            given_start_wh=100,
+            given_stop_wh=700,
             power_w=11_000,
             arrival_clock=True,
             offline=True,
@@ -126,6 +129,7 @@ async def test_an_ended_session_shows_its_registers_and_no_power(house: House, t
     (shown,) = (await (await tenant.client()).get(SESSIONS)).json()["items"]
     assert (shown["status"], shown["stop_reason"]) == ("completed", "EVDisconnected")
     assert (shown["meter_stop_wh"], shown["energy_wh"], shown["power_w"]) == (9_500, 8_500, None)
+    assert shown["given_wh"] == 600, "what was given back is told apart: the bill goes by what was taken"
     assert (shown["time_source"], shown["offline"], shown["notes"]) == ("arrival", True, ["clock was reset"])
 
 

@@ -35,6 +35,7 @@ SESSION = SessionRow(
     meter_stop_wh=13_345,
     power_w=None,
     soc_pct=None,
+    given_wh=None,
     charging_state=None,
     stop_reason="EVDisconnected",
     notes=[],

@@ -45,6 +45,8 @@ class Stub:
         self.passwords: dict[str, str] = {}
         self.boot_status = "Accepted"
         self.interval_s = 300
+        #: What a station is answered that asks for a dynamic profile.
+        self.update: Payload = {"status": "Rejected"}
         #: Gives a new id to every StartTransaction, as a CSMS that keeps no books.
         self.forgets = False
         self.connections: dict[str, ServerConnection] = {}
@@ -171,6 +173,8 @@ class Stub:
                 number = self._transactions.setdefault(key, next(self._ids))
                 status = self.tokens.get(payload["idTag"], "Accepted")
                 return {"transactionId": number, "idTagInfo": {"status": status}}
+            case "PullDynamicScheduleUpdate":
+                return self.update
             case "TransactionEvent" if "idToken" in payload:
                 return {"idTokenInfo": {"status": self.tokens.get(payload["idToken"]["idToken"], "Accepted")}}
         return {}

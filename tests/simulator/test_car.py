@@ -118,3 +118,13 @@ def test_a_scripted_car_takes_exactly_its_energy_whatever_the_steps(
         taken_wh += draw.energy_wh
         elapsed_s += step
     assert taken_wh == total_wh
+
+
+def test_a_car_gives_what_it_is_told_down_to_what_it_keeps_and_loses_some_on_the_way() -> None:
+    car = Car(MODELS[5], 0.5, gives_w=7_000, keeps=0.3)
+    draw = car.draw(AC, 3_600, -11_000)
+    assert (draw.power_w, draw.given_wh, draw.energy_wh) == (-7_000, 7_000, 0)
+    assert (0.5 - car.soc) * car.model.battery_wh == pytest.approx(7_000 / 0.9)
+    assert car.draw(AC, 36_000, -11_000).power_w == 0
+    assert car.soc == pytest.approx(0.3)
+    assert Car(MODELS[5], 0.5).draw(AC, 60, -11_000).given_wh == 0

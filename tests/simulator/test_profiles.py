@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from forecourt.simulator.profiles import NO_LIMIT_W, Limits, read
+import pytest
+
+from forecourt.simulator.profiles import NO_LIMIT_W, Limits, read, unsuitable
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -107,3 +109,36 @@ def test_the_composite_schedule_has_a_step_at_every_change_of_the_limit() -> Non
     )  # fmt: skip
     made = limits((1, wire), (0, profile(2, "ChargePointMaxProfile", 7_000)))
     assert made.composite(1, NOW, NOW, 3, 3_600, 22_000) == [(0, 4_000), (600, 7_000)]
+
+
+def giving(setpoint: float | None = -7_000, **more: Any) -> dict[str, Any]:
+    first = {"startPeriod": 0, "limit": 0, "dischargeLimit": -7_000, "operationMode": "CentralSetpoint", **more}
+    if setpoint is not None:
+        first["setpoint"] = setpoint
+    then = {"startPeriod": 360, "limit": 0, "operationMode": "ChargingOnly"}
+    return profile(
+        1, "TxProfile", 0, periods=[first, then], kind="Absolute", schedule={"startSchedule": NOW.isoformat()}
+    )
+
+
+def test_a_setpoint_flows_until_its_period_is_over() -> None:
+    made = limits((1, giving()))
+    assert made.setpoint_w(1, NOW, NOW, 3) == -7_000
+    assert made.setpoint_w(1, NOW + timedelta(seconds=360), NOW, 3) is None
+    assert made.limit_w(1, NOW + timedelta(seconds=360), NOW, 3) == 0
+    assert made.setpoint_w(2, NOW, NOW, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("wire", "gives", "reason"),
+    [
+        (giving(), True, None),
+        (giving(), False, "UnsupportedParam"),
+        (giving(operationMode="LocalFrequency"), True, "UnsupportedParam"),
+        (giving(setpoint=None), True, "InvalidSchedule"),
+        (giving(setpoint=-9_000), True, "InvalidSchedule"),
+        (profile(1, "TxProfile", 5_000), False, None),
+    ],
+)
+def test_what_a_station_can_not_do_it_refuses(wire: dict[str, Any], gives: bool, reason: str | None) -> None:
+    assert unsuitable(wire, gives=gives) == reason

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -196,6 +197,46 @@ async def test_a_charging_profile_is_obeyed_and_cleared_again(bench: Bench, vers
     assert (await bench.stub.call("CP 1", "ClearChargingProfile", clear))["status"] == "Accepted"
     bench.pass_time(60)
     assert bay.reading(bench.clock.now()).power_w == pytest.approx(11_040)
+
+
+def dynamic(**change: Any) -> dict[str, Any]:
+    periods = change.pop("periods", [{"startPeriod": 0, "limit": 5_000}])
+    schedule = {"id": 1, "chargingRateUnit": "W", "duration": 300, "chargingSchedulePeriod": periods}
+    profile = {
+        "id": 9, "stackLevel": 1, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Dynamic",
+        "dynUpdateInterval": 120, "chargingSchedule": [schedule], **change,
+    }  # fmt: skip
+    return {"evseId": 1, "chargingProfile": profile}
+
+
+async def test_a_dynamic_profile_is_changed_asked_for_and_over_when_nobody_changes_it(bench: Bench) -> None:
+    station = await charging(bench, "2.1")
+    told = partial(bench.stub.call, "CP 1")
+    change = {"chargingProfileId": 9, "scheduleUpdate": {"limit": 3_000}}
+    unknown = {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
+    assert await told("UpdateDynamicSchedule", change) == unknown
+    two = [{"startPeriod": 0, "limit": 1}, {"startPeriod": 60, "limit": 2}]
+    wrong = await told("SetChargingProfile", dynamic(periods=two))
+    assert wrong == {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidSchedule"}}
+    assert await told("SetChargingProfile", dynamic(chargingProfileKind="Relative")) == unknown
+    assert await told("SetChargingProfile", dynamic()) == {"status": "Accepted"}
+    bench.pass_time(60)
+    assert station.limit_w(station.bays[0], bench.clock.now()) == 5_000
+    assert await told("UpdateDynamicSchedule", change) == {"status": "Accepted"}
+    assert station.limit_w(station.bays[0], bench.clock.now()) == 3_000
+    bench.pass_time(110)
+    assert bench.stub.all("PullDynamicScheduleUpdate") == []
+    bench.stub.update = {"status": "Accepted", "scheduleUpdate": {"limit": 4_000}}
+    bench.pass_time(15)
+    await bench.stub.until(lambda: len(bench.stub.all("PullDynamicScheduleUpdate")) == 1)
+    # What is asked after that answer is answered after it was taken.
+    await told("GetLocalListVersion", {})
+    assert station.limit_w(station.bays[0], bench.clock.now()) == 4_000
+    bench.stub.update = unknown
+    bench.pass_time(290)
+    assert station.limit_w(station.bays[0], bench.clock.now()) == 4_000
+    bench.pass_time(15)
+    assert station.limit_w(station.bays[0], bench.clock.now()) > 11_000
 
 
 async def test_a_limit_of_nothing_suspends_the_session_and_does_not_end_it(bench: Bench, version: str) -> None:

@@ -44,6 +44,10 @@ class Verb(StrEnum):
     CHANGE_PRICES = "change tariffs and where they count"
     CHANGE_PAYMENTS = "refund payments and write off what is owed"
     PAYMENT_ACCOUNTS = "set up payment accounts"
+    READ_MONEY = "read the ledger and what providers and banks say"
+    EXPLAIN_MONEY = "read bank statements and explain what does not agree"
+    READ_HOSTS = "read what hosts are owed"
+    CHANGE_HOSTS = "change hosts, their shares and where their money goes"
 
     @property
     def scope(self) -> str:
@@ -65,6 +69,9 @@ OF_THE_WHOLE = frozenset(
         Verb.CHANGE_PRICES,
         Verb.CHANGE_PAYMENTS,
         Verb.PAYMENT_ACCOUNTS,
+        Verb.READ_MONEY,
+        Verb.EXPLAIN_MONEY,
+        Verb.CHANGE_HOSTS,
     }
 )
 
@@ -86,6 +93,9 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
             Verb.LOAD_SERIES,
             Verb.CHANGE_PRICES,
             Verb.CHANGE_PAYMENTS,
+            Verb.READ_MONEY,
+            Verb.EXPLAIN_MONEY,
+            Verb.READ_HOSTS,
         }
     ),
     Role.TECHNICIAN: frozenset(
@@ -101,7 +111,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
     ),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
-    Role.SITE_HOST: frozenset({Verb.READ}),
+    Role.SITE_HOST: frozenset({Verb.READ, Verb.READ_HOSTS}),
 }
 
 

@@ -12,6 +12,7 @@ from prometheus_client import Counter, Histogram
 
 from forecourt.access import Actor
 from forecourt.app import slashes
+from forecourt.platform.cards import masked
 from forecourt.ui.security import SECURITY_HEADERS
 
 log = structlog.get_logger("forecourt.access_log")
@@ -91,7 +92,7 @@ def _note(scope: Any, status: int, duration_s: float) -> None:
     log.info(
         "request",
         method=method,
-        path=slashes.shown(scope["path"]),
+        path=masked(slashes.shown(scope["path"])),
         status=status,
         duration_ms=round(duration_s * 1000, 1),
         **who,

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from forecourt.energy.needs.said import hear_needs, hear_priority
-from forecourt.energy.outside.said import hear_limit, hear_profiles, hear_schedule
+from forecourt.energy.outside.said import hear_asked, hear_limit, hear_profiles, hear_schedule
 from forecourt.ocpp import neutral
 from forecourt.sessions.service import Sessions
 from forecourt.stations.gateway.inbound import Routes
@@ -25,6 +25,7 @@ def routes(stations: StationReports, sessions: Sessions) -> Routes:
         neutral.CarSchedule: hear_schedule,
         neutral.ChargingLimit: hear_limit,
         neutral.ChargingLimitCleared: hear_limit,
+        neutral.DynamicAsked: hear_asked,
         neutral.PriorityNotice: hear_priority,
         neutral.ProfilesReport: hear_profiles,
         neutral.Notice: stations.notice,

@@ -10,6 +10,8 @@ import forecourt.access.pages
 import forecourt.care.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.payments.ledger.pages
+import forecourt.payments.pages
 import forecourt.pricing.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
@@ -31,6 +33,10 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.hosts.pages import host_pages
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.service import Payments
+from forecourt.payments.reconcile.pages import reconcile_pages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -70,10 +76,13 @@ NAVIGATION = (
         key="inbox", label=mark("Inbox"), href="/inbox", live="totals.strangers", shown_to=may(Verb.CHANGE_STATIONS)
     ),
     NavItem(key="sessions", label=mark("Sessions"), href="/sessions"),
+    NavItem(key="payments", label=mark("Payments"), href="/payments"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
+    NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
+    NavItem(key="ledger", label=mark("Ledger"), href="/ledger", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
     NavItem(key="alerts", label=mark("Alerts"), href="/settings/alerts", shown_to=may(Verb.ALERTS)),
     NavItem(key="webhooks", label=mark("Webhooks"), href="/webhooks", shown_to=may(Verb.WEBHOOKS)),
@@ -120,6 +129,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
+        "payments": forecourt.payments.pages.TEMPLATES_DIR,
+        "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
         "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
@@ -151,6 +162,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         assets_route(assets),
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *forecourt.payments.pages.payment_pages(
+            shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
+        ),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,
@@ -180,6 +194,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 shell=shell, db=db, clock=clock, feeds=Feeds(settings.secret(), private=settings.webhooks_private)
             )
         ),
+        *forecourt.payments.ledger.pages.ledger_pages(shell, db),
+        *host_pages(shell, db, clock),
+        *reconcile_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),

@@ -16,6 +16,9 @@ import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
+import forecourt.payments.hosts.api
+import forecourt.payments.ledger.api
+import forecourt.payments.reconcile.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -27,6 +30,7 @@ from forecourt.access.signin.doors import doors_of
 from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
+from forecourt.app.card_numbers import CardNumbers
 from forecourt.app.driving import ways_of
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
@@ -97,6 +101,7 @@ def create_app(
         "commander": given(commander),
         "refresher": given(refresher),
         "secret_key": given(secret),
+        "console_url": given(settings.console_url),
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
@@ -124,6 +129,9 @@ def create_app(
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
             forecourt.driver.api.routes,
+            forecourt.payments.ledger.api.routes,
+            forecourt.payments.hosts.api.routes,
+            forecourt.payments.reconcile.api.routes,
         ],
         guards=[known_parameters_only],
         request_class=BodyRequest,
@@ -152,7 +160,8 @@ def create_app(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
-    return Edge(app if shell is None else ProblemPages(app, access, shell))
+    kept_out = CardNumbers(app)
+    return Edge(kept_out if shell is None else ProblemPages(kept_out, access, shell))
 
 
 def given(value: Any) -> Provide:

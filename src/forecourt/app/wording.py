@@ -12,6 +12,9 @@ from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
+from forecourt.payments.hosts.api.fields import BIC_PATTERN
+from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
+from forecourt.payments.hosts.model import FLEET_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
@@ -47,6 +50,10 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
     repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
+    repr(BIC_PATTERN): "A BIC is of 8 or 11 capital letters and digits, such as COBADEFFXXX",
+    repr(FLEET_PATTERN): "A fleet's name has no colon and no control characters",
+    repr(EXPENSE_KEY_PATTERN): "An expense's key is of letters, digits, points, hyphens and underscores",
+    repr(EXPENSE_PATTERN): "A kind of expense is of small letters and underscores, 40 at most, such as energy",
     repr(TIME_PATTERN): "A time of day is hours and minutes, two digits each, such as 17:00",
     repr(ZONE_PATTERN): "A bidding zone is of letters, digits, points, hyphens and underscores, 40 at most, such as NL",
     repr(AREA_PATTERN): (

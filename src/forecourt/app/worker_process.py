@@ -25,11 +25,13 @@ from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sweeper import Sweeper
+from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -93,7 +95,7 @@ async def serve(settings: Settings) -> None:
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers)
+        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
@@ -115,6 +117,7 @@ def _works(
     commander: Commander,
     payments: PaymentJobs,
     drivers: DriverJobs,
+    providers: Providers,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -151,6 +154,7 @@ def _works(
         access=AccessJobs(pool, clock, days(settings.keep_audit_days)),
         energy=EnergyJobs(pool, tenants, clock),
         targets=SessionTargets(pool, tenants, clock, commander),
+        money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
     )
 
 

@@ -24,6 +24,7 @@ from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
+from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -36,7 +37,7 @@ from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
-from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, DesireJobs
+from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
 from forecourt.stations.gateway.lanes import ANSWERED_LATE
 from forecourt.stations.jobs import StationJobs
@@ -88,6 +89,7 @@ class Works(Struct, frozen=True, kw_only=True):
     access: AccessJobs
     energy: EnergyJobs
     targets: SessionTargets
+    money: MoneyJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -157,6 +159,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
         ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
+        ("payments.night", "13 4 * * *", _at_any_time(works.money.night)),
         ("stations.forget_old", "23 4 * * *", _at_any_time(works.stations.forget_old)),
         ("access.forget_audit", "33 4 * * *", _at_any_time(works.access.forget_audit)),
     ]
@@ -176,6 +179,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
+    # After a capture, a refund and a dispute the share of a host may be another one.
+    share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (link, check, review, plan, follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD)),
         "session.ended": (review, plan),
@@ -196,12 +201,13 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         EXPIRED: (start_over,),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
-        paid.CAPTURED: (follow("driver.captured", works.drivers.captured),),
-        paid.REFUNDED: (),
+        paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
+        paid.REFUNDED: (share,),
         paid.RELEASED: (),
         paid.FAILED: (),
-        paid.DISPUTED: (),
+        paid.DISPUTED: (share,),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
+        UNLINKED: (plan_station,),
         STATION_LINKED: (
             follow("stations.desire_linked", works.desired.linked, AT_ONCE),
             plan_station,

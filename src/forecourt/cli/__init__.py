@@ -21,6 +21,7 @@ from forecourt.cli import (
     feeds,
     inbox,
     incidents,
+    ledger,
     prices,
     sessions,
     sites,
@@ -51,7 +52,7 @@ MAX_NAME = 200
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
-for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incidents, inbox, energy):
+for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incidents, inbox, energy, ledger):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)

@@ -21,3 +21,13 @@ async def let_in(conn: Connection, tenant_id: int, uid: str, *, type_: str, unti
 async def bar(conn: Connection, tenant_id: int, uid: str) -> None:
     """From now on it starts nothing."""
     await store.bar_adhoc(conn, tenant_id, uid)
+
+
+async def is_adhoc(conn: Connection, tenant_id: int, uid: str) -> bool:
+    """Whether a token was made for one session: nobody outside is asked about it."""
+    return await store.is_adhoc(conn, tenant_id, uid)
+
+
+async def forget(conn: Connection, before: datetime, most: int) -> int:
+    """Forgets tokens that were over before a time; how many. For the worker."""
+    return await store.forget_adhoc(conn, before, most)

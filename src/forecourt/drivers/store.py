@@ -241,3 +241,11 @@ async def forget_adhoc(conn: Connection, before: datetime, most: int) -> int:
         (before, most),
     )
     return cursor.rowcount
+
+
+async def is_adhoc(conn: Connection, tenant_id: int, uid: str) -> bool:
+    """Whether a token is one for one session."""
+    cursor = await conn.execute(
+        "SELECT FROM tokens WHERE tenant_id = %s AND uid_key = %s AND ad_hoc", (tenant_id, uid_key(uid))
+    )
+    return cursor.rowcount == 1

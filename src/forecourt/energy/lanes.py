@@ -9,7 +9,7 @@ from forecourt.platform.outbox import COALESCE
 #: A car said what it needs; the subject is the station's number and the EVSE, `7.1`.
 SAID: Final = "energy.needs_said"
 #: Somebody else limits a station, or doesn't any more; its car means to charge in another way, it has said what it
-#: holds, or its driver asked for priority. The subject is the station's number.
+#: holds, has asked what it shall do, or its driver asked for priority. The subject is the station's number.
 LIMITED: Final = "energy.limited"
 #: Kept only where the EVSE hangs at a site that is charged smartly: elsewhere nobody plans by it.
 CAR_NEEDS: Final = Lane(
@@ -173,6 +173,11 @@ PRIORITIES: Final = Lane(
         WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
         """,
         """
+        UPDATE priority_asks p SET active = false
+        FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
+        WHERE n.wants IS NULL AND p.session_id = s.session_id AND p.active AND p.asked_at <= n.said_at
+        """,
+        """
         INSERT INTO session_needs AS w (session_id, source, tenant_id, station_id, wants, said_at, said_by)
         SELECT DISTINCT ON (s.session_id) s.session_id, 'station', n.tenant_id, n.station_id, n.wants::jsonb, n.said_at,
             'station:' || n.station
@@ -192,4 +197,39 @@ PRIORITIES: Final = Lane(
     ),
 )
 
-LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES, PRIORITIES)
+#: A station asks what its dynamic profile shall say: what the planner wants, who has told it something within the time
+#: that a limit holds. What it then has is counted as a limit that was told, and that nobody has confirmed.
+_ASKED = """
+    FROM stage_dynamic_asks n JOIN dynamic_profiles d ON d.station_id = n.station_id AND d.profile_id = n.profile_id
+    JOIN sessions s ON s.session_id = d.session_id AND s.over_at IS NULL
+    WHERE d.held_at IS NOT NULL AND d.until > n.said_at AND d.told_at > n.said_at - d.lasts
+"""
+DYNAMIC_ASKS: Final = Lane(
+    name="dynamic_asks",
+    columns=(
+        "number bigint",
+        "station_id bigint",
+        "profile_id bigint",
+        "tenant_id int",
+        "said_at timestamptz",
+    ),
+    merge=(
+        f"""
+        INSERT INTO charging_orders
+            (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, status)
+        SELECT d.tenant_id, d.site_id, d.station_id, d.evse, d.session_id, d.limit_ma, false, n.said_at,
+            least(n.said_at + d.lasts, d.until), 'Asked'
+        {_ASKED} ORDER BY n.number
+        """,
+        f"""
+        INSERT INTO outbox (event, subject, tenant_id)
+        SELECT DISTINCT '{LIMITED}', n.station_id::text, n.tenant_id FROM stage_dynamic_asks n
+        WHERE EXISTS (SELECT FROM hung_evses h JOIN energy_sites e ON e.site_id = h.site_id AND e.enabled
+            WHERE h.station_id = n.station_id)
+        ORDER BY 2 {COALESCE}
+        """,
+    ),
+    answer=f"SELECT n.number, d.said::text {_ASKED}",
+)
+
+LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES, PRIORITIES, DYNAMIC_ASKS)

@@ -34,6 +34,8 @@ MAX_DEPTH: Final = 20
 MAX_WORTH: Final = 1_000
 #: What an EVSE may draw while nothing is heard of it, where the tree bears so much of all at once.
 FALLBACK_A: Final = 6.0
+#: What a kWh that a car gives back costs, unless a site says otherwise.
+CAR_WEAR: Final = Decimal("0.05")
 #: What of the power that a DC EVSE takes from its three phases reaches the car.
 DC_EFFICIENCY: Final = 0.94
 Station = Annotated[str, Meta(min_length=1, max_length=MAX_IDENTITY, pattern=IDENTITY_PATTERN, examples=["CP1"])]
@@ -180,7 +182,8 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a site shall be charged. `enabled` False: no station is sent anything. `unserved_per_kwh`: what a kWh is
     worth that a car leaves without, in the currency of the tariff. `fallback_a` None: FALLBACK_A if the tree bears
-    that, else nothing."""
+    that, else nothing. `feed_in_limit_w`: what cars may feed into the grid beyond what the site itself takes;
+    `car_wear_per_kwh`: what a kWh costs that a car gives back, for the wear of its battery."""
 
     mode: Mode = Mode.CHEAPEST
     enabled: Annotated[bool, Meta(description="False: no station is sent anything.", examples=[True])] = False
@@ -194,6 +197,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="What an EVSE may draw while nothing is heard of it; null: 6 A if all limits hold then, else 0."
         ),
     ] = None
+    feed_in_limit_w: Annotated[
+        Watts, Meta(description="What cars may feed into the grid beyond what the site itself takes.", examples=[0])
+    ] = 0
+    car_wear_per_kwh: Annotated[
+        Decimal,
+        Meta(description="What a kWh that a car gives back costs for the wear of its battery.", examples=["0.05"]),
+    ] = CAR_WEAR
 
 
 class Stray(Struct, frozen=True, kw_only=True):
@@ -298,10 +308,15 @@ def _of(each: Load | Solar | Battery, words: str) -> Fault:
 def settings_faults(settings: Settings) -> list[Fault]:
     """What is nonsense in how a site shall be charged, whatever its tree."""
     worth = settings.unserved_per_kwh
-    if worth.is_finite() and 0 < worth <= MAX_WORTH:
-        return []
-    words = mark("unserved_per_kwh must be above 0, and %(most)s at most")
-    return [Fault(words=words, values={"most": MAX_WORTH})]
+    found = []
+    if not (worth.is_finite() and 0 < worth <= MAX_WORTH):
+        words = mark("unserved_per_kwh must be above 0, and %(most)s at most")
+        found.append(Fault(words=words, values={"most": MAX_WORTH}))
+    wear = settings.car_wear_per_kwh
+    if not (wear.is_finite() and 0 <= wear <= MAX_WORTH):
+        words = mark("car_wear_per_kwh must be from 0, and %(most)s at most")
+        found.append(Fault(words=words, values={"most": MAX_WORTH}))
+    return found
 
 
 def _battery_faults(battery: Battery) -> list[Fault]:

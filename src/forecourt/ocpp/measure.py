@@ -43,7 +43,9 @@ _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?
 
 # Plain numbers, for a sample's code is compared with them.
 _REGISTER = int(Measurand.ENERGY_IMPORT_REGISTER)
+_GIVEN = int(Measurand.ENERGY_EXPORT_REGISTER)
 _POWER_IMPORT = int(Measurand.POWER_IMPORT)
+_POWER_EXPORT = int(Measurand.POWER_EXPORT)
 _SOC = int(Measurand.SOC)
 #: Set in the code of a value of one phase, or of another place than the outlet.
 _ELSEWHERE = PLACE_BITS & ~MEASURAND_BITS
@@ -253,10 +255,12 @@ def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
     Register and power are those at the outlet, of all phases, else the sum of the phases, else the same at the
     inlet; those of the cable, the vehicle, the body or upstream measure something else. A signed value of 0 is one
     that can't be read from outside. What nothing real can measure, as a negative register, 4294967295 W or 250 %, is
-    passed over and noted: it must not reach a bill nor spoil what is said with it.
+    passed over and noted: it must not reach a bill nor spoil what is said with it. Power that flows back at the latest
+    moment is below 0.
     """
     registers: list[Sample] = []
     powers: list[Sample] = []
+    exports: list[Sample] = []
     soc: int | None = None
     soc_at: datetime | None = None
     for sample in samples:
@@ -266,6 +270,8 @@ def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
                 registers.append(sample)
         elif measurand == _POWER_IMPORT:
             powers.append(sample)
+        elif measurand == _POWER_EXPORT:
+            exports.append(sample)
         elif measurand == _SOC and (soc_at is None or sample.at >= soc_at):
             percent = _divided(sample.value, 100)
             if 0 <= percent <= SOC_LIMIT_PCT:
@@ -274,7 +280,23 @@ def readings(samples: Iterable[Sample], notes: Notes) -> Readings:
                 notes.add(Deviation.VALUE_BEYOND_RANGE, SAMPLE_PATH)
     first, last = _ends(registers, 0, VALUE_LIMIT, notes) if registers else (None, None)
     power = _ends(powers, -POWER_LIMIT_W, POWER_LIMIT_W, notes)[1] if powers else None
-    return first, last, power, soc
+    return first, last, _net(powers, exports, power, notes) if exports else power, soc
+
+
+def _net(powers: list[Sample], exports: list[Sample], power: int | None, notes: Notes) -> int | None:
+    """The power with what flows back taken from it, if that was said of the latest moment."""
+    latest = max(sample.at for sample in (*powers, *exports))
+    exported = _ends([sample for sample in exports if sample.at == latest], 0, POWER_LIMIT_W, notes)[1]
+    if exported is None:
+        return power
+    taken = power if power is not None and any(sample.at == latest for sample in powers) else 0
+    return max(taken - exported, -POWER_LIMIT_W)
+
+
+def given(samples: Iterable[Sample], notes: Notes) -> tuple[int | None, int | None]:
+    """The first and the last register of what was given back; found as `readings` finds that of what was taken."""
+    registers = [sample for sample in samples if sample.code & MEASURAND_BITS == _GIVEN]
+    return _ends(registers, 0, VALUE_LIMIT, notes) if registers else (None, None)
 
 
 def begun(samples: Iterable[Sample]) -> int | None:

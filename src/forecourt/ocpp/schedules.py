@@ -12,7 +12,16 @@ from msgspec import UNSET, UnsetType
 from forecourt.ocpp import measure
 from forecourt.ocpp.deviations import Deviation, Notes
 from forecourt.ocpp.faults import CallFault, ErrorCode
-from forecourt.ocpp.neutral import USUAL_PHASES, ChargingProfile, Kind, Period, Purpose, Schedule, Unit
+from forecourt.ocpp.neutral import (
+    CENTRAL_SETPOINT,
+    USUAL_PHASES,
+    ChargingProfile,
+    Kind,
+    Period,
+    Purpose,
+    Schedule,
+    Unit,
+)
 
 #: Periods of a schedule (2.0.1 ChargingScheduleType); stations say which lesser number they take.
 MAX_PERIODS = 1024
@@ -44,6 +53,7 @@ def check(profile: ChargingProfile, evse: int, *, offline: bool) -> None:
         raise refused("the periods of a profile begin at 0 and follow one another")
     if any(period.phases not in _PHASES for period in profile.periods):
         raise refused("a period is of 1 to 3 phases")
+    _check_setpoints(profile)
     if (profile.purpose is Purpose.STATION_MAX and evse != 0) or (profile.purpose is Purpose.TX and evse == 0):
         raise refused("a profile of the whole station is set at EVSE 0, one of a transaction at its EVSE")
     if profile.transaction_id is not None and profile.purpose is not Purpose.TX:
@@ -52,8 +62,26 @@ def check(profile: ChargingProfile, evse: int, *, offline: bool) -> None:
         raise refused("an external limit is set by others")
     if profile.kind in (Kind.ABSOLUTE, Kind.DAILY, Kind.WEEKLY) and profile.start_at is None:
         raise refused("a schedule that counts from a time needs that time")
+    if profile.kind is Kind.DYNAMIC and (len(starts) > 1 or profile.start_at is not None or not offline):
+        raise refused("a dynamic profile is of OCPP 2.1, and has one period that counts from no time")
+    if profile.kind is not Kind.DYNAMIC and (profile.update_interval_s is not None or profile.updated_at is not None):
+        raise refused("only a dynamic profile is updated")
     if profile.max_offline_s is not None and profile.valid_to is None and not offline:
         raise refused("a station of this version knows no other end without connection than `valid_to`")
+
+
+def _check_setpoints(profile: ChargingProfile) -> None:
+    """What a period may say of the power that shall flow (OCPP 2.1 Part 2, Q: limits and setpoints of each
+    operation mode)."""
+    for period in profile.periods:
+        low, high, setpoint = period.discharge_limit, period.limit, period.setpoint
+        if low is not None and low > 0:
+            raise refused("what may flow back is 0 or less")
+        if period.operation_mode == CENTRAL_SETPOINT and setpoint is None:
+            raise refused("a period that is led by a setpoint names it")
+        outside = (low is not None and (setpoint or 0) < low) or (high is not None and (setpoint or 0) > high)
+        if setpoint is not None and outside:
+            raise refused("a setpoint lies between what may flow back and the limit")
 
 
 def has(value: Any) -> Any:

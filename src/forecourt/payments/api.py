@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import Router, get, patch, post
+from litestar import Response, Router, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -23,6 +23,7 @@ from forecourt.payments.accounts.service import (
     AccountUnknown,
     Providers,
     TooManyAccounts,
+    account_tag,
 )
 from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents import store
@@ -44,6 +45,7 @@ from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
 from forecourt.payments.providers.stripe import StripeKeys
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = cursors_by_age("payments")
@@ -267,39 +269,59 @@ async def write_off_payment(
     return shown(await payments.write_off(actor, payment_id, data.why))
 
 
-@get("/payments/accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
-async def list_accounts(actor: Asker, db: Database) -> Accounts:
+@get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
+async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
     async with db.tenant(actor.tenant_id) as conn:
         return Accounts(accounts=[account(row) for row in await accounts.list_accounts(conn, actor.tenant_id)])
 
 
 @post(
-    "/payments/accounts",
+    "/payment-accounts",
     opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, TooManyAccounts]},
     summary="Add a payment account of your own",
     tags=["payments"],
 )
-async def add_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
+async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
     keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
     async with db.tenant(actor.tenant_id) as conn:
         return account(await providers.add(conn, actor, data.name, keys))
 
 
+@get(
+    "/payment-accounts/{account_id:uuid}",
+    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown]},
+    summary="Show a payment account",
+    tags=["payments"],
+)
+async def find_payment_account(account_id: AccountId, actor: Asker, db: Database) -> Response[Account]:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await accounts.find_account(conn, actor.tenant_id, account_id)
+    if row is None:
+        raise AccountUnknown
+    return tagged(account(row), account_tag(row))
+
+
 @patch(
-    "/payments/accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountUnknown, AccountShared]},
+    "/payment-accounts/{account_id:uuid}",
+    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown, AccountShared, ChangedMeanwhile]},
     summary="Give a payment account other keys, or switch it off or on",
     tags=["payments"],
 )
-async def change_account(
-    account_id: AccountId, data: JSONBody[AccountChange], actor: Asker, db: Database, providers: Opened
-) -> Account:
+async def change_payment_account(
+    account_id: AccountId,
+    data: JSONBody[AccountChange],
+    actor: Asker,
+    db: Database,
+    providers: Opened,
+    if_match: IfMatch = None,
+) -> Response[Account]:
     keys = None
     if data.secret_key is not UNSET and data.webhook_secret is not UNSET:
         keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
     async with db.tenant(actor.tenant_id) as conn:
         active = None if data.active is UNSET else data.active
-        return account(await providers.change(conn, actor, account_id, keys=keys, active=active))
+        row = await providers.change(conn, actor, account_id, keys=keys, active=active, if_match=if_match)
+    return tagged(account(row), account_tag(row))
 
 
 async def describe_payment(conn: store.Connection, tenant_id: int, subject: str) -> Payment | None:
@@ -380,8 +402,9 @@ routes = Router(
         find_payment,
         refund_payment,
         write_off_payment,
-        list_accounts,
-        add_account,
-        change_account,
+        list_payment_accounts,
+        add_payment_account,
+        find_payment_account,
+        change_payment_account,
     ],
 )

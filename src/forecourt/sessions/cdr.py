@@ -7,7 +7,7 @@ UTC, energy is in kWh with the three decimals of whole Wh, time in hours.
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from forecourt.platform.errors import ForecourtError
 from forecourt.pricing.ocpi_object import TariffObject
@@ -115,6 +115,8 @@ def record(
     dimensions = [CdrDimension(type="TIME", volume=hours)]
     if energy_wh is not None:
         dimensions.insert(0, CdrDimension(type="ENERGY", volume=energy_wh / 1000))
+    if session.given_wh:
+        dimensions.append(CdrDimension(type="ENERGY_EXPORT", volume=session.given_wh / 1000))
     return Cdr(
         id=str(session.session_id),
         start_date_time=session.started_at,
@@ -125,7 +127,7 @@ def record(
         else CdrToken(uid=session.token_uid, type=_token_type(heard.token_type)),
         auth_method="COMMAND" if session.remote_start is not None else "AUTH_REQUEST",
         cdr_location=_location(session, place),
-        charging_periods=(None if costs is None else costs.charging_periods)
+        charging_periods=_periods(session, costs)
         or [ChargingPeriod(start_date_time=session.started_at, dimensions=dimensions)],
         total_energy=None if energy_wh is None else energy_wh / 1000,
         total_time=hours,
@@ -140,6 +142,15 @@ def record(
             else {each: getattr(costs, each) for each in costs.__struct_fields__ if each != "charging_periods"}
         ),
     )
+
+
+def _periods(session: SessionRow, costs: Charged | None) -> list[ChargingPeriod]:
+    """The periods by price, if the cost is final; what the car gave back, which no price is of, stands in the last."""
+    periods = [] if costs is None else list(costs.charging_periods or ())
+    if periods and session.given_wh:
+        given = CdrDimension(type="ENERGY_EXPORT", volume=session.given_wh / 1000)
+        periods[-1] = structs.replace(periods[-1], dimensions=[*periods[-1].dimensions, given])
+    return periods
 
 
 def _energy_wh(session: SessionRow) -> int | None:

@@ -19,6 +19,8 @@ _FACTS = (
     ("place_key", ("evse", "connector"), "<"),
     ("token_key", ("token_uid", "token_type", "token_status"), "<"),
     ("meter_start_key", ("meter_start_wh",), "<"),
+    ("given_start_key", ("given_start_wh",), "<"),
+    ("given_key", ("given_stop_wh",), ">"),
     ("power_key", ("power_w",), ">"),
     ("soc_key", ("soc_pct",), ">"),
     ("state_key", ("charging_state",), ">"),
@@ -188,14 +190,17 @@ REPORTS = Lane(
         "charging_state text",
         "stop_reason text",
         "remote_start_id int",
+        "given_first_wh bigint",
+        "given_last_wh bigint",
     ),
     merge=(
         # A 2.x station names its transactions itself; of 1.6 ones we know all that exist, the rest are orphans.
         f"""
         INSERT INTO sessions AS s (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,
             heard_at, end_key, ended_at, stop_reason, end_meter_wh, readings, meter_stop_wh, place_key, evse,
-            connector, token_key, token_uid, token_type, token_status, meter_start_key, meter_start_wh, power_key,
-            power_w, soc_key, soc_pct, state_key, charging_state, remote_start_id, seqs, arrival_clock, offline)
+            connector, token_key, token_uid, token_type, token_status, meter_start_key, meter_start_wh,
+            given_start_key, given_start_wh, given_key, given_stop_wh, power_key, power_w, soc_key, soc_pct, state_key,
+            charging_state, remote_start_id, seqs, arrival_clock, offline)
         SELECT n.tenant_id, n.station_id, n.transaction_id, n.order_key, n.at, n.order_key, n.at, n.arrived_at,
             CASE WHEN n.step = 2 THEN n.order_key ELSE {_LEAST} END, CASE WHEN n.step = 2 THEN n.at END, n.stop_reason,
             CASE WHEN n.step = 2 THEN n.meter_last_wh END,
@@ -205,6 +210,8 @@ REPORTS = Lane(
             CASE WHEN n.evse IS NULL THEN {_LEAST} ELSE n.order_key END, n.evse, n.connector,
             t.key, n.token_uid, n.token_type, t.status,
             CASE WHEN n.meter_first_wh IS NULL THEN {_LEAST} ELSE n.meter_first_key END, n.meter_first_wh,
+            CASE WHEN n.given_first_wh IS NULL THEN {_LEAST} ELSE n.order_key END, n.given_first_wh,
+            CASE WHEN n.given_last_wh IS NULL THEN -1 ELSE n.order_key END, n.given_last_wh,
             CASE WHEN n.power_w IS NULL THEN -1 ELSE n.order_key END, n.power_w,
             CASE WHEN n.soc_pct IS NULL THEN -1 ELSE n.order_key END, n.soc_pct,
             CASE WHEN n.charging_state IS NULL THEN -1 ELSE n.order_key END, n.charging_state,
@@ -294,7 +301,8 @@ AUTHORIZATIONS = Lane(
         SELECT n.number, coalesce({_decision("n.at")}, u.status), d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
             WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
-                SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key))
+                SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key)
+              AND NOT EXISTS (SELECT FROM ad_hoc_tokens a WHERE a.tenant_id = n.tenant_id AND a.uid_key = n.uid_key))
         FROM stage_authorizations n
         LEFT JOIN token_decisions d ON d.tenant_id = n.tenant_id AND d.uid_key = n.uid_key
         LEFT JOIN unknown_token_decisions u ON u.tenant_id = n.tenant_id

@@ -92,8 +92,9 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     `meter_start_wh` and `end_meter_wh` are register readings in Wh, the latter what the end itself said; `readings` are
     those of updates, order key and Wh by turns, the latest MAX_READINGS by order, the latest first, none ordered behind
     the end. `token_key` is by NOT_ACCEPTED higher for a token that may not charge. `power_w` and `soc_pct` are the
-    latest said. `arrival_clock`: some time in it is ours because the station's could not be believed. `session_id` is
-    None until the first commit is read back.
+    latest said. `given_start_wh` and `given_stop_wh`: the first and the latest register of what was given back, in Wh.
+    `arrival_clock`: some time in it is ours because the station's could not be believed. `session_id` is None until the
+    first commit is read back.
     """
 
     station_id: int
@@ -116,6 +117,10 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     meter_start_key: int = UNKNOWN_LEAST
     meter_start_wh: int | None = None
     readings: tuple[int, ...] = ()
+    given_start_key: int = UNKNOWN_LEAST
+    given_start_wh: int | None = None
+    given_key: int = UNKNOWN_MOST
+    given_stop_wh: int | None = None
     power_key: int = UNKNOWN_MOST
     power_w: int | None = None
     soc_key: int = UNKNOWN_MOST
@@ -140,6 +145,12 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
     def energy_wh(self) -> int | None:
         """Energy delivered, from the registers; None while they are not both known or run backwards."""
         start, stop = self.meter_start_wh, self.meter_stop_wh
+        return None if start is None or stop is None or stop < start else stop - start
+
+    @property
+    def given_wh(self) -> int | None:
+        """Energy given back, from the registers; no part of `energy_wh`. None while they are not both known."""
+        start, stop = self.given_start_wh, self.given_stop_wh
         return None if start is None or stop is None or stop < start else stop - start
 
     def apply(self, report: TransactionReport, arrived: datetime, *, accepted: bool = False) -> "Session":
@@ -184,12 +195,22 @@ class Session(Struct, frozen=True, kw_only=True, gc=False):
                 start_key == self.meter_start_key and first < (self.meter_start_wh or 0)
             ):
                 news["meter_start_key"], news["meter_start_wh"] = start_key, first
+        self._join_given(report, key, news)
         if last is not None and report.step is Step.UPDATED:
             news["readings"] = _with_reading(self.readings, key, last, self.end_key)
         if power is not None and (key > self.power_key or (key == self.power_key and power > (self.power_w or 0))):
             news["power_key"], news["power_w"] = key, power
         if soc is not None and (key > self.soc_key or (key == self.soc_key and soc > (self.soc_pct or 0))):
             news["soc_key"], news["soc_pct"] = key, soc
+
+    def _join_given(self, report: TransactionReport, key: int, news: dict[str, Any]) -> None:
+        first, last = report.given_first_wh, report.given_last_wh
+        if first is not None and (
+            key < self.given_start_key or (key == self.given_start_key and first < (self.given_start_wh or 0))
+        ):
+            news["given_start_key"], news["given_start_wh"] = key, first
+        if last is not None and (key > self.given_key or (key == self.given_key and last > (self.given_stop_wh or 0))):
+            news["given_key"], news["given_stop_wh"] = key, last
 
     def _join_facts(self, report: TransactionReport, key: int, accepted: bool, news: dict[str, Any]) -> None:
         evse = report.evse

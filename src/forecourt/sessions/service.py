@@ -331,6 +331,7 @@ _NO_TOKEN: Final = packrow.NULL_TEXT * 2
 _NO_FIRST: Final = packrow.int8(None) * 2
 _first = packrow.fields("qq")
 _NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
+_NOTHING_GIVEN: Final = packrow.int8(None) * 2
 #: What samples without one say of their transaction.
 _NO_TRANSACTION: Final = packrow.text("")
 
@@ -357,8 +358,13 @@ def _add_report(
         packrow.int4(report.power_w),
         packrow.int4(report.soc_pct),
         _NOTHING_MORE if plain else packrow.text(state) + packrow.text(reason) + packrow.int4(remote),
+        _NOTHING_GIVEN if report.given_last_wh is None else _given(report),
     )
     inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
+
+
+def _given(report: TransactionReport) -> bytes:
+    return packrow.int8(report.given_first_wh) + packrow.int8(report.given_last_wh)
 
 
 def _first_register(report: TransactionReport, known: Session | None, order: int) -> bytes:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """The meter at one moment: register in whole Wh, currents in A on each phase in use."""
+    """The meter at one moment: registers in whole Wh of what was taken and given, power below 0 while it is given,
+    currents in A on each phase in use."""
 
     at: datetime
     register_wh: int
@@ -23,6 +24,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     phases: int
     offered_w: float
     soc: float | None
+    given_wh: int = 0
 
     @property
     def current_a(self) -> float:
@@ -58,6 +60,7 @@ class Bay:
         self.number = number
         self.outlet = outlet
         self.register_wh = float(register_wh)
+        self.given_wh = 0.0
         self.load: Load | None = None
         self.tx: Transaction | None = None
         self.status = "Available"
@@ -80,8 +83,9 @@ class Bay:
             register_wh=int(self.register_wh),
             power_w=last.power_w if last else 0.0,
             phases=last.phases if last else self.outlet.phases,
-            offered_w=min(self._limit_w, self.outlet.power_w) if self.tx else 0.0,
+            offered_w=min(max(self._limit_w, 0.0), self.outlet.power_w) if self.tx else 0.0,
             soc=last.soc if last else None,
+            given_wh=int(self.given_wh),
         )
 
     def say_status(self, status: str, at: datetime) -> None:
@@ -156,6 +160,7 @@ class Bay:
         if self.error == "NoError":
             self._last = self.load.draw(self.outlet, (at - since).total_seconds(), limit_w)
             self.register_wh += self._last.energy_wh
+            self.given_wh += self._last.given_wh
         self._advanced_at = at
         self._limit_w = limit_w
         self._charging_state(at)
@@ -231,7 +236,9 @@ class Bay:
         if tx is None or self.error != "NoError":
             return
         least_w = LEAST_CURRENT_A * VOLTAGE_V if not self.outlet.dc else 1.0
-        if self._limit_w < least_w and not (self._last and self._last.full):
+        if self._last is not None and self._last.power_w < 0:
+            state = "Charging"
+        elif self._limit_w < least_w and not (self._last and self._last.full):
             state = "SuspendedEVSE"
         elif self._last is not None and (self._last.full or self._last.power_w <= 0):
             state = "SuspendedEV"

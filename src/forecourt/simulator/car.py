@@ -82,7 +82,7 @@ class Outlet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draw(msgspec.Struct, frozen=True):
-    """What flowed in one step: energy at the station's meter, and the power at its end."""
+    """What flowed in one step: energy at the station's meter, and the power at its end, below 0 where it is given."""
 
     energy_wh: float
     power_w: float
@@ -91,25 +91,32 @@ class Draw(msgspec.Struct, frozen=True):
     soc: float | None
     #: The car takes no more, whatever is offered.
     full: bool
+    #: What flowed the other way.
+    given_wh: float = 0.0
 
 
 class Load(Protocol):
     """Whatever hangs at a connector."""
 
     def draw(self, outlet: Outlet, seconds: float, limit_w: float) -> Draw:
-        """Take energy for so many seconds, never above `limit_w`."""
+        """Take energy for so many seconds, never above `limit_w`; below 0, give so much, if it can."""
         ...
 
 
 class Car:
-    """A battery with a state of charge, which ends at `target` (0..1)."""
+    """A battery with a state of charge, which ends at `target` (0..1). It gives up to `gives_w` back while it holds
+    more than `keeps` (0..1)."""
 
-    def __init__(self, model: CarModel, soc: float, target: float = 1.0) -> None:
+    def __init__(
+        self, model: CarModel, soc: float, target: float = 1.0, *, gives_w: int = 0, keeps: float = 0.0
+    ) -> None:
         if not 0 <= soc <= 1 or not 0 < target <= 1:
             raise ValueError("states of charge lie between 0 and 1")
         self.model = model
         self.soc = soc
         self.target = target
+        self.gives_w = gives_w
+        self.keeps = keeps
         self._spent = False
 
     def full(self) -> bool:
@@ -136,6 +143,8 @@ class Car:
 
     def draw(self, outlet: Outlet, seconds: float, limit_w: float) -> Draw:
         efficiency = _efficiency(outlet)
+        if limit_w < 0:
+            return self._give(outlet, seconds, min(-limit_w, self.gives_w, outlet.power_w), efficiency)
         energy_wh, left_s = 0.0, seconds
         while left_s > 0:
             step_s = min(STEP_S, left_s)
@@ -152,6 +161,15 @@ class Car:
         power_w = self.power_w(outlet, limit_w)
         soc = self.soc if outlet.dc else None
         return Draw(energy_wh, power_w, self.phases(outlet), soc, self.full())
+
+    def _give(self, outlet: Outlet, seconds: float, power_w: float, efficiency: float) -> Draw:
+        """What leaves the battery is more than what comes out of it."""
+        room_wh = max(0.0, self.soc - self.keeps) * self.model.battery_wh * efficiency
+        given_wh = min(power_w * seconds / 3600, room_wh)
+        self.soc -= given_wh / efficiency / self.model.battery_wh
+        self._spent = self._spent and given_wh == 0
+        power_w = power_w if given_wh < room_wh else 0.0
+        return Draw(0.0, -power_w, self.phases(outlet), self.soc if outlet.dc else None, False, given_wh)
 
     def _current_a(self) -> float:
         """The constant-voltage current that the pack takes at its top voltage."""

@@ -1,11 +1,12 @@
 """What happens at a station of 2.x beside the CSMS: somebody on site limits it, and drivers ask for speed."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from forecourt.simulator import profiles
 from forecourt.simulator.bay import Bay
 from forecourt.simulator.said import Kind, Said
-from forecourt.simulator.wire import Payload
+from forecourt.simulator.wire import Payload, stamp
 
 if TYPE_CHECKING:
     from forecourt.simulator.station import Station
@@ -37,8 +38,22 @@ def clear(station: "Station", source: str, number: int = 0) -> None:
     station.link.say(Said("ClearedChargingLimit", told, Kind.STATUS))
 
 
+def need(
+    station: "Station", bay: Bay, *, leaves_at: datetime, energy_wh: int, gives_w: int = 0, spare_wh: int = 0
+) -> None:
+    """A car says by ISO 15118-20 what it needs; one that gives, how much and how far it may sink (2.1 K18, Q01)."""
+    both = {"maxDischargePower": float(gives_w), "evMinV2XEnergyRequest": float(-spare_wh)} if gives_w else {}
+    needs = {
+        "requestedEnergyTransfer": "AC_BPT" if gives_w else "AC_three_phase",
+        "departureTime": stamp(leaves_at),
+        "v2xChargingParameters": {"evTargetEnergyRequest": float(energy_wh), **both},
+    }
+    station.link.say(Said("NotifyEVChargingNeeds", {"evseId": bay.number, "chargingNeeds": needs}, Kind.STATUS))
+
+
 def press(station: "Station", bay: Bay, *, fast: bool) -> None:
     """A driver asks for speed, or not any more (2.1 K21)."""
     if bay.tx is not None:
+        station.limits.prioritise(bay.number, active=fast)
         told = {"transactionId": bay.tx.id, "activated": fast}
         station.link.say(Said("NotifyPriorityCharging", told, Kind.STATUS))

@@ -4,7 +4,7 @@ OCPP 1.6 §3.13 and 2.0.1 K01: per purpose the highest stack level that is valid
 stands for the default; the station's maximum and external limits cap the result.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,14 @@ from forecourt.simulator.car import VOLTAGE_V
 
 MAX_PURPOSES = ("ChargePointMaxProfile", "ChargingStationMaxProfile", "ChargingStationExternalConstraints")
 TX_DEFAULT, TX = "TxDefaultProfile", "TxProfile"
+PRIORITY = "PriorityCharging"
+CHARGING_ONLY, CENTRAL_SETPOINT = "ChargingOnly", "CentralSetpoint"
 NO_LIMIT_W = 1e9
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """One installed profile. `periods` are (seconds from the start, limit in `unit`, phases or None)."""
+    """One installed profile. `periods` are (seconds from the start, limit in `unit`, phases or None); `setpoints` the
+    same of what shall flow (2.1), None where a period says nothing of it."""
 
     id: int
     evse: int
@@ -27,17 +30,34 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     unit: str
     periods: tuple[tuple[int, float, int | None], ...]
+    setpoints: tuple[tuple[int, float | None, int | None], ...] = ()
     recurrency: str | None = None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     start: datetime | None = None
     duration_s: int | None = None
     transaction: str | None = None
+    #: Of a dynamic one: when it was changed last, and after how many seconds it is asked for.
+    updated_at: datetime | None = None
+    asks_after_s: int | None = None
     #: As it came, to be reported as it came.
     wire: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def limit_w(self, now: datetime, began: datetime | None, phases: int) -> float | None:
         """The limit over all phases, or None where this profile says nothing."""
+        return self._value_w(self.periods, now, began, phases)
+
+    def setpoint_w(self, now: datetime, began: datetime | None, phases: int) -> float | None:
+        """What shall flow over all phases, below 0 the other way, or None where this profile says nothing of it."""
+        return self._value_w(self.setpoints, now, began, phases)
+
+    def _value_w(
+        self,
+        periods: Iterable[tuple[int, float | None, int | None]],
+        now: datetime,
+        began: datetime | None,
+        phases: int,
+    ) -> float | None:
         if (self.valid_from and now < self.valid_from) or (self.valid_to and now >= self.valid_to):
             return None
         start = self._start(now, began)
@@ -46,14 +66,23 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         elapsed_s = (now - start).total_seconds()
         if self.duration_s is not None and elapsed_s >= self.duration_s:
             return None
-        limit: float | None = None
-        for at_s, value, by_phases in self.periods:
+        found: float | None = None
+        for at_s, value, by_phases in periods:
             if at_s > elapsed_s:
                 break
-            limit = value if self.unit == "W" else value * VOLTAGE_V * min(by_phases or phases, phases)
-        return limit
+            watts = self.unit == "W" or value is None
+            found = value if watts else (value or 0.0) * VOLTAGE_V * min(by_phases or phases, phases)
+        return found
+
+    def changed(self, update: dict[str, Any], at: datetime) -> "Profile":
+        """A dynamic one as an update has it, which counts from then on (2.1 K28)."""
+        [(start_s, limit, phases)] = self.periods
+        limit = update.get("limit", limit)
+        return msgspec.structs.replace(self, periods=((start_s, limit, phases),), updated_at=at)
 
     def _start(self, now: datetime, began: datetime | None) -> datetime | None:
+        if self.kind == "Dynamic":
+            return self.updated_at
         if self.kind == "Relative":
             return began
         if self.kind != "Recurring":
@@ -68,6 +97,15 @@ class Limits:
 
     def __init__(self) -> None:
         self._profiles: dict[int, Profile] = {}
+        #: EVSEs whose profile for priority stands for that of the transaction (2.1 K21).
+        self.prioritised: set[int] = set()
+
+    def prioritise(self, evse: int, *, active: bool) -> bool:
+        """Whether there is a profile for priority, which stands for others from now on, or not any more."""
+        if not any(p.purpose == PRIORITY and p.evse in (evse, 0) for p in self._profiles.values()):
+            return False
+        (self.prioritised.add if active else self.prioritised.discard)(evse)
+        return True
 
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._profiles.values())
@@ -82,6 +120,11 @@ class Limits:
         for key in same:
             del self._profiles[key]
         self._profiles[profile.id] = profile
+
+    def dynamic(self, id: int) -> Profile | None:
+        """The dynamic profile of an id."""
+        found = self._profiles.get(id)
+        return found if found is not None and found.kind == "Dynamic" else None
 
     def clear(self, id: int | None, evse: int | None, purpose: str | None, stack: int | None) -> int:
         """Removes what fits every given criterion, and says how many."""
@@ -98,7 +141,8 @@ class Limits:
         return len(gone)
 
     def forget(self, transaction: str, evse: int) -> None:
-        """A transaction's own profiles end with it."""
+        """A transaction's own profiles end with it, and its priority."""
+        self.prioritised.discard(evse)
         for p in list(self._profiles.values()):
             if p.purpose == TX and p.evse == evse and p.transaction in (None, transaction):
                 del self._profiles[p.id]
@@ -115,12 +159,24 @@ class Limits:
             own = self._leading(purpose, (evse,), now, began, phases) if evse else None
             if own is not None:
                 caps.append(own)
-        running = self._leading(TX, (evse,), now, began, phases) if began else None
+        running = self._leading(PRIORITY, (evse, 0), now, began, phases) if evse in self.prioritised else None
+        if running is None and began:
+            running = self._leading(TX, (evse,), now, began, phases)
         if running is None:
             running = self._leading(TX_DEFAULT, (evse, 0), now, began, phases)
         if running is not None:
             caps.append(running)
         return max(0.0, min(caps))
+
+    def setpoint_w(self, evse: int, now: datetime, began: datetime | None, phases: int) -> float | None:
+        """What shall flow at one EVSE, by the transaction's own profile that leads."""
+        leads: tuple[int, float | None] | None = None
+        for p in self._profiles.values():
+            if p.purpose != TX or p.evse != evse or (leads is not None and p.stack <= leads[0]):
+                continue
+            if p.limit_w(now, began, phases) is not None:
+                leads = p.stack, p.setpoint_w(now, began, phases)
+        return leads[1] if leads else None
 
     def composite(
         self, evse: int, now: datetime, began: datetime | None, phases: int, duration_s: int, most_w: float
@@ -172,14 +228,36 @@ def read(wire: dict[str, Any], evse: int) -> Profile:
             for p in schedule["chargingSchedulePeriod"]
             if "limit" in p
         ),
+        setpoints=tuple(
+            (p["startPeriod"], p.get("setpoint"), p.get("numberPhases"))
+            for p in schedule["chargingSchedulePeriod"]
+            if p.get("operationMode", CHARGING_ONLY) in (CHARGING_ONLY, CENTRAL_SETPOINT)
+        ),
         recurrency=wire.get("recurrencyKind"),
         valid_from=_time(wire.get("validFrom")),
         valid_to=_time(wire.get("validTo")),
         start=_time(schedule.get("startSchedule")),
         duration_s=schedule.get("duration"),
         transaction=None if transaction is None else str(transaction),
+        updated_at=_time(wire.get("dynUpdateTime")),
+        asks_after_s=wire.get("dynUpdateInterval") or None,
         wire=wire,
     )
+
+
+def unsuitable(wire: dict[str, Any], *, gives: bool) -> str | None:
+    """The reason code why a station that can let cars give, or can't, refuses the setpoints of a profile."""
+    schedule = wire["chargingSchedule"]
+    periods = (schedule[0] if isinstance(schedule, list) else schedule)["chargingSchedulePeriod"]
+    for each in periods:
+        mode, setpoint = each.get("operationMode", CHARGING_ONLY), each.get("setpoint")
+        if mode != CHARGING_ONLY and not (gives and mode == CENTRAL_SETPOINT):
+            return "UnsupportedParam"
+        if mode == CENTRAL_SETPOINT and setpoint is None:
+            return "InvalidSchedule"
+        if setpoint is not None and not each.get("dischargeLimit", 0.0) <= setpoint <= each.get("limit", setpoint):
+            return "InvalidSchedule"
+    return None
 
 
 def _time(text: str | None) -> datetime | None:

@@ -15,6 +15,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     mutability: str = READ_WRITE
     type: str = "string"
     reboot: bool = False
+    #: Only 2.1 has it.
+    of21: bool = False
 
 
 SETTINGS = (
@@ -52,6 +54,8 @@ SETTINGS = (
             place2=("SmartChargingCtrlr", "RateUnit"), mutability=READ_ONLY, type="MemberList"),
     Setting(name="periods", default="24", key16="ChargingScheduleMaxPeriods",
             place2=("SmartChargingCtrlr", "PeriodsPerSchedule"), mutability=READ_ONLY, type="integer"),
+    Setting(name="dynamic", default="true", place2=("SmartChargingCtrlr", "SupportsDynamicProfiles"),
+            mutability=READ_ONLY, type="boolean", of21=True),
     Setting(name="connectors", default="1", key16="NumberOfConnectors", mutability=READ_ONLY, type="integer"),
     Setting(name="features", default="Core,LocalAuthListManagement,SmartCharging,RemoteTrigger,Reservation",
             key16="SupportedFeatureProfiles", mutability=READ_ONLY, type="MemberList"),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from forecourt.simulator import profiles
+from forecourt.simulator import dynamic, profiles
 from forecourt.simulator.bay import Bay, Reading, Transaction
 from forecourt.simulator.car import Outlet
 from forecourt.simulator.clock import Clock
@@ -47,12 +47,16 @@ class Make(msgspec.Struct, frozen=True, kw_only=True):
     #: 2.x: a transaction starts at the plug (EVConnected) or with the driver (Authorized).
     tx_start: str = "Authorized"
     meter_interval_s: int = 60
+    #: 2.1: cars may give back at its bays, by setpoints.
+    gives: bool = False
 
 
 class Dialect(Protocol):
     """One protocol version's way to say things."""
 
     subprotocol: str
+    #: Whether its version has dynamic profiles.
+    dynamic: bool
 
     def boot(self, reason: str) -> tuple[str, Payload]: ...
     def status(self, bay: Bay, at: datetime, always: bool = False) -> None: ...
@@ -98,6 +102,8 @@ class Station(Owner):
         self.limits = profiles.Limits()
         #: Who else than the CSMS set a profile, by its id.
         self.limited_by: dict[int, str] = {}
+        #: When it last asked what a dynamic profile shall say, by its id.
+        self.asked_at: dict[int, datetime] = {}
         self.local_list_version = 0
         self.accepted = False
         self.dialect = dialect(self)
@@ -160,6 +166,8 @@ class Station(Owner):
         beats = self.beats and self.accepted and self.link.online
         if beats and self._heartbeat_at is not None and now >= self._heartbeat_at:
             self.heartbeat()
+        if self.accepted and self.link.online:
+            dynamic.ask(self, now)
         if self._restart_when_idle and not any(bay.tx for bay in self.bays):
             self._restart_when_idle = False
             self.restart("ScheduledReset", None)
@@ -207,7 +215,9 @@ class Station(Owner):
     def limit_w(self, bay: Bay, at: datetime) -> float:
         began = bay.tx.started_at if bay.tx else None
         sharing = sum(1 for other in self.bays if other.tx is not None)
-        return self.limits.limit_w(bay.number, at, began, bay.outlet.phases, sharing)
+        limit_w = self.limits.limit_w(bay.number, at, began, bay.outlet.phases, sharing)
+        setpoint_w = self.limits.setpoint_w(bay.number, at, began, bay.outlet.phases) if began else None
+        return limit_w if setpoint_w is None else min(limit_w, max(setpoint_w, -self.make.power_w))
 
     def say_all_statuses(self) -> None:
         now = self.time()
@@ -303,8 +313,12 @@ class Station(Owner):
         if number and self.bay(number) is None:
             return "Rejected"
         profile = profiles.read(wire, number)
-        if profile.stack > self.settings.number("stack") or profile.kind == "Dynamic":
+        if profile.stack > self.settings.number("stack"):
             return "Rejected"
+        if profile.kind == "Dynamic":
+            if not self.dialect.dynamic or dynamic.fault_of(wire) is not None:
+                return "Rejected"
+            profile = msgspec.structs.replace(profile, updated_at=profile.updated_at or self.time())
         if profile.purpose in self.habits.refuses_purposes:
             return "Rejected"
         if profile.purpose == profiles.TX:

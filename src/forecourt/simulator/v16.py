@@ -22,6 +22,7 @@ class Dialect16:
     """Speaks for one station. The transaction id comes from the CSMS, so what follows a start waits for its answer."""
 
     subprotocol = "ocpp1.6"
+    dynamic = False
 
     def __init__(self, station: "Station") -> None:
         self._station = station

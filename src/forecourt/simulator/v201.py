@@ -34,6 +34,7 @@ class Dialect201:
     """Speaks for one station, which names its transactions itself and numbers their events."""
 
     subprotocol = "ocpp2.0.1"
+    dynamic = False
     table = v201_answers.ANSWERS
 
     def __init__(self, station: "Station") -> None:
@@ -159,17 +160,20 @@ class Dialect201:
             elif name == "energy":
                 add(reading.register_wh, "Energy.Active.Import.Register", "Wh", location="Outlet")
             elif name == "power":
-                add(round(reading.power_w, 1), "Power.Active.Import", "W")
+                add(round(max(reading.power_w, 0.0), 1), "Power.Active.Import", "W")
             elif name == "offered":
                 add(round(reading.offered_w), "Power.Offered", "W")
             elif name == "current":
                 for phase in range(reading.phases):
-                    add(round(reading.current_a, 2), "Current.Import", "A", phase=f"L{phase + 1}")
+                    add(round(max(reading.current_a, 0.0), 2), "Current.Import", "A", phase=f"L{phase + 1}")
             elif name == "voltage":
                 for phase in range(reading.phases):
                     add(VOLTAGE_V, "Voltage", "V", phase=f"L{phase + 1}-N")
             elif name == "soc" and reading.soc is not None:
                 add(round(reading.soc * 100, 1), "SoC", "Percent", location="EV")
+        if make.gives:
+            add(reading.given_wh, "Energy.Active.Export.Register", "Wh", location="Outlet")
+            add(round(max(-reading.power_w, 0.0), 1), "Power.Active.Export", "W")
         return values
 
     def answer(self, action: str, payload: Payload) -> Payload:
@@ -180,9 +184,10 @@ class Dialect201:
 
 
 class Dialect21(Dialect201):
-    """2.1: its own subprotocol; tariffs on the station are known and turned down."""
+    """2.1: its own subprotocol; tariffs on the station are known and turned down; profiles may be dynamic."""
 
     subprotocol = "ocpp2.1"
+    dynamic = True
 
     table = v201_answers.ANSWERS21
 

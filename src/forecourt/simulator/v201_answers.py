@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from forecourt.simulator import answers
+from forecourt.simulator import answers, dynamic, profiles
 from forecourt.simulator.bay import Bay
+from forecourt.simulator.car import Car
 from forecourt.simulator.said import Kind, Said
-from forecourt.simulator.settings import BY_PLACE2, COMPONENTS2, SETTINGS, WRITE_ONLY
+from forecourt.simulator.settings import BY_PLACE2, COMPONENTS2, SETTINGS, WRITE_ONLY, Setting
 from forecourt.simulator.wire import Payload, stamp
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ def availability(dialect: "Dialect201", station: "Station", asked: Payload) -> P
     return {"status": station.change_availability(number, asked["operationalStatus"] == "Operative")}
 
 
+def _setting(dialect: "Dialect201", component: Payload, variable: Payload) -> Setting | None:
+    found = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+    return None if found is None or (found.of21 and not dialect.dynamic) else found
+
+
 def get_variables(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
     results = []
     for item in asked["getVariableData"]:
         component, variable = item["component"], item["variable"]
-        setting = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+        setting = _setting(dialect, component, variable)
         result: Payload = {"component": component, "variable": variable}
         if setting is None:
             known = component["name"].lower() in COMPONENTS2
@@ -72,7 +78,7 @@ def set_variables(dialect: "Dialect201", station: "Station", asked: Payload) -> 
     results = []
     for item in asked["setVariableData"]:
         component, variable = item["component"], item["variable"]
-        setting = BY_PLACE2.get((component["name"].lower(), variable["name"].lower()))
+        setting = _setting(dialect, component, variable)
         if setting is None:
             known = component["name"].lower() in COMPONENTS2
             status = "UnknownVariable" if known else "UnknownComponent"
@@ -96,8 +102,9 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
             "variableCharacteristics": {"dataType": s.type, "supportsMonitoring": False},
         }
         for s in SETTINGS
-        if s.place2
+        if s.place2 and (dialect.dynamic or not s.of21)
     ]
+    items += gives_items(station)
     pages = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)]
     for seq, page in enumerate(pages):
         payload = {
@@ -109,6 +116,22 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
         }
         station.soon(lambda p=payload: station.link.say(Said("NotifyReport", p, Kind.STATUS)))  # type: ignore[misc]
     return {"status": "Accepted"}
+
+
+def gives_items(station: "Station") -> list[Payload]:
+    """What is told of bays at which cars may give back (2.1 V2XChargingCtrlr)."""
+    told = (("Enabled", "true", "boolean"), ("SupportedOperationModes", "ChargingOnly,CentralSetpoint", "MemberList"))
+    return [
+        {
+            "component": {"name": "V2XChargingCtrlr", "evse": {"id": bay.number}},
+            "variable": {"name": name},
+            "variableAttribute": [{"mutability": "ReadOnly", "value": value}],
+            "variableCharacteristics": {"dataType": type, "supportsMonitoring": False},
+        }
+        for bay in station.bays
+        for name, value, type in told
+        if station.make.gives
+    ]
 
 
 def trigger(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
@@ -138,7 +161,31 @@ def _triggered(dialect: "Dialect201", station: "Station", bay: Bay, message: str
 
 
 def set_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
-    return {"status": station.install_profile(asked["chargingProfile"], asked["evseId"])}
+    wire = asked["chargingProfile"]
+    fault = dynamic.fault_of(wire) if dialect.dynamic else None
+    if fault is not None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": fault}}
+    bay = station.bay(asked["evseId"])
+    gives = station.make.gives and bay is not None and isinstance(bay.load, Car) and bay.load.gives_w > 0
+    unsuitable = profiles.unsuitable(wire, gives=gives)
+    if unsuitable is not None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": unsuitable}}
+    return {"status": station.install_profile(wire, asked["evseId"])}
+
+
+def update_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    if dynamic.update(station, asked["chargingProfileId"], asked["scheduleUpdate"]):
+        return {"status": "Accepted"}
+    return {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
+
+
+def use_priority(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    bay = next((bay for bay in station.bays if bay.tx is not None and bay.tx.id == asked["transactionId"]), None)
+    if bay is None:
+        return {"status": "Rejected"}
+    found = station.limits.prioritise(bay.number, active=asked["activate"])
+    station.soon(station.advance)
+    return {"status": "Accepted" if found else "NoProfile"}
 
 
 def clear_profile(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
@@ -246,4 +293,6 @@ ANSWERS21: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     **ANSWERS,
     "SetDefaultTariff": lambda dialect, station, asked: {"status": "Rejected"},
     "GetTariffs": lambda dialect, station, asked: {"status": "NoTariff"},
+    "UpdateDynamicSchedule": update_profile,
+    "UsePriorityCharging": use_priority,
 }

@@ -7,6 +7,10 @@ CREATE INDEX tokens_ad_hoc ON tokens (expires_at) WHERE ad_hoc;
 CREATE POLICY of_worker ON tokens TO forecourt_worker USING (ad_hoc);
 GRANT SELECT (number, ad_hoc, expires_at), DELETE ON tokens TO forecourt_worker;
 
+-- Published: tokens that nobody outside is asked about.
+CREATE VIEW ad_hoc_tokens WITH (security_invoker = true) AS SELECT tenant_id, uid_key FROM tokens WHERE ad_hoc;
+GRANT SELECT ON ad_hoc_tokens TO forecourt_app, forecourt_ingest;
+
 CREATE OR REPLACE VIEW token_decisions WITH (security_invoker = true) AS
 SELECT d.tenant_id, d.uid_key, d.status, d.group_uid, d.expires_at FROM decided_outside d
 WHERE NOT EXISTS (SELECT FROM tokens a WHERE a.tenant_id = d.tenant_id AND a.uid_key = d.uid_key AND a.ad_hoc)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from forecourt.drivers.adhoc import is_adhoc
 from forecourt.drivers.outside import store
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.ocpp.neutral import AuthorizationStatus, Token
@@ -29,7 +30,7 @@ class OutsideDecisions:
         """The decision that still counts, or a new one; None where the organisation decides by itself, or no decision
         comes within the deadline."""
         async with self._tenants.tenant(tenant_id) as conn:
-            hook = await store.find_asked(conn, tenant_id)
+            hook = None if await is_adhoc(conn, tenant_id, token.uid) else await store.find_asked(conn, tenant_id)
             known = None if hook is None else await store.find_decision(conn, tenant_id, token.uid)
         if hook is None:
             return None

@@ -25,6 +25,7 @@ from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.service import explained as service
 from forecourt.energy.service.sites import find_record
+from forecourt.energy.storage.cars import NoGiver
 from forecourt.energy.store import explained as store
 from forecourt.energy.store.explained import OrderRow
 from forecourt.platform.paging import (
@@ -67,6 +68,9 @@ class OrderShown(Struct, frozen=True, kw_only=True):
         bool | None, Meta(description="Null: nobody knows whether the station took it.", examples=[True])
     ]
     status: Annotated[str | None, Meta(description="Its answer, or why there is none.", examples=["Accepted"])]
+    gives_ma: Annotated[
+        int, Meta(description="What was to flow back on each conductor, for five minutes.", examples=[0])
+    ]
 
 
 class StepShown(Struct, frozen=True, kw_only=True):
@@ -93,13 +97,18 @@ class CarShown(Struct, frozen=True, kw_only=True):
     limit_ma: Annotated[
         int | None, Meta(description="Null: its station can't be told anything, or obeys nothing.", examples=[7_000])
     ]
-    power_w: Annotated[int | None, Meta(description="What it is meant to take now.")]
+    power_w: Annotated[int | None, Meta(description="What it is meant to take now, below 0 to give back.")]
     why: Annotated[Why | None, Meta(description="What holds it back; null where the plan doesn't look ahead.")]
     limit: Annotated[Shared | None, Meta(description="The limit that holds it back.")]
     ground: Annotated[Ground, Meta(description="Why its EVSE counts with `may_draw_ma`.", examples=["order"])]
     may_draw_ma: Annotated[int, Meta(description="What it may draw at most, as far as can be known.", examples=[7_000])]
     stay: Annotated[Stay, Meta(description="What is known of its departure and energy, and whose word that is.")]
     energy_wh: Annotated[int, Meta(description="What it got so far.")]
+    given_wh: Annotated[int, Meta(description="What it gave back so far.", examples=[0])]
+    not_giving: Annotated[
+        NoGiver | None,
+        Meta(description="Why it is not asked to give back; null: it may be, or nobody said anything of that."),
+    ]
     lacks_wh: Annotated[int | None, Meta(description="What it still takes.", examples=[9_300])]
     ready_at: Annotated[datetime | None, Meta(description="When it has that; null where that is not foreseen.")]
     unserved_wh: Annotated[int | None, Meta(description="What it will leave without.", examples=[0])]
@@ -303,6 +312,8 @@ def _car(told: Explanation, now: datetime, zone: str) -> CarShown:
         may_draw_ma=told.may_draw_ma,
         stay=told.stay,
         energy_wh=told.energy_wh,
+        given_wh=told.given_wh,
+        not_giving=told.not_giving,
         lacks_wh=told.lacks_wh,
         ready_at=told.ready_at,
         unserved_wh=told.unserved_wh,

@@ -18,6 +18,7 @@ from forecourt.energy.errors import NeedsOver, NeedsRefused
 from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.service import needs as service
 from forecourt.energy.service.needs import preferences_tag
+from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -37,6 +38,17 @@ class SaidShown(Struct, frozen=True, kw_only=True):
     said_by: Annotated[str, Meta(examples=["key:7 Fleet app"])]
 
 
+class PriorityShown(Struct, frozen=True, kw_only=True):
+    """What the session's station was asked of its own profile for priority (OCPP 2.1), and what it said."""
+
+    asked: Annotated[bool, Meta(description="Whether to go by it; false: not any more.")]
+    asked_at: datetime
+    status: Annotated[
+        str | None, Meta(description="The station's own word; null: none yet.", examples=["Accepted", "NoProfile"])
+    ]
+    is_active: Annotated[bool, Meta(description="It may go by it, and counts with all that it can.")]
+
+
 class NeedsShown(Struct, frozen=True, kw_only=True):
     """What a driver needs of a session."""
 
@@ -49,6 +61,10 @@ class NeedsShown(Struct, frozen=True, kw_only=True):
         int | None, Meta(description="What it comes to since the session began; null: not known.", examples=[20_000])
     ]
     said: Annotated[list[SaidShown], Meta(description="Who said what; those that count first come first.")]
+    station_priority: Annotated[
+        PriorityShown | None,
+        Meta(description="Where the driver, or a program for them, wants high priority and the station knows how."),
+    ] = None
 
 
 @get(
@@ -59,14 +75,19 @@ class NeedsShown(Struct, frozen=True, kw_only=True):
 )
 async def find_needs(session_id: FromPath[UUID], actor: Asker, db: Database) -> NeedsShown:
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.find_needs(conn, actor.tenant_id, session_id))
+        needs = await service.find_needs(conn, actor.tenant_id, session_id)
+        return _shown(needs, await service.find_priority(conn, actor.tenant_id, session_id))
 
 
 @put(
     "/sessions/{session_id:uuid}/needs",
     opt={"verb": Verb.CONTROL, "problems": [SessionUnknown, NeedsRefused, NeedsOver]},
     summary="Say what a driver needs of a session",
-    description="In place of all that the same source said of it before. What is left out, others may say.",
+    description=(
+        "In place of all that the same source said of it before. What is left out, others may say. With high priority"
+        " the plan lets it go before others, and a station of OCPP 2.1 is asked to go by its own profile for priority,"
+        " once the site bears all that it can draw then (UsePriorityCharging)."
+    ),
     tags=["smart charging"],
 )
 async def put_needs(
@@ -78,7 +99,8 @@ async def put_needs(
     said_as: SaidAs = "api",
 ) -> NeedsShown:
     async with db.tenant(actor.tenant_id) as conn:
-        return _shown(await service.say_needs(conn, actor, session_id, Source(said_as), data, clock.now()))
+        needs = await service.say_needs(conn, actor, session_id, Source(said_as), data, clock.now())
+        return _shown(needs, await service.find_priority(conn, actor.tenant_id, session_id))
 
 
 @delete(
@@ -124,7 +146,7 @@ async def put_preferences(
     return tagged(row.wants, preferences_tag(row))
 
 
-def _shown(needs: Needs) -> NeedsShown:
+def _shown(needs: Needs, asked: PriorityAsk | None) -> NeedsShown:
     return NeedsShown(
         wants=needs.wants,
         sources=needs.sources,
@@ -133,4 +155,7 @@ def _shown(needs: Needs) -> NeedsShown:
             SaidShown(source=each.source, wants=each.wants, said_at=each.said_at, said_by=each.said_by)
             for each in needs.said
         ],
+        station_priority=None
+        if asked is None
+        else PriorityShown(asked=asked.wanted, asked_at=asked.asked_at, status=asked.status, is_active=asked.active),
     )

@@ -37,12 +37,14 @@ AGAIN: Final = timedelta(seconds=10)
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What a station is to be told: the EVSE by its column, the limit on each conductor."""
+    """What a station is to be told: the EVSE by its column, the limit on each conductor; where that is 0, what shall
+    flow back on each."""
 
     evse: int
     limit_ma: int
     valid_to: datetime
     urgent: bool = False
+    gives_ma: int = 0
 
 
 def due(
@@ -82,9 +84,12 @@ def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
 
 def _meant(standing: Standing, target_ma: int, least_ma: int, over: bool, now: datetime) -> int:
     """One that can't be brought to a target is told again what it was told, and less while the tree may be overloaded:
-    it may come to obey, or obey without a word."""
+    it may come to obey, or obey without a word. One that goes by a profile of its own is told all that it counts with,
+    once the tree bears that."""
     if standing.running_since is None or controllable(standing, now):
         return target_ma
+    if standing.prioritised and not over:
+        return standing.max_ma
     told_ma = min(standing.orders[-1].limit_ma, standing.max_ma) if standing.orders else 0
     return min(told_ma, least_ma) if over else told_ma
 

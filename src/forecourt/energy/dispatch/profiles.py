@@ -3,9 +3,20 @@
 from datetime import datetime
 from typing import Final
 
-from forecourt.energy.dispatch.times import CLOCK_MARGIN, PAUSE
+from msgspec.structs import replace
+
+from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR, PAUSE
 from forecourt.energy.model import Phases
-from forecourt.ocpp.neutral import ChargingProfile, Kind, Period, Purpose, SetChargingProfile, Unit
+from forecourt.ocpp.neutral import (
+    CENTRAL_SETPOINT,
+    CHARGING_ONLY,
+    ChargingProfile,
+    Kind,
+    Period,
+    Purpose,
+    SetChargingProfile,
+    Unit,
+)
 
 #: Profiles of one EVSE have ids of their own: this many are kept for it.
 IDS: Final = 10
@@ -15,9 +26,9 @@ STACK_LEVEL: Final = 0
 
 def running_profile(
     evse: int, transaction_id: str, limit_ma: int, phases: Phases, watts_per_a: float, unit: Unit, now: datetime,
-    valid_to: datetime,
+    valid_to: datetime, gives_ma: int = 0,
 ) -> SetChargingProfile:  # fmt: skip
-    """The limit of a transaction from now on until it runs out."""
+    """The limit of a transaction from now on until it runs out; `gives_ma` flows back first, where the limit is 0."""
     start_at = (now - CLOCK_MARGIN).replace(microsecond=0)
     return SetChargingProfile(
         evse=evse,
@@ -27,7 +38,11 @@ def running_profile(
             purpose=Purpose.TX,
             unit=unit,
             kind=Kind.ABSOLUTE,
-            periods=(_period(0, limit_ma, phases, watts_per_a, unit),),
+            periods=(
+                _giving_periods(gives_ma, phases, watts_per_a, unit)
+                if gives_ma
+                else (_period(0, limit_ma, phases, watts_per_a, unit),)
+            ),
             start_at=start_at,
             duration_s=int((valid_to - start_at).total_seconds()),
             valid_to=valid_to.replace(microsecond=0),
@@ -52,6 +67,15 @@ def default_profile(evse: int, fallback_ma: int, phases: Phases, watts_per_a: fl
             periods=tuple(periods),
         ),
     )
+
+
+def _giving_periods(gives_ma: int, phases: Phases, watts_per_a: float, unit: Unit) -> tuple[Period, ...]:
+    """A setpoint for as long as a car gives that isn't told again, and then nothing (OCPP 2.1 Part 2, Q)."""
+    nothing = _period(0, 0, phases, watts_per_a, unit)
+    setpoint = -(_period(0, gives_ma, phases, watts_per_a, unit).limit or 0)
+    gives = replace(nothing, discharge_limit=setpoint, setpoint=setpoint, operation_mode=CENTRAL_SETPOINT)
+    over_s = int((GIVES_FOR + CLOCK_MARGIN).total_seconds())
+    return gives, replace(nothing, start_s=over_s, operation_mode=CHARGING_ONLY)
 
 
 def _period(start_s: int, limit_ma: int, phases: Phases, watts_per_a: float, unit: Unit) -> Period:

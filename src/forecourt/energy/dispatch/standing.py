@@ -52,11 +52,13 @@ class Ground(StrEnum):
     DISOBEYS = "disobeys"
     UNGUARDED = "unguarded"
     UNCONTROLLED = "uncontrolled"
+    PRIORITISED = "prioritised"
 
 
 class Order(Struct, frozen=True, kw_only=True):
     """A limit that was sent to a station for a transaction. `accepted`: its answer, None as long as there is none (it
-    may hold the limit or not). From `valid_to` on it holds no more. `unsent`: it never reached the station, which says
+    may hold the limit or not). From `valid_to` on it holds no more. `gives_ma`: what was to flow back, of one that lets
+    nothing be drawn. `unsent`: it never reached the station, which says
     nothing of it; `awaited`: somebody still waits for the answer."""
 
     limit_ma: int
@@ -66,6 +68,7 @@ class Order(Struct, frozen=True, kw_only=True):
     accepted: bool | None = None
     unsent: bool = False
     awaited: bool = True
+    gives_ma: int = 0
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -76,7 +79,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     is not known to hold any, and a car draws up to `max_ma`: for good where it `refuses_default`. `obey_s`: what the
     station takes to obey. `disobeys`: it drew more than it was allowed, for longer than that. `back_at`: when its
     station came back that was away since `away_at`; None where what it did meanwhile is known. What was said before
-    `booted_at` may be forgotten. `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
+    `booted_at` may be forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told.
+    `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
     one conductor.
     """
 
@@ -93,6 +97,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     running_since: datetime | None = None
     orders: tuple[Order, ...] = ()
     disobeys: bool = False
+    prioritised: bool = False
     drawn_ma: int | None = None
     drawn_most_ma: int | None = None
     drawn_at: datetime | None = None
@@ -102,18 +107,20 @@ def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
     """The most that an EVSE may draw now, in mA on each of its conductors, and why."""
     if standing.running_since is None:
         return _idle(standing, now)
+    if standing.prioritised:
+        return standing.max_ma, Ground.PRIORITISED
     if standing.disobeys:
         return _drawn(standing, now), Ground.DISOBEYS
-    held, default_ma = _held(standing, now), _default_ma(standing)
-    told_ma = max((order.limit_ma for order in held), default=0)
+    orders, default_ma = orders_held(standing, now), _default_ma(standing)
+    told_ma = max((order.limit_ma for order in orders), default=0)
     if standing.silent_since is not None:
         return min(max(told_ma, default_ma), standing.max_ma), Ground.SILENT
-    lasting = any(_lasts(order, standing, now) for order in held)
+    lasting = any(_lasts(order, standing, now) for order in orders)
     refuses = _refuses(standing)
-    if refuses and not held and standing.fallback_ma is None:
+    if refuses and not orders and standing.fallback_ma is None:
         return _drawn(standing, now), Ground.REFUSES
     most_ma = told_ma if lasting and not refuses else max(told_ma, default_ma)
-    return min(most_ma, standing.max_ma), _why(standing, held, refuses=refuses, now=now)
+    return min(most_ma, standing.max_ma), _why(standing, orders, refuses=refuses, now=now)
 
 
 def controllable(standing: Standing, now: datetime) -> bool:
@@ -122,6 +129,7 @@ def controllable(standing: Standing, now: datetime) -> bool:
         standing.running_since is not None
         and standing.silent_since is None
         and not standing.disobeys
+        and not standing.prioritised
         and not _refuses(standing)
         and not _is_doubtful(standing, now)
     )
@@ -135,7 +143,7 @@ def next_change(standings: Sequence[Standing], now: datetime) -> datetime | None
 
 def newest(standing: Standing, now: datetime) -> Order | None:
     """The latest order that the station has or may have, and that still holds."""
-    return next((order for order in _held(standing, now) if order.valid_to > now), None)
+    return next((order for order in orders_held(standing, now) if order.valid_to > now), None)
 
 
 def as_of(standing: Standing, at: datetime) -> Standing:
@@ -203,8 +211,13 @@ def _default_ma(standing: Standing) -> int:
 
 
 def _refuses(standing: Standing) -> bool:
-    """Whether the station's last word on a limit was no; what never reached it tells nothing."""
-    reached = [order for order in standing.orders if not order.unsent and (order.accepted is not None)]
+    """Whether the station's last word on a limit was no; what never reached it tells nothing, nor does one that only
+    can't give back."""
+    reached = [
+        order
+        for order in standing.orders
+        if not order.unsent and order.accepted is not None and (order.accepted or not order.gives_ma)
+    ]
     return bool(reached) and reached[-1].accepted is False
 
 
@@ -219,7 +232,7 @@ def _is_doubtful(standing: Standing, now: datetime) -> bool:
     return waiting is not None and not is_within(now, waiting.sent_at, DOUBT_AFTER)
 
 
-def _held(standing: Standing, now: datetime) -> list[Order]:
+def orders_held(standing: Standing, now: datetime) -> list[Order]:
     """The orders that a station may go by, newest first; what was before a settled one is replaced."""
     held = []
     for order in reversed(standing.orders):

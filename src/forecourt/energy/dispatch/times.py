@@ -8,6 +8,8 @@ from typing import Final
 CLOCK_MARGIN: Final = timedelta(minutes=1)
 #: How long a limit holds. A station that falls silent goes on with it for as long.
 VALID_FOR: Final = timedelta(minutes=5)
+#: How long a car gives that was told to.
+GIVES_FOR: Final = timedelta(minutes=5)
 #: The pause with which default profiles begin: no limit from before the silence holds any more when it is over.
 PAUSE: Final = VALID_FOR + CLOCK_MARGIN
 #: A limit below the default is counted on only while so much of its time is left: should all fall silent now, the one

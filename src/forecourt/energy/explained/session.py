@@ -20,6 +20,7 @@ from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Reason
 from forecourt.energy.rows import Rows
 from forecourt.energy.site import Current, Mode
+from forecourt.energy.storage.cars import NoGiver
 
 #: Grades of plans that look ahead; the others say what counts now, and nothing of what is to come.
 AHEAD: Final = frozenset({Grade.OPTIMAL, Grade.NEAR})
@@ -66,9 +67,10 @@ class Explanation(Struct, frozen=True, kw_only=True):
     `ground` tells why its EVSE counts with `may_draw_ma`. Where its station can't be told anything, there is no plan
     for it: `limit_ma` and all of what is meant is None then. `reason`, `ready_at` and `unserved_wh` are None where the
     plan doesn't look ahead. `externals`: the limits of others that its EVSE is under, and `external` that of them which
-    holds it back; `dc_w`: what its limit comes to at a DC EVSE, None at others; `by_car`: the car itself means to take
-    no more. `now` and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then` holds from
-    `then_at` on.
+    holds it back; `gives_w`: what it is told to give back, `given_wh`: what it gave so far, `not_giving`: why it is not
+    asked to, where somebody said that it may or may not; `dc_w`: what its limit comes to at a DC EVSE, None at others;
+    `by_car`: the car itself means to take no more. `now` and `then` are what a kWh costs, or its CO2 in g where that is
+    what counts; `then` holds from `then_at` on.
     """
 
     session_id: UUID
@@ -93,6 +95,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     external: External | None = None
     by_car: bool = False
     dc_w: int | None = None
+    gives_w: int = 0
+    given_wh: int = 0
+    not_giving: NoGiver | None = None
     now: Decimal | None = None
     then: Decimal | None = None
     then_at: datetime | None = None
@@ -168,6 +173,8 @@ def _explained(
         silent_since=standing.silent_since,
         stay=stay_of(car, known.at),
         energy_wh=car.energy_wh,
+        given_wh=car.given_wh,
+        not_giving=car.giver if isinstance(car.giver, NoGiver) else None,
         paused_by_car=car.is_full,
         externals=tuple(touching(known, known.tree.evses[number])),
     )
@@ -188,6 +195,7 @@ def _with_plan(
         told,
         limit_ma=meant.limit_ma,
         dc_w=dc_w,
+        gives_w=round(meant.gives_ma / 1000 * known.tree.watts_told(evse)),
         power_w=power_w,
         lacks_wh=meant.lacks_wh,
         ready_at=meant.ready_at if ahead else None,
@@ -225,7 +233,7 @@ def stay_of(car: KnownCar, now: datetime) -> Stay:
     return Stay(
         leaves_at=car.leaves_at(now),
         leaves_by=leaves_by,
-        takes_wh=car.energy_wh + car.lacks_wh(),
+        takes_wh=car.net_wh + car.lacks_wh(),
         takes_by=takes_by,
         priority=needs.wants.priority or Priority.NORMAL,
         said_at=needs.departure_at if leaves_by is Source.PREDICTED else None,

@@ -12,6 +12,7 @@ from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
 from forecourt.energy.planner.reasons import Why
 from forecourt.energy.site import Mode
+from forecourt.energy.storage.cars import NoGiver
 from forecourt.energy.storage.model import BatteryWhy
 from forecourt.ocpp.neutral import Unit
 from forecourt.ui import formats, i18n
@@ -29,9 +30,19 @@ WHY: Final[Mapping[Why, str]] = {
     Why.PEAK: mark("a higher peak than %(peak)s would cost more than this energy is worth now"),
     Why.PRICE: mark("energy is cheaper later"),
     Why.TURN: mark("there is no room for the least that it can use, so it waits for its turn"),
-    Why.GIVES: mark("it gives energy back, which is dear now"),
+    Why.GIVES: mark("energy is dear now"),
     Why.WORTH: mark("its energy costs more at any time than it is worth"),
     Why.LATER: mark("nothing presses, later is as good"),
+}
+#: Why a car is not asked to give back.
+NO_GIVER: Final[Mapping[NoGiver, str]] = {
+    NoGiver.UNWILLING: mark("somebody said that it may not"),
+    NoGiver.UNABLE: mark("nobody said how much the car itself can give"),
+    NoGiver.STATION: mark("its station doesn't say, by OCPP 2.1, that cars may give back there"),
+    NoGiver.REFUSED: mark("its station refused it"),
+    NoGiver.UNSAID: mark("nobody said when it leaves and how much it needs then"),
+    NoGiver.UNMEASURED: mark("nothing was measured of it for minutes"),
+    NoGiver.DISOBEYS: mark("it gave more than it was told to"),
 }
 #: Why a battery is told what it is told.
 BATTERY_WHY: Final[Mapping[BatteryWhy, str]] = {
@@ -66,6 +77,7 @@ GROUNDS: Final[Mapping[Ground, str]] = {
     Ground.UNGUARDED: mark(
         "no default profile binds it: a car that comes draws all that it can until its station is told"
     ),
+    Ground.PRIORITISED: mark("it has priority at its station, which goes by a limit of its own then"),
     Ground.UNCONTROLLED: mark("it was told nothing yet and has no default profile"),
 }
 _DEAF: Final = frozenset({Ground.REFUSES, Ground.UNANSWERED})
@@ -114,6 +126,18 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
     found += _ready(told, now, zone)
     if told.stay.priority is Priority.HIGH and told.lacks_wh:
         found.append(_("It goes before others, as fast as the limits let it."))
+    return found + _giving(told)
+
+
+def _giving(told: Explanation) -> list[str]:
+    """What it gave, that its driver's needs stand before that, and why it isn't asked to."""
+    found = []
+    if told.gives_w:
+        found.append(_("It keeps what its driver said, and has what it needs again before it leaves."))
+    if told.given_wh:
+        found.append(_("It has given back %(energy)s so far.") % {"energy": formats.kwh(told.given_wh)})
+    if told.not_giving is not None:
+        found.append(_("It is not asked to give back: %(why)s.") % {"why": _(NO_GIVER[told.not_giving])})
     return found
 
 
@@ -156,6 +180,11 @@ def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
         words = _(
             "It can't be told anything: %(why)s. It is counted with %(current)s, and the others make room for it."
         )
+    elif told.ground is Ground.PRIORITISED:
+        words = _(
+            "It has priority at its station, which goes by a limit of its own then. It is counted with %(current)s, and"
+            " the others make room for it."
+        )
     elif told.silent_since is not None:
         values["since"] = clock_word(told.silent_since, now, zone)
         words = _(
@@ -169,6 +198,8 @@ def _cannot_be_told(told: Explanation, now: datetime, zone: str | None) -> str:
 
 def _head(told: Explanation) -> str:
     assert told.limit_ma is not None
+    if told.gives_w:
+        return _("It gives back %(power)s to the site") % {"power": formats.kw(told.gives_w)}
     if told.limit_ma == 0:
         return _("It waits")
     values = {"current": formats.amperes(told.limit_ma / 1000), "power": formats.kw(told.power_w)}
@@ -200,6 +231,12 @@ def _because(told: Explanation, now: datetime, zone: str | None) -> str:
         return _limit(told)
     if why is Why.PRICE and told.now is not None and told.then is not None and told.then_at is not None:
         return _price(told, now, zone)
+    if why is Why.GIVES:
+        if reason.peak_kw is not None:
+            peak = {"peak": formats.kw(round(reason.peak_kw * 1000))}
+            return _("a higher peak than %(peak)s would cost more than it does to give") % peak
+        if told.now is not None and told.then is not None and told.then_at is not None and told.then < told.now:
+            return _price(told, now, zone)
     peak_w = None if reason.peak_kw is None else round(reason.peak_kw * 1000)
     return _(WHY[why]) % {"peak": formats.kw(peak_w), "limit": reason.row or ""}
 

@@ -34,6 +34,7 @@ from forecourt.energy.dispatch.standing import newest
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.store import checks as store
+from forecourt.energy.store.dynamic import doubt_dynamic
 from forecourt.ocpp.neutral import (
     ChargingProfile,
     Command,
@@ -76,6 +77,14 @@ class _Ask(Struct, frozen=True, kw_only=True):
     told: Mapping[int, tuple[int, float]] = {}
 
 
+class Settled(Struct, frozen=True, kw_only=True):
+    """What came of those that were asked: whether anything was compared, and whether more has come that may not be
+    whole yet."""
+
+    compared: bool
+    more_comes: bool
+
+
 class Checks:
     """Owns what is under way; what is known is in the database."""
 
@@ -86,8 +95,8 @@ class Checks:
         self._clock = clock
         self.asking: set[asyncio.Task[None]] = set()
 
-    async def settle(self, conn: Connection, now: datetime) -> bool:
-        """Compare what came; whether there is more that has come and may not be whole yet."""
+    async def settle(self, conn: Connection, now: datetime) -> Settled:
+        """Compare what came, and what is lost count as such."""
         open_ = [
             each
             for each in (await store.checks_of(conn, self.tenant_id, self.site_id)).values()
@@ -103,7 +112,8 @@ class Checks:
         for each in open_:
             if each.last.answered_at is None and now - each.last.asked_at >= CHECK_WAIT:
                 await store.settle_check(conn, self.tenant_id, each.station_id, None, now, "unanswered")
-        return any(each.last.answered_at is not None for each in open_ if each not in whole)
+        more_comes = any(each.last.answered_at is not None for each in open_ if each not in whole)
+        return Settled(compared=bool(whole), more_comes=more_comes)
 
     async def _ours(self, conn: Connection, asked: Sequence[store.Check], now: datetime) -> dict[str, list[Ours]]:
         """What each station had said yes to before it was asked, and must still hold."""
@@ -151,6 +161,7 @@ class Checks:
         for order in await store.last_orders(conn, self.tenant_id, [station_id], now) if sessions else ():
             if order.evse in sessions:
                 await store.doubt_order(conn, self.tenant_id, order.session_id, LOST, asked_at)
+                await doubt_dynamic(conn, self.tenant_id, order.session_id)
         for each in gone:
             purpose = each.purpose or Purpose.TX_DEFAULT
             if purpose is not Purpose.TX:

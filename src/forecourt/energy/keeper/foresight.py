@@ -52,7 +52,7 @@ class Foresight:
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether it is still good for a version of the tree."""
-        return version == self.version and now - self._read_at < GOOD_FOR
+        return version == self.version and timedelta(0) <= now - self._read_at < GOOD_FOR
 
     def of(self, car: KnownCar, now: datetime) -> KnownCar:
         """The car with when it is thought to leave, and what it is thought to take in all."""

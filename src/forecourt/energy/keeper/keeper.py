@@ -26,16 +26,15 @@ from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, packed
 from forecourt.energy.keeper.limits import Room
-from forecourt.energy.keeper.meters import take_meters
-from forecourt.energy.keeper.notes import note_obedience, note_power, want_defaults
+from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
 from forecourt.energy.keeper.past import Past
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
+from forecourt.energy.keeper.priorities import Priorities, wants_speed
 from forecourt.energy.keeper.reading import Reading, find_planned, read_site
-from forecourt.energy.keeper.telling import ASKED_BY, Teller
+from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import SLACK
-from forecourt.energy.service.letting_go import let_go
 from forecourt.energy.site import SiteRecord
 from forecourt.energy.storage.model import next_moment
 from forecourt.energy.store import keeping
@@ -57,7 +56,6 @@ FRESH_S: Final = 1.0
 AWAY_REST_S: Final = 5.0
 
 PLANS = Counter("forecourt_energy_plans_total", "Plans of sites by how good they are", ["grade"])
-FAULTS = Counter("forecourt_energy_keeper_faults_total", "Looks and plans that ended in a fault of the program")
 PLANNING_S = Histogram("forecourt_energy_planning_seconds", "Time from reading a site to its plan")
 CUT_S = Histogram(
     "forecourt_energy_cut_seconds", "Time from reading a site that has too little to its calls being sent"
@@ -105,6 +103,9 @@ class SiteKeeper:
             tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder, wake=self.wake
         )
         self._checks = Checks(tenant_id, site_id, tenants=tenants, stations=stations, clock=clock)
+        self._priorities = Priorities(
+            tenant_id, site_id, tenants=tenants, stations=stations, clock=clock, holder=holder
+        )
 
     def wake(self) -> None:
         """Something happened: look at once."""
@@ -112,8 +113,13 @@ class SiteKeeper:
 
     async def settled(self) -> None:
         """Return once all that was sent is answered, or given up."""
-        while under_way := self._teller.under_way | self._checks.asking:
+        while under_way := self._beside:
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    @property
+    def _beside(self) -> set[asyncio.Task[None]]:
+        """What goes on beside the turns."""
+        return self._teller.under_way | self._checks.asking | self._priorities.asking
 
     async def run(self) -> None:
         """Keep the site until cancelled."""
@@ -127,7 +133,7 @@ class SiteKeeper:
                     async with asyncio.timeout(rest_s):
                         await self._woken.wait()
         finally:
-            for task in self._teller.under_way | self._checks.asking:
+            for task in self._beside:
                 task.cancel()
 
     async def look(self) -> float:
@@ -143,53 +149,61 @@ class SiteKeeper:
         return AWAY_REST_S
 
     async def turn(self) -> float:
-        """Look once, plan, and tell; the seconds until it is time to look again."""
+        """Look once, cut what there is too much of, plan, and tell; the seconds until it is time to look again. What is
+        to be kept of a look is kept after the cut: nothing that is wrong with it may keep stations from being told."""
         began_s = self._clock.monotonic()
-        async with self._gates.reading:
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                strays = await store.strays_of(conn, self.tenant_id, self.site_id)
-                await let_go(conn, self.tenant_id, strays, ASKED_BY, self._clock.now())
-                record = await find_planned(conn, self.tenant_id, self.site_id)
-            if record is None:
-                return IDLE_EVERY.total_seconds()
-            await self._foresee(record)
-            async with self._tenants.tenant(self.tenant_id) as conn:
-                if not await store.stays_planned(conn, self.tenant_id, self.site_id, record.version):
-                    return REST_S
-                now = self._clock.now()
-                await take_meters(conn, record, now)
-                more_comes = await self._checks.settle(conn, now)
-                reading = await read_site(conn, record, self._foresight, now, self._teller.awaited, self._past)
-                await want_defaults(conn, reading)
-                await note_obedience(conn, reading)
-                await note_power(conn, reading)
+        reading = await self._read()
+        if reading is None:
+            async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
+                await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
+            return IDLE_EVERY.total_seconds()
         room = site_room(reading.known)
-        if await self._cut(reading, room):
+        was_cut = await self._cut(reading, room)
+        if was_cut:
             CUT_S.observe(self._clock.monotonic() - began_s)
-            reading = await self._read_again() or reading
+        async with self._gates.reading:
+            noted = await self._note(reading)
+            foreseen = await self._foresee(reading.record)
+        if noted is None:
+            return REST_S
+        if was_cut or noted.changed or foreseen:
+            reading = await self._read() or reading
             room = site_room(reading.known)
-        plan, missed = await self._plan_hearing(reading.known, room)
+            if noted.changed:
+                await self._cut(reading, room)
+        plan, missed = await self._plan_hearing(reading, room)
         PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
             log.warning("a site has no best plan", site=self.site_id, grade=plan.grade.value, why=plan.why)
         self._plan = plan
+        await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         async with self._tenants.tenant(self.tenant_id) as conn:
             await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(reading.known))
-        await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         await self._checks.ask(reading)
+        await self._ask_priorities(reading)
         if missed:
             self.wake()
-        rest_s = self._until_next(reading.known)
-        return min(rest_s, QUIET.total_seconds()) if more_comes else rest_s
+        rest_s = self._until_next(reading)
+        return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
-    async def _read_again(self) -> Reading | None:
-        """The same site as it is now; None where it is planned for no more."""
+    async def _read(self) -> Reading | None:
+        """The site as it is now; None where it isn't planned for. What was foreseen is of one version of its tree."""
         async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
             record = await find_planned(conn, self.tenant_id, self.site_id)
             if record is None:
                 return None
-            return await read_site(conn, record, self._foresight, self._clock.now(), self._teller.awaited, self._past)
+            foresight = self._foresight
+            if foresight is not None and foresight.version != record.version:
+                foresight = None
+            return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._past)
+
+    async def _note(self, reading: Reading) -> Noted | None:
+        """Keep what is to be kept of a look; None where the site is not planned for by this version any more."""
+        async with self._tenants.tenant(self.tenant_id) as conn:
+            if not await store.stays_planned(conn, self.tenant_id, self.site_id, reading.record.version):
+                return None
+            return await keep_notes(conn, reading, self._checks)
 
     async def _cut(self, reading: Reading, room: Room) -> bool:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
@@ -199,28 +213,36 @@ class SiteKeeper:
         await self._teller.tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
         return True
 
-    async def _look_for_cut(self) -> None:
-        """While a plan is made: that something can't be read now is no reason to have none."""
+    async def _look_meanwhile(self) -> Reading | None:
+        """While a plan is made: cut what there is too much of, or else say again what is over soon. That something
+        can't be read now is no reason to have no plan; what was read, if anything."""
         try:
-            reading = await self._read_again()
-            if reading is not None:
-                await self._cut(reading, site_room(reading.known))
+            reading = await self._read()
+            if reading is None:
+                return None
+            room = site_room(reading.known)
+            if not await self._cut(reading, room):
+                await self._teller.renew(reading, room)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
+            return None
+        return reading
 
-    async def _plan_hearing(self, known: Knowledge, room: Room) -> tuple[SitePlan, bool]:
+    async def _plan_hearing(self, reading: Reading, room: Room) -> tuple[SitePlan, bool]:
         """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
-        happens is looked at: a cut can't wait for it."""
-        planning, missed = asyncio.create_task(self._plan_in_turn(known, room)), False
+        happens is looked at, and what comes with time: a cut can't wait for it."""
+        planning, missed = asyncio.create_task(self._plan_in_turn(reading.known, room)), False
+        rest_s = self._until_next(reading)
         try:
             while not planning.done():
                 woken = asyncio.create_task(self._woken.wait())
-                await asyncio.wait({planning, woken}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({planning, woken}, timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
                 woken.cancel()
                 if not planning.done():
                     self._woken.clear()
                     missed = True
-                    await self._look_for_cut()
+                    seen = await self._look_meanwhile()
+                    rest_s = AWAY_REST_S if seen is None else self._until_next(seen)
                     await asyncio.wait({planning}, timeout=REST_S)
         finally:
             planning.cancel()
@@ -242,28 +264,37 @@ class SiteKeeper:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
         planned = {car.session_id for car in reading.known.cars}
         if not fresh:
-            again = await self._read_again()
+            again = await self._read()
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, site_room(again.known)
-        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, planned=planned)
+        await self._teller.tell(reading, room, plan.targets_ma, plan.batteries, plan.gives_ma, planned=planned)
 
-    async def _foresee(self, record: SiteRecord) -> None:
-        """What the past says, read when what was read of it is old. Without it is planned all the same."""
+    async def _ask_priorities(self, reading: Reading) -> None:
+        """Let cars charge faster whose stations know how, as far as there is room after all that was just told."""
+        if any(wants_speed(car.needs) for car in reading.known.cars) or reading.priority_asks:
+            after = await self._read()
+            if after is not None:
+                await self._priorities.ask(after, site_room(after.known))
+
+    async def _foresee(self, record: SiteRecord) -> bool:
+        """What the past says, read when what was read of it is old; whether it was. Without it is planned all the
+        same."""
         now = self._clock.now()
-        if self._foresight is None or not self._foresight.holds(record.version, now):
-            assert record.tree is not None
-            try:
-                async with self._tenants.tenant(self.tenant_id) as conn:
-                    foresight = await read_foresight(
-                        conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
-                    )
-                self._look_back(foresight, record, now)
-                self._foresight = foresight
-            except (psycopg.Error, ForecourtError, OSError) as fault:
-                log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
-                if self._foresight is not None and self._foresight.version != record.version:
-                    self._foresight = None
+        if self._foresight is not None and self._foresight.holds(record.version, now):
+            return False
+        assert record.tree is not None
+        try:
+            async with self._tenants.tenant(self.tenant_id) as conn:
+                foresight = await read_foresight(
+                    conn, self.tenant_id, self.site_id, record.tree, record.version, record.zone, now
+                )
+        except (psycopg.Error, ForecourtError, OSError) as fault:
+            log.warning("the past of a site can't be read", site=self.site_id, fault=type(fault).__name__)
+            return False
+        self._look_back(foresight, record, now)
+        self._foresight = foresight
+        return True
 
     def _look_back(self, foresight: Foresight, record: SiteRecord, now: datetime) -> None:
         """Once a day, for it changes with the days that are over alone; nobody waits for it."""
@@ -285,13 +316,14 @@ class SiteKeeper:
                 return
             foresight.worthwhile_w = self._worthwhile_w = found_w
 
-    def _until_next(self, known: Knowledge) -> float:
-        """Until a limit settles or runs out, a limit of the site begins or ends, what a battery counts for changes, or
-        the usual time is over."""
-        now = self._clock.now()
+    def _until_next(self, reading: Reading) -> float:
+        """Until a limit settles or runs out, a limit of the site begins or ends, a station counts as silent, what a
+        battery counts for changes, or the usual time is over."""
+        known, now = reading.known, self._clock.now()
         busy = known.cars or any(each.state for each in known.batteries)
         usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
         moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
+        moments += [at for at in (reading.silent_at(),) if at is not None and at > now]
         moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
         moments += [
             at

@@ -14,6 +14,7 @@ from forecourt.energy.needs.model import Needs
 from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
 from forecourt.energy.site import Settings, SiteTree
+from forecourt.energy.storage.cars import Giver, NoGiver, net_wh
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.ocpp.neutral import CarSchedule
 
@@ -43,7 +44,8 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
     have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.
     `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
-    both None where its station was told nothing. `is_full`: the car itself takes no more for now."""
+    both None where its station was told nothing. `is_full`: the car itself takes no more for now. `given_wh`: what it
+    gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing."""
 
     session_id: UUID
     station: str
@@ -64,6 +66,14 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     charges_since: datetime | None = None
     waits_since: datetime | None = None
     is_full: bool = False
+    given_wh: int = 0
+    power_at: datetime | None = None
+    giver: Giver | NoGiver | None = None
+
+    @property
+    def net_wh(self) -> int:
+        """What it has more than when it came."""
+        return net_wh(self.energy_wh, self.given_wh)
 
     def leaves_at(self, now: datetime) -> datetime:
         """When it has to be ready."""
@@ -77,10 +87,13 @@ class KnownCar(Struct, frozen=True, kw_only=True):
         """What it still takes. One that is full, or has all it asked for, takes nothing."""
         asked = self.needs.energy_wh
         known = [each for each in (asked, self.expected_wh) if each is not None]
-        if self.is_full or (asked is not None and self.energy_wh >= asked):
+        if self.is_full or (asked is not None and self.net_wh >= asked):
             return 0
         wanted = min(known) if known else ASSUMED_WH
-        return max(wanted - self.energy_wh, LEAST_WH if asked is None else 0)
+        if asked is not None and isinstance(self.giver, Giver):
+            # What it gave it gets again by what was asked for, whatever the past says.
+            wanted = asked
+        return max(wanted - self.net_wh, LEAST_WH if asked is None else 0)
 
 
 def has_stopped(car: KnownCar, measured_at: datetime | None, now: datetime) -> bool:
@@ -114,7 +127,8 @@ class Expected(Struct, frozen=True, kw_only=True):
 class Knowledge(Struct, frozen=True, kw_only=True):
     """A site at a time. `standings` are those of the tree's EVSEs, in its order. `paid_w`: the highest mean power of
     the billing month so far, `worthwhile_w`: the one that would have been best for the days that are over.
-    `externals`: what others limit its stations to. `batteries`: what is known of those of the tree."""
+    `externals`: what others limit its stations to. `batteries`: what is known of those of the tree. `leaving`: EVSEs
+    of cars that give back and aren't counted on any more."""
 
     at: datetime
     tenant_id: int
@@ -131,6 +145,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     worthwhile_w: int = 0
     externals: tuple[External, ...] = ()
     batteries: tuple[KnownBattery, ...] = ()
+    leaving: tuple[str, ...] = ()
 
 
 def packed(known: Knowledge) -> bytes:

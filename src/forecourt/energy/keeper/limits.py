@@ -171,9 +171,12 @@ def _given_w(plant: Attached) -> float:
 
 
 def _counted(attached: Attached, sign: float) -> Floats:
-    """What loads take, never below nothing; what the sun is expected to give in the steps to come."""
+    """What loads take, never below nothing, and now no less than was measured; what the sun is expected to give in the
+    steps to come."""
     power_w = np.maximum(np.array(attached.power_w.values, dtype=np.float64), 0.0)
     if sign < 0:
+        # A building may go on with what it did before, though it usually takes less by now.
+        power_w[:1] = np.maximum(power_w[:1], float(attached.measured_w or 0))
         return power_w
     power_w = np.where(np.array(attached.power_w.stand_in), 0.0, power_w)
     power_w[:1] = 0.0

@@ -10,30 +10,29 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.standing import controllable, may_draw
+from forecourt.energy.keeper.giving import counted_cars, discharging, gives_of, leaving
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room, room_of
 from forecourt.energy.keeper.outside import MARGIN_A, beside
 from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
+from forecourt.energy.keeper.weighing import expected_cars, horizon_of, worth_of
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
 from forecourt.energy.planner.modes import weighed
 from forecourt.energy.planner.problem import (
     Cars,
-    Horizon,
     Ints,
     Minimums,
     Problem,
     Reserved,
     Unsolvable,
-    Worth,
     joined,
 )
 from forecourt.energy.planner.reasons import Reason, reasons
-from forecourt.energy.planner.settings import INSISTENCE
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
-from forecourt.energy.site import Current, HungEvse, Mode
+from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Mode
 
 #: How long the solver may think; the fast path has answered long before.
 DEADLINE_S: Final = 10.0
@@ -44,19 +43,12 @@ TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
-#: What a kWh costs more that comes a day later: drivers leave earlier than they say. Over the minute that is next this
-#: has to be more than what the solver takes for nothing, or it would change its mind at every look where the price is
-#: the same all day.
-LATE: Final = 3e-3
-#: Tie-breaks that spread power over time, and what isn't served over the cars.
-LEVEL: Final = 1e-5
-FAIR: Final = 1e-3
 
 
 class CarPlan(Struct, frozen=True, kw_only=True):
     """What is meant for one car: its limit now in mA, its mean power in each step in W, what it lacks and what of it it
     will leave without, when it has what it takes (None: not within the steps), when it is thought to leave, and why it
-    has what it has (None where nobody planned)."""
+    has what it has (None where nobody planned). `gives_ma`: what shall flow back instead."""
 
     session_id: UUID
     evse_id: str
@@ -67,11 +59,13 @@ class CarPlan(Struct, frozen=True, kw_only=True):
     ready_at: datetime | None
     leaves_at: datetime
     reason: Reason | None = None
+    gives_ma: int = 0
 
 
 class SitePlan(Struct, frozen=True, kw_only=True):
     """A plan. `targets_ma` by the tree's EVSEs, without meaning where nothing runs; `grid_w` in each step; `grade`
-    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order."""
+    tells how good it is, and `why` what kept it from being the best. `batteries` by the tree's order; `gives_ma` by its
+    EVSEs, what shall flow back there, empty where nothing shall."""
 
     at: datetime
     grade: Grade
@@ -81,6 +75,7 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     grid_w: tuple[int, ...]
     peak_w: int
     batteries: tuple[BatteryPlan, ...] = ()
+    gives_ma: tuple[int, ...] = ()
 
 
 class _Fleet(Struct, frozen=True, kw_only=True):
@@ -103,9 +98,21 @@ def plan_site(
     known: Knowledge, solver: SiteSolver, before: SitePlan | None = None, room: Room | None = None
 ) -> SitePlan:
     """The plan of least cost, or the best that can be had: the one `before` as far as limits allow, or fair shares.
-    `room` is what is left of the limits, where that is known already."""
+    `room` is what is left of the limits, where that is known already.
+
+    Where a car shall give less than others are granted something by, the plan is made again without counting on it.
+    """
+    plan = _planned(known, solver, before, site_room(known) if room is None else room)
+    stops = leaving(known, plan.gives_ma)
+    if not stops:
+        return plan
+    known = replace(known, leaving=stops)
+    return _planned(known, solver, before, site_room(known))
+
+
+def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room: Room) -> SitePlan:
     fleet, still_a = _fleet(known), reserved_a(known)
-    room = _with_others(known, fleet, site_room(known) if room is None else room)
+    room = _with_others(known, fleet, room)
     if not fleet.cars and not planned_batteries(known, room):
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
     mode = known.settings.mode
@@ -125,7 +132,7 @@ def plan_site(
 def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer) -> Answer:
     """The same power now, shared out evenly, if that costs next to nothing: the cheapest plan gives one car all that
     it can take and lets the next one wait as soon as it makes no difference."""
-    if found.plan is None or not len(claims):
+    if found.plan is None or not len(claims) or not solver.solved:
         return found
     room_kw = float(np.maximum(found.first_a, 0.0) @ claims.kw_per_a)
     lacking_a = problem.cars.need_kwh[problem.cars.there] / (claims.kw_per_a * problem.horizon.hours[0])
@@ -145,7 +152,7 @@ def _fairly(solver: SiteSolver, problem: Problem, claims: Claims, found: Answer)
 
 def site_room(known: Knowledge) -> Room:
     """What is left of the limits for charging."""
-    return room_of(known.tree, known.outlook, counted(known))
+    return room_of(known.tree, known.outlook, [*counted(known), *counted_cars(known)])
 
 
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
@@ -200,7 +207,9 @@ def _fleet(known: Knowledge) -> _Fleet:
         kw_per_a=np.array(
             [_kw_per_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
         ),
-        max_a=np.array([_most_a(car, evse) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64),
+        max_a=np.array(
+            [_most_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
+        ),
         min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
         lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
         weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars], dtype=np.float64),
@@ -217,8 +226,11 @@ def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     return found if usual / 4 <= found <= usual * 1.2 else usual
 
 
-def _most_a(car: KnownCar, evse: HungEvse) -> float:
+def _most_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     most = evse.max_a if car.needs.wants.max_a is None else min(evse.max_a, car.needs.wants.max_a)
+    if car.needs.wants.max_w is not None:
+        at_grid_kw = car.needs.wants.max_w / 1000 / (DC_EFFICIENCY if evse.current is Current.DC else 1.0)
+        most = min(most, at_grid_kw / _kw_per_a(car, evse, usual))
     if car.current_a is not None and car.offered_a is not None and TELLING_A < car.current_a < car.offered_a - MARGIN_A:
         most = min(most, car.current_a + MARGIN_A)
     return max(most, min(evse.min_a, evse.max_a))
@@ -227,7 +239,7 @@ def _most_a(car: KnownCar, evse: HungEvse) -> float:
 def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode: Mode) -> Problem:
     outlook, count = known.outlook, len(fleet.cars)
     co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
-    horizon, worth = weighed(mode, _horizon(known), _worth(known), co2_kg, float(fleet.weight.max(initial=1.0)))
+    horizon, worth = weighed(mode, horizon_of(known), worth_of(known), co2_kg, float(fleet.weight.max(initial=1.0)))
     return Problem(
         cars=joined(
             Cars(
@@ -240,7 +252,7 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
                 weight=fleet.weight,
                 scenario=np.full(count, -1, np.int64),
             ),
-            _expected(known),
+            expected_cars(known),
         ),
         horizon=horizon,
         rows=room.rows,
@@ -251,59 +263,10 @@ def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode:
         reserved=_reserved(known, still_a),
         limits=room.limits,
         batteries=planned_batteries(known, room),
-    )
-
-
-def _expected(known: Knowledge) -> Cars:
-    """The cars that may come, in steps: a plan must not count on time that there isn't."""
-    ends = np.cumsum(known.outlook.hours)
-    begins = ends - np.array(known.outlook.hours)
-    cars = known.expected
-    first = np.searchsorted(begins, np.array([each.comes_h for each in cars]) - 1e-9)
-    last = np.searchsorted(ends, np.array([each.leaves_h for each in cars]) + 1e-9, side="right")
-    first = np.minimum(first, len(ends) - 1)
-    return Cars(
-        first=first.astype(np.int64),
-        last=np.minimum(np.maximum(last, first + 1), len(ends)).astype(np.int64),
-        need_kwh=np.array([each.need_wh / 1000 for each in cars], dtype=np.float64),
-        max_a=np.array([each.max_a for each in cars], dtype=np.float64),
-        kw_per_a=np.array([each.kw_per_a for each in cars], dtype=np.float64),
-        evse=np.array([each.evse for each in cars], dtype=np.int64),
-        weight=np.ones(len(cars)),
-        scenario=np.array([each.scenario for each in cars], dtype=np.int64),
-    )
-
-
-def _horizon(known: Knowledge) -> Horizon:
-    outlook = known.outlook
-    steps = len(outlook.hours)
-    price = np.array(outlook.price.values, dtype=np.float64)
-    nothing = (0,) * steps
-    load_w = np.sum([each.power_w.values for each in outlook.loads] or [nothing], axis=0)
-    solar_w = np.sum([each.power_w.values for each in outlook.solar] or [nothing], axis=0)
-    return Horizon(
-        hours=np.array(outlook.hours),
-        price=price,
-        feed_in=np.minimum(np.array(outlook.feed_in.values, dtype=np.float64), price),
-        load_kw=load_w / 1000,
-        solar_kw=solar_w / 1000,
-        # The grid connection is a node of the tree.
-        limit_kw=np.full(steps, np.inf),
-    )
-
-
-def _worth(known: Knowledge) -> Worth:
-    demand, charge = known.outlook.demand, 0.0
-    if demand is not None:
-        # What is left of the month is what a higher peak is paid for; what was paid already costs nothing more.
-        charge = float(demand.charge_per_kw) * ((demand.ends_at - known.at) / (demand.ends_at - demand.begins_at))
-    return Worth(
-        unserved=float(known.settings.unserved_per_kwh) * INSISTENCE,
-        peak=max(charge, 0.0),
-        paid_kw=max(known.paid_w, known.worthwhile_w) / 1000,
-        late=LATE,
-        level=LEVEL,
-        fair=FAIR,
+        discharging=discharging(
+            known, fleet.cars, fleet.column, fleet.kw_per_a, fleet.max_a, fleet.lacks_kwh, fleet.left_h
+        ),
+        export_kw=known.settings.feed_in_limit_w / 1000,
     )
 
 
@@ -329,7 +292,7 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
     found = []
     for number, car in enumerate(fleet.cars):
         wants = car.needs.wants
-        lacking_wh = 0 if wants.minimum_wh is None else wants.minimum_wh - car.energy_wh
+        lacking_wh = 0 if wants.minimum_wh is None else wants.minimum_wh - car.net_wh
         if lacking_wh > 0 and wants.minimum_by is not None and wants.minimum_by > known.at:
             left_h = (wants.minimum_by - known.at) / timedelta(hours=1)
             by = int(np.clip(np.searchsorted(ends, left_h + 1e-9, side="right"), 1, fleet.last[number]))
@@ -374,7 +337,9 @@ def _made(
 ) -> SitePlan:
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
-    _keep_awake(fleet, room.now(), targets_a)
+    gives_ma = gives_of(targets_a)
+    targets_a = np.maximum(targets_a, 0.0)
+    _keep_awake(fleet, room.now(), targets_a, gives_ma)
     if found.plan is not None:
         kw, grid = found.plan.current_a * fleet.kw_per_a[:, None], found.plan.grid_kw
     else:
@@ -388,16 +353,17 @@ def _made(
         why=found.why,
         targets_ma=tuple(int(each * 1000 + 1e-6) for each in targets_a),
         cars=tuple(
-            _car_plan(known, fleet, number, kw[number], targets_a, reason_of.get(number))
+            _car_plan(known, fleet, number, kw[number], targets_a, gives_ma, reason_of.get(number))
             for number in range(len(fleet.cars))
         ),
         grid_w=tuple(round(float(each) * 1000) for each in grid),
         peak_w=round(float(np.max(grid, initial=0.0)) * 1000),
-        batteries=battery_plans(known, _horizon(known), found.plan),
+        batteries=battery_plans(known, horizon_of(known), found.plan),
+        gives_ma=gives_ma if any(gives_ma) else (),
     )
 
 
-def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
+def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
     """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
     to balance their cells."""
     if not any(car.is_full for car in fleet.cars):
@@ -405,12 +371,18 @@ def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats) -> None:
     flows = Flows(rows, targets_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
-        if car.is_full and targets_a[column] < least_a and flows.room(column) >= least_a:
+        if car.is_full and not gives_ma[column] and targets_a[column] < least_a and flows.room(column) >= least_a:
             flows.put(column, least_a)
 
 
 def _car_plan(
-    known: Knowledge, fleet: _Fleet, number: int, kw: Floats, targets_a: Floats, reason: Reason | None
+    known: Knowledge,
+    fleet: _Fleet,
+    number: int,
+    kw: Floats,
+    targets_a: Floats,
+    gives_ma: Sequence[int],
+    reason: Reason | None,
 ) -> CarPlan:
     car, hours = fleet.cars[number], np.array(known.outlook.hours)
     got, lacks = np.cumsum(kw * hours), float(fleet.lacks_kwh[number])
@@ -426,4 +398,5 @@ def _car_plan(
         ready_at=ready_at if lacks > 0 else known.at,
         leaves_at=car.leaves_at(known.at),
         reason=reason,
+        gives_ma=gives_ma[fleet.column[number]],
     )

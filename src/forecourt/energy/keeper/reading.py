@@ -11,18 +11,24 @@ from psycopg import AsyncConnection
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import is_unsaid, with_reported
 from forecourt.energy.dispatch.defaults import Held, defaults_of
+from forecourt.energy.dispatch.dynamic import HeldDynamic
 from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
+from forecourt.energy.keeper.giving import with_giver
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.past import Past
+from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
 from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
+from forecourt.energy.storage.cars import CarState
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
+from forecourt.energy.store.dynamic import dynamics_of
+from forecourt.energy.store.priorities import PriorityAsk, asks_of, stations_that_can
 from forecourt.energy.store.storage import known_batteries
 from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
@@ -35,6 +41,7 @@ SILENT_AFTER: Final = timedelta(seconds=20)
 class Reading(Struct, frozen=True, kw_only=True):
     """What was read: what is known, and by which numbers stations and links go."""
 
+    record: SiteRecord
     known: Knowledge
     cars: Mapping[UUID, store.ActiveCar]
     station_ids: Mapping[str, int]
@@ -43,6 +50,11 @@ class Reading(Struct, frozen=True, kw_only=True):
     #: Stations that others limit to nobody knows how much.
     unsaid: frozenset[str]
     desired: Sequence[Desired]
+    #: By station and EVSE, those that take dynamic profiles.
+    dynamics: Mapping[tuple[str, int], HeldDynamic]
+    #: Stations that can be asked for priority, and what was asked of sessions.
+    prioritising: Collection[str]
+    priority_asks: Mapping[UUID, PriorityAsk]
 
     def unit_of(self, evse: HungEvse) -> Unit:
         """What the limits of an EVSE are told in: amperes, unless it is DC or its station says that it takes watts
@@ -50,6 +62,11 @@ class Reading(Struct, frozen=True, kw_only=True):
         link = self.links.get(evse.station)
         watts = evse.current is Current.DC or (link is not None and link.only_watts)
         return Unit.POWER if watts else Unit.CURRENT
+
+    def silent_at(self) -> datetime | None:
+        """When the next station that is away counts as silent."""
+        away = [each.since for each in self.links.values() if each.since is not None and not each.connected]
+        return min((at for since in away if (at := since + SILENT_AFTER) > self.known.at), default=None)
 
 
 async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
@@ -87,9 +104,15 @@ async def read_site(
     last = {name: each.last for name, each in (await checks.checks_of(conn, tenant_id, site_id)).items()}
     means = await outside.means_of(conn, tenant_id, site_id)
     turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
+    priority_asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
     known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
+    standings = _prioritised(
+        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now)
+    )
+    refused = await keeping.refused_to_give(conn, tenant_id, [car.session_id for car in cars])
+    known_cars = _with_givers(record.tree, cars, known_cars, standings, links, refused, now)
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
@@ -100,7 +123,7 @@ async def read_site(
         settings=record.settings,
         outlook=outlook,
         cars=known_cars,
-        standings=_standings(record.tree, cars, links, orders, obedience, defaults, now),
+        standings=standings,
         expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
@@ -108,6 +131,7 @@ async def read_site(
         batteries=await _batteries(conn, record, now),
     )
     return Reading(
+        record=record,
         known=known,
         cars={car.session_id: car for car in cars},
         station_ids={link.station: link.station_id for link in links.values()},
@@ -115,6 +139,9 @@ async def read_site(
         obedience=obedience,
         unsaid=frozenset(each.station for each in externals if is_unsaid(each, last.get(each.station))),
         desired=desired,
+        dynamics=await dynamics_of(conn, tenant_id, site_id),
+        prioritising=await stations_that_can(conn, tenant_id, site_id),
+        priority_asks=priority_asks,
     )
 
 
@@ -160,8 +187,37 @@ def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, 
         means=None if means is None or means.said_at < car.started_at - BEFORE else means.said,
         charges_since=turn.since if turn is not None and turn.charges else None,
         waits_since=turn.since if turn is not None and not turn.charges else None,
+        given_wh=car.given_wh,
+        power_at=car.power_at,
     )
     return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
+
+
+def _with_givers(
+    tree: SiteTree,
+    cars: Sequence[store.ActiveCar],
+    known_cars: Sequence[KnownCar],
+    standings: Sequence[Standing],
+    links: Mapping[str, keeping.Link],
+    refused: Collection[UUID],
+    now: datetime,
+) -> list[KnownCar]:
+    """The cars with what they may give back."""
+    number_of = {evse.id: number for number, evse in enumerate(tree.evses)}
+    found = []
+    for car, known in zip(cars, known_cars, strict=True):
+        number, link = number_of.get(car.evse_id), links.get(car.station)
+        if number is not None and known.needs.wants.may_discharge is not None:
+            can = link is not None and (0 in link.gives_at or car.evse in link.gives_at)
+            state = CarState(
+                got_wh=known.energy_wh, given_wh=known.given_wh, soc_pct=car.exact_soc_pct, soc_at=car.soc_at
+            )
+            known = with_giver(  # noqa: PLW2901
+                known, state, tree.evses[number], standings[number], tree, now,
+                station_can=can, refused=car.session_id in refused,
+            )  # fmt: skip
+        found.append(known)
+    return found
 
 
 def _standings(
@@ -182,6 +238,26 @@ def _standings(
         )
         for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
     ]  # fmt: skip
+
+
+def _prioritised(
+    tree: SiteTree,
+    cars: Sequence[store.ActiveCar],
+    asks: Mapping[UUID, PriorityAsk],
+    standings: Sequence[Standing],
+) -> list[Standing]:
+    """With those marked that may go by a profile of their own: they were asked to, or their drivers did at the
+    station."""
+    own = {
+        car.evse_id
+        for car in cars
+        if (car.session_id in asks and asks[car.session_id].active)
+        or (car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH)
+    }
+    return [
+        structs.replace(standing, prioritised=True) if evse.id in own else standing
+        for evse, standing in zip(tree.evses, standings, strict=True)
+    ]
 
 
 def _standing(

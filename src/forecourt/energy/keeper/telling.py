@@ -15,19 +15,24 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 from psycopg import AsyncConnection
 
+from forecourt.energy.dispatch.dynamic import change_of, said_dynamically
+from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.orders import Told, due
 from forecourt.energy.dispatch.profiles import running_profile
-from forecourt.energy.dispatch.standing import may_draw
+from forecourt.energy.dispatch.standing import may_draw, newest
+from forecourt.energy.keeper.giving import gives, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import site_room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.storage.model import Setpoint, current_setpoint
 from forecourt.energy.store import keeping
+from forecourt.energy.store.dynamic import ToldDynamic, keep_told, settle_told
 from forecourt.energy.store.late import note_commands
 from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.storage import insert_setpoint
-from forecourt.ocpp.neutral import Command, CommandAnswer
+from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -77,6 +82,7 @@ class Teller:
         room: Room,
         targets_ma: Sequence[int],
         batteries: Sequence[BatteryPlan],
+        gives_ma: Sequence[int] = (),
         *,
         planned: Collection[UUID] | None = None,
         safe_only: bool = False,
@@ -91,19 +97,29 @@ class Teller:
             session_id = car_of[known.tree.evses[each.evse].id].session_id
             return (each.urgent or not safe_only) and (planned is None or session_id in planned)
 
-        told = [each for each in due(known.standings, targets_ma, least_ma, room.now(), now) if is_meant(each)]
+        told = due(known.standings, targets_ma, least_ma, room.now(), now)
+        if not safe_only and gives(known):
+            known = replace(known, at=now)
+            without = site_room(replace(known, leaving=tuple(car_of)))
+            told = tell_givers(known, told, gives_ma, without)
+        told = [each for each in told if is_meant(each)]
         points = _setpoints(known, batteries, told, now, safe_only=safe_only)
         if not told and not points:
             return
         asked: list[Asked] = []
         orders: list[keeping.NewOrder] = []
+        wholes: list[SetChargingProfile] = []
         for each in told:
             evse = known.tree.evses[each.evse]
             car = car_of[evse.id]
-            command = running_profile(
+            whole = running_profile(
                 evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
-                reading.unit_of(evse), now, each.valid_to,
+                reading.unit_of(evse), now, each.valid_to, each.gives_ma,
             )  # fmt: skip
+            held = reading.dynamics.get((evse.station, evse.evse))
+            booted_at = known.standings[each.evse].booted_at
+            command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
+            wholes.append(whole)
             asked.append((evse.station, command))
             orders.append(_order(reading.station_ids[evse.station], car, each, now))
         async with self._tenants.tenant(self.tenant_id) as conn:
@@ -116,6 +132,12 @@ class Teller:
                 return
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
             number_of = dict(zip(asked, numbers, strict=True))
+            kept = [
+                _dynamic(order, number, whole, command)
+                for order, number, whole, (station, command) in zip(orders, numbers, wholes, asked, strict=True)
+                if (station, order.evse) in reading.dynamics
+            ]
+            await keep_told(conn, self.tenant_id, self.site_id, kept, now)
             entered, unsent = await self._stations.enter(
                 conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
             )
@@ -125,6 +147,16 @@ class Teller:
             await self._keep_answers(conn, unsent, number_of)
         self.awaited.update(numbers)
         self.beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+
+    async def renew(self, reading: Reading, room: Room) -> None:
+        """Say again what was said, where it is over soon and nobody has planned anything else yet."""
+        known = reading.known
+        last = [newest(standing, known.at) for standing in known.standings]
+        number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+        told = {car.session_id for car in known.cars if last[number_of[car.evse_id]] is not None}
+        targets_ma = [0 if order is None else order.limit_ma for order in last]
+        gives_ma = [told_to_give(standing, known.at) for standing in known.standings]
+        await self.tell(reading, room, targets_ma, (), gives_ma, planned=told)
 
     async def _send(self, entered: list[Entered], number_of: Mapping[Asked, int], *, urgent: bool) -> None:
         """Answers are recorded as they come, and each group of them is a reason to look again."""
@@ -145,12 +177,26 @@ class Teller:
     async def _keep_answers(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        answers = [_meaning(number_of[each.identity, each.command], each.answer) for each in told]
+        answers = [_meaning(number_of[each.identity, each.command], each.command, each.answer) for each in told]
         for each in answers:
             known = "unsent" if each.unsent else "accepted" if each.accepted else "refused"
             ORDERS.labels("unknown" if each.accepted is None else known).inc()
         if answers:
             await keeping.answer_orders(conn, self.tenant_id, answers, self._clock.now())
+            await self._keep_dynamics(conn, told, number_of)
+
+    async def _keep_dynamics(
+        self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
+    ) -> None:
+        held, refused, lost = list[int](), list[int](), list[int]()
+        for each in told:
+            if isinstance(each.answer, CommandAnswer) and _is_dynamic(each.command):
+                number = number_of[each.identity, each.command]
+                if isinstance(each.command, UpdateDynamicSchedule):
+                    lost += [] if each.answer.accepted else [number]
+                else:
+                    (held if each.answer.accepted else refused).append(number)
+        await settle_told(conn, self.tenant_id, held=held, refused=refused, lost=lost, now=self._clock.now())
 
 
 def _setpoints(
@@ -182,13 +228,36 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
         urgent=told.urgent,
         sent_at=now,
         valid_to=told.valid_to,
+        gives_ma=told.gives_ma,
     )
 
 
-def _meaning(order_id: int, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
-    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused."""
+def _is_dynamic(command: Command) -> bool:
+    profile = command.profile if isinstance(command, SetChargingProfile) else None
+    return isinstance(command, UpdateDynamicSchedule) or (profile is not None and profile.kind is Kind.DYNAMIC)
+
+
+def _dynamic(order: keeping.NewOrder, number: int, whole: SetChargingProfile, command: Command) -> ToldDynamic:
+    """What is kept of an order to an EVSE that takes dynamic profiles, however it is said."""
+    profile = command.profile if isinstance(command, SetChargingProfile) else None
+    return ToldDynamic(
+        station_id=order.station_id,
+        evse=order.evse,
+        session_id=order.session_id,
+        order_id=number,
+        says=change_of(whole) if _is_dynamic(command) else None,
+        limit_ma=order.limit_ma,
+        lasts=order.valid_to - order.sent_at,
+        until=None if profile is None else profile.valid_to,
+    )
+
+
+def _meaning(order_id: int, command: Command, answer: CommandAnswer | ForecourtError) -> keeping.OrderAnswer:
+    """What came of an order. What its station lacks, or what can't be said to it, is as good as refused. That it takes
+    no dynamic profile, or no change of one, says nothing of the limit: it is told in another way."""
     if isinstance(answer, CommandAnswer):
-        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=False, status=answer.status)
+        unsent = not answer.accepted and _is_dynamic(command)
+        return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=unsent, status=answer.status)
     unsent = bool(getattr(answer, "unsent", False))
     return keeping.OrderAnswer(
         order_id=order_id,

@@ -14,25 +14,30 @@ from psycopg import AsyncConnection
 
 from forecourt.energy import store
 from forecourt.energy.planner.arrivals import Visit, midnight
-from forecourt.energy.planner.lookback import LEAST_STEP, SHARE, past_cars, past_days
+from forecourt.energy.planner.lookback import LEAST_DAYS, LEAST_STEP, SHARE, past_cars, past_days
 from forecourt.energy.planner.problem import Cars, Horizon, Problem, Unsolvable, Worth
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.rows import Rows, rows_of
+from forecourt.energy.rows import Floats, Rows, adds_of, rows_of
 from forecourt.energy.signals.model import Reading
 from forecourt.energy.signals.outlook import LOOK_BACK, Known, signals_at
-from forecourt.energy.site import SiteRecord
+from forecourt.energy.site import SiteRecord, SiteTree
 
+DAY: Final = timedelta(days=1)
+#: For so long a meter that says nothing goes on measuring what it said last.
+MEASURES_FOR: Final = timedelta(hours=1)
 #: Visits that are looked back on at the most, and how long that may take; where it takes more, nothing is said.
 MAX_VISITS: Final = 5_000
 DEADLINE_S: Final = 20.0
 
 
 class PastDays(Struct, frozen=True, kw_only=True):
-    """Whole days before today, in steps of LEAST_STEP: the cars as they came, the prices and the building."""
+    """Whole days before today, in steps as the demand charge has them: the cars as they came, the prices, the building,
+    and what the limits left beside it, (rows, steps). On days that a meter didn't measure nothing happens."""
 
     cars: Cars
     horizon: Horizon
     rows: Rows
+    limits: Floats
     worth: Worth
 
 
@@ -51,10 +56,10 @@ async def read_days(
     prices = () if zone is None else await store.prices_between(conn, record.tenant_id, zone, begin - LOOK_BACK, end)
     meters = await store.readings_between(conn, record.tenant_id, record.site_id, begin, end)
     known = Known(tariff=row, prices=prices)
-    return partial(_days, record, known, meters, visits, begin, end, now)
+    return partial(days_of, record, known, meters, visits, begin, end, now)
 
 
-def _days(
+def days_of(
     record: SiteRecord,
     known: Known,
     meters: Mapping[str, Sequence[Reading]],
@@ -63,18 +68,27 @@ def _days(
     end: datetime,
     now: datetime,
 ) -> PastDays | None:
-    """None where no power is paid for by its peak."""
+    """None where no power is paid for by its peak, or too few days were measured."""
     assert record.tree is not None
-    steps = (end - begin) // LEAST_STEP
     demand = signals_at(replace(record, tree=None), Known(tariff=known.tariff), now, []).demand
     if demand is None or not demand.charge_per_kw:
         return None
-    outlook = signals_at(replace(record, tree=None), known, begin, [LEAST_STEP / timedelta(hours=1)] * steps)
+    step = max(LEAST_STEP, timedelta(minutes=demand.minutes))
+    steps = (end - begin) // step
+    outlook = signals_at(replace(record, tree=None), known, begin, [step / timedelta(hours=1)] * steps)
     price = np.array(outlook.price.values, dtype=np.float64)
-    kw = {each.id: _mean_kw(meters.get(each.id, ()), begin, steps) for each in record.tree.attachments}
+    metered = [*(each.id for each in record.tree.loads), *(each.id for each in record.tree.solar)]
+    kw = {id: _mean_kw(meters.get(id, ()), begin, steps, step) for id in metered}
+    measured = _measured_days(list(kw.values()), begin, steps, step, record.zone)
+    kw = {id: np.where(measured, each, 0.0) for id, each in kw.items()}
+    share = float(measured.mean())
+    if share * ((end - begin) / timedelta(days=1)) < LEAST_DAYS - 0.5:
+        return None
+    cars = past_cars([each for each in visits if _is_measured(each, measured, begin, step)], begin, end, step)
+    rows, limits = _beside_loads(record.tree, kw, steps)
     nothing = np.zeros(steps)
     return PastDays(
-        cars=past_cars(visits, begin, end, LEAST_STEP),
+        cars=cars,
         horizon=Horizon(
             hours=np.array(outlook.hours),
             price=price,
@@ -83,11 +97,12 @@ def _days(
             solar_kw=sum((kw[each.id] for each in record.tree.solar), nothing),
             limit_kw=np.full(steps, np.inf),
         ),
-        rows=rows_of(record.tree.electrics),
-        # These days bear their share of what a month's peak costs.
+        rows=rows,
+        limits=limits,
+        # A month's peak is shared among as many days as are left of it.
         worth=Worth(
             unserved=float(record.settings.unserved_per_kwh),
-            peak=float(demand.charge_per_kw) * ((end - begin) / (demand.ends_at - demand.begins_at)),
+            peak=float(demand.charge_per_kw) * share * ((end - begin) / max(demand.ends_at - now, DAY)),
         ),
     )
 
@@ -96,18 +111,51 @@ def worthwhile_w(past: PastDays | None) -> int:
     """The highest power that is as good as paid, in W; 0 where nothing can be told."""
     if past is None or not len(past.cars):
         return 0
-    problem = Problem(cars=past.cars, horizon=past.horizon, rows=past.rows, worth=past.worth)
+    problem = Problem(cars=past.cars, horizon=past.horizon, rows=past.rows, limits=past.limits, worth=past.worth)
     try:
         return round(SiteSolver().solve(problem, DEADLINE_S).peak_kw * SHARE * 1000)
     except Unsolvable:
         return 0
 
 
-def _mean_kw(readings: Sequence[Reading], begin: datetime, steps: int) -> Any:
-    """In each step what was measured then; nothing where nothing was."""
-    found = np.zeros(steps)
+def _mean_kw(readings: Sequence[Reading], begin: datetime, steps: int, step: timedelta) -> Floats:
+    """In each step the mean of what was measured then, or else what was measured last before; NaN where that is too
+    long ago."""
+    total, count = np.zeros(steps), np.zeros(steps)
     for each in readings:
-        at = (each.at - begin) // LEAST_STEP
+        at = (each.at - begin) // step
         if 0 <= at < steps:
-            found[at] = each.power_w / 1000
+            total[at] += each.power_w / 1000
+            count[at] += 1
+    found: Floats = np.full(steps, np.nan)
+    np.divide(total, count, out=found, where=count > 0)
+    last, holds = -1, MEASURES_FOR // step
+    for at in range(steps):
+        if count[at]:
+            last = at
+        elif last >= 0 and at - last <= holds:
+            found[at] = found[last]
     return found
+
+
+def _measured_days(kw: Sequence[Floats], begin: datetime, steps: int, step: timedelta, zone: str) -> Any:
+    """Which steps are of days, by the clock of a zone, in which every meter measured all the time."""
+    days = [(begin + number * step).astimezone(ZoneInfo(zone)).date() for number in range(steps)]
+    missing = np.isnan(np.array(kw).reshape(len(kw), steps)).any(axis=0)
+    holed = {days[int(number)] for number in np.flatnonzero(missing)}
+    return np.array([day not in holed for day in days])
+
+
+def _is_measured(visit: Visit, measured: Any, begin: datetime, step: timedelta) -> bool:
+    first, last = (visit.came_at - begin) // step, -((begin - visit.left_at) // step)
+    return bool(measured[max(first, 0) : max(last, first + 1, 1)].all())
+
+
+def _beside_loads(tree: SiteTree, kw: Mapping[str, Floats], steps: int) -> tuple[Rows, Floats]:
+    """The rows that may bind, and what the loads left of each in each step."""
+    most = [(each.node, float(np.max(kw[each.id], initial=0.0))) for each in tree.loads]
+    rows = rows_of(tree.electrics, most)
+    limits = np.repeat(rows.limits[:, None], steps, axis=1)
+    for each in tree.loads:
+        limits = limits - np.abs(adds_of(tree.electrics, each.node, rows.names))[:, None] * np.maximum(kw[each.id], 0.0)
+    return rows, np.maximum(limits, 0.0)

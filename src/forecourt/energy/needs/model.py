@@ -37,6 +37,7 @@ class Priority(StrEnum):
 Target = Literal["time", "energy", "state of charge"]
 Moment = Annotated[datetime, Meta(tz=True)]
 Wh = Annotated[int, Meta(ge=0, le=10**8)]
+NetWh = Annotated[int, Meta(ge=-(10**8), le=10**8)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
 
@@ -45,8 +46,9 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
     `energy_wh` counts from the start of the session, as `minimum_wh` does, which is needed by `minimum_by`. `soc_pct`
     is the state of charge that is wanted, `range_km` how far the car must come with what it gets. What begins with
-    `stop_` ends the session: cost in the currency of its tariff. `battery_wh`, `present_soc_pct`, `max_a` and `max_w`
-    are the car's own; `max_a` each conductor.
+    `stop_` ends the session: cost in the currency of its tariff. A car that may feed back is never discharged below
+    `keep_soc_pct`, nor below `keep_wh`: what it got since the start less what it gave. `battery_wh`, `present_soc_pct`,
+    `max_a`, `max_w` and `max_discharge_w` are the car's own; `max_a` each conductor.
     """
 
     departure_at: Annotated[Moment | None, Meta(examples=["2099-03-01T17:00:00Z"])] = None
@@ -61,7 +63,20 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     ] = None
     minimum_by: Annotated[Moment | None, Meta(examples=["2099-03-01T13:00:00Z"])] = None
     priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
-    may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
+    may_discharge: Annotated[
+        bool | None, Meta(description="The car may feed back; false of anybody counts.", examples=[False])
+    ] = None
+    keep_soc_pct: Annotated[
+        Percent | None, Meta(description="It is never discharged below this state of charge.", examples=[None])
+    ] = None
+    keep_wh: Annotated[
+        NetWh | None,
+        Meta(
+            description="What it got since the session began less what it gave never sinks below; below 0: so much of"
+            " what it came with may be taken.",
+            examples=[None],
+        ),
+    ] = None
     stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_cost: Annotated[
         Decimal | None,
@@ -80,6 +95,10 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     max_w: Annotated[
         Annotated[int, Meta(ge=0, le=10**8)] | None,
         Meta(description="What the car takes at most.", examples=[11_000]),
+    ] = None
+    max_discharge_w: Annotated[
+        Annotated[int, Meta(ge=0, le=10**8)] | None,
+        Meta(description="What the car gives back at most; without it, it is never asked to.", examples=[None]),
     ] = None
 
 
@@ -100,6 +119,9 @@ class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ] = None
     priority: Annotated[Priority | None, Meta(examples=["normal"])] = None
     may_discharge: Annotated[bool | None, Meta(description="The car may feed back.", examples=[False])] = None
+    keep_soc_pct: Annotated[
+        Percent | None, Meta(description="It is never discharged below this state of charge.", examples=[None])
+    ] = None
     battery_wh: Annotated[Wh | None, Meta(description="What the car's battery holds.", examples=[60_000])] = None
 
     def at(self, started_at: datetime, zone: str) -> Wants:
@@ -112,6 +134,7 @@ class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             minimum_by=_after(started_at, self.minimum_within_s if self.minimum_wh is not None else None),
             priority=self.priority,
             may_discharge=self.may_discharge,
+            keep_soc_pct=self.keep_soc_pct,
             battery_wh=self.battery_wh,
         )
 
@@ -158,7 +181,8 @@ UNSAID: Final = Needs(wants=Wants(), sources={})
 
 
 def merge(said: list[Said]) -> Needs:
-    """What counts of what was said, in whatever order; the newest of one source."""
+    """What counts of what was said, in whatever order; the newest of one source. To take energy back, nobody may have
+    said no."""
     order = list(Source)
     by_source = {each.source: each for each in sorted(said, key=lambda each: each.said_at)}
     ranked = sorted(by_source.values(), key=lambda each: order.index(each.source))
@@ -168,6 +192,9 @@ def merge(said: list[Said]) -> Needs:
         for name, value in structs.asdict(each.wants).items():
             if value is not None and name not in values:
                 values[name], sources[name] = value, each.source
+    no = next((each.source for each in ranked if each.wants.may_discharge is False), None)
+    if no is not None:
+        values["may_discharge"], sources["may_discharge"] = False, no
     return Needs(wants=Wants(**values), sources=sources, said=tuple(ranked))
 
 

@@ -3,9 +3,19 @@ commit of the gateway, before it is answered."""
 
 import msgspec
 
-from forecourt.energy.lanes import CAR_SCHEDULES, EXTERNAL_LIMITS, HELD_PROFILES
+from forecourt.energy.lanes import CAR_SCHEDULES, DYNAMIC_ASKS, EXTERNAL_LIMITS, HELD_PROFILES
 from forecourt.energy.outside.model import MAX_SOURCE
-from forecourt.ocpp.neutral import Acknowledged, CarSchedule, ChargingLimit, ChargingLimitCleared, ProfilesReport
+from forecourt.ocpp.neutral import (
+    Acknowledged,
+    Answer,
+    CarSchedule,
+    ChargingLimit,
+    ChargingLimitCleared,
+    DynamicAnswer,
+    DynamicAsked,
+    ProfilesReport,
+    UpdateDynamicSchedule,
+)
 from forecourt.platform import packrow
 from forecourt.stations.gateway.inbound import Decide, Inbound
 
@@ -40,6 +50,28 @@ def hear_schedule(inbound: Inbound, report: CarSchedule) -> Decide:
         ),
     )
     return lambda: Acknowledged(now=inbound.arrived)
+
+
+def hear_asked(inbound: Inbound, report: DynamicAsked) -> Decide:
+    """Tell a station what its dynamic profile shall say now, counted from then on as told (2.1 K28). Of one that it
+    isn't known to hold, or that no planner answers for, it is told nothing, and it runs out."""
+    inbound.write.add(
+        DYNAMIC_ASKS.name,
+        packrow.row(
+            packrow.int8(inbound.write.number),
+            packrow.int8(inbound.station.station_id),
+            packrow.int8(report.profile_id),
+            packrow.int4(inbound.station.tenant_id),
+            packrow.timestamp(inbound.arrived),
+        ),
+    )
+
+    def decide() -> Answer:
+        said = inbound.write.answers.get(DYNAMIC_ASKS.name)
+        update = None if said is None else msgspec.json.decode(said[0], type=UpdateDynamicSchedule)
+        return DynamicAnswer(update=update)
+
+    return decide
 
 
 def hear_profiles(inbound: Inbound, report: ProfilesReport) -> Decide:

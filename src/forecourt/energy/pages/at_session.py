@@ -18,11 +18,12 @@ from forecourt.access.guard import Asker
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
-from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, decimal, field, from_kilo, kilo
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
+from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -37,6 +38,8 @@ WIDTH, HEIGHT = 1000, 100
 SHADES: Final = 5
 #: What was just said is looked for in the next plan for so long.
 AWAITED: Final = timedelta(seconds=30)
+#: The word of a station that has no profile for priority (2.1 K21).
+NO_PROFILE: Final = "NoProfile"
 UNREADABLE: Final = mark("times are written as 2026-03-01 17:00, by the clock of the site")
 ANSWERS: Final[dict[bool | None, str]] = {
     True: mark("accepted"),
@@ -46,9 +49,9 @@ ANSWERS: Final[dict[bool | None, str]] = {
 
 
 class Picture(Struct, frozen=True, kw_only=True):
-    """The plan's power over time until the car leaves: an outline, the highest power, and where it is ready (0 to
-    1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0 to 4); between `least` and
-    `most`. Empty where prices decide nothing or are all the same."""
+    """The plan's power over time until the car leaves: an outline, below its line where it gives, the highest power,
+    and where it is ready (0 to 1000). `shades`: from where to where a kWh has a price, and how dear that is of all (0
+    to 4); between `least` and `most`. Empty where prices decide nothing or are all the same."""
 
     outline: str
     most_w: int
@@ -67,6 +70,8 @@ class Filled(Struct, frozen=True, kw_only=True):
     minimum_kwh: str = ""
     minimum_by: str = ""
     stop_kwh: str = ""
+    may_give: str = ""
+    keep_soc: str = ""
 
 
 def picture(told: Explanation) -> Picture | None:
@@ -74,20 +79,19 @@ def picture(told: Explanation) -> Picture | None:
     if not told.steps or not any(each.power_w for each in told.steps):
         return None
     start, end = told.steps[0].start_at, told.stay.leaves_at
-    most_w = max(each.power_w for each in told.steps)
+    most_w, least_w = max(0, *(each.power_w for each in told.steps)), min(0, *(each.power_w for each in told.steps))
+
+    def y(power_w: int) -> float:
+        return round(HEIGHT * (most_w - power_w) / (most_w - least_w), 1)
 
     def x(at: datetime) -> int:
         return round(WIDTH * ((at - start) / (end - start)))
 
-    path = "".join(
-        f"L{x(each.start_at)} {y}L{x(each.end_at)} {y}"
-        for each in told.steps
-        for y in (round(HEIGHT * (1 - each.power_w / most_w), 1),)
-    )
+    path = "".join(f"L{x(each.start_at)} {y(each.power_w)}L{x(each.end_at)} {y(each.power_w)}" for each in told.steps)
     ready = told.ready_at
     shades, least, most = _shades(told, x)
     return Picture(
-        outline=f"M0 {HEIGHT}{path}L{WIDTH} {HEIGHT}Z",
+        outline=f"M0 {y(0):g}{path}L{WIDTH} {y(0):g}Z",
         most_w=most_w,
         ready_x=None if ready is None or not start < ready < end else x(ready),
         shades=shades,
@@ -134,6 +138,7 @@ class AtSession:
         async with pages.db.tenant(actor.tenant_id) as conn:
             told = await explained.session_told(conn, actor.tenant_id, session_id, now)
             said = await needs.find_needs(conn, actor.tenant_id, session_id)
+            asked = await needs.find_priority(conn, actor.tenant_id, session_id)
         if told is None:
             return Response("", media_type="text/html", headers={"cache-control": "private, no-store"})
         found, zone = told.explanation, told.record.zone
@@ -161,6 +166,9 @@ class AtSession:
             source_of=source_of,
             grounds=GROUNDS,
             priorities=PRIORITIES,
+            priority_by=said.sources.get("priority"),
+            asked=asked,
+            said_to_priority=None if asked is None else priority_word(asked),
             form=sent or form_of(said, zone),
             fault=fault,
             pressed=pressed,
@@ -211,6 +219,8 @@ def form_of(said: Needs, zone: str) -> Filled:
         minimum_kwh=kilo(wants.minimum_wh),
         minimum_by=local(wants.minimum_by),
         stop_kwh=kilo(wants.stop_energy_wh),
+        may_give={None: "", True: "yes", False: "no"}[wants.may_discharge],
+        keep_soc="" if wants.keep_soc_pct is None else str(wants.keep_soc_pct),
     )
 
 
@@ -227,6 +237,12 @@ def _wants(form: FormMultiDict, filled: Filled, said: Needs, told: SessionTold) 
         return structs.replace(wants, priority=priority)
     zone = ZoneInfo(told.record.zone)
     energy_wh = _energy(filled.energy_kwh)
+    keep = decimal(filled.keep_soc)
+    if keep is not None and not (0 <= keep <= 100 and keep == int(keep)):
+        raise NoNumber(filled.keep_soc)
+    if "may_give" in form:
+        given = {"yes": True, "no": False}.get(filled.may_give)
+        wants = structs.replace(wants, may_discharge=given, keep_soc_pct=None if keep is None else int(keep))
     return structs.replace(
         wants,
         departure_at=_time(filled.departure, zone),
@@ -248,6 +264,19 @@ def _energy(text: str) -> int | None:
     if energy_wh is not None and not 0 <= energy_wh <= 10**8:
         raise NoNumber(text)
     return energy_wh
+
+
+def priority_word(asked: PriorityAsk) -> str:
+    """What a station makes of being asked to go by its own profile for priority: a message of the catalogue."""
+    if asked.accepted is None:
+        return mark("its station was asked for priority, and has not answered")
+    if asked.active:
+        return mark("its station goes by its own profile for priority")
+    if not asked.wanted or asked.accepted:
+        return mark("its station goes by its own profile for priority no more")
+    if asked.status == NO_PROFILE:
+        return mark("its station has no profile of its own for priority: the plan alone lets it go before others")
+    return mark("its station was asked for priority, and said no")
 
 
 def answer_of(order: OrderRow) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,9 @@ STALE = mark(
 )
 Verbed = Callable[[store.Connection], Awaitable[Any]]
 
+#: What a site may be set to feed in at the most.
+MOST_FEED_IN_W: Final = 10**9
+
 
 class Forms:
     """What the handlers below share."""
@@ -60,12 +63,14 @@ class Forms:
         wanted = record.settings
         try:
             worth = decimal(field(form, "unserved")) or record.settings.unserved_per_kwh
-            mode = field(form, "mode")
+            mode, wear = field(form, "mode"), decimal(field(form, "car_wear"))
             wanted = Settings(
                 mode=Mode(mode) if mode in set(Mode) else record.settings.mode,
                 enabled="enabled" in form,
                 unserved_per_kwh=abs(worth),
                 fallback_a=number(field(form, "fallback_a")),
+                feed_in_limit_w=min(abs(from_kilo(field(form, "feed_in")) or 0), MOST_FEED_IN_W),
+                car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else abs(wear),
             )
         except NoNumber as refused:
             faults.append(refused.fault)

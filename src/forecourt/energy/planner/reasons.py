@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.incidence import Incidence
-from forecourt.energy.planner.problem import Plan, Problem
+from forecourt.energy.planner.problem import Horizon, Plan, Problem
 from forecourt.energy.planner.rounding import NOTHING_A
 from forecourt.energy.rows import Floats
 
@@ -97,11 +97,16 @@ def _reason(
         price_now=float(horizon.price[0]),
         price_then=None if step is None else float(horizon.price[step]),
         step=step,
-        peak_kw=plan.peak_kw if why is Why.PEAK else None,
+        peak_kw=plan.peak_kw if why is Why.PEAK or (why is Why.GIVES and _shaves(optimum, horizon)) else None,
         ready=int(charging[-1]) if len(charging) else None,
         unserved_wh=round(float(plan.unserved_kwh[car]) * 1000),
         minimum=minimum and now > 0 and step is not None and bool(horizon.price[0] > horizon.price[step]),
     )
+
+
+def _shaves(optimum: Plan, horizon: Horizon) -> bool:
+    """Whether it is the peak that makes energy dear now, which is no dearer than it will be."""
+    return optimum.shadows.peak > HELD and bool(horizon.price[0] <= horizon.price.min() + HELD)
 
 
 def _held(

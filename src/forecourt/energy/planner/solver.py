@@ -132,11 +132,20 @@ class SiteSolver:
         if problem.after is not None:
             kwh = np.where(problem.after >= 0, kwh[problem.after], kwh)
         row_upper[: len(cars)] = np.maximum(row_upper[: len(cars)], kwh)
+        if problem.discharging is not None:
+            # So much more may be in its battery then as well.
+            charged = columns[Kind.CHARGED]
+            upper[charged] = np.maximum(upper[charged], kwh[columns.given_car])
         pinned = msgspec.structs.replace(form, lower=lower, upper=upper, row_upper=row_upper)
         self._change(form, pinned)
         self._form = pinned
         self._try_primal()
         return self._settle(deadline_s)
+
+    @property
+    def solved(self) -> bool:
+        """Whether the last problem, as it was pinned last, has a solution."""
+        return self._form is not None
 
     def now(self) -> tuple[Incidence, Floats, Complexes]:
         """Of the last problem's first step: the rows, the limit of each, and what is reserved in it."""

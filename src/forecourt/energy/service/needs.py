@@ -14,6 +14,7 @@ from forecourt.energy.needs.model import Needs, Preferences, Source, Wants
 from forecourt.energy.needs.said import BEFORE, wants_of
 from forecourt.energy.store import Connection, PreferencesRow
 from forecourt.energy.store.nudges import nudge_of_sessions, nudge_of_token
+from forecourt.energy.store.priorities import PriorityAsk, asks_of
 from forecourt.platform.preconditions import check_match, etag
 from forecourt.sessions.remote.service import SessionUnknown
 
@@ -29,6 +30,11 @@ async def find_needs(conn: Connection, tenant_id: int, session_id: UUID) -> Need
     if found is None:
         raise SessionUnknown
     return found
+
+
+async def find_priority(conn: Connection, tenant_id: int, session_id: UUID) -> PriorityAsk | None:
+    """What a session's station was asked of its own profile for priority, and said; None: nothing."""
+    return (await asks_of(conn, tenant_id, [session_id])).get(session_id)
 
 
 async def say_needs(
@@ -55,32 +61,6 @@ async def take_back_needs(conn: Connection, actor: Actor, session_id: UUID, sour
     await store.forget_needs(conn, actor.tenant_id, session_id, source)
     await nudge_of_sessions(conn, actor.tenant_id, [session_id])
     await audit(conn, actor, "take back needs", f"session:{session_id}", {"source": source.value})
-
-
-async def record_needs(
-    conn: Connection,
-    tenant_id: int,
-    station: str,
-    wants: Wants,
-    now: datetime,
-    *,
-    evse: int | None = None,
-    transaction_id: str | None = None,
-    source: Source = Source.ISO15118,
-    by: str | None = None,
-) -> UUID | None:
-    """Keeps what a car said through its station, of the transaction that is named, else of the one that runs at the
-    EVSE; which session that is, None where there is none. Nobody is asked for leave: the station said so."""
-    session_id = None
-    if transaction_id is not None:
-        session_id = await store.find_session_id(conn, tenant_id, station, transaction_id)
-    if session_id is None and evse is not None:
-        session_id = await store.find_running_at(conn, tenant_id, station, evse)
-    if session_id is None:
-        return None
-    await store.store_needs(conn, tenant_id, session_id, source, wants, by or f"station:{station}", now)
-    await nudge_of_sessions(conn, tenant_id, [session_id])
-    return session_id
 
 
 async def take_car_needs(conn: Connection, tenant_id: int, station_id: int, evse: int) -> UUID | None:

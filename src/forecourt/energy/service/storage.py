@@ -47,6 +47,8 @@ async def say_states(
         for at, each in last.items()
     ]
     stored = await storage.store_states(conn, tenant_id, record.site_id, battery.id, made, now)
+    # The answer tells it what it shall do.
+    await storage.hear_setpoints(conn, tenant_id, record.site_id, battery.id, max(last), now)
     if stored:
         await nudge(conn, record.site_id)
     return stored

@@ -54,8 +54,8 @@ class Power(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True, kw_only=True):
-    """What a load takes or a solar plant gives at its node, in W. `measured_w`: what a plant gave as last measured; it
-    is None where that is not known or too long ago."""
+    """What a load takes or a solar plant gives at its node, in W. `measured_w`: what that was as last measured; None
+    where it is not known or too long ago."""
 
     id: str
     node: str
@@ -241,6 +241,7 @@ def _load(site: SiteRecord, known: Known, now: datetime, steps: Sequence[_Step],
         id=load.id,
         node=load.node,
         power_w=Power(values=tuple(values), stand_in=(late,) * len(steps), provenance=_of_meter(latest)),
+        measured_w=None if late or latest is None else latest.power_w,
     )
 
 

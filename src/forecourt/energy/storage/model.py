@@ -21,7 +21,7 @@ DELIVERED_FOR: Final = timedelta(seconds=60)
 LASTS: Final = timedelta(minutes=10)
 #: By which share of a limit what is given may raise it: a breaker bears that for as long as it takes to notice.
 RELIED: Final = 0.2
-#: How long a setpoint holds, and how long it takes until it is surely followed.
+#: How long a setpoint holds, and how long after the battery was heard of it is surely followed.
 SETPOINT_FOR: Final = timedelta(minutes=5)
 FOLLOWED_AFTER: Final = timedelta(seconds=60)
 #: By how much a measured power may exceed a setpoint, the larger of both.
@@ -65,12 +65,18 @@ class BatteryState(Struct, frozen=True, kw_only=True):
 
 
 class Setpoint(Struct, frozen=True, kw_only=True):
-    """What a battery was told, and until when that holds."""
+    """What a battery was told, until when that holds, and when the battery was heard of first since: not before that
+    can it be thought to know of it."""
 
     power_w: int
     sent_at: datetime
     valid_to: datetime
     why: BatteryWhy
+    heard_at: datetime | None = None
+
+    def is_followed(self, at: datetime) -> bool:
+        """Whether it is surely followed, in place of all before it."""
+        return self.heard_at is not None and self.heard_at + FOLLOWED_AFTER <= at
 
 
 class KnownBattery(Struct, frozen=True, kw_only=True):
@@ -89,7 +95,7 @@ def obeys(known: KnownBattery) -> bool:
         return True
     at = known.state.at
     told = [each for each in known.setpoints if each.sent_at <= at]
-    if not any(each.sent_at + FOLLOWED_AFTER <= at for each in told):
+    if not any(each.is_followed(at) for each in told):
         return True
     powers = [0, *(each.power_w for each in _held(told, at))]
     low, high = min(powers), max(powers)
@@ -146,9 +152,8 @@ def due_setpoint(known: KnownBattery, power_w: int, why: BatteryWhy, now: dateti
 
 def next_moment(known: KnownBattery, now: datetime) -> datetime | None:
     """When what it counts for changes by itself."""
-    moments = [
-        at for each in known.setpoints for at in (each.sent_at + FOLLOWED_AFTER, each.valid_to - SETPOINT_FOR / 2)
-    ]
+    moments = [at for each in known.setpoints for at in (each.valid_to - SETPOINT_FOR / 2, each.valid_to)]
+    moments += [each.heard_at + FOLLOWED_AFTER for each in known.setpoints if each.heard_at is not None]
     if known.state is not None:
         moments += [known.state.at + age for age in (DELIVERED_FOR, STATE_LATE)]
     return min((at for at in moments if at > now), default=None)
@@ -160,7 +165,7 @@ def _held(told: Sequence[Setpoint], at: datetime) -> list[Setpoint]:
     for each in reversed(told):
         if each.valid_to > at:
             held.append(each)
-        if each.sent_at + FOLLOWED_AFTER <= at:
+        if each.is_followed(at):
             break
     return held
 

@@ -22,7 +22,7 @@ MAX_EVSE_POINTS: Final = 50_000
 MAX_COUNTED: Final = 5_000
 _ORDER_COLUMNS: Final = (
     "o.order_id, t.identity AS station, o.evse, o.session_id, o.limit_ma, o.urgent, o.sent_at, o.valid_to,"
-    " o.answered_at, o.accepted, o.status"
+    " o.answered_at, o.accepted, o.status, o.gives_ma"
 )
 _ORDERS: Final = by_age("order_id")
 _AT_OUTLET: Final = Location.OUTLET << 16
@@ -30,7 +30,7 @@ _AT_OUTLET: Final = Location.OUTLET << 16
 
 class OrderRow(Struct, frozen=True, kw_only=True):
     """A limit that a station was told. `accepted` None: nobody knows whether it took it; `status`: its answer's word,
-    or why there is none."""
+    or why there is none; `gives_ma`: what was to flow back."""
 
     order_id: int
     station: str
@@ -43,6 +43,7 @@ class OrderRow(Struct, frozen=True, kw_only=True):
     answered_at: datetime | None
     accepted: bool | None
     status: str | None
+    gives_ma: int
 
 
 class SessionAt(Struct, frozen=True, kw_only=True):

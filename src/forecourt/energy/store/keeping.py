@@ -25,9 +25,10 @@ _SURELY_OBEYED: Final = timedelta(seconds=MAX_OBEY_S)
 
 class Link(Struct, frozen=True, kw_only=True):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
-    limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on.
-    `tells_profiles`: it is not known to lack GetChargingProfiles. `back_at`: when it came back that was away since
-    `away_at`; `free`: the EVSEs that it has said to be free since then."""
+    limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on. `gives_at`:
+    the EVSEs at which it says that cars may give back by setpoints, 0: at all. `tells_profiles`: it is not known to
+    lack GetChargingProfiles. `back_at`: when it came back that was away since `away_at`; `free`: the EVSEs that it has
+    said to be free since then."""
 
     station_id: int
     station: str
@@ -41,6 +42,7 @@ class Link(Struct, frozen=True, kw_only=True):
     away_at: datetime | None = None
     back_at: datetime | None = None
     free: Sequence[int] = ()
+    gives_at: Sequence[int] = ()
 
 
 class Obedience(Struct, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ class NewOrder(Struct, frozen=True, kw_only=True):
     urgent: bool
     sent_at: datetime
     valid_to: datetime
+    gives_ma: int = 0
 
 
 class StoredPlan(Struct, frozen=True, kw_only=True):
@@ -86,7 +89,15 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
         " AS tells_profiles, t.booted_at, p.lost_at AS away_at, p.returned_at AS back_at,"
         " ARRAY(SELECT c.evse FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id"
         "  AND c.connector > 0 GROUP BY c.evse HAVING bool_and(c.state = 'Available' AND c.state_at >= p.lost_at)"
-        " ) AS free"
+        " ) AS free,"
+        # The component has an instance or none, and is of an EVSE or of the station (OCPP 2.1 Part 2, Q).
+        " ARRAY(SELECT coalesce(substring(v.component FROM '@([0-9]{1,9})'), '0')::int FROM station_variables v"
+        "  JOIN station_variables m ON m.tenant_id = v.tenant_id AND m.station_id = v.station_id"
+        "   AND m.component = v.component AND m.variable = 'SupportedOperationModes' AND m.attribute = 'Actual'"
+        "   AND 'CentralSetpoint' = ANY (string_to_array(replace(m.value, ' ', ''), ','))"
+        "  WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id AND v.variable = 'Enabled'"
+        "   AND v.attribute = 'Actual' AND lower(v.value) = 'true' AND v.component ~ '^V2XChargingCtrlr([[]|@|$)'"
+        "   AND k.protocol = 'ocpp2.1') AS gives_at"
         " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
         " LEFT JOIN station_links k ON k.tenant_id = h.tenant_id AND k.station_id = t.station_id"
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
@@ -105,7 +116,7 @@ async def orders_of(
     somebody waits for an answer."""
     cursor = await conn.execute(
         """
-        SELECT session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent FROM (
+        SELECT session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent, gives_ma FROM (
             SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
                 row_number() OVER (PARTITION BY session_id
                     ORDER BY accepted IS NOT FALSE DESC, limit_ma DESC, valid_to DESC) AS height
@@ -128,11 +139,12 @@ async def orders_of(
         },
     )
     found: dict[UUID, list[Order]] = {}
-    for session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent in await cursor.fetchall():
+    for row in await cursor.fetchall():
+        session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent, gives_ma = row
         found.setdefault(session_id, []).append(
             Order(
                 limit_ma=limit_ma, sent_at=sent_at, valid_to=valid_to, answered_at=answered_at, accepted=accepted,
-                unsent=unsent, awaited=order_id in awaited,
+                unsent=unsent, awaited=order_id in awaited, gives_ma=gives_ma,
             )
         )  # fmt: skip
     return found
@@ -143,13 +155,24 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
     cursor = await conn.execute(
         "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
-        " valid_to) SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to"
+        " valid_to, gives_ma)"
+        " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma"
         " FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::timestamptz[],"
-        " %s::timestamptz[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
-        " sent_at, valid_to, place) ORDER BY place RETURNING order_id",
+        " %s::timestamptz[], %s::int[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
+        " sent_at, valid_to, gives_ma, place) ORDER BY place RETURNING order_id",
         (tenant_id, site_id, *map(list, columns)),
     )
     return sorted(order_id for (order_id,) in await cursor.fetchall())
+
+
+async def refused_to_give(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> set[UUID]:
+    """Those of which a station once refused that their cars give back."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT session_id FROM charging_orders WHERE tenant_id = %s AND session_id = ANY(%s)"
+        " AND gives_ma > 0 AND accepted = false AND NOT unsent",
+        (tenant_id, list(sessions)),
+    )
+    return {session_id for (session_id,) in await cursor.fetchall()}
 
 
 class OrderAnswer(Struct, frozen=True, kw_only=True):

@@ -16,12 +16,14 @@ _LINES: Final = {
 
 class Measured(Struct, frozen=True, kw_only=True):
     """The latest of each: the currents of the three conductors, the same on each where the station doesn't say of
-    which, what it offers, and when the current and the power were measured."""
+    which, what it offers, when the current and the power were measured, and the state of charge with its time."""
 
     currents_a: tuple[float | None, float | None, float | None]
     offered_a: float | None
     current_at: datetime | None
     power_at: datetime | None
+    soc_pct: float | None = None
+    soc_at: datetime | None = None
 
 
 def measured_of(
@@ -34,11 +36,14 @@ def measured_of(
     offered: float | None = None
     current_at: datetime | None = None
     power_at: datetime | None = None
+    soc: tuple[float, datetime] | None = None
     for each in sets:
         at = datetime.fromisoformat(each["at"])
         for code, value in zip(each["readings"][::2], each["readings"][1::2], strict=True):
             measurand, phase = code & 0xFF, Phase(code >> 8 & 0xFF)
             line = _LINES.get(phase)
+            if measurand == Measurand.SOC and soc is None:
+                soc = value / 100, at
             if code >> 16 & 0xFF != Location.OUTLET:
                 continue
             if measurand == Measurand.CURRENT_IMPORT and line is not None and currents[line] is None:
@@ -49,7 +54,7 @@ def measured_of(
                 current_at = current_at or at
             elif measurand == Measurand.CURRENT_OFFERED and offered is None:
                 offered = value / 1000
-            elif measurand == Measurand.POWER_IMPORT:
+            elif measurand in (Measurand.POWER_IMPORT, Measurand.POWER_EXPORT):
                 power_at = power_at or at
     first, second, third = [unplaced] * 3 if currents == [None, None, None] else currents
     late_by = _late_by(sets, last_at, heard_at, believed=believed)
@@ -58,6 +63,8 @@ def measured_of(
         offered_a=offered,
         current_at=None if current_at is None else min(current_at + late_by, heard_at),
         power_at=None if power_at is None else min(power_at + late_by, heard_at),
+        soc_pct=None if soc is None else soc[0],
+        soc_at=None if soc is None else min(soc[1] + late_by, heard_at),
     )
 
 

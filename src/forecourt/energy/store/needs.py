@@ -13,6 +13,7 @@ from psycopg.rows import class_row, dict_row
 from forecourt.drivers.model import uid_key
 from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
 from forecourt.energy.needs.said import CarSaid
+from forecourt.energy.storage.cars import net_wh
 from forecourt.energy.store.measured import measured_of
 from forecourt.ocpp.neutral import ChargingNeeds, Location, Measurand, Phase
 
@@ -31,6 +32,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
     None where none was, the same on each where the station doesn't say of which; `offered_a` is what it says it offers.
     `measured_at` is when a current was measured, by our clock, and `power_at` the same of `power_w`.
+    `given_wh`: what it gave back; `soc_at`: when its state of charge was measured, which is exact then.
     `charging_state`: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
     """
 
@@ -53,6 +55,9 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     measured_at: datetime | None
     power_at: datetime | None
     needs: Needs
+    given_wh: int = 0
+    exact_soc_pct: float | None = None
+    soc_at: datetime | None = None
 
 
 class PastVisit(Struct, frozen=True, kw_only=True):
@@ -87,6 +92,7 @@ class _Car(Struct, frozen=True, kw_only=True):
     power_w: int | None
     soc_pct: int | None
     charging_state: str | None
+    given_wh: int
     zone: str
     preferences: dict[str, Any] | None
     preferred_at: datetime | None
@@ -108,6 +114,7 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
                     AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
                 ORDER BY c.state_at DESC LIMIT 1)) AS charging_state,
             CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
+            greatest(coalesce(n.given_stop_wh - n.given_start_wh, 0), 0)::int AS given_wh,
             i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
             (SELECT jsonb_agg(to_jsonb(m)) FROM (
                 SELECT at, readings FROM meter_values
@@ -140,6 +147,8 @@ def _car(row: _Car, said: list[Said]) -> ActiveCar:
         offered_a=measured.offered_a,
         measured_at=measured.current_at,
         power_at=measured.power_at,
+        exact_soc_pct=measured.soc_pct,
+        soc_at=measured.soc_at,
         needs=merge([*said, *habit]),
     )
 
@@ -222,16 +231,6 @@ async def forget_needs(conn: Connection, tenant_id: int, session_id: UUID, sourc
     )
 
 
-async def find_session_id(conn: Connection, tenant_id: int, station: str, transaction_id: str) -> UUID | None:
-    """The session of a transaction of a station in service."""
-    return await _find_session(conn, tenant_id, station, "n.transaction_id = %s", transaction_id)
-
-
-async def find_running_at(conn: Connection, tenant_id: int, station: str, evse: int) -> UUID | None:
-    """The newest session that runs at an EVSE."""
-    return await _find_session(conn, tenant_id, station, "n.evse = %s AND n.over_at IS NULL", evse)
-
-
 async def _find_session(conn: Connection, tenant_id: int, station: str, which: str, value: str | int) -> UUID | None:
     cursor = await conn.execute(
         "SELECT n.session_id FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id"
@@ -279,14 +278,15 @@ async def evse_of_session(conn: Connection, tenant_id: int, session_id: UUID) ->
 async def running_since(
     conn: Connection, tenant_id: int, station_id: int, evse: int
 ) -> tuple[UUID, datetime, int] | None:
-    """The newest session that runs at an EVSE: since when, and what it got so far, in Wh."""
+    """The newest session that runs at an EVSE: since when, and what it got so far less what it gave, in Wh."""
     cursor = await conn.execute(
-        "SELECT session_id, started_at, greatest(coalesce(meter_stop_wh - meter_start_wh, 0), 0)::int FROM sessions"
+        "SELECT session_id, started_at, greatest(coalesce(meter_stop_wh - meter_start_wh, 0), 0)::int,"
+        " greatest(coalesce(given_stop_wh - given_start_wh, 0), 0)::int FROM sessions"
         " WHERE tenant_id = %s AND station_id = %s AND evse = %s AND over_at IS NULL ORDER BY number DESC LIMIT 1",
         (tenant_id, station_id, evse),
     )
     row = await cursor.fetchone()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else (row[0], row[1], net_wh(row[2], row[3]))
 
 
 class PreferencesRow(Struct, frozen=True, kw_only=True):

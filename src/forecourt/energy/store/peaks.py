@@ -27,7 +27,7 @@ async def highest_power(
         """
         WITH looks AS (
             SELECT at, lead(at) OVER (ORDER BY at) AS until,
-                charging_w + load_w - solar_w + battery_w AS power_w, measured
+                charging_w::bigint + load_w - solar_w + battery_w AS power_w, measured
             FROM site_power WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND at >= %(before)s
                 AND at < %(until)s
         ), parts AS (
@@ -37,7 +37,7 @@ async def highest_power(
                 date_bin(%(span)s, l.at, %(origin)s), l.until - interval '1 microsecond', %(span)s) AS b (begins)
             WHERE l.until - l.at <= %(gap)s
         )
-        SELECT coalesce(max(mean), 0)::int FROM (
+        SELECT coalesce(max(mean), 0)::bigint FROM (
             SELECT sum(power_w * lasts_s) / sum(lasts_s) AS mean FROM parts
             WHERE begins >= %(since)s AND begins + %(span)s <= %(until)s
             GROUP BY begins HAVING bool_and(measured) AND sum(lasts_s) >= %(known)s

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from forecourt.energy.site import Mode, Settings, SiteRecord, SiteTree, Stray
+from forecourt.energy.site import CAR_WEAR, Mode, Settings, SiteRecord, SiteTree, Stray
 
 Connection = AsyncConnection[Any]
 
@@ -60,6 +60,8 @@ class _Row(Struct, frozen=True, kw_only=True):
     enabled: bool | None
     unserved_per_kwh: Decimal | None
     fallback_a: float | None
+    feed_in_limit_w: int | None
+    car_wear_per_kwh: Decimal | None
     settings_version: int | None
     version: int | None
     tree: dict[str, Any] | None
@@ -101,8 +103,9 @@ async def load_site(conn: Connection, tenant_id: int, site_id: int) -> SiteRecor
     cursor = conn.cursor(row_factory=class_row(_Row))
     await cursor.execute(
         "SELECT i.tenant_id, i.site_id, i.slug, i.name, i.time_zone AS zone, i.latitude, i.longitude, e.mode,"
-        " e.enabled, e.unserved_per_kwh, e.fallback_a, e.version AS settings_version, t.version, t.tree, t.changed_at,"
-        " t.changed_by FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id"
+        " e.enabled, e.unserved_per_kwh, e.fallback_a, e.feed_in_limit_w, e.car_wear_per_kwh,"
+        " e.version AS settings_version, t.version, t.tree, t.changed_at, t.changed_by"
+        " FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id"
         " LEFT JOIN electrics t ON t.tenant_id = e.tenant_id AND t.site_id = e.site_id"
         "  AND t.version = e.electrics_version"
         " WHERE i.tenant_id = %s AND i.site_id = %s",
@@ -145,6 +148,8 @@ def _settings(row: _Row) -> Settings:
         enabled=bool(row.enabled),
         unserved_per_kwh=row.unserved_per_kwh,
         fallback_a=row.fallback_a,
+        feed_in_limit_w=row.feed_in_limit_w or 0,
+        car_wear_per_kwh=CAR_WEAR if row.car_wear_per_kwh is None else row.car_wear_per_kwh,
     )
 
 
@@ -286,7 +291,8 @@ async def store_settings(
     """Stores how a site shall be charged. The site is locked."""
     await conn.execute(
         "UPDATE energy_sites SET mode = %(mode)s, enabled = %(enabled)s, unserved_per_kwh = %(unserved_per_kwh)s,"
-        " fallback_a = %(fallback_a)s, version = version + 1, changed_at = %(now)s, changed_by = %(by)s"
+        " fallback_a = %(fallback_a)s, feed_in_limit_w = %(feed_in_limit_w)s,"
+        " car_wear_per_kwh = %(car_wear_per_kwh)s, version = version + 1, changed_at = %(now)s, changed_by = %(by)s"
         " WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s",
         {**structs.asdict(settings), "tenant_id": tenant_id, "site_id": site_id, "now": now, "by": by},
     )

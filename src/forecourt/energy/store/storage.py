@@ -12,8 +12,9 @@ from forecourt.energy.storage.model import BatteryState, BatteryWhy, KnownBatter
 
 Connection = AsyncConnection[Any]
 
-#: Setpoints of one battery that are looked at, the newest.
+#: Setpoints of one battery that are read, the newest, and of so many the highest that holds as well.
 SETPOINTS: Final = 100
+SETPOINTS_SEEN: Final = 1_000
 #: Means of batteries that are drawn.
 MAX_POINTS: Final = 3_000
 
@@ -84,20 +85,41 @@ async def latest_of_site(
 
 
 async def setpoints_of(
-    conn: Connection, tenant_id: int, site_id: int, batteries: Sequence[str]
+    conn: Connection, tenant_id: int, site_id: int, batteries: Sequence[str], now: datetime
 ) -> dict[str, list[Setpoint]]:
-    """What batteries were told at last, oldest first."""
+    """What batteries were told at last, oldest first, and the highest of what holds though much was told since."""
     cursor = await conn.execute(
-        "SELECT b.battery, s.power_w, s.sent_at, s.valid_to, s.why FROM unnest(%s::text[]) AS b (battery)"
-        " CROSS JOIN LATERAL (SELECT * FROM battery_setpoints WHERE tenant_id = %s AND site_id = %s"
-        " AND battery = b.battery ORDER BY setpoint_id DESC LIMIT %s) s ORDER BY s.setpoint_id",
-        (list(batteries), tenant_id, site_id, SETPOINTS),
+        "SELECT b.battery, s.power_w, s.sent_at, s.valid_to, s.why, s.heard_at FROM unnest(%(batteries)s::text[])"
+        " AS b (battery) CROSS JOIN LATERAL (SELECT *, row_number() OVER (ORDER BY setpoint_id DESC) AS age,"
+        " row_number() OVER (ORDER BY valid_to > %(now)s DESC, power_w DESC) AS height FROM ("
+        "  SELECT * FROM battery_setpoints WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s"
+        "  AND battery = b.battery ORDER BY setpoint_id DESC LIMIT %(seen)s) AS last"
+        " ) s WHERE s.age <= %(most)s OR s.height = 1 ORDER BY s.setpoint_id",
+        {
+            "batteries": list(batteries),
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "now": now,
+            "seen": SETPOINTS_SEEN,
+            "most": SETPOINTS,
+        },
     )
     found: dict[str, list[Setpoint]] = {}
-    for battery, power_w, sent_at, valid_to, why in await cursor.fetchall():
-        made = Setpoint(power_w=power_w, sent_at=sent_at, valid_to=valid_to, why=BatteryWhy(why))
+    for battery, power_w, sent_at, valid_to, why, heard_at in await cursor.fetchall():
+        made = Setpoint(power_w=power_w, sent_at=sent_at, valid_to=valid_to, why=BatteryWhy(why), heard_at=heard_at)
         found.setdefault(battery, []).append(made)
     return found
+
+
+async def hear_setpoints(
+    conn: Connection, tenant_id: int, site_id: int, battery: str, said_at: datetime, now: datetime
+) -> None:
+    """A battery said something of a time: what it was told before that it knows of now."""
+    await conn.execute(
+        "UPDATE battery_setpoints SET heard_at = %s WHERE tenant_id = %s AND site_id = %s AND battery = %s"
+        " AND heard_at IS NULL AND sent_at <= %s AND valid_to > %s",
+        (now, tenant_id, site_id, battery, said_at, now),
+    )
 
 
 async def known_batteries(
@@ -107,7 +129,7 @@ async def known_batteries(
     if not batteries:
         return []
     states = await latest_states(conn, tenant_id, site_id, batteries, now)
-    told = await setpoints_of(conn, tenant_id, site_id, batteries)
+    told = await setpoints_of(conn, tenant_id, site_id, batteries, now)
     return [KnownBattery(id=id, state=states.get(id), setpoints=tuple(told.get(id, ()))) for id in batteries]
 
 

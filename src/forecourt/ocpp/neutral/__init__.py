@@ -17,6 +17,8 @@ from forecourt.ocpp.neutral.answers import (
     TransactionAnswer,
 )
 from forecourt.ocpp.neutral.charging import (
+    CENTRAL_SETPOINT,
+    CHARGING_ONLY,
     USUAL_PHASES,
     CarSchedule,
     ChargingCommand,
@@ -82,6 +84,8 @@ from forecourt.ocpp.neutral.values import (
 )
 
 __all__ = [
+    "CENTRAL_SETPOINT",
+    "CHARGING_ONLY",
     "MEASURAND_BITS",
     "PLACE_BITS",
     "SCHEDULED",

@@ -11,6 +11,9 @@ from msgspec import Struct
 
 #: Without a number of phases a period is of three.
 USUAL_PHASES = 3
+#: The operation modes of a period in which the setpoint is what flows, and in which a car only takes (2.1).
+CENTRAL_SETPOINT = "CentralSetpoint"
+CHARGING_ONLY = "ChargingOnly"
 
 
 class Purpose(StrEnum):
@@ -81,8 +84,9 @@ class ChargingProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A schedule, what it is for, and when it holds. Of two of one purpose that of the higher stack level holds.
 
     2.1 alone has `max_offline_s`, after which a station without connection does not follow it any more, for good where
-    `invalidate_after_offline`, and `update_interval_s`, in which it asks for a new one of kind DYNAMIC. Where a version
-    lacks the first, `valid_to` must bound what a silent station does.
+    `invalidate_after_offline`. One of kind DYNAMIC holds for `duration_s` from `updated_at` on, which is anew whenever
+    it is changed (2.1 K28); its station asks by itself `update_interval_s` after that. Where a version lacks the first,
+    `valid_to` must bound what a silent station does.
     Of a reported profile with several schedules, as cars choose from by ISO 15118, this is the first.
     """
 
@@ -100,6 +104,7 @@ class ChargingProfile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_offline_s: int | None = None
     invalidate_after_offline: bool = False
     update_interval_s: int | None = None
+    updated_at: datetime | None = None
 
 
 class SetChargingProfile(Struct, frozen=True, kw_only=True, tag="set_profile"):

@@ -76,8 +76,9 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     `meter_first_wh` and `meter_last_wh` are the earliest and latest import register readings in this report
     (equal where it holds one; a total, or the sum of phases where no total is sent). `begun`: `meter_first_wh` is one
     whose context says Transaction.Begin, the earliest of those; else, where a transaction ends, it is None.
-    `power_w` and `soc_pct` are of the latest sample. `charging_state` is 2.x's. `evse`/`connector` are None where the
-    report does not say.
+    `given_first_wh` and `given_last_wh` are the same of the export register, which no bill goes by.
+    `power_w`, below 0 where it flows back, and `soc_pct` are of the latest sample. `charging_state` is 2.x's.
+    `evse`/`connector` are None where the report does not say.
     `stop_reason` is the reason in 2.x's spelling, "Local" where 1.6 leaves it out.
     """
 
@@ -91,6 +92,8 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     meter_first_wh: int | None = None
     meter_last_wh: int | None = None
     begun: bool = False
+    given_first_wh: int | None = None
+    given_last_wh: int | None = None
     power_w: int | None = None
     soc_pct: int | None = None
     samples: tuple[Sample, ...] = ()

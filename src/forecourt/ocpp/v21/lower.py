@@ -55,7 +55,7 @@ def needs(request: m.NotifyEVChargingNeedsRequest, answer: NeedsAnswer) -> bytes
 def dynamic(request: m.PullDynamicScheduleUpdateRequest, answer: DynamicAnswer) -> bytes:
     """PullDynamicScheduleUpdateResponse."""
     if answer.update is None:
-        return payload({"status": "Rejected"})
+        return payload({"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}})
     return payload({"status": "Accepted", "scheduleUpdate": charging.update(answer.update)})
 
 

@@ -111,6 +111,7 @@ def _profile(profile: ChargingProfile, *, offline: bool) -> dict[str, object]:
         "transactionId": profile.transaction_id,
         "chargingSchedule": [_schedule(profile)],
         "dynUpdateInterval": profile.update_interval_s,
+        "dynUpdateTime": None if profile.updated_at is None else instant(profile.updated_at),
     }
     if offline:
         sent["maxOfflineDuration"] = profile.max_offline_s
@@ -207,6 +208,7 @@ def _lifted_profile(sent: v201.ChargingProfileType | v21.ChargingProfileType, no
     # Which recurrency it is may be left out, and every day is the shorter one.
     words = (kind, str(recurrency or "Daily") if kind == "Recurring" else None)
     since, until = has(sent.valid_from), has(sent.valid_to)
+    updated = has(getattr(sent, "dyn_update_time", UNSET))
     return ChargingProfile(
         id=sent.id,
         stack_level=sent.stack_level,
@@ -222,6 +224,7 @@ def _lifted_profile(sent: v201.ChargingProfileType | v21.ChargingProfileType, no
         max_offline_s=has(getattr(sent, "max_offline_duration", UNSET)),
         invalidate_after_offline=getattr(sent, "invalid_after_offline_duration", UNSET) is True,
         update_interval_s=has(getattr(sent, "dyn_update_interval", UNSET)),
+        updated_at=None if updated is None else measure.utc(updated),
     )
 
 

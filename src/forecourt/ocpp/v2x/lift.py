@@ -78,6 +78,7 @@ def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequ
     step = _STEPS[request.event_type]
     samples = () if values is UNSET else _samples(values, notes)
     first, last, power_w, soc_pct = measure.readings(samples, notes)
+    given_first, given_last = measure.given(samples, notes)
     begun = measure.begun(samples)
     if begun is not None or step is Step.ENDED:
         first = begun
@@ -93,6 +94,8 @@ def transaction(request: v201.TransactionEventRequest | v21.TransactionEventRequ
         meter_first_wh=first,
         meter_last_wh=last,
         begun=begun is not None,
+        given_first_wh=given_first,
+        given_last_wh=given_last,
         power_w=power_w,
         soc_pct=soc_pct,
         samples=samples,

@@ -1,6 +1,7 @@
 """The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from forecourt.payments.psp import Psp
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.preconditions import check_match, etag
 from forecourt.platform.sealing import Seal
 
 SEAL_PURPOSE: Final = "payment account"
@@ -30,7 +32,7 @@ _encode = msgspec.json.encode
 
 
 class AccountUnknown(ForecourtError):
-    """There is no such payment account. `GET /api/v1/payments/accounts` lists those that exist."""
+    """There is no such payment account. `GET /api/v1/payment-accounts` lists those that exist."""
 
     status = 404
     code = "payment-account-unknown"
@@ -55,6 +57,11 @@ class AccountShared(ForecourtError):
 
     status = 409
     code = "payment-account-shared"
+
+
+def account_tag(row: AccountRow) -> str:
+    """The ETag of an account: another one whenever its keys or its switch changed."""
+    return etag(["payment account", row.account_id, row.updated_at, row.active])
 
 
 class Providers:
@@ -106,6 +113,12 @@ class Providers:
         found: Psp = self._open[name]
         return found
 
+    async def by_name(self, tenant_id: int) -> Mapping[str, Psp]:
+        """The adapters of every account of an organisation, by the names that the books use."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            rows = await store.list_accounts(conn, tenant_id)
+        return {row.name: await self.of_account(row) for row in rows if row.own or self._deployment is not None}
+
     async def choose(self, conn: Connection, tenant_id: int) -> AccountRow:
         """The account that a new payment goes to: the organisation's own, else the deployment's. Raises
         AccountMissing."""
@@ -152,12 +165,21 @@ class Providers:
         return row
 
     async def change(
-        self, conn: Connection, actor: Actor, account_id: UUID, *, keys: StripeKeys | None, active: bool | None
+        self,
+        conn: Connection,
+        actor: Actor,
+        account_id: UUID,
+        *,
+        keys: StripeKeys | None,
+        active: bool | None,
+        if_match: str | None = None,
     ) -> AccountRow:
-        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared."""
+        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared,
+        ChangedMeanwhile."""
         held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
         if held is None:
             raise AccountUnknown
+        check_match(if_match, account_tag(held))
         if keys is not None and not held.own:
             raise AccountShared
         sealed = held.sealed if keys is None else self._sealed(keys)

@@ -20,6 +20,9 @@ MAX_STATEMENT: Final = 100_000
 _PER_CENT: Final = 100
 _WH_A_KWH: Final = 1000
 
+#: A fleet's name stands in names of accounts, whose parts are set apart by colons.
+FLEET_PATTERN: Final = r"^[^:\x00-\x1f\x7f]+$"
+
 Percent = Annotated[Decimal, Meta(examples=["70"], description="In percent, from 0 to 100, with two decimals.")]
 Every = Literal["day", "week", "month"]
 Way = Literal["sepa", "connect"]
@@ -39,8 +42,8 @@ class ShareRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     platform_fee: Annotated[int, Meta(ge=0, le=10**9, description="Of each session, in minor units.")] = 0
     monthly_fee: Annotated[int, Meta(ge=0, le=10**12, description="Of each month, in minor units.")] = 0
     paid_by: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[^:\x00-\x1f\x7f]*$")] | None,
-        Meta(description="The fleet that pays for the kWh of a driver's home; null: the site earns."),
+        Annotated[str, Meta(min_length=1, max_length=80, pattern=FLEET_PATTERN)] | None,
+        Meta(description="The fleet that pays for the kWh of a driver's home; null: the site earns.", examples=[None]),
     ] = None
 
 
@@ -191,7 +194,7 @@ class PayoutFileUnknown(ForecourtError):
 class BankMissing(ForecourtError):
     """The organisation's own bank account is not known. Say it at `PUT /api/v1/payout-bank`, then try again."""
 
-    status = 409
+    status = 404
     code = "payout-bank-missing"
 
 

@@ -30,6 +30,9 @@ SETTLED_AFTER: Final = timedelta(hours=1)
 LOOK_BACK: Final = timedelta(days=40)
 AT_ONCE: Final = 1_000
 SALES: Final = frozenset({Kind.CAPTURE, Kind.WALLET_USE, Kind.FLEET_INVOICE})
+#: Sales that no provider has to settle: a wallet was paid in advance, and what a fleet is given on credit is not the
+#: host's concern.
+OURS: Final = frozenset({Kind.WALLET_USE, Kind.FLEET_INVOICE})
 REVENUE: Final = "revenue:"
 
 
@@ -55,7 +58,7 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     if sale is None or sale.entry.session_id is None:
         return
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
-    if found is None and settled:
+    if found is None and (settled or sale.entry.kind in OURS):
         await _give(conn, tenant_id, sale, now)
         found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is not None:

@@ -110,7 +110,7 @@ def session_path(line: LineRow) -> str:
 
 def signed_path(line: LineRow) -> str:
     """Where the signed meter values of a session are."""
-    return "" if line.session_id is None else f"/api/v1/sessions/{line.session_id}/samples"
+    return "" if line.session_id is None else f"/api/v1/sessions/{line.session_id}/signed-values"
 
 
 def as_csv(statement: Statement, public_url: str) -> str:

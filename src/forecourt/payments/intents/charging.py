@@ -8,7 +8,16 @@ import structlog
 
 from forecourt.access.model import Service
 from forecourt.payments.intents import store
-from forecourt.payments.intents.model import CallKind, Intent, PaymentOver, Purpose, State, Watch, watched
+from forecourt.payments.intents.model import (
+    CAPTURE_AHEAD,
+    CallKind,
+    Intent,
+    PaymentOver,
+    Purpose,
+    State,
+    Watch,
+    watched,
+)
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.clock import Clock
@@ -25,6 +34,9 @@ REFUSED: Final = "The station refused the start, so the hold is given back."
 UNREACHED: Final = "The station could not be reached, so the hold is given back."
 NO_PLUG: Final = "Nobody plugged in in time, so the hold is given back."
 AT_HOLD: Final = "What was held is used up."
+GIVEN_BACK: Final = "The hold was given back before the session began."
+ENDS: Final = "The hold runs out soon."
+_OVER: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED})
 #: Raises of one hold come in parts of what was held first.
 RAISE_PARTS: Final = 2
 
@@ -114,10 +126,12 @@ class Charging:
             return
         async with self._saga.turn(tenant_id, intent.intent_id) as turn:
             await turn.link(start.session_id)
-        now = await self._saga.drive(tenant_id, intent.intent_id)
-        if now.state is not State.AUTHORISED:
+        await self._saga.priced(tenant_id, start.session_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            now = await store.find_intent(conn, tenant_id, intent.intent_id)
+        if now is not None and now.state in _OVER:
             # It began although the hold is given back already.
-            await self.stop(tenant_id, intent.intent_id, AT_HOLD)
+            await self.stop(tenant_id, intent.intent_id, GIVEN_BACK)
 
     async def watch(self, intent: Intent) -> None:
         """Looks at what a running session has cost, and does something before that reaches what is held."""
@@ -126,6 +140,9 @@ class Charging:
         async with self._tenants.tenant(intent.tenant_id) as conn:
             cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
         if cost is None or cost.final:
+            return
+        if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
+            await self.stop(intent.tenant_id, intent.intent_id, ENDS)
             return
         match watched(cost.amount, intent.authorised_amount, intent.per_hour, intent.may_increment):
             case Watch.RAISE:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from forecourt.drivers import adhoc
 from forecourt.payments.accounts.store import forget_hooks
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import PaymentUnknown
@@ -13,6 +14,8 @@ from forecourt.platform.database import Pool
 
 #: Webhooks are kept for so long.
 KEEP_HOOKS: Final = timedelta(days=90)
+#: And ad hoc tokens: a station that was offline may tell of their sessions late.
+KEEP_TOKENS: Final = timedelta(days=90)
 FORGOTTEN_AT_ONCE: Final = 5_000
 
 
@@ -49,7 +52,9 @@ class PaymentJobs:
         await self._saga.priced(tenant_id, UUID(subject))
 
     async def tidy(self) -> int:
-        """Forgets old webhooks; how many."""
+        """Forgets old webhooks, and tokens of sessions that are long over; how many webhooks."""
+        async with self._worker.anyone() as conn:
+            await adhoc.forget(conn, self._clock.now() - KEEP_TOKENS, FORGOTTEN_AT_ONCE)
         forgotten = 0
         before = self._clock.now() - KEEP_HOOKS
         while True:

@@ -85,8 +85,9 @@ class CallKind(StrEnum):
     CHARGE = "charge"
 
 
-#: How long the provider's page waits for the driver; Stripe takes no less than 30 minutes.
-PAGE_LIFE: Final = timedelta(minutes=31)
+#: How long the provider's page would wait for the driver. Stripe takes no less than 30 minutes from when it is asked,
+#: and it may have to be asked for a while.
+PAGE_LIFE: Final = timedelta(minutes=60)
 #: How long a driver may be away from the page, never having paid, until the connector is free for others.
 ABANDONED_AFTER: Final = timedelta(minutes=15)
 #: How long after a hold was authorised a session of it may come: a remote start and its grace, and one more try.
@@ -219,7 +220,7 @@ def settled_by(call: Call, hold: Hold) -> bool:
         case CallKind.INCREMENT:
             return hold.state is HoldState.AUTHORISED and hold.authorised >= call.amount
         case CallKind.REFUND:
-            return any(each.ours == str(call.call_id) and each.status != "failed" for each in hold.refunds)
+            return any(each.ours == call.call_id.hex and each.status != "failed" for each in hold.refunds)
         case _:
             return False
 
@@ -267,7 +268,7 @@ class PriceMissing(ForecourtError):
 
 
 class AccountMissing(ForecourtError):
-    """The organisation has no payment account. Add one at /payments/accounts."""
+    """The organisation has no payment account. Add one by `POST /api/v1/payment-accounts`."""
 
     status = 409
     code = "payment-account-missing"

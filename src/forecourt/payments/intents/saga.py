@@ -170,13 +170,13 @@ class Saga:
         if call.kind in (CallKind.HOLD, CallKind.CHARGE):
             if intent.saved is None:
                 return None
-            found = await psp.find(str(call.call_id), intent.saved.customer)
+            found = await psp.find(call.call_id.hex, intent.saved.customer)
             return None if found is None or found.state is HoldState.FAILED else Answered(hold=found)
         if intent.reference is None:
             return None
         hold = await psp.get(intent.reference)
         if settled_by(call, hold):
-            back = next((each for each in hold.refunds if each.ours == str(call.call_id)), None)
+            back = next((each for each in hold.refunds if each.ours == call.call_id.hex), None)
             return Answered(hold=hold, refund=back)
         if call.kind in (CallKind.CAPTURE, CallKind.INCREMENT) and is_gone(hold):
             return Answered(hold=hold, gone=True, refused=hold.reason or "The hold has run out.")
@@ -225,7 +225,7 @@ class Saga:
             case CallKind.CANCEL:
                 return Answered(hold=await psp.cancel(reference, call.key))
             case CallKind.REFUND:
-                return Answered(refund=await psp.refund(reference, call.amount, call.key, str(call.call_id)))
+                return Answered(refund=await psp.refund(reference, call.amount, call.key, call.call_id.hex))
 
     async def _keep(self, intent: Intent, call: Call, answered: Answered) -> None:
         """What came of a call, and what that makes of the payment, in one transaction."""
@@ -292,13 +292,8 @@ class Saga:
             intent = await store.find_by_session(conn, tenant_id, session_id)
         if intent is None:
             return
-        late = (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
         async with self.turn(tenant_id, intent.intent_id) as turn:
-            now = turn.intent
-            if now.state in late and not now.captured_amount and not now.owed_amount and now.billed_amount is None:
-                cost = await self._prices.cost(turn.conn, tenant_id, session_id)
-                if cost is not None and cost.final and cost.amount:
-                    await turn.charge(cost.amount)
+            await charge_late(turn)
         await self.drive(tenant_id, intent.intent_id)
 
 
@@ -314,8 +309,8 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
     top_up = intent.purpose in (Purpose.TOP_UP, Purpose.DEBT)
     return HoldAsked(
-        intent=str(intent.intent_id),
-        call=str(call.call_id),
+        intent=intent.intent_id.hex,
+        call=call.call_id.hex,
         amount=Money(amount=call.amount, currency=intent.currency),
         description=str(intent.hold_said.get("description") or "Charging"),
         return_url=intent.return_url,
@@ -396,3 +391,15 @@ async def _cancelled(turn: Turn, why: str | None) -> None:
     if why is not None:
         await turn.step("release_refused", detail=why)
     await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)
+    await charge_late(turn)
+
+
+async def charge_late(turn: Turn) -> None:
+    """A session that began although its hold was given back is charged all the same, or owed, once it is priced."""
+    intent = turn.intent
+    late = intent.state in (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
+    if not late or intent.session_id is None or intent.billed_amount is not None:
+        return
+    cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
+    if cost is not None and cost.final and cost.amount:
+        await turn.charge(cost.amount)

@@ -255,7 +255,8 @@ async def insert_call(
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         f"INSERT INTO payment_calls (call_id, tenant_id, intent_id, kind, key, amount, asked_by, said, asked_at,"
-        " next_at) SELECT id, %(tenant)s, %(intent)s, %(kind)s, 'forecourt-' || id, %(amount)s, %(by)s, %(said)s,"
+        " next_at) SELECT id, %(tenant)s, %(intent)s, %(kind)s, 'forecourt-' || replace(id::text, '-', ''), %(amount)s,"
+        " %(by)s, %(said)s,"
         f" %(at)s, %(at)s FROM gen_random_uuid() AS id RETURNING {_CALL}",
         {
             "tenant": tenant_id, "intent": intent_id, "kind": kind.value, "amount": amount, "by": asked_by,
@@ -303,7 +304,7 @@ async def note_try(conn: Connection, tenant_id: int, call_id: UUID, next_at: dat
 async def renew_key(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:
     """Another key: under the last one the provider will only say again that it failed."""
     await conn.execute(
-        "UPDATE payment_calls SET key = 'forecourt-' || call_id || '-' || tries, next_at = %s"
+        "UPDATE payment_calls SET key = 'forecourt-' || replace(call_id::text, '-', '') || '-' || tries, next_at = %s"
         " WHERE tenant_id = %s AND call_id = %s AND state = 'open'",
         (next_at, tenant_id, call_id),
     )

@@ -10,17 +10,28 @@ import importlib
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.payments.providers.stripe_shapes import (
+    OUR_CALL,
+    OURS,
+    at,
+    metadata,
+    money,
+    movement,
+    notice,
+    of_intent,
+    of_page,
+    refund,
+)
 from forecourt.payments.psp import (
     DEADLINE_S,
     MAX_HOOK_AGE_S,
     MOVEMENTS_AT_ONCE,
-    Card,
     Declined,
     Hold,
     HoldAsked,
@@ -28,7 +39,6 @@ from forecourt.payments.psp import (
     HookRefused,
     HostAsked,
     MethodAsked,
-    Movement,
     Movements,
     Notice,
     Page,
@@ -45,9 +55,6 @@ if TYPE_CHECKING:
 
     from stripe import StripeClient
 
-#: The names under which what is ours comes back from Stripe.
-OURS: Final = "forecourt_intent"
-OUR_CALL: Final = "forecourt_call"
 #: Begins the name of a Checkout Session, and of a Payment Intent.
 PAGE_PREFIX: Final = "cs_"
 #: Payment Intents of a customer that are looked through for one of ours.
@@ -124,20 +131,20 @@ class Stripe:
         if asked.email and asked.customer is None:
             params["customer_email"] = asked.email
         made = self._stripe.v1.checkout.sessions.create_async(params, _keyed(key))  # type: ignore[arg-type]
-        return _of_page(await self._ask(made))
+        return of_page(await self._ask(made))
 
     async def get(self, reference: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return _of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE})))
+            return of_page(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_PAGE})))
         intents = self._stripe.v1.payment_intents
-        hold = _of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH})))
+        hold = of_intent(await self._ask(intents.retrieve_async(reference, {"expand": _WITH})))
         if hold.state is not HoldState.CAPTURED:
             return hold
         made = await self._ask(
             self._stripe.v1.refunds.list_async({"payment_intent": reference, "limit": LOOKED_THROUGH})
         )
-        refunds = tuple(_refund(each) for each in made.data)
+        refunds = tuple(refund(each) for each in made.data)
         # A charge counts what was held and not taken as refunded as well.
         back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
         return replace(hold, refunds=refunds, refunded=back)
@@ -145,23 +152,23 @@ class Stripe:
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
         raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": _WITH}, _keyed(key))
-        return _of_intent(await self._ask(raised))
+        return of_intent(await self._ask(raised))
 
     async def capture(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
         params: Any = {"amount_to_capture": amount, "expand": _WITH}
-        return _of_intent(await self._ask(intents.capture_async(reference, params, _keyed(key))))
+        return of_intent(await self._ask(intents.capture_async(reference, params, _keyed(key))))
 
     async def cancel(self, reference: str, key: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return _of_page(await self._ask(sessions.expire_async(reference, {"expand": _WITH_PAGE}, _keyed(key))))
+            return of_page(await self._ask(sessions.expire_async(reference, {"expand": _WITH_PAGE}, _keyed(key))))
         intents = self._stripe.v1.payment_intents
-        return _of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, _keyed(key))))
+        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, _keyed(key))))
 
     async def refund(self, reference: str, amount: int, key: str, ours: str) -> Refund:
         params: Any = {"payment_intent": reference, "amount": amount, "metadata": {OUR_CALL: ours}}
-        return _refund(await self._ask(self._stripe.v1.refunds.create_async(params, _keyed(key))))
+        return refund(await self._ask(self._stripe.v1.refunds.create_async(params, _keyed(key))))
 
     async def save_method(self, asked: MethodAsked, key: str) -> Page:
         params: dict[str, Any] = {
@@ -189,11 +196,11 @@ class Stripe:
             "confirm": True,
         }
         created = self._stripe.v1.payment_intents.create_async(params, _keyed(key))  # type: ignore[arg-type]
-        return _of_intent(await self._ask(created))
+        return of_intent(await self._ask(created))
 
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
         params: dict[str, Any] = {**_payment(asked), "payment_method_types": ["card_present"]}
-        made = _of_intent(
+        made = of_intent(
             await self._ask(self._stripe.v1.payment_intents.create_async(params, _keyed(f"{key}:made")))  # type: ignore[arg-type]
         )
         readers = self._stripe.v1.terminal.readers
@@ -204,7 +211,7 @@ class Stripe:
     async def find(self, call: str, customer: str) -> Hold | None:
         params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH]}
         found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params))
-        return next((_of_intent(each) for each in found.data if _metadata(each).get(OUR_CALL) == call), None)
+        return next((of_intent(each) for each in found.data if metadata(each).get(OUR_CALL) == call), None)
 
     async def onboard_host(self, asked: HostAsked, key: str) -> Page:
         reference = asked.reference
@@ -239,13 +246,13 @@ class Stripe:
             "metadata": {OUR_CALL: ours},
         }
         made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, _keyed(key)))
-        return Sent(reference=made.id, amount=_money(made), status="succeeded")
+        return Sent(reference=made.id, amount=money(made), status="succeeded")
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         params: Any = {"amount": amount.amount, "currency": amount.currency.lower(), "metadata": {OUR_CALL: ours}}
         options = _keyed(key) | ({"stripe_account": host} if host else {})
         made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options))
-        return Sent(reference=made.id, amount=_money(made), status=str(made.status), arrives_at=_at(made.arrival_date))
+        return Sent(reference=made.id, amount=money(made), status=str(made.status), arrives_at=at(made.arrival_date))
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Movements:
         params: dict[str, Any] = {
@@ -256,7 +263,7 @@ class Stripe:
         if after is not None:
             params["starting_after"] = after
         found: Any = await self._ask(self._stripe.v1.balance_transactions.list_async(params))  # type: ignore[arg-type]
-        page = tuple(_movement(each) for each in found.data)
+        page = tuple(movement(each) for each in found.data)
         return Movements(movements=page, next=page[-1].reference if found.has_more and page else None)
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
@@ -271,7 +278,7 @@ class Stripe:
             raise HookRefused from fault
         if abs(now.timestamp() - signed_at) > MAX_HOOK_AGE_S:
             raise HookRefused
-        return [_notice(event)]
+        return [notice(event)]
 
     async def _ask(self, call: Awaitable[Any]) -> Any:
         """One call within its deadline, its failures in our words."""
@@ -330,132 +337,3 @@ def _payment(asked: HoldAsked) -> dict[str, Any]:
         "metadata": {OURS: asked.intent, OUR_CALL: asked.call},
         "expand": _WITH,
     }
-
-
-def _money(made: Any) -> Money:
-    return Money(amount=int(made.amount), currency=str(made.currency).upper())
-
-
-def _at(seconds: Any) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)
-
-
-def _get(thing: Any, name: str) -> Any:
-    """A field that a version of the API may not have; None where it is missing."""
-    return None if thing is None or isinstance(thing, str) else getattr(thing, name, None)
-
-
-def _metadata(thing: Any) -> dict[str, str]:
-    kept = _get(thing, "metadata")
-    if kept is None:
-        return {}
-    return {str(name): str(kept[name]) for name in (OURS, OUR_CALL) if name in kept}
-
-
-_PAGE_STATES: Final = {"open": HoldState.OPEN, "expired": HoldState.EXPIRED}
-_STATES: Final = {
-    "requires_capture": HoldState.AUTHORISED,
-    "succeeded": HoldState.CAPTURED,
-    "canceled": HoldState.CANCELLED,
-}
-
-
-def _of_page(page: Any) -> Hold:
-    """A Checkout Session. Its Payment Intent tells more, once somebody paid."""
-    intent = _get(page, "payment_intent")
-    state = _PAGE_STATES.get(str(page.status))
-    if intent is not None and not isinstance(intent, str):
-        hold = _of_intent(intent)
-        if state is None or hold.state in (HoldState.AUTHORISED, HoldState.CAPTURED):
-            return hold
-    return Hold(
-        reference=page.id,
-        state=state or HoldState.OPEN,
-        currency=str(page.currency or "").upper(),
-        url=_get(page, "url"),
-    )
-
-
-def _of_intent(intent: Any) -> Hold:
-    charge = _get(intent, "latest_charge")
-    charge = None if isinstance(charge, str) else charge
-    paid = _get(charge, "payment_method_details")
-    kind = str(_get(paid, "type") or "card")
-    details = _get(paid, kind)
-    state = _STATES.get(str(intent.status), HoldState.OPEN)
-    if state is HoldState.CANCELLED and _get(intent, "cancellation_reason") == "automatic":
-        state = HoldState.EXPIRED
-    customer, method = _get(intent, "customer"), _get(intent, "payment_method")
-    fault = _get(intent, "last_payment_error")
-    return Hold(
-        reference=intent.id,
-        state=state,
-        currency=str(intent.currency).upper(),
-        authorised=int(intent.amount) if state in (HoldState.AUTHORISED, HoldState.CAPTURED) else 0,
-        captured=int(_get(intent, "amount_received") or 0),
-        capture_before=_at(_get(details, "capture_before")),
-        may_increment=_may_increment(details),
-        card=None if paid is None else _card(kind, details),
-        saved=_saved(customer, method) if _get(intent, "setup_future_usage") else None,
-        reason=_get(fault, "message"),
-        disputed=bool(_get(charge, "disputed")),
-    )
-
-
-def _may_increment(details: Any) -> bool:
-    online = _get(_get(details, "incremental_authorization"), "status") == "available"
-    return online or bool(_get(details, "incremental_authorization_supported"))
-
-
-def _card(kind: str, details: Any) -> Card:
-    wallet = _get(_get(details, "wallet"), "type")
-    return Card(
-        brand=str(_get(details, "brand") or ""), last4=str(_get(details, "last4") or ""), kind=str(wallet or kind)
-    )
-
-
-def _saved(customer: Any, method: Any) -> Saved | None:
-    if customer is None or method is None:
-        return None
-    names = [each if isinstance(each, str) else str(each.id) for each in (customer, method)]
-    return Saved(customer=names[0], method=names[1])
-
-
-def _refund(made: Any) -> Refund:
-    return Refund(
-        reference=made.id,
-        amount=int(made.amount),
-        ours=_metadata(made).get(OUR_CALL),
-        status=str(made.status or "pending"),
-    )
-
-
-def _movement(made: Any) -> Movement:
-    source = _get(made, "source")
-    source = source if source is not None or isinstance(made.source, str) else None
-    hold = _get(source, "payment_intent")
-    return Movement(
-        reference=made.id,
-        kind=str(_get(made, "reporting_category") or made.type),
-        amount=int(made.amount),
-        fee=int(made.fee),
-        currency=str(made.currency).upper(),
-        at=datetime.fromtimestamp(int(made.created), UTC),
-        available_at=datetime.fromtimestamp(int(made.available_on), UTC),
-        source=source if isinstance(source, str) else _get(source, "id"),
-        hold=hold if isinstance(hold, str) else _get(hold, "id"),
-        intent=_metadata(source).get(OURS),
-    )
-
-
-def _notice(event: Any) -> Notice:
-    about = event["data"]["object"]
-    kind = str(about.get("object") or "")
-    reference = about.get("payment_intent") if kind in ("charge", "dispute", "refund") else about.get("id")
-    metadata = about.get("metadata") or {}
-    return Notice(
-        event=str(event["id"]),
-        kind=str(event["type"]),
-        intent=metadata.get(OURS) or about.get("client_reference_id"),
-        reference=reference if isinstance(reference, str) else None,
-    )

@@ -93,7 +93,7 @@ class Booked(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Kind(StrEnum):
+class Differs(StrEnum):
     """How the two sides disagree."""
 
     MISSING = "missing"
@@ -111,7 +111,7 @@ class Kind(StrEnum):
 class Difference(Struct, frozen=True, kw_only=True):
     """One of them: `about` names it for good; what each side says of it, None where it says nothing."""
 
-    kind: Kind
+    kind: Differs
     about: str
     at: datetime
     reference: str | None = None
@@ -124,44 +124,44 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 #: What each may come of, and what to do.
-EXPLAINED: Final[Mapping[Kind, tuple[str, str]]] = {
-    Kind.MISSING: (
+EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
+    Differs.MISSING: (
         mark("The journal says that money moved, and the provider knows nothing of it."),
         mark("Look the payment up at the provider. If it never moved, take the entry back by a refund or a write-off."),
     ),
-    Kind.UNKNOWN: (
+    Differs.UNKNOWN: (
         mark("The provider moved money of which the journal knows nothing: by hand there, or by another program."),
         mark("Look it up at the provider. Post it to the account that it belongs to, or explain it."),
     ),
-    Kind.DOUBLED: (
+    Differs.DOUBLED: (
         mark("The provider moved the same money twice."),
         mark("Refund the second one at the provider. The refund will be listed here too: explain both."),
     ),
-    Kind.WRONG_AMOUNT: (
+    Differs.WRONG_AMOUNT: (
         mark("The provider moved another amount than was posted: captured or refunded by hand, or in part."),
         mark("Make both the same: by a refund, or by an entry for what lies between them."),
     ),
-    Kind.WRONG_CURRENCY: (
+    Differs.WRONG_CURRENCY: (
         mark("The provider moved another currency than was posted: the account converts what it takes."),
         mark("Let the account settle in the currency of the tariff."),
     ),
-    Kind.LATE: (
+    Differs.LATE: (
         mark("The provider moved the money days after it was posted."),
         mark("Nothing is lost. If it happens often, ask the provider why."),
     ),
-    Kind.FEE_MISMATCH: (
+    Differs.FEE_MISMATCH: (
         mark("The provider's fee is another one than was posted for the same movement."),
         mark("Compare it with the contract, and post what lies between them."),
     ),
-    Kind.BANK_UNKNOWN: (
+    Differs.BANK_UNKNOWN: (
         mark("The bank booked money that belongs to no payout and no settlement."),
         mark("If a fleet paid, say which one. Otherwise explain it."),
     ),
-    Kind.BANK_AMOUNT: (
+    Differs.BANK_AMOUNT: (
         mark("The bank booked another amount than the payout says."),
         mark("Ask the bank: it may have kept a charge."),
     ),
-    Kind.BANK_MISSING: (
+    Differs.BANK_MISSING: (
         mark("A payout is days old, and the bank has not booked it."),
         mark("See whether its file was given to the bank, and whether the bank took it."),
     ),
@@ -201,12 +201,12 @@ def compare(
         if side is not None:
             said_by_group.setdefault((side, about_of(said)), []).append(said)
         elif said.kind not in TOLD:
-            found.append(_of(Kind.UNKNOWN, said))
+            found.append(_of(Differs.UNKNOWN, said))
         fee = said.fee - said.amount if said.kind in FEES else said.fee
         if fees.get(said.reference, fee) != fee:
             found.append(
                 Difference(
-                    kind=Kind.FEE_MISMATCH, about=said.reference, at=said.at, reference=said.reference,
+                    kind=Differs.FEE_MISMATCH, about=said.reference, at=said.at, reference=said.reference,
                     intent=said.intent, said=fee, said_currency=said.currency, booked=fees[said.reference],
                     booked_currency=said.currency,
                 )
@@ -229,22 +229,26 @@ def _matched(said: list[Said], booked: list[Booked], now: datetime) -> Iterable[
         left.remove(match)
         equal.add((each.amount, each.currency))
         if each.at - match.at > LATE:
-            yield _of(Kind.LATE, each, match)
+            yield _of(Differs.LATE, each, match)
     for each in strange:
         if (each.amount, each.currency) in equal or not left:
-            yield _of(Kind.DOUBLED if (each.amount, each.currency) in equal else Kind.UNKNOWN, each)
+            yield _of(Differs.DOUBLED if (each.amount, each.currency) in equal else Differs.UNKNOWN, each)
             continue
         match = left.pop(0)
-        yield _of(Kind.WRONG_AMOUNT if match.currency == each.currency else Kind.WRONG_CURRENCY, each, match)
+        yield _of(
+            Differs.WRONG_AMOUNT if match.currency == each.currency else Differs.WRONG_CURRENCY,
+            each,
+            match,
+        )
     for one in left:
         if now - one.at > GRACE:
             yield Difference(
-                kind=Kind.MISSING, about=one.key, at=one.at, entry_id=one.entry_id, intent=one.about,
+                kind=Differs.MISSING, about=one.key, at=one.at, entry_id=one.entry_id, intent=one.about,
                 booked=one.amount, booked_currency=one.currency,
             )  # fmt: skip
 
 
-def _of(kind: Kind, said: Said, match: Booked | None = None) -> Difference:
+def _of(kind: Differs, said: Said, match: Booked | None = None) -> Difference:
     return Difference(
         kind=kind, about=said.reference, at=said.at, reference=said.reference, intent=said.intent, said=said.amount,
         said_currency=said.currency, entry_id=None if match is None else match.entry_id,

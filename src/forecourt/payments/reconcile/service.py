@@ -26,7 +26,7 @@ from forecourt.payments.reconcile.model import (
     BankLineUnknown,
     Difference,
     DifferenceUnknown,
-    Kind,
+    Differs,
     Movements,
     compare,
 )
@@ -45,9 +45,7 @@ AT_ONCE: Final = 500
 BANK_DAYS: Final = timedelta(days=5)
 #: The "account" of what the bank differs in.
 BANK: Final = "bank"
-OF_PROVIDERS: Final = (
-    Kind.MISSING, Kind.UNKNOWN, Kind.DOUBLED, Kind.WRONG_AMOUNT, Kind.WRONG_CURRENCY, Kind.LATE, Kind.FEE_MISMATCH,
-)  # fmt: skip
+OF_PROVIDERS: Final = tuple(kind for kind in Differs if not kind.startswith("bank_"))
 
 
 class Reconciler:
@@ -183,11 +181,15 @@ class Reconciler:
             for number, amount, currency, made_at in await store.list_unbooked(conn, tenant_id, late):
                 found.append(
                     Difference(
-                        kind=Kind.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
+                        kind=Differs.BANK_MISSING, about=f"payout:{number}", at=made_at, booked=-amount,
                         booked_currency=currency,
                     )
                 )  # fmt: skip
-            kinds = [Kind.BANK_UNKNOWN.value, Kind.BANK_AMOUNT.value, Kind.BANK_MISSING.value]
+            kinds = [
+                Differs.BANK_UNKNOWN.value,
+                Differs.BANK_AMOUNT.value,
+                Differs.BANK_MISSING.value,
+            ]
             beginning = datetime.min.replace(tzinfo=UTC)
             await store.put_differences(conn, tenant_id, BANK, found, now, beginning, kinds)
         return found
@@ -251,7 +253,7 @@ def _dispute(row: MovementRow) -> str:
 
 def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
     return Difference(
-        kind=Kind.BANK_UNKNOWN if of_payout is None else Kind.BANK_AMOUNT, about=f"bank:{row.reference}",
+        kind=Differs.BANK_UNKNOWN if of_payout is None else Differs.BANK_AMOUNT, about=f"bank:{row.reference}",
         at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference, said=row.amount,
         said_currency=row.currency, booked=of_payout, booked_currency=None if of_payout is None else row.currency,
     )  # fmt: skip

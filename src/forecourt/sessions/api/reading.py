@@ -74,9 +74,13 @@ class Session(Struct, frozen=True, kw_only=True):
     meter_start_wh: int | None
     meter_stop_wh: Annotated[int | None, Meta(description="The register at the end; null while it runs.")]
     energy_wh: Annotated[int | None, Meta(description="Delivered, so far while it runs; null while it is not known.")]
+    given_wh: Annotated[
+        int | None,
+        Meta(description="What the car gave back, no part of `energy_wh`; null where its meter says nothing of it."),
+    ]
     status: Status
     stop_reason: Annotated[str | None, Meta(description="In OCPP 2.x's words.", examples=["EVDisconnected"])]
-    power_w: Annotated[int | None, Meta(description="Latest known; null once it ended.")]
+    power_w: Annotated[int | None, Meta(description="Latest known, below 0 while it gives back; null once it ended.")]
     soc_pct: int | None
     charging_state: Annotated[str | None, Meta(description="OCPP 2.x only.", examples=["Charging", "SuspendedEV"])]
     time_source: Annotated[
@@ -216,6 +220,7 @@ def _session(row: SessionRow) -> Session:
         meter_start_wh=row.meter_start_wh,
         meter_stop_wh=None if active else row.meter_stop_wh,
         energy_wh=energy_wh,
+        given_wh=row.given_wh,
         status="active" if active else "completed",
         stop_reason=row.stop_reason,
         power_w=row.power_w if active else None,

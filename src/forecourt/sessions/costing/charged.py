@@ -43,7 +43,8 @@ class Price(Struct, frozen=True, kw_only=True):
 
 
 class CdrDimension(Struct, frozen=True, kw_only=True):
-    """How much of what (OCPI CdrDimension): ENERGY in kWh; TIME, PARKING_TIME and RESERVATION_TIME in hours."""
+    """How much of what (OCPI CdrDimension): ENERGY and, given back, ENERGY_EXPORT in kWh; TIME, PARKING_TIME and
+    RESERVATION_TIME in hours."""
 
     type: Annotated[str, Meta(examples=["ENERGY", "TIME"])]
     volume: float

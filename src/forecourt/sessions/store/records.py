@@ -23,6 +23,7 @@ _SESSION = """
 SELECT n.number, n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.connector,
     n.transaction_id, n.token_uid, n.token_status, n.started_at, n.over_at AS ended_at,
     n.meter_start_wh, n.meter_stop_wh, n.power_w, n.soc_pct,
+    CASE WHEN n.given_stop_wh >= n.given_start_wh THEN n.given_stop_wh - n.given_start_wh END AS given_wh,
     n.charging_state, n.stop_reason, n.notes, n.arrival_clock, n.offline, n.station_id,
     n.ended_at IS NULL AND n.closed_at IS NOT NULL AS closed_from_evidence,
     r.request_id AS remote_start, r.asked_by, r.asked_at,
@@ -39,8 +40,8 @@ WHERE n.tenant_id = %(tenant_id)s
 
 class SessionRow(Struct, frozen=True, kw_only=True):
     """One session as stored; `number` tells those apart that started at the same time. `remote_start` is the request it
-    came from, if it came from one, with who asked for it and when. `priced`: its cost is final, which has no currency
-    where no tariff counts."""
+    came from, if it came from one, with who asked for it and when. `given_wh`: what the car gave back. `priced`: its
+    cost is final, which has no currency where no tariff counts."""
 
     number: int
     session_id: UUID
@@ -57,6 +58,7 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     meter_stop_wh: int | None
     power_w: int | None
     soc_pct: int | None
+    given_wh: int | None
     charging_state: str | None
     stop_reason: str | None
     notes: list[str]

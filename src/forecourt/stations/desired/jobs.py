@@ -17,10 +17,11 @@ from forecourt.stations.desired.bring import Bringer
 from forecourt.stations.desired.kinds import AVAILABILITY, KINDS
 from forecourt.stations.desired.model import LOOK_REST
 
-#: Events of the outbox, written for stations of which something is wanted: a socket was accepted, and an accepted
-#: station has booted; the subject is the station's number.
+#: Events of the outbox, written for stations of which something is wanted: a socket was accepted, an accepted
+#: station has booted, or a socket was lost; the subject is the station's number.
 LINKED: Final = "desired.linked"
 BOOTED: Final = "desired.booted"
+UNLINKED: Final = "desired.unlinked"
 #: A connector says otherwise than a station has said yes to; the subject is the station's number.
 DRIFTED: Final = "desired.drifted"
 #: An answer came after whoever asked had stopped waiting; the subject is the command's id.

@@ -116,6 +116,13 @@ UNLINKS = Lane(
             WHERE l.epoch = n.epoch AND l.gateway_id IS NULL
             """,
         ),
+        _WANTED.format(
+            event="desired.unlinked",
+            told="""
+            SELECT l.tenant_id, l.station_id FROM stage_unlinks n JOIN station_links l USING (station_id)
+            WHERE l.epoch = n.epoch AND l.gateway_id IS NULL
+            """,
+        ),
     ),
 )
 

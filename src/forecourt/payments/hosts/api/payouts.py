@@ -1,0 +1,194 @@
+"""Routes of payouts: how hosts were paid, the files for the bank, and from where the organisation pays."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from litestar import Response, get, post, put
+from litestar.params import JSONBody, QueryParameter
+from msgspec import Meta, Struct
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
+from forecourt.payments.hosts import service
+from forecourt.payments.hosts.api.fields import BankAccount, Number, Sealing, Ticking, file
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.model import (
+    BankMissing,
+    IbanRefused,
+    PayoutFileUnknown,
+    PayoutStands,
+    PayoutUnknown,
+)
+from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.store import payouts as kept
+from forecourt.payments.hosts.store.hosts import BankRow
+from forecourt.payments.hosts.store.payouts import FileRow, PayoutRow
+from forecourt.platform.money import Money
+from forecourt.platform.paging import ByAge, CursorRefused, Limit, NextCursor, Page, cursors_by_age
+from forecourt.platform.text import NAME_LINE
+
+PAYOUT_CURSORS = cursors_by_age("payouts")
+FILE_CURSORS = cursors_by_age("payout files")
+XML = "application/xml"
+
+
+class Payout(Struct, frozen=True, kw_only=True):
+    """One payment to a host. `asked`: it isn't known yet what came of it; `bounced`: it came back."""
+
+    id: int
+    host: int
+    host_name: Annotated[str, Meta(examples=["Harbour Estates"])]
+    way: Literal["sepa", "connect"]
+    amount: Money
+    state: Literal["asked", "paid", "refused", "bounced"]
+    execution_on: date
+    to: Annotated[str, Meta(description="Where it went, by its ends.", examples=["DE89 … 3000"])]
+    file: int | None
+    reference: str | None
+    reason: Annotated[str, Meta(examples=[""])]
+    made_at: datetime
+    booked_on: Annotated[date | None, Meta(description="When our bank booked it.")]
+
+
+class Bounced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why a payout came back, as the bank says it."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=300, pattern=NAME_LINE, examples=["AC01 account unknown"])]
+
+
+class PayoutFile(Struct, frozen=True, kw_only=True):
+    """One file for the bank."""
+
+    id: int
+    message: Annotated[str, Meta(examples=["FC-0123456789abcdef"])]
+    execution_on: date
+    payouts: int
+    total: Money
+    made_at: datetime
+
+
+class PayoutBank(Struct, frozen=True, kw_only=True):
+    """From where the organisation pays."""
+
+    name: str
+    iban: Annotated[str, Meta(examples=["DE75 … 6199"])]
+    bic: str
+    changed_at: datetime
+
+
+@get(
+    "/payouts",
+    opt={"verb": Verb.READ_HOSTS, "problems": [CursorRefused]},
+    summary="List payouts to hosts",
+    tags=["hosts"],
+)
+async def list_payouts(
+    actor: Asker,
+    db: Database,
+    host: Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1, description="Only those to this host.")] = None,
+    sort: ByAge = "newest",
+    limit: Limit = 50,
+    cursor: NextCursor = None,
+) -> Page[Payout]:
+    place = PAYOUT_CURSORS[sort].decode(cursor)
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await kept.list_payouts(conn, actor.tenant_id, host_id=host, order=sort, place=place, limit=limit + 1)
+    return PAYOUT_CURSORS[sort].page(rows, limit, lambda row: (row.payout_id,), _payout)
+
+
+@post(
+    "/payouts/{payout_id:int}/bounce",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [PayoutUnknown, PayoutStands]},
+    status_code=200,
+    summary="Say that a payout came back",
+    description="The host is owed it again, and is paid no more until somebody says another bank account.",
+    tags=["hosts"],
+)
+async def bounce_payout(
+    payout_id: Number, data: JSONBody[Bounced], actor: Asker, db: Database, clock: Ticking
+) -> Payout:
+    async with db.tenant(actor.tenant_id) as conn:
+        return _payout(await service.bounce(conn, actor, payout_id, data.reason, clock.now()))
+
+
+@get(
+    "/payout-files",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [CursorRefused]},
+    summary="List files for the bank",
+    tags=["hosts"],
+)
+async def list_files(
+    actor: Asker, db: Database, sort: ByAge = "newest", limit: Limit = 50, cursor: NextCursor = None
+) -> Page[PayoutFile]:
+    place = FILE_CURSORS[sort].decode(cursor)
+    async with db.tenant(actor.tenant_id) as conn:
+        rows = await kept.list_files(conn, actor.tenant_id, order=sort, place=place, limit=limit + 1)
+    return FILE_CURSORS[sort].page(rows, limit, lambda row: (row.file_id,), _payout_file)
+
+
+@get(
+    "/payout-files/{file_id:int}/content",
+    opt={"verb": Verb.CHANGE_HOSTS, "media_types": [XML], "problems": [PayoutFileUnknown]},
+    summary="Take a file for the bank",
+    description="pain.001 (ISO 20022), to be given to the bank once. Bank accounts stand in it.",
+    tags=["hosts"],
+)
+async def take_file(file_id: Number, actor: Asker, db: Database, secret_key: Sealing) -> Response[bytes]:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await kept.find_file(conn, actor.tenant_id, file_id)
+    if row is None:
+        raise PayoutFileUnknown
+    return file(Bank(secret_key).open(row.sealed).encode(), XML, f"{row.message}.xml")
+
+
+@get(
+    "/payout-bank",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [BankMissing]},
+    summary="Show from where hosts are paid",
+    tags=["hosts"],
+)
+async def find_own_bank(actor: Asker, db: Database) -> PayoutBank:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await store.find_bank(conn, actor.tenant_id)
+    if row is None:
+        raise BankMissing
+    return _bank(row)
+
+
+@put(
+    "/payout-bank",
+    opt={"verb": Verb.CHANGE_HOSTS, "problems": [IbanRefused]},
+    summary="Say from where hosts are paid",
+    tags=["hosts"],
+)
+async def put_own_bank(
+    data: JSONBody[BankAccount], actor: Asker, db: Database, clock: Ticking, secret_key: Sealing
+) -> PayoutBank:
+    async with db.tenant(actor.tenant_id) as conn:
+        row = await service.put_own_bank(
+            conn, actor, Bank(secret_key), name=data.name, iban=data.iban, bic=data.bic, at=clock.now()
+        )
+    return _bank(row)
+
+
+def _payout(row: PayoutRow) -> Payout:
+    return Payout(
+        id=row.payout_id, host=row.host_id, host_name=row.host, way=row.way,  # type: ignore[arg-type]  # the table's own
+        amount=Money(amount=row.amount, currency=row.currency), state=row.state,  # type: ignore[arg-type]  # checks
+        execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, reference=row.reference, reason=row.reason,
+        made_at=row.made_at, booked_on=row.booked_on,
+    )  # fmt: skip
+
+
+def _payout_file(row: FileRow) -> PayoutFile:
+    return PayoutFile(
+        id=row.file_id, message=row.message, execution_on=row.execution_on, payouts=row.payouts,
+        total=Money(amount=row.total, currency=row.currency), made_at=row.made_at,
+    )  # fmt: skip
+
+
+def _bank(row: BankRow) -> PayoutBank:
+    return PayoutBank(name=row.name, iban=row.iban_shown, bic=row.bic, changed_at=row.changed_at)
+
+
+handlers = [list_payouts, bounce_payout, list_files, take_file, find_own_bank, put_own_bank]

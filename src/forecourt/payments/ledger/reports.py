@@ -1,0 +1,191 @@
+"""What the books say in sum: how old receivables are, and what each site and connector earns. Pure, but for reading."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from forecourt.payments.ledger.store import Connection
+
+#: Days after which a receivable falls into the next class.
+AGES: Final = (30, 60, 90)
+#: Legs and sessions that one report looks at.
+MAX_READ: Final = 500_000
+
+
+class Owing(Struct, frozen=True, kw_only=True):
+    """A leg of a receivable. `who`: the account, and the payment for drivers' debts."""
+
+    who: str
+    currency: str
+    at: datetime
+    amount: int
+
+
+class Aged(Struct, frozen=True, kw_only=True):
+    """What somebody owes, by age: up to 30 days, 60, 90, and older. `oldest_at`: of the oldest of it."""
+
+    who: str
+    currency: str
+    total: int
+    by_age: tuple[int, int, int, int]
+    oldest_at: datetime
+
+
+class Earned(Struct, frozen=True, kw_only=True):
+    """What one connector came to, in minor units: `energy_cost` is its part of what its site's energy cost."""
+
+    site_id: int | None
+    site: str | None
+    station: str
+    evse: int | None
+    connector: int | None
+    currency: str
+    sessions: int
+    energy_wh: int
+    revenue: int
+    fees: int
+    share: int
+    lost: int
+    energy_cost: int = 0
+
+    @property
+    def profit(self) -> int:
+        """Revenue less energy, fees, shares and what was lost."""
+        return self.revenue - self.energy_cost - self.fees - self.share - self.lost
+
+
+class SiteCost(Struct, frozen=True, kw_only=True):
+    """What a site's energy and other expenses came to."""
+
+    site_id: int
+    currency: str
+    energy: int
+    other: int
+
+
+def aged(legs: Iterable[Owing], now: datetime) -> list[Aged]:
+    """Who owes what since when: what was paid settles the oldest first. In the order in which it happened."""
+    open_: dict[tuple[str, str], deque[tuple[datetime, int]]] = {}
+    for leg in legs:
+        row = open_.setdefault((leg.who, leg.currency), deque())
+        amount = leg.amount
+        # A payment settles debts, and a debt takes from what was paid too much.
+        while amount and row and (row[0][1] > 0) != (amount > 0):
+            at, first = row.popleft()
+            rest = first + amount
+            if rest and (rest > 0) == (first > 0):
+                row.appendleft((at, rest))
+                amount = 0
+            else:
+                amount = rest
+        if amount:
+            row.append((leg.at, amount))
+    return [_aged(who, currency, row, now) for (who, currency), row in open_.items() if row]
+
+
+def _aged(who: str, currency: str, row: Sequence[tuple[datetime, int]], now: datetime) -> Aged:
+    classes = [0, 0, 0, 0]
+    for at, amount in row:
+        classes[sum(now - at > timedelta(days=days) for days in AGES)] += amount
+    first, second, third, fourth = classes
+    return Aged(
+        who=who, currency=currency, total=sum(classes), by_age=(first, second, third, fourth), oldest_at=row[0][0]
+    )
+
+
+def spread(rows: Sequence[Earned], costs: Sequence[SiteCost]) -> list[Earned]:
+    """Rows with what their site's energy cost, parted by what they delivered; together exactly that."""
+    energy = {(cost.site_id, cost.currency): cost.energy for cost in costs}
+    found: list[Earned] = []
+    groups: dict[tuple[int | None, str], list[Earned]] = {}
+    for row in rows:
+        groups.setdefault((row.site_id, row.currency), []).append(row)
+    for (site_id, currency), group in groups.items():
+        cost = 0 if site_id is None else energy.get((site_id, currency), 0)
+        whole, done, given = sum(row.energy_wh for row in group), 0, 0
+        for row in group:
+            done += row.energy_wh
+            upto = cost * done // whole if whole else 0
+            names = [name for name in Earned.__struct_fields__ if name != "energy_cost"]
+            found.append(Earned(energy_cost=upto - given, **{name: getattr(row, name) for name in names}))
+            given = upto
+    return found
+
+
+async def read_receivables(conn: Connection, tenant_id: int, now: datetime) -> list[Aged]:
+    """Who owes what since when: drivers by payment, fleets and roaming partners."""
+    cursor = conn.cursor(row_factory=class_row(Owing))
+    await cursor.execute(
+        "SELECT CASE WHEN a.name = 'driver_receivable' THEN a.name || ':' || coalesce(j.intent, '') ELSE a.name END"
+        " AS who, p.currency, j.at, p.amount FROM ledger_accounts a JOIN postings p USING (account_id)"
+        " JOIN journal j USING (entry_id) WHERE a.tenant_id = %s AND (a.name = 'driver_receivable'"
+        " OR starts_with(a.name, 'fleet_receivable:') OR starts_with(a.name, 'roaming_receivable:'))"
+        " ORDER BY j.at, j.entry_id LIMIT %s",
+        (tenant_id, MAX_READ),
+    )
+    return sorted(aged(await cursor.fetchall(), now), key=lambda row: (row.oldest_at, row.who))
+
+
+async def read_profit(
+    conn: Connection, tenant_id: int, since: datetime, until: datetime
+) -> tuple[list[Earned], list[SiteCost]]:
+    """What each connector earned within [since, until) by the time of posting, and what sites cost."""
+    cursor = conn.cursor(row_factory=class_row(Earned))
+    await cursor.execute(
+        """
+        WITH of_session AS (
+            SELECT DISTINCT intent, session_id FROM journal
+            WHERE tenant_id = %(tenant_id)s AND intent IS NOT NULL AND session_id IS NOT NULL),
+        moved AS (
+            SELECT coalesce(j.session_id, o.session_id) AS session_id, p.currency, a.name, p.amount
+            FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)
+            LEFT JOIN of_session o ON o.intent = j.intent
+            WHERE j.tenant_id = %(tenant_id)s AND j.at >= %(since)s AND j.at < %(until)s
+            AND (starts_with(a.name, 'revenue:')
+                OR a.name IN ('psp_fees', 'host_share', 'platform_revenue', 'write_offs'))),
+        by_session AS (
+            SELECT session_id, currency,
+                -coalesce(sum(amount) FILTER (WHERE starts_with(name, 'revenue:')), 0)::bigint AS revenue,
+                coalesce(sum(amount) FILTER (WHERE name = 'psp_fees'), 0)::bigint AS fees,
+                coalesce(sum(amount) FILTER (WHERE name IN ('host_share', 'platform_revenue')), 0)::bigint AS share,
+                coalesce(sum(amount) FILTER (WHERE name = 'write_offs'), 0)::bigint AS lost
+            FROM moved WHERE session_id IS NOT NULL GROUP BY session_id, currency)
+        SELECT i.site_id, i.name AS site, s.identity AS station, f.evse, f.connector, b.currency,
+            count(*) AS sessions, coalesce(sum(f.energy_wh), 0)::bigint AS energy_wh, sum(b.revenue)::bigint AS revenue,
+            sum(b.fees)::bigint AS fees, sum(b.share)::bigint AS share, sum(b.lost)::bigint AS lost
+        FROM by_session b JOIN session_facts f USING (session_id)
+        JOIN stations s ON s.tenant_id = f.tenant_id AND s.station_id = f.station_id
+        LEFT JOIN sites i ON i.tenant_id = s.tenant_id AND i.site_id = s.site_id
+        GROUP BY i.site_id, i.name, s.identity, f.evse, f.connector, b.currency
+        ORDER BY i.name NULLS LAST, s.identity, f.evse, f.connector LIMIT %(limit)s
+        """,
+        {"tenant_id": tenant_id, "since": since, "until": until, "limit": MAX_READ},
+    )
+    rows = await cursor.fetchall()
+    costs = conn.cursor(row_factory=class_row(SiteCost))
+    await costs.execute(
+        "SELECT j.site_id, p.currency, coalesce(sum(p.amount) FILTER (WHERE a.name = 'expenses:energy'), 0)::bigint"
+        " AS energy, coalesce(sum(p.amount) FILTER (WHERE a.name <> 'expenses:energy'), 0)::bigint AS other"
+        " FROM journal j JOIN postings p USING (entry_id) JOIN ledger_accounts a USING (account_id)"
+        " WHERE j.tenant_id = %s AND j.at >= %s AND j.at < %s AND j.site_id IS NOT NULL"
+        " AND starts_with(a.name, 'expenses:') GROUP BY j.site_id, p.currency ORDER BY 1, 2",
+        (tenant_id, since, until),
+    )
+    found = await costs.fetchall()
+    return spread(rows, found), found
+
+
+async def first_and_last(conn: Connection, tenant_id: int, until: datetime | None) -> tuple[datetime, datetime] | None:
+    """When the first and the last entry happened; None: there is none."""
+    row = await (
+        await conn.execute(
+            "SELECT min(at), max(at) FROM journal WHERE tenant_id = %(tenant_id)s"
+            " AND (%(until)s::timestamptz IS NULL OR at < %(until)s)",
+            {"tenant_id": tenant_id, "until": until},
+        )
+    ).fetchone()
+    return None if row is None or row[0] is None else (row[0], row[1])

@@ -1,0 +1,47 @@
+"""What the pages of money call things."""
+
+from decimal import Decimal
+from typing import Final
+
+from forecourt.platform.money import minor_digits
+from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import mark
+
+KINDS: Final = {
+    "capture": mark("Card payment"),
+    "wallet_use": mark("Paid from a wallet"),
+    "top_up": mark("Wallet topped up"),
+    "refund": mark("Refund"),
+    "fee": mark("Provider's fee"),
+    "settlement": mark("Provider paid to our bank"),
+    "dispute_opened": mark("Dispute opened"),
+    "dispute_won": mark("Dispute won"),
+    "dispute_lost": mark("Dispute lost"),
+    "debt_paid": mark("Debt paid"),
+    "write_off": mark("Written off"),
+    "fleet_invoice": mark("On a fleet's account"),
+    "fleet_paid": mark("Fleet paid"),
+    "host_share": mark("Host's share"),
+    "host_share_back": mark("Host's share taken back"),
+    "host_fee": mark("Host's monthly fee"),
+    "payout": mark("Payout"),
+    "payout_bounced": mark("Payout came back"),
+    "expense": mark("Expense"),
+    "reimbursement": mark("Charging at home"),
+}
+EVERY: Final = {"day": mark("Every banking day"), "week": mark("Every week"), "month": mark("Every month")}
+#: The state whose colour it takes, and the word.
+STATES: Final = {
+    "asked": ("Preparing", mark("Asked for")),
+    "paid": ("Available", mark("Paid")),
+    "refused": ("Faulted", mark("Refused")),
+    "bounced": ("Faulted", mark("Came back")),
+}
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """`12.50 EUR`, with the currency's own decimals."""
+    if amount is None or currency is None:
+        return formats.NOTHING
+    digits = minor_digits(currency)
+    return f"{i18n.number(Decimal(amount).scaleb(-digits), digits)}{formats.SPACE}{currency}"

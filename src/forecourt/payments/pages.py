@@ -1,0 +1,206 @@
+"""The pages of payments: a list with its filters in the address, and one payment with all that happened to it, what
+was asked of its provider, and the way to its session; refunds and write-offs are asked once more before they are done.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter, QueryParameter
+from litestar.response import Redirect
+
+from forecourt.access import Actor, Verb
+from forecourt.payments.api import CURSORS, MAX_SEARCH
+from forecourt.payments.intents import store
+from forecourt.payments.intents.model import (
+    MAX_REASON,
+    Intent,
+    NothingCaptured,
+    NothingOwed,
+    PaymentUnknown,
+    RefundTooHigh,
+)
+from forecourt.payments.intents.service import Payments
+from forecourt.payments.intents.store import IntentFilter
+from forecourt.platform.database import Pool
+from forecourt.platform.money import minor_digits
+from forecourt.platform.paging import NextCursor
+from forecourt.ui.formats import NOTHING
+from forecourt.ui.i18n import gettext as _
+from forecourt.ui.i18n import mark
+from forecourt.ui.shell import Shell
+
+TEMPLATES_DIR: Final = Path(__file__).parent / "templates"
+#: Lines on one page.
+PAGE_SIZE: Final = 50
+STATES: Final[Mapping[str, str]] = {
+    "hold_requested": mark("Waits for the driver"),
+    "authorised": mark("Authorised"),
+    "capturing": mark("Being taken"),
+    "captured": mark("Captured"),
+    "settled": mark("Paid out"),
+    "refunded": mark("Refunded"),
+    "disputed": mark("Disputed"),
+    "releasing": mark("Being given back"),
+    "released": mark("Given back"),
+    "failed": mark("Failed"),
+    "expired": mark("Expired"),
+    "abandoned": mark("Abandoned"),
+}
+STEPS: Final[Mapping[str, str]] = {
+    **STATES,
+    "hold_requested": mark("A hold was asked for"),
+    "session_started": mark("The session began"),
+    "start_asked": mark("The station was asked to start"),
+    "stop_asked": mark("The station was asked to stop"),
+    "incremented": mark("The hold was raised"),
+    "increment_refused": mark("The hold could not be raised"),
+    "hold_lost": mark("Nothing could be taken of the hold"),
+    "owed": mark("The amount is a debt"),
+    "debt_paid": mark("Of the debt was paid"),
+    "written_off": mark("The debt was written off"),
+    "refund_asked": mark("A refund was asked for"),
+    "refund_refused": mark("The refund was refused"),
+    "release_refused": mark("The hold could not be given back and runs out by itself"),
+}
+READING: Final[Mapping[str, Any]] = {"verb": Verb.READ}
+CHANGING: Final[Mapping[str, Any]] = {"verb": Verb.CHANGE_PAYMENTS}
+
+WebRequest = Request[Any, Any, Any]
+PaymentId = Annotated[UUID, PathParameter()]
+
+
+def amount(minor: int | None, currency: str) -> str:
+    """An amount as it is read: 11.90 EUR."""
+    if minor is None:
+        return NOTHING
+    digits = minor_digits(currency)
+    whole, rest = divmod(abs(minor), 10**digits)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
+
+
+def minor_of(text: str, currency: str) -> int | None:
+    """What somebody wrote as an amount, in minor units; None where it is none."""
+    whole, _dot, rest = text.strip().replace(",", ".").partition(".")
+    digits = minor_digits(currency)
+    number = f"{whole}{rest.ljust(digits, '0')}"
+    fits = number.isascii() and number.isdecimal() and len(rest) <= digits and len(number) <= 12
+    return int(number) if fits else None
+
+
+class PaymentPages:
+    """What the handlers below share."""
+
+    def __init__(self, shell: Shell, db: Pool, payments: Payments) -> None:
+        self._shell = shell
+        self._db = db
+        self._payments = payments
+
+    async def show_list(self, request: WebRequest, *, state: str, search: str, cursor: str | None) -> Response[str]:
+        """Payments, the newest first."""
+        actor = _actor(request)
+        place = CURSORS["newest"].decode(cursor)
+        wanted = IntentFilter(state=state or None, search=search or None)
+        async with self._db.tenant(actor.tenant_id) as conn:
+            rows = await store.list_intents(conn, actor.tenant_id, wanted, place=place, limit=PAGE_SIZE + 1)
+        asked = {name: value for name, value in (("state", state), ("q", search)) if value}
+        more = None
+        if len(rows) > PAGE_SIZE:
+            more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
+        return self._page(
+            "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
+            states=STATES, amount=amount,
+        )  # fmt: skip
+
+    async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:
+        """One payment with its story."""
+        actor = _actor(request)
+        async with self._db.tenant(actor.tenant_id) as conn:
+            intent = await _found(conn, actor.tenant_id, payment_id)
+            calls = await store.list_calls(conn, actor.tenant_id, payment_id)
+            steps = await store.list_steps(conn, actor.tenant_id, payment_id)
+            hooks = await store.list_hooks(conn, actor.tenant_id, payment_id)
+        return self._page(
+            "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
+            states=STATES, words=STEPS, amount=amount, fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
+            left=intent.captured_amount - intent.refunded_amount,
+        )  # fmt: skip
+
+    async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
+        """Gives back what the form says."""
+        actor, form = _actor(request), await request.form()
+        intent = await self._payments.find(actor.tenant_id, payment_id)
+        why = str(form.get("why", "")).strip()[:MAX_REASON]
+        wanted = minor_of(str(form.get("amount", "")), intent.currency)
+        if not why or wanted is None:
+            return await self.show(request, payment_id, fault=_("Say how much goes back, and why."), status=422)
+        try:
+            await self._payments.refund(actor, payment_id, wanted, why)
+        except (NothingCaptured, RefundTooHigh):
+            fault = _("That is more than is left of what was captured.")
+            return await self.show(request, payment_id, fault=fault, status=409)
+        return Redirect(f"/payments/{payment_id}", status_code=303)
+
+    async def write_off(self, request: WebRequest, payment_id: UUID) -> Response[Any]:
+        """Gives up what is owed."""
+        actor, form = _actor(request), await request.form()
+        why = str(form.get("why", "")).strip()[:MAX_REASON]
+        if not why:
+            return await self.show(request, payment_id, fault=_("Say why it is given up."), status=422)
+        try:
+            await self._payments.write_off(actor, payment_id, why)
+        except NothingOwed:
+            return await self.show(request, payment_id, fault=_("Nothing is owed any more."), status=409)
+        return Redirect(f"/payments/{payment_id}", status_code=303)
+
+    def _page(self, name: str, request: WebRequest, *, status: int = 200, **context: Any) -> Response[str]:
+        return self._shell.page(
+            f"payments/{name}.html", request, viewer=_actor(request), current="payments", status=status, **context
+        )
+
+
+def payment_pages(shell: Shell, db: Pool, payments: Payments) -> list[HTTPRouteHandler]:
+    """The routes below `/payments`."""
+    pages = PaymentPages(shell, db, payments)
+
+    @get("/payments", opt=READING, include_in_schema=False)
+    async def payments_list(
+        request: WebRequest,
+        payment_state: Annotated[str, QueryParameter(name="state", max_length=20)] = "",
+        q: Annotated[str, QueryParameter(max_length=MAX_SEARCH)] = "",
+        cursor: NextCursor = None,
+    ) -> Response[str]:
+        known = payment_state if payment_state in STATES else ""
+        return await pages.show_list(request, state=known, search=q.strip(), cursor=cursor)
+
+    @get("/payments/{payment_id:uuid}", opt=READING, include_in_schema=False)
+    async def payment(payment_id: PaymentId, request: WebRequest) -> Response[str]:
+        return await pages.show(request, payment_id)
+
+    @post("/payments/{payment_id:uuid}/refund", opt=CHANGING, include_in_schema=False)
+    async def payment_refund(payment_id: PaymentId, request: WebRequest) -> Response[Any]:
+        return await pages.refund(request, payment_id)
+
+    @post("/payments/{payment_id:uuid}/write-off", opt=CHANGING, include_in_schema=False)
+    async def payment_write_off(payment_id: PaymentId, request: WebRequest) -> Response[Any]:
+        return await pages.write_off(request, payment_id)
+
+    return [payments_list, payment, payment_refund, payment_write_off]
+
+
+async def _found(conn: store.Connection, tenant_id: int, payment_id: UUID) -> Intent:
+    intent = await store.find_intent(conn, tenant_id, payment_id)
+    if intent is None:
+        raise PaymentUnknown
+    return intent
+
+
+def _actor(request: WebRequest) -> Actor:
+    actor = request.scope["user"]
+    assert isinstance(actor, Actor), "the guard lets nobody else through"
+    return actor

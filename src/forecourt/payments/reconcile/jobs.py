@@ -1,0 +1,84 @@
+"""The work of a night: take what providers say, give hosts their share, compare, pay. And what follows of a payment."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from zoneinfo import ZoneInfo
+
+import psycopg
+import structlog
+
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.model import Transfers
+from forecourt.payments.hosts.payouts import Payouts
+from forecourt.payments.hosts.shares import ask_monthly_fees, follow, reimburse_due
+from forecourt.payments.hosts.store.hosts import time_zone
+from forecourt.payments.reconcile.model import Movements
+from forecourt.payments.reconcile.service import Reconciler
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+
+log = structlog.get_logger(__name__)
+
+#: Days of a month on which the fee of the month before is asked for: one night may fail.
+FEE_DAYS: Final = 5
+
+
+class Provider(Transfers, Movements, Protocol):
+    """A payment provider, as far as nights ask it."""
+
+
+#: An organisation's accounts at payment providers by their names.
+Accounts = Callable[[int], Awaitable[Mapping[str, Provider]]]
+
+
+class MoneyJobs:
+    """Durable work, each piece idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+
+    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, secret_key: bytes, accounts: Accounts) -> None:
+        self._worker = pool
+        self._tenants = tenants
+        self._clock = clock
+        self._accounts = accounts
+        self._reconciler = Reconciler(tenants, clock)
+        self._payouts = Payouts(tenants, clock, Bank(secret_key))
+
+    async def night(self) -> None:
+        """Every organisation with books or hosts. One that fails keeps no other from being done."""
+        async with self._worker.anyone() as conn:
+            rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
+        for (tenant_id,) in rows:
+            try:
+                await self.night_of(tenant_id)
+            except (ForecourtError, psycopg.Error, OSError) as fault:
+                log.warning("a night's money was not done", tenant=tenant_id, fault=repr(fault))
+
+    async def night_of(self, tenant_id: int) -> None:
+        """One organisation: a provider that is away keeps nobody from being paid what is owed already."""
+        accounts = await self._accounts(tenant_id)
+        try:
+            await self._reconciler.reconcile(tenant_id, accounts)
+        except ForecourtError as fault:
+            log.warning("not all accounts were compared", tenant=tenant_id, fault=fault.code)
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            await reimburse_due(conn, tenant_id, now)
+            local = now.astimezone(ZoneInfo(await time_zone(conn, tenant_id)))
+            if local.day <= FEE_DAYS:
+                await ask_monthly_fees(conn, tenant_id, _month_before(local), now)
+        await self._payouts.pay(tenant_id, accounts)
+
+    async def follow(self, *, tenant_id: int, subject: str) -> None:
+        """A payment was captured, refunded or disputed: its host's share goes with it."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await follow(conn, tenant_id, subject, self._clock.now(), settled=False)
+
+
+async def no_accounts(_tenant_id: int) -> Mapping[str, Provider]:
+    """Of a deployment without payment providers."""
+    return {}
+
+
+def _month_before(day: datetime) -> str:
+    return f"{day.replace(day=1) - timedelta(days=1):%Y-%m}"

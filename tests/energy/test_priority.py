@@ -1,0 +1,153 @@
+"""Priority at stations of OCPP 2.1: asked for where the tree bears it, and counted while it is given."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from forecourt.energy import store
+from forecourt.energy.needs.model import Priority, Source, Wants
+from forecourt.energy.pages.at_session import priority_word
+from forecourt.energy.service.needs import find_priority
+from forecourt.energy.store.priorities import PriorityAsk
+from forecourt.simulator import outside, profiles
+from forecourt.simulator.car import Car
+from forecourt.simulator.faults import PERFECT
+from forecourt.simulator.fleet import DIALECTS
+from forecourt.simulator.station import Station
+from tests.energy.test_loop import (  # noqa: F401
+    CAR,
+    LIMIT_A,
+    MAKE,
+    NEARLY,
+    Plant,
+    StepClock,
+    all_connected,
+    bay,
+    limit_site,
+    planted,
+    rig,
+    site_of,
+    stepped,
+    tree_of,
+)
+from tests.stations.gateway.conftest import PASSWORD, Rig
+from tests.support import EPOCH
+
+MOST_A = 32
+
+
+async def station(rig: Rig, clock: StepClock, site_id: int, number: int) -> Station:  # noqa: F811
+    identity = f"FAST-{number}"
+    await rig.register(identity)
+    rig.admin.execute("UPDATE stations SET site_id = %s WHERE identity = %s", (site_id, identity))
+    url = f"ws://127.0.0.1:{rig.port}/ocpp"
+    return Station(identity, MAKE, DIALECTS["2.1"], clock, url=url, password=PASSWORD, habits=PERFECT)
+
+
+def own_profile(station: Station) -> None:
+    """Whoever installed it let it have a profile for priority."""
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": MOST_A}]}
+    wire = {
+        "id": 70, "stackLevel": 0, "chargingProfilePurpose": "PriorityCharging", "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }  # fmt: skip
+    station.limits.install(profiles.read(wire, 1))
+
+
+class Drivers:
+    """What drivers say at the page, and what came of it at their stations."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        rows = plant.rig.rows("SELECT session_id FROM sessions JOIN stations USING (station_id) ORDER BY identity")
+        self.sessions: list[UUID] = [session_id for (session_id,) in rows]
+
+    async def want(self, number: int, priority: Priority | None) -> None:
+        tenant_id, now = self._plant.rig.tenant(), self._plant.clock.now()
+        async with self._plant.tenants.tenant(tenant_id) as conn:
+            wants = Wants(priority=priority)
+            await store.store_needs(conn, tenant_id, self.sessions[number], Source.DRIVER, wants, "person:1", now)
+
+    async def asked(self, number: int) -> Any:
+        """What was asked last, the station's word, and whether it may go by its own profile; None: nothing was."""
+        tenant_id = self._plant.rig.tenant()
+        async with self._plant.tenants.tenant(tenant_id) as conn:
+            found = await find_priority(conn, tenant_id, self.sessions[number])
+        return None if found is None else (found.wanted, found.status, found.active)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accepted", "status", "active", "words"),
+    [
+        (True, None, None, True, "its station was asked for priority, and has not answered"),
+        (True, True, "Accepted", True, "its station goes by its own profile for priority"),
+        (True, False, "NoProfile", False, "its station has no profile of its own for priority: the plan alone"),
+        (True, False, "Rejected", False, "its station was asked for priority, and said no"),
+        # By the driver at the station, or by us.
+        (True, True, "Accepted", False, "its station goes by its own profile for priority no more"),
+        (False, True, "Accepted", False, "its station goes by its own profile for priority no more"),
+    ],
+)
+def test_what_a_station_makes_of_it_is_said_in_words(
+    wanted: bool, accepted: bool | None, status: str | None, active: bool, words: str
+) -> None:
+    asked = PriorityAsk(
+        session_id=UUID(int=1), wanted=wanted, active=active, asked_at=EPOCH, accepted=accepted, status=status
+    )
+    assert priority_word(asked).startswith(words)
+
+
+async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tree_bears_it(
+    stepped: StepClock,  # noqa: F811
+    rig: Rig,  # noqa: F811
+) -> None:
+    site_id = site_of(rig)
+    stations = [await station(rig, stepped, site_id, number) for number in range(2)]
+    able = stations[0]
+    own_profile(able)
+    async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
+        await all_connected(plant)
+        await plant.go(timedelta(seconds=20))
+        await limit_site(plant, MOST_A - 2.0)
+        for each in stations:
+            bay(each).plug_in(Car(CAR, 0.2), plant.clock.now())
+            bay(each).present("CARD", plant.clock.now())
+        await plant.go(timedelta(minutes=2))
+        drivers = Drivers(plant)
+        await drivers.want(0, Priority.HIGH)
+        small = await plant.go(timedelta(minutes=2))
+        assert await drivers.asked(0) is None
+        assert max(small) <= (MOST_A - 2) * NEARLY
+
+        await limit_site(plant, LIMIT_A)
+        fast = await plant.go(timedelta(minutes=3))
+        assert await drivers.asked(0) == (True, "Accepted", True)
+        assert able.limits.prioritised == {1}
+        assert plant.limits_a() == pytest.approx([MOST_A, LIMIT_A - MOST_A], abs=1)
+        assert max(fast) <= LIMIT_A * NEARLY
+
+        # Enough: it is asked to end it, and the other one has no such profile.
+        await drivers.want(0, None)
+        await drivers.want(1, Priority.HIGH)
+        other = await plant.go(timedelta(minutes=3))
+        assert await drivers.asked(0) == (False, "Accepted", False)
+        assert await drivers.asked(1) == (True, "NoProfile", False)
+        assert able.limits.prioritised == set()
+        assert plant.limits_a() == pytest.approx([LIMIT_A - MOST_A, MOST_A], abs=1)
+        assert max(other) <= LIMIT_A * NEARLY
+        calls = rig.rows("SELECT count(*) FROM commands WHERE action = 'UsePriorityCharging'")
+        assert calls == [(3,)]
+
+        # A driver presses the button at the station: it is told by then, and the others make room.
+        await drivers.want(1, None)
+        await plant.go(timedelta(minutes=2))
+        outside.press(able, bay(able), fast=True)
+        pressed = await plant.go(timedelta(minutes=2))
+        assert plant.limits_a() == pytest.approx([MOST_A, LIMIT_A - MOST_A], abs=1)
+        assert max(pressed[-12:]) <= LIMIT_A * NEARLY
+        outside.press(able, bay(able), fast=False)
+        await plant.go(timedelta(minutes=2))
+        assert plant.limits_a() == pytest.approx([LIMIT_A / 2] * 2, abs=1)
+        assert rig.rows("SELECT count(*) FROM commands WHERE action = 'UsePriorityCharging'") == calls

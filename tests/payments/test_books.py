@@ -1,0 +1,238 @@
+"""The books over HTTP: read, exported, and shown to each as far as they are theirs."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from httpx import AsyncClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecourt.access import Role
+from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.ledger import beancount, entries, host_entries
+from forecourt.payments.ledger.reports import Owing, aged
+from forecourt.payments.ledger.service import post
+from forecourt.platform.database import Pool
+from tests.care.yard import Yard
+from tests.http import House, Tenant, problem, walk
+from tests.payments.bills import START
+from tests.payments.hosts import a_host, a_rule, a_session, rules
+
+MARCH = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}
+
+
+@pytest_asyncio.fixture
+async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
+    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
+        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
+        yield made
+        made.admin.close()
+
+
+async def a_place(yard: Yard, name: str) -> tuple[int, int, HostRow]:
+    """A site with a station, and the host that it is of."""
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard, name, site_ids=[site])
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    return site, station, host
+
+
+def bean_check(path: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).parent / "bean-check"
+    return subprocess.run([command, str(path)], capture_output=True, text=True, check=False, timeout=120)
+
+
+async def test_bean_check_takes_the_export_and_refuses_one_that_was_changed(
+    yard: Yard, tenant: Tenant, tmp_path: Path
+) -> None:
+    _, station, _host = await a_place(yard, 'Ada "Bo" \\ Söhne')
+    for captured in (None, 595):
+        paid = await a_session(yard, station, captured=captured)
+        await paid.follow(settled=True)
+        await paid.refund(119)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        for driver in ("Ada", "ada", "ä:b".replace(":", ";")):
+            entry = entries.top_up(payment=driver, at=START, account="Acme 1", driver=driver, currency="JPY", amount=5)
+            await post(conn, yard.tenant_id, entry)
+        memo = 'power "March" \\ 1'
+        entry = host_entries.expense(
+            expense="e", kind="energy", at=START, currency="KWD", amount=1234, against="bank", memo=memo
+        )
+        await post(conn, yard.tenant_id, entry)
+    client = await tenant.client()
+    answer = await client.get("/api/v1/ledger/export.beancount")
+    assert answer.status_code == 200
+    file = tmp_path / "ledger.beancount"
+    file.write_bytes(answer.content)
+    found = bean_check(file)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "1.234 KWD" in answer.text
+    for before, after in (("11.90 EUR", "11.91 EUR"), ("  entry: ", "  Assets:Bank  1 EUR\n  entry: ")):
+        assert before in answer.text
+        file.write_text(answer.text.replace(before, after, 1), encoding="utf-8")
+        assert bean_check(file).returncode != 0, "the file is really checked"
+    assert (await client.get("/api/v1/ledger/export.beancount", params={"to": "2020-01-01T00:00:00Z"})).text
+
+
+parts_of_names = st.text(
+    st.characters(exclude_characters=":", exclude_categories=("Cc", "Cs")), min_size=1, max_size=80
+)
+
+
+@given(st.lists(parts_of_names, unique=True, max_size=20))
+def test_accounts_of_different_names_stay_apart_in_the_export(parts: list[str]) -> None:
+    made = [beancount.account_name(f"wallet:{part}") for part in parts]
+    assert len(set(made)) == len(parts)
+    assert all(name.isascii() and " " not in name for name in made)
+
+
+@given(st.lists(st.integers(-50, 50).filter(bool), max_size=30))
+def test_receivables_by_age_come_to_what_is_owed(amounts: list[int]) -> None:
+    now = START + timedelta(days=200)
+    legs = [
+        Owing(who="fleet", currency="EUR", at=START + timedelta(days=5 * number), amount=amount)
+        for number, amount in enumerate(amounts)
+    ]
+    found = aged(legs, now)
+    assert sum(row.total for row in found) == sum(amounts)
+    assert all(row.total == sum(row.by_age) != 0 for row in found)
+
+
+async def test_what_was_paid_settles_the_oldest_debt_first() -> None:
+    legs = [
+        Owing(who="fleet", currency="EUR", at=START + timedelta(days=days), amount=amount)
+        for days, amount in ((0, 100), (40, 50), (70, 30), (75, -120))
+    ]
+    [row] = aged(legs, START + timedelta(days=100))
+    assert (row.total, row.by_age, row.oldest_at) == (60, (30, 30, 0, 0), START + timedelta(days=40))
+
+
+async def test_entries_accounts_and_statements_say_the_same(yard: Yard, tenant: Tenant) -> None:
+    _, station, _host = await a_place(yard, "Ada")
+    paid = await a_session(yard, station, captured=1000)
+    await paid.follow(settled=True)
+    client = await tenant.client()
+    told = await walk(client, "/api/v1/ledger/journal", limit=1)
+    assert [each["kind"] for each in told] == ["host_share", "capture"]
+    assert all(sum(leg["amount"]["amount"] for leg in each["legs"]) == 0 for each in told)
+    assert {each["session"] for each in told} == {str(paid.session)}
+    only = {"session": str(paid.session), "payment": paid.intent, "kind": "capture"}
+    assert await walk(client, "/api/v1/ledger/journal", **only) == told[1:]
+    assert (await client.get(f"/api/v1/ledger/journal/{told[0]['id']}")).json() == told[0]
+    problem(await client.get("/api/v1/ledger/journal/999999999"), 404, "entry-unknown")
+    accounts = (await client.get("/api/v1/ledger/accounts")).json()["accounts"]
+    balances = {each["account"]: each["balance"]["amount"] for each in accounts}
+    assert sum(balances.values()) == 0
+    assert balances["driver_receivable"] == 190
+    for account, balance in balances.items():
+        statement = await walk(client, f"/api/v1/ledger/accounts/{account}/statement", limit=1)
+        assert statement[0]["balance"]["amount"] == balance == sum(each["amount"]["amount"] for each in statement)
+    problem(await client.get("/api/v1/ledger/accounts/bank/statement"), 404, "account-unknown")
+    [owing] = (await client.get("/api/v1/ledger/receivables")).json()["items"]
+    assert (owing["who"], owing["total"]["amount"], owing["older"]) == (f"driver_receivable:{paid.intent}", 190, 0)
+
+
+async def test_profit_is_revenue_less_energy_fees_and_share(yard: Yard, tenant: Tenant) -> None:
+    site, station, _host = await a_place(yard, "Ada")
+    other = yard.station(site_id=site)
+    for place, energy_wh in ((station, 30_000), (other, 10_000)):
+        paid = await a_session(yard, place, energy_wh=energy_wh)
+        await paid.follow(settled=True)
+        async with yard.tenants.tenant(yard.tenant_id) as conn:
+            now = yard.clock.now()
+            fee = entries.fee(
+                movement=paid.intent, account="acme", at=now, currency="EUR", amount=30, intent=paid.intent
+            )
+            await post(conn, yard.tenant_id, fee)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        cost = host_entries.expense(
+            expense="e", kind="energy", at=yard.clock.now(), currency="EUR", amount=401, against="bank", site_id=site
+        )
+        await post(conn, yard.tenant_id, cost)
+    yard.clock.advance(60)
+    shown = (await (await tenant.client()).get("/api/v1/ledger/profit")).json()["items"]
+    rows = [
+        tuple(each[name] for name in ("energy_wh", "revenue", "energy_cost", "fees", "share", "profit"))
+        for each in shown
+    ]
+    assert rows == [(30_000, 1500, 300, 30, 1050, 120), (10_000, 500, 101, 30, 350, 19)]
+
+
+async def test_a_site_host_sees_their_own_and_neither_others_nor_the_books(yard: Yard, tenant: Tenant) -> None:
+    site, station, ada = await a_place(yard, "Ada")
+    _, elsewhere, bo = await a_place(yard, "Bo")
+    for place in (station, elsewhere):
+        await (await a_session(yard, place)).follow(settled=True)
+    client = await tenant.client(Role.SITE_HOST, (site,))
+    [own] = await walk(client, "/api/v1/hosts")
+    assert (own["name"], own["owed"]) == ("Ada", [{"amount": 700, "currency": "EUR"}])
+    [line] = await walk(client, f"/api/v1/hosts/{ada.host_id}/lines")
+    assert (line["amount"]["amount"], line["net"]) == (700, 1000)
+    sheet = await client.get(f"/api/v1/hosts/{ada.host_id}/statement", params=MARCH)
+    assert f"/api/v1/sessions/{line['session']}/signed-values" in sheet.text
+    # Each line leads to what the host may read.
+    assert (await client.get(f"/api/v1/sessions/{line['session']}")).status_code == 200
+    assert (await client.get(f"/api/v1/sessions/{line['session']}/signed-values")).status_code == 200
+    document = await client.get(f"/api/v1/hosts/{ada.host_id}/statement", params=MARCH | {"format": "pdf"})
+    assert document.content.startswith(b"%PDF")
+    for path in ("", "/lines", f"/statement?from={MARCH['from']}&to={MARCH['to']}"):
+        problem(await client.get(f"/api/v1/hosts/{bo.host_id}{path}"), 404, "host-unknown")
+    for path in ("ledger/journal", "ledger/accounts", "reconciliation/differences", "payout-files"):
+        problem(await client.get(f"/api/v1/{path}"), 403, "forbidden")
+    assert {rule["host"] for rule in (await client.get("/api/v1/host-rules")).json()["items"]} == {ada.host_id}
+    # An operator of one of two sites sees no host with a site beyond.
+    yard.rows("UPDATE hosts SET site_ids = %s WHERE host_id = %s", [site, site + 1000], ada.host_id)
+    assert await walk(client, "/api/v1/hosts") == []
+
+
+async def make(client: AsyncClient, **values: Any) -> dict[str, Any]:
+    answer = await client.post("/api/v1/hosts", json={"name": "Ada", "country": "DE", **values})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def test_a_host_is_set_up_by_the_api_and_their_iban_is_shown_by_its_ends(yard: Yard, tenant: Tenant) -> None:
+    client = await tenant.client()
+    site = yard.site()
+    station = yard.station(site_id=site)
+    [row] = yard.rows("SELECT slug FROM sites WHERE site_id = %s", site)
+    host = await make(client, sites=[row["slug"]], vat_rate=19)
+    path = f"/api/v1/hosts/{host['id']}"
+    problem(
+        await client.post("/api/v1/hosts", json={"name": "X", "country": "DE", "sites": ["no"]}), 422, "host-refused"
+    )
+    account = {"name": "Ada", "iban": "DE89 3704 0044 0532 0130 00"}
+    shown = await client.put(f"{path}/bank", json=account)
+    assert shown.json()["iban"] == "DE89 … 3000"
+    assert "37040044" not in shown.text
+    wrong = account | {"iban": "DE88 3704 0044 0532 0130 00"}
+    problem(await client.put(f"{path}/bank", json=wrong), 422, "iban-refused")
+    problem(await client.get("/api/v1/payout-bank"), 404, "payout-bank-missing")
+    assert (await client.put("/api/v1/payout-bank", json=account)).json()["iban"] == "DE89 … 3000"
+    rule = {"site": row["slug"], "host": host["id"], "rule": {"currency": "EUR", "energy": "70"}}
+    past = (yard.clock.now() - timedelta(days=2)).isoformat()
+    made = await client.post("/api/v1/host-rules", json=rule | {"valid_from": past})
+    assert made.status_code == 201, made.text
+    problem(await client.post("/api/v1/host-rules", json=rule | {"valid_from": past}), 422, "share-rule-refused")
+    await (await a_session(yard, station)).follow(settled=True)
+    # What was shared stays shared: no rule begins before it.
+    early = (yard.clock.now() - timedelta(days=1)).isoformat()
+    problem(await client.post("/api/v1/host-rules", json=rule | {"valid_from": early}), 422, "share-rule-refused")
+    assert (await client.post("/api/v1/host-rules", json=rule)).status_code == 201
+    cost = {"key": "roof", "kind": "repair", "amount": -200, "currency": "EUR"}
+    for new in (True, False):
+        assert (await client.post(f"{path}/expenses", json=cost)).json() == {"new": new}
+    problem(await client.post(f"{path}/expenses", json=cost | {"amount": -201}), 409, "entry-differs")
+    changed = await client.patch(path, json={"payout_every": "month", "vat_rate": None})
+    assert changed.json()["owed"] == [{"amount": 700 + 133 - 200, "currency": "EUR"}]
+    problem(await client.post("/api/v1/payouts/9999999/bounce", json={"reason": "x"}), 404, "payout-unknown")
+    assert Decimal(host["vat_rate"]) == 19
+    assert datetime.fromisoformat(host["created_at"]) == yard.clock.now().astimezone(UTC)

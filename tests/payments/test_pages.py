@@ -1,0 +1,86 @@
+"""The screens of money, as the application serves them: the books for who runs it, their own for a host."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest_asyncio
+from httpx import AsyncClient
+
+from forecourt.access import Role
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.payouts import Payouts, bounce
+from forecourt.payments.reconcile import store
+from forecourt.payments.reconcile.model import Difference, Differs
+from forecourt.platform.database import Pool
+from tests.care.yard import Yard
+from tests.http import House, Tenant
+from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, rules
+
+
+@pytest_asyncio.fixture(scope="module")
+async def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
+    return application_with_pages
+
+
+@pytest_asyncio.fixture
+async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
+    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
+        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
+        yield made
+        made.admin.close()
+
+
+async def text(client: AsyncClient, path: str) -> str:
+    answer = await client.get(path, headers={"accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(yard: Yard, tenant: Tenant) -> None:
+    await a_bank(yard)
+    site = yard.site()
+    station = yard.station(site_id=site)
+    host = await a_host(yard, "Ada & Sons", site_ids=[site])
+    other = await a_host(yard, "Bo")
+    await rules(yard, host, site, a_rule(), yard.clock.now() - timedelta(days=9))
+    paid = await a_session(yard, station, captured=1000)
+    owner = await tenant.client()
+    assert "No money" not in await text(owner, "/ledger")
+    await paid.follow(settled=True)
+    yard.clock.advance(86_400)
+    assert await Payouts(yard.tenants, yard.clock, Bank(SECRET)).pay(yard.tenant_id, {}) == 1
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        [row] = yard.rows("SELECT payout_id FROM payouts WHERE tenant_id = %s", yard.tenant_id)
+        await bounce(conn, yard.tenant_id, row["payout_id"], "AC01 <unknown>", yard.clock.now())
+        found = Difference(
+            kind=Differs.DOUBLED, about="txn_1", at=yard.clock.now(), reference="txn_1", said=1190, said_currency="EUR"
+        )
+        await store.put_differences(conn, yard.tenant_id, "acme", [found], yard.clock.now(), yard.clock.now(), [])
+    journal = await text(owner, "/ledger")
+    assert f'href="/sessions/{paid.session}"' in journal
+    assert "10.00\N{NO-BREAK SPACE}EUR" in journal
+    [first] = yard.rows("SELECT min(entry_id) AS n FROM journal WHERE tenant_id = %s", yard.tenant_id)
+    entry = await text(owner, f"/ledger/entries/{first['n']}")
+    assert f'href="/sessions/{paid.session}"' in entry
+    assert paid.intent in entry
+    assert "driver_receivable" in await text(owner, "/ledger/accounts")
+    assert f'href="/ledger/entries/{first["n"]}"' in await text(owner, "/ledger/accounts/psp_receivable:acme")
+    differences = await text(owner, "/reconciliation")
+    assert "The provider moved the same money twice." in differences
+    [told] = yard.rows("SELECT difference_id FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
+    explained = await owner.post(f"/reconciliation/{told['difference_id']}/explain", data={"text": "A test."})
+    assert explained.status_code == 303
+    assert "moved the same money twice" not in await text(owner, "/reconciliation")
+    limited = await tenant.client(Role.SITE_HOST, (site,))
+    listed = await text(limited, "/hosts")
+    assert "Ada &amp; Sons" in listed
+    assert f'href="/hosts/{other.host_id}"' not in listed
+    own = await text(limited, f"/hosts/{host.host_id}")
+    assert "AC01 &lt;unknown&gt;" in own
+    assert "DE89 … 3000" in own
+    assert "0044" not in own
+    assert f"/api/v1/hosts/{host.host_id}/statement?from=" in own
+    assert (await limited.get(f"/hosts/{other.host_id}", headers={"accept": "text/html"})).status_code == 404
+    for path in ("/ledger", "/ledger/accounts", "/reconciliation"):
+        assert (await limited.get(path, headers={"accept": "text/html"})).status_code == 403
