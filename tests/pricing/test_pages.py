@@ -1,9 +1,9 @@
 """The pages of prices: a tariff is made by a plain form, looked at, assigned, revised and ended."""
 
 import re
-from html import unescape
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,8 @@ async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost
     looked = words(await browser.post("/prices/new", data=draft(act="preview")))
     # 40 kWh at 0.59 and three hours parked at 6.00, capped at 12 before taxes: (23.60 + 12) * 1.19.
     assert "42.36 EUR" in looked
-    assert "00:00–08:00 €0.4641" in looked
-    assert "Mon–Fri" in looked
+    assert "00:00\N{EN DASH}08:00 €0.4641" in looked
+    assert "Mon\N{EN DASH}Fri" in looked
     assert "Sat, Sun" in looked
     assert "PAngV" in looked
     assert "It has caps, which OCPI 2.3.0 can't say." in looked

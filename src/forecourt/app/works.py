@@ -33,9 +33,9 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
-from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
@@ -182,7 +182,13 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
-        "session.started": (link, check, review, plan, follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD)),
+        "session.started": (
+            link,
+            check,
+            review,
+            plan,
+            follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
+        ),
         "session.ended": (review, plan),
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),

@@ -221,8 +221,7 @@ class Pricer:
             if calendar is not None:
                 here, until = calendar.at(began + done)
                 bits &= here
-                if until - began < ends:
-                    ends = until - began
+                ends = min(ends, until - began)
             if kwh.matters:
                 so_far = walk.energy_wh + Fraction(energy * done, seconds) if done else walk.energy_wh
                 here, threshold = kwh.at(so_far)

@@ -1,5 +1,5 @@
-"""What plugs the EVSEs of a station have: their type, AC or DC, and power, as somebody said; and what the station itself
-says of it (OCPP 2.x: ConnectorType of a connector, SupplyPhases and Power of an EVSE)."""
+"""What plugs the EVSEs of a station have: their type, AC or DC, and power, as somebody said; and what the station
+itself says of it (OCPP 2.x: ConnectorType of a connector, SupplyPhases and Power of an EVSE)."""
 
 import re
 from collections.abc import Mapping, Sequence

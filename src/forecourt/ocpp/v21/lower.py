@@ -92,14 +92,4 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
 
 def command(command: Command) -> tuple[str, bytes]:
     """The action of 2.1 and its payload. Raises CallFault as the versions before."""
-    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(_content(command))
-
-
-def _content(command: Command) -> dict[str, object]:
-    match command:
-        case SetDefaultTariff():
-            return {"evseId": command.evse, "tariff": command.tariff}
-        case ClearTariffs():
-            return {"evseId": command.evse}
-        case _:
-            return content(command, offline=True)
+    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(content(command, offline=True))

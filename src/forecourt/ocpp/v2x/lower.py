@@ -11,6 +11,7 @@ from forecourt.ocpp.neutral import (
     BootAnswer,
     ChangeAvailability,
     ClearChargingProfile,
+    ClearTariffs,
     Command,
     CommandAnswer,
     GetChargingProfiles,
@@ -22,6 +23,7 @@ from forecourt.ocpp.neutral import (
     Reset,
     ResetType,
     SetChargingProfile,
+    SetDefaultTariff,
     StartCharging,
     StopCharging,
     TokenStatus,
@@ -179,6 +181,10 @@ def content(command: Command, *, offline: bool) -> dict[str, object]:
         case ChangeAvailability():
             evse = filled({"id": command.evse, "connectorId": command.connector}) if command.evse else None
             return {"evse": evse, "operationalStatus": "Operative" if command.operative else "Inoperative"}
+        case SetDefaultTariff():
+            return {"evseId": command.evse, "tariff": command.tariff}
+        case ClearTariffs():
+            return {"evseId": command.evse}
         case _:
             return charging.content(command, offline=offline)
 

@@ -1,11 +1,11 @@
 """The pages of prices: tariffs, their versions, where each counts, and an editor that shows what a tariff comes to."""
 
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
-from uuid import UUID
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker

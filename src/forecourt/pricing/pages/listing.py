@@ -81,7 +81,9 @@ async def _try(conn: Connection, actor: Actor, asked: Mapping[str, str], now: da
     station_id = await store.find_station_id(conn, tenant_id, asked["station"])
     place = None
     if station_id is not None:
-        place = await service.find_place(conn, tenant_id, station_id, _number(asked["evse"]), _number(asked["connector"]))
+        place = await service.find_place(
+            conn, tenant_id, station_id, _number(asked["evse"]), _number(asked["connector"])
+        )
     if place is None:
         return Tried(fault=NO_STATION)
     group, subscription = asked["group"] or None, asked["subscription"] or None

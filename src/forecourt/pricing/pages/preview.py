@@ -183,7 +183,8 @@ def _parts(pricer: Pricer, zone: ZoneInfo, day: date, power_w: int) -> Iterator[
     flows = Segment(seconds=1, kind=SegmentKind.CHARGING, energy_wh=Fraction(power_w, SECONDS_AN_HOUR))
     for begins, ends in zip(edges, (*edges[1:], MINUTES_A_DAY), strict=True):
         at = datetime.combine(day, time(begins // 60, begins % 60), zone)
-        [fee] = [fee for fee in pricer.price(at, [flows]).fees if fee.component.type is Dimension.ENERGY] or [None]
+        fees = pricer.price(at, [flows]).fees
+        fee = next((each for each in fees if each.component.type is Dimension.ENERGY), None)
         amount = None if fee is None else _rounded(fee.incl_vat / fee.billed * WH_A_KWH)
         yield Part(begins=begins, ends=ends, amount=amount)
 

@@ -1,6 +1,7 @@
 """One tariff: its versions and what changed between them, where it counts, and what it comes to."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,7 +57,7 @@ async def show_tariff(
         assigned = await store.list_assignments(conn, tenant_id, tariff_id=tariff_id, limit=store.MAX_SHOWN)
         sites = await store.list_sites(conn, tenant_id)
     zone = zone_of(actor)
-    older = {one.version: before for one, before in zip(versions, versions[1:], strict=False)}
+    older = {one.version: before for one, before in pairwise(versions)}
     return pages.page(
         "tariff",
         request,

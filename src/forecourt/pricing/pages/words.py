@@ -99,7 +99,9 @@ _OTHERWISE: Final = {
 #: Why one assignment counts before the next, by the first part of the rank in which they differ.
 _REASONS: Final = (
     mark("It is for fewer people: a subscription goes before a group, a group before everybody."),
-    mark("It is for a nearer place: an EVSE goes before a station, a station before its site, a part before the whole."),
+    mark(
+        "It is for a nearer place: an EVSE goes before a station, a station before its site, a part before the whole."
+    ),
     mark("It is for a narrower kind: a type of plug goes before AC or DC, and that before anything."),
     mark("It began last."),
     mark("Both began together, and it was said last."),

@@ -20,7 +20,9 @@ TYPES: Final = (
     "GBT_AC", "GBT_DC", "MCS",
 )  # fmt: skip
 COLUMNS: Final = ("evse", "connector", "connector_type", "evse_kind", "power_kw")
-WRONG: Final = mark("A row can't be meant: it needs the numbers of an EVSE and a connector, and a type. Nothing was saved.")
+WRONG: Final = mark(
+    "A row can't be meant: it needs the numbers of an EVSE and a connector, and a type. Nothing was saved."
+)
 TWICE: Final = mark("Two rows name the same connector, or there are too many. Nothing was saved.")
 _EMPTY: Final = {"evse": "", "connector": "", "connector_type": "", "evse_kind": "AC", "power_kw": ""}
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.handlers import HTTPRouteHandler
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import URLEncodedBody
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -27,8 +27,8 @@ from forecourt.stations.commands import Commander, Refused
 from forecourt.stations.errors import PositionRefused, SiteRefused
 from forecourt.stations.pages.ask import Answer, answered, failed
 from forecourt.stations.pages.frame import StationFrame, StationPages
-from forecourt.stations.pages.station import AnyRequest, IdentityPath
 from forecourt.stations.pages.plugs import TWICE, Plugs, sent_plugs, shown_plugs
+from forecourt.stations.pages.station import AnyRequest, IdentityPath
 from forecourt.stations.plugs import PlugsRefused, put_plugs
 from forecourt.stations.service import PASSWORD_BYTES
 from forecourt.stations.words import REGISTRATIONS, SECURITY_PROFILES
