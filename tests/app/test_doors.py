@@ -441,6 +441,8 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("payments_tenant_of_account",),
             ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),
+            ("sessions_tenants_with_open",),
+            ("sessions_tenants_with_reckoners",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),
             # These two see a tenant's rows only, by their own condition: see the test of the search.
