@@ -107,6 +107,9 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/settings/alerts/new": "A new rule about who is told.",
         "/settings/alerts/{rule_id}": "One rule about who is told.",
         "/settings/alerts/{rule_id}/delete": "The question before a rule is deleted.",
+        "/settings/driver-pages": "How the pages look on which drivers pay: name, colour, domain, whom to turn to.",
+        "/codes/stations/{identity}": "The codes of a station's EVSEs, to print and hang there.",
+        "/codes/sites/{slug}": "The codes of all EVSEs of a site, to print.",
         "/organisation/sign-in": "How members sign in: second factor for everybody, the organisation's own provider.",
         "/organisation/sign-in/provider/remove": "The question before a provider is removed.",
         "/organisations": "The organisations of a person; change from one to another.",
@@ -120,6 +123,11 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/account/passkeys/new": "Add a passkey.",
         "/account/passkeys/{passkey_id}/remove": "The question before a passkey is removed.",
         "/account/recovery-codes": "Codes for when the telephone is lost.",
+    },
+    "What drivers see": {
+        "/find/{slug}": "The places of an organisation, on a map and as a list, with what is free and the price.",
+        "/charge/{station}/{evse}": "The price at an EVSE, and the way to pay; the code at the station leads here.",
+        "/charging/{intent_id}": "From the payment over plug and charging to the receipt.",
     },
     "When something is not there": {
         "/no-such-page": "What is said of an address that leads nowhere.",
@@ -137,17 +145,27 @@ NO_PAGES = {
     "/sign-in/organisation/{slug}/callback": "the provider leads back here",
     "/sessions/{session_id}/signed/{number}": "a file",
     "/sessions/{session_id}/transparency.xml": "a file",
+    "/charging/{intent_id}/back": "the provider leads back here",
+    "/charging/{intent_id}/receipt.pdf": "a file",
+    "/charging/{intent_id}/measured.xml": "a file",
+    "/find": "leads to the only driver pages there are",
+    "/find/{slug}/app.webmanifest": "a file",
+    "/look/{colour}": "a style sheet",
+    "/look/{colour}/icon.svg": "a picture",
 }
 
 #: Parts of pages and files, which are seen where they belong.
 PARTS = frozenset(
     (
+        "/charging/{intent_id}/part",
+        "/codes/at-station/{identity}",
         "/energy/at-session/{session_id}",
         "/energy/at-station/{identity}",
         "/energy/at-token/{uid}",
         "/energy/at/{slug}",
         "/energy/sites/{slug}/plan/lines",
         "/energy/sites/{slug}/tree",
+        "/find/{slug}/places.json",
         "/inbox/lists",
         "/incidents/attention",
         "/incidents/recent",

@@ -126,9 +126,12 @@ NOTHING = {
         ("uid", "site", "station", "account", "identity", "file_path", "action", "name", "asset", "slug"), "x"
     ),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
-    **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id"), SOME_ID),
+    **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     "zone": "x",
     "battery": "x",
+    "evse": "1",
+    "brand": "x",
+    "colour": "0a7a4b",
 }
 
 
@@ -274,6 +277,7 @@ async def town(
 ) -> AsyncIterator[Town]:
     names = (
         "console.css", "console.js", "signin.js", "inter-latin-wght-normal.woff2", "countries.json", "map-worker.js",
+        "driver.css", "driver.js", "find.css", "find.js",
     )  # fmt: skip
     monkeypatch.setattr(Assets, "load", lambda: Assets({name: f"/static/{name}" for name in names}, {}))
     settings = Settings(data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET)

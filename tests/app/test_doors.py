@@ -40,6 +40,9 @@ NEEDS = {
     ("DELETE", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/rotate-secret"): Verb.WEBHOOKS,
     ("POST", "/api/v1/authorization-hook/test"): Verb.WEBHOOKS,
+    ("GET", "/api/v1/driver-pages"): Verb.READ,
+    ("PUT", "/api/v1/driver-pages"): Verb.ORGANISATION,
+    ("GET", "/api/v1/driver-pages/codes/{station}/{evse}"): Verb.READ,
     ("GET", "/api/v1/payments"): Verb.READ,
     ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
     ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
@@ -227,6 +230,8 @@ TENANT_TABLES = (
     "api_keys",
     "audit",
     "idempotent_requests",
+    "driver_brands",
+    "driver_starts",
     "webhooks",
     "webhook_events",
     "webhook_deliveries",
@@ -278,20 +283,31 @@ TENANT_TABLES = (
     "dynamic_profiles",
     "priority_asks",
 )
+#: Open to everybody: a driver who stands at a station has no account.
+PUBLIC = {
+    ("GET", "/api/v1/driver/places/{station}/{evse}"),
+    ("GET", "/api/v1/driver/brands/{brand}/places"),
+    ("POST", "/api/v1/driver/payments"),
+    ("GET", "/api/v1/driver/payments/{payment_id}"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/returned"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/stop"),
+    ("POST", "/api/v1/driver/payments/{payment_id}/give-up"),
+    ("PUT", "/api/v1/driver/payments/{payment_id}/departure"),
+}
 
 
 def filled(path: str) -> str:
     values = dict.fromkeys(("key_id", "person_id", "invitation_id", "number"), str(2**31 - 1))
     values |= dict.fromkeys(("webhook_id", "delivery_id", "feed_id"), str(2**31 - 1))
     values |= dict.fromkeys(("entry_id", "host_id", "payout_id", "file_id", "difference_id", "line_id"), str(2**31 - 1))
-    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "account"), "x")
+    values |= dict.fromkeys(("uid", "site", "station", "zone", "battery", "account", "brand"), "x")
     some_id = "7a0c2f0e-54d1-4a8e-9a55-0c5d0ff3c5de"
     # A stream that is let through never ends: it is asked for in a way that is refused behind the door.
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id"), some_id)
-    return path.format(**values, rule_id="1") + query
+    return path.format(**values, rule_id="1", evse="1") + query
 
 
 #: What every person who is signed in may do with what is theirs, and no key.
@@ -312,7 +328,7 @@ async def test_the_table_names_every_route(house: House) -> None:
         for method in operations
         if method in ("get", "post", "put", "patch", "delete")
     }
-    assert routes == set(NEEDS) | OWN
+    assert routes == set(NEEDS) | OWN | PUBLIC
 
 
 @pytest.mark.parametrize("role", Role)
@@ -332,6 +348,13 @@ async def test_nobody_gets_nowhere(house: House) -> None:
     for method, path in [*((method, filled(path)) for method, path in NEEDS), *own]:
         answer = await client.request(method, path, json={})
         problem(answer, 401, "unauthenticated")
+
+
+async def test_a_driver_without_an_account_is_answered_and_sees_nobodys_secrets(house: House) -> None:
+    client = house.client()
+    for method, path in PUBLIC:
+        answer = await client.request(method, filled(path), json={"rubbish": True} if method != "GET" else None)
+        assert answer.status_code in (400, 404), f"{method} {path}: {answer.text}"
 
 
 @pytest.mark.parametrize("role", Role)
@@ -435,6 +458,12 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_step",),
             ("access_take_step",),
             ("care_tenants",),
+            # Of what is said to who has not signed in: whose a station, a payment or a name of pages is, and no more.
+            ("driver_brand_taken",),
+            ("driver_only_brand",),
+            ("driver_tenant_of_brand",),
+            ("driver_tenant_of_payment",),
+            ("driver_tenant_of_station",),
             ("energy_planned_sites",),
             ("energy_tenants",),
             ("payments_of_deployment",),

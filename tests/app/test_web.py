@@ -270,7 +270,7 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
         ):  # fmt: skip
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
-            r"\{(number|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed|entry|host|payout|file"
+            r"\{(number|evse|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed|entry|host|payout|file"
             r"|difference|line)_id)\}",
             "1",
             address,
@@ -303,6 +303,7 @@ MATCHED = {
     ("put", "/api/v1/sites/{site}/feeds/{feed_id}"),
     ("put", "/api/v1/tokens/{uid}/charging-preferences"),
     ("put", "/api/v1/tariffs/{tariff_id}"),
+    ("put", "/api/v1/driver-pages"),
 }
 
 

@@ -19,6 +19,8 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.api
+import forecourt.driver.brand_api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -175,6 +177,8 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.care.api,
         forecourt.energy.api,
         forecourt.pricing.api,
+        forecourt.driver.api,
+        forecourt.driver.brand_api,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -184,7 +188,7 @@ def routes() -> dict[tuple[str, str], str]:
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers",
+        "providers", "ways", "speech", "home",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -192,6 +196,9 @@ def routes() -> dict[tuple[str, str], str]:
         for method, operation in operations.items():
             if "Needs a person who is signed in, whatever their role." in operation["description"]:
                 found[method.upper(), path] = "everybody who is signed in"
+                continue
+            if path.startswith("/api/v1/driver/"):
+                found[method.upper(), path] = "anybody"
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None

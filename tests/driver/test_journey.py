@@ -14,11 +14,13 @@ import pytest_asyncio
 from litestar import Litestar
 
 from forecourt.app import problems
+from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.shell import DriverShell, theme_css
+from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import State
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
@@ -30,6 +32,8 @@ from tests.support import EPOCH, FakeClock
 HOST = "https://drive.test"
 LANGUAGES = {"en": "Pay and start", "de": "Bezahlen und starten", "fr": "Payer et démarrer",
              "nl": "Betalen en starten", "es": "Pagar y empezar"}  # fmt: skip
+
+ASSETS = ("driver.css", "driver.js", "find.css", "find.js", "countries.json", "map-worker.js")
 
 
 class Plans:
@@ -53,11 +57,13 @@ class Street:
     def __init__(self, till: Till) -> None:
         self.till = till
         self.plans = Plans(till.clock)
-        assets = Assets({"driver.css": "/static/driver.css", "driver.js": "/static/driver.js"}, {})
-        self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.plans)
+        assets = Assets(dict.fromkeys(ASSETS, "/static/x"), {})
+        self.gates = Gates(till.tenants, till.payments, till.clock, b"a secret")
+        self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.gates, self.plans)
         routes = driver_pages(DriverShell(assets), self.ways, till.tenants, till.clock, HOST)
         app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
         inner: Any = app
+        self.app = inner
         self.jobs = DriverJobs(till.tenants, self.ways, HOST)
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(inner), base_url=HOST, follow_redirects=True)
         till.rows(
@@ -287,3 +293,47 @@ def test_each_state_of_a_payment_is_a_stage_of_the_way() -> None:
 def test_a_time_that_has_passed_is_meant_for_tomorrow() -> None:
     assert departure_of("11:59", EPOCH) - EPOCH == timedelta(hours=23, minutes=59)
     assert departure_of("12:01", EPOCH) - EPOCH == timedelta(minutes=1)
+
+
+async def test_an_unpaid_payment_gives_way_to_the_next_and_a_paid_one_stays(street: Street) -> None:
+    """Who begins over and over pushes out himself; others at the same connector go on."""
+    street.connector("Available")
+
+    async def begin(address: str, status: int = 200) -> str:
+        transport: Any = httpx.ASGITransport(street.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=HOST, follow_redirects=True) as browser:
+            answer = await browser.post(street.code)
+        assert answer.status_code == status, answer.text
+        return answer.url.path if status == 200 else answer.text
+
+    driver = await begin("2001:db8:1:2::7")
+    others = [await begin(f"2001:db8:9:9::{number}") for number in range(MAX_UNPAID_OF_ONE_HERE + 2)]
+    states = [(await street.intent(way)).state for way in others]
+    assert states == [State.ABANDONED] * 2 + [State.HOLD_REQUESTED] * MAX_UNPAID_OF_ONE_HERE
+    assert (await street.intent(driver)).state is State.HOLD_REQUESTED
+    # Who has paid stays, though nobody has heard of it yet.
+    await asyncio.to_thread(street.till.box.pay, (await street.intent(others[2])).reference, "visa")
+    taken = await begin("2001:db8:9:9::1", 409)
+    assert "Somebody else is just paying" in taken
+    assert (await street.intent(others[2])).state is State.AUTHORISED
+    assert (await street.intent(driver)).state is State.HOLD_REQUESTED
+
+
+def test_of_whoever_has_the_most_the_oldest_gives_way() -> None:
+    def start(number: int, who: bytes, evse: int = 1) -> OpenStart:
+        return OpenStart(intent_id=UUID(int=number), station="A", evse=evse, address=who)
+
+    crowd = [start(number, b"one") for number in range(2)]
+    crowd += [start(number, bytes([number])) for number in range(2, MAX_UNPAID_HERE)]
+    assert giving_way(crowd, "A", 1, b"new") == [UUID(int=0)]
+    assert giving_way(crowd[:-1], "A", 1, b"new") == []
+    elsewhere = [start(number, b"one", evse=2 + number % 50) for number in range(MAX_UNPAID_OF_ONE)]
+    assert giving_way(elsewhere, "A", 1, b"one") == [UUID(int=0)]
+    assert giving_way(elsewhere, "A", 1, b"two") == []
+
+
+def test_a_customer_of_ipv6_is_one_address_and_none_can_be_read_back() -> None:
+    assert who_of("2001:db8::1", b"k") == who_of("2001:db8::ffff", b"k")
+    assert who_of("2001:db8::1", b"k") != who_of("2001:db8:0:1::1", b"k")
+    assert who_of("::ffff:192.0.2.1", b"k") == who_of("192.0.2.1", b"k")
+    assert who_of("192.0.2.1", b"k") != who_of("192.0.2.1", b"another key")

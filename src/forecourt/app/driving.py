@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.access.model import Service
+from forecourt.driver.gates import Gates
 from forecourt.driver.service import Leaving, Ways
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.explained import session_told
@@ -57,4 +58,5 @@ def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commande
     prices = Prices(clock)
     payments = Payments(tenants, providers, clock, prices)
     charging = Charging(tenants, commander, clock, payments.saga, prices)
-    return Ways(tenants, payments, charging, clock, Departures(tenants, clock))
+    gates = Gates(tenants, payments, clock, settings.secret())
+    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock))

@@ -26,6 +26,7 @@ from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.outside.pages import outside_pages
@@ -106,6 +107,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
     Command(label=mark("Change to another organisation"), href="/organisations"),
@@ -126,6 +128,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     templates = {
         "access": forecourt.access.pages.TEMPLATES_DIR,
         "care": forecourt.care.pages.TEMPLATES_DIR,
+        "driver": CONSOLE_TEMPLATES,
         "webhooks": forecourt.webhooks.pages.TEMPLATES_DIR,
         "drivers": forecourt.drivers.pages.TEMPLATES_DIR,
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
@@ -162,6 +165,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         assets_route(assets),
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(
             shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
         ),

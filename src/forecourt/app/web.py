@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.api
+import forecourt.driver.brand_api
 import forecourt.drivers.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -40,6 +41,7 @@ from forecourt.app.parameters import known_parameters_only
 from forecourt.app.paying import providers_of
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
+from forecourt.driver.codes import HomeAddress
 from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
@@ -110,6 +112,7 @@ def create_app(
         "payments": given(Payments(db, providers, clock, Prices(clock))),
         "ways": given(ways_of(settings, db, clock, commander, providers)),
         "speech": given(Speech()),
+        "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
         "site_directory": given(site_names),
@@ -129,6 +132,7 @@ def create_app(
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
             forecourt.driver.api.routes,
+            forecourt.driver.brand_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
             forecourt.payments.reconcile.api.routes,

@@ -8,6 +8,15 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
+from forecourt.driver.api import RETURN_PATTERN
+from forecourt.driver.brands import (
+    COLOUR_PATTERN,
+    DOMAIN_PATTERN,
+    HELP_EMAIL_PATTERN,
+    IMPRINT_PATTERN,
+    PHONE_PATTERN,
+    SLUG_PATTERN,
+)
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
@@ -46,6 +55,14 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
+    repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
+    repr("^[a-z0-9-]{1,40}$"): "A name in addresses is of small letters, digits and hyphens, 40 at most",
+    repr(COLOUR_PATTERN): "A colour is # and six small hexadecimal digits, such as #0a7a4b",
+    repr(DOMAIN_PATTERN): "A domain is a host name in small letters, such as charge.example.com",
+    repr(PHONE_PATTERN): "A telephone number is of digits, blanks and + ( ) / -",
+    repr(HELP_EMAIL_PATTERN): "This is no e-mail address",
+    repr(IMPRINT_PATTERN): "An address begins with https:// and has no blanks",
+    repr(RETURN_PATTERN): "An address to return to begins with https:// or with the scheme of an app of yours",
     repr("^[A-Z]{2}$"): "A country is two capital letters, such as DE",
     repr("^[A-Z]{3}$"): "A currency is three capital letters, such as EUR",
     repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
+from forecourt.access.guard import origin_of
 from forecourt.driver import words
 from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import FREE, Shown, Way, Ways
@@ -186,8 +187,8 @@ async def begin_payment(
     data: JSONBody[DriverStart], request: Asking, ways: DriverWays, speech: DriverWords
 ) -> DriverPayment:
     intent = await ways.begin(
-        data.station, data.evse, return_url=data.return_url, language=data.language,
-        description=f"{data.station}, EVSE {data.evse}",
+        data.station, data.evse, return_to=lambda _: data.return_url, language=data.language,
+        description=f"{data.station}, EVSE {data.evse}", address=origin_of(request).address,
     )  # fmt: skip
     with speech.speaking(request, data.language):
         return _payment(await ways.find(intent.intent_id))

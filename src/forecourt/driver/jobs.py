@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from forecourt.driver.brands import home_of
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import Stage
 from forecourt.driver.service import Ways
@@ -29,4 +30,4 @@ class DriverJobs:
             return
         with self._speech.speaking_of(way.intent.language):
             async with self._tenants.tenant(tenant_id) as conn:
-                await write_receipt(conn, way, way.intent.email, self._address)
+                await write_receipt(conn, way, way.intent.email, home_of(way.brand, self._address))

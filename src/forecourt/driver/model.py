@@ -43,6 +43,18 @@ class Stage(StrEnum):
 
 #: Stages that nothing follows.
 LAST: Final = frozenset({Stage.RECEIPT, Stage.NOTHING, Stage.DECLINED, Stage.OWED})
+#: Which of the four steps a stage belongs to: pay, plug in, charge, receipt; none where nothing came of it.
+STEPS: Final = {
+    Stage.OPENING: 1,
+    Stage.PAY: 1,
+    Stage.STARTING: 2,
+    Stage.PLUG: 2,
+    Stage.CHARGING: 3,
+    Stage.PAUSED: 3,
+    Stage.STOPPING: 3,
+    Stage.BILLING: 4,
+    Stage.RECEIPT: 4,
+}
 #: Stages from which a driver may give up.
 CAN_GIVE_UP: Final = frozenset({Stage.PAY, Stage.STARTING, Stage.PLUG})
 

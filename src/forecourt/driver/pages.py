@@ -1,24 +1,38 @@
-"""The pages of drivers: find, price, the way from payment to receipt. Public: who stands there may read and start."""
+"""The pages of drivers: price, the way from payment to receipt. Public: who stands there may read and start."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
-from litestar import MediaType, Request, Response, get, post
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, PathParameter, QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Meta, Struct
 
+from forecourt.access.guard import origin_of
+from forecourt.driver.brands import home_of
+from forecourt.driver.find_pages import find_pages
 from forecourt.driver.letters import write_receipt
-from forecourt.driver.model import CAN_GIVE_UP, LAST, LIVE_S, REFRESH_S, SOON_S, PlaceUnknown, Stage, departure_of
+from forecourt.driver.model import (
+    CAN_GIVE_UP,
+    LAST,
+    LIVE_S,
+    REFRESH_S,
+    SOON_S,
+    STEPS,
+    PlaceUnknown,
+    Stage,
+    departure_of,
+)
 from forecourt.driver.receipt import facts_of, lines_of, receipt_pdf
-from forecourt.driver.service import Shown, Way, Ways
-from forecourt.driver.shell import HEADERS, DriverShell, theme_css
+from forecourt.driver.service import Way, Ways
+from forecourt.driver.shell import HEADERS, DriverShell
+from forecourt.driver.store import Brand
 from forecourt.driver.words import STAGES
 from forecourt.energy.errors import NeedsRefused
-from forecourt.payments.intents.model import ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -34,9 +48,9 @@ log = structlog.get_logger(__name__)
 PUBLIC: Final = {"public": True}
 MAX_EMAIL: Final = 254
 EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
-FOR_A_DAY: Final = "public, max-age=86400"
 #: What went wrong with something that a driver asked for, said where he is.
 SAID: Final = {
+    AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     PaymentOver.code: mark("That can't be changed any more."),
@@ -91,12 +105,16 @@ class DriverPages:
             description = f"{station}, EVSE {evse}"
         try:
             intent = await self._ways.begin(
-                station, evse, return_url=f"{self._address}/charging/{{intent}}/back", language=language,
-                description=description,
+                station, evse, return_to=self._back, language=language,
+                description=description, address=origin_of(request).address,
             )  # fmt: skip
-        except (PriceMissing, ConnectorTaken) as fault:
+        except (PriceMissing, AccountMissing, ConnectorTaken) as fault:
             return await self.price(request, station, evse, None, fault.code)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
+
+    def _back(self, brand: Brand) -> str:
+        """Where the provider leads to; `{intent}` becomes the payment's id."""
+        return f"{home_of(brand, self._address)}/charging/{{intent}}/back"
 
     async def way(
         self, request: Any, intent_id: UUID, *, lang: str | None = None, back: bool = False, said: str = "",
@@ -125,6 +143,7 @@ class DriverPages:
             refresh_s=0 if going else _refresh_s(way),
             live_s=0 if way.stage in LAST or going else LIVE_S,
             can_give_up=way.stage in CAN_GIVE_UP,
+            step=STEPS.get(way.stage, 0),
             said=SAID.get(said) or (UNREACHED if said else None),
             zone=str(way.zone),
             lines=lines,
@@ -163,7 +182,7 @@ class DriverPages:
         if way.stage is Stage.RECEIPT:
             with self._shell.speech.speaking_of(way.intent.language):
                 async with self._db.tenant(way.tenant_id) as conn:
-                    await write_receipt(conn, way, email, self._address)
+                    await write_receipt(conn, way, email, home_of(way.brand, self._address))
         return Redirect(f"/charging/{intent_id}?back=1", status_code=303, headers=HEADERS)
 
     async def pdf(self, request: Any, intent_id: UUID) -> Response[bytes]:
@@ -172,7 +191,7 @@ class DriverPages:
         if way.stage is not Stage.RECEIPT:
             raise PaymentUnknown("There is no receipt of this payment yet. Look again when it was taken.")
         with self._shell.speech.speaking(request):
-            content = receipt_pdf(way, self._address)
+            content = receipt_pdf(way, home_of(way.brand, self._address))
         headers = {**HEADERS, "content-disposition": f'attachment; filename="receipt-{way.intent.number}.pdf"'}
         return Response(content, media_type="application/pdf", headers=headers)
 
@@ -189,28 +208,6 @@ class DriverPages:
         headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{way.intent.number}.xml"'}
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
 
-    async def find(self, request: Any, slug: str, lang: str | None) -> Response[Any]:
-        """The places of an organisation, with what is free and what it costs."""
-        host = request.headers.get("host", "").partition(":")[0].lower()
-        try:
-            brand, spots, tenant_id = await self._ways.spots(slug, host)
-        except PlaceUnknown:
-            only = await self._ways.only_brand() if not slug else None
-            if only is not None:
-                return Redirect(f"/find/{only}", status_code=303)
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
-        prices: dict[tuple[str, int], Shown] = {}
-        by_site: dict[str, list[Any]] = {}
-        for spot in spots:
-            by_site.setdefault(spot.site, []).append(spot)
-        for site in by_site.values():
-            first = site[0]
-            prices[first.station, first.evse] = await self._ways.look(first.station, first.evse)
-        return self._shell.page(
-            "find.html", request, lang=lang, brand=brand, sites=by_site, prices=prices, slug=brand.slug,
-            tenant_id=tenant_id,
-        )  # fmt: skip
-
 
 def _refresh_s(way: Way) -> int:
     if way.stage in LAST:
@@ -219,20 +216,10 @@ def _refresh_s(way: Way) -> int:
 
 
 def driver_pages(shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> Sequence[HTTPRouteHandler]:
-    """The routes `/find`, `/charge/{station}/{evse}` and `/charging/{id}`. `address`: where drivers reach us."""
+    """The routes `/charge/{station}/{evse}` and `/charging/{id}`, and of finding a place. `address`: where drivers
+    reach us."""
     pages = DriverPages(shell, ways, db, clock, address)
     quiet: dict[str, Any] = {"include_in_schema": False, "opt": PUBLIC}
-
-    @get("/find", **quiet)
-    async def find_all(request: Request[Any, Any, Any], lang: Lang = None) -> Response[Any]:
-        return await pages.find(request, "", lang)
-
-    @get("/find/{slug:str}", **quiet)
-    async def find(
-        request: Request[Any, Any, Any], slug: Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$")],
-        lang: Lang = None,
-    ) -> Response[Any]:  # fmt: skip
-        return await pages.find(request, slug, lang)
 
     @get("/charge/{station:str}/{evse:int}", **quiet)
     async def price(
@@ -282,10 +269,6 @@ def driver_pages(shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address
     async def measured(intent_id: IntentId) -> Response[bytes]:
         return await pages.signed(intent_id)
 
-    @get("/look/{colour:str}", sync_to_thread=False, **quiet)
-    def look(colour: Annotated[str, PathParameter(pattern="^[0-9a-f]{6}$")]) -> Response[str]:
-        return Response(theme_css(colour), media_type=MediaType.CSS, headers={"cache-control": FOR_A_DAY})
-
     return [
-        find_all, find, price, pay, way, part, back, stop, give_up, leave, email, receipt, measured, look,
+        *find_pages(shell, ways, clock), price, pay, way, part, back, stop, give_up, leave, email, receipt, measured,
     ]  # fmt: skip

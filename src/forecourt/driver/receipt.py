@@ -18,6 +18,8 @@ from forecourt.ui import formats
 from forecourt.ui.i18n import current, mark, stamp
 from forecourt.ui.i18n import gettext as _
 
+#: Digits of the price of a kWh or a minute.
+EACH_DIGITS: Final = 4
 WHAT: Final = {
     Dimension.ENERGY: mark("Energy"),
     Dimension.TIME: mark("Charging time"),
@@ -36,7 +38,7 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
     cost, intent = way.cost, way.intent
     if cost is not None and cost.bill is not None:
         for line in cost.bill.lines:
-            yield _line(line), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
+            yield _line(line, cost.bill.currency), price(_major(line.incl_vat, cost.bill.currency), cost.bill.currency)
         for discount in cost.bill.discounts:
             yield discount.label, price(-_major(discount.incl_vat, cost.bill.currency), cost.bill.currency)
     yield _("Paid"), money(Money(amount=intent.captured_amount, currency=intent.currency))
@@ -64,7 +66,11 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
             yield _("Until"), stamp(running.ended_at, str(way.zone))
         yield _("Energy"), formats.kwh(running.energy_wh)
     if intent.card is not None:
-        card = " ".join(part for part in (intent.card.brand, intent.card.last4 and f"•••• {intent.card.last4}") if part)
+        card = " ".join(
+            part
+            for part in ((intent.card.brand or "").title(), intent.card.last4 and f"•••• {intent.card.last4}")
+            if part
+        )
         yield _("Card"), card
     if way.signed is not None and way.signed.trust in TRUST:
         yield _("Measured"), _(TRUST[way.signed.trust])
@@ -119,14 +125,16 @@ def receipt_pdf(way: Way, address: str) -> bytes:
     return file.getvalue()
 
 
-def _line(line: LineShown) -> str:
-    billed = Fraction(line.billed)
-    what = _(WHAT[line.dimension])
-    if line.dimension is Dimension.ENERGY:
-        return f"{what}, {_number(_rounded(billed / 1000, 3))} kWh"
-    if line.dimension is Dimension.FLAT:
+def _line(line: LineShown, currency: str) -> str:
+    """What was used, and what each kWh or minute of it came to with taxes."""
+    what, billed = _(WHAT[line.dimension]), Fraction(line.billed)
+    if line.dimension is Dimension.FLAT or not billed:
         return what
-    return f"{what}, {_number(_rounded(billed / 60, 1))} min"
+    quantity, digits, unit = (
+        (billed / 1000, 3, "kWh") if line.dimension is Dimension.ENERGY else (billed / 60, 1, "min")
+    )
+    each = _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
+    return f"{what}, {_number(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {price(each, currency)}"
 
 
 def _major(exact: str, currency: str) -> Decimal:

@@ -3,7 +3,7 @@
 Each finds out first whose station or payment it is, and then acts for that organisation and within it alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 
 from forecourt.driver import store
+from forecourt.driver.gates import Gates
 from forecourt.driver.model import LAST, NotRunning, PlaceUnknown, Running, Stage, stage_of
 from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.payments.intents.charging import Charging
@@ -94,12 +95,19 @@ class Ways:
     """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
 
     def __init__(
-        self, tenants: Pool, payments: Payments, charging: Charging, clock: Clock, departure: Departure | None = None
+        self,
+        tenants: Pool,
+        payments: Payments,
+        charging: Charging,
+        clock: Clock,
+        gates: Gates,
+        departure: Departure | None = None,
     ) -> None:
         self._tenants = tenants
         self._payments = payments
         self._charging = charging
         self._clock = clock
+        self._gates = gates
         self._departure = departure
 
     async def look(self, station: str, evse: int) -> Shown:
@@ -122,11 +130,26 @@ class Ways:
         lines = display(tariff, law, Circumstances(evse_kind=quoted.offer.kind))
         return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold)
 
-    async def begin(self, station: str, evse: int, *, return_url: str, language: str, description: str) -> Intent:
-        """Begins to pay at an EVSE; the driver is led to the provider's page. Raises as `Payments.begin` does."""
+    async def begin(
+        self,
+        station: str,
+        evse: int,
+        *,
+        return_to: Callable[[Brand], str],
+        language: str,
+        description: str,
+        address: str,
+    ) -> Intent:
+        """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client. Raises as
+        `Payments.begin` does."""
         shown = await self.look(station, evse)
-        asked = Begin(station=station, evse=evse, return_url=return_url, language=language, description=description)
-        return await self._payments.begin(shown.tenant_id, asked)
+        await self._gates.make_way(shown.tenant_id, station, evse, address)
+        asked = Begin(
+            station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description
+        )
+        intent = await self._payments.begin(shown.tenant_id, asked)
+        await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)
+        return intent
 
     async def find(self, intent_id: UUID) -> Way:
         """How far a driver is. Raises PaymentUnknown."""

@@ -45,7 +45,8 @@ class DriverShell:
         self._environment.globals.update(asset=assets.address, languages=tuple(self.speech.languages))
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
-            when=words.when_words, clock=i18n.moment, price=words.price,
+            when=words.when_words, clock=words.hour, price=words.price,
+            rated_kw=formats.rated_kw,
         )  # fmt: skip
 
     def page(
@@ -63,11 +64,25 @@ def _remembered(language: str) -> Cookie:
 
 
 def theme_css(colour: str) -> str:
-    """The colour of an organisation's pages, and what is readable on it (WCAG 2.2, 1.4.3)."""
+    """The colour of an organisation's pages, and what is readable on it."""
+    return f":root{{--brand:#{colour};--on-brand:{_ink_on(colour)}}}"
+
+
+def icon_svg(colour: str) -> str:
+    """The pages' own icon: a bolt on their colour."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512">'
+        f'<path fill="#{colour}" d="M0 0h512v512H0z"/><path fill="{_ink_on(colour)}" d="M292 92 148 284h92l-20 136 144'
+        '-192h-92z"/></svg>'
+    )
+
+
+def _ink_on(colour: str) -> str:
+    """Black or white, whichever can be read better on a colour (WCAG 2.2, 1.4.3)."""
     red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4))
     light = sum(
         weight * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4)
         for weight, part in ((0.2126, red), (0.7152, green), (0.0722, blue))
     )
     black_on_it, white_on_it = (light + 0.05) / 0.05, 1.05 / (light + 0.05)
-    return f":root{{--brand:#{colour};--on-brand:{'#000' if black_on_it > white_on_it else '#fff'}}}"
+    return "#000" if black_on_it > white_on_it else "#fff"

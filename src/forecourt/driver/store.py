@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
@@ -16,6 +16,8 @@ Connection = AsyncConnection[Any]
 MAX_FOUND: Final = 300
 #: Connectors of them.
 MAX_CONNECTORS: Final = 2_000
+#: Codes on one sheet.
+MAX_CODES: Final = 300
 
 
 class Brand(Struct, frozen=True, kw_only=True):
@@ -49,6 +51,24 @@ class Spot(Struct, frozen=True, kw_only=True):
     city: str | None
     country: str | None
     zone: str
+
+
+class OpenStart(Struct, frozen=True, kw_only=True):
+    """A payment that was begun and not paid, and from where."""
+
+    intent_id: UUID
+    station: str
+    evse: int
+    address: bytes
+
+
+class CodeSpot(Struct, frozen=True, kw_only=True):
+    """An EVSE at which a code hangs."""
+
+    station: str
+    name: str | None
+    site_name: str | None
+    evse: int
 
 
 class FoundSpot(Struct, frozen=True, kw_only=True):
@@ -164,21 +184,87 @@ async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
 
 
 async def put_brand(conn: Connection, tenant_id: int, brand: Brand) -> bool:
-    """Keep how the pages look; False where the name or the domain is another organisation's."""
+    """Keep how the pages look; False unless what is kept is of the version before."""
     cursor = await conn.execute(
         "INSERT INTO driver_brands AS b (tenant_id, slug, name, colour, domain, help_phone, help_email, imprint_url,"
-        " listed) VALUES (%(tenant)s, %(slug)s, %(name)s, %(colour)s, %(domain)s, %(help_phone)s, %(help_email)s,"
-        " %(imprint_url)s, %(listed)s)"
+        " listed, version) VALUES (%(tenant)s, %(slug)s, %(name)s, %(colour)s, %(domain)s, %(help_phone)s,"
+        " %(help_email)s, %(imprint_url)s, %(listed)s, %(version)s)"
         " ON CONFLICT (tenant_id) DO UPDATE SET slug = excluded.slug, name = excluded.name,"
         " colour = excluded.colour, domain = excluded.domain, help_phone = excluded.help_phone,"
         " help_email = excluded.help_email, imprint_url = excluded.imprint_url, listed = excluded.listed,"
-        " version = b.version + 1, changed_at = now()",
-        {
-            "tenant": tenant_id,
-            **{name: getattr(brand, name) for name in Brand.__struct_fields__ if name != "version"},
-        },
+        " version = excluded.version, changed_at = now() WHERE b.version = excluded.version - 1",
+        {"tenant": tenant_id, **structs.asdict(brand)},
     )
     return cursor.rowcount == 1
+
+
+async def brand_taken(conn: Connection, tenant_id: int, slug: str, domain: str | None) -> bool:
+    """Whether another organisation's pages have this name or this domain. Until the transaction ends nobody else takes
+    it."""
+    for name in sorted(filter(None, (slug, domain))):
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('driver pages ' || %s, 0))", (name,))
+    row = await (await conn.execute("SELECT driver_brand_taken(%s, %s, %s)", (tenant_id, slug, domain))).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def list_codes(
+    conn: Connection, tenant_id: int, *, station: str | None = None, site: int | None = None
+) -> list[CodeSpot]:
+    """The EVSEs of a station, or of a site, at which codes hang, MAX_CODES at the most. A station that has told of
+    none has one."""
+    cursor = conn.cursor(row_factory=class_row(CodeSpot))
+    await cursor.execute(
+        "SELECT t.identity AS station, t.name, i.name AS site_name, coalesce(c.evse, 1) AS evse"
+        " FROM stations t LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id"
+        " LEFT JOIN (SELECT DISTINCT station_id, evse FROM connectors WHERE tenant_id = %(tenant)s AND evse > 0) c"
+        " ON c.station_id = t.station_id"
+        " WHERE t.tenant_id = %(tenant)s AND t.retired_at IS NULL AND t.identity IS NOT NULL"
+        " AND (t.identity = %(station)s OR t.site_id = %(site)s) ORDER BY t.identity, 4 LIMIT %(most)s",
+        {"tenant": tenant_id, "station": station, "site": site, "most": MAX_CODES},
+    )
+    return await cursor.fetchall()
+
+
+async def first_code(conn: Connection, tenant_id: int) -> CodeSpot | None:
+    """An EVSE by which the pages can be shown; None where there is no station."""
+    cursor = conn.cursor(row_factory=class_row(CodeSpot))
+    await cursor.execute(
+        "SELECT t.identity AS station, t.name, NULL::text AS site_name, 1 AS evse FROM stations t"
+        " WHERE t.tenant_id = %s AND t.identity IS NOT NULL ORDER BY t.identity LIMIT 1",
+        (tenant_id,),
+    )
+    return await cursor.fetchone()
+
+
+async def list_open_starts(
+    conn: Connection, tenant_id: int, station: str, evse: int, address: bytes
+) -> list[OpenStart]:
+    """Payments that nobody has paid yet, at an EVSE and of a client's address, the oldest first."""
+    cursor = conn.cursor(row_factory=class_row(OpenStart))
+    await cursor.execute(
+        "SELECT s.intent_id, s.station, s.evse, s.address FROM driver_starts s"
+        " JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.intent_id = s.intent_id"
+        " WHERE s.tenant_id = %s AND ((s.station = %s AND s.evse = %s) OR s.address = %s)"
+        " AND i.state = 'hold_requested' ORDER BY i.number",
+        (tenant_id, station, evse, address),
+    )
+    return await cursor.fetchall()
+
+
+async def insert_start(
+    conn: Connection, tenant_id: int, intent_id: UUID, station: str, evse: int, address: bytes, at: datetime
+) -> None:
+    """Write down from where a payment was begun."""
+    await conn.execute(
+        "INSERT INTO driver_starts (tenant_id, intent_id, station, evse, address, begun_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (tenant_id, intent_id, station, evse, address, at),
+    )
+
+
+async def forget_starts(conn: Connection, tenant_id: int, before: datetime) -> None:
+    """Forget from where payments were begun before this."""
+    await conn.execute("DELETE FROM driver_starts WHERE tenant_id = %s AND begun_at < %s", (tenant_id, before))
 
 
 async def set_email(conn: Connection, tenant_id: int, intent_id: UUID, email: str) -> None:

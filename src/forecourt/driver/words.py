@@ -1,15 +1,19 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_time
 
 from forecourt.driver.model import Stage
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.words import line_words, price, when_words
+from forecourt.ui.i18n import current, mark
 from forecourt.ui.i18n import gettext as _
-from forecourt.ui.i18n import mark
 
-__all__ = ["STAGES", "line_words", "money", "price", "stage_words", "when_words"]
+__all__ = ["STAGES", "hour", "line_words", "money", "price", "stage_words", "when_words"]
 
 #: What a driver does or waits for at each stage: a heading and a sentence.
 STAGES: Final = {
@@ -41,3 +45,8 @@ def money(amount: Money, *, decimals: int | None = None) -> str:
     """An amount as the language writes it: `12,34 €`."""
     major = Decimal(amount.amount).scaleb(-minor_digits(amount.currency))
     return price(major, amount.currency, decimals=decimals)
+
+
+def hour(at: datetime, zone: str) -> str:
+    """The time of day of a moment in a zone, to the minute."""
+    return str(format_time(at, "short", tzinfo=ZoneInfo(zone), locale=current().locale))

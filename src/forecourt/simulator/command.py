@@ -21,6 +21,7 @@ from forecourt.simulator.demo import Demo
 from forecourt.simulator.faults import Chances, Counts
 from forecourt.simulator.fleet import Fleet
 from forecourt.simulator.ledger import Ledger
+from forecourt.simulator.prices import LOOK, Priced
 from forecourt.simulator.provision import Api, Refusal, Registered, Site
 from forecourt.simulator.regulars import office_w
 from forecourt.simulator.station import Station
@@ -58,6 +59,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         async with Api(self.api, self.key) as api:
             await api.ready()
             await api.register(sites, stations, tokens)
+
+    async def price(self, tariffs: list[Priced]) -> None:
+        if self.api is None or self.key is None:
+            return
+        async with Api(self.api, self.key) as api:
+            await api.price(tariffs, LOOK)
 
 
 @app.command()
@@ -266,6 +273,7 @@ def _tell(outcome: replay.Report, path: Path | None) -> None:
 async def _demo(run: Run) -> None:
     demo = Demo(run.url, PacedClock(), run.secret, run.seed)
     await run.register(demo.sites, demo.registered, demo.tokens)
+    await run.price(demo.tariffs)
     console.print(f"{len(demo.stations)} stations at {len(demo.sites)} sites connect to {run.url}; Ctrl-C stops them.")
     driven = Fleet(demo.stations)
     await driven.power_on()

@@ -16,6 +16,7 @@ from forecourt.simulator.bay import Bay
 from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.clock import Clock
 from forecourt.simulator.faults import Counts, Cut, Habits
+from forecourt.simulator.prices import Priced, priced
 from forecourt.simulator.provision import Registered, Site, Wiring
 from forecourt.simulator.regulars import Regulars
 from forecourt.simulator.station import Make, Station
@@ -130,6 +131,14 @@ class Demo:
     @property
     def tokens(self) -> dict[str, str]:
         return self._cards | dict.fromkeys(self.regulars.cards.values(), "accepted")
+
+    @property
+    def tariffs(self) -> list[Priced]:
+        """What drivers pay: by the site, and more at DC stations."""
+        countries = {ground.site.slug: ground.site.country or "" for ground in GROUNDS}
+        places = {each.id: countries[each.site or ""] for each in self.registered}
+        fast = [(each.identity, places[each.identity]) for each in self.stations if each.make.dc]
+        return [*priced(list(countries.items()), fast)]
 
     @property
     def wiring(self) -> Wiring:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
+from forecourt.simulator.prices import Priced
+
 #: Requests under way at once.
 AT_ONCE = 8
 REQUEST_DEADLINE_S = 30
@@ -102,6 +104,34 @@ class Api:
             await self._site(site)
         await _all(self._token(uid, status) for uid, status in tokens.items())
         await _all(self._station(station) for station in stations)
+
+    async def price(self, tariffs: Iterable[Priced], look: dict[str, Any]) -> None:
+        """Tariffs where there is none of their name, where each counts, and how drivers' pages look if nobody said."""
+        for each in tariffs:
+            tariff_id = await self._tariff(each)
+            status, text = await self._ask("GET", f"/tariff-assignments?tariff={tariff_id}&limit=1", None)
+            if status < 300 and not msgspec.json.decode(text)["items"]:
+                await _all(self._assign(tariff_id, place) for place in each.places)
+        status, text = await self._ask("GET", "/driver-pages", None)
+        if status < 300 and not msgspec.json.decode(text)["version"]:
+            await self._expect("PUT", "/driver-pages", look)
+
+    async def _tariff(self, wanted: Priced) -> str:
+        """The id of the tariff of this name."""
+        status, text = await self._ask("GET", f"/tariffs?search={quote(wanted.name)}", None)
+        if status >= 300:
+            raise Refusal(f"GET /tariffs was answered {status}: {text[:300]}")
+        known = {row["name"]: row["id"] for row in msgspec.json.decode(text)["items"]}
+        if wanted.name not in known:
+            path, tariff = ("/tariffs", wanted.tariff) if wanted.ocpi is None else ("/tariffs/import", wanted.ocpi)
+            status, text = await self._ask("POST", path, {"name": wanted.name, "tariff": tariff})
+            if status >= 300:
+                raise Refusal(f"POST {path} was answered {status}: {text[:300]}")
+            return str(msgspec.json.decode(text)["id"])
+        return str(known[wanted.name])
+
+    async def _assign(self, tariff_id: str, place: dict[str, Any]) -> None:
+        await self._expect("POST", "/tariff-assignments", {"tariff_id": tariff_id, **place})
 
     async def wire(self, wiring: Wiring) -> bool:
         """Whether the site could be wired: its stations must have said what they are. One that is wired is left as it

@@ -66,7 +66,7 @@ class Plug(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connector: Number = 1
     connector_type: ConnectorType
     evse_kind: Annotated[PlugKind, Meta(examples=["AC"])]
-    max_power_w: Annotated[Watts | None, Meta(description="Null: that of the station counts.")] = None
+    max_power_w: Annotated[Watts | None, Meta(description="Null: that of the station counts.", examples=[22000])] = None
 
 
 class PlugsRefused(ForecourtError):

@@ -33,6 +33,12 @@ MORE: Final = (
         mark("A service of yours that decides who may charge."),
         Verb.WEBHOOKS,
     ),
+    (
+        "/settings/driver-pages",
+        mark("Driver pages"),
+        mark("How the pages look on which drivers pay, and whom they turn to."),
+        Verb.ORGANISATION,
+    ),
     ("/webhooks", mark("Webhooks"), mark("Programs of yours hear what happens, as it happens."), Verb.WEBHOOKS),
 )
 

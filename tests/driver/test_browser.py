@@ -1,0 +1,225 @@
+"""A driver's way in a real browser on a telephone: real processes, the sandbox provider, stations on real sockets."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Response, async_playwright, expect
+
+from forecourt.driver.codes import address_of
+from forecourt.platform.clock import SystemClock
+from forecourt.platform.database import Pool
+from forecourt.pricing import service as pricing
+from forecourt.pricing.assigning import Scope
+from forecourt.simulator import fleet
+from forecourt.simulator.car import MODELS, Car
+from forecourt.simulator.clock import PacedClock
+from forecourt.simulator.station import Make, Station
+from forecourt.ui.assets import STATIC_DIR
+from tests.conftest import Servers
+from tests.console import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS
+from tests.http import an_actor
+from tests.looks import AXE, PHONE, SCHEMES, SETTLED, breaks_no_rule
+from tests.payments.till import a_tariff
+from tests.sandbox import Sandbox, sandbox
+from tests.spine.processes import STATIONS_SECRET, Deployment
+from tests.support import free_port
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
+]
+
+#: What the pages from the price to the receipt may load besides themselves.
+MOST_BYTES = 10_000
+MOST_TAPS = 4
+#: A reading a second: a driver sees what he takes soon after he plugged in.
+MAKE = Make(
+    vendor="Elm", model="DC 50", power_w=50_000, dc=True, measurands=("energy", "power", "soc"), meter_interval_s=1
+)
+MADE = {"walk-21": "2.1", "walk-16": "1.6"}
+#: What stands on the button of the price, and above a receipt.
+WORDS = {
+    "en": ("Pay and start", "Receipt"),
+    "de": ("Bezahlen und starten", "Beleg"),
+    "fr": ("Payer et démarrer", "Reçu"),
+    "nl": ("Betalen en starten", "Bon"),
+    "es": ("Pagar y empezar", "Recibo"),
+}
+
+
+class Place:
+    """A deployment, stations that work, and a browser."""
+
+    def __init__(self, address: str, box: Sandbox, browser: Browser, stations: dict[str, Station]) -> None:
+        self.address = address
+        self.box = box
+        self.stations = stations
+        self.complaints: list[str] = []
+        self.asked: set[str] = set()
+        self.loaded: dict[str, int] = {}
+        self._browser = browser
+
+    async def phone(self, *, language: str = "en", script: bool = True) -> Page:
+        """A telephone that was never here before."""
+        context = await self._browser.new_context(
+            viewport=PHONE, locale=language, java_script_enabled=script, has_touch=True, is_mobile=True
+        )
+        page = await context.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+        page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
+        page.on("response", self._weigh)
+        if script:
+            await page.add_init_script(REPORT_VIOLATIONS)
+        return page
+
+    async def _weigh(self, answer: Response) -> None:
+        where = urlsplit(answer.url)
+        if answer.url.startswith(self.address) and answer.request.resource_type not in ("document", "fetch"):
+            with contextlib.suppress(Exception):
+                self.loaded[where.path] = len(await answer.body())
+
+
+def a_station(identity: str, version: str, port: int) -> Station:
+    return Station(
+        identity, MAKE, fleet.DIALECTS[version], PacedClock(), url=f"ws://127.0.0.1:{port}/ocpp",
+        password=fleet.password(STATIONS_SECRET, identity), registers_wh=(1_000_000,),
+    )  # fmt: skip
+
+
+async def furnished(deployment: Deployment, url: str) -> None:
+    """A site with its stations, a price and a look."""
+    deployment.register(MADE)
+    tenant_id = deployment.tenant()
+    deployment.admin().execute(
+        "WITH yard AS (INSERT INTO sites (tenant_id, slug, name, city, time_zone, country, latitude, longitude)"
+        " VALUES (%(tenant)s, 'yard', 'North yard', 'Berlin', 'Europe/Berlin', 'DE', 52.5, 13.4) RETURNING site_id)"
+        " UPDATE stations SET site_id = yard.site_id, registration = 'accepted', max_power_w = 50000 FROM yard",
+        {"tenant": tenant_id},
+    )
+    deployment.admin().execute(
+        "INSERT INTO driver_brands (tenant_id, slug, name, colour, help_phone)"
+        " VALUES (%s, 'volt', 'Volt', '#0b5cad', '+49 30 1')",
+        (tenant_id,),
+    )
+    before, actor = SystemClock().now() - timedelta(days=1), an_actor(tenant_id)
+    async with Pool(url, "forecourt_app", size=1) as pool, pool.tenant(tenant_id) as conn:
+        made = await pricing.create_tariff(conn, actor, "Day", a_tariff(), before)
+        await pricing.assign_tariff(conn, actor, made.tariff_id, Scope(), before)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    expect.set_options(timeout=DEADLINE_MS)
+    folder: Path = tmp_path_factory.mktemp("walk")
+    with servers.database() as database, sandbox() as box:
+        web, ocpp = free_port(), free_port()
+        address = f"http://127.0.0.1:{web}"
+        hook = box.client.v1.webhook_endpoints.create(
+            {"url": f"{address}/hooks/payments/deployment", "enabled_events": ["*"]}
+        )
+        async with (
+            Deployment(
+                folder, database_url=database.url, admin_url=database.admin_url, nats_url=servers.nats.url
+            ) as deployment,
+            async_playwright() as playwright,
+        ):
+            await furnished(deployment, database.url)
+            settings: dict[str, Any] = {
+                "web_port": web, "ocpp_port": ocpp, "public_url": address, "stripe_key": box.key,
+                "stripe_hook_secret": hook.secret, "stripe_url": box.address,
+            }  # fmt: skip
+            programs = [deployment.program(name, **settings) for name in ("gateway", "web", "worker")]
+            await asyncio.gather(*(program.start() for program in programs))
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            stations = {name: a_station(name, version, ocpp) for name, version in MADE.items()}
+            driven = fleet.Fleet(list(stations.values()), beat_s=0.2)
+            await driven.power_on()
+            running = asyncio.create_task(driven.run())
+            try:
+                yield Place(address, box, browser, stations)
+            finally:
+                running.cancel()
+                driven.power_off()
+                await browser.close()
+
+
+async def stage(page: Page, name: str) -> None:
+    await expect(page.locator(f'[data-stage="{name}"]')).to_be_visible()
+
+
+async def walk(place: Place, page: Page, identity: str, words: tuple[str, str]) -> int:
+    """From the code to the receipt; how often the driver touched the screen outside the provider's page."""
+    station = place.stations[identity]
+    await page.goto(address_of(place.address, identity, 1))
+    await expect(page.locator("main")).to_contain_text("0,595" if "Pay" not in words[0] else "0.595")
+    await page.get_by_role("button", name=words[0]).tap()
+    await page.wait_for_url(re.compile(f"^{place.box.address}"))
+    await page.get_by_role("button").first.tap()
+    await stage(page, "plug")
+    station.bays[0].plug_in(Car(MODELS[0], 0.3), station.time())
+    await stage(page, "charging")
+    await expect(page.locator(".big")).to_contain_text(re.compile(r"[.,](0[1-9]|[1-9]\d)\skWh"))
+    await page.locator("form[action$='/stop'] button").tap()
+    await stage(page, "receipt")
+    return 2
+
+
+async def looks(page: Page) -> None:
+    """Breaks no rule of WCAG A and AA in either theme, and nothing sticks out."""
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        await page.evaluate(SETTLED)
+        await breaks_no_rule(page, f"{page.url}, {scheme}")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+async def test_a_driver_pays_charges_and_has_a_receipt(place: Place) -> None:
+    assert AXE.exists()
+    page = await place.phone()
+    assert await walk(place, page, "walk-21", WORDS["en"]) <= MOST_TAPS
+    [paid] = [row for row in place.box.ledger(place.box.account) if row["what"] == "capture"][-1:]
+    amount = Decimal(paid["amount"]) / 100
+    await expect(page.locator(".facts").first).to_contain_text(f"€{amount:.2f}")
+    assert paid["amount"] > 0
+    receipt = page.url
+    assert {urlsplit(place.address).netloc, urlsplit(place.box.address).netloc} == place.asked
+    assert sum(place.loaded.values()) <= MOST_BYTES, place.loaded
+    for language, (_, head) in WORDS.items():
+        for where, said in ((receipt, head), (address_of(place.address, "walk-16", 1), WORDS[language][0])):
+            await page.goto(f"{where.partition('?')[0]}?lang={language}")
+            await expect(page.locator("html")).to_have_attribute("lang", language)
+            await expect(page.locator("main")).to_contain_text(said)
+            await looks(page)
+    assert place.complaints == []
+
+
+async def test_a_driver_without_scripts_comes_as_far(place: Place) -> None:
+    page = await place.phone(language="de", script=False)
+    assert await walk(place, page, "walk-16", WORDS["de"]) <= MOST_TAPS
+    await expect(page.locator("h1")).to_have_text("Beleg")
+    assert place.complaints == []
+
+
+async def test_a_place_is_found_on_a_map_and_in_a_list(place: Place) -> None:
+    page = await place.phone()
+    await page.goto(f"{place.address}/find/volt")
+    await expect(page.locator("[data-free]")).to_have_text(re.compile("of 2 free"))
+    await expect(page.locator("#map canvas")).to_be_attached()
+    await looks(page)
+    await page.locator("summary").tap()
+    await page.get_by_role("link", name="walk-21, EVSE 1").tap()
+    await page.wait_for_url("**/charge/walk-21/1")
+    assert place.complaints == []
