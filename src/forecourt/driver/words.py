@@ -50,3 +50,8 @@ def money(amount: Money, *, decimals: int | None = None) -> str:
 def hour(at: datetime, zone: str) -> str:
     """The time of day of a moment in a zone, to the minute."""
     return str(format_time(at, "short", tzinfo=ZoneInfo(zone), locale=current().locale))
+
+
+def minor(amount: int, currency: str) -> Money:
+    """So many minor units, for pages that have them apart."""
+    return Money(amount=amount, currency=currency)
