@@ -31,6 +31,8 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
@@ -65,6 +67,8 @@ class Jobs:
         authorizer = OutsideAuthorizer(outward or absent, secret, clock)
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         commander = Commander(tenants, bus or absent, clock, secret_key=secret)
+        self.told = ToldJobs(pool, tenants, clock, commander)
+        self.default_tariffs = TariffJobs(pool, tenants, clock)
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
         self.bulk = BulkJobs(tenants, commander, clock, secret)

@@ -65,6 +65,12 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/energy/sites/{slug}/feeds": "Where prices and limits are fetched from, and how each feed fares.",
         "/energy/sites/{slug}/electrics": "The editor of a site's electrics: nodes, EVSEs, loads, solar, batteries.",
     },
+    "Prices": {
+        "/prices": "The tariffs with where each counts; and which one counts at a place and a time, and why.",
+        "/prices/new": "Make a tariff: a form beside a preview of sessions, hours, price lines and what laws say.",
+        "/prices/{tariff_id}": "One tariff: its versions and what changed, where it counts, what it comes to.",
+        "/prices/{tariff_id}/edit": "Change the prices of a tariff, as a further version.",
+    },
     "Tokens": {
         "/tokens": "Who may charge: cards, apps and other tokens.",
         "/drivers": "Every driver with an account, by name, address and state; make one.",

@@ -164,6 +164,8 @@ NEEDS = {
     ("GET", "/api/v1/stations/{station}/desired"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/charging-limits"): Verb.READ,
     ("DELETE", "/api/v1/stations/{station}/charging-limits"): Verb.CALL,
+    ("GET", "/api/v1/stations/{station}/plugs"): Verb.READ,
+    ("PUT", "/api/v1/stations/{station}/plugs"): Verb.CHANGE_STATIONS,
     ("PUT", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("DELETE", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
@@ -535,6 +537,8 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("payments_tenant_of_account",),
             ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),
+            ("sessions_tenants_with_open",),
+            ("sessions_tenants_with_reckoners",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),
             # These two see a tenant's rows only, by their own condition: see the test of the search.

@@ -128,10 +128,12 @@ async def test_a_fallback_that_would_overload_the_tree_in_silence_is_refused(hou
     settings = {"enabled": True, "mode": "greenest", "unserved_per_kwh": "0.455", "fallback_a": 6.0}
     refused = problem(await owner.put(f"{site}/smart-charging", json=settings), 422, "smart-charging-refused")
     assert refused["faults"][0]["id"] == "grid"
+    assert (await owner.get(f"{site}/smart-charging")).json()["dynamic_profiles"] is False
     for wear in ("-0.01", "NaN"):
         worn = settings | {"fallback_a": 5.0, "car_wear_per_kwh": wear}
         problem(await owner.put(f"{site}/smart-charging", json=worn), 422, "smart-charging-refused")
     wanted = settings | {"fallback_a": 5.0, "feed_in_limit_w": 7_000, "car_wear_per_kwh": "0.07"}
+    wanted |= {"dynamic_profiles": True}
     stored = await owner.put(f"{site}/smart-charging", json=wanted)
     assert stored.json() == wanted
     assert (await owner.get(f"{site}/smart-charging")).json() == wanted
@@ -152,6 +154,8 @@ async def test_prices_are_exact_and_the_outlook_says_which_are_missing(house: Ho
     }  # fmt: skip
     stored = await owner.put(f"{site}/utility-tariff", json=tariff)
     assert stored.json()["factor"] == "1.21"
+    far = {"source": "x", "id": "far", "limit_w": 1, "from": "9999-01-01T00:00:00Z"}
+    problem(await owner.post(f"{site}/limits", json=far), 422, "limit-refused")
     now = house.clock.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
     prices = "\n".join(f"{(hour + timedelta(hours=n)).isoformat()},{80 + n}.25" for n in range(-24, 3))

@@ -8,15 +8,17 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.dynamic import DYNAMIC_FOR, REFUSED_FOR, HeldDynamic, said_dynamically
+from forecourt.energy.dispatch.dynamic import DYNAMIC_FOR, REFUSED_FOR, HeldDynamic, Settled, said_dynamically, settled
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_VALID_FOR, PAUSE, VALID_FOR
 from forecourt.energy.model import Phases
-from forecourt.ocpp.neutral import Kind, Period, SetChargingProfile, Unit, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import CommandAnswer, Kind, Period, SetChargingProfile, Unit, UpdateDynamicSchedule
+from forecourt.platform.errors import ForecourtError
 from forecourt.simulator.car import Car
 from forecourt.simulator.faults import PERFECT, Cut
 from forecourt.simulator.fleet import DIALECTS
 from forecourt.simulator.station import Station
+from forecourt.stations.call_faults import StationOffline, StationTimeout
 from tests.energy.test_loop import (  # noqa: F401
     CAR,
     CUT_A,
@@ -89,6 +91,29 @@ def test_a_station_that_takes_none_is_told_the_limit_as_any_other() -> None:
     )
 
 
+CHANGE = UpdateDynamicSchedule(profile_id=21, unit=Unit.CURRENT, limit=16_000)
+YES, NO = (CommandAnswer(accepted=accepted, status=str(accepted)) for accepted in (True, False))
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "came"),
+    [
+        (said(HeldDynamic()), YES, Settled.HELD),
+        (said(HeldDynamic()), NO, Settled.REFUSED),
+        (said(HeldDynamic()), StationOffline(), None),
+        (CHANGE, YES, None),
+        (CHANGE, NO, Settled.LOST),
+        pytest.param(CHANGE, StationOffline(), Settled.LOST, id="it never heard of it, and mustn't by asking"),
+        pytest.param(CHANGE, StationTimeout(), None, id="it may have heard of it, which counts"),
+        (whole(), NO, None),
+    ],
+)
+def test_only_what_counts_is_answered_to_a_station_that_asks(
+    command: SetChargingProfile | UpdateDynamicSchedule, answer: CommandAnswer | ForecourtError, came: Settled | None
+) -> None:
+    assert settled(command, answer) is came
+
+
 async def station(rig: Rig, clock: StepClock, site_id: int, number: int) -> Station:  # noqa: F811
     identity = f"DYN-{number}"
     await rig.register(identity)
@@ -114,6 +139,11 @@ def told(plant: Plant, identity: str) -> dict[str, int]:
     )
 
 
+def renewing(plant: Plant, *, known: bool) -> None:
+    """Whether changes are known to renew dynamic profiles at this site."""
+    plant.rig.admin.execute("UPDATE energy_sites SET dynamic_profiles = %s WHERE site_id = %s", (known, plant.site_id))
+
+
 async def without_planner(plant: Plant, during: timedelta) -> list[float]:
     """Let time pass while nobody plans."""
     worst = []
@@ -135,6 +165,7 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
     refuser.dialect.dynamic = False
     async with planted(rig, stepped, site_id, stations, tree_of(stations)) as plant:
         await all_connected(plant)
+        renewing(plant, known=True)
         await plant.go(timedelta(seconds=20))
         for each in stations:
             bay(each).plug_in(Car(CAR, 0.2), plant.clock.now())
@@ -181,6 +212,13 @@ async def test_limits_hold_by_changes_of_dynamic_profiles_which_run_out_when_non
         again = await plant.go(timedelta(minutes=2))
         assert max(again) <= CUT_A * NEARLY
         assert plant.limits_a() == pytest.approx([15, 15, 15], abs=1)
+        # Somebody doubts that changes renew them: what is told next is no dynamic profile, and nobody is answered.
+        renewing(plant, known=False)
+        again = await plant.go(timedelta(minutes=3))
+        assert max(again) <= CUT_A * NEARLY
+        kinds = [{each.kind for each in one.limits if each.purpose == "TxProfile"} for one in stations]
+        assert kinds == [{"Absolute"}] * 3
+        assert rig.rows("SELECT count(*) FROM dynamic_profiles WHERE held_at IS NOT NULL") == [(0,)]
         first.link.stop(Cut.ABORT)
         away = await plant.go(VALID_FOR + PAUSE)
         assert max(away) <= CUT_A * NEARLY

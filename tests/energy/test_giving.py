@@ -9,23 +9,24 @@ import pytest
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.giving import bounded, may_give
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import Order, Standing, controllable, may_draw
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, GIVES_FOR
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import sentences
-from forecourt.energy.keeper.giving import gives, tell_givers, with_giver
+from forecourt.energy.keeper.giving import give_room_w, with_giver
 from forecourt.energy.keeper.knowledge import Knowledge, packed, unpacked
 from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
+from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.model import Node, Phases
-from forecourt.energy.needs.model import Needs, Said, Source, Wants, merge
+from forecourt.energy.needs.model import Needs, Priority, Said, Source, Wants, merge
 from forecourt.energy.needs.said import wants_of
 from forecourt.energy.pages.at_session import picture
 from forecourt.energy.planner.solver import SiteSolver
-from forecourt.energy.signals.model import DayRates, Season, Tariff, TariffRow
-from forecourt.energy.signals.outlook import Known, signals_at
-from forecourt.energy.site import HungEvse, Settings, SiteRecord, SiteTree
+from forecourt.energy.signals.model import DayRates, Reading, Season, Tariff, TariffRow
+from forecourt.energy.signals.outlook import METER_LATE, Known, signals_at
+from forecourt.energy.site import HungEvse, Load, Settings, SiteRecord, SiteTree
 from forecourt.energy.storage.cars import CarState, Giver, NoGiver, giver_of, net_wh
 from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
 from forecourt.ocpp.neutral import ChargingNeeds, Unit
@@ -170,6 +171,7 @@ class Yard:
         )  # fmt: skip
         self.tree = tree
         self.alive = True
+        self.obey_s = [10.0] * 3
         self.got_wh, self.given_wh, self.said = 30_000.0, 0.0, (30_000, 0, 0, NOW)
         takes = Wants(energy_wh=200_000, departure_at=NOW + timedelta(hours=2))
         self.others = [car(needs=Needs(wants=takes, sources={}), evse=number + 1) for number in range(others)]
@@ -184,7 +186,11 @@ class Yard:
         running = 1 + len(self.others)
         standings = [
             Standing(
-                max_ma=32_000, fallback_ma=0, running_since=NOW if number < running else None, orders=tuple(orders[-8:])
+                max_ma=32_000,
+                fallback_ma=0,
+                running_since=NOW if number < running else None,
+                orders=tuple(orders[-8:]),
+                obey_s=self.obey_s[number],
             )
             for number, orders in enumerate(self.orders)
         ]
@@ -209,17 +215,11 @@ class Yard:
         room = site_room(known)
         may_a = np.array([may_draw(each, self.now)[0] for each in known.standings]) / 1000
         if room.now().overload(may_a) > 1:
-            self._tell(
-                due(known.standings, share_out(known, room, self.solver).targets_ma, [6_000] * 3, room.now(), self.now)
-            )
+            self._tell(less_of(known, room, share_out(known, room, self.solver).targets_ma))
             known = self.known
             room = site_room(known)
         self.plan = plan_site(known, self.solver, room=room)
-        told = due(known.standings, self.plan.targets_ma, [6_000] * 3, room.now(), self.now)
-        if gives(known):
-            without = site_room(replace(known, leaving=tuple(each.id for each in self.tree.evses)))
-            told = tell_givers(known, told, self.plan.gives_ma, without)
-        self._tell(told)
+        self._tell(told_of(known, room, self.plan.targets_ma, self.plan.gives_ma))
 
     def _tell(self, told: list[Told]) -> None:
         for each in told:
@@ -242,8 +242,9 @@ class Yard:
         return found
 
     def _held(self, number: int) -> Order | None:
-        """Stations obey what they were told ten seconds ago."""
-        held = [each for each in self.orders[number] if each.sent_at + 10 * S <= self.now < each.valid_to]
+        """Stations obey what they were told when their time has passed."""
+        obeyed = timedelta(seconds=self.obey_s[number])
+        held = [each for each in self.orders[number] if each.sent_at + obeyed <= self.now < each.valid_to]
         return held[-1] if held else None
 
     def taken_a(self, number: int) -> float:
@@ -308,6 +309,23 @@ def test_who_relies_on_a_car_is_told_less_before_it_is_told_to_give_less() -> No
     assert yard.given_a == 0
 
 
+def test_nobody_is_granted_what_a_car_gives_that_is_told_to_give_no_more() -> None:
+    yard = Yard(others=2)
+    yard.obey_s[2] = 60.0
+    first, second = yard.others
+    sated = Wants(energy_wh=0, departure_at=NOW + timedelta(hours=2))
+    yard.others = [replace(first, needs=Needs(wants=sated, sources={})), second]
+    yard.go(timedelta(minutes=5))
+    assert yard.taken_a(2) == 32
+    # It gives no more, and the one that takes all is slow to obey: a third comes.
+    yard.giver = replace(yard.giver, needs=needs(energy_wh=60_000, departure_at=NOW + timedelta(hours=3)))
+    urgent = Wants(energy_wh=200_000, departure_at=NOW + timedelta(hours=2), priority=Priority.HIGH)
+    yard.others = [replace(first, needs=Needs(wants=urgent, sources={})), second]
+    assert max(yard.go(timedelta(minutes=2))) <= LIMIT_A
+    assert yard.given_a == 0
+    assert yard.taken_a(1) > 20
+
+
 def test_no_more_is_fed_in_than_may_be_and_less_is_told_at_once_when_others_leave() -> None:
     yard = Yard()
     yard.go(timedelta(minutes=3))
@@ -319,6 +337,27 @@ def test_no_more_is_fed_in_than_may_be_and_less_is_told_at_once_when_others_leav
     fed = Yard(others=0, feed_in_limit_w=5_000)
     # Worth nothing, it is not done.
     assert min(fed.go(timedelta(minutes=3))) == 0
+
+
+def test_a_load_that_usually_begins_now_takes_nothing_of_what_cars_give_until_it_is_measured() -> None:
+    known = Yard(others=0).known
+    hall = Load(id="hall", node="grid", most_w=25_000)
+    tree = replace(known.tree, loads=(hall,))
+    record = replace(Yard().record, tree=tree)
+
+    def may_be_given_w(last_w: int, age: timedelta = 60 * S, usually_w: int = 20_000) -> int:
+        past = [
+            Reading(at=NOW + timedelta(days=-day, minutes=minutes), power_w=usually_w)
+            for day in range(3, 8)
+            for minutes in (0, 5, 10)
+        ]
+        latest = {} if age > METER_LATE else {"hall": Reading(at=NOW - age, power_w=last_w)}
+        outlook = signals_at(record, Known(readings={"hall": past}, latest=latest), NOW, [1 / 60] * 5 + [0.25] * 60)
+        return give_room_w(replace(known, tree=tree, outlook=outlook))
+
+    assert may_be_given_w(2_000) == 2_000
+    assert may_be_given_w(20_000, usually_w=3_000) < 20_000
+    assert may_be_given_w(20_000, age=METER_LATE + S) == 0
 
 
 def test_it_is_said_in_words_why_a_car_gives_and_why_one_is_not_asked() -> None:

@@ -142,6 +142,36 @@ async def test_an_answer_that_came_late_settles_its_order_once(yard: Yard) -> No
     assert order == {"accepted": True}
 
 
+async def test_a_change_that_was_refused_late_is_no_word_on_limits(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    first, now = next(iter(stations.values())), yard.clock.now()
+    for action, unsent in (("UpdateDynamicSchedule", True), ("SetChargingProfile", False)):
+        command, session = uuid4(), uuid4()
+        [order] = yard.rows(
+            "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
+            " valid_to, answered_at, command_id) VALUES (%s, %s, %s, 1, %s, 6000, false, %s, %s, %s, %s)"
+            " RETURNING order_id",
+            yard.tenant_id, site, first, session, now, now + timedelta(minutes=5), now, command,
+        )  # fmt: skip
+        yard.rows("DELETE FROM dynamic_profiles")
+        yard.rows(
+            "INSERT INTO dynamic_profiles (station_id, evse, tenant_id, site_id, session_id, order_id, profile_id,"
+            " said, limit_ma, told_at, lasts, until, held_at)"
+            " VALUES (%s, 1, %s, %s, %s, %s, 11, '{}', 6000, %s, '5 min', %s, %s)",
+            first, yard.tenant_id, site, session, order["order_id"], now, now, now,
+        )  # fmt: skip
+        yard.rows(
+            "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, outcome,"
+            " answer, routine) VALUES (%s, %s, %s, %s, '{}', 'test', %s, 'late', %s, true)",
+            command, yard.tenant_id, first, action, now, '{"status": "Rejected"}',
+        )  # fmt: skip
+        jobs = EnergyJobs(yard.worker, yard.tenants, yard.clock)
+        await jobs.limit_answered(tenant_id=yard.tenant_id, subject=str(command))
+        found = yard.rows("SELECT accepted, unsent FROM charging_orders WHERE command_id = %s", command)
+        assert found == [{"accepted": False, "unsent": unsent}]
+        assert yard.rows("SELECT held_at IS NULL AS lost FROM dynamic_profiles") == [{"lost": unsent}]
+
+
 async def test_prices_of_a_zone_and_what_a_driver_usually_needs_wake_the_sites_that_go_by_them(
     database: Database, yard: Yard
 ) -> None:

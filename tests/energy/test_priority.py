@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from forecourt.energy import store
-from forecourt.energy.needs.model import Priority, Source, Wants
+from forecourt.energy.keeper.priorities import REST, asked_now
+from forecourt.energy.needs.model import Needs, Priority, Source, Wants
 from forecourt.energy.pages.at_session import priority_word
 from forecourt.energy.service.needs import find_priority
 from forecourt.energy.store.priorities import PriorityAsk
@@ -99,6 +101,32 @@ def test_what_a_station_makes_of_it_is_said_in_words(
     assert priority_word(asked).startswith(words)
 
 
+def test_a_station_that_was_not_reached_is_asked_to_end_it_until_it_has() -> None:
+    wants = Needs(wants=Wants(priority=Priority.HIGH), sources={"priority": Source.DRIVER})
+    withdrawn = Needs(wants=Wants(), sources={})
+    began = PriorityAsk(
+        session_id=UUID(int=1), wanted=True, active=True, asked_at=EPOCH, accepted=True, status="Accepted"
+    )
+    assert asked_now(wants, began, EPOCH + REST) is None
+    assert asked_now(withdrawn, began, EPOCH) is False
+    unsent = replace(began, wanted=False, accepted=False, status="station-offline")
+    assert asked_now(withdrawn, unsent, EPOCH + REST / 2) is None
+    assert asked_now(withdrawn, unsent, EPOCH + REST) is False
+    # What never began isn't ended, and a refusal to begin is the last word.
+    assert asked_now(withdrawn, replace(unsent, active=False), EPOCH + REST) is None
+    assert asked_now(wants, replace(began, active=False, accepted=False), EPOCH + REST) is None
+
+
+def test_what_its_own_profile_allows_counts_until_a_station_has_obeyed_the_end_of_it() -> None:
+    ended = PriorityAsk(
+        session_id=UUID(int=1), wanted=False, active=False, asked_at=EPOCH, accepted=True, status="Accepted",
+        ended_at=EPOCH,
+    )  # fmt: skip
+    assert ended.counts(60.0, EPOCH + timedelta(seconds=59))
+    assert not ended.counts(60.0, EPOCH + timedelta(seconds=60))
+    assert replace(ended, active=True, ended_at=None).counts(60.0, EPOCH + REST)
+
+
 async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tree_bears_it(
     stepped: StepClock,  # noqa: F811
     rig: Rig,  # noqa: F811
@@ -137,6 +165,8 @@ async def test_a_station_goes_by_its_own_profile_for_priority_only_where_the_tre
         assert able.limits.prioritised == set()
         assert plant.limits_a() == pytest.approx([LIMIT_A - MOST_A, MOST_A], abs=1)
         assert max(other) <= LIMIT_A * NEARLY
+        ended = rig.rows("SELECT ended_at >= asked_at FROM priority_asks WHERE NOT wanted")
+        assert ended == [(True,)]
         calls = rig.rows("SELECT count(*) FROM commands WHERE action = 'UsePriorityCharging'")
         assert calls == [(3,)]
 

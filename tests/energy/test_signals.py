@@ -16,7 +16,17 @@ from forecourt.energy.keeper.limits import lasting, room_of
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Said, Source, Wants, merge
 from forecourt.energy.rows import rows_of
-from forecourt.energy.signals.model import DayRates, NodeLimit, Reading, Season, Span, Tariff, TariffRow, tariff_faults
+from forecourt.energy.signals.model import (
+    DayRates,
+    NodeLimit,
+    Provenance,
+    Reading,
+    Season,
+    Span,
+    Tariff,
+    TariffRow,
+    tariff_faults,
+)
 from forecourt.energy.signals.outlook import Known, signals_at
 from forecourt.energy.signals.sheet import SeriesRefused, read_series
 from forecourt.energy.signals.sun import ClearSky, Sky
@@ -32,6 +42,7 @@ from forecourt.energy.site import (
     fallbacks_of,
     site_faults,
 )
+from forecourt.energy.storage.model import DELIVERED_FOR
 from forecourt.ocpp.neutral import Unit
 
 BERLIN = "Europe/Berlin"
@@ -292,11 +303,14 @@ def test_the_sun_and_a_load_below_nothing_make_no_room_that_may_be_gone_in_a_mom
     tree = SiteTree(nodes=(grid,), evses=(evse,), loads=(Load(id="hall", node="grid"),), solar=(ROOF,))
     nothing = signals_at(record(tree), Known(), NOW, [1.0, 1.0])
 
-    def room_w(load_w: int, sun_w: int, measured_w: int | None, takes_w: int | None = None) -> list[float]:
+    def room_w(
+        load_w: int, sun_w: int, measured_w: int | None, takes_w: int | None = None, age: timedelta = DELIVERED_FOR
+    ) -> list[float]:
         [hall], [roof] = nothing.loads, nothing.solar
         takes = replace(hall.power_w, values=(load_w,) * 2, stand_in=(False,) * 2)
         loads = (replace(hall, power_w=takes, measured_w=takes_w),)
-        gives = replace(roof.power_w, values=(sun_w,) * 2, stand_in=(False,) * 2)
+        measured = Provenance(source="meter", fetched_at=NOW - age)
+        gives = replace(roof.power_w, values=(sun_w,) * 2, stand_in=(False,) * 2, provenance=measured)
         solar = (replace(roof, power_w=gives, measured_w=measured_w),)
         room = room_of(tree, replace(nothing, loads=loads, solar=solar))
         [number] = [n for n, name in enumerate(room.rows.names) if name == "grid power"]
@@ -312,3 +326,5 @@ def test_the_sun_and_a_load_below_nothing_make_no_room_that_may_be_gone_in_a_mom
     assert room_w(0, 1_000, 9_000) == pytest.approx([11, 11])
     assert room_w(0, 30_000, 30_000) == pytest.approx([12, 40])
     assert room_w(0, 8_000, None) == pytest.approx([10, 18])
+    # A cloud may have come since.
+    assert room_w(0, 8_000, 1_500, age=DELIVERED_FOR + timedelta(seconds=1)) == pytest.approx([10, 18])

@@ -18,10 +18,13 @@ class Asked:
 
     def __init__(self) -> None:
         self.stopped: list[tuple[str, str]] = []
+        self.broken = ""
 
     async def command(self, _tenant: int, station: str, command: Any, by: str, **_: Any) -> tuple[CommandAnswer, str]:
         assert isinstance(command, StopCharging)
         assert by == str(Service(tenant_id=0, id="session-target", name="Target of the session"))
+        if command.transaction_id == self.broken:
+            raise KeyError(station)
         self.stopped.append((station, command.transaction_id))
         return CommandAnswer(accepted=False, status="Rejected"), ""
 
@@ -67,3 +70,8 @@ async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yar
     yard.clock.advance(AGAIN.total_seconds() - 60)
     await targets.stop_reached()
     assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late]), "they still run"
+    asked.stopped.clear()
+    asked.broken = full
+    yard.clock.advance(AGAIN.total_seconds())
+    await targets.stop_reached()
+    assert sorted(each for _, each in asked.stopped) == sorted([charged, late]), "one that goes wrong stops no other"

@@ -13,6 +13,7 @@ import forecourt.drivers.pages
 import forecourt.energy.pages
 import forecourt.payments.ledger.pages
 import forecourt.payments.pages
+import forecourt.pricing.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
@@ -44,6 +45,8 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.pricing.pages import PricePages
+from forecourt.pricing.search import TariffSearch
 from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.search import SessionSearch
 from forecourt.stations.addresses import OcppAddresses
@@ -80,6 +83,7 @@ NAVIGATION = (
     NavItem(key="payments", label=mark("Payments"), href="/payments"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
+    NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
@@ -99,6 +103,7 @@ COMMANDS = (
     Command(label=mark("Connect a station"), href="/stations/connect", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
+    Command(label=mark("New tariff"), href="/prices/new", shown_to=may(Verb.CHANGE_PRICES)),
     Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Import tokens from CSV"), href="/tokens/import", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Invite a person"), href="/people/invite", shown_to=may(Verb.PEOPLE)),
@@ -133,6 +138,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
+        "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -202,6 +208,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock),
         *reconcile_pages(shell, db, clock),
+        *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
         *connect_pages(shell, addresses),
@@ -220,6 +227,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 Source(find=StationSearch(db)),
                 Source(find=TokenSearch(db)),
                 Source(find=SessionSearch(db)),
+                Source(find=TariffSearch(db)),
                 Source(find=PersonSearch(db), shown_to=may(Verb.PEOPLE)),
                 Source(find=KeySearch(db), shown_to=may(Verb.KEYS)),
                 Source(find=WebhookSearch(db), shown_to=may(Verb.WEBHOOKS)),

@@ -39,6 +39,8 @@ SUN_BEHIND: Final = timedelta(days=15)
 SUN_AHEAD: Final = timedelta(days=4)
 #: What every version calls a limit that a station took.
 ACCEPTED: Final = "Accepted"
+#: By what call a dynamic profile is changed.
+CHANGE: Final = "UpdateDynamicSchedule"
 
 
 class _Said(Struct, frozen=True):
@@ -85,8 +87,9 @@ class EnergyJobs:
             answer = msgspec.json.decode(said, type=_Said)
             status = answer.status or answer.code
             site_id = await late.settle_late(
-                conn, tenant_id, UUID(subject), self._clock.now(), accepted=status == ACCEPTED, status=status
-            )
+                conn, tenant_id, UUID(subject), self._clock.now(), accepted=status == ACCEPTED, status=status,
+                change=found[0].action == CHANGE,
+            )  # fmt: skip
             if site_id is not None:
                 await nudges.nudge(conn, site_id)
 

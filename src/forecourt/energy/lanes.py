@@ -173,7 +173,7 @@ PRIORITIES: Final = Lane(
         WHERE n.wants IS NULL AND w.session_id = s.session_id AND w.source = 'station' AND w.said_at <= n.said_at
         """,
         """
-        UPDATE priority_asks p SET active = false
+        UPDATE priority_asks p SET active = false, ended_at = n.said_at
         FROM stage_priorities n JOIN sessions s USING (station_id, transaction_id)
         WHERE n.wants IS NULL AND p.session_id = s.session_id AND p.active AND p.asked_at <= n.said_at
         """,
@@ -198,7 +198,8 @@ PRIORITIES: Final = Lane(
 )
 
 #: A station asks what its dynamic profile shall say: what the planner wants, who has told it something within the time
-#: that a limit holds. What it then has is counted as a limit that was told, and that nobody has confirmed.
+#: that a limit holds. What it then has is counted as a limit that was told, and that nobody has confirmed. One that a
+#: planner is telling something right now is answered nothing: nobody waits for a planner here.
 _ASKED = """
     FROM stage_dynamic_asks n JOIN dynamic_profiles d ON d.station_id = n.station_id AND d.profile_id = n.profile_id
     JOIN sessions s ON s.session_id = d.session_id AND s.over_at IS NULL
@@ -214,12 +215,20 @@ DYNAMIC_ASKS: Final = Lane(
         "said_at timestamptz",
     ),
     merge=(
+        # From here on nobody changes it: what is recorded below is what is answered.
+        f"""
+        , free AS (
+            SELECT d.station_id, d.evse, n.said_at {_ASKED} ORDER BY d.station_id, d.evse FOR UPDATE OF d SKIP LOCKED
+        )
+        UPDATE dynamic_profiles d SET asked_at = f.said_at FROM free f
+        WHERE d.station_id = f.station_id AND d.evse = f.evse
+        """,
         f"""
         INSERT INTO charging_orders
             (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, status)
         SELECT d.tenant_id, d.site_id, d.station_id, d.evse, d.session_id, d.limit_ma, false, n.said_at,
             least(n.said_at + d.lasts, d.until), 'Asked'
-        {_ASKED} ORDER BY n.number
+        {_ASKED} AND d.asked_at = n.said_at ORDER BY n.number
         """,
         f"""
         INSERT INTO outbox (event, subject, tenant_id)
@@ -229,7 +238,7 @@ DYNAMIC_ASKS: Final = Lane(
         ORDER BY 2 {COALESCE}
         """,
     ),
-    answer=f"SELECT n.number, d.said::text {_ASKED}",
+    answer=f"SELECT n.number, d.said::text {_ASKED} AND d.asked_at = n.said_at",
 )
 
 LANES: Final = (CAR_NEEDS, EXTERNAL_LIMITS, CAR_SCHEDULES, HELD_PROFILES, PRIORITIES, DYNAMIC_ASKS)

@@ -183,7 +183,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a site shall be charged. `enabled` False: no station is sent anything. `unserved_per_kwh`: what a kWh is
     worth that a car leaves without, in the currency of the tariff. `fallback_a` None: FALLBACK_A if the tree bears
     that, else nothing. `feed_in_limit_w`: what cars may feed into the grid beyond what the site itself takes;
-    `car_wear_per_kwh`: what a kWh costs that a car gives back, for the wear of its battery."""
+    `car_wear_per_kwh`: what a kWh costs that a car gives back, for the wear of its battery.
+    `dynamic_profiles`: stations of 2.1 that take them are told limits as dynamic profiles, which is safe only where a
+    change is known to renew their duration (K28.FR.13): else one holds for longer than is counted."""
 
     mode: Mode = Mode.CHEAPEST
     enabled: Annotated[bool, Meta(description="False: no station is sent anything.", examples=[True])] = False
@@ -204,6 +206,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Decimal,
         Meta(description="What a kWh that a car gives back costs for the wear of its battery.", examples=["0.05"]),
     ] = CAR_WEAR
+    dynamic_profiles: Annotated[
+        bool,
+        Meta(
+            description="True: stations of OCPP 2.1 that take them are told limits as dynamic profiles. Only where all "
+            "of them renew a profile's duration with each change, by K28.FR.13 of June 2025.",
+            examples=[False],
+        ),
+    ] = False
 
 
 class Stray(Struct, frozen=True, kw_only=True):

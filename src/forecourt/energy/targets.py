@@ -54,7 +54,11 @@ class SessionTargets:
             each.started.session_id: now for _, each, _ in due
         }
         gate = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._stop(gate, *each) for each in due))
+        ends = await asyncio.gather(*(self._stop(gate, *each) for each in due), return_exceptions=True)
+        for end in ends:
+            # One that goes wrong in a way that nobody thought of keeps no other from being stopped.
+            if isinstance(end, BaseException):
+                log.error("a session that has what it should have could not be stopped", exc_info=end)
 
     async def _reached(self, tenant_id: int, now: datetime) -> list[tuple[Aimed, Target]]:
         async with self._tenants.tenant(tenant_id) as conn:

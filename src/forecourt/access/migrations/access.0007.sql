@@ -1,5 +1,5 @@
 -- A browser session tells the time zone of its organisation, in which pages say their times.
--- depends: access.0006
+-- depends: access.0004 access.0006
 
 COMMENT ON COLUMN organisations.time_zone IS 'IANA name; of new sites, and of the times that every page says';
 

@@ -1,21 +1,24 @@
 """Limits of transactions as dynamic profiles of OCPP 2.1: one that ends by itself, a short word for each change. Pure.
 
 A dynamic profile holds for its duration from the last change on, by the station's own clock (2.1 K28.FR.13): whoever
-hears nothing any more goes by its default then, as with any limit. A whole profile is said anew when it is over at
-last, for a longer or a shorter while, and wherever nobody knows whether the station has it.
+hears nothing any more goes by its default then, as with any limit. A station of the first edition of 2.1 doesn't have
+that rule, and doesn't say so: it may hold the last change until the profile is over, for longer than limits are
+counted. So they are told only where a site's settings say that its stations have it. A whole profile is said anew when
+it is over at last, for a longer or a shorter while, and wherever nobody knows whether the station has it.
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.ocpp.neutral import Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.platform.errors import ForecourtError
 
-#: When a dynamic profile ends, however often it is changed: a station of the first edition of 2.1, which didn't have
-#: the rule, keeps it no longer.
+#: When a dynamic profile ends, however often it is changed: who is wrong of a station is so for no longer.
 DYNAMIC_FOR: Final = timedelta(minutes=15)
 #: A station that was told nothing asks by itself so long before its limit runs out.
 ASKS_BEFORE: Final = timedelta(seconds=60)
@@ -74,6 +77,33 @@ def change_of(whole: SetChargingProfile) -> UpdateDynamicSchedule:
         discharge_limit=period.discharge_limit,
         setpoint=period.setpoint,
     )
+
+
+def is_dynamic(command: Command) -> bool:
+    """Whether a command tells a dynamic profile, or changes one."""
+    profile = command.profile if isinstance(command, SetChargingProfile) else None
+    return isinstance(command, UpdateDynamicSchedule) or (profile is not None and profile.kind is Kind.DYNAMIC)
+
+
+class Settled(StrEnum):
+    """What came of a dynamic profile: its station holds it, takes none, or nobody knows what it holds."""
+
+    HELD = "held"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+def settled(command: Command, answer: CommandAnswer | ForecourtError) -> Settled | None:
+    """What an answer says of a dynamic profile; None: nothing. A change that was refused had nothing to change; of one
+    that never reached its station nobody may be answered what it was to say, for it doesn't count."""
+    if not is_dynamic(command):
+        return None
+    change = isinstance(command, UpdateDynamicSchedule)
+    if not isinstance(answer, CommandAnswer):
+        return Settled.LOST if change and getattr(answer, "unsent", False) else None
+    if answer.accepted:
+        return None if change else Settled.HELD
+    return Settled.LOST if change else Settled.REFUSED
 
 
 def _can_change(

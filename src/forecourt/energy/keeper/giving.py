@@ -139,7 +139,8 @@ def tell_givers(known: Knowledge, told: Sequence[Told], gives_ma: Sequence[int],
 def give_room_w(known: Knowledge) -> int:
     """What cars may give together: what the site is measured to take itself, and what may be fed in beyond it."""
     outlook, now = known.outlook, known.at
-    taken_w = sum(each.power_w.values[0] for each in outlook.loads if not each.power_w.stand_in[0])
+    # What usually begins about now may not have begun, and what was measured may be over by what usually is.
+    taken_w = sum(min(each.power_w.values[0], each.measured_w) for each in outlook.loads if each.measured_w is not None)
     for car in known.cars:
         if car.power_w is not None and car.power_at is not None and now - car.power_at <= MEASURED_FOR:
             taken_w += max(car.power_w, 0)

@@ -36,7 +36,7 @@ from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import SLACK
 from forecourt.energy.site import SiteRecord
-from forecourt.energy.storage.model import next_moment
+from forecourt.energy.storage.model import DELIVERED_FOR, next_moment
 from forecourt.energy.store import keeping
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -318,13 +318,19 @@ class SiteKeeper:
 
     def _until_next(self, reading: Reading) -> float:
         """Until a limit settles or runs out, a limit of the site begins or ends, a station counts as silent, what a
-        battery counts for changes, or the usual time is over."""
+        battery or the sun counts for changes, or the usual time is over."""
         known, now = reading.known, self._clock.now()
         busy = known.cars or any(each.state for each in known.batteries)
         usual = now + (PLAN_EVERY if busy else IDLE_EVERY)
         moments = [usual, next_change(known.standings, now) or usual, next_try(known.standings, now) or usual]
         moments += [at for at in (reading.silent_at(),) if at is not None and at > now]
         moments += [at for each in known.batteries if (at := next_moment(each, now)) is not None]
+        moments += [
+            each.power_w.provenance.fetched_at + DELIVERED_FOR
+            for each in known.outlook.solar
+            if each.power_w.provenance.fetched_at is not None
+            and each.power_w.provenance.fetched_at + DELIVERED_FOR > now
+        ]
         moments += [
             at
             for allowed in known.outlook.limits

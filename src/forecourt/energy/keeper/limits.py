@@ -3,6 +3,7 @@ than anybody allows at that time."""
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from forecourt.energy.model import Electrics, Node
 from forecourt.energy.rows import Floats, Rows, adds_of, rows_of
 from forecourt.energy.signals.outlook import Attached, Outlook
 from forecourt.energy.site import SiteTree
-from forecourt.energy.storage.model import RELIED
+from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
 
 #: Names of the rows of a node, as `rows_of` gives them.
 _LINES: Final = (1, 2, 3)
@@ -122,7 +123,9 @@ def _effective(
         limits_a[allowed.node] = np.minimum(limits_a[allowed.node], _known(allowed.limit_a, 1.0))
         limits_kw[allowed.node] = np.minimum(limits_kw[allowed.node], _known(allowed.limit_w, 0.001))
     given = [(each.node, float(each.delivered_w)) for each in batteries]
-    _deliver(tree, [*given, *((each.node, _given_w(each)) for each in outlook.solar)], limits_a, limits_kw)
+    _deliver(
+        tree, [*given, *((each.node, _given_w(each, outlook.starts[0])) for each in outlook.solar)], limits_a, limits_kw
+    )
     for attached, sign in (*((each, -1.0) for each in outlook.loads), *((each, 1.0) for each in outlook.solar)):
         power_w = sign * _counted(attached, sign)
         for node, a_per_w in _upwards(tree, attached.node, 1.0):
@@ -163,9 +166,10 @@ def _upwards(tree: SiteTree, node: str, power_w: float) -> Iterator[tuple[str, f
         at = nodes[at.parent] if at.parent is not None else None
 
 
-def _given_w(plant: Attached) -> float:
-    """What a solar plant gives now for certain: no more than was measured, and than is expected."""
-    if plant.measured_w is None or not plant.power_w.values:
+def _given_w(plant: Attached, now: datetime) -> float:
+    """What a solar plant gives now for certain: no more than was measured a moment ago, and than is expected."""
+    measured_at = plant.power_w.provenance.fetched_at
+    if plant.measured_w is None or measured_at is None or now - measured_at > DELIVERED_FOR:
         return 0.0
     return float(max(min(plant.measured_w, plant.power_w.values[0]), 0))
 

@@ -20,15 +20,7 @@ from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
 from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
 from forecourt.energy.planner.modes import weighed
-from forecourt.energy.planner.problem import (
-    Cars,
-    Ints,
-    Minimums,
-    Problem,
-    Reserved,
-    Unsolvable,
-    joined,
-)
+from forecourt.energy.planner.problem import Cars, Ints, Minimums, Problem, Reserved, Unsolvable, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows

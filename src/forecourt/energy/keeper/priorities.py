@@ -20,7 +20,6 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from forecourt.energy.dispatch.standing import Standing, is_within, may_draw
-from forecourt.energy.keeper.knowledge import KnownCar
 from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
@@ -105,13 +104,13 @@ class Priorities:
             assert isinstance(each.command, UsePriorityCharging)
             answer = each.answer
             said = answer.status if isinstance(answer, CommandAnswer) else answer.code
-            # What never reached it is as good as refused, and asked again when the driver asks again.
+            # What never reached it is as good as refused; to begin it is asked again when the driver asks again.
             accepted = None if not getattr(answer, "unsent", False) else False
             if isinstance(answer, CommandAnswer):
                 accepted = answer.accepted
             await store.settle_ask(
-                conn, self.tenant_id, of[each.identity, each.command], wanted=each.command.activate,
-                accepted=accepted, status=said,
+                conn, self.tenant_id, of[each.identity, each.command], self._clock.now(),
+                wanted=each.command.activate, accepted=accepted, status=said,
             )  # fmt: skip
 
 
@@ -125,7 +124,7 @@ def _due(reading: Reading, room: Room, now: datetime) -> list[_Ask]:
         link, number = reading.links.get(car.station), number_of[car.evse_id]
         if link is None or not link.connected or car.station not in reading.prioritising:
             continue
-        activate = _wanted(car, reading.priority_asks.get(car.session_id), now)
+        activate = asked_now(car.needs, reading.priority_asks.get(car.session_id), now)
         most_a = known.standings[number].max_ma / 1000
         if activate is None or (activate and not _fits(known.standings[number], flows, number, most_a, now)):
             continue
@@ -136,18 +135,19 @@ def _due(reading: Reading, room: Room, now: datetime) -> list[_Ask]:
     return found
 
 
-def _wanted(car: KnownCar, last: PriorityAsk | None, now: datetime) -> bool | None:
-    """What its station is to be asked; None: nothing."""
-    wants = wants_speed(car.needs)
-    if car.needs.sources.get("priority") is Source.STATION:
+def asked_now(needs: Needs, last: PriorityAsk | None, now: datetime) -> bool | None:
+    """What the station of a session is to be asked; None: nothing."""
+    wants = wants_speed(needs)
+    if needs.sources.get("priority") is Source.STATION:
         # Its driver pressed a button there; the station knows best.
         return None
     if last is None:
         return True if wants else None
     if last.wanted != wants and (wants or last.active):
         return wants
-    unanswered = last.wanted == wants and last.accepted is None and not is_within(now, last.asked_at, REST)
-    return wants if unanswered else None
+    # As long as it may go by its own profile nobody else has what it counts with: it is asked until it has ended it.
+    open_still = last.accepted is None or (last.active and not wants)
+    return wants if last.wanted == wants and open_still and not is_within(now, last.asked_at, REST) else None
 
 
 def _fits(standing: Standing, flows: Flows, number: int, most_a: float, now: datetime) -> bool:

@@ -109,7 +109,7 @@ async def read_site(
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     standings = _prioritised(
-        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now)
+        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now), now
     )
     refused = await keeping.refused_to_give(conn, tenant_id, [car.session_id for car in cars])
     known_cars = _with_givers(record.tree, cars, known_cars, standings, links, refused, now)
@@ -234,10 +234,15 @@ def _standings(
     return [
         _standing(
             evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id),
-            (electrics.watts_per_ampere(of_tree), electrics.voltage_v), now,
+            _watts(tree, evse, (electrics.watts_per_ampere(of_tree), electrics.voltage_v)), now,
         )
         for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
     ]  # fmt: skip
+
+
+def _watts(tree: SiteTree, evse: HungEvse, at_the_grid: tuple[float, float]) -> tuple[float, float]:
+    """The most and the least power that is metered while 1 A flows on a conductor."""
+    return (tree.watts_told(evse),) * 2 if evse.current is Current.DC else at_the_grid
 
 
 def _prioritised(
@@ -245,19 +250,20 @@ def _prioritised(
     cars: Sequence[store.ActiveCar],
     asks: Mapping[UUID, PriorityAsk],
     standings: Sequence[Standing],
+    now: datetime,
 ) -> list[Standing]:
     """With those marked that may go by a profile of their own: they were asked to, or their drivers did at the
     station."""
-    own = {
-        car.evse_id
-        for car in cars
-        if (car.session_id in asks and asks[car.session_id].active)
-        or (car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH)
-    }
-    return [
-        structs.replace(standing, prioritised=True) if evse.id in own else standing
-        for evse, standing in zip(tree.evses, standings, strict=True)
-    ]
+    of = {evse.id: number for number, evse in enumerate(tree.evses)}
+    found = list(standings)
+    for car in cars:
+        number, ask = of.get(car.evse_id), asks.get(car.session_id)
+        if number is None:
+            continue
+        pressed = car.needs.sources.get("priority") is Source.STATION and car.needs.wants.priority is Priority.HIGH
+        if pressed or (ask is not None and ask.counts(standings[number].obey_s, now)):
+            found[number] = structs.replace(standings[number], prioritised=True)
+    return found
 
 
 def _standing(
@@ -289,6 +295,7 @@ def _standing(
         drawn_ma=drawn_ma,
         drawn_most_ma=drawn_most_ma,
         drawn_at=drawn_at,
+        drawn_since=None if car is None or car.mean is None else car.mean.since,
     )
 
 
@@ -296,7 +303,10 @@ def _drawn(
     car: store.ActiveCar, most_watts: float, least_watts: float
 ) -> tuple[int | None, int | None, datetime | None]:
     """What flows on a conductor at least and at most, in mA, and when it was measured: by the current, or else by the
-    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most."""
+    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most; or
+    by the mean of what the register counted."""
+    if car.mean is not None:
+        return int(car.mean.least_w / most_watts * 1000), int(car.mean.most_w / least_watts * 1000), car.mean.at
     currents = [each for each in car.currents_a if each is not None]
     if currents:
         return int(max(currents) * 1000), None, car.measured_at

@@ -15,16 +15,15 @@ from msgspec.structs import replace
 from prometheus_client import Counter
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.dynamic import change_of, said_dynamically
+from forecourt.energy.dispatch.dynamic import Settled, change_of, is_dynamic, said_dynamically, settled
 from forecourt.energy.dispatch.giving import told_to_give
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
 from forecourt.energy.dispatch.standing import may_draw, newest
-from forecourt.energy.keeper.giving import gives, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
-from forecourt.energy.keeper.planning import site_room
 from forecourt.energy.keeper.reading import Reading
+from forecourt.energy.keeper.saying import less_of, told_of
 from forecourt.energy.keeper.storage import BatteryPlan, setpoints
 from forecourt.energy.storage.model import Setpoint, current_setpoint
 from forecourt.energy.store import keeping
@@ -32,7 +31,7 @@ from forecourt.energy.store.dynamic import ToldDynamic, keep_told, settle_told
 from forecourt.energy.store.late import note_commands
 from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.storage import insert_setpoint
-from forecourt.ocpp.neutral import Command, CommandAnswer, Kind, SetChargingProfile, UpdateDynamicSchedule
+from forecourt.ocpp.neutral import Command, CommandAnswer, SetChargingProfile
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -89,20 +88,12 @@ class Teller:
     ) -> None:
         """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
         there are targets, if not for all."""
-        known, now = reading.known, self._clock.now()
-        least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
+        now = self._clock.now()
+        known = replace(reading.known, at=now)
         car_of = {car.evse_id: car for car in known.cars}
-
-        def is_meant(each: Told) -> bool:
-            session_id = car_of[known.tree.evses[each.evse].id].session_id
-            return (each.urgent or not safe_only) and (planned is None or session_id in planned)
-
-        told = due(known.standings, targets_ma, least_ma, room.now(), now)
-        if not safe_only and gives(known):
-            known = replace(known, at=now)
-            without = site_room(replace(known, leaving=tuple(car_of)))
-            told = tell_givers(known, told, gives_ma, without)
-        told = [each for each in told if is_meant(each)]
+        told = less_of(known, room, targets_ma) if safe_only else told_of(known, room, targets_ma, gives_ma)
+        if planned is not None:
+            told = [each for each in told if car_of[known.tree.evses[each.evse].id].session_id in planned]
         points = _setpoints(known, batteries, told, now, safe_only=safe_only)
         if not told and not points:
             return
@@ -116,7 +107,7 @@ class Teller:
                 evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
                 reading.unit_of(evse), now, each.valid_to, each.gives_ma,
             )  # fmt: skip
-            held = reading.dynamics.get((evse.station, evse.evse))
+            held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
             booted_at = known.standings[each.evse].booted_at
             command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
             wholes.append(whole)
@@ -188,15 +179,12 @@ class Teller:
     async def _keep_dynamics(
         self, conn: AsyncConnection[Any], told: Sequence[Answered], number_of: Mapping[Asked, int]
     ) -> None:
-        held, refused, lost = list[int](), list[int](), list[int]()
+        found: dict[Settled, list[int]] = {each: [] for each in Settled}
         for each in told:
-            if isinstance(each.answer, CommandAnswer) and _is_dynamic(each.command):
-                number = number_of[each.identity, each.command]
-                if isinstance(each.command, UpdateDynamicSchedule):
-                    lost += [] if each.answer.accepted else [number]
-                else:
-                    (held if each.answer.accepted else refused).append(number)
-        await settle_told(conn, self.tenant_id, held=held, refused=refused, lost=lost, now=self._clock.now())
+            came = settled(each.command, each.answer)
+            if came is not None:
+                found[came].append(number_of[each.identity, each.command])
+        await settle_told(conn, self.tenant_id, found, self._clock.now())
 
 
 def _setpoints(
@@ -208,7 +196,7 @@ def _setpoints(
     may_ma = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64)
     for each in told:
         may_ma[each.evse] = max(may_ma[each.evse], each.limit_ma)
-    due_now = setpoints(replace(known, at=now), batteries, may_ma / 1000)
+    due_now = setpoints(known, batteries, may_ma / 1000)
     return [(id, point) for id, point in due_now if not safe_only or _takes_less(known, id, point)]
 
 
@@ -232,11 +220,6 @@ def _order(station_id: int, car: KnownCar, told: Told, now: datetime) -> keeping
     )
 
 
-def _is_dynamic(command: Command) -> bool:
-    profile = command.profile if isinstance(command, SetChargingProfile) else None
-    return isinstance(command, UpdateDynamicSchedule) or (profile is not None and profile.kind is Kind.DYNAMIC)
-
-
 def _dynamic(order: keeping.NewOrder, number: int, whole: SetChargingProfile, command: Command) -> ToldDynamic:
     """What is kept of an order to an EVSE that takes dynamic profiles, however it is said."""
     profile = command.profile if isinstance(command, SetChargingProfile) else None
@@ -245,7 +228,7 @@ def _dynamic(order: keeping.NewOrder, number: int, whole: SetChargingProfile, co
         evse=order.evse,
         session_id=order.session_id,
         order_id=number,
-        says=change_of(whole) if _is_dynamic(command) else None,
+        says=change_of(whole) if is_dynamic(command) else None,
         limit_ma=order.limit_ma,
         lasts=order.valid_to - order.sent_at,
         until=None if profile is None else profile.valid_to,
@@ -256,7 +239,7 @@ def _meaning(order_id: int, command: Command, answer: CommandAnswer | ForecourtE
     """What came of an order. What its station lacks, or what can't be said to it, is as good as refused. That it takes
     no dynamic profile, or no change of one, says nothing of the limit: it is told in another way."""
     if isinstance(answer, CommandAnswer):
-        unsent = not answer.accepted and _is_dynamic(command)
+        unsent = not answer.accepted and is_dynamic(command)
         return keeping.OrderAnswer(order_id=order_id, accepted=answer.accepted, unsent=unsent, status=answer.status)
     unsent = bool(getattr(answer, "unsent", False))
     return keeping.OrderAnswer(

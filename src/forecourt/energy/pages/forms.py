@@ -71,6 +71,7 @@ class Forms:
                 fallback_a=number(field(form, "fallback_a")),
                 feed_in_limit_w=min(abs(from_kilo(field(form, "feed_in")) or 0), MOST_FEED_IN_W),
                 car_wear_per_kwh=record.settings.car_wear_per_kwh if wear is None else abs(wear),
+                dynamic_profiles=record.settings.dynamic_profiles,
             )
         except NoNumber as refused:
             faults.append(refused.fault)

@@ -19,15 +19,7 @@ from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
 from forecourt.energy.planner.incidence import Incidence, incidence_of
 from forecourt.energy.planner.loading import stored_in
-from forecourt.energy.planner.problem import (
-    Ints,
-    Plan,
-    Problem,
-    Shadows,
-    TooLate,
-    Unsolvable,
-    check,
-)
+from forecourt.energy.planner.problem import Ints, Plan, Problem, Shadows, TooLate, Unsolvable, check
 from forecourt.energy.rows import Complexes, Floats, Rows
 
 #: Rounds of tangent cuts before a solution is scaled into the limits as it is.

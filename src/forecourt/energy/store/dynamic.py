@@ -1,15 +1,15 @@
 """What is kept of dynamic profiles: which EVSEs can have one, what each was told, and whether it holds it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 
-from forecourt.energy.dispatch.dynamic import HeldDynamic
+from forecourt.energy.dispatch.dynamic import HeldDynamic, Settled
 from forecourt.ocpp.neutral import UpdateDynamicSchedule
 
 Connection = AsyncConnection[Any]
@@ -54,14 +54,15 @@ async def dynamics_of(conn: Connection, tenant_id: int, site_id: int) -> dict[tu
 
 async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequence[ToldDynamic], now: datetime) -> None:
     """Keeps what is about to be sent: whoever asks from now on is answered that."""
+    others = [each for each in told if each.says is None]
+    if others:
+        await conn.execute(
+            "UPDATE dynamic_profiles d SET held_at = NULL FROM unnest(%s::bigint[], %s::int[]) AS n (station_id, evse)"
+            " WHERE d.tenant_id = %s AND d.station_id = n.station_id AND d.evse = n.evse",
+            ([each.station_id for each in others], [each.evse for each in others], tenant_id),
+        )
     for each in told:
-        place = {"tenant_id": tenant_id, "station_id": each.station_id, "evse": each.evse}
         if each.says is None:
-            await conn.execute(
-                "UPDATE dynamic_profiles SET held_at = NULL WHERE tenant_id = %(tenant_id)s"
-                " AND station_id = %(station_id)s AND evse = %(evse)s",
-                place,
-            )
             continue
         await conn.execute(
             "INSERT INTO dynamic_profiles AS d (station_id, evse, tenant_id, site_id, session_id, order_id, profile_id,"
@@ -71,8 +72,10 @@ async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequen
             " session_id = excluded.session_id, order_id = excluded.order_id, profile_id = excluded.profile_id,"
             " said = excluded.said, limit_ma = excluded.limit_ma, told_at = excluded.told_at, lasts = excluded.lasts,"
             " until = coalesce(%(until)s, d.until), held_at = CASE WHEN %(until)s IS NULL THEN d.held_at END",
-            place
-            | {
+            {
+                "tenant_id": tenant_id,
+                "station_id": each.station_id,
+                "evse": each.evse,
                 "site_id": site_id,
                 "session_id": each.session_id,
                 "order_id": each.order_id,
@@ -86,20 +89,21 @@ async def keep_told(conn: Connection, tenant_id: int, site_id: int, told: Sequen
         )
 
 
+_SETTLED: Final = {
+    Settled.HELD: "held_at = %(now)s, refused_at = NULL",
+    Settled.REFUSED: "held_at = NULL, refused_at = %(now)s",
+    Settled.LOST: "held_at = NULL",
+}
+
+
 async def settle_told(
-    conn: Connection, tenant_id: int, *, held: Collection[int], refused: Collection[int], lost: Collection[int],
-    now: datetime,
-) -> None:  # fmt: skip
-    """By their orders: whole profiles that stations said yes to, those that they refused, and changes that were, for
-    there was nothing to be changed."""
-    for statement, orders in (
-        ("held_at = %(now)s, refused_at = NULL", held),
-        ("held_at = NULL, refused_at = %(now)s", refused),
-        ("held_at = NULL", lost),
-    ):
+    conn: Connection, tenant_id: int, found: Mapping[Settled, Collection[int]], now: datetime
+) -> None:
+    """What came of dynamic profiles, by the orders that told or changed them last."""
+    for came, orders in found.items():
         if orders:
             await conn.execute(
-                f"UPDATE dynamic_profiles SET {statement} WHERE tenant_id = %(tenant_id)s"
+                f"UPDATE dynamic_profiles SET {_SETTLED[came]} WHERE tenant_id = %(tenant_id)s"
                 " AND order_id = ANY(%(orders)s)",
                 {"tenant_id": tenant_id, "orders": list(orders), "now": now},
             )

@@ -1,7 +1,7 @@
 """Which stations were asked to let a session go by their own profile for priority, and what they said."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ Connection = AsyncConnection[Any]
 
 class PriorityAsk(Struct, frozen=True, kw_only=True):
     """What was asked last of a session's station, when, and what it answered: `accepted` None: nobody knows. `active`:
-    it may go by its own profile."""
+    it may go by its own profile. `ended_at`: when it was heard that it does no more."""
 
     session_id: UUID
     wanted: bool
@@ -22,13 +22,18 @@ class PriorityAsk(Struct, frozen=True, kw_only=True):
     asked_at: datetime
     accepted: bool | None
     status: str | None
+    ended_at: datetime | None = None
+
+    def counts(self, obey_s: float, now: datetime) -> bool:
+        """Whether its EVSE may draw by its own profile: until it has obeyed that it shall no more."""
+        return self.active or (self.ended_at is not None and now < self.ended_at + timedelta(seconds=obey_s))
 
 
 async def asks_of(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> dict[UUID, PriorityAsk]:
     """By session; without those whose station was never asked."""
     cursor = conn.cursor(row_factory=class_row(PriorityAsk))
     await cursor.execute(
-        "SELECT session_id, wanted, active, asked_at, accepted, status FROM priority_asks"
+        "SELECT session_id, wanted, active, asked_at, accepted, status, ended_at FROM priority_asks"
         " WHERE tenant_id = %s AND session_id = ANY(%s)",
         (tenant_id, list(sessions)),
     )
@@ -56,7 +61,7 @@ async def keep_ask(
         "INSERT INTO priority_asks AS p (session_id, tenant_id, station_id, wanted, active, asked_at)"
         " VALUES (%(session_id)s, %(tenant_id)s, %(station_id)s, %(wanted)s, %(wanted)s, %(now)s)"
         " ON CONFLICT (session_id) DO UPDATE SET wanted = excluded.wanted, asked_at = excluded.asked_at,"
-        " accepted = NULL, status = NULL, active = p.active OR excluded.wanted",
+        " accepted = NULL, status = NULL, ended_at = NULL, active = p.active OR excluded.wanted",
         {
             "session_id": session_id,
             "tenant_id": tenant_id,
@@ -68,14 +73,23 @@ async def keep_ask(
 
 
 async def settle_ask(
-    conn: Connection, tenant_id: int, session_id: UUID, *, wanted: bool, accepted: bool | None, status: str
-) -> None:
+    conn: Connection, tenant_id: int, session_id: UUID, now: datetime, *, wanted: bool, accepted: bool | None,
+    status: str,
+) -> None:  # fmt: skip
     """What it answered. It goes by its own profile no more once it has said no to beginning, or yes to ending."""
     await conn.execute(
         "UPDATE priority_asks SET accepted = %(accepted)s, status = %(status)s,"
-        " active = active AND coalesce(%(accepted)s = %(wanted)s, true)"
+        " active = active AND coalesce(%(accepted)s = %(wanted)s, true),"
+        " ended_at = CASE WHEN %(accepted)s AND NOT %(wanted)s THEN %(now)s END"
         " WHERE tenant_id = %(tenant_id)s AND session_id = %(session_id)s AND wanted = %(wanted)s",
-        {"tenant_id": tenant_id, "session_id": session_id, "wanted": wanted, "accepted": accepted, "status": status},
+        {
+            "tenant_id": tenant_id,
+            "session_id": session_id,
+            "wanted": wanted,
+            "accepted": accepted,
+            "status": status,
+            "now": now,
+        },
     )
 
 

@@ -62,6 +62,7 @@ class _Row(Struct, frozen=True, kw_only=True):
     fallback_a: float | None
     feed_in_limit_w: int | None
     car_wear_per_kwh: Decimal | None
+    dynamic_profiles: bool | None
     settings_version: int | None
     version: int | None
     tree: dict[str, Any] | None
@@ -71,7 +72,8 @@ class _Row(Struct, frozen=True, kw_only=True):
 
 class SiteLine(Struct, frozen=True, kw_only=True):
     """A site in a list, with the state of its smart charging. `standing` EVSEs are there, `hung` of them hang in its
-    electrics; `power_w` is what its running sessions take."""
+    electrics; `power_w` is what its running sessions take, and `unruly` of the EVSEs where something runs draw more
+    than they were told."""
 
     site_id: int
     slug: str
@@ -83,6 +85,7 @@ class SiteLine(Struct, frozen=True, kw_only=True):
     hung: int
     charging: int
     power_w: int
+    unruly: int = 0
 
 
 async def planned_sites(conn: Connection) -> list[PlannedSite]:
@@ -104,7 +107,7 @@ async def load_site(conn: Connection, tenant_id: int, site_id: int) -> SiteRecor
     await cursor.execute(
         "SELECT i.tenant_id, i.site_id, i.slug, i.name, i.time_zone AS zone, i.latitude, i.longitude, e.mode,"
         " e.enabled, e.unserved_per_kwh, e.fallback_a, e.feed_in_limit_w, e.car_wear_per_kwh,"
-        " e.version AS settings_version, t.version, t.tree, t.changed_at, t.changed_by"
+        " e.dynamic_profiles, e.version AS settings_version, t.version, t.tree, t.changed_at, t.changed_by"
         " FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id"
         " LEFT JOIN electrics t ON t.tenant_id = e.tenant_id AND t.site_id = e.site_id"
         "  AND t.version = e.electrics_version"
@@ -150,6 +153,7 @@ def _settings(row: _Row) -> Settings:
         fallback_a=row.fallback_a,
         feed_in_limit_w=row.feed_in_limit_w or 0,
         car_wear_per_kwh=CAR_WEAR if row.car_wear_per_kwh is None else row.car_wear_per_kwh,
+        dynamic_profiles=row.dynamic_profiles or False,
     )
 
 
@@ -292,7 +296,8 @@ async def store_settings(
     await conn.execute(
         "UPDATE energy_sites SET mode = %(mode)s, enabled = %(enabled)s, unserved_per_kwh = %(unserved_per_kwh)s,"
         " fallback_a = %(fallback_a)s, feed_in_limit_w = %(feed_in_limit_w)s,"
-        " car_wear_per_kwh = %(car_wear_per_kwh)s, version = version + 1, changed_at = %(now)s, changed_by = %(by)s"
+        " car_wear_per_kwh = %(car_wear_per_kwh)s, dynamic_profiles = %(dynamic_profiles)s,"
+        " version = version + 1, changed_at = %(now)s, changed_by = %(by)s"
         " WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s",
         {**structs.asdict(settings), "tenant_id": tenant_id, "site_id": site_id, "now": now, "by": by},
     )
@@ -315,12 +320,15 @@ async def list_lines(conn: Connection, tenant_id: int) -> list[SiteLine]:
         SELECT i.site_id, i.slug, i.name, e.mode, coalesce(e.enabled, false) AS enabled,
             coalesce(e.electrics_version, 0) AS version, count(t.station_id)::int AS standing,
             count(h.station_id)::int AS hung, coalesce(sum(r.sessions), 0)::int AS charging,
-            coalesce(sum(r.power_w), 0)::bigint AS power_w
+            coalesce(sum(r.power_w), 0)::bigint AS power_w,
+            (count(o.station_id) FILTER (WHERE r.sessions > 0 AND e.enabled))::int AS unruly
         FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id
         LEFT JOIN standing t ON t.path @> ARRAY[i.site_id]
         LEFT JOIN hung_evses h ON h.tenant_id = i.tenant_id AND h.station_id = t.station_id AND h.evse = t.evse
             AND h.site_id = i.site_id
         LEFT JOIN running r ON r.station_id = t.station_id AND r.evse = t.evse
+        LEFT JOIN evse_obedience o ON o.tenant_id = i.tenant_id AND o.station_id = h.station_id AND o.evse = h.evse
+            AND o.disobeys_since IS NOT NULL
         WHERE i.tenant_id = %(tenant_id)s
         GROUP BY i.site_id, i.slug, i.name, e.mode, e.enabled, e.electrics_version
         HAVING count(t.station_id) > 0 OR coalesce(e.electrics_version, 0) > 0

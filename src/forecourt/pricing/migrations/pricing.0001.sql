@@ -1,5 +1,5 @@
 -- Tariffs in versions, and where, for whom and when each counts.
--- depends: access.0007 stations.0015
+-- depends: access.0007 stations.0005 stations.0015
 
 CREATE TABLE tariffs (
     tariff_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -1,5 +1,5 @@
 -- What cars gave back: the first and the latest register of it, by the order of what their stations said.
--- depends: sessions.0008
+-- depends: sessions.0004 sessions.0008
 
 ALTER TABLE sessions
     ADD COLUMN given_start_key bigint NOT NULL DEFAULT 9223372036854775807,

@@ -1,5 +1,5 @@
 -- Old things are forgotten in time, and one organisation that says much pushes nothing of the others out of the message log.
--- depends: stations.0007
+-- depends: stations.0003 stations.0007
 
 -- What the worker looks at to forget what is old; of what was said, the states of connectors alone.
 CREATE INDEX commands_in_time ON commands (asked_at, command_id);

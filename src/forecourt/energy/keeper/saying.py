@@ -1,0 +1,32 @@
+"""What the stations of a site are to be told now, by its plan and by what is known. Pure."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.keeper.giving import gives, leaving, tell_givers
+from forecourt.energy.keeper.knowledge import Knowledge
+from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.planning import site_room
+
+
+def told_of(known: Knowledge, room: Room, targets_ma: Sequence[int], gives_ma: Sequence[int]) -> list[Told]:
+    """What is due at `known.at`, with what cars shall give. `room` counts all that they give now; on those that are to
+    give less nobody is granted anything more."""
+    if not gives(known):
+        return _due(known, room, targets_ma)
+    stops = leaving(known, gives_ma)
+    told = _due(known, site_room(replace(known, leaving=stops)) if stops else room, targets_ma)
+    without = site_room(replace(known, leaving=tuple(car.evse_id for car in known.cars)))
+    return tell_givers(known, told, gives_ma, without)
+
+
+def less_of(known: Knowledge, room: Room, targets_ma: Sequence[int]) -> list[Told]:
+    """What of it safety needs, at once and before anybody has planned; cars that give go on."""
+    return [each for each in _due(known, room, targets_ma) if each.urgent]
+
+
+def _due(known: Knowledge, room: Room, targets_ma: Sequence[int]) -> list[Told]:
+    least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
+    return due(known.standings, targets_ma, least_ma, room.now(), known.at)
