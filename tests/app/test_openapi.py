@@ -163,6 +163,9 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
     tariff = make("/tariffs", {"name": "Day", "tariff": body})
     host = make("/hosts", {"name": "Ada", "country": "DE"})
+    driver = make("/drivers", {"email": "bea@example.org"})
+    fleet = make("/fleets", {"name": "Vans", "currency": "EUR"})
+    plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
     incident_id, session_id = uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
@@ -196,6 +199,12 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
             (host["id"],),
         )
     return {
+        "driver_id": driver["driver_id"],
+        "fleet_id": fleet["fleet_id"],
+        "plan_id": plan["plan_id"],
+        "vehicle_id": 1,
+        "payment_id": uuid4(),
+        "evse": 1,
         "host_id": host["id"],
         "payout_id": 1,
         "difference_id": 1,

@@ -172,13 +172,12 @@ async def test_a_driver_sees_and_changes_nothing_of_another(house: House, tenant
         problem(await other.delete(f"{ME}/vehicles/{car}"), 404, "vehicle-unknown")
         problem(await other.delete(f"{ME}/tokens/{CARD['uid']}"), 404, "token-unknown")
     # By the database alone, whatever a query forgets.
-    tables = ("driver_accounts", "driver_sessions", "driver_tokens", "driver_vehicles", "payment_intents")
     other_id = (await bea.get(ME)).json()["id"]
     async with house.db.tenant(tenant.tenant_id) as conn:
         await conn.execute("SELECT set_config('forecourt.driver', %s, true)", (str(other_id),))
-        for table in tables:
-            rows = await (await conn.execute(f"SELECT t::text FROM {table} t".encode())).fetchall()
-            assert not [row for row in rows if "ada@" in row[0] or f",{number}," in row[0]], table
+        for table in ("driver_accounts", "driver_sessions", "driver_tokens", "driver_vehicles"):
+            rows = await (await conn.execute(f"SELECT driver_id FROM {table}".encode())).fetchall()
+            assert {row[0] for row in rows} <= {other_id}, table
         assert (await conn.execute("UPDATE driver_accounts SET name = 'Mine'")).rowcount == 1
     # A card is one driver's at a time.
     taken = await operator.post(f"/api/v1/drivers/{other_id}/tokens", json={"uid": CARD["uid"]})

@@ -69,6 +69,7 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
 from forecourt.platform.text import NAME_LINE
 
 TAGS = ["drivers' accounts"]
@@ -254,15 +255,19 @@ async def sign_out_everywhere(request: Asking, driver: DriverAsker, members: Mem
     await members.entry.sign_out_everywhere(driver, origin_of(request))
 
 
-@get("/me", opt=_own(), summary="Show the driver's account", tags=TAGS)
-async def show_me(driver: DriverAsker) -> Me:
-    return me(driver)
+@get("/me", opt={**_own(), "etag": True}, summary="Show the driver's account", tags=TAGS)
+async def show_me(driver: DriverAsker) -> Response[Me]:
+    return tagged(me(driver), etag([driver.name, driver.language]))
 
 
-@patch("/me", opt=_own(), summary="Change the driver's name or language", tags=TAGS)
-async def change_me(data: JSONBody[MeChange], request: Asking, driver: DriverAsker, members: Membership) -> Me:
+@patch("/me", opt={**_own(ChangedMeanwhile), "etag": True}, summary="Change the driver's name or language", tags=TAGS)
+async def change_me(
+    data: JSONBody[MeChange], request: Asking, driver: DriverAsker, members: Membership, if_match: IfMatch = None
+) -> Response[Me]:
+    check_match(if_match, etag([driver.name, driver.language]))
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
-    return me(await members.change(driver, changes, origin_of(request)))
+    row = await members.change(driver, changes, origin_of(request))
+    return tagged(me(row), etag([row.name, row.language]))
 
 
 @get("/me/sessions", opt=_own(), summary="List the driver's sessions with their cost", tags=TAGS)

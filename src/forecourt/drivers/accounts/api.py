@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from litestar import Router, delete, get, patch, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -34,6 +34,7 @@ from forecourt.drivers.fleets.store import find_member, find_subscription
 from forecourt.drivers.model import TokenUnknown
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
 from forecourt.platform.search import Search
 from forecourt.platform.text import NAME_LINE
 
@@ -138,11 +139,16 @@ async def create_driver(data: JSONBody[NewDriver], actor: Asker, db: Database, c
         return shown(await service.create_driver(conn, actor, data.email, data.name, data.language, clock.now()))
 
 
-@get("/drivers/{driver_id:int}", opt={"problems": [DriverUnknown]}, summary="Show a driver", tags=TAGS)
-async def find_driver(driver_id: DriverInPath, actor: Asker, db: Database) -> DriverWhole:
+@get(
+    "/drivers/{driver_id:int}",
+    opt={"etag": True, "problems": [DriverUnknown]},
+    summary="Show a driver",
+    tags=TAGS,
+)
+async def find_driver(driver_id: DriverInPath, actor: Asker, db: Database) -> Response[DriverWhole]:
     async with db.tenant(actor.tenant_id) as conn:
         has = await service.owned_by(conn, await service.find_driver(conn, actor.tenant_id, driver_id))
-        return DriverWhole(
+        whole = DriverWhole(
             driver=shown(has.driver),
             tokens=has.tokens,
             vehicles=has.vehicles,
@@ -150,24 +156,33 @@ async def find_driver(driver_id: DriverInPath, actor: Asker, db: Database) -> Dr
             fleet=await find_member(conn, actor.tenant_id, driver_id),
             subscription=await find_subscription(conn, actor.tenant_id, driver_id),
         )
+    return tagged(whole, driver_tag(has.driver))
 
 
 @patch(
     "/drivers/{driver_id:int}",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [DriverUnknown, EmailTaken]},
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True, "problems": [DriverUnknown, EmailTaken, ChangedMeanwhile]},
     summary="Change a driver's account, or block it",
     tags=TAGS,
 )
 async def change_driver(
-    driver_id: DriverInPath, data: JSONBody[DriverChange], actor: Asker, db: Database, clock: Ticking
-) -> DriverShown:
+    driver_id: DriverInPath,
+    data: JSONBody[DriverChange],
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    if_match: IfMatch = None,
+) -> Response[DriverShown]:
     changes: dict[str, Any] = {
         name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET
     }
     if "email" in changes:
         changes["email"] = changes["email"].lower()
     async with db.tenant(actor.tenant_id) as conn:
-        return shown(await service.change_driver(conn, actor, driver_id, changes, clock.now()))
+        held = await service.find_driver(conn, actor.tenant_id, driver_id, lock=True)
+        check_match(if_match, driver_tag(held))
+        row = await service.change_driver(conn, actor, driver_id, changes, clock.now())
+    return tagged(shown(row), driver_tag(row))
 
 
 @post(
@@ -207,6 +222,11 @@ async def make_claim(uid: UidInPath, actor: Asker, db: Database, clock: Ticking,
     async with db.tenant(actor.tenant_id) as conn:
         code, expires_at = await service.make_claim(conn, actor, secret_key, uid, clock.now())
     return ClaimCode(code=grouped(code), expires_at=expires_at)
+
+
+def driver_tag(driver: Driver) -> str:
+    """The ETag of an account, of what a change can change."""
+    return etag([driver.driver_id, driver.email, driver.name, driver.language, driver.state.value])
 
 
 def shown(driver: Driver) -> DriverShown:

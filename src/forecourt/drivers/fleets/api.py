@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Router, delete, get, patch, post, put
+from litestar import Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
@@ -29,6 +29,7 @@ from forecourt.drivers.fleets.model import (
 )
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST
+from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 
 TAGS = ["drivers"]
@@ -145,27 +146,40 @@ async def list_fleets(actor: Asker, db: Database, clock: Ticking) -> Fleets:
         return Fleets(fleets=await store.list_fleets(conn, actor.tenant_id, clock.now()))
 
 
-@get("/fleets/{fleet_id:int}", opt={"problems": [FleetUnknown]}, summary="Show a fleet with its members", tags=TAGS)
-async def find_fleet(fleet_id: FleetInPath, actor: Asker, db: Database, clock: Ticking) -> FleetWhole:
+@get(
+    "/fleets/{fleet_id:int}",
+    opt={"etag": True, "problems": [FleetUnknown]},
+    summary="Show a fleet with its members",
+    tags=TAGS,
+)
+async def find_fleet(fleet_id: FleetInPath, actor: Asker, db: Database, clock: Ticking) -> Response[FleetWhole]:
     async with db.tenant(actor.tenant_id) as conn:
         fleet = await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
-        return FleetWhole(fleet=fleet, members=await store.list_members(conn, actor.tenant_id, fleet_id))
+        whole = FleetWhole(fleet=fleet, members=await store.list_members(conn, actor.tenant_id, fleet_id))
+    return tagged(whole, fleet_tag(fleet))
 
 
 @patch(
     "/fleets/{fleet_id:int}",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetUnknown, FleetNameTaken]},
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True, "problems": [FleetUnknown, FleetNameTaken, ChangedMeanwhile]},
     summary="Change a fleet and its limits",
     tags=TAGS,
 )
 async def change_fleet(
-    fleet_id: FleetInPath, data: JSONBody[FleetChange], actor: Asker, db: Database, clock: Ticking
-) -> Fleet:
+    fleet_id: FleetInPath,
+    data: JSONBody[FleetChange],
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    if_match: IfMatch = None,
+) -> Response[Fleet]:
     changes: dict[str, Any] = {
         name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET
     }
     async with db.tenant(actor.tenant_id) as conn:
-        return await service.change_fleet(conn, actor, fleet_id, changes, clock.now())
+        check_match(if_match, fleet_tag(await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())))
+        row = await service.change_fleet(conn, actor, fleet_id, changes, clock.now())
+    return tagged(row, fleet_tag(row))
 
 
 @put(
@@ -259,6 +273,13 @@ async def subscribe(
 async def unsubscribe(driver_id: DriverInPath, actor: Asker, db: Database, clock: Ticking) -> None:
     async with db.tenant(actor.tenant_id) as conn:
         await service.unsubscribe(conn, actor, driver_id, clock.now())
+
+
+def fleet_tag(fleet: Fleet) -> str:
+    """The ETag of a fleet, of what a change can change."""
+    return etag(
+        [fleet.fleet_id, fleet.name, fleet.bill_to, fleet.email, fleet.session_limit, fleet.month_limit, fleet.active]
+    )
 
 
 routes = Router(
