@@ -163,8 +163,16 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
     tariff = make("/tariffs", {"name": "Day", "tariff": body})
     host = make("/hosts", {"name": "Ada", "country": "DE"})
-    incident_id, session_id = uuid4(), uuid4()
+    written = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
+    account = make("/payment-accounts", written["content"]["application/json"]["example"])
+    incident_id, session_id, payment_id = uuid4(), uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+            " hold_said, created_at, updated_at)"
+            " VALUES (%s, 1, 'session', 'hosted', 'released', 'EUR', 1000, '{}', now(), now())",
+            (payment_id,),
+        )
         admin.execute(
             "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
             " SELECT station_id, 1, 1, tenant_id, 'Available', now() FROM stations"
@@ -208,6 +216,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "feed_id": feed["feed_id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "payment_id": payment_id,
+        "account_id": account["id"],
         "tariff_id": tariff["id"],
         "zone": "NL",
         "battery": "battery",
