@@ -166,8 +166,16 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     driver = make("/drivers", {"email": "bea@example.org"})
     fleet = make("/fleets", {"name": "Vans", "currency": "EUR"})
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
-    incident_id, session_id = uuid4(), uuid4()
+    written = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
+    account = make("/payment-accounts", written["content"]["application/json"]["example"])
+    incident_id, session_id, payment_id = uuid4(), uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
+            " hold_said, created_at, updated_at)"
+            " VALUES (%s, 1, 'session', 'hosted', 'released', 'EUR', 1000, '{}', now(), now())",
+            (payment_id,),
+        )
         admin.execute(
             "INSERT INTO connectors (station_id, evse, connector, tenant_id, state, state_at)"
             " SELECT station_id, 1, 1, tenant_id, 'Available', now() FROM stations"
@@ -217,6 +225,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "feed_id": feed["feed_id"],
         "incident_id": incident_id,
         "session_id": session_id,
+        "payment_id": payment_id,
+        "account_id": account["id"],
         "tariff_id": tariff["id"],
         "zone": "NL",
         "battery": "battery",

@@ -160,15 +160,21 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str,
         Meta(pattern=ACCOUNT_PATTERN, description="Stays, for the books use it.", examples=["stripe-main"]),
     ]
-    secret_key: Annotated[Secret, Meta(description="The provider's secret key. It is sealed and never shown.")]
-    webhook_secret: Annotated[Secret, Meta(description="With which the provider signs webhooks. Never shown either.")]
+    secret_key: Annotated[
+        Secret,
+        Meta(description="The provider's secret key. It is sealed and never shown.", examples=["sk_test_example"]),
+    ]
+    webhook_secret: Annotated[
+        Secret,
+        Meta(description="With which the provider signs webhooks. Never shown either.", examples=["whsec_example"]),
+    ]
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What shall change; what is absent stays. Keys are changed together."""
 
-    secret_key: Secret | UnsetType = UNSET
-    webhook_secret: Secret | UnsetType = UNSET
+    secret_key: Annotated[Secret | UnsetType, Meta(examples=["sk_test_example"])] = UNSET
+    webhook_secret: Annotated[Secret | UnsetType, Meta(examples=["whsec_example"])] = UNSET
     active: Annotated[bool | UnsetType, Meta(description="Off: no new payment goes to it.")] = UNSET
 
 
