@@ -10,6 +10,7 @@ from forecourt.app.paying import providers_of
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -30,6 +31,8 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
@@ -64,6 +67,8 @@ class Jobs:
         authorizer = OutsideAuthorizer(outward or absent, secret, clock)
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         commander = Commander(tenants, bus or absent, clock, secret_key=secret)
+        self.told = ToldJobs(pool, tenants, clock, commander)
+        self.default_tariffs = TariffJobs(pool, tenants, clock)
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
         self.bulk = BulkJobs(tenants, commander, clock, secret)
@@ -74,6 +79,7 @@ class Jobs:
         providers = providers_of(Settings(secret_key="-"), tenants, clock)
         saga = Saga(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
+        self.accounts = AccountJobs(tenants, clock)
         self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)

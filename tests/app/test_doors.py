@@ -35,6 +35,27 @@ NEEDS = {
     ("GET", "/api/v1/tokens/{uid}"): Verb.READ,
     ("PATCH", "/api/v1/tokens/{uid}"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/tokens/{uid}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers"): Verb.READ,
+    ("POST", "/api/v1/drivers"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers/{driver_id}"): Verb.READ,
+    ("PATCH", "/api/v1/drivers/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/drivers/{driver_id}/export"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/drivers/{driver_id}/tokens"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}/tokens/{uid}"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/tokens/{uid}/claim-code"): Verb.CHANGE_TOKENS,
+    ("PUT", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/fleets"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/fleets"): Verb.READ,
+    ("GET", "/api/v1/fleets/{fleet_id}"): Verb.READ,
+    ("PATCH", "/api/v1/fleets/{fleet_id}"): Verb.CHANGE_TOKENS,
+    ("PUT", "/api/v1/fleets/{fleet_id}/members/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/fleets/{fleet_id}/members/{driver_id}"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/fleets/{fleet_id}/sessions"): Verb.READ,
+    ("POST", "/api/v1/plans"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/plans"): Verb.READ,
+    ("DELETE", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("PUT", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("DELETE", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
@@ -143,6 +164,8 @@ NEEDS = {
     ("GET", "/api/v1/stations/{station}/desired"): Verb.READ,
     ("GET", "/api/v1/stations/{station}/charging-limits"): Verb.READ,
     ("DELETE", "/api/v1/stations/{station}/charging-limits"): Verb.CALL,
+    ("GET", "/api/v1/stations/{station}/plugs"): Verb.READ,
+    ("PUT", "/api/v1/stations/{station}/plugs"): Verb.CHANGE_STATIONS,
     ("PUT", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("DELETE", "/api/v1/stations/{station}/desired/availability"): Verb.CALL,
     ("POST", "/api/v1/stations/{station}/trigger"): Verb.CALL,
@@ -229,6 +252,18 @@ TENANT_TABLES = (
     "audit",
     "idempotent_requests",
     "driver_brands",
+    "driver_accounts",
+    "driver_links",
+    "driver_sessions",
+    "driver_tokens",
+    "token_claims",
+    "driver_vehicles",
+    "driver_consents",
+    "fleets",
+    "fleet_members",
+    "fleet_sessions",
+    "subscription_plans",
+    "subscriptions",
     "driver_starts",
     "webhooks",
     "webhook_events",
@@ -291,6 +326,25 @@ PUBLIC = {
     ("POST", "/api/v1/driver/payments/{payment_id}/stop"),
     ("POST", "/api/v1/driver/payments/{payment_id}/give-up"),
     ("PUT", "/api/v1/driver/payments/{payment_id}/departure"),
+    ("POST", "/api/v1/driver/sign-in"),
+    ("POST", "/api/v1/driver/sign-in/enter"),
+}
+#: Of a driver who is signed in, by a token of their own: no key and no person of the console opens these.
+DRIVERS = {
+    *((method, "/api/v1/driver/me") for method in ("GET", "PATCH", "DELETE")),
+    *(
+        ("POST", f"/api/v1/driver/me/{name}")
+        for name in ("sign-out", "sign-out-everywhere", "top-ups", "debts/pay", "tokens", "vehicles", "consents")
+    ),
+    *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
+    ("PUT", "/api/v1/driver/me/pays-by"),
+    ("PUT", "/api/v1/driver/me/preferences"),
+    ("DELETE", "/api/v1/driver/me/cards/{card_id}"),
+    ("POST", "/api/v1/driver/me/payments/{payment_id}/returned"),
+    ("POST", "/api/v1/driver/me/places/{station}/{evse}/start"),
+    ("DELETE", "/api/v1/driver/me/tokens/{uid}"),
+    ("PUT", "/api/v1/driver/me/vehicles/{vehicle_id}"),
+    ("DELETE", "/api/v1/driver/me/vehicles/{vehicle_id}"),
 }
 
 
@@ -304,7 +358,8 @@ def filled(path: str) -> str:
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
-    values |= dict.fromkeys(("payment_id", "account_id"), some_id)
+    values |= dict.fromkeys(("payment_id", "account_id", "card_id"), some_id)
+    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
 
@@ -326,7 +381,7 @@ async def test_the_table_names_every_route(house: House) -> None:
         for method in operations
         if method in ("get", "post", "put", "patch", "delete")
     }
-    assert routes == set(NEEDS) | OWN | PUBLIC
+    assert routes == set(NEEDS) | OWN | PUBLIC | DRIVERS
 
 
 @pytest.mark.parametrize("role", Role)
@@ -346,6 +401,15 @@ async def test_nobody_gets_nowhere(house: House) -> None:
     for method, path in [*((method, filled(path)) for method, path in NEEDS), *own]:
         answer = await client.request(method, path, json={})
         problem(answer, 401, "unauthenticated")
+
+
+async def test_what_is_a_drivers_is_closed_to_nobody_and_to_every_key(house: House, tenant: Tenant) -> None:
+    for client in (house.client(), await tenant.client()):
+        for method, path in DRIVERS:
+            # A body is looked at first, and one that is no good is refused as such to whoever sends it.
+            empty = method in ("GET", "DELETE") or path.endswith(("sign-out", "sign-out-everywhere", "returned"))
+            answer = await client.request(method, filled(path), json=None if empty else {"rubbish": True})
+            assert answer.status_code == 401 if empty else answer.status_code == 400, f"{method} {path}: {answer.text}"
 
 
 async def test_a_driver_without_an_account_is_answered_and_sees_nobodys_secrets(house: House) -> None:
@@ -456,18 +520,25 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("access_step",),
             ("access_take_step",),
             ("care_tenants",),
-            # Of what is said to who has not signed in: whose a station, a payment or a name of pages is, and no more.
             ("driver_brand_taken",),
             ("driver_only_brand",),
+            # These rename and delete, for an erasure, what is of the tenant that the transaction acts for.
+            ("driver_rename_token",),
             ("driver_tenant_of_brand",),
+            ("driver_tenant_of_pages",),
             ("driver_tenant_of_payment",),
             ("driver_tenant_of_station",),
+            ("driver_unsend",),
+            ("drivers_tenant_of_link",),
+            ("drivers_tenant_of_session",),
             ("energy_planned_sites",),
             ("energy_tenants",),
             ("payments_of_deployment",),
             ("payments_tenant_of_account",),
             ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),
+            ("sessions_tenants_with_open",),
+            ("sessions_tenants_with_reckoners",),
             ("sessions_tenants_with_sharing",),
             ("sessions_tenants_with_silence",),
             # These two see a tenant's rows only, by their own condition: see the test of the search.

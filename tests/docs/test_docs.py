@@ -19,9 +19,13 @@ from litestar.di import Provide
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.account.api
+import forecourt.driver.account.operator
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
@@ -183,12 +187,16 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
         forecourt.payments.reconcile.api,
+        forecourt.drivers.accounts.api,
+        forecourt.drivers.fleets.api,
+        forecourt.driver.account.operator,
+        forecourt.driver.account.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers", "ways", "speech", "home",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -198,7 +206,8 @@ def routes() -> dict[tuple[str, str], str]:
                 found[method.upper(), path] = "everybody who is signed in"
                 continue
             if path.startswith("/api/v1/driver/"):
-                found[method.upper(), path] = "anybody"
+                own = path.startswith("/api/v1/driver/me")
+                found[method.upper(), path] = "a driver who is signed in" if own else "anybody"
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None

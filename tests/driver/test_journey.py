@@ -14,6 +14,7 @@ import pytest_asyncio
 from litestar import Litestar
 
 from forecourt.app import problems
+from forecourt.driver import words
 from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAID_OF_ONE_HERE, Gates, giving_way, who_of
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import Running, Stage, departure_of, stage_of
@@ -252,8 +253,8 @@ async def test_places_are_found_with_what_is_free_and_what_it_costs(street: Stre
         street.till.tenant_id,
     )
     page = await street.page("/find/volt")
-    for words in ("Yard", "1 of 1 free", "€0.595 per kWh", street.code, "+49 1", "/look/ffcc00"):
-        assert words in page
+    for part in ("Yard", "1 of 1 free", "€0.595 per kWh", street.code, "+49 1", "/look/ffcc00"):
+        assert part in page
     street.till.rows("DELETE FROM driver_brands WHERE tenant_id = %s", street.till.tenant_id)
 
 
@@ -337,3 +338,8 @@ def test_a_customer_of_ipv6_is_one_address_and_none_can_be_read_back() -> None:
     assert who_of("2001:db8::1", b"k") != who_of("2001:db8:0:1::1", b"k")
     assert who_of("::ffff:192.0.2.1", b"k") == who_of("192.0.2.1", b"k")
     assert who_of("192.0.2.1", b"k") != who_of("192.0.2.1", b"another key")
+
+
+def test_amounts_are_written_as_they_are_read() -> None:
+    assert words.price(Decimal("0.595"), "EUR") == "€0.595"
+    assert words.price(Decimal("4.9"), "NOK") == "NOK\N{NO-BREAK SPACE}4.90"

@@ -3,27 +3,28 @@
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 
 import forecourt.driver
+import forecourt.pricing.words
 from forecourt.driver.speech import Speech
 from forecourt.payments.intents import charging
 
 ROOM = Path(forecourt.driver.__file__).parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
+KEYWORDS = {"_": None, "gettext": None, "mark": None}
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
+#: What the console shows of the room is in the console's own languages.
+CONSOLE = ("console.py", "console_templates/")
 CATALOGUES = [each for each in Speech().languages if each.language != "en"]
 
 
 def said() -> set[str]:
-    """Every message of the room, and why a payment was released, which its pages show."""
-    found = {
-        message
-        for _, _, message, _, _ in extract_from_dir(
-            ROOM, METHODS, OPTIONS, {"_": None, "gettext": None, "mark": None}, strip_comment_tags=True
-        )
-        if isinstance(message, str)
-    }
+    """Every message of the room, how prices are told, and why a payment was released, which its pages show."""
+    extracted = extract_from_dir(ROOM, METHODS, OPTIONS, KEYWORDS, strip_comment_tags=True)
+    of_room = (each[2] for each in extracted if not each[0].startswith(CONSOLE))
+    of_prices = (each[1] for each in extract_from_file("python", forecourt.pricing.words.__file__, KEYWORDS))
+    found = {message for message in (*of_room, *of_prices) if isinstance(message, str)}
     return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG}
 
 

@@ -154,6 +154,8 @@ async def test_prices_are_exact_and_the_outlook_says_which_are_missing(house: Ho
     }  # fmt: skip
     stored = await owner.put(f"{site}/utility-tariff", json=tariff)
     assert stored.json()["factor"] == "1.21"
+    far = {"source": "x", "id": "far", "limit_w": 1, "from": "9999-01-01T00:00:00Z"}
+    problem(await owner.post(f"{site}/limits", json=far), 422, "limit-refused")
     now = house.clock.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
     prices = "\n".join(f"{(hour + timedelta(hours=n)).isoformat()},{80 + n}.25" for n in range(-24, 3))

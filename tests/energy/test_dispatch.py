@@ -437,6 +437,27 @@ def test_a_station_that_refuses_is_reserved_for_and_asked_again_when_it_has_rest
     assert (told.evse, told.limit_ma) == (0, 9_000)
 
 
+@pytest.mark.parametrize("unruly", [{"disobeys": True}, {}], ids=["disobeys", "refuses"])
+def test_a_cut_is_for_those_that_do_not_obey_as_well_whatever_they_draw(unruly: dict[str, Any]) -> None:
+    tree = Electrics(
+        nodes=(Node(id="grid", limit_a=63), Node(id="panel", parent="grid", limit_a=0)),
+        evses=(Evse(id="E0", node="panel"), Evse(id="E1", node="grid")),
+    )
+    held = order(16_000, NOW - REST, answered=NOW - REST, accepted=bool(unruly))
+    deaf = running(held, drawn_ma=20_000, drawn_at=NOW, **unruly)
+    other = running(order(32_000, NOW - REST, answered=NOW - REST, accepted=True))
+    [told] = due([deaf, other], [0, 32_000], [LEAST_MA] * 2, rows_of(tree), NOW)
+    assert (told.evse, told.limit_ma, told.urgent) == (0, 0, True), "nothing at all may flow there"
+    panel = replace(tree.nodes[1], limit_a=12)
+    less = rows_of(replace(tree, nodes=(tree.nodes[0], panel)))
+    [told] = due([deaf, other], [0, 32_000], [LEAST_MA] * 2, less, NOW)
+    assert (told.evse, told.limit_ma) == (0, LEAST_MA if deaf.disobeys else 12_000), "no more than there is"
+    calm = replace(deaf, drawn_ma=0, orders=(replace(held, accepted=True),), disobeys=True)
+    due_then = NOW + VALID_FOR / 2 - REST
+    renewed = due([replace(calm, drawn_at=due_then), idle()], [0, 0], [LEAST_MA] * 2, rows_of(tree), due_then)
+    assert [told.limit_ma for told in renewed] == [0], "nor may it once it draws nothing"
+
+
 @pytest.mark.parametrize("lost", [{"awaited": False}, {"answered_at": NOW}], ids=["nobody waits", "timed out"])
 def test_a_cut_of_which_nobody_knows_is_told_again_while_the_tree_may_be_overloaded(lost: dict[str, Any]) -> None:
     rows = rows_of(Electrics(nodes=(Node(id="grid", limit_a=20),), evses=(e(0), e(1))))
@@ -499,6 +520,32 @@ def test_a_running_car_is_always_told_something_or_nobody_could_find_out_who_obe
         pytest.param(
             running(order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), drawn_ma=9_000, drawn_at=NOW,
                     disobeys=True), Seen(obeys=True, obey_s=60.0), id="obeys again",
+        ),
+        pytest.param(
+            running(
+                order(30_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True),
+                order(0, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                drawn_ma=20_000, drawn_at=NOW, drawn_since=NOW - 80 * S,
+            ), None, id="drew as a mean what it might at the beginning",
+        ),
+        pytest.param(
+            running(
+                order(30_000, NOW - 190 * S, answered=NOW - 189 * S, accepted=True),
+                order(0, NOW - 90 * S, answered=NOW - 89 * S, accepted=True),
+                drawn_ma=20_000, drawn_at=NOW, drawn_since=NOW - 60 * S,
+            ), Seen(obeys=False, obey_s=10.0), id="drew as a mean what it might at no moment",
+        ),
+        pytest.param(
+            running(
+                order(0, NOW - 60 * S, answered=NOW - 59 * S, accepted=True), drawn_ma=20_000, drawn_at=NOW,
+                drawn_since=NOW - 70 * S,
+            ), None, id="drew as a mean what nobody knows whether it might",
+        ),
+        pytest.param(
+            running(
+                order(9_000, NOW - 61 * S, answered=NOW - 60 * S, accepted=True), disobeys=True, drawn_ma=9_000,
+                drawn_at=NOW, drawn_since=NOW - 70 * S,
+            ), None, id="may have drawn more for a part of the time",
         ),
     ],
 )  # fmt: skip

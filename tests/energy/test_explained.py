@@ -1,10 +1,12 @@
 """Smart charging explained: in words, as data, at a time that is past, and made again; by plans of the real planner."""
 
 import re
+import zlib
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from httpx import AsyncClient
 from msgspec.structs import replace
@@ -12,7 +14,7 @@ from msgspec.structs import replace
 from forecourt.access import Role
 from forecourt.energy.explained.session import explain
 from forecourt.energy.explained.words import WHY, sentences
-from forecourt.energy.keeper.knowledge import packed
+from forecourt.energy.keeper.knowledge import packed, unpacked
 from forecourt.energy.keeper.planning import plan_site
 from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.needs.model import Said, Source, Wants, merge
@@ -223,6 +225,84 @@ async def test_the_plan_that_counted_at_a_time_is_shown_and_made_again(house: Ho
     assert panel["meant"] == drawn["meant"]
     assert drawn["meant"][0][1] == pytest.approx(11.0, abs=0.1)
     assert {price for _, price, _ in drawn["price"]} == {"0.30", "0.20", ""}
+
+
+async def test_a_station_that_is_retired_while_a_car_charges_leaves_its_site_explained(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    first, second = made.sessions
+    made.told(first, 8_000, True)
+    await made.plan()
+    [(station,)] = made.rows(
+        "SELECT identity FROM stations JOIN sessions USING (station_id) WHERE session_id = %s", first
+    )
+    assert (await made.owner.delete(f"/api/v1/stations/{station}")).status_code == 200
+    house.clock.advance(60)
+    await made.plan()
+    plan = (await made.owner.get(f"{made.api}/plan")).json()
+    assert [car["session_id"] for car in plan["cars"]] == [str(second)], "what is left is shared by who can be told"
+    assert plan["cars"][0]["limit_ma"] == 16_000
+    gone = (await made.owner.get(f"/api/v1/sessions/{first}/charging")).json()
+    assert gone["car"] is None
+    assert [order["station"] for order in gone["orders"]] == [station]
+    [listed] = (await made.owner.get("/api/v1/sessions", params={"station": station, "retired": True})).json()["items"]
+    assert (listed["id"], listed["ended_at"]) == (str(first), None), "it ends as sessions do of which nothing is heard"
+    browser = await signed_in(house, tenant)
+    for page in (f"{made.page}/plan", made.page, "/energy", *(f"/energy/at-session/{each}" for each in made.sessions)):
+        assert (await browser.get(page)).status_code == 200, page
+
+
+async def test_a_stored_plan_with_a_car_at_a_station_without_an_identity_is_read_without_it(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        planned = await plan_at(conn, tenant.tenant_id, made.site_id, house.clock.now())
+    assert planned is not None
+    told = msgspec.json.decode(msgspec.json.encode(planned.known))
+    told["cars"][1] |= {"station": None, "evse_id": "None:1"}
+    stored = zlib.compress(msgspec.json.encode(told))
+    assert unpacked(stored) == replace(planned.known, cars=planned.known.cars[:1])
+
+
+async def test_pages_say_where_more_is_drawn_than_a_limit_allows_and_promise_nothing_then(
+    house: House, tenant: Tenant
+) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    browser = await signed_in(house, tenant)
+    assert "More is drawn than a limit allows" not in (await browser.get(f"{made.page}/plan")).text
+    first = made.sessions[0]
+    made.rows("UPDATE sessions SET power_w = 22000 WHERE session_id = %s", first)
+    made.rows(
+        "INSERT INTO evse_obedience (station_id, evse, tenant_id, disobeys_since, obey_s) SELECT station_id, evse,"
+        " tenant_id, now(), 10 FROM sessions WHERE session_id = %s",
+        first,
+    )
+    house.clock.advance(1)
+    await made.plan()
+    page = (await browser.get(f"{made.page}/plan")).text
+    assert "More is drawn than a limit allows" in page
+    assert "Panel North: 22" in page
+    assert "Over a limit" in page
+    assert "No plan within the limits costs less" not in page
+    assert "1 EVSE draws more than it may" in (await browser.get("/energy")).text
+    late = (house.clock.now() + timedelta(minutes=1)).isoformat()
+    problem(await made.owner.get(f"{made.api}/plan", params={"at": late}), 404, "not-planned")
+
+
+async def test_what_a_station_was_told_comes_before_what_is_planned(house: House, tenant: Tenant) -> None:
+    made = await yard(house, tenant)
+    await made.plan()
+    first, second = made.sessions
+    made.told(first, 0, True)
+    made.told(second, 8_000, True)
+    browser = await signed_in(house, tenant)
+    held, planned = [(await browser.get(f"/energy/at-session/{each}")).text for each in (first, second)]
+    assert re.search(r'class="why">Its station was told 0\W{1,6}A at ', held)
+    assert "goes by that for now" not in planned
 
 
 async def test_what_stations_of_a_site_were_told_is_listed_page_by_page(house: House, tenant: Tenant) -> None:

@@ -175,6 +175,23 @@ async def test_a_sites_page_shows_what_flows_and_its_forms_store_what_they_hold(
     assert f"{path}" in (await browser.get(f"/energy/at{path.removeprefix('/energy/sites')}")).text
 
 
+async def test_a_site_says_which_prices_are_missing_or_over_and_that_it_has_no_place_for_its_roof(
+    house: House, tenant: Tenant
+) -> None:
+    owner, site, [one, _] = await furnish(house, tenant)
+    roof = {"id": "roof", "node": "grid", "peak_w": 30_000}
+    await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": [hung(one)], "solar": [roof]})
+    await owner.put(f"{site}/utility-tariff", json={"currency": "EUR", "price_zone": "MARS"})
+    browser = await signed_in(house, tenant)
+    page = (await browser.get(page_of(site))).text
+    assert "There are no prices of zone MARS in EUR" in page
+    assert "no place on the map" in page
+    old = (house.clock.now() - timedelta(days=3)).isoformat()
+    sheet = {"csv": f"utc,eur_per_mwh\n{old},50\n"}
+    assert (await owner.post("/api/v1/energy/prices/MARS", json=sheet)).status_code == 200
+    assert "The newest price of zone MARS is over since" in (await browser.get(page_of(site))).text
+
+
 async def test_who_may_only_look_finds_no_form_and_reads_german(house: House, tenant: Tenant) -> None:
     owner, site, [one, _] = await furnish(house, tenant)
     await owner.put(f"{site}/electrics", json={"nodes": [GRID], "evses": [hung(one)]})

@@ -4,9 +4,13 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.obedience import MAX_OBEY_S
+from forecourt.energy.dispatch.standing import Ground, may_draw
+from forecourt.energy.keeper.notes import note_obedience
+from forecourt.energy.keeper.reading import find_planned, read_site
 from forecourt.energy.model import Node, Phases
 from forecourt.energy.needs.model import Preferences, Priority, Source, Wants
 from forecourt.energy.signals.model import Reading, Span
@@ -148,6 +152,46 @@ async def test_currents_count_by_our_clock_whatever_the_station_says_of_lines_an
         cars = {car.session_id: car for car in await store.active_cars(conn, yard.tenant_id, site)}
     assert (cars[ahead].currents_a, cars[ahead].measured_at) == ((9.0, 9.0, 9.0), now - minute)
     assert (cars[behind].measured_at, cars[behind].power_at) == (None, now - minute)
+
+
+async def test_a_station_that_tells_its_register_alone_is_found_out_and_counts_with_what_it_takes(yard: Yard) -> None:
+    site, stations, _ = await furnish(yard)
+    now, minute = yard.clock.now(), timedelta(minutes=1)
+    wild, meek = stations.values()
+    sessions = {wild: yard.session(wild, timedelta(hours=1)), meek: yard.session(meek, timedelta(hours=1))}
+    for ago in range(4):
+        # 22 kW in steps of 10 Wh, and a register that is told in kWh.
+        measured(yard, sessions[wild], ago * minute, energy_import_register=50_000 - ago * 366 // 10 * 10)
+        measured(yard, sessions[meek], ago * minute, energy_import_register=50_000 if ago else 51_000)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        told = [
+            keeping.NewOrder(
+                station_id=station_id, evse=1, session_id=session, limit_ma=0, urgent=True, sent_at=now - 4 * minute,
+                valid_to=now + 8 * minute,
+            )
+            for station_id, session in sessions.items()
+        ]  # fmt: skip
+        taken = [
+            keeping.OrderAnswer(order_id=number, accepted=True, unsent=False, status="Accepted")
+            for number in await keeping.insert_orders(conn, yard.tenant_id, site, told)
+        ]
+        await keeping.answer_orders(conn, yard.tenant_id, taken, now - 4 * minute)
+        record = await find_planned(conn, yard.tenant_id, site)
+        assert record is not None
+        reading = await read_site(conn, record, None, now)
+        assert await note_obedience(conn, reading) == 1, "one kWh more may have been a single Wh"
+        after = (await read_site(conn, record, None, now)).known
+    await yard.look()
+    [incident] = yard.incidents()
+    assert (incident["kind"], incident["station_id"], incident["evse"]) == ("disobeys", wild, 1)
+    yard.rows("UPDATE sessions SET closed_at = last_at WHERE session_id = %s", sessions[wild])
+    await yard.look()
+    assert yard.kinds() == [], "it is over with its session"
+    assert after.tree.evses[0].station == identity(yard, wild)
+    assert [may_draw(standing, now)[1] for standing in after.standings] == [Ground.DISOBEYS, Ground.ORDER]
+    counted_ma = may_draw(after.standings[0], now)[0]
+    assert 30_000 <= counted_ma <= 32_000
+    assert after.cars[0].power_w == pytest.approx(21_900, abs=700)
 
 
 async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard) -> None:

@@ -163,6 +163,12 @@ def test_a_scenario_that_is_nonsense_is_refused_and_says_why(tmp_path: Path, old
         read_scenario(tmp_path / "yard.toml")
 
 
+def test_a_scenario_that_is_nowhere_is_refused_with_the_names_of_those_that_are_shipped() -> None:
+    result = CliRunner().invoke(app, ["energy", "simulate", "mars"])
+    assert result.exit_code == 2
+    assert "caltech, depot" in result.output
+
+
 @pytest.mark.skipif(not CALTECH.exists(), reason="the sessions of the Caltech garage are not on this machine")
 def test_on_a_real_week_the_planner_beats_planning_without_foresight_and_no_limit_is_exceeded(tmp_path: Path) -> None:
     span = ("--from", "2019-03-05", "--to", "2019-03-07", "--json", str(tmp_path / "out.json"))

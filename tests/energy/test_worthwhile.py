@@ -42,7 +42,7 @@ def test_real_sites_are_planned_with_the_settings_that_what_if_simulations_are_m
     assert solver.problem.worth.unserved == float(what.settings.unserved_per_kwh) * paper.insistence
 
     def arrivals(*args: Any) -> None:
-        days.append(args[-1])
+        days.append(args[3])
 
     monkeypatch.setattr(foresight, "Arrivals", arrivals)
     foresight.Foresight([], TREE, 1, "UTC", NOW)

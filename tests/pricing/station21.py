@@ -67,7 +67,6 @@ def _taxed(part: dict[str, Any]) -> Fraction:
 def _holds(said: dict[str, Any], now: dict[str, Any]) -> bool:
     local = now["local"]
     clock, begins, ends = local.strftime("%H:%M"), said.get("startTimeOfDay"), said.get("endTimeOfDay")
-    begins = begins if begins is not None or ends is None else "00:00"
     if begins is not None and ends is not None and ends <= begins:
         if ends <= clock < begins:
             return False

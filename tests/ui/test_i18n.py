@@ -8,31 +8,27 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 import forecourt
-from forecourt.payments.intents.charging import NO_PLUG, REFUSED, UNREACHED
 from forecourt.ui import formats, i18n
 from forecourt.ui.i18n import Catalogue, Languages, Message, speaking
 
 SOURCES = Path(forecourt.__file__).parent
-#: Drivers are spoken to in more languages than the console has, by catalogues of their own.
 ROOMS = [folder for folder in SOURCES.iterdir() if folder.is_dir()]
 KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
 METHODS = [("**.py", "python"), ("**templates/**.html", "jinja2.ext:babel_extract")]
 LANGUAGES = Languages(ROOMS)
 #: Drivers have languages of their own; of their room the console says only these.
-DRIVER = SOURCES / "driver"
 CONSOLE_OF_DRIVER = ("console.py", "console_templates/")
-DRIVER_LANGUAGES = Languages([DRIVER], folder="languages")
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
 
 
-def said(*, to_drivers: bool = False) -> Iterator[Message]:
-    """Every message of the sources, marked for translation: of the console, or of the pages of drivers."""
+def said() -> Iterator[Message]:
+    """Every message of the console, marked for translation."""
     options = {"**templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
-    for room in [DRIVER] if to_drivers else ROOMS:
+    for room in ROOMS:
         for file, _line, message, _comments, _context in extract_from_dir(
             room, METHODS, options, KEYWORDS, strip_comment_tags=True
         ):
-            if (room == DRIVER and not file.startswith(CONSOLE_OF_DRIVER)) == to_drivers:
+            if room.name != "driver" or file.startswith(CONSOLE_OF_DRIVER):
                 yield tuple(message) if isinstance(message, list | tuple) else message  # type: ignore[misc]
 
 
@@ -43,17 +39,9 @@ def test_every_word_of_the_console_is_translated(language: Catalogue) -> None:
     assert language.missing(messages) == []
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "nl", "es"])
-def test_every_word_to_drivers_is_translated(language: str) -> None:
-    messages = sorted({*said(to_drivers=True), REFUSED, UNREACHED, NO_PLUG}, key=str)
-    [catalogue] = [each for each in DRIVER_LANGUAGES if each.language == language]
-    assert catalogue.missing(messages) == []
-
-
-@pytest.mark.parametrize(("languages", "to_drivers"), [(LANGUAGES, False), (DRIVER_LANGUAGES, True)])
-def test_placeholders_survive_translation(languages: Languages, to_drivers: bool) -> None:
-    for catalogue in languages:
-        for message in set(said(to_drivers=to_drivers)):
+def test_placeholders_survive_translation() -> None:
+    for catalogue in LANGUAGES:
+        for message in set(said()):
             singular = message if isinstance(message, str) else message[0]
             names = {part.partition(")")[0] for part in singular.split("%(")[1:]}
             told = catalogue.gettext(message) if isinstance(message, str) else catalogue.ngettext(*message, 2)

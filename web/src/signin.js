@@ -92,5 +92,5 @@ if (field && token) {
   field.querySelector("input").value = token;
   field.hidden = true;
   history.replaceState(null, "", location.pathname);
-  document.querySelector("[name=password]").focus();
+  (document.querySelector("[name=password]") ?? field.form?.querySelector("button") ?? document.querySelector("main button"))?.focus();
 }

@@ -5,8 +5,11 @@ from typing import Final
 from uuid import UUID
 
 from forecourt.access.model import Service
+from forecourt.driver.account.letters import DriverLetters
+from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.service import Leaving, Ways
+from forecourt.drivers.accounts.entry import Entry
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import say_needs
@@ -51,6 +54,13 @@ class Departures:
             wants = Wants(departure_at=at)
             who = Service(tenant_id=tenant_id, id=DRIVER, name="Driver")
             await say_needs(conn, who, session_id, Source.DRIVER, wants, self._clock.now())
+
+
+def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Providers, ways: Ways) -> Members:
+    """Drivers' accounts. `tenants` is a pool of role forecourt_app."""
+    secret = settings.secret()
+    entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
+    return Members(tenants, clock, secret, entry, Payments(tenants, providers, clock, Prices(clock)), ways)
 
 
 def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:

@@ -8,10 +8,12 @@ from msgspec import Struct
 
 import forecourt.access.pages
 import forecourt.care.pages
+import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
 import forecourt.payments.ledger.pages
 import forecourt.payments.pages
+import forecourt.pricing.pages
 import forecourt.sessions.pages
 import forecourt.stations.pages
 import forecourt.webhooks.pages
@@ -19,12 +21,14 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
 from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
@@ -41,6 +45,8 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from forecourt.pricing.pages import PricePages
+from forecourt.pricing.search import TariffSearch
 from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.search import SessionSearch
 from forecourt.stations.addresses import OcppAddresses
@@ -77,7 +83,9 @@ NAVIGATION = (
     NavItem(key="payments", label=mark("Payments"), href="/payments"),
     NavItem(key="sites", label=mark("Sites"), href="/sites"),
     NavItem(key="energy", label=mark("Smart charging"), href="/energy"),
+    NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
+    NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
     NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
     NavItem(key="ledger", label=mark("Ledger"), href="/ledger", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
@@ -95,6 +103,7 @@ COMMANDS = (
     Command(label=mark("Connect a station"), href="/stations/connect", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("Import stations from CSV"), href="/stations/import", shown_to=may(Verb.CHANGE_STATIONS)),
     Command(label=mark("New site"), href="/sites/new", shown_to=may(Verb.CHANGE_SITES)),
+    Command(label=mark("New tariff"), href="/prices/new", shown_to=may(Verb.CHANGE_PRICES)),
     Command(label=mark("New token"), href="/tokens/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Import tokens from CSV"), href="/tokens/import", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Invite a person"), href="/people/invite", shown_to=may(Verb.PEOPLE)),
@@ -129,6 +138,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
+        "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
     }
@@ -148,7 +158,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
 
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
-    ways = ways_of(settings, db, clock, commander, providers_of(settings, db, clock))
+    providers = providers_of(settings, db, clock)
+    ways = ways_of(settings, db, clock, commander, providers)
+    members = members_of(settings, db, clock, providers, ways)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -159,6 +171,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         assets_route(assets),
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(
             shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
@@ -195,12 +208,14 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock),
         *reconcile_pages(shell, db, clock),
+        *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),
         *inbox_pages(shell, addresses),
         *connect_pages(shell, addresses),
         *forecourt.drivers.pages.token_pages(
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
+        *forecourt.drivers.accounts.pages.account_pages(shell=shell, db=db, clock=clock),
         *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
         *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
         *search_routes(
@@ -212,6 +227,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
                 Source(find=StationSearch(db)),
                 Source(find=TokenSearch(db)),
                 Source(find=SessionSearch(db)),
+                Source(find=TariffSearch(db)),
                 Source(find=PersonSearch(db), shown_to=may(Verb.PEOPLE)),
                 Source(find=KeySearch(db), shown_to=may(Verb.KEYS)),
                 Source(find=WebhookSearch(db), shown_to=may(Verb.WEBHOOKS)),

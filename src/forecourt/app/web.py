@@ -11,9 +11,13 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 import forecourt.access.api
 import forecourt.care.api
+import forecourt.driver.account.api
+import forecourt.driver.account.operator
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
@@ -32,7 +36,7 @@ from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import members_of, ways_of
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -41,6 +45,8 @@ from forecourt.app.parameters import known_parameters_only
 from forecourt.app.paying import providers_of
 from forecourt.app.problem_pages import ProblemPages
 from forecourt.app.slashes import Slashes
+from forecourt.driver.account.door import asking_driver
+from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.codes import HomeAddress
 from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
@@ -86,6 +92,8 @@ def create_app(
     access = access or Access(db, secret, clock, console_url=settings.console_url)
     doors = doors_of(settings, db, clock, access)
     providers = providers_of(settings, db, clock)
+    ways = ways_of(settings, db, clock, commander, providers)
+    members = members_of(settings, db, clock, providers, ways)
 
     async def refresher() -> None:
         try:
@@ -110,7 +118,10 @@ def create_app(
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "providers": given(providers),
         "payments": given(Payments(db, providers, clock, Prices(clock))),
-        "ways": given(ways_of(settings, db, clock, commander, providers)),
+        "ways": given(ways),
+        "members": given(members),
+        "leaving": given(Leaving(db, clock, members)),
+        "driver": Provide(asking_driver),
         "speech": given(Speech()),
         "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
@@ -123,6 +134,8 @@ def create_app(
         route_handlers=[
             forecourt.access.api.routes,
             forecourt.drivers.api.routes,
+            forecourt.drivers.accounts.api.routes,
+            forecourt.drivers.fleets.api.routes,
             forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
@@ -132,6 +145,8 @@ def create_app(
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
             forecourt.driver.api.routes,
+            forecourt.driver.account.api.routes,
+            forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,

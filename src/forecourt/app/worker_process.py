@@ -19,6 +19,7 @@ from forecourt.app.signals import stop_event
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -44,6 +45,8 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.stations.desired.bring import Bringer
@@ -123,8 +126,11 @@ def _works(
     return Works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
+        told=ToldJobs(pool, tenants, clock, commander),
+        default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
+        accounts=AccountJobs(tenants, clock),
         stations=StationJobs(
             pool,
             clock,

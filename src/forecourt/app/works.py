@@ -15,6 +15,7 @@ from forecourt.access.jobs import AccessJobs
 from forecourt.app.telling import DESCRIBE
 from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
+from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
@@ -34,6 +35,8 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
+from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
 from forecourt.stations.desired.jobs import LINKED as STATION_LINKED
@@ -71,8 +74,11 @@ class Works(Struct, frozen=True, kw_only=True):
 
     sessions: SessionJobs
     costing: CostingJobs
+    told: ToldJobs
+    default_tariffs: TariffJobs
     payments: PaymentJobs
     drivers: DriverJobs
+    accounts: AccountJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -101,7 +107,12 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
-    # It waits for stations.
+    # They wait for stations.
+    telling = _at_any_time(works.told.tell_running)
+    app.periodic(cron=EVERY_MINUTE)(
+        _clocked(app, "sessions.tell_costs", telling, lock="sessions.tell_costs", queueing_lock="sessions.tell_costs",
+                 queue=OUTWARD)
+    )  # fmt: skip
     name, stop = "energy.stop_reached", _at_any_time(works.targets.stop_reached)
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
     app.periodic(cron="47 * * * *")(_forgetting(app))
@@ -140,6 +151,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.settle_remote_starts", EVERY_MINUTE, _at_any_time(works.remote_starts.settle_due)),
         ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
         ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
+        ("sessions.want_tariffs", "*/5 * * * *", _at_any_time(works.default_tariffs.want_tariffs)),
         ("mail.offer_again", "7 * * * *", _at_any_time(works.mail.offer_again)),
         ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
         ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),
@@ -172,12 +184,22 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
-        "session.started": (link, check, review, plan),
+        "session.started": (
+            link,
+            check,
+            review,
+            plan,
+            follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
+        ),
         "session.ended": (review, plan),
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
-        PRICED: (follow("payments.priced", works.payments.priced, queue=OUTWARD),),
+        PRICED: (
+            follow("payments.priced", works.payments.priced, queue=OUTWARD),
+            follow("driver.session_priced", works.accounts.priced, AT_ONCE),
+            follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
+        ),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),

@@ -57,6 +57,7 @@ class IncidentKind(StrEnum):
     NOT_ACCEPTED = "not_accepted"
     CLOCK = "clock"
     GHOST = "ghost"
+    DISOBEYS = "disobeys"
 
 
 class Severity(IntEnum):
@@ -74,6 +75,7 @@ SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.FLAPPING: Severity.WARNING,
     IncidentKind.QUARANTINED: Severity.WARNING,
     IncidentKind.GHOST: Severity.WARNING,
+    IncidentKind.DISOBEYS: Severity.WARNING,
     IncidentKind.NOT_ACCEPTED: Severity.NOTICE,
     IncidentKind.CLOCK: Severity.NOTICE,
 }

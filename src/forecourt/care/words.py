@@ -23,6 +23,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.NOT_ACCEPTED: mark("Station not accepted"),
     IncidentKind.CLOCK: mark("Clock wrong"),
     IncidentKind.GHOST: mark("Ghost session"),
+    IncidentKind.DISOBEYS: mark("Draws more than it may"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -158,6 +159,12 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 happened=two if detail.get("newer_session") else alone,
                 cause=_("the station never ended it, most likely because it restarted"),
                 next_step=_("Stop the session; if the station doesn't know it any more, restart the station"),
+            )
+        case IncidentKind.DISOBEYS:
+            return Told(
+                happened=_("An EVSE draws more than smart charging told it, so limits of its site may be exceeded"),
+                cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
+                next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
 
 

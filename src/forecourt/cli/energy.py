@@ -161,8 +161,13 @@ def _write(
 def _path(scenario: str) -> Path:
     """A file of that name, else the shipped scenario."""
     path = Path(scenario)
-    shipped = Path(str(resources.files("forecourt.energy"))) / "scenarios" / f"{scenario}.toml"
-    return shipped if not path.exists() and shipped.exists() else path
+    shipped = {
+        each.stem: each for each in (Path(str(resources.files("forecourt.energy"))) / "scenarios").glob("*.toml")
+    }
+    if not path.exists() and scenario not in shipped:
+        names = ", ".join(sorted(shipped))
+        raise typer.BadParameter(f"there is no file {scenario}; shipped are {names}", param_hint="scenario")
+    return path if path.exists() else shipped[scenario]
 
 
 def _read(path: Path, columns: str | None, **how: str | None) -> "list[Session]":

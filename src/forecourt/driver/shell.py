@@ -42,10 +42,12 @@ class DriverShell:
         )
         environment: Any = self._environment
         environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
-        self._environment.globals.update(asset=assets.address, languages=tuple(self.speech.languages))
+        self._environment.globals.update(
+            asset=assets.address, languages=tuple(self.speech.languages), minor=words.minor
+        )
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
-            when=words.when_words, clock=words.hour, price=words.price,
+            when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp,
             rated_kw=formats.rated_kw,
         )  # fmt: skip
 

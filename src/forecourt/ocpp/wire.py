@@ -20,8 +20,8 @@ AnswerTable = dict[tuple[str, type], Callable[[Any, Any], bytes]]
 
 #: A station's words for yes to a command: what is scheduled, or unlocked, was agreed to.
 AGREED = frozenset(("Accepted", "Scheduled", "Unlocked"))
-#: That there is no such profile: to one who wants it gone, or to know of it, that is no refusal.
-NONE_THERE = frozenset(("Unknown", "NoProfiles"))
+#: That there is no such profile, or tariff: to one who wants it gone, or to know of it, that is no refusal.
+NONE_THERE = frozenset(("Unknown", "NoProfiles", "NoTariff"))
 
 #: How long a station that nobody has decided on waits before it asks again, in seconds.
 UNDECIDED_INTERVAL_S = 60

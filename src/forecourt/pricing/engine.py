@@ -56,6 +56,9 @@ MAX_FOUND: Final = 10_000
 _Counting = tuple[int, int, tuple[int, ...]]
 _NOBODY: Final = Circumstances()
 _PER_CENT: Final = 100
+#: Members of an enumeration are looked up slowly, and these for every piece.
+_CHARGING: Final = SegmentKind.CHARGING
+_RESERVATION: Final = SegmentKind.RESERVATION
 
 
 class Piece(Struct, frozen=True):
@@ -143,7 +146,7 @@ class Pricer:
     def pieces(self, start_at: datetime, segments: Sequence[Segment], *, expired: bool | None = None) -> list[Piece]:
         """The session, cut where its prices change."""
         if expired is None:
-            expired = bool(segments) and all(each.kind is SegmentKind.RESERVATION for each in segments)
+            expired = bool(segments) and all(each.kind is _RESERVATION for each in segments)
         walk = _Walk(int(start_at.astimezone(UTC).timestamp()))
         found: list[Piece] = []
         for segment in segments:
@@ -184,11 +187,11 @@ class Pricer:
             number = piece.time
             if number >= 0 and piece.seconds:
                 used[number] = used.get(number, 0) + piece.seconds * under
-                if piece.kind is SegmentKind.RESERVATION:
+                if piece.kind is _RESERVATION:
                     last_reserved = number
                 else:
                     last_time = number
-            if piece.kind is SegmentKind.RESERVATION:
+            if piece.kind is _RESERVATION:
                 once.update(dict.fromkeys(piece.flats))
             elif flat < 0 and piece.flats:
                 flat = piece.flats[0]
@@ -207,32 +210,38 @@ class Pricer:
         )
 
     def _cut_up(self, segment: Segment, ever: int, walk: "_Walk", found: list[Piece], expired: bool) -> None:
-        done, seconds, energy = 0, segment.seconds, segment.energy_wh
+        done, seconds, energy, kind = 0, segment.seconds, segment.energy_wh, segment.kind
+        # Looked up once: most of the time of a price goes by here.
+        calendar, kwh, began = self._calendar if self._calendar.matters else None, self._kwh, walk.second
+        known = {} if kind is _RESERVATION else self._while_charging if kind is _CHARGING else self._while_parking
+        durations = [(steps, since, walk.since(since, kind)) for since, steps in self._durations]
+        parts_whole, under_whole = energy.numerator, energy.denominator
         while True:
             bits, ends = ever, seconds
-            if self._calendar.matters:
-                here, until = self._calendar.at(walk.second + done)
-                bits, ends = bits & here, min(ends, until - walk.second)
-            if self._kwh.matters:
+            if calendar is not None:
+                here, until = calendar.at(began + done)
+                bits &= here
+                ends = min(ends, until - began)
+            if kwh.matters:
                 so_far = walk.energy_wh + Fraction(energy * done, seconds) if done else walk.energy_wh
-                here, threshold = self._kwh.at(so_far)
+                here, threshold = kwh.at(so_far)
                 bits &= here
                 if threshold is not None and energy > 0 and seconds:
                     ends = min(ends, max(ceil(Fraction((threshold - walk.energy_wh) * seconds) / energy), done + 1))
-            for since, steps in self._durations:
-                age_s = walk.age_s(since, segment.kind, done)
-                if age_s is None:
+            for steps, since, since_then in durations:
+                if since_then is None:
                     bits &= self._timeless[since]
                     continue
-                here, threshold = steps.at(age_s)
+                here, threshold = steps.at(began + done - since_then)
                 bits &= here
-                if threshold is not None:
-                    ends = min(ends, done + int(threshold) - age_s)
-            numbers = self._counting(segment.kind, bits, expired)
-            parts, under = energy.numerator, energy.denominator
+                if threshold is not None and since_then + threshold - began < ends:
+                    ends = since_then + int(threshold) - began
+            numbers = known.get(bits) or self._counting(kind, bits, expired)
             if ends - done < seconds:
-                parts, under = parts * (ends - done), under * seconds
-            found.append(Piece(walk.second + done, ends - done, segment.kind, parts, under, *numbers))
+                parts, under = parts_whole * (ends - done), under_whole * seconds
+            else:
+                parts, under = parts_whole, under_whole
+            found.append(Piece(began + done, ends - done, kind, parts, under, *numbers))
             done = ends
             if done >= seconds:
                 return
@@ -249,9 +258,9 @@ class Pricer:
         return bits
 
     def _counting(self, kind: SegmentKind, bits: int, expired: bool) -> _Counting:
-        if kind is SegmentKind.RESERVATION:
+        if kind is _RESERVATION:
             return self._find_counting(kind, bits, expired)
-        known = self._while_charging if kind is SegmentKind.CHARGING else self._while_parking
+        known = self._while_charging if kind is _CHARGING else self._while_parking
         found = known.get(bits)
         if found is None:
             if len(known) >= MAX_FOUND:
@@ -272,8 +281,8 @@ class Pricer:
                     return number
             return -1
 
-        if kind is not SegmentKind.RESERVATION:
-            time = first(Dimension.TIME if kind is SegmentKind.CHARGING else Dimension.PARKING_TIME, None)
+        if kind is not _RESERVATION:
+            time = first(Dimension.TIME if kind is _CHARGING else Dimension.PARKING_TIME, None)
             flat = first(Dimension.FLAT, None)
             return first(Dimension.ENERGY, None), time, () if flat < 0 else (flat,)
         meant = [Reserved.RESERVATION_EXPIRES, Reserved.RESERVATION] if expired else [Reserved.RESERVATION]
@@ -293,28 +302,26 @@ class _Walk:
         self._stopped: int | None = None
 
     def enter(self, segment: Segment) -> None:
-        if segment.kind is not SegmentKind.RESERVATION and self._began is None:
+        if segment.kind is not _RESERVATION and self._began is None:
             self._began = self.second
-        if segment.kind is SegmentKind.CHARGING and self._charging is None:
+        if segment.kind is _CHARGING and self._charging is None:
             self._charging = self.second
 
     def leave(self, segment: Segment) -> None:
         self.second += segment.seconds
         self.energy_wh += segment.energy_wh
-        if segment.kind is SegmentKind.CHARGING:
+        if segment.kind is _CHARGING:
             self._stopped = self.second
 
-    def age_s(self, since: Since, kind: SegmentKind, done: int) -> int | None:
-        """How long it is since then, `done` seconds into the segment; None where that has not been."""
-        if kind is SegmentKind.RESERVATION:
-            since_then = self._reserved if since is Since.START else None
-        elif since is Since.START:
-            since_then = self._began
-        elif since is Since.CHARGING_START:
-            since_then = self._charging
-        else:
-            since_then = self._stopped if kind is SegmentKind.PARKING else None
-        return None if since_then is None else self.second + done - since_then
+    def since(self, since: Since, kind: SegmentKind) -> int | None:
+        """The second since which a duration counts in a segment of that kind; None where that has not been."""
+        if kind is _RESERVATION:
+            return self._reserved if since is Since.START else None
+        if since is Since.START:
+            return self._began
+        if since is Since.CHARGING_START:
+            return self._charging
+        return self._stopped if kind is SegmentKind.PARKING else None
 
 
 def _rates(tariff: Tariff, circumstances: Circumstances) -> tuple[tuple[Rate, ...], int]:

@@ -6,7 +6,7 @@ begins before now. So a tariff is looked up for any time of the past as it was l
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -26,6 +26,9 @@ from forecourt.pricing.errors import (
 from forecourt.pricing.model import Tariff
 from forecourt.pricing.store import AssignmentRow, Connection, TariffRow, VersionRow
 
+#: Assignments that are told of where several fit.
+MAX_CONTENDERS: Final = 20
+
 
 class Chosen(Struct, frozen=True, kw_only=True):
     """The version of a tariff that counts for a session by where and when it begins; and why: by which assignment."""
@@ -35,6 +38,13 @@ class Chosen(Struct, frozen=True, kw_only=True):
     name: str
     tariff: Tariff
     assignment: Assignment
+
+
+class Contender(Struct, frozen=True, kw_only=True):
+    """An assignment that fits, with the version of its tariff that would count; None: none of it does then."""
+
+    row: AssignmentRow
+    version: VersionRow | None
 
 
 def tariff_tag(row: TariffRow) -> str:
@@ -72,6 +82,34 @@ async def tariff_for(
                 assignment=one,
             )
     return None
+
+
+async def contenders(
+    connection: Connection,
+    tenant_id: int,
+    place: Place,
+    at: datetime,
+    group: str | None = None,
+    subscription: str | None = None,
+) -> list[Contender]:
+    """Every assignment that fits there and then, in the order in which they count, MAX_CONTENDERS at the most."""
+    fitting = await store.list_fitting(connection, tenant_id, place, at)
+    ranked = sorted(
+        (each for each in fitting if fits(each, place, at, group=group, subscription=subscription)),
+        key=lambda each: rank(each, place),
+        reverse=True,
+    )
+    found = []
+    for one in ranked[:MAX_CONTENDERS]:
+        version = await store.version_at(connection, tenant_id, one.tariff_id, at)
+        valid = version is not None and _counts(version.tariff, at)
+        found.append(
+            Contender(
+                row=await find_assignment(connection, tenant_id, one.assignment_id),
+                version=version if valid else None,
+            )
+        )
+    return found
 
 
 def _counts(tariff: Tariff, at: datetime) -> bool:

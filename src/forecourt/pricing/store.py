@@ -22,6 +22,10 @@ Connection = AsyncConnection[Any]
 MAX_FITTING: Final = 1_000
 #: Versions of a tariff that are shown.
 MAX_SHOWN: Final = 100
+#: Countries for which a tariff is looked at.
+MAX_STANDS: Final = 50
+#: Sites that can be chosen from.
+MAX_SITES: Final = 1_000
 
 _ORDERS: Final = by_age("t.number")
 _ASSIGNED_ORDERS: Final = by_age("a.number")
@@ -65,6 +69,14 @@ class VersionRow(Struct, frozen=True, kw_only=True):
     made_at: datetime
     made_by: str
     ended_at: datetime | None
+
+
+class Stand(Struct, frozen=True, kw_only=True):
+    """Sites of one country at which a tariff counts: how many, and the most power an EVSE has there, if known."""
+
+    country: str | None
+    sites: int
+    power_w: int | None
 
 
 class AssignmentRow(Struct, frozen=True, kw_only=True):
@@ -338,6 +350,39 @@ async def find_place(
         connector_type=connector_type,
         evse_kind=None if kind is None else EvseKind(kind),
     )
+
+
+async def list_stands(conn: Connection, tenant_id: int, tariff_id: UUID | None, at: datetime) -> list[Stand]:
+    """The sites at which a tariff is assigned from then on, by country; of None all sites of the organisation."""
+    cursor = conn.cursor(row_factory=class_row(Stand))
+    await cursor.execute(
+        """
+        SELECT i.country, count(*)::int AS sites, max(w.power_w) AS power_w
+        FROM sites i LEFT JOIN LATERAL (
+            SELECT max(coalesce(p.max_power_w, s.max_power_w)) AS power_w FROM stations s
+            LEFT JOIN evse_plugs p ON p.tenant_id = s.tenant_id AND p.station_id = s.station_id
+            WHERE s.tenant_id = i.tenant_id AND s.site_id = i.site_id
+        ) w ON true
+        WHERE i.tenant_id = %(tenant_id)s AND (%(tariff_id)s::uuid IS NULL OR EXISTS (
+            SELECT FROM tariff_assignments a
+            WHERE a.tenant_id = i.tenant_id AND a.tariff_id = %(tariff_id)s
+                AND (a.ends_at IS NULL OR a.ends_at > %(at)s) AND (a.site_id IS NULL OR a.site_id = ANY (i.path))
+                AND (a.at_station IS NULL OR EXISTS (SELECT FROM stations s WHERE s.tenant_id = i.tenant_id
+                    AND s.station_id = a.at_station AND s.site_id = i.site_id))
+        ))
+        GROUP BY i.country ORDER BY i.country NULLS LAST LIMIT %(limit)s
+        """,
+        {"tenant_id": tenant_id, "tariff_id": tariff_id, "at": at, "limit": MAX_STANDS},
+    )
+    return await cursor.fetchall()
+
+
+async def list_sites(conn: Connection, tenant_id: int) -> list[tuple[str, str]]:
+    """Slugs and names of the sites a tariff may be assigned to, MAX_SITES at the most."""
+    cursor = await conn.execute(
+        "SELECT slug, name FROM sites WHERE tenant_id = %s ORDER BY name, slug LIMIT %s", (tenant_id, MAX_SITES)
+    )
+    return [(str(slug), str(name)) for slug, name in await cursor.fetchall()]
 
 
 async def find_site_id(conn: Connection, tenant_id: int, slug: str) -> int | None:

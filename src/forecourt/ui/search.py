@@ -26,6 +26,7 @@ KINDS: Final = {
     "site": mark("Sites"),
     "token": mark("Tokens"),
     "session": mark("Sessions"),
+    "tariff": mark("Tariffs"),
     "person": mark("People"),
     "key": mark("API keys"),
     "webhook": mark("Webhooks"),

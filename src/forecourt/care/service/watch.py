@@ -94,6 +94,7 @@ async def _find(
     found += await conditions.list_failed_starts(conn, tenant_id, station_id, now)
     found += await conditions.list_wrong_clocks(conn, tenant_id, station_id, now)
     found += await conditions.list_ghosts(conn, tenant_id, station_id)
+    found += await conditions.list_disobeying(conn, tenant_id, station_id)
     return [one for one in found if one is not None]
 
 

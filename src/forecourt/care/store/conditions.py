@@ -249,6 +249,26 @@ async def list_ghosts(conn: Connection, tenant_id: int, station_id: int | None) 
     return [_ghost(row) for row in rows]
 
 
+async def list_disobeying(conn: Connection, tenant_id: int, station_id: int | None) -> list[Finding]:
+    """EVSEs that draw more than they were told, for longer than they take to obey."""
+    rows = await _rows(
+        conn,
+        "SELECT d.station_id, d.evse, d.disobeys_since FROM disobedience_conditions d"
+        " JOIN station_conditions s USING (tenant_id, station_id)"
+        " WHERE d.tenant_id = %(tenant_id)s AND " + _OF_STATION.format("d"),
+        {"tenant_id": tenant_id, "station_id": station_id},
+    )
+    return [
+        plain(
+            IncidentKind.DISOBEYS,
+            Place(station_id=row["station_id"], evse=row["evse"]),
+            row["disobeys_since"],
+            row["disobeys_since"],
+        )
+        for row in rows
+    ]
+
+
 def _ghost(row: dict[str, Any]) -> Finding:
     newer: UUID | None = row["newer"]
     since: datetime = row["newer_at"] or row["free_at"]

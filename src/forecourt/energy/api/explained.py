@@ -186,6 +186,8 @@ class SavingsShown(Struct, frozen=True, kw_only=True, rename={"since": "from", "
 )
 async def show_plan(site: SiteInPath, actor: Asker, db: Database, clock: Ticking, at: At = None) -> PlanShown:
     now = clock.now()
+    if at is not None and at > now:
+        raise NotPlanned("That time is still to come, and no plan counts then yet. Leave `at` out for the plan of now.")
     async with db.tenant(actor.tenant_id) as conn:
         record = await find_record(conn, actor.tenant_id, site)
         planned = await service.find_plan(conn, actor.tenant_id, record.site_id, at or now)

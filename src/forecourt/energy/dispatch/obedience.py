@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, may_draw, newest
+from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing, as_of, may_draw, most_between, newest
 
 #: By how much a measured current may exceed a limit, the larger of both: meters and cars are not exact.
 TOLERANCE_MA: Final = 1_000
@@ -30,17 +30,25 @@ def look(standing: Standing) -> Seen | None:
 
     One that drew more than it might by anything it could go by at the time, an order or its default, disobeys. It obeys
     again once it is measured within the limit that it was told, and is then known to take so long; one that is kept by
-    a lower limit sooner than was known is known to be quicker.
+    a lower limit sooner than was known is known to be quicker. A mean is judged by the most that was allowed at any
+    moment of its time.
     """
     drawn_ma, at = standing.drawn_ma, standing.drawn_at
     if drawn_ma is None or at is None or standing.running_since is None:
         return None
     then = as_of(standing, at)
-    allowed_ma = max(may_draw(then, at)[0], may_draw(as_of(standing, at - DELIVERY), at - DELIVERY)[0])
+    since = at if standing.drawn_since is None else standing.drawn_since
+    if standing.drawn_since is None:
+        allowed_ma = max(may_draw(then, at)[0], may_draw(as_of(standing, at - DELIVERY), at - DELIVERY)[0])
+    else:
+        most_ma = most_between(standing, since - DELIVERY, at)
+        if most_ma is None:
+            return None
+        allowed_ma = most_ma
     if not standing.disobeys and not _is_within(drawn_ma, allowed_ma):
         return Seen(obeys=False, obey_s=standing.obey_s)
     last = newest(then, at)
-    if last is None or not last.accepted or last.answered_at is None or last.answered_at >= at:
+    if last is None or not last.accepted or last.answered_at is None or last.answered_at >= since:
         return None
     took_s = (at - last.answered_at).total_seconds()
     if not _is_within(drawn_ma, last.limit_ma):

@@ -59,9 +59,7 @@ def due(
     may_a = np.array([may_draw(standing, now)[0] for standing in standings], dtype=np.float64) / 1000
     running = [number for number, standing in enumerate(standings) if _can_be_told(standing, now)]
     over = rows.overload(may_a) > 1 + SLACK
-    target_ma = [
-        _meant(standing, target_ma[number], least_ma[number], over, now) for number, standing in enumerate(standings)
-    ]
+    target_ma = _meant(standings, target_ma, least_ma, rows, over, now)
     less = [_less(number, standings[number], target_ma[number], over, now) for number in running]
     found = [told for told in less if told is not None]
     told_less = {told.evse for told in found}
@@ -82,12 +80,34 @@ def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
     return min((moment for moment in moments if moment > now), default=None)
 
 
-def _meant(standing: Standing, target_ma: int, least_ma: int, over: bool, now: datetime) -> int:
+def _meant(
+    standings: Sequence[Standing], target_ma: Sequence[int], least_ma: Sequence[int], rows: Rows, over: bool,
+    now: datetime,
+) -> list[int]:  # fmt: skip
+    """The targets, with what those are told that can't be brought to one: whatever they draw and count with, a limit is
+    cut for them as for everybody. They get no more than there is beside what the others shall have."""
+    found, doubtful, granted_a = list(target_ma), [], np.zeros(len(standings))
+    for number, standing in enumerate(standings):
+        if standing.running_since is None:
+            continue
+        if controllable(standing, now):
+            granted_a[number] = target_ma[number] / 1000
+        else:
+            doubtful.append(number)
+    flows = Flows(rows, granted_a)
+    for number in doubtful:
+        wanted_ma = _wanted(standings[number], least_ma[number], over)
+        room_ma = int(flows.room(number) * 1000 + SLACK) if np.isfinite(flows.room(number)) else wanted_ma
+        limit_ma = min(wanted_ma, room_ma)
+        found[number] = limit_ma if limit_ma >= min(wanted_ma, least_ma[number]) else 0
+        flows.put(number, found[number] / 1000)
+    return found
+
+
+def _wanted(standing: Standing, least_ma: int, over: bool) -> int:
     """One that can't be brought to a target is told again what it was told, and less while the tree may be overloaded:
     it may come to obey, or obey without a word. One that goes by a profile of its own is told all that it counts with,
     once the tree bears that."""
-    if standing.running_since is None or controllable(standing, now):
-        return target_ma
     if standing.prioritised and not over:
         return standing.max_ma
     told_ma = min(standing.orders[-1].limit_ma, standing.max_ma) if standing.orders else 0

@@ -20,7 +20,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE
+from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
@@ -82,7 +82,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     station came back that was away since `away_at`; None where what it did meanwhile is known. What was said before
     `booted_at` may be forgotten. `prioritised`: it may go by a profile of its own for priority, whatever it was told.
     `drawn_ma`: what was measured last, `drawn_most_ma` where that may have been more on
-    one conductor.
+    one conductor; it is the mean since `drawn_since`, or else of that moment.
     """
 
     max_ma: int
@@ -102,6 +102,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     drawn_ma: int | None = None
     drawn_most_ma: int | None = None
     drawn_at: datetime | None = None
+    drawn_since: datetime | None = None
 
 
 def may_draw(standing: Standing, now: datetime) -> tuple[int, Ground]:
@@ -134,6 +135,17 @@ def controllable(standing: Standing, now: datetime) -> bool:
         and not _refuses(standing)
         and not _is_doubtful(standing, now)
     )
+
+
+def most_between(standing: Standing, since: datetime, until: datetime) -> int | None:
+    """The most that an EVSE might draw at any moment of a time that is over, in mA; None where what held then is not
+    known any more."""
+    accepted = [order for order in standing.orders if order.accepted]
+    if not any(_is_settled(order, standing, since) for order in accepted) and (accepted or until - since > VALID_FOR):
+        return None
+    moments = {at for at in _moments(standing) if at is not None and since < at < until}
+    moments |= {order.sent_at for order in standing.orders if since < order.sent_at < until}
+    return max(may_draw(as_of(standing, at), at)[0] for at in (since, *moments, until))
 
 
 def next_change(standings: Sequence[Standing], now: datetime) -> datetime | None:

@@ -234,10 +234,15 @@ def _standings(
     return [
         _standing(
             evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id),
-            (electrics.watts_per_ampere(of_tree), electrics.voltage_v), now,
+            _watts(tree, evse, (electrics.watts_per_ampere(of_tree), electrics.voltage_v)), now,
         )
         for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
     ]  # fmt: skip
+
+
+def _watts(tree: SiteTree, evse: HungEvse, at_the_grid: tuple[float, float]) -> tuple[float, float]:
+    """The most and the least power that is metered while 1 A flows on a conductor."""
+    return (tree.watts_told(evse),) * 2 if evse.current is Current.DC else at_the_grid
 
 
 def _prioritised(
@@ -290,6 +295,7 @@ def _standing(
         drawn_ma=drawn_ma,
         drawn_most_ma=drawn_most_ma,
         drawn_at=drawn_at,
+        drawn_since=None if car is None or car.mean is None else car.mean.since,
     )
 
 
@@ -297,7 +303,10 @@ def _drawn(
     car: store.ActiveCar, most_watts: float, least_watts: float
 ) -> tuple[int | None, int | None, datetime | None]:
     """What flows on a conductor at least and at most, in mA, and when it was measured: by the current, or else by the
-    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most."""
+    power, of which nobody knows on how many conductors it flows: watts an ampere are from the least to the most; or
+    by the mean of what the register counted."""
+    if car.mean is not None:
+        return int(car.mean.least_w / most_watts * 1000), int(car.mean.most_w / least_watts * 1000), car.mean.at
     currents = [each for each in car.currents_a if each is not None]
     if currents:
         return int(max(currents) * 1000), None, car.measured_at

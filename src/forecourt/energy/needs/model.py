@@ -1,6 +1,6 @@
 """What a driver needs, from whoever said so, and what of it counts. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +11,8 @@ from msgspec import Meta, Struct, structs
 
 #: What a car takes for a kilometre where nobody says more.
 WH_PER_KM: Final = 180
+#: Of a week.
+DAYS: Final = 7
 
 
 class Source(StrEnum):
@@ -103,12 +105,16 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a token's driver usually needs. `departure` is by the clock of the site, the next one after the start;
-    `minimum_within_s` counts from the start."""
+    """What a token's driver usually needs. `departure` is by the clock of the site, the next one after the start, and
+    so are `departures`, Monday first, which come before it; `minimum_within_s` counts from the start."""
 
     departure: Annotated[
         Annotated[time, Meta(tz=False)] | None,
         Meta(description="By the clock of the site.", examples=["07:30:00"]),
+    ] = None
+    departures: Annotated[
+        Annotated[tuple[Annotated[time, Meta(tz=False)] | None, ...], Meta(min_length=DAYS, max_length=DAYS)] | None,
+        Meta(description="By day of the week, Monday first; null: none on that day.", examples=[None]),
     ] = None
     energy_wh: Annotated[Wh | None, Meta(description="A session.", examples=[20_000])] = None
     soc_pct: Annotated[Percent | None, Meta(description="The state of charge that is wanted.", examples=[80])] = None
@@ -127,7 +133,7 @@ class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     def at(self, started_at: datetime, zone: str) -> Wants:
         """What that is for a session that began then."""
         return Wants(
-            departure_at=None if self.departure is None else _next(self.departure, started_at, zone),
+            departure_at=self._leaves_at(started_at, zone),
             energy_wh=self.energy_wh,
             soc_pct=self.soc_pct,
             minimum_wh=self.minimum_wh,
@@ -137,6 +143,11 @@ class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             keep_soc_pct=self.keep_soc_pct,
             battery_wh=self.battery_wh,
         )
+
+    def _leaves_at(self, started_at: datetime, zone: str) -> datetime | None:
+        if self.departures is not None and any(each is not None for each in self.departures):
+            return _next_of_week(self.departures, started_at, zone)
+        return None if self.departure is None else _next(self.departure, started_at, zone)
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -223,6 +234,19 @@ def _next(clock: time, started_at: datetime, zone: str) -> datetime:
     if found.astimezone(started_at.tzinfo) <= started_at:
         found = datetime.combine(local.date() + timedelta(days=1), clock, ZoneInfo(zone))
     return found.astimezone(started_at.tzinfo)
+
+
+def _next_of_week(clocks: Sequence[time | None], started_at: datetime, zone: str) -> datetime | None:
+    """As `_next`, of one time each day of the week; None where none comes within a week."""
+    local = started_at.astimezone(ZoneInfo(zone))
+    for days in range(DAYS + 1):
+        day = local.date() + timedelta(days=days)
+        clock = clocks[day.weekday()]
+        if clock is not None:
+            found = datetime.combine(day, clock, ZoneInfo(zone)).astimezone(started_at.tzinfo)
+            if found > started_at:
+                return found
+    return None
 
 
 def _after(started_at: datetime, seconds: int | None) -> datetime | None:

@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
+from forecourt.energy.dispatch.orders import STEP_MA
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
@@ -25,6 +26,7 @@ from forecourt.energy.service.explained import SessionTold
 from forecourt.energy.store.explained import OrderRow
 from forecourt.energy.store.priorities import PriorityAsk
 from forecourt.platform.errors import ForecourtError
+from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
@@ -116,6 +118,14 @@ def _shades(told: Explanation, x: Callable[[datetime], int]) -> tuple[list[tuple
     return found, value_word(least, told), value_word(most, told)
 
 
+def _told_otherwise(found: Explanation, orders: Sequence[OrderRow], now: datetime) -> OrderRow | None:
+    """The limit by which its station goes, where that is another one than is planned."""
+    held = next((order for order in orders if order.accepted), None)
+    if held is None or held.valid_to <= now or found.limit_ma is None:
+        return None
+    return held if abs(held.limit_ma - found.limit_ma) >= STEP_MA else None
+
+
 class AtSession:
     """What the handlers below share."""
 
@@ -145,6 +155,14 @@ class AtSession:
         heard_at = max((each.said_at for each in said.said if each.source is Source.DRIVER), default=None)
         with pages.shell.speaking(request):
             words = [] if found is None else sentences(found, now)
+            other = None if found is None else _told_otherwise(found, told.orders, now)
+            if other is not None:
+                values = {"limit": formats.amperes(other.limit_ma / 1000), "time": clock_word(other.sent_at, now)}
+                words = [
+                    _("Its station was told %(limit)s at %(time)s, and goes by that for now. What is planned:")
+                    % values,
+                    *words,
+                ]
             drawn = None if found is None else picture(found)
         return pages.shell.page(
             "energy/at_session.html",

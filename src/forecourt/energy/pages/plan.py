@@ -44,6 +44,8 @@ MAX_CARS: Final = 100
 STALE: Final = timedelta(minutes=11)
 #: Grounds of EVSEs that are not as they were told.
 ODD: Final = frozenset(Ground) - {Ground.IDLE, Ground.ORDER, Ground.UNDER_WAY, Ground.FALLBACK}
+#: By how much meters may be wrong before a node counts as over its limit.
+SPARE_W: Final = 500
 #: Nodes that a page lists, those of which most may flow of their limits; a chart is drawn of each.
 MAX_LINES: Final = 8
 At = Annotated[str, QueryParameter(name="at", max_length=40)]
@@ -153,6 +155,7 @@ class PlanPages:
             more_cars=max(0, len(cars) - MAX_CARS),
             nodes=nodes,
             tightest=tightest(nodes),
+            over=[each for each in nodes if each.limit_w is not None and each.measured_w > each.limit_w + SPARE_W],
             odd=odd,
             stands=[] if planned is None else stands_on(planned),
             stale=at is None and planned is not None and now - planned.plan.at > STALE,

@@ -191,6 +191,7 @@ class SitePages:
             "flowing": None if record.tree is None else await read_now(conn, tenant_id, site_id, record.tree, now),
             "limits": await store.list_limits(conn, tenant_id, site_id, order="newest", place=None, limit=MAX_LISTED),
             "prices": prices,
+            "price_until": _priced_until(known, prices),
             "series": [*(("price", each) for each in prices), *(("co2", each) for each in co2)],
         }
 
@@ -235,6 +236,15 @@ class SitePages:
             flowing=flowing,
             modes=_modes(),
         )
+
+
+def _priced_until(known: Known, prices: Sequence[store.SeriesLine]) -> datetime | None:
+    """Until when there are prices of the zone by which is paid, in its currency."""
+    if known.tariff is None:
+        return None
+    paid = known.tariff.tariff
+    found = (each.last_at for each in prices if each.zone == paid.price_zone and each.currency == paid.currency)
+    return max(found, default=None)
 
 
 def _modes() -> dict[str, tuple[str, str]]:

@@ -89,7 +89,7 @@ async def find_preferences(conn: Connection, tenant_id: int, uid: str) -> Prefer
 
 
 async def change_preferences(
-    conn: Connection, actor: Actor, uid: str, wants: Preferences, now: datetime, if_match: str | None
+    conn: Connection, actor: Actor | Service, uid: str, wants: Preferences, now: datetime, if_match: str | None
 ) -> PreferencesRow:
     """Keeps what a token's driver usually needs. Raises TokenUnknown, ChangedMeanwhile."""
     held = await find_preferences(conn, actor.tenant_id, uid)

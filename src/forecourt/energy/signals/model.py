@@ -25,6 +25,8 @@ MAX_PRICE: Final = Decimal(1_000)
 MAX_PLACES: Final = 8
 #: Entries of one season's day.
 MAX_HOURS: Final = 24
+#: A limit that begins later is a slip of the pen.
+MAX_LIMIT_AHEAD: Final = timedelta(days=36_525)
 
 SeriesKind = Literal["price", "co2"]
 
@@ -230,6 +232,8 @@ def limit_faults(
         found.append(Fault(words=mark("limit_w or limit_a is needed")))
     if limit_a is not None and not math.isfinite(limit_a):
         found.append(Fault(words=mark("limit_a is no number")))
+    if starts_at - now > MAX_LIMIT_AHEAD:
+        found.append(Fault(words=mark("it begins more than a hundred years ahead")))
     if ends_at is not None and ends_at <= starts_at:
         found.append(Fault(words=mark("it must end after it begins")))
     elif ends_at is not None and ends_at <= now:

@@ -21,8 +21,8 @@ MAX_EVSE_POINTS: Final = 50_000
 #: Sessions whose cost is counted at once.
 MAX_COUNTED: Final = 5_000
 _ORDER_COLUMNS: Final = (
-    "o.order_id, t.identity AS station, o.evse, o.session_id, o.limit_ma, o.urgent, o.sent_at, o.valid_to,"
-    " o.answered_at, o.accepted, o.status, o.gives_ma"
+    "o.order_id, coalesce(t.identity, t.retired_identity) AS station, o.evse, o.session_id, o.limit_ma, o.urgent,"
+    " o.sent_at, o.valid_to, o.answered_at, o.accepted, o.status, o.gives_ma"
 )
 _ORDERS: Final = by_age("order_id")
 _AT_OUTLET: Final = Location.OUTLET << 16
@@ -174,7 +174,7 @@ async def evses_between(
     await cursor.execute(
         """
         WITH there AS (
-            SELECT t.identity AS station, n.* FROM hung_evses h
+            SELECT coalesce(t.identity, t.retired_identity) AS station, n.* FROM hung_evses h
             JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
             JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
             WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND n.started_at < %(until)s
@@ -214,7 +214,7 @@ async def registers_of(
     cursor = conn.cursor(row_factory=class_row(Register))
     await cursor.execute(
         """
-        SELECT n.session_id, t.identity AS station, n.evse, n.token_uid AS token,
+        SELECT n.session_id, coalesce(t.identity, t.retired_identity) AS station, n.evse, n.token_uid AS token,
             n.started_at AS came_at, n.over_at AS left_at,
             n.meter_stop_wh - n.meter_start_wh AS energy_wh, r.max_w, coalesce(r.read_at, '{}') AS read_at,
             coalesce(r.readings_wh, '{}') AS readings_wh

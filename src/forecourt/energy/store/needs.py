@@ -14,7 +14,7 @@ from forecourt.drivers.model import uid_key
 from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
 from forecourt.energy.needs.said import CarSaid
 from forecourt.energy.storage.cars import net_wh
-from forecourt.energy.store.measured import measured_of
+from forecourt.energy.store.measured import Mean, measured_of
 from forecourt.ocpp.neutral import ChargingNeeds, Location, Measurand, Phase
 
 Connection = AsyncConnection[Any]
@@ -32,6 +32,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
     None where none was, the same on each where the station doesn't say of which; `offered_a` is what it says it offers.
     `measured_at` is when a current was measured, by our clock, and `power_at` the same of `power_w`.
+    `mean`: what its register tells, where it has neither; `power_w` is its middle then.
     `given_wh`: what it gave back; `soc_at`: when its state of charge was measured, which is exact then.
     `charging_state`: by its transaction, or where that says nothing (OCPP 1.6) by its connector.
     """
@@ -58,6 +59,7 @@ class ActiveCar(Struct, frozen=True, kw_only=True):
     given_wh: int = 0
     exact_soc_pct: float | None = None
     soc_at: datetime | None = None
+    mean: Mean | None = None
 
 
 class PastVisit(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,8 @@ class _Car(Struct, frozen=True, kw_only=True):
 
 
 async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[ActiveCar]:
-    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE."""
+    """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE. Those of
+    retired stations are left out: nobody can tell them anything any more."""
     cursor = conn.cursor(row_factory=class_row(_Car))
     await cursor.execute(
         """
@@ -121,7 +124,7 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
                 WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
                 ORDER BY at DESC LIMIT %(sets)s) m) AS measured
         FROM hung_evses h
-        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
         JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
         JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
             AND n.over_at IS NULL
@@ -140,8 +143,11 @@ async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[Ac
 def _car(row: _Car, said: list[Said]) -> ActiveCar:
     measured = measured_of(row.measured or (), row.last_at, row.heard_at, believed=not row.arrival_clock)
     habit = _habit(row.preferences, row.preferred_at, row.preferred_by, row.started_at, row.zone)
+    told = {name: getattr(row, name) for name in _SHARED}
+    if measured.mean is not None:
+        told["power_w"] = measured.mean.power_w
     return ActiveCar(
-        **{name: getattr(row, name) for name in _SHARED},
+        **told,
         evse_id=f"{row.station}:{row.evse}",
         currents_a=measured.currents_a,
         offered_a=measured.offered_a,
@@ -149,6 +155,7 @@ def _car(row: _Car, said: list[Said]) -> ActiveCar:
         power_at=measured.power_at,
         exact_soc_pct=measured.soc_pct,
         soc_at=measured.soc_at,
+        mean=measured.mean,
         needs=merge([*said, *habit]),
     )
 

@@ -39,7 +39,7 @@ async def list_now(conn: Connection, tenant_id: int, site_id: int) -> dict[str, 
                 ELSE 'Offline' END AS state,
             n.power_w, m.current_ma / 1000.0::float8 AS current_a
         FROM hung_evses h
-        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id
+        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
         LEFT JOIN station_links l ON l.tenant_id = h.tenant_id AND l.station_id = h.station_id
         LEFT JOIN gateways g ON g.gateway_id = l.gateway_id
         LEFT JOIN LATERAL (

@@ -72,7 +72,8 @@ class _Row(Struct, frozen=True, kw_only=True):
 
 class SiteLine(Struct, frozen=True, kw_only=True):
     """A site in a list, with the state of its smart charging. `standing` EVSEs are there, `hung` of them hang in its
-    electrics; `power_w` is what its running sessions take."""
+    electrics; `power_w` is what its running sessions take, and `unruly` of the EVSEs where something runs draw more
+    than they were told."""
 
     site_id: int
     slug: str
@@ -84,6 +85,7 @@ class SiteLine(Struct, frozen=True, kw_only=True):
     hung: int
     charging: int
     power_w: int
+    unruly: int = 0
 
 
 async def planned_sites(conn: Connection) -> list[PlannedSite]:
@@ -318,12 +320,15 @@ async def list_lines(conn: Connection, tenant_id: int) -> list[SiteLine]:
         SELECT i.site_id, i.slug, i.name, e.mode, coalesce(e.enabled, false) AS enabled,
             coalesce(e.electrics_version, 0) AS version, count(t.station_id)::int AS standing,
             count(h.station_id)::int AS hung, coalesce(sum(r.sessions), 0)::int AS charging,
-            coalesce(sum(r.power_w), 0)::bigint AS power_w
+            coalesce(sum(r.power_w), 0)::bigint AS power_w,
+            (count(o.station_id) FILTER (WHERE r.sessions > 0 AND e.enabled))::int AS unruly
         FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id
         LEFT JOIN standing t ON t.path @> ARRAY[i.site_id]
         LEFT JOIN hung_evses h ON h.tenant_id = i.tenant_id AND h.station_id = t.station_id AND h.evse = t.evse
             AND h.site_id = i.site_id
         LEFT JOIN running r ON r.station_id = t.station_id AND r.evse = t.evse
+        LEFT JOIN evse_obedience o ON o.tenant_id = i.tenant_id AND o.station_id = h.station_id AND o.evse = h.evse
+            AND o.disobeys_since IS NOT NULL
         WHERE i.tenant_id = %(tenant_id)s
         GROUP BY i.site_id, i.slug, i.name, e.mode, e.enabled, e.electrics_version
         HAVING count(t.station_id) > 0 OR coalesce(e.electrics_version, 0) > 0

@@ -1,6 +1,7 @@
 """What a station is asked, and what it answers, in neutral words."""
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -58,7 +59,30 @@ class ChangeAvailability(Struct, frozen=True, kw_only=True, tag="availability"):
     connector: int | None = None
 
 
-Command = StartCharging | StopCharging | UnlockConnector | Reset | ChangeAvailability | ChargingCommand
+class SetDefaultTariff(Struct, frozen=True, kw_only=True, tag="default_tariff"):
+    """Set the tariff by which a station reckons costs itself for who has no other, at an EVSE or at EVSE 0 everywhere
+    (2.1 I07). `tariff` is TariffType in the words of 2.1: no other version has one."""
+
+    evse: int
+    tariff: dict[str, Any]
+
+
+class ClearTariffs(Struct, frozen=True, kw_only=True, tag="clear_tariffs"):
+    """Let an EVSE have no tariff any more (2.1 I08). That it has none is no refusal."""
+
+    evse: int
+
+
+Command = (
+    StartCharging
+    | StopCharging
+    | UnlockConnector
+    | Reset
+    | ChangeAvailability
+    | SetDefaultTariff
+    | ClearTariffs
+    | ChargingCommand
+)
 
 
 #: A change of availability, or a reset, that comes when what runs is over. It is agreed to.

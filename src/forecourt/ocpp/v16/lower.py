@@ -10,6 +10,7 @@ from forecourt.ocpp.neutral import (
     BootAnswer,
     ChangeAvailability,
     ClearChargingProfile,
+    ClearTariffs,
     Command,
     CommandAnswer,
     GetCompositeSchedule,
@@ -18,6 +19,7 @@ from forecourt.ocpp.neutral import (
     Reset,
     ResetType,
     SetChargingProfile,
+    SetDefaultTariff,
     StartCharging,
     StopCharging,
     TokenStatus,
@@ -164,6 +166,8 @@ def _content(command: Command) -> dict[str, object]:
             return {"type": _RESETS[command.kind]}
         case ChangeAvailability():
             return _availability(command)
+        case SetDefaultTariff() | ClearTariffs():
+            raise TypeError("it has no action of 1.6, so it was refused")
         case _:
             return charging.content(command)
 

@@ -5,9 +5,11 @@ from msgspec import UNSET
 
 from forecourt.ocpp.neutral import (
     Acknowledged,
+    ClearTariffs,
     Command,
     DynamicAnswer,
     NeedsAnswer,
+    SetDefaultTariff,
     UpdateDynamicSchedule,
     UsePriorityCharging,
 )
@@ -81,6 +83,8 @@ ANSWERS: AnswerTable = {**ANSWERS_2X, **_ADDED}
 
 COMMAND_ACTIONS: dict[type[Command], str] = {
     **ACTIONS_2X,
+    ClearTariffs: "ClearTariffs",
+    SetDefaultTariff: "SetDefaultTariff",
     UpdateDynamicSchedule: "UpdateDynamicSchedule",
     UsePriorityCharging: "UsePriorityCharging",
 }

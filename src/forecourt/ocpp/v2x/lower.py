@@ -11,6 +11,7 @@ from forecourt.ocpp.neutral import (
     BootAnswer,
     ChangeAvailability,
     ClearChargingProfile,
+    ClearTariffs,
     Command,
     CommandAnswer,
     GetChargingProfiles,
@@ -22,6 +23,7 @@ from forecourt.ocpp.neutral import (
     Reset,
     ResetType,
     SetChargingProfile,
+    SetDefaultTariff,
     StartCharging,
     StopCharging,
     TokenStatus,
@@ -179,12 +181,21 @@ def content(command: Command, *, offline: bool) -> dict[str, object]:
         case ChangeAvailability():
             evse = filled({"id": command.evse, "connectorId": command.connector}) if command.evse else None
             return {"evse": evse, "operationalStatus": "Operative" if command.operative else "Inoperative"}
+        case SetDefaultTariff():
+            return {"evseId": command.evse, "tariff": command.tariff}
+        case ClearTariffs():
+            return {"evseId": command.evse}
         case _:
             return charging.content(command, offline=offline)
 
 
 def command_answer(result: Any) -> CommandAnswer:
     """What the station said to a command, with the transaction if it already runs, or the schedule asked for."""
+    if isinstance(result, v21.ClearTariffsResponse):
+        # One result a tariff: a single no is a no.
+        said = {each.status.value for each in result.clear_tariffs_result}
+        result_status = next((each for each in sorted(said) if each not in AGREED | NONE_THERE), "Accepted")
+        return CommandAnswer(accepted=result_status == "Accepted", status=result_status)
     status = result.status.value
     asked = isinstance(result, v201.GetCompositeScheduleResponse | v21.GetCompositeScheduleResponse)
     return CommandAnswer(

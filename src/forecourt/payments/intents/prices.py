@@ -66,7 +66,7 @@ class Prices:
         subscription: str | None = None,
     ) -> Offer | None:  # fmt: skip
         """The price at an EVSE; None where there is none. Raises StationUnknown."""
-        station_id, power_w = await _connector(conn, tenant_id, station)
+        station_id, power_w = await _connector(conn, tenant_id, station, evse)
         place = await pricing.find_place(conn, tenant_id, station_id, evse)
         if place is None:
             return None
@@ -127,11 +127,14 @@ def _kind(intent: Intent) -> EvseKind | None:
     return None if said is None else EvseKind(said)
 
 
-async def _connector(conn: Connection, tenant_id: int, station: str) -> tuple[int, int | None]:
-    """The station that is in service, and what it gives, as far as somebody said so. Raises StationUnknown."""
+async def _connector(conn: Connection, tenant_id: int, station: str, evse: int) -> tuple[int, int | None]:
+    """The station that is in service, and what it gives there, as far as somebody said so. Raises StationUnknown."""
     row = await (
         await conn.execute(
-            "SELECT station_id, max_power_w FROM stations WHERE tenant_id = %s AND identity = %s", (tenant_id, station)
+            "SELECT s.station_id, coalesce((SELECT max(p.max_power_w) FROM evse_plugs p WHERE p.tenant_id = s.tenant_id"
+            " AND p.station_id = s.station_id AND p.evse = %s), s.max_power_w) FROM stations s"
+            " WHERE s.tenant_id = %s AND s.identity = %s",
+            (evse, tenant_id, station),
         )
     ).fetchone()
     if row is None:

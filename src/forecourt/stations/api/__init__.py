@@ -18,6 +18,7 @@ from forecourt.stations.api.control import change_availability, reset_station, t
 from forecourt.stations.api.desired import forget_availability, list_desired, want_availability
 from forecourt.stations.api.imports import import_stations
 from forecourt.stations.api.inbox import adopt, dismiss, find_inbox_code, find_knock, list_knocks, renew_inbox_code
+from forecourt.stations.api.plugs import list_plugs, put_plugs
 from forecourt.stations.api.quarantine import find_quarantined, list_quarantine, review_quarantined
 from forecourt.stations.api.registry import (
     change_station,
@@ -51,6 +52,8 @@ routes = Router(
         list_messages,
         find_message,
         list_connectors,
+        list_plugs,
+        put_plugs,
         list_variables,
         show_reading,
         read_variables,

@@ -46,7 +46,10 @@ class Operative(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class DesiredOut(Struct, frozen=True, kw_only=True):
     """What a station is wanted to be, and how far it is."""
 
-    kind: Annotated[str, Meta(description="`availability` or `charging_profile`.", examples=["availability"])]
+    kind: Annotated[
+        str,
+        Meta(description="`availability`, `charging_profile` or `default_tariff`.", examples=["availability"]),
+    ]
     key: Annotated[
         str,
         Meta(

@@ -14,14 +14,17 @@ from forecourt.ocpp.neutral import (
     ChangeAvailability,
     ChargingProfile,
     ClearChargingProfile,
+    ClearTariffs,
     Command,
     Purpose,
     SetChargingProfile,
+    SetDefaultTariff,
 )
 from forecourt.stations.desired.model import Want
 
 AVAILABILITY: Final = "availability"
 CHARGING_PROFILE: Final = "charging_profile"
+DEFAULT_TARIFF: Final = "default_tariff"
 
 
 class ConnectorSaid(Struct, frozen=True, kw_only=True):
@@ -92,7 +95,24 @@ class Profile:
         return None
 
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (Availability(), Profile())}
+class DefaultTariff:
+    """The tariff by which an EVSE of OCPP 2.1 reckons costs itself: key `2`, wanted TariffType in its own words; None:
+    it shall have none."""
+
+    name = DEFAULT_TARIFF
+    urgent = False
+    look_after = timedelta(days=1)
+
+    def command(self, key: str, wanted: Any) -> Command:
+        if wanted is None:
+            return ClearTariffs(evse=int(key))
+        return SetDefaultTariff(evse=int(key), tariff=dict(wanted))
+
+    def reported(self, key: str, said: Sequence[ConnectorSaid]) -> Any:
+        return None
+
+
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (Availability(), Profile(), DefaultTariff())}
 
 
 def availability(station: str, *, operative: bool, evse: int = 0, connector: int | None = None) -> Want:
@@ -115,6 +135,11 @@ def charging_profile(station: str, evse: int, profile: ChargingProfile) -> Want:
 def no_charging_profile(station: str, evse: int, purpose: Purpose, stack_level: int) -> Want:
     """That an EVSE follows no profile of that purpose and level."""
     return Want(station=station, kind=CHARGING_PROFILE, key=profile_key(evse, purpose, stack_level), wanted=None)
+
+
+def default_tariff(station: str, evse: int, tariff: Mapping[str, Any] | None) -> Want:
+    """That an EVSE reckons costs by a tariff, in the words of OCPP 2.1; None: by none."""
+    return Want(station=station, kind=DEFAULT_TARIFF, key=str(evse), wanted=tariff)
 
 
 def profile_key(evse: int, purpose: Purpose, stack_level: int) -> str:

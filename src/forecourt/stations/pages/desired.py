@@ -17,7 +17,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.text import ONE_LINE
 from forecourt.stations.desired import service
-from forecourt.stations.desired.kinds import AVAILABILITY
+from forecourt.stations.desired.kinds import AVAILABILITY, DEFAULT_TARIFF
 from forecourt.stations.desired.model import State
 from forecourt.stations.desired.service import Desired
 from forecourt.stations.pages.frame import StationPages, is_fragment
@@ -88,6 +88,9 @@ def _line(desired: Desired) -> Line:
             reported_operative=None if desired.reported is None else bool(desired.reported["operative"]),
             why=desired.why and WHYS.get(desired.why, desired.why),
         )
+    if desired.kind == DEFAULT_TARIFF:
+        why = desired.why and WHYS.get(desired.why, desired.why)
+        return Line(desired=desired, state=state, evse=int(desired.key), why=why)
     evse, purpose, _ = desired.key.split("/")
     return Line(
         desired=desired,

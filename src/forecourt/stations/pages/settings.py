@@ -6,14 +6,17 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import URLEncodedBody
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from forecourt.access import Actor
 from forecourt.access.guard import Asker, Database
 from forecourt.access.model import Verb
 from forecourt.ocpp.neutral import Registration, Version
+from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
@@ -24,7 +27,9 @@ from forecourt.stations.commands import Commander, Refused
 from forecourt.stations.errors import PositionRefused, SiteRefused
 from forecourt.stations.pages.ask import Answer, answered, failed
 from forecourt.stations.pages.frame import StationFrame, StationPages
+from forecourt.stations.pages.plugs import TWICE, Plugs, sent_plugs, shown_plugs
 from forecourt.stations.pages.station import AnyRequest, IdentityPath
+from forecourt.stations.plugs import PlugsRefused, put_plugs
 from forecourt.stations.service import PASSWORD_BYTES
 from forecourt.stations.words import REGISTRATIONS, SECURITY_PROFILES
 from forecourt.ui.i18n import mark
@@ -116,10 +121,12 @@ class StationSettings:
         bad: bool = False,
         made: NewPassword | None = None,
         template: str = "settings.html",
+        plugs: Plugs | None = None,
     ) -> Response[str]:
         async with db.tenant(actor.tenant_id) as conn:
             frame = await self.pages.read(conn, actor.tenant_id, identity)
             sites = [] if frame is None else await store.list_sites(conn, actor.tenant_id, limit=MAX_SITES)
+            shown = Plugs() if frame is None else await shown_plugs(conn, actor.tenant_id, identity, plugs)
         if frame is None:
             return self.pages.gone(request, actor, identity)
         return await self.pages.page(
@@ -135,6 +142,7 @@ class StationSettings:
             made=made,
             registrations=REGISTRATIONS,
             security_profiles=SECURITY_PROFILES,
+            plugs=shown,
         )
 
 
@@ -229,4 +237,18 @@ def settings_routes(pages: StationPages) -> list[HTTPRouteHandler]:
         await refresher()
         return pages.shell.page("stations/retired.html", request, viewer=actor, current="stations", identity=identity)
 
-    return [show, save, renew, offer_to_retire, retire]
+    @post("/stations/{identity:str}/plugs", include_in_schema=False, opt=changing, status_code=200)
+    async def save_plugs(
+        request: AnyRequest, identity: IdentityPath, actor: Asker, db: Database, clock: NamedDependency[Clock]
+    ) -> Response[str]:
+        sent = sent_plugs(await request.form())
+        if sent.fault:
+            return await settings.show(request, actor, db, identity, plugs=sent)
+        try:
+            async with db.tenant(actor.tenant_id) as conn:
+                await put_plugs(conn, actor, identity, sent.meant, clock.now())
+        except PlugsRefused:
+            return await settings.show(request, actor, db, identity, plugs=replace(sent, fault=TWICE))
+        return await settings.show(request, actor, db, identity, notice=_SAVED)
+
+    return [show, save, save_plugs, renew, offer_to_retire, retire]

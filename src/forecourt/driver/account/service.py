@@ -1,0 +1,279 @@
+"""The verbs of a driver's own pages. Reads act as the driver in the database; what others own is theirs to do."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from forecourt.access.model import Origin
+from forecourt.driver import store as pages
+from forecourt.driver.account import store
+from forecourt.driver.account.model import (
+    LATEST,
+    MAX_TOP_UP,
+    MIN_TOP_UP,
+    CardUnknown,
+    Home,
+    Purse,
+    SavedCard,
+    TopUpRefused,
+    WayRefused,
+)
+from forecourt.driver.account.store import Charged, Connection
+from forecourt.driver.service import Way, Ways
+from forecourt.driver.store import Brand
+from forecourt.drivers.accounts import service as accounts
+from forecourt.drivers.accounts import store as driver_rows
+from forecourt.drivers.accounts.entry import Entry
+from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
+from forecourt.drivers.accounts.service import Owned
+from forecourt.drivers.fleets import store as fleets
+from forecourt.drivers.fleets.model import Member
+from forecourt.energy.needs.model import Preferences
+from forecourt.energy.service.needs import change_preferences
+from forecourt.payments.intents import store as payments_store
+from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
+from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.sizing import Car
+from forecourt.payments.ledger.entries import wallet
+from forecourt.payments.providers.book import Book, BookKind
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
+
+
+class Members:
+    """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(
+        self, tenants: Pool, clock: Clock, secret: bytes, entry: Entry, payments: Payments, ways: Ways
+    ) -> None:
+        self.entry = entry
+        self.ways = ways
+        self._tenants = tenants
+        self._clock = clock
+        self._secret = secret
+        self._payments = payments
+
+    @asynccontextmanager
+    async def acting(self, driver: Driver) -> AsyncIterator[Connection]:
+        """A transaction that sees of drivers nothing but what is this one's."""
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            await driver_rows.act_as(conn, driver.driver_id)
+            yield conn
+
+    async def tenant_of(self, slug: str, host: str) -> int | None:
+        """Whose pages somebody signs in on: by their name, or by the host that was asked."""
+        async with self._tenants.anyone() as conn:
+            found = await store.tenant_of_pages(conn, slug, host)
+            if found is None and not slug and (only := await pages.only_brand(conn)) is not None:
+                found = await store.tenant_of_pages(conn, only, "")
+        return found
+
+    async def brand_of(self, tenant_id: int) -> Brand:
+        """How the pages of an organisation look."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await pages.find_brand(conn, tenant_id)
+
+    async def home(self, driver: Driver) -> Home:
+        """The first page: what runs, what was, what is owed."""
+        purse = await self.purse(driver)
+        async with self.acting(driver) as conn:
+            running = await store.list_running(conn, driver.tenant_id, driver.payer)
+            latest = await store.list_charged(conn, driver.tenant_id, driver.driver_id, before=2**63 - 1, limit=LATEST)
+        return Home(driver=driver, running=running, latest=latest, money=purse)
+
+    async def history(self, driver: Driver, before: int, limit: int) -> list[Charged]:
+        """Sessions with a lower number, the latest first."""
+        async with self.acting(driver) as conn:
+            return await store.list_charged(conn, driver.tenant_id, driver.driver_id, before=before, limit=limit)
+
+    async def receipt(self, driver: Driver, intent_id: UUID) -> Way:
+        """How a payment of this driver stands. Raises PaymentUnknown for anybody else's."""
+        async with self.acting(driver) as conn:
+            if await payments_store.find_intent(conn, driver.tenant_id, intent_id) is None:
+                raise PaymentUnknown
+        return await self.ways.find(intent_id)
+
+    async def purse(self, driver: Driver) -> Purse:
+        """Saved cards, wallet, debts."""
+        tenant_id, account = driver.tenant_id, wallet(str(driver.driver_id))
+        book = Book(self._tenants, tenant_id, BookKind.WALLET, self._clock)
+        async with self._tenants.tenant(tenant_id) as conn:
+            currencies = await store.wallet_currencies(conn, tenant_id, account)
+            usual = currencies[0] if currencies else await store.usual_currency(conn, tenant_id)
+            held = [
+                Money(amount=await book.room(conn, driver.payer, each), currency=each) for each in currencies or [usual]
+            ]
+            await driver_rows.act_as(conn, driver.driver_id)
+            methods = await payments_store.list_methods(conn, tenant_id, driver.payer)
+            debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
+        cards = [
+            SavedCard(
+                id=each.method_id, card=each.card, saved_at=each.created_at,
+                preferred=driver.pays_by is PaysBy.CARD and driver.pays_method == each.method_id,
+            )
+            for each in methods
+        ]  # fmt: skip
+        return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
+
+    async def owned(self, driver: Driver) -> Owned:
+        """Tokens, cars, consent, where the driver is signed in."""
+        async with self.acting(driver) as conn:
+            return await accounts.owned_by(conn, driver)
+
+    async def fleet_of(self, driver: Driver) -> Member | None:
+        """In which fleet the driver is."""
+        async with self.acting(driver) as conn:
+            return await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
+
+    async def change(self, driver: Driver, changes: dict[str, Any], origin: Origin) -> Driver:
+        """Another name or language."""
+        async with self.acting(driver) as conn:
+            return await accounts.change_driver(
+                conn, driver.acting(origin), driver.driver_id, changes, self._clock.now()
+            )
+
+    async def pay_by(self, driver: Driver, by: PaysBy, method_id: UUID | None, origin: Origin) -> Driver:
+        """What pays from now on without asking. Raises CardUnknown, WayRefused."""
+        async with self.acting(driver) as conn:
+            if by is PaysBy.CARD:
+                if method_id is None:
+                    raise WayRefused
+                if await payments_store.find_method(conn, driver.tenant_id, driver.payer, method_id) is None:
+                    raise CardUnknown
+            elif method_id is not None:
+                raise WayRefused
+            if by is PaysBy.FLEET and await fleets.find_member(conn, driver.tenant_id, driver.driver_id) is None:
+                raise WayRefused
+            changes = {"pays_by": by.value, "pays_method": method_id}
+            return await accounts.change_driver(
+                conn, driver.acting(origin), driver.driver_id, changes, self._clock.now()
+            )
+
+    async def remove_card(self, driver: Driver, method_id: UUID, origin: Origin) -> None:
+        """A saved card is used no more; one that paid by itself is asked for on the page again. Raises CardUnknown."""
+        now = self._clock.now()
+        async with self.acting(driver) as conn:
+            if not await payments_store.remove_method(conn, driver.tenant_id, driver.payer, method_id, now):
+                raise CardUnknown
+            changes: dict[str, Any] = {}
+            if driver.pays_method == method_id:
+                changes = {"pays_by": PaysBy.PAGE.value, "pays_method": None}
+            await accounts.change_driver(conn, driver.acting(origin), driver.driver_id, changes, now)
+
+    async def start(
+        self, driver: Driver, station: str, evse: int, by: PaysBy, *, return_url: str, method_id: UUID | None = None,
+        save: bool = False, language: str = "en",
+    ) -> Intent:  # fmt: skip
+        """Begins to pay for a session in a way of the driver's own; by card and wallet nobody is led anywhere.
+
+        Raises as `Ways.look` and `Payments.begin` do, CardUnknown, and WayRefused for a station of another
+        organisation, and for a fleet that the driver is not in.
+        """
+        shown = await self.ways.look(station, evse)
+        if shown.tenant_id != driver.tenant_id:
+            raise WayRefused
+        payer = driver.payer
+        async with self.acting(driver) as conn:
+            cars = await accounts.owned_by(conn, driver)
+            member = await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
+            if by is PaysBy.CARD and (
+                method_id is None or await payments_store.find_method(conn, driver.tenant_id, payer, method_id) is None
+            ):
+                raise CardUnknown
+        if by is PaysBy.FLEET:
+            if member is None:
+                raise WayRefused
+            payer = f"fleet:{member.fleet_id}"
+        methods = {PaysBy.PAGE: Method.HOSTED, PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
+        asked = Begin(
+            station=station, evse=evse, return_url=return_url, language=language, description=f"{station}, EVSE {evse}",
+            method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
+            save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
+        )  # fmt: skip
+        return await self._payments.begin(driver.tenant_id, asked)
+
+    async def top_up(
+        self, driver: Driver, amount: Money, *, return_url: str, method_id: UUID | None = None, language: str = "en"
+    ) -> Intent:
+        """Puts money into the wallet, from a page or from a saved card. Raises TopUpRefused, CardUnknown."""
+        if not MIN_TOP_UP <= amount.amount <= MAX_TOP_UP:
+            raise TopUpRefused
+        try:
+            return await self._payments.top_up(
+                driver.tenant_id, driver.payer, amount, return_url=return_url, method_id=method_id, language=language,
+                email=driver.email,
+            )  # fmt: skip
+        except PaymentUnknown as fault:
+            raise CardUnknown from fault
+
+    async def pay_debt(self, driver: Driver, *, return_url: str, language: str = "en") -> Intent:
+        """Pays what is owed. Raises NothingOwed."""
+        return await self._payments.pay_debt(driver.tenant_id, driver.payer, return_url=return_url, language=language)
+
+    async def returned(self, driver: Driver, intent_id: UUID) -> Intent:
+        """The driver came back from the page of a top-up or of a debt. Raises PaymentUnknown."""
+        async with self.acting(driver) as conn:
+            if await payments_store.find_intent(conn, driver.tenant_id, intent_id) is None:
+                raise PaymentUnknown
+        return await self._payments.returned(driver.tenant_id, intent_id)
+
+    async def set_wants(self, driver: Driver, wants: Preferences, origin: Origin) -> Driver:
+        """What the driver usually needs: the account keeps it, and each of its tokens is planned by it."""
+        now = self._clock.now()
+        async with self.acting(driver) as conn:
+            held = msgspec.to_builtins(wants)
+            row = await accounts.change_driver(conn, driver.acting(origin), driver.driver_id, {"wants": held}, now)
+            await self._tell_tokens(conn, row, wants, now)
+        return row
+
+    async def claim(self, driver: Driver, code: str, origin: Origin) -> None:
+        """The driver has the card that this code came with; it is planned as the others are. Raises ClaimUnknown,
+        TokenTaken, TooManyOwned."""
+        now = self._clock.now()
+        async with self.acting(driver) as conn:
+            await accounts.claim_token(conn, driver, self._secret, code, now, driver.acting(origin))
+            if driver.wants:
+                await self._tell_tokens(conn, driver, msgspec.convert(driver.wants, Preferences), now)
+
+    async def detach(self, driver: Driver, uid: str, origin: Origin) -> None:
+        """The card is the driver's no more. Raises TokenUnknown."""
+        async with self.acting(driver) as conn:
+            await accounts.detach_token(conn, driver.acting(origin), driver.driver_id, uid)
+
+    async def put_vehicle(
+        self, driver: Driver, said: VehicleSaid, origin: Origin, vehicle_id: int | None = None
+    ) -> Vehicle:
+        """A car, new or described anew. Raises VehicleUnknown, TooManyOwned."""
+        async with self.acting(driver) as conn:
+            if vehicle_id is None:
+                return await accounts.add_vehicle(conn, driver, driver.acting(origin), said, self._clock.now())
+            return await accounts.change_vehicle(conn, driver, driver.acting(origin), vehicle_id, said)
+
+    async def remove_vehicle(self, driver: Driver, vehicle_id: int, origin: Origin) -> None:
+        """Forgets a car. Raises VehicleUnknown."""
+        async with self.acting(driver) as conn:
+            await accounts.remove_vehicle(conn, driver, driver.acting(origin), vehicle_id)
+
+    async def consent(self, driver: Driver, kind: ConsentKind, given: bool, text_version: str, origin: Origin) -> None:
+        """Agrees to something, or takes it back."""
+        async with self.acting(driver) as conn:
+            await accounts.say_consent(
+                conn, driver, driver.acting(origin), kind, given, text_version, self._clock.now()
+            )
+
+    async def _tell_tokens(self, conn: Connection, driver: Driver, wants: Preferences, now: datetime) -> None:
+        for token in (await accounts.owned_by(conn, driver)).tokens:
+            await change_preferences(conn, driver.acting(), token.uid, wants, now, None)
+
+
+def _car(vehicles: Sequence[Vehicle]) -> Car | None:
+    """What a hold is sized by, where there is one car only: of several nobody knows which one came."""
+    if len(vehicles) != 1:
+        return None
+    [one] = vehicles
+    return Car(needs_wh=one.battery_wh, max_power_w=max(one.max_ac_w or 0, one.max_dc_w or 0) or None)

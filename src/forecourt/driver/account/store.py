@@ -1,0 +1,157 @@
+"""All SQL of a driver's own pages: sessions with their cost, and what pages they sign in on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+Connection = AsyncConnection[Any]
+
+#: Currencies of one wallet.
+MAX_CURRENCIES: Final = 10
+
+# A token's sessions are a driver's from when it became theirs: what was charged by a card before is somebody else's.
+_OWN: Final = """
+    SELECT p.session_id FROM payment_intents p
+    WHERE p.tenant_id = %(tenant)s AND p.payer = %(payer)s AND p.session_id IS NOT NULL
+    UNION
+    SELECT s.session_id FROM driver_tokens d JOIN tokens t ON t.tenant_id = d.tenant_id AND t.uid_key = d.uid_key
+        JOIN sessions s ON s.tenant_id = d.tenant_id AND s.token_uid = ANY(ARRAY[t.uid, lower(t.uid), upper(t.uid)])
+            AND s.started_at >= d.attached_at
+    WHERE d.tenant_id = %(tenant)s AND d.driver_id = %(driver)s"""
+
+
+class Charged(Struct, frozen=True, kw_only=True):
+    """One session of a driver. Amounts in minor units of `currency`, with taxes; None: not known. `payment`: how it was
+    paid, if that is ours to tell."""
+
+    number: int
+    session_id: UUID
+    started_at: datetime
+    ended_at: datetime | None
+    energy_wh: int | None
+    station: str | None
+    site: str | None
+    zone: str
+    currency: str | None
+    cost: int | None
+    final: bool
+    payment: UUID | None
+    payment_state: str | None
+    paid: int | None
+    owed: int | None
+
+
+class Whose(Struct, frozen=True, kw_only=True):
+    """The driver whose token a session began with."""
+
+    driver_id: int
+    started_at: datetime
+
+
+async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> Whose | None:
+    """Whose session it is by its token; None where the token is nobody's, or became somebody's later."""
+    cursor = conn.cursor(row_factory=class_row(Whose))
+    await cursor.execute(
+        "SELECT d.driver_id, s.started_at FROM sessions s JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
+        ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
+        " WHERE s.tenant_id = %s AND s.session_id = %s",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
+
+
+async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, before: int, limit: int) -> list[Charged]:
+    """Sessions of a driver with a lower number, the latest first. The transaction acts as the driver."""
+    cursor = conn.cursor(row_factory=class_row(Charged))
+    await cursor.execute(
+        f"""
+        SELECT s.number, s.session_id, s.started_at, s.over_at AS ended_at,
+            CASE WHEN s.meter_stop_wh >= s.meter_start_wh THEN s.meter_stop_wh - s.meter_start_wh END AS energy_wh,
+            t.identity AS station, i.name AS site, coalesce(i.time_zone, 'UTC') AS zone,
+            coalesce(c.currency, p.currency) AS currency, c.incl_minor AS cost, coalesce(c.final, false) AS final,
+            p.intent_id AS payment, p.state AS payment_state, p.captured_amount - p.refunded_amount AS paid,
+            p.owed_amount AS owed
+        FROM sessions s
+        LEFT JOIN session_costs c ON c.session_id = s.session_id AND c.tenant_id = s.tenant_id
+        LEFT JOIN payment_intents p ON p.session_id = s.session_id AND p.tenant_id = s.tenant_id
+            AND p.purpose = 'session'
+        LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
+        LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id
+        WHERE s.tenant_id = %(tenant)s AND s.number < %(before)s AND s.session_id IN ({_OWN})
+        ORDER BY s.number DESC LIMIT %(limit)s
+        """,
+        {
+            "tenant": tenant_id, "driver": driver_id, "payer": f"driver:{driver_id}", "before": before, "limit": limit,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def list_running(conn: Connection, tenant_id: int, payer: str) -> list[UUID]:
+    """Payments of a driver that are not over, the latest first."""
+    cursor = await conn.execute(
+        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND payer = %s AND purpose = 'session'"
+        " AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
+        (tenant_id, payer),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def wallet_currencies(conn: Connection, tenant_id: int, account: str) -> list[str]:
+    """The currencies in which anything was ever posted to an account of the ledger."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT p.currency FROM postings p JOIN ledger_accounts a USING (account_id)"
+        " WHERE a.tenant_id = %s AND a.name = %s ORDER BY 1 LIMIT %s",
+        (tenant_id, account, MAX_CURRENCIES),
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def usual_currency(conn: Connection, tenant_id: int) -> str:
+    """What is paid in here."""
+    cursor = await conn.execute(
+        "SELECT currency FROM payment_intents WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", (tenant_id,)
+    )
+    row = await cursor.fetchone()
+    return "EUR" if row is None else str(row[0])
+
+
+async def tenant_of_pages(conn: Connection, slug: str, host: str) -> int | None:
+    """Whose pages these are."""
+    row = await (await conn.execute("SELECT driver_tenant_of_pages(%s, %s)", (slug, host))).fetchone()
+    return None if row is None else row[0]
+
+
+async def rename_token(conn: Connection, uid: str, instead: str) -> int:
+    """Gives a token another name in what stations said; in how many sessions."""
+    row = await (await conn.execute("SELECT driver_rename_token(%s, %s)", (uid, instead))).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def unsend(conn: Connection, email: str) -> None:
+    """Letters that wait for an address are not sent."""
+    await conn.execute("SELECT driver_unsend(%s)", (email,))
+
+
+async def forget_payer(conn: Connection, tenant_id: int, payer: str) -> None:
+    """Takes out of payments what names somebody: address, card, the provider's name for them. Amounts stay."""
+    await conn.execute("DELETE FROM payment_methods WHERE tenant_id = %s AND payer = %s", (tenant_id, payer))
+    await conn.execute(
+        "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL"
+        " WHERE tenant_id = %s AND payer = %s",
+        (tenant_id, payer),
+    )
+
+
+async def forget_uids(conn: Connection, tenant_id: int, keys: Sequence[str]) -> None:
+    """Forgets tokens, with what hangs on them, and what an outside service decided of them."""
+    await conn.execute("DELETE FROM tokens WHERE tenant_id = %s AND uid_key = ANY(%s)", (tenant_id, list(keys)))
+    await conn.execute(
+        "DELETE FROM outside_decisions WHERE tenant_id = %s AND uid_key = ANY(%s)", (tenant_id, list(keys))
+    )

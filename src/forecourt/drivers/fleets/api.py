@@ -1,0 +1,270 @@
+"""Routes of fleets and of plans that drivers subscribe to."""
+
+from typing import Annotated, Any
+
+from litestar import Router, delete, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
+
+from forecourt.access import Verb
+from forecourt.access.guard import Asker, Database
+from forecourt.drivers.accounts.api import DriverInPath
+from forecourt.drivers.accounts.model import MAX_EMAIL, DriverUnknown
+from forecourt.drivers.fleets import service, store
+from forecourt.drivers.fleets.model import (
+    MAX_BILL_TO,
+    MAX_COST_CENTRE,
+    MAX_LIMIT,
+    MAX_NAME,
+    Fleet,
+    FleetNameTaken,
+    FleetSession,
+    FleetUnknown,
+    Member,
+    Plan,
+    PlanNameTaken,
+    PlanUnknown,
+    Subscription,
+)
+from forecourt.platform.clock import Clock
+from forecourt.platform.paging import NEWEST
+from forecourt.platform.text import NAME_LINE, ONE_LINE
+
+TAGS = ["drivers"]
+#: Sessions of one fleet and month that are answered at once.
+MAX_SESSIONS = 20_000
+MONTH_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+
+Ticking = NamedDependency[Clock]
+FleetInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The fleet's number.")]
+PlanInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The plan's number.")]
+Ceiling = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+SessionLimit = Annotated[
+    Ceiling | None, Meta(description="Of one session, in minor units with taxes.", examples=[10_000])
+]
+MonthLimit = Annotated[Ceiling | None, Meta(description="Of a month, in minor units with taxes.", examples=[200_000])]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE, examples=["City vans"])]
+BillTo = Annotated[str, Meta(max_length=MAX_BILL_TO, description="Whom invoices are for.", examples=["City Vans Ltd"])]
+Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=ONE_LINE, examples=["accounts@example.com"])]
+
+
+class NewFleet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fleet as it shall be. Its months begin by the organisation's clock."""
+
+    name: Name
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="Stays.", examples=["EUR"])]
+    bill_to: BillTo = ""
+    email: Email = ""
+    session_limit: SessionLimit = None
+    month_limit: MonthLimit = None
+
+
+class FleetChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a fleet; what is absent stays."""
+
+    name: Name | UnsetType = UNSET
+    bill_to: BillTo | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    session_limit: Ceiling | UnsetType | None = UNSET
+    month_limit: Ceiling | UnsetType | None = UNSET
+    active: Annotated[bool | UnsetType, Meta(description="Off: it pays for nothing.")] = UNSET
+
+
+class MemberSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a driver is in a fleet."""
+
+    cost_centre: Annotated[str, Meta(max_length=MAX_COST_CENTRE, pattern=ONE_LINE, examples=["4711"])] = ""
+    session_limit: SessionLimit = None
+    month_limit: MonthLimit = None
+
+
+class Fleets(Struct, frozen=True, kw_only=True):
+    """Fleets by name."""
+
+    fleets: list[Fleet]
+
+
+class FleetWhole(Struct, frozen=True, kw_only=True):
+    """A fleet with its members."""
+
+    fleet: Fleet
+    members: list[Member]
+
+
+class FleetMonth(Struct, frozen=True, kw_only=True):
+    """What an invoice of one month is made of, by cost centre."""
+
+    sessions: list[FleetSession]
+
+
+class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan as it shall be."""
+
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=255,
+            pattern=NAME_LINE,
+            description="What assignments of tariffs call it, as their `subscription`; stays.",
+            examples=["gold"],
+        ),
+    ]
+    title: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE, examples=["Gold member"])]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
+    month_fee: Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="In minor units.", examples=[999])]
+
+
+class Plans(Struct, frozen=True, kw_only=True):
+    """Plans by name."""
+
+    plans: list[Plan]
+
+
+class SubscriptionSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which plan a driver has from now on."""
+
+    plan_id: Annotated[int, Meta(ge=1, le=NEWEST, examples=[1])]
+
+
+@post(
+    "/fleets",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetNameTaken]},
+    summary="Make a fleet",
+    tags=TAGS,
+)
+async def create_fleet(data: JSONBody[NewFleet], actor: Asker, db: Database, clock: Ticking) -> Fleet:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.create_fleet(conn, actor, structs.asdict(data), clock.now())
+
+
+@get("/fleets", summary="List fleets", tags=TAGS)
+async def list_fleets(actor: Asker, db: Database, clock: Ticking) -> Fleets:
+    async with db.tenant(actor.tenant_id) as conn:
+        return Fleets(fleets=await store.list_fleets(conn, actor.tenant_id, clock.now()))
+
+
+@get("/fleets/{fleet_id:int}", opt={"problems": [FleetUnknown]}, summary="Show a fleet with its members", tags=TAGS)
+async def find_fleet(fleet_id: FleetInPath, actor: Asker, db: Database, clock: Ticking) -> FleetWhole:
+    async with db.tenant(actor.tenant_id) as conn:
+        fleet = await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
+        return FleetWhole(fleet=fleet, members=await store.list_members(conn, actor.tenant_id, fleet_id))
+
+
+@patch(
+    "/fleets/{fleet_id:int}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetUnknown, FleetNameTaken]},
+    summary="Change a fleet and its limits",
+    tags=TAGS,
+)
+async def change_fleet(
+    fleet_id: FleetInPath, data: JSONBody[FleetChange], actor: Asker, db: Database, clock: Ticking
+) -> Fleet:
+    changes: dict[str, Any] = {
+        name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET
+    }
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.change_fleet(conn, actor, fleet_id, changes, clock.now())
+
+
+@put(
+    "/fleets/{fleet_id:int}/members/{driver_id:int}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [FleetUnknown, DriverUnknown]},
+    status_code=204,
+    summary="Put a driver into a fleet, or change their limits and cost centre",
+    tags=TAGS,
+)
+async def put_member(
+    fleet_id: FleetInPath, driver_id: DriverInPath, data: JSONBody[MemberSaid], actor: Asker, db: Database,
+    clock: Ticking,
+) -> None:  # fmt: skip
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.put_member(conn, actor, fleet_id, driver_id, structs.asdict(data), clock.now())
+
+
+@delete(
+    "/fleets/{fleet_id:int}/members/{driver_id:int}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [DriverUnknown]},
+    summary="Take a driver out of a fleet",
+    tags=TAGS,
+)
+async def remove_member(
+    fleet_id: FleetInPath, driver_id: DriverInPath, actor: Asker, db: Database, clock: Ticking
+) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.remove_member(conn, actor, fleet_id, driver_id, clock.now())
+
+
+@get(
+    "/fleets/{fleet_id:int}/sessions",
+    opt={"problems": [FleetUnknown]},
+    summary="List what a fleet's sessions of a month came to",
+    tags=TAGS,
+)
+async def list_sessions(
+    fleet_id: FleetInPath,
+    actor: Asker,
+    db: Database,
+    clock: Ticking,
+    month: Annotated[str, QueryParameter(pattern=MONTH_PATTERN, description="Year and month, such as 2026-03.")],
+) -> FleetMonth:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.find_fleet(conn, actor.tenant_id, fleet_id, clock.now())
+        return FleetMonth(sessions=await store.list_sessions(conn, actor.tenant_id, fleet_id, month, MAX_SESSIONS))
+
+
+@post("/plans", opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanNameTaken]}, summary="Make a plan", tags=TAGS)
+async def create_plan(data: JSONBody[NewPlan], actor: Asker, db: Database, clock: Ticking) -> Plan:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.create_plan(conn, actor, structs.asdict(data), clock.now())
+
+
+@get("/plans", summary="List plans that drivers subscribe to", tags=TAGS)
+async def list_plans(actor: Asker, db: Database) -> Plans:
+    async with db.tenant(actor.tenant_id) as conn:
+        return Plans(plans=await store.list_plans(conn, actor.tenant_id))
+
+
+@delete(
+    "/plans/{plan_id:int}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanUnknown]},
+    summary="Close a plan: who has it keeps it",
+    tags=TAGS,
+)
+async def close_plan(plan_id: PlanInPath, actor: Asker, db: Database) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.close_plan(conn, actor, plan_id)
+
+
+@put(
+    "/drivers/{driver_id:int}/subscription",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [DriverUnknown, PlanUnknown]},
+    summary="Give a driver a plan",
+    tags=TAGS,
+)
+async def subscribe(
+    driver_id: DriverInPath, data: JSONBody[SubscriptionSaid], actor: Asker, db: Database, clock: Ticking
+) -> Subscription:
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.subscribe(conn, actor, driver_id, data.plan_id, clock.now())
+
+
+@delete(
+    "/drivers/{driver_id:int}/subscription",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [DriverUnknown]},
+    summary="End a driver's plan",
+    tags=TAGS,
+)
+async def unsubscribe(driver_id: DriverInPath, actor: Asker, db: Database, clock: Ticking) -> None:
+    async with db.tenant(actor.tenant_id) as conn:
+        await service.unsubscribe(conn, actor, driver_id, clock.now())
+
+
+routes = Router(
+    "/",
+    route_handlers=[
+        create_fleet, list_fleets, find_fleet, change_fleet, put_member, remove_member, list_sessions, create_plan,
+        list_plans, close_plan, subscribe, unsubscribe,
+    ],
+)  # fmt: skip

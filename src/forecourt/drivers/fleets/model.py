@@ -1,0 +1,116 @@
+"""What a fleet, its members and a subscription are. Pure."""
+
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from forecourt.platform.errors import ForecourtError
+
+MAX_NAME: Final = 200
+MAX_BILL_TO: Final = 1_000
+MAX_COST_CENTRE: Final = 60
+#: The most that a limit may be, in minor units.
+MAX_LIMIT: Final = 10**12
+#: Fleets and plans of one organisation, and members of one fleet, that are listed.
+MAX_FLEETS: Final = 1_000
+MAX_PLANS: Final = 100
+MAX_MEMBERS: Final = 10_000
+
+
+class Fleet(Struct, frozen=True, kw_only=True):
+    """Who pays for several drivers. Limits in minor units with taxes; None: no limit. `spent`: this month."""
+
+    fleet_id: int
+    name: str
+    bill_to: str
+    email: str
+    currency: str
+    zone: str
+    session_limit: int | None
+    month_limit: int | None
+    active: bool
+    created_at: datetime
+    members: int
+    spent: int
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A driver of a fleet. Their own limits count beside the fleet's. `spent`: this month."""
+
+    driver_id: int
+    fleet_id: int
+    cost_centre: str
+    session_limit: int | None
+    month_limit: int | None
+    joined_at: datetime
+    spent: int
+
+
+class FleetSession(Struct, frozen=True, kw_only=True):
+    """What a session of a member came to, with taxes."""
+
+    session_id: UUID
+    driver_id: int
+    cost_centre: str
+    month: date
+    currency: str
+    amount: int
+    said_at: datetime
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """A membership with a monthly fee; assignments of tariffs name it by `name`."""
+
+    plan_id: int
+    name: str
+    title: str
+    currency: str
+    month_fee: int
+    open: bool
+    created_at: datetime
+
+
+class Subscription(Struct, frozen=True, kw_only=True):
+    """A driver's membership, which goes on until it is ended."""
+
+    subscription_id: int
+    plan_id: int
+    name: str
+    title: str
+    began_at: datetime
+    ends_at: datetime | None
+
+
+def least(*limits: int | None) -> int | None:
+    """The tightest of some limits; None where there is none."""
+    return min((each for each in limits if each is not None), default=None)
+
+
+class FleetUnknown(ForecourtError):
+    """There is no such fleet. `GET /api/v1/fleets` lists those that exist."""
+
+    status = 404
+    code = "fleet-unknown"
+
+
+class FleetNameTaken(ForecourtError):
+    """Another fleet has this name."""
+
+    status = 409
+    code = "fleet-name-taken"
+
+
+class PlanUnknown(ForecourtError):
+    """There is no such plan, or it can't be begun any more. `GET /api/v1/plans` lists those that exist."""
+
+    status = 404
+    code = "plan-unknown"
+
+
+class PlanNameTaken(ForecourtError):
+    """Another plan has this name."""
+
+    status = 409
+    code = "plan-name-taken"

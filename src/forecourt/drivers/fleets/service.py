@@ -1,0 +1,115 @@
+"""The verbs of fleets and subscriptions. Each runs in the caller's transaction and writes the audit in it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+
+from forecourt.access import Actor, audit
+from forecourt.drivers.accounts import service as accounts
+from forecourt.drivers.accounts.model import DriverUnknown, PaysBy, payer_of
+from forecourt.drivers.fleets import store
+from forecourt.drivers.fleets.model import (
+    Fleet,
+    FleetNameTaken,
+    FleetUnknown,
+    Plan,
+    PlanNameTaken,
+    PlanUnknown,
+    Subscription,
+)
+from forecourt.drivers.store import Connection
+
+
+async def create_fleet(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Fleet:
+    """A new fleet. Raises FleetNameTaken."""
+    made = await store.insert_fleet(conn, actor.tenant_id, values, now)
+    if made is None:
+        raise FleetNameTaken
+    await audit(conn, actor, "create fleet", f"fleet:{made}", dict(values))
+    return await find_fleet(conn, actor.tenant_id, made, now)
+
+
+async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet:
+    """The fleet of this number. Raises FleetUnknown."""
+    found = await store.find_fleet(conn, tenant_id, fleet_id, now)
+    if found is None:
+        raise FleetUnknown
+    return found
+
+
+async def change_fleet(
+    conn: Connection, actor: Actor, fleet_id: int, changes: Mapping[str, Any], now: datetime
+) -> Fleet:
+    """Changes the named columns of a fleet. Raises FleetUnknown, FleetNameTaken."""
+    held = await find_fleet(conn, actor.tenant_id, fleet_id, now)
+    try:
+        async with conn.transaction():
+            await store.update_fleet(conn, actor.tenant_id, fleet_id, changes, now)
+    except UniqueViolation as fault:
+        raise FleetNameTaken from fault
+    row = await find_fleet(conn, actor.tenant_id, fleet_id, now)
+    changed = [name for name in changes if getattr(held, name) != getattr(row, name)]
+    await audit(
+        conn, actor, "change fleet", f"fleet:{fleet_id}",
+        before={name: getattr(held, name) for name in changed}, after={name: getattr(row, name) for name in changed},
+    )  # fmt: skip
+    return row
+
+
+async def put_member(
+    conn: Connection, actor: Actor, fleet_id: int, driver_id: int, values: Mapping[str, Any], now: datetime
+) -> None:
+    """A driver is in a fleet, and in no other. The fleet pays once the driver chose so, or the operator for them.
+
+    Raises FleetUnknown, DriverUnknown.
+    """
+    await find_fleet(conn, actor.tenant_id, fleet_id, now)
+    await accounts.find_driver(conn, actor.tenant_id, driver_id)
+    await store.put_member(conn, actor.tenant_id, fleet_id, driver_id, at=now, **values)
+    await audit(conn, actor, "put fleet member", f"fleet:{fleet_id}", {"driver": driver_id, **values})
+
+
+async def remove_member(conn: Connection, actor: Actor, fleet_id: int, driver_id: int, now: datetime) -> None:
+    """A driver is in the fleet no more, and pays on the page again where it paid. Raises DriverUnknown."""
+    if not await store.delete_member(conn, actor.tenant_id, driver_id, fleet_id):
+        raise DriverUnknown
+    held = await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
+    if held.pays_by is PaysBy.FLEET:
+        await accounts.change_driver(conn, actor, driver_id, {"pays_by": PaysBy.PAGE.value}, now)
+    await audit(conn, actor, "remove fleet member", f"fleet:{fleet_id}", {"driver": driver_id})
+
+
+async def create_plan(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Plan:
+    """A new plan. Raises PlanNameTaken."""
+    made = await store.insert_plan(conn, actor.tenant_id, values, now)
+    if made is None:
+        raise PlanNameTaken
+    await audit(conn, actor, "create plan", f"plan:{made.plan_id}", dict(values))
+    return made
+
+
+async def close_plan(conn: Connection, actor: Actor, plan_id: int) -> None:
+    """Nobody begins it any more; who has it keeps it. Raises PlanUnknown."""
+    if not await store.close_plan(conn, actor.tenant_id, plan_id):
+        raise PlanUnknown
+    await audit(conn, actor, "close plan", f"plan:{plan_id}")
+
+
+async def subscribe(conn: Connection, actor: Actor, driver_id: int, plan_id: int, now: datetime) -> Subscription:
+    """A driver's subscription, in place of the one before. Raises DriverUnknown, PlanUnknown."""
+    await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
+    if not await store.begin_subscription(conn, actor.tenant_id, driver_id, plan_id, now):
+        raise PlanUnknown
+    await audit(conn, actor, "begin subscription", payer_of(driver_id), {"plan": plan_id})
+    found = await store.find_subscription(conn, actor.tenant_id, driver_id)
+    assert found is not None
+    return found
+
+
+async def unsubscribe(conn: Connection, actor: Actor, driver_id: int, now: datetime) -> None:
+    """Ends a driver's subscription; twice is once. Raises DriverUnknown."""
+    await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
+    if await store.end_subscription(conn, actor.tenant_id, driver_id, now):
+        await audit(conn, actor, "end subscription", payer_of(driver_id))

@@ -1,0 +1,220 @@
+"""All SQL of fleets and subscriptions."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import class_row
+
+from forecourt.drivers.fleets.model import (
+    MAX_FLEETS,
+    MAX_MEMBERS,
+    MAX_PLANS,
+    Fleet,
+    FleetSession,
+    Member,
+    Plan,
+    Subscription,
+)
+
+Connection = AsyncConnection[Any]
+
+CHANGEABLE: Final = frozenset({"name", "bill_to", "email", "session_limit", "month_limit", "active"})
+_FLEET: Final = """
+    SELECT f.fleet_id, f.name, f.bill_to, f.email, f.currency, f.zone, f.session_limit, f.month_limit, f.active,
+        f.created_at,
+        (SELECT count(*) FROM fleet_members m WHERE m.tenant_id = f.tenant_id AND m.fleet_id = f.fleet_id) AS members,
+        (SELECT coalesce(sum(s.amount), 0)::bigint FROM fleet_sessions s WHERE s.tenant_id = f.tenant_id
+            AND s.fleet_id = f.fleet_id
+            AND s.month = date_trunc('month', %(now)s::timestamptz AT TIME ZONE f.zone)::date) AS spent
+    FROM fleets f WHERE f.tenant_id = %(tenant)s"""
+_MEMBER: Final = """
+    SELECT m.driver_id, m.fleet_id, m.cost_centre, m.session_limit, m.month_limit, m.joined_at,
+        (SELECT coalesce(sum(s.amount), 0)::bigint FROM fleet_sessions s WHERE s.tenant_id = m.tenant_id
+            AND s.fleet_id = m.fleet_id AND s.driver_id = m.driver_id
+            AND s.month = date_trunc('month', now() AT TIME ZONE f.zone)::date) AS spent
+    FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id
+    WHERE m.tenant_id = %(tenant)s"""
+
+
+async def insert_fleet(conn: Connection, tenant_id: int, values: Mapping[str, Any], at: datetime) -> int | None:
+    """A new fleet, whose months begin by the organisation's clock; None where the name is taken."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO fleets (tenant_id, name, bill_to, email, currency, zone, session_limit, month_limit,"
+            " created_at, updated_at)"
+            " SELECT %(tenant)s, %(name)s, %(bill_to)s, %(email)s, %(currency)s, o.time_zone, %(session_limit)s,"
+            " %(month_limit)s, %(at)s, %(at)s FROM organisations o WHERE o.tenant_id = %(tenant)s"
+            " ON CONFLICT DO NOTHING RETURNING fleet_id",
+            {**values, "tenant": tenant_id, "at": at},
+        )
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+async def find_fleet(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet | None:
+    """The fleet of this number."""
+    cursor = conn.cursor(row_factory=class_row(Fleet))
+    await cursor.execute(f"{_FLEET} AND f.fleet_id = %(fleet)s", {"tenant": tenant_id, "fleet": fleet_id, "now": now})
+    return await cursor.fetchone()
+
+
+async def list_fleets(conn: Connection, tenant_id: int, now: datetime) -> list[Fleet]:
+    """Fleets by name."""
+    cursor = conn.cursor(row_factory=class_row(Fleet))
+    await cursor.execute(
+        f"{_FLEET} ORDER BY f.name LIMIT %(most)s", {"tenant": tenant_id, "now": now, "most": MAX_FLEETS}
+    )
+    return await cursor.fetchall()
+
+
+async def update_fleet(
+    conn: Connection, tenant_id: int, fleet_id: int, changes: Mapping[str, Any], at: datetime
+) -> bool:
+    """Changes the named columns (CHANGEABLE); whether there is such a fleet. Raises psycopg's UniqueViolation."""
+    assert changes.keys() <= CHANGEABLE, "a column that stays"
+    sets = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes]
+    query = sql.SQL("UPDATE fleets SET {sets} WHERE tenant_id = %(_tenant)s AND fleet_id = %(_fleet)s").format(
+        sets=sql.SQL(", ").join([*sets, sql.SQL("updated_at = %(_at)s")])
+    )
+    cursor = await conn.execute(query, {**changes, "_tenant": tenant_id, "_fleet": fleet_id, "_at": at})
+    return cursor.rowcount == 1
+
+
+async def put_member(
+    conn: Connection, tenant_id: int, fleet_id: int, driver_id: int, *, cost_centre: str, session_limit: int | None,
+    month_limit: int | None, at: datetime,
+) -> None:  # fmt: skip
+    """A driver is in a fleet, and in no other."""
+    await conn.execute(
+        "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, cost_centre, session_limit, month_limit, joined_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, driver_id) DO UPDATE SET"
+        " fleet_id = excluded.fleet_id, cost_centre = excluded.cost_centre, session_limit = excluded.session_limit,"
+        " month_limit = excluded.month_limit",
+        (tenant_id, driver_id, fleet_id, cost_centre, session_limit, month_limit, at),
+    )
+
+
+async def delete_member(conn: Connection, tenant_id: int, driver_id: int, fleet_id: int | None = None) -> bool:
+    """A driver is in no fleet any more; whether they were in this one, or with None in any."""
+    cursor = await conn.execute(
+        "DELETE FROM fleet_members WHERE tenant_id = %s AND driver_id = %s AND (%s::bigint IS NULL OR fleet_id = %s)",
+        (tenant_id, driver_id, fleet_id, fleet_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def find_member(conn: Connection, tenant_id: int, driver_id: int) -> Member | None:
+    """In which fleet a driver is."""
+    cursor = conn.cursor(row_factory=class_row(Member))
+    await cursor.execute(f"{_MEMBER} AND m.driver_id = %(driver)s", {"tenant": tenant_id, "driver": driver_id})
+    return await cursor.fetchone()
+
+
+async def list_members(conn: Connection, tenant_id: int, fleet_id: int) -> list[Member]:
+    """The drivers of a fleet, in the order of their numbers."""
+    cursor = conn.cursor(row_factory=class_row(Member))
+    await cursor.execute(
+        f"{_MEMBER} AND m.fleet_id = %(fleet)s ORDER BY m.driver_id LIMIT %(most)s",
+        {"tenant": tenant_id, "fleet": fleet_id, "most": MAX_MEMBERS},
+    )
+    return await cursor.fetchall()
+
+
+async def note_session(
+    conn: Connection, tenant_id: int, session_id: UUID, *, driver_id: int, started_at: datetime, currency: str,
+    amount: int, at: datetime,
+) -> bool:  # fmt: skip
+    """What a session of a member came to, so far or in the end; whether its driver is in a fleet that pays for it.
+    It stays with the fleet and the cost centre of its first word, and with the month of its start."""
+    cursor = await conn.execute(
+        "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
+        " said_at) SELECT m.tenant_id, %(session)s, m.fleet_id, m.driver_id, m.cost_centre,"
+        " date_trunc('month', %(started)s::timestamptz AT TIME ZONE f.zone)::date, %(currency)s, %(amount)s, %(at)s"
+        " FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id"
+        " JOIN driver_accounts a ON a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id AND a.pays_by = 'fleet'"
+        " WHERE m.tenant_id = %(tenant)s AND m.driver_id = %(driver)s AND f.currency = %(currency)s"
+        " ON CONFLICT (tenant_id, session_id) DO UPDATE SET amount = excluded.amount, said_at = excluded.said_at",
+        {
+            "tenant": tenant_id, "session": session_id, "driver": driver_id, "started": started_at,
+            "currency": currency, "amount": amount, "at": at,
+        },
+    )  # fmt: skip
+    return cursor.rowcount == 1
+
+
+async def list_sessions(conn: Connection, tenant_id: int, fleet_id: int, month: str, limit: int) -> list[FleetSession]:
+    """What a month's invoice is made of, by cost centre."""
+    cursor = conn.cursor(row_factory=class_row(FleetSession))
+    await cursor.execute(
+        "SELECT session_id, driver_id, cost_centre, month, currency, amount, said_at FROM fleet_sessions"
+        " WHERE tenant_id = %s AND fleet_id = %s AND month = (%s || '-01')::date"
+        " ORDER BY cost_centre, driver_id, session_id LIMIT %s",
+        (tenant_id, fleet_id, month, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def insert_plan(conn: Connection, tenant_id: int, values: Mapping[str, Any], at: datetime) -> Plan | None:
+    """A new plan; None where the name is taken."""
+    cursor = conn.cursor(row_factory=class_row(Plan))
+    await cursor.execute(
+        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, created_at)"
+        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(at)s) ON CONFLICT DO NOTHING"
+        " RETURNING plan_id, name, title, currency, month_fee, open, created_at",
+        {**values, "tenant": tenant_id, "at": at},
+    )
+    return await cursor.fetchone()
+
+
+async def list_plans(conn: Connection, tenant_id: int) -> list[Plan]:
+    """Plans by name."""
+    cursor = conn.cursor(row_factory=class_row(Plan))
+    await cursor.execute(
+        "SELECT plan_id, name, title, currency, month_fee, open, created_at FROM subscription_plans"
+        " WHERE tenant_id = %s ORDER BY name LIMIT %s",
+        (tenant_id, MAX_PLANS),
+    )
+    return await cursor.fetchall()
+
+
+async def close_plan(conn: Connection, tenant_id: int, plan_id: int) -> bool:
+    """Nobody begins it any more; subscriptions go on."""
+    cursor = await conn.execute(
+        "UPDATE subscription_plans SET open = false WHERE tenant_id = %s AND plan_id = %s", (tenant_id, plan_id)
+    )
+    return cursor.rowcount == 1
+
+
+async def find_subscription(conn: Connection, tenant_id: int, driver_id: int) -> Subscription | None:
+    """The subscription of a driver that goes on."""
+    cursor = conn.cursor(row_factory=class_row(Subscription))
+    await cursor.execute(
+        "SELECT s.subscription_id, s.plan_id, p.name, p.title, s.began_at, s.ends_at FROM subscriptions s"
+        " JOIN subscription_plans p ON p.tenant_id = s.tenant_id AND p.plan_id = s.plan_id"
+        " WHERE s.tenant_id = %s AND s.driver_id = %s AND s.ends_at IS NULL",
+        (tenant_id, driver_id),
+    )
+    return await cursor.fetchone()
+
+
+async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, plan_id: int, at: datetime) -> bool:
+    """Begins a plan that is open; False where there is none such. The one before ends with it."""
+    await end_subscription(conn, tenant_id, driver_id, at)
+    cursor = await conn.execute(
+        "INSERT INTO subscriptions (tenant_id, driver_id, plan_id, began_at)"
+        " SELECT tenant_id, %s, plan_id, %s FROM subscription_plans WHERE tenant_id = %s AND plan_id = %s AND open",
+        (driver_id, at, tenant_id, plan_id),
+    )
+    return cursor.rowcount == 1
+
+
+async def end_subscription(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> bool:
+    """Ends a driver's subscription; whether there was one."""
+    cursor = await conn.execute(
+        "UPDATE subscriptions SET ends_at = %s WHERE tenant_id = %s AND driver_id = %s AND ends_at IS NULL",
+        (at, tenant_id, driver_id),
+    )
+    return cursor.rowcount == 1

@@ -1,0 +1,307 @@
+"""A driver's own pages and money: no script, the sandbox provider behind them, one organisation with one station."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from forecourt.app import problems
+from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.letters import DriverLetters
+from forecourt.driver.account.model import MoneyLeft
+from forecourt.driver.account.pages import account_pages
+from forecourt.driver.account.service import Members
+from forecourt.driver.gates import Gates
+from forecourt.driver.pages import driver_pages
+from forecourt.driver.service import Ways
+from forecourt.driver.shell import DriverShell
+from forecourt.drivers.accounts.entry import Entry
+from forecourt.drivers.accounts.model import Driver
+from forecourt.drivers.accounts.service import find_driver
+from forecourt.payments.intents.model import State
+from forecourt.ui.assets import Assets
+from tests.conftest import Database
+from tests.payments.till import SECRET, Till, a_tariff, a_till
+from tests.sandbox import Sandbox, sandbox
+from tests.support import FakeClock
+
+HOST = "https://drive.test"
+WORDS = {"en": "My charging", "de": "Mein Laden", "fr": "Mes recharges", "nl": "Mijn laden", "es": "Mis recargas"}
+
+
+class Porch:
+    """Where drivers with an account come in, with nothing but a browser each."""
+
+    def __init__(self, till: Till) -> None:
+        self.till = till
+        files = ("driver.css", "driver.js", "signin.js", "find.css", "find.js")
+        shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
+        gates = Gates(till.tenants, till.payments, till.clock, SECRET)
+        ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)
+        entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
+        self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
+        self.leaving = Leaving(till.tenants, till.clock, self.members)
+        self.jobs = AccountJobs(till.tenants, till.clock)
+        routes = [
+            *account_pages(shell, self.members, self.leaving, HOST),
+            *driver_pages(shell, ways, till.tenants, till.clock, HOST),
+        ]
+        self.app: Any = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
+        self.slug = f"porch-{till.tenant_id}"
+        till.rows(
+            "INSERT INTO driver_brands (tenant_id, slug, name, colour) VALUES (%s, %s, 'Volt', '#0a7a4b')",
+            till.tenant_id,
+            self.slug,
+        )
+        till.rows(
+            "INSERT INTO gateways (gateway_id, started_at, lease_until) VALUES ('g', now(), now() + interval '1 hour')"
+            " ON CONFLICT (gateway_id) DO UPDATE SET lease_until = excluded.lease_until"
+        )
+        till.rows(
+            "INSERT INTO station_links (station_id, tenant_id, epoch, gateway_id, protocol, connected_at, last_seen_at)"
+            " VALUES (%s, %s, 1, 'g', 'ocpp2.0.1', now(), now())",
+            till.station_id,
+            till.tenant_id,
+        )
+
+    def browser(self) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, client=(f"10.9.0.{self.tenant % 250}", 1))
+        return httpx.AsyncClient(transport=transport, base_url=HOST, follow_redirects=True)
+
+    async def signed_in(self, email: str) -> tuple[httpx.AsyncClient, Driver]:
+        """A browser by which somebody signed in by a letter, and who that is."""
+        browser = self.browser()
+        page = await browser.post(f"/my/sign-in/{self.slug}", data={"email": email})
+        assert email in page.text
+        [*_, letter] = self.till.rows("SELECT body FROM letters WHERE tenant_id = %s ORDER BY written_at", self.tenant)
+        code = re.search(r"/my/enter#(\w+)", letter["body"])
+        assert code is not None
+        # What signs in is in no address that is sent to a server.
+        assert code[1] not in letter["body"].partition("#")[0]
+        entered = await browser.post("/my/enter", data={"token": code[1]})
+        assert (entered.status_code, entered.url.path) == (200, "/my"), entered.text
+        [row] = self.till.rows(
+            "SELECT driver_id FROM driver_accounts WHERE tenant_id = %s AND email = %s", self.tenant, email
+        )
+        return browser, await self.driver(row["driver_id"])
+
+    async def driver(self, driver_id: int) -> Driver:
+        async with self.till.tenants.tenant(self.tenant) as conn:
+            return await find_driver(conn, self.tenant, driver_id)
+
+    @property
+    def tenant(self) -> int:
+        return self.till.tenant_id
+
+    @property
+    def there(self) -> str:
+        """Where a driver with an account begins to charge."""
+        return f"/my/charge/{self.till.station}/1"
+
+    async def pay_page(self, answer: httpx.Response, card: str = "visa") -> Any:
+        """On the provider's page; the payment as it stands then."""
+        found = re.search(r"/charging/([0-9a-f-]{36})", answer.url.path)
+        [row] = self.till.rows(
+            "SELECT intent_id FROM payment_intents WHERE tenant_id = %s ORDER BY number DESC LIMIT 1", self.tenant
+        )
+        intent_id = UUID(found[1]) if found else row["intent_id"]
+        intent = await self.till.payments.find(self.tenant, intent_id)
+        assert intent.reference is not None
+        await asyncio.to_thread(self.till.box.pay, intent.reference, card)
+        return await self.till.payments.returned(self.tenant, intent_id)
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Sandbox]:
+    with sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def porch(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Porch]:
+    async with a_till(database, clock, box, a_tariff()) as till:
+        yield Porch(till)
+
+
+async def test_a_card_that_was_saved_pays_the_next_session_and_can_be_removed(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    answer = await browser.get(porch.there)
+    assert "Pay by a new card and save it" in answer.text
+    first = await porch.pay_page(await browser.post(porch.there, data={"by": "save"}))
+    assert (first.payer, first.state) == (ada.payer, State.AUTHORISED)
+    await porch.till.work()
+    porch.till.plug_in(first, wh=10_000)
+    await porch.till.work()
+    money = await browser.get("/my/money")
+    assert "visa •••• 4242" in money.text
+    [card] = re.findall(r"/my/cards/([0-9a-f-]{36})/remove", money.text)
+    # The second time nobody is led to the provider.
+    second = await browser.post(porch.there, data={"by": card})
+    assert second.url.path.startswith("/charging/"), second.text
+    intent = await porch.till.payments.find(porch.tenant, UUID(second.url.path.rpartition("/")[2]))
+    assert (intent.method, intent.state) == ("saved", State.AUTHORISED)
+    await porch.till.work()
+    porch.till.plug_in(intent, wh=20_000)
+    await porch.till.work()
+    listed = (await browser.get("/my/sessions")).text
+    assert listed.index("€11.90 paid") < listed.index("€5.95 paid")
+    assert f"/charging/{intent.intent_id}" in listed
+    # Somebody else can't pay by it, nor see or remove it.
+    other, _ = await porch.signed_in("bea@example.com")
+    assert "not saved any more" in (await other.post(porch.there, data={"by": card})).text
+    assert "not saved any more" in (await other.post(f"/my/cards/{card}/remove")).text
+    for path in ("/my", "/my/sessions", "/my/money"):
+        text = (await other.get(path)).text
+        assert "4242" not in text
+        assert str(intent.intent_id) not in text
+    await browser.post("/my/pays-by", data={"by": card})
+    assert (await porch.driver(ada.driver_id)).pays_by == "card"
+    assert "4242" not in (await browser.post(f"/my/cards/{card}/remove")).text
+    assert (await porch.driver(ada.driver_id)).pays_by == "page"
+    assert "not saved any more" in (await browser.post(porch.there, data={"by": card})).text
+
+
+async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    assert "Choose an amount" in (await browser.post("/my/money/top-up", data={"amount": "499"})).text
+    topped = await browser.post("/my/money/top-up", data={"amount": "10000"}, follow_redirects=False)
+    assert topped.headers["location"].startswith("http://127.0.0.1")
+    assert (await porch.pay_page(topped)).state is State.CAPTURED
+    assert "€100.00" in (await browser.get("/my/money")).text
+    answer = await browser.post(porch.there, data={"by": "wallet"})
+    intent = await porch.till.payments.find(porch.tenant, UUID(answer.url.path.rpartition("/")[2]))
+    assert intent.state is State.AUTHORISED
+    await porch.till.work()
+    porch.till.plug_in(intent, wh=10_000)
+    await porch.till.work()
+    assert "€94.05" in (await browser.get("/my")).text
+    assert porch.till.balances()[f"wallet:{ada.driver_id}"] == -9_405
+    with pytest.raises(MoneyLeft):
+        await porch.leaving.erase(ada, ada.acting())
+    page = await browser.post("/my/erase")
+    assert "still money in the wallet" in page.text
+
+
+async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    intent = await porch.pay_page(await browser.post(porch.there, data={"by": "page"}))
+    porch.till.rows(
+        "UPDATE payment_intents SET owed_amount = 595, state = 'failed', next_at = NULL WHERE intent_id = %s",
+        intent.intent_id,
+    )
+    assert "still unpaid" in (await browser.get("/my")).text
+    assert "still unpaid" in (await browser.post(porch.there, data={"by": "page"})).text
+    led = await browser.post("/my/money/pay", follow_redirects=False)
+    assert led.headers["location"].startswith("http://127.0.0.1")
+    assert (await porch.pay_page(led)).state is State.CAPTURED
+    assert "still unpaid" not in (await browser.get("/my")).text
+    assert (await porch.driver(ada.driver_id)).driver_id == ada.driver_id
+
+
+async def test_a_drivers_own_card_shows_its_sessions_from_when_it_was_theirs(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    till, now = porch.till, porch.till.clock.now()
+    till.rows(
+        "INSERT INTO tokens (tenant_id, uid_key, uid, type, status)"
+        " VALUES (%s, 'ab12', 'AB12', 'ISO14443', 'accepted')",
+        porch.tenant,
+    )
+    till.rows("INSERT INTO driver_tokens VALUES (%s, 'ab12', %s, %s, 'operator')", porch.tenant, ada.driver_id, now)
+    fleet = till.one(
+        "INSERT INTO fleets (tenant_id, name, currency, zone, created_at, updated_at)"
+        " VALUES (%s, 'Vans', 'EUR', 'Europe/Berlin', now(), now()) RETURNING fleet_id AS it",
+        porch.tenant,
+    )
+    till.rows(
+        "INSERT INTO fleet_members (tenant_id, driver_id, fleet_id, cost_centre, joined_at)"
+        " VALUES (%s, %s, %s, '4711', now())",
+        porch.tenant, ada.driver_id, fleet,
+    )  # fmt: skip
+    await browser.post("/my/pays-by", data={"by": "fleet"})
+    before, after = [
+        till.rows(
+            "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+            " heard_at, ended_at, evse, token_uid, meter_start_wh, meter_stop_wh)"
+            " VALUES (%s, %s, %s, 0, %s, 0, %s, %s, %s, 1, 'ab12', 0, 10000) RETURNING session_id",
+            porch.tenant, till.station_id, f"own-{hours}", now + timedelta(hours=hours), *[now] * 3,
+        )[0]["session_id"]
+        for hours in (-5, 1)
+    ]  # fmt: skip
+    for session in (before, after):
+        till.rows(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+            " SELECT station_id, transaction_id, started_at + interval '30 minutes', 0, tenant_id, 1, %s FROM sessions"
+            " WHERE session_id = %s",
+            [0, 10_000], session,
+        )  # fmt: skip
+    assert (await browser.get("/my/sessions")).text.count("<li>") == 1
+    porch.till.clock.advance(3 * 3600)
+    for session in (before, after):
+        await till.costing.price(tenant_id=porch.tenant, subject=str(session))
+        for _ in range(2):
+            await porch.jobs.priced(tenant_id=porch.tenant, subject=str(session))
+    kept = till.rows("SELECT session_id, cost_centre FROM fleet_sessions WHERE tenant_id = %s", porch.tenant)
+    assert kept == [{"session_id": after, "cost_centre": "4711"}]
+
+
+@pytest.mark.parametrize("language", WORDS)
+async def test_own_pages_speak_the_drivers_language(porch: Porch, language: str) -> None:
+    browser, _ = await porch.signed_in("ada@example.com")
+    for path in ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account", "/my/account?erase=1", porch.there):
+        answer = await browser.get(path, params={"lang": language} | ({"erase": "1"} if "?" in path else {}))
+        assert answer.status_code == 200, answer.text
+        assert WORDS[language] in answer.text
+        assert f'<html lang="{language}">' in answer.text
+        assert answer.headers["cache-control"] == "private, no-store"
+
+
+async def test_nobody_who_is_not_signed_in_sees_or_does_anything(porch: Porch) -> None:
+    browser, stranger = await porch.signed_in("ada@example.com"), porch.browser()
+    assert browser
+    for route in porch.app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            path = re.sub(r"\{\w+:(\w+)\}", lambda part: _SAMPLE[part[1]], route.path)
+            if not path.startswith("/my") or "/sign-in" in path or "/enter" in path:
+                continue
+            for method in handler.http_methods - {"HEAD", "OPTIONS"}:
+                form = _FORM if method == "POST" else None
+                answer = await stranger.request(method, path, data=form, follow_redirects=False)
+                assert (answer.status_code, answer.headers.get("location")) == (303, "/my/sign-in"), (method, path)
+    # A form of another site does nothing, though the browser sends the cookie along.
+    mine, _ = browser
+    crossed = await mine.post("/my/sign-out", headers={"sec-fetch-site": "cross-site"}, follow_redirects=False)
+    assert crossed.status_code == 403
+    assert (await mine.get("/my", follow_redirects=False)).status_code == 200
+    await mine.post("/my/sign-out")
+    assert (await mine.get("/my", follow_redirects=False)).status_code == 303
+
+
+_SAMPLE = {"uuid": str(UUID(int=7)), "int": "1", "str": "x"}
+_FORM = {"amount": "2000", "name": "x", "token": "x", "by": "page"}
+
+
+async def test_needs_cars_and_consent_are_said_on_the_pages(porch: Porch) -> None:
+    browser, ada = await porch.signed_in("ada@example.com")
+    week = {"d0": "07:30", "energy_kwh": "12,5", "minimum_kwh": "4"}
+    assert 'value="07:30"' in (await browser.post("/my/wants", data=week)).text
+    wants = (await porch.driver(ada.driver_id)).wants
+    assert (wants["energy_wh"], wants["minimum_wh"], wants["departures"][:2]) == (12_500, 4_000, ["07:30:00", None])
+    assert "not filled in" in (await browser.post("/my/wants", data={"d0": "25:99"})).text
+    assert "Blue" in (await browser.post("/my/cars", data={"name": "Blue", "battery_kwh": "60"})).text
+    assert "not filled in" in (await browser.post("/my/cars", data={"name": "Red", "battery_kwh": "lots"})).text
+    assert " checked" not in (await browser.get("/my/account")).text
+    assert (await browser.post("/my/consent", data={"usage": "1"})).text.count(" checked") == 1
+    said = porch.till.rows("SELECT kind, given FROM driver_consents WHERE tenant_id = %s", porch.tenant)
+    assert said == [{"kind": "usage", "given": True}]
+    assert (await browser.get("/my/export.json")).json()["account"]["email"] == "ada@example.com"
+    gone = await browser.post("/my/erase")
+    assert gone.url.path == "/my/sign-in"
+    assert (await porch.driver(ada.driver_id)).email is None
