@@ -74,4 +74,6 @@ async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yar
     asked.broken = full
     yard.clock.advance(AGAIN.total_seconds())
     await targets.stop_reached()
-    assert sorted(each for _, each in asked.stopped) == sorted([charged, late]), "one that goes wrong stops no other"
+    assert sorted(each for _, each in asked.stopped) == sorted([later, charged, late]), (
+        "one that goes wrong stops no other"
+    )
