@@ -300,7 +300,7 @@ async def test_what_a_station_was_told_comes_before_what_is_planned(house: House
     made.told(first, 0, True)
     made.told(second, 8_000, True)
     browser = await signed_in(house, tenant)
-    held, planned = ((await browser.get(f"/energy/at-session/{each}")).text for each in (first, second))
+    held, planned = [(await browser.get(f"/energy/at-session/{each}")).text for each in (first, second)]
     assert re.search(r'class="why">Its station was told 0\W{1,6}A at ', held)
     assert "goes by that for now" not in planned
 
