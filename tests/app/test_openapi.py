@@ -211,7 +211,6 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "fleet_id": fleet["fleet_id"],
         "plan_id": plan["plan_id"],
         "vehicle_id": 1,
-        "payment_id": uuid4(),
         "evse": 1,
         "host_id": host["id"],
         "payout_id": 1,
