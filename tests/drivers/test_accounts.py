@@ -265,7 +265,7 @@ async def test_an_erasure_leaves_nothing_of_a_driver_in_any_column(house: House,
             " '{}', now(), now())",
             (tenant.tenant_id, f"driver:{number}"),
         )
-        personal = ("lovelace", "augusta king", "0499feed99", "analytical", "9137", "cus_ada")
+        personal = ("lovelace", "augusta king", "0499feed99", "analytical", '"9137"', "cus_ada")
         assert {each for each in personal if found(admin, each)} == set(personal)
         exported = await driver.get(f"{ME}/export")
         assert exported.status_code == 200, exported.text

@@ -35,7 +35,7 @@ from forecourt.platform.text import NAME_LINE, ONE_LINE
 TAGS = ["drivers"]
 #: Sessions of one fleet and month that are answered at once.
 MAX_SESSIONS = 20_000
-MONTH_PATTERN = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH_PATTERN = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
 
 Ticking = NamedDependency[Clock]
 FleetInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The fleet's number.")]
