@@ -1,6 +1,7 @@
 """A session that has what it was said to end with is stopped, and none before."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,12 @@ from forecourt.energy import store
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.targets import AGAIN, SessionTargets
 from forecourt.ocpp.neutral import CommandAnswer, StopCharging
+from forecourt.pricing.assigning import Scope
+from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
+from forecourt.pricing.service import assign_tariff, create_tariff
 from tests.care.yard import Yard
 from tests.energy.test_store import furnish
+from tests.http import an_actor
 
 
 class Asked:
@@ -58,9 +63,18 @@ async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yar
     yard.rows("UPDATE sessions SET ended_at = now() WHERE session_id = %s", over)
 
     asked = Asked()
+    # A kWh costs 1.19 with taxes: 8,404 Wh are the first that cost 10.
+    energy = PriceComponent(type=Dimension.ENERGY, price=Decimal(1), vat=Decimal(19))
+    tariff = Tariff(id="", currency="EUR", elements=(Element(price_components=(energy,)),))
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        before = now - timedelta(days=2)
+        made = await create_tariff(conn, an_actor(yard.tenant_id), "One", tariff, before)
+        await assign_tariff(conn, an_actor(yard.tenant_id), made.tariff_id, Scope(), before)
+    _, dear = await session(Wants(stop_cost=Decimal(10)), 8_404)
+    await session(Wants(stop_cost=Decimal(10)), 8_390)
     targets = SessionTargets(yard.worker, yard.tenants, yard.clock, asked)  # type: ignore[arg-type]
     await targets.stop_reached()
-    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late])
+    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late, dear])
     asked.stopped.clear()
     yard.rows("UPDATE sessions SET meter_stop_wh = meter_stop_wh + 1 WHERE session_id = %s", almost)
     yard.clock.advance(60)
@@ -69,11 +83,11 @@ async def test_a_session_is_stopped_at_its_target_and_asked_again_only_later(yar
     asked.stopped.clear()
     yard.clock.advance(AGAIN.total_seconds() - 60)
     await targets.stop_reached()
-    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late]), "they still run"
+    assert sorted(each for _, each in asked.stopped) == sorted([full, charged, late, dear]), "they still run"
     asked.stopped.clear()
     asked.broken = full
     yard.clock.advance(AGAIN.total_seconds())
     await targets.stop_reached()
-    assert sorted(each for _, each in asked.stopped) == sorted([later, charged, late]), (
+    assert sorted(each for _, each in asked.stopped) == sorted([later, charged, late, dear]), (
         "one that goes wrong stops no other"
     )

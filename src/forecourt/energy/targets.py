@@ -1,12 +1,13 @@
 """Sessions that have what they were said to end with: their stations are asked to stop them.
 
-Asked by the minute, so a session may get a little more; where its site is charged smartly its plan ends with the target
-anyway. A cost ends nothing yet: no session has a price while it runs.
+Asked by the minute, so a session may get a little more; where its site is charged smartly its plan ends with a target
+of energy anyway.
 """
 
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -15,10 +16,12 @@ import structlog
 from forecourt.access.model import Service
 from forecourt.energy import store
 from forecourt.energy.needs.model import Target, merge, reached
-from forecourt.energy.store.targets import MAX_AIMED, Aimed, list_aimed
+from forecourt.energy.store.targets import MAX_AIMED, Aimed, Connection, list_aimed
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import minor_digits
+from forecourt.sessions.costing.service import cost_of
 from forecourt.sessions.remote.service import ask_to_stop
 from forecourt.stations.commands import Commander
 
@@ -63,12 +66,18 @@ class SessionTargets:
     async def _reached(self, tenant_id: int, now: datetime) -> list[tuple[Aimed, Target]]:
         async with self._tenants.tenant(tenant_id) as conn:
             aimed = await list_aimed(conn, tenant_id)
+            if len(aimed) == MAX_AIMED:
+                log.warning("more sessions have a target than are looked at", tenant_id=tenant_id)
             said = await store.said_of(conn, tenant_id, [each.started.session_id for each in aimed])
-        if len(aimed) == MAX_AIMED:
-            log.warning("more sessions have a target than are looked at", tenant_id=tenant_id)
+            wanted = {each: merge(said.get(each.started.session_id, [])).wants for each in aimed}
+            costs = {
+                each: await _cost(conn, tenant_id, each.started.session_id, now)
+                for each, wants in wanted.items()
+                if wants.stop_cost is not None
+            }
         found = []
-        for each in aimed:
-            target = reached(merge(said.get(each.started.session_id, [])).wants, each.energy_wh, each.soc_pct, now)
+        for each, wants in wanted.items():
+            target = reached(wants, each.energy_wh, each.soc_pct, now, costs.get(each))
             if target is not None:
                 found.append((each, target))
         return found
@@ -83,3 +92,11 @@ class SessionTargets:
                 log.info("a session that has what it should have could not be stopped", fault=fault.code, **told)
                 return
         log.info("a session has what it should have", obeyed=answer.accepted, **told)
+
+
+async def _cost(conn: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Decimal | None:
+    """What a session costs so far, in the major unit with taxes; None where no tariff counts."""
+    cost = await cost_of(conn, tenant_id, session_id, now)
+    if cost.incl_vat is None:
+        return None
+    return Decimal(cost.incl_vat.amount).scaleb(-minor_digits(cost.incl_vat.currency))

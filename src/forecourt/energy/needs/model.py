@@ -36,7 +36,7 @@ class Priority(StrEnum):
 
 
 #: What a session may end with.
-Target = Literal["time", "energy", "state of charge"]
+Target = Literal["time", "energy", "state of charge", "cost"]
 Moment = Annotated[datetime, Meta(tz=True)]
 Wh = Annotated[int, Meta(ge=0, le=10**8)]
 NetWh = Annotated[int, Meta(ge=-(10**8), le=10**8)]
@@ -82,7 +82,7 @@ class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     stop_energy_wh: Annotated[Wh | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_cost: Annotated[
         Decimal | None,
-        Meta(description="The session shall end at this cost; kept, and not acted on yet.", examples=[None]),
+        Meta(description="The session ends at this cost with taxes, in the currency of its tariff.", examples=[None]),
     ] = None
     stop_soc_pct: Annotated[Percent | None, Meta(description="The session ends with it.", examples=[None])] = None
     stop_at: Annotated[Moment | None, Meta(description="The session ends then.", examples=[None])] = None
@@ -209,14 +209,19 @@ def merge(said: list[Said]) -> Needs:
     return Needs(wants=Wants(**values), sources=sources, said=tuple(ranked))
 
 
-def reached(wants: Wants, energy_wh: int | None, soc_pct: int | None, now: datetime) -> Target | None:
-    """Which of its targets a session has, that was given so much and shows this state of charge."""
+def reached(
+    wants: Wants, energy_wh: int | None, soc_pct: int | None, now: datetime, cost: Decimal | None = None
+) -> Target | None:
+    """Which of its targets a session has, that was given so much, shows this state of charge and costs so much so far,
+    in the major unit with taxes."""
     if wants.stop_at is not None and now >= wants.stop_at:
         return "time"
     if wants.stop_energy_wh is not None and energy_wh is not None and energy_wh >= wants.stop_energy_wh:
         return "energy"
     if wants.stop_soc_pct is not None and soc_pct is not None and soc_pct >= wants.stop_soc_pct:
         return "state of charge"
+    if wants.stop_cost is not None and cost is not None and cost >= wants.stop_cost:
+        return "cost"
     return None
 
 

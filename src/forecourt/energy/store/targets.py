@@ -30,7 +30,7 @@ async def list_aimed(conn: Connection, tenant_id: int) -> list[Aimed]:
         FROM sessions n JOIN stations t ON t.tenant_id = n.tenant_id AND t.station_id = n.station_id
         WHERE n.tenant_id = %(tenant_id)s AND n.over_at IS NULL AND EXISTS (
             SELECT FROM session_needs w WHERE w.tenant_id = n.tenant_id AND w.session_id = n.session_id
-                AND w.wants ?| ARRAY['stop_energy_wh', 'stop_soc_pct', 'stop_at'])
+                AND w.wants ?| ARRAY['stop_energy_wh', 'stop_cost', 'stop_soc_pct', 'stop_at'])
         ORDER BY n.number LIMIT %(most)s
         """,
         {"tenant_id": tenant_id, "most": MAX_AIMED},
