@@ -39,6 +39,7 @@ MADE: Mapping[str, str] = {
     "bigint[]": "'{{}}'",
     "int8multirange": "'{{}}'",
     "inet": "'127.0.0.1'",
+    "interval": "'{n} minutes'",
 }
 
 

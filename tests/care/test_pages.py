@@ -269,7 +269,8 @@ async def test_an_alert_rule_is_made_tried_and_deleted_in_forms(house: House, te
 def test_choosing_all_kinds_is_no_choice_and_a_form_without_boxes_says_no() -> None:
     everything = FormMultiDict(
         [("kinds", kind) for kind in ("fault", "offline", "flapping", "failed_starts", "quarantined", "not_accepted")]
-        + [("kinds", "clock"), ("kinds", "ghost"), ("kinds", "nonsense"), ("site_ids", "3"), ("site_ids", "x")]
+        + [("kinds", kind) for kind in ("disobeys", "clock", "ghost", "nonsense")]
+        + [("site_ids", "3"), ("site_ids", "x")]
     )
     values = read_form(everything)
     assert values["kinds"] == []

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
+from forecourt.driver.account.api import CODE_PATTERN
 from forecourt.driver.api import RETURN_PATTERN
 from forecourt.driver.brands import (
     COLOUR_PATTERN,
@@ -17,7 +18,9 @@ from forecourt.driver.brands import (
     PHONE_PATTERN,
     SLUG_PATTERN,
 )
+from forecourt.drivers.accounts.model import TEXT_VERSION_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
+from forecourt.drivers.fleets.api import MONTH_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
@@ -56,6 +59,9 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
+    repr(MONTH_PATTERN): "A month is written as 2026-03",
+    repr(CODE_PATTERN): "A code is of letters and digits; blanks and hyphens in it don't matter",
+    repr(TEXT_VERSION_PATTERN): "A version of a text is named by letters, digits, points, - and _",
     repr("^[a-z0-9-]{1,40}$"): "A name in addresses is of small letters, digits and hyphens, 40 at most",
     repr(COLOUR_PATTERN): "A colour is # and six small hexadecimal digits, such as #0a7a4b",
     repr(DOMAIN_PATTERN): "A domain is a host name in small letters, such as charge.example.com",

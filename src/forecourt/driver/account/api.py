@@ -261,7 +261,7 @@ async def show_me(driver: DriverAsker) -> Response[Me]:
 
 
 @patch("/me", opt={**_own(ChangedMeanwhile), "etag": True}, summary="Change the driver's name or language", tags=TAGS)
-async def change_me(
+async def change_own(
     data: JSONBody[MeChange], request: Asking, driver: DriverAsker, members: Membership, if_match: IfMatch = None
 ) -> Response[Me]:
     check_match(if_match, etag([driver.name, driver.language]))
@@ -328,7 +328,7 @@ async def pay_debt(data: JSONBody[DebtPaid], driver: DriverAsker, members: Membe
     summary="Say that the driver came back from the page of a top-up or of a debt",
     tags=TAGS,
 )
-async def say_returned(payment_id: FromPath[UUID], driver: DriverAsker, members: Membership) -> Begun:
+async def say_money_returned(payment_id: FromPath[UUID], driver: DriverAsker, members: Membership) -> Begun:
     return begun(await members.returned(driver, payment_id))
 
 
@@ -338,7 +338,7 @@ async def say_returned(payment_id: FromPath[UUID], driver: DriverAsker, members:
     summary="Begin a session by the driver's own way to pay",
     tags=TAGS,
 )
-async def start(
+async def start_own(
     station: StationInPath, evse: EvseInPath, data: JSONBody[StartAsked], driver: DriverAsker, members: Membership
 ) -> Begun:
     return begun(
@@ -367,7 +367,7 @@ async def claim_token(data: JSONBody[CodeSaid], request: Asking, driver: DriverA
 
 
 @delete("/me/tokens/{uid:str}", opt=_own(TokenUnknown), summary="Give up a card", tags=TAGS)
-async def detach_token(uid: UidInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
+async def give_up_token(uid: UidInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
     await members.detach(driver, uid, origin_of(request))
 
 
@@ -391,7 +391,7 @@ async def remove_vehicle(vehicle_id: VehicleInPath, request: Asking, driver: Dri
 
 
 @get("/me/preferences", opt=_own(), summary="Show what the driver usually needs", tags=TAGS)
-async def show_preferences(driver: DriverAsker) -> Preferences:
+async def show_own_preferences(driver: DriverAsker) -> Preferences:
     return msgspec.convert(driver.wants, Preferences)
 
 
@@ -402,7 +402,7 @@ async def show_preferences(driver: DriverAsker) -> Preferences:
     description="Smart charging plans the sessions of each of the driver's tokens by it.",
     tags=TAGS,
 )
-async def put_preferences(
+async def say_preferences(
     data: JSONBody[Preferences], request: Asking, driver: DriverAsker, members: Membership
 ) -> Preferences:
     await members.set_wants(driver, data, origin_of(request))
@@ -415,7 +415,7 @@ async def say_consent(data: JSONBody[ConsentSaid], request: Asking, driver: Driv
 
 
 @get("/me/export", opt=_own(), summary="Take along all that is kept of the driver", tags=TAGS)
-async def export(request: Asking, driver: DriverAsker, leaving: LeavingVerbs) -> Export:
+async def take_export(request: Asking, driver: DriverAsker, leaving: LeavingVerbs) -> Export:
     return await leaving.export(driver, driver.acting(origin_of(request)))
 
 
@@ -427,7 +427,7 @@ async def export(request: Asking, driver: DriverAsker, leaving: LeavingVerbs) ->
     description="What must stay by law stays under a number that leads to nobody: see the explanation of accounts.",
     tags=TAGS,
 )
-async def erase(request: Asking, driver: DriverAsker, leaving: LeavingVerbs) -> Erased:
+async def erase_me(request: Asking, driver: DriverAsker, leaving: LeavingVerbs) -> Erased:
     return await leaving.erase(driver, driver.acting(origin_of(request)))
 
 
@@ -501,8 +501,8 @@ def begun(intent: Intent) -> Begun:
 routes = Router(
     "/driver",
     route_handlers=[
-        ask_letter, enter, sign_out, sign_out_everywhere, show_me, change_me, list_charged, show_money, pay_by,
-        remove_card, top_up, pay_debt, say_returned, start, show_things, claim_token, detach_token, add_vehicle,
-        change_vehicle, remove_vehicle, show_preferences, put_preferences, say_consent, export, erase,
+        ask_letter, enter, sign_out, sign_out_everywhere, show_me, change_own, list_charged, show_money, pay_by,
+        remove_card, top_up, pay_debt, say_money_returned, start_own, show_things, claim_token, give_up_token,
+        add_vehicle, change_vehicle, remove_vehicle, show_own_preferences, say_preferences, say_consent, take_export, erase_me,
     ],
 )  # fmt: skip

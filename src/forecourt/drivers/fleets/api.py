@@ -216,7 +216,7 @@ async def remove_member(
     summary="List what a fleet's sessions of a month came to",
     tags=TAGS,
 )
-async def list_sessions(
+async def list_fleet_sessions(
     fleet_id: FleetInPath,
     actor: Asker,
     db: Database,
@@ -285,7 +285,7 @@ def fleet_tag(fleet: Fleet) -> str:
 routes = Router(
     "/",
     route_handlers=[
-        create_fleet, list_fleets, find_fleet, change_fleet, put_member, remove_member, list_sessions, create_plan,
-        list_plans, close_plan, subscribe, unsubscribe,
+        create_fleet, list_fleets, find_fleet, change_fleet, put_member, remove_member, list_fleet_sessions,
+        create_plan, list_plans, close_plan, subscribe, unsubscribe,
     ],
 )  # fmt: skip
