@@ -295,6 +295,10 @@ async def test_needs_cars_and_consent_are_said_on_the_pages(porch: Porch) -> Non
     wants = (await porch.driver(ada.driver_id)).wants
     assert (wants["energy_wh"], wants["minimum_wh"], wants["departures"][:2]) == (12_500, 4_000, ["07:30:00", None])
     assert "not filled in" in (await browser.post("/my/wants", data={"d0": "25:99"})).text
+    for beyond in ({"energy_kwh": "999999999"}, {"minimum_kwh": "-4"}, {"d1": "07:30+02:00"}):
+        assert "not filled in" in (await browser.post("/my/wants", data=beyond)).text, beyond
+        assert (await browser.get("/my/things")).status_code == 200
+    assert (await porch.driver(ada.driver_id)).wants == wants
     assert "Blue" in (await browser.post("/my/cars", data={"name": "Blue", "battery_kwh": "60"})).text
     assert "not filled in" in (await browser.post("/my/cars", data={"name": "Red", "battery_kwh": "lots"})).text
     assert " checked" not in (await browser.get("/my/account")).text

@@ -291,7 +291,14 @@ async def test_a_station_is_changed_unless_somebody_else_was_quicker(house: Hous
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"max_power_kw": "many"}, {"max_power_kw": "-1"}, {"latitude": "91"}, {"latitude": "nan"}]
+    "wrong",
+    [
+        {"max_power_kw": "many"},
+        {"max_power_kw": "-1"},
+        {"max_power_kw": "inf"},
+        {"latitude": "91"},
+        {"latitude": "nan"},
+    ],
 )
 async def test_a_number_that_is_none_changes_nothing(house: House, tenant: Tenant, wrong: dict[str, str]) -> None:
     identity = add_station(house, tenant, ["Available"], name="Before")

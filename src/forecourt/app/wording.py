@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
-from forecourt.driver.account.api import CODE_PATTERN
+from forecourt.driver.account.api.fields import CODE_PATTERN
 from forecourt.driver.api import RETURN_PATTERN
 from forecourt.driver.brands import (
     COLOUR_PATTERN,

@@ -6,7 +6,7 @@ from litestar import Router, delete, get
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.driver.account.api import LeavingVerbs
+from forecourt.driver.account.api.fields import LeavingVerbs
 from forecourt.driver.account.model import Erased, Export, MoneyLeft
 from forecourt.drivers.accounts import service
 from forecourt.drivers.accounts.api import DriverInPath

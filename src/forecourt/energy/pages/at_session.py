@@ -19,7 +19,7 @@ from forecourt.energy.dispatch.orders import STEP_MA
 from forecourt.energy.explained.session import Explanation
 from forecourt.energy.explained.words import GROUNDS, PRIORITIES, clock_word, sentences, source_of, value_word
 from forecourt.energy.needs.model import Needs, Priority, Source, Wants
-from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, decimal, field, from_kilo, kilo
+from forecourt.energy.pages.common import EnergyPages, WebRequest, field
 from forecourt.energy.pages.words import refused_as
 from forecourt.energy.service import explained, needs
 from forecourt.energy.service.explained import SessionTold
@@ -29,6 +29,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, decimal, from_kilo, kilo
 
 #: A plan that is older says nothing of now: the planner makes one every five minutes at least.
 STALE: Final = timedelta(minutes=11)
@@ -209,7 +210,7 @@ class AtSession:
                     await needs.say_needs(conn, actor, session_id, Source.DRIVER, wants, now)
         except NoNumber as refused:
             with pages.shell.speaking(request):
-                fault = _(refused.fault.words) % refused.fault.values
+                fault = _(refused.words) % {"text": refused.text}
         except ValueError:
             with pages.shell.speaking(request):
                 fault = _(UNREADABLE)

@@ -13,7 +13,7 @@ from forecourt.access.guard import Asker
 from forecourt.drivers.api import UidInPath
 from forecourt.energy.explained.words import PRIORITIES
 from forecourt.energy.needs.model import Preferences, Priority
-from forecourt.energy.pages.common import EnergyPages, NoNumber, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.common import EnergyPages, WebRequest, field
 from forecourt.energy.pages.forms import STALE
 from forecourt.energy.service import needs
 from forecourt.energy.service.needs import preferences_tag
@@ -21,6 +21,7 @@ from forecourt.energy.store import PreferencesRow
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, from_kilo, kilo
 
 PATH: Final = "/energy/at-token/{uid:str}"
 NO_CLOCK: Final = mark("a time of day is written as 07:30")
@@ -123,7 +124,7 @@ class AtToken:
             return await self.show(request, actor, uid, done=True)
         except NoNumber as refused:
             with self._pages.shell.speaking(request):
-                fault = _(refused.fault.words) % refused.fault.values
+                fault = _(refused.words) % {"text": refused.text}
         except ValueError:
             with self._pages.shell.speaking(request):
                 fault = _(NO_CLOCK)

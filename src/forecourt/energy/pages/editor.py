@@ -20,19 +20,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy.errors import Faulty
 from forecourt.energy.model import MAX_NODES, Fault, Node, Phases
-from forecourt.energy.pages.common import (
-    EnergyPages,
-    NoNumber,
-    SiteSlug,
-    WebRequest,
-    column,
-    decimal,
-    field,
-    from_kilo,
-    kilo,
-    number,
-    plain,
-)
+from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, column, field, unread
 from forecourt.energy.pages.drawing import Drawings, draw_both
 from forecourt.energy.pages.sites import Drawn, now_of, read_drawn
 from forecourt.energy.pages.words import OF, PHASES, by_place, misfit, said
@@ -42,6 +30,7 @@ from forecourt.energy.site import MAX_ATTACHMENTS, Battery, Current, HungEvse, L
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.numbers import NoNumber, decimal, from_kilo, kilo, number, plain
 
 #: EVSEs of a site that the form shows; larger sites are set up over the API.
 MAX_EDITED: Final = 500
@@ -73,7 +62,7 @@ def read_sheet(form: FormMultiDict) -> Sheet:
         try:
             volts[name] = number(field(form, name)) or usual
         except NoNumber as refused:
-            faults.append(refused.fault)
+            faults.append(unread(refused))
     tree = with_dc(SiteTree(**{name: tuple(each) for name, each in parts.items()}, **volts))  # type: ignore[arg-type]
     try:
         # What the form may hold, as the API may: texts and sizes.
@@ -107,7 +96,7 @@ def _rows(
         try:
             row = made(cells)
         except NoNumber as refused:
-            faults.append(msgspec.structs.replace(refused.fault, of=_KINDS.get(of, "attachment"), id=cells["id"]))
+            faults.append(msgspec.structs.replace(unread(refused), of=_KINDS.get(of, "attachment"), id=cells["id"]))
             continue
         if row is not None:
             found.append(row)

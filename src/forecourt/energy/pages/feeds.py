@@ -29,7 +29,7 @@ from forecourt.energy.feeds.model import (
     zones_of,
 )
 from forecourt.energy.model import Fault
-from forecourt.energy.pages.common import Done, EnergyPages, NoNumber, SiteSlug, WebRequest, field, from_kilo, kilo
+from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, field, unread
 from forecourt.energy.pages.forms import STALE
 from forecourt.energy.pages.words import DONE, misfit, refused_as, said
 from forecourt.energy.service import feeds as service
@@ -43,6 +43,7 @@ from forecourt.platform.text import seen
 from forecourt.ui.formats import unanswered
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, from_kilo, kilo
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "entsoe": (mark("ENTSO-E"), mark("Prices of the day ahead, of every bidding zone in Europe.")),
@@ -129,7 +130,7 @@ def source_of(form: FeedForm) -> tuple[Source | None, list[Fault]]:
             members["full_w"] = from_kilo(form.full)
         return msgspec.convert(members, Source), []
     except NoNumber as refused:
-        return None, [refused.fault]
+        return None, [unread(refused)]
     except msgspec.ValidationError as refused:
         return None, [misfit(refused)]
 

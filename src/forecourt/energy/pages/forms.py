@@ -17,7 +17,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.energy import store
 from forecourt.energy.model import Fault
-from forecourt.energy.pages.common import EnergyPages, NoNumber, SiteSlug, WebRequest, decimal, field, from_kilo, number
+from forecourt.energy.pages.common import EnergyPages, SiteSlug, WebRequest, field, unread
 from forecourt.energy.pages.rates import Form, sent, tariff_of
 from forecourt.energy.pages.sites import Shown, SitePages
 from forecourt.energy.pages.words import misfit, refused_as, said
@@ -37,6 +37,7 @@ from forecourt.platform.preconditions import ChangedMeanwhile
 from forecourt.platform.text import seen
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, decimal, from_kilo, number
 
 STALE = mark(
     "Somebody else changed it meanwhile, so nothing was stored. What is stored now stands above, what you wrote below;"
@@ -74,7 +75,7 @@ class Forms:
                 dynamic_profiles=record.settings.dynamic_profiles,
             )
         except NoNumber as refused:
-            faults.append(refused.fault)
+            faults.append(unread(refused))
         if wanted.enabled and record.tree is None:
             faults.append(Fault(words=mark("the site has no electrics yet: set them up first")))
         elif record.tree is not None:
@@ -121,7 +122,7 @@ class Forms:
             limit = _limit(form, record, str(actor), now)
             faults += limit_faults(limit.limit_w, limit.limit_a, limit.starts_at, limit.ends_at, now)
         except NoNumber as refused:
-            faults.append(refused.fault)
+            faults.append(unread(refused))
         except ValueError:
             faults.append(Fault(words=mark("times are written as 2026-03-01 17:00, by the clock of the site")))
 

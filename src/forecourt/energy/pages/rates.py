@@ -9,9 +9,10 @@ from litestar.datastructures import FormMultiDict
 from msgspec import Struct
 
 from forecourt.energy.model import Fault
-from forecourt.energy.pages.common import NoNumber, decimal, field, plain
+from forecourt.energy.pages.common import field, unread
 from forecourt.energy.signals.model import MAX_HOLIDAYS, MAX_HOURS, MAX_SEASONS, DayRates, Tariff
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, decimal, plain
 
 #: A rate: from an hour on a price, the hour with or without minutes that are none.
 _RATE: Final = re.compile(r"([0-9]{1,2})(?::00)?\s+(\S+)")
@@ -111,7 +112,7 @@ def tariff_of(form: Form) -> tuple[dict[str, object], list[Fault]]:
         try:
             value = decimal(text)
         except NoNumber as refused:
-            faults.append(refused.fault)
+            faults.append(unread(refused))
             return otherwise
         return otherwise if value is None else value
 

@@ -15,7 +15,7 @@ from forecourt.energy import store
 from forecourt.energy.explained.words import price_word
 from forecourt.energy.flows import Bound, bounds_at, flows
 from forecourt.energy.pages.chart import power_bands, price_bands
-from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest, plain
+from forecourt.energy.pages.common import Done, EnergyPages, SiteSlug, WebRequest
 from forecourt.energy.pages.drawing import Drawings, draw_both
 from forecourt.energy.pages.rates import Form, form_of
 from forecourt.energy.pages.words import DONE, MODES, source_word
@@ -29,6 +29,7 @@ from forecourt.energy.store.now import EvseNow, list_now
 from forecourt.energy.store.storage import latest_of_site
 from forecourt.stations.service import find_site
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.numbers import plain
 
 #: Hours ahead that a site's page draws, in steps of a quarter.
 AHEAD_H: Final = 24

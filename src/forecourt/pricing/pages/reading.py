@@ -24,6 +24,7 @@ from forecourt.pricing.model import (
 )
 from forecourt.pricing.pages.draft import CapDraft, Draft, ElementDraft, Row
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import NoNumber, decimal
 
 NO_NUMBER: Final = mark("this is no number; write it as 12.5")
 NO_WHOLE: Final = mark("this is no whole number")
@@ -67,17 +68,11 @@ class _Reader:
         self.faults.append(Fault(element=self.element, price=self.price, field=field, words=words))
 
     def decimal(self, row: Row, field: str) -> Decimal | None:
-        text = row[field].replace(",", ".")
-        if not text:
-            return None
         try:
-            found = Decimal(text)
-        except InvalidOperation:
-            found = Decimal("NaN")
-        if not found.is_finite():
+            return decimal(row[field])
+        except NoNumber:
             self.wrong(field, NO_NUMBER)
             return None
-        return found
 
     def whole(self, row: Row, field: str, least: int = 0) -> int | None:
         found = self.decimal(row, field)

@@ -1,7 +1,6 @@
 """The form of a station's plugs: as many rows as there are, and some to fill."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ from msgspec import Struct
 from forecourt.stations.plugs import MAX_PLUGS, Plug, list_plugs, told_plugs
 from forecourt.stations.store import Connection
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import from_kilo
 
 #: Empty rows beneath the others.
 SPARE_ROWS: Final = 2
@@ -60,20 +60,19 @@ def sent_plugs(form: Any) -> Plugs:
             continue
         try:
             meant.append(_plug(row))
-        except (ValueError, ArithmeticError, msgspec.ValidationError):
+        except (ValueError, msgspec.ValidationError):
             return Plugs(rows=rows, fault=WRONG)
     return Plugs(rows=rows, meant=meant)
 
 
 def _plug(row: Mapping[str, str]) -> Plug:
-    power = row["power_kw"].replace(",", ".")
     return msgspec.convert(
         {
             "evse": row["evse"],
             "connector": row["connector"] or "1",
             "connector_type": row["connector_type"],
             "evse_kind": row["evse_kind"],
-            "max_power_w": int(Decimal(power) * 1000) if power else None,
+            "max_power_w": from_kilo(row["power_kw"]),
         },
         Plug,
         strict=False,

@@ -1,7 +1,6 @@
 """What is registered of a station: changed, its password renewed and shown once, and the station retired."""
 
 import secrets
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -33,6 +32,7 @@ from forecourt.stations.plugs import PlugsRefused, put_plugs
 from forecourt.stations.service import PASSWORD_BYTES
 from forecourt.stations.words import REGISTRATIONS, SECURITY_PROFILES
 from forecourt.ui.i18n import mark
+from forecourt.ui.numbers import from_kilo, number
 
 #: Sites that can be chosen from.
 MAX_SITES: Final = 1_000
@@ -84,22 +84,15 @@ class NewPassword(Struct, frozen=True, kw_only=True):
 
 
 def _watts(text: str) -> int | None:
-    if not text.strip():
-        return None
-    try:
-        power_w = int(Decimal(text.strip().replace(",", ".")) * 1000)
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if not 0 < power_w <= MAX_POWER_W:
+    power_w = from_kilo(text)
+    if power_w is not None and not 0 < power_w <= MAX_POWER_W:
         raise ValueError(text)
     return power_w
 
 
 def _degrees(text: str, most: int) -> float | None:
-    if not text.strip():
-        return None
-    degrees = float(text.strip().replace(",", "."))
-    if not -most <= degrees <= most:
+    degrees = number(text)
+    if degrees is not None and not -most <= degrees <= most:
         raise ValueError(text)
     return degrees
 

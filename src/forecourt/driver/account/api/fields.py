@@ -1,0 +1,245 @@
+"""What the routes of a driver's account take and show."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar.di import NamedDependency
+from litestar.params import FromPath, PathParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, Purse
+from forecourt.driver.account.store import Charged
+from forecourt.driver.api import RETURN_PATTERN
+from forecourt.drivers.accounts.model import (
+    EMAIL_PATTERN,
+    MAX_CODE,
+    MAX_EMAIL,
+    MAX_NAME,
+    MAX_TEXT_VERSION,
+    TEXT_VERSION_PATTERN,
+    AccountState,
+    Consent,
+    ConsentKind,
+    Driver,
+    DriverSignedOut,
+    OwnToken,
+    PaysBy,
+    Vehicle,
+)
+from forecourt.payments.intents.model import Intent, State
+from forecourt.platform.money import Money
+from forecourt.platform.paging import NEWEST
+from forecourt.platform.text import NAME_LINE
+
+TAGS = ["drivers' accounts"]
+PUBLIC: dict[str, Any] = {"public": True}
+#: What a code of a letter or of a card is written with.
+CODE_PATTERN = r"^[0-9A-Za-z -]+$"
+LeavingVerbs = NamedDependency[Leaving]
+Spoken = Literal["en", "de", "fr", "nl", "es"]
+ReturnUrl = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=RETURN_PATTERN,
+        description="`{intent}` in it is replaced by the payment's id.",
+        examples=["https://app.example.com/paid/{intent}"],
+    ),
+]
+VehicleInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The car's number.")]
+CardInPath = FromPath[UUID]
+
+
+def own(*problems: type[Exception]) -> dict[str, Any]:
+    """What marks a route of a driver's own: no operator's session is asked for, but the driver's is."""
+    return {"public": True, "problems": [DriverSignedOut, *problems]}
+
+
+class LetterAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who wants to sign in, and with which organisation."""
+
+    brand: Annotated[
+        str,
+        Meta(pattern="^[a-z0-9-]{1,40}$", description="The name of the organisation's pages.", examples=["volt"]),
+    ]
+    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN, examples=["ada@example.com"])]
+    language: Annotated[Spoken, Meta(examples=["en"])] = "en"
+
+
+class LetterSent(Struct, frozen=True, kw_only=True):
+    """A letter is on its way, if there is somewhere to sign in."""
+
+    email: Annotated[str, Meta(examples=["ada@example.com"])]
+    good_s: Annotated[int, Meta(description="For so long its code is good.", examples=[1200])]
+
+
+class CodeSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A code of a letter, or of a card."""
+
+    code: Annotated[str, Meta(max_length=MAX_CODE, pattern=CODE_PATTERN, examples=["K3TQ-7XZA-PM2D-W6RB"])]
+
+
+class Me(Struct, frozen=True, kw_only=True):
+    """A driver's account."""
+
+    id: int
+    email: Annotated[str | None, Meta(examples=["ada@example.com"])]
+    name: Annotated[str | None, Meta(examples=["Ada Lovelace"])]
+    language: Annotated[str, Meta(examples=["en"])]
+    pays_by: Annotated[PaysBy, Meta(description="What pays for sessions without asking.")]
+    pays_method: Annotated[UUID | None, Meta(description="The saved card, for `card`.")]
+    created_at: datetime
+
+
+class SignedIn(Struct, frozen=True, kw_only=True):
+    """A session. The token is told this once; keep it as you would a password."""
+
+    token: Annotated[str, Meta(examples=["fd_1b9Xw0"])]
+    driver: Me
+
+
+class MeChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change; what is absent stays."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE)] | UnsetType | None = UNSET
+    language: Spoken | UnsetType = UNSET
+
+
+class HistoryPage(Struct, frozen=True, kw_only=True):
+    """Sessions, the latest first."""
+
+    items: list[Charged]
+    before: Annotated[int | None, Meta(description="Send it as `before` for the page after; null at the end.")]
+
+
+class PaysBySaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What pays for sessions that begin without asking, such as by a card at the station."""
+
+    by: PaysBy
+    card: Annotated[UUID | None, Meta(description="The saved card, for `card` only.", examples=[None])] = None
+
+
+class TopUp(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Money for the wallet."""
+
+    amount: Annotated[int, Meta(ge=MIN_TOP_UP, le=MAX_TOP_UP, description="In minor units.", examples=[2000])]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
+    return_url: ReturnUrl
+    card: Annotated[UUID | None, Meta(description="A saved card; null: on the provider's page.", examples=[None])] = (
+        None
+    )
+
+
+class DebtPaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the driver is led after paying what is owed."""
+
+    return_url: ReturnUrl
+
+
+class StartAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a session is to be paid."""
+
+    by: PaysBy
+    return_url: ReturnUrl
+    card: Annotated[UUID | None, Meta(description="The saved card, for `card` only.", examples=[None])] = None
+    save: Annotated[bool, Meta(description="For `page`: the provider keeps the card for later.")] = False
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """A payment that was begun. Follow one of a session by `GET /driver/payments/{id}`."""
+
+    id: UUID
+    state: State
+    page_url: Annotated[str | None, Meta(description="Where the driver pays; null: nowhere, it is paid by itself.")]
+    reason: str | None
+
+
+class ConsentSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Agrees to something, or takes it back."""
+
+    kind: ConsentKind
+    given: bool
+    text_version: Annotated[
+        str,
+        Meta(
+            min_length=1, max_length=MAX_TEXT_VERSION, pattern=TEXT_VERSION_PATTERN,
+            description="Which text was shown.", examples=["2026-01"],
+        ),
+    ]  # fmt: skip
+
+
+class Things(Struct, frozen=True, kw_only=True):
+    """What a driver has. A consent that is absent was never given."""
+
+    tokens: list[OwnToken]
+    vehicles: list[Vehicle]
+    consents: list[Consent]
+
+
+class SavedCardShown(Struct, frozen=True, kw_only=True):
+    """A saved card: a brand and the last four digits, all that is known of it."""
+
+    id: UUID
+    brand: Annotated[str, Meta(examples=["visa"])]
+    last4: Annotated[str, Meta(examples=["4242"])]
+    preferred: Annotated[bool, Meta(description="It pays for sessions that begin without asking.")]
+    saved_at: datetime
+
+
+class DebtShown(Struct, frozen=True, kw_only=True):
+    """What is owed of a payment."""
+
+    payment: UUID
+    owed: Money
+    station: Annotated[str | None, Meta(examples=["CP1"])]
+    since: datetime
+
+
+class PurseShown(Struct, frozen=True, kw_only=True):
+    """A driver's money here. `wallet` is what can be spent of it."""
+
+    cards: list[SavedCardShown]
+    wallet: list[Money]
+    debts: list[DebtShown]
+
+
+def purse(found: Purse) -> PurseShown:
+    """A purse as the API shows it."""
+    return PurseShown(
+        cards=[
+            SavedCardShown(
+                id=each.id, brand="" if each.card is None else each.card.brand,
+                last4="" if each.card is None else each.card.last4, preferred=each.preferred, saved_at=each.saved_at,
+            )
+            for each in found.cards
+        ],
+        wallet=list(found.wallet),
+        debts=[
+            DebtShown(
+                payment=each.intent_id, owed=Money(amount=each.owed_amount, currency=each.currency),
+                station=each.station, since=each.created_at,
+            )
+            for each in found.debts
+        ],
+    )  # fmt: skip
+
+
+def me(driver: Driver) -> Me:
+    """An account as its driver is shown it."""
+    assert driver.state is not AccountState.ERASED, "nobody is signed in as one that is gone"
+    return Me(
+        id=driver.driver_id,
+        email=driver.email,
+        name=driver.name,
+        language=driver.language,
+        pays_by=driver.pays_by,
+        pays_method=driver.pays_method,
+        created_at=driver.created_at,
+    )
+
+
+def begun(intent: Intent) -> Begun:
+    """A payment as whoever began it needs it."""
+    return Begun(id=intent.intent_id, state=intent.state, page_url=intent.page_url, reason=intent.reason)

@@ -1,0 +1,121 @@
+"""What sessions cost, and what pays for them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import delete, get, post, put
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from forecourt.access.guard import origin_of
+from forecourt.driver.account.api.fields import (
+    TAGS,
+    Begun,
+    CardInPath,
+    DebtPaid,
+    HistoryPage,
+    Me,
+    PaysBySaid,
+    PurseShown,
+    StartAsked,
+    TopUp,
+    begun,
+    me,
+    own,
+    purse,
+)
+from forecourt.driver.account.door import Asking, DriverAsker, Membership
+from forecourt.driver.account.model import HISTORY, CardUnknown, TopUpRefused, WayRefused
+from forecourt.driver.api import EvseInPath, StationInPath
+from forecourt.driver.model import PlaceUnknown
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    ConnectorTaken,
+    DebtOpen,
+    NothingOwed,
+    PaymentUnknown,
+    PriceMissing,
+)
+from forecourt.platform.money import Money
+from forecourt.platform.paging import NEWEST
+
+
+@get("/me/sessions", opt=own(), summary="List the driver's sessions with their cost", tags=TAGS)
+async def list_charged(
+    driver: DriverAsker,
+    members: Membership,
+    before: Annotated[
+        int | None, QueryParameter(ge=1, le=NEWEST, description="`before` of the page before; absent: the first.")
+    ] = None,
+) -> HistoryPage:
+    found = await members.history(driver, before or NEWEST, HISTORY + 1)
+    more = len(found) > HISTORY
+    return HistoryPage(items=found[:HISTORY], before=found[HISTORY - 1].number if more else None)
+
+
+@get("/me/money", opt=own(), summary="Show saved cards, wallet and debts", tags=TAGS)
+async def show_money(driver: DriverAsker, members: Membership) -> "PurseShown":
+    return purse(await members.purse(driver))
+
+
+@put(
+    "/me/pays-by",
+    opt=own(CardUnknown, WayRefused),
+    summary="Say what pays without asking",
+    tags=TAGS,
+)
+async def pay_by(data: JSONBody[PaysBySaid], request: Asking, driver: DriverAsker, members: Membership) -> Me:
+    return me(await members.pay_by(driver, data.by, data.card, origin_of(request)))
+
+
+@delete("/me/cards/{card_id:uuid}", opt=own(CardUnknown), summary="Forget a saved card", tags=TAGS)
+async def remove_card(card_id: CardInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
+    await members.remove_card(driver, card_id, origin_of(request))
+
+
+@post(
+    "/me/top-ups",
+    opt=own(TopUpRefused, CardUnknown, AccountMissing),
+    summary="Put money into the wallet",
+    tags=TAGS,
+)
+async def top_up(data: JSONBody[TopUp], driver: DriverAsker, members: Membership) -> Begun:
+    amount = Money(amount=data.amount, currency=data.currency)
+    return begun(
+        await members.top_up(driver, amount, return_url=data.return_url, method_id=data.card, language=driver.language)
+    )
+
+
+@post("/me/debts/pay", opt=own(NothingOwed, AccountMissing), summary="Pay what is owed", tags=TAGS)
+async def pay_debt(data: JSONBody[DebtPaid], driver: DriverAsker, members: Membership) -> Begun:
+    return begun(await members.pay_debt(driver, return_url=data.return_url, language=driver.language))
+
+
+@post(
+    "/me/payments/{payment_id:uuid}/returned",
+    opt=own(PaymentUnknown),
+    status_code=200,
+    summary="Say that the driver came back from the page of a top-up or of a debt",
+    tags=TAGS,
+)
+async def say_money_returned(payment_id: FromPath[UUID], driver: DriverAsker, members: Membership) -> Begun:
+    return begun(await members.returned(driver, payment_id))
+
+
+@post(
+    "/me/places/{station:str}/{evse:int}/start",
+    opt=own(PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, DebtOpen, CardUnknown, WayRefused),
+    summary="Begin a session by the driver's own way to pay",
+    tags=TAGS,
+)
+async def start_own(
+    station: StationInPath, evse: EvseInPath, data: JSONBody[StartAsked], driver: DriverAsker, members: Membership
+) -> Begun:
+    return begun(
+        await members.start(
+            driver, station, evse, data.by, return_url=data.return_url, method_id=data.card, save=data.save,
+            language=driver.language,
+        )
+    )  # fmt: skip
+
+
+handlers = [list_charged, show_money, pay_by, remove_card, top_up, pay_debt, say_money_returned, start_own]

@@ -1,0 +1,19 @@
+"""A driver's own pages, under `/my`, without a script."""
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.pages.common import AccountPages
+from forecourt.driver.account.pages.entry import entry_routes
+from forecourt.driver.account.pages.money import money_routes
+from forecourt.driver.account.pages.things import thing_routes
+from forecourt.driver.account.service import Members
+from forecourt.driver.shell import DriverShell
+
+
+def account_pages(shell: DriverShell, members: Members, leaving: Leaving, address: str) -> Sequence[HTTPRouteHandler]:
+    """The routes under `/my`. `address`: where drivers reach us."""
+    pages = AccountPages(shell, members, leaving, address)
+    return [*entry_routes(pages), *money_routes(pages), *thing_routes(pages)]

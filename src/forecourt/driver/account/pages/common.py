@@ -1,0 +1,193 @@
+"""What the pages of a driver share: who asks, what went wrong, and where it goes on."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.background_tasks import BackgroundTask
+from litestar.params import FromPath, PathParameter, QueryParameter
+from litestar.response import Redirect
+from msgspec import Meta
+
+from forecourt.access.guard import origin_of
+from forecourt.access.model import TooManyAttempts
+from forecourt.access.signin.pages.common import check_form
+from forecourt.driver.account.door import Asking, browsing_driver, driver_cookie, token_of
+from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
+from forecourt.driver.account.service import Members
+from forecourt.driver.model import PlaceUnknown
+from forecourt.driver.shell import HEADERS, DriverShell
+from forecourt.drivers.accounts.model import (
+    AccountBlocked,
+    ClaimUnknown,
+    Driver,
+    LinkGone,
+    PaysBy,
+    TokenTaken,
+    TooManyOwned,
+    VehicleUnknown,
+)
+from forecourt.drivers.model import TokenUnknown
+from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.paging import NEWEST
+from forecourt.ui.i18n import mark
+
+PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
+#: What went wrong, where the driver is.
+SAID: Final = {
+    LinkGone.code: mark("This link was used already or is too old. Ask for another letter."),
+    AccountBlocked.code: mark("This account is blocked. Ask the organisation that you charge with."),
+    TooManyAttempts.code: mark("Too many attempts. Wait a little and try again."),
+    ClaimUnknown.code: mark("No card has this code, or it was used already."),
+    TokenTaken.code: mark("This card is another driver's."),
+    TokenUnknown.code: mark("There is no such card any more."),
+    TooManyOwned.code: mark("There are too many of these. Remove one first."),
+    VehicleUnknown.code: mark("There is no such car any more."),
+    CardUnknown.code: mark("This card is not saved any more. Choose another way to pay."),
+    WayRefused.code: mark("You can't pay here that way. Choose another one."),
+    TopUpRefused.code: mark("Choose an amount from 5 to 500."),
+    NothingOwed.code: mark("Nothing is owed any more."),
+    DebtOpen.code: mark("An earlier session is still unpaid. Pay it first, then charging can start."),
+    MoneyLeft.code: mark("There is still money in the wallet, a debt or a running session. Settle it first."),
+    AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
+    "value": mark("Something was not filled in as it should be. Look at it again."),
+}
+
+Slug = Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$")]
+Before = Annotated[int | None, QueryParameter(name="before", ge=1, le=NEWEST)]
+Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
+Id = FromPath[UUID]
+Text = Annotated[str, Meta(max_length=100)]
+
+
+Doing = Callable[[Driver], Awaitable[Any]]
+
+
+def way_of(by: str) -> tuple[PaysBy, UUID | None]:
+    """A way to pay as forms say it: its name, or a saved card's id. Raises ValueError."""
+    return (PaysBy(by), None) if by in ("page", "wallet", "fleet") else (PaysBy.CARD, UUID(by))
+
+
+class AccountPages:
+    """What the handlers below share."""
+
+    def __init__(self, shell: DriverShell, members: Members, leaving: Leaving, address: str) -> None:
+        self._shell = shell
+        self.members = members
+        self.leaving = leaving
+        self._address = address.rstrip("/")
+
+    async def page(
+        self, request: Asking, template: str, lang: str | None, said: str,
+        gather: Callable[[Driver], Awaitable[dict[str, Any]]],
+    ) -> Response[Any]:  # fmt: skip
+        """One of the driver's pages, or the way to sign in."""
+        driver = await browsing_driver(request, self.members)
+        if driver is None:
+            return Redirect("/my/sign-in", status_code=303, headers=HEADERS)
+        context = await gather(driver)
+        brand = await self.members.brand_of(driver.tenant_id)
+        return self._shell.page(
+            f"my/{template}", request, lang=lang or (None if "speaks" in request.cookies else driver.language),
+            brand=brand, driver=driver, said=SAID.get(said), **context,
+        )  # fmt: skip
+
+    async def do(self, request: Asking, doing: Doing, there: str) -> Response[Any]:
+        """Does what a driver asked for and shows what became of it. What is done may say where to go."""
+        driver = await browsing_driver(request, self.members)
+        if driver is None:
+            return Redirect("/my/sign-in", status_code=303, headers=HEADERS)
+        said = ""
+        try:
+            where = await doing(driver)
+            if isinstance(where, str):
+                return Redirect(where, status_code=303, headers=HEADERS)
+        except ForecourtError as fault:
+            said = fault.code
+        except (ValueError, msgspec.ValidationError):
+            said = "value"
+        return Redirect(f"{there}?said={said}" if said else there, status_code=303, headers=HEADERS)
+
+    async def sign_in(self, request: Asking, slug: str, lang: str | None, *, sent: str = "") -> Response[Any]:
+        """Where a letter is asked for."""
+        host = request.headers.get("host", "").partition(":")[0].lower()
+        tenant_id = await self.members.tenant_of(slug, host)
+        if tenant_id is None:
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        brand = await self.members.brand_of(tenant_id)
+        return self._shell.page("my/sign-in.html", request, lang=lang, brand=brand, slug=slug, sent=sent)
+
+    async def ask(self, request: Asking, slug: str, email: str) -> Response[Any]:
+        """Writes the letter once the page has been answered."""
+        check_form(request)
+        page = await self.sign_in(request, slug, None, sent=email)
+        host = request.headers.get("host", "").partition(":")[0].lower()
+        tenant_id = await self.members.tenant_of(slug, host)
+        if tenant_id is not None:
+            with self._shell.speech.speaking(request) as language:
+                page.background = BackgroundTask(
+                    self.members.entry.ask_link, tenant_id, email, language, origin_of(request)
+                )
+        return page
+
+    async def enter(self, request: Asking, code: str) -> Response[Any]:
+        """Signs in by the code of a letter."""
+        check_form(request)
+        try:
+            token, _driver = await self.members.entry.enter(code, origin_of(request))
+        except (LinkGone, AccountBlocked, TooManyAttempts) as fault:
+            return self._shell.page("my/enter.html", request, status=fault.status, brand=None, said=SAID[fault.code])
+        return Redirect("/my", status_code=303, headers=HEADERS, cookies=[driver_cookie(request, token)])
+
+    def enter_page(self, request: Asking, lang: str | None) -> Response[Any]:
+        return self._shell.page("my/enter.html", request, lang=lang, brand=None, said="")
+
+    async def out(self, request: Asking, everywhere: bool) -> Response[Any]:
+        """Signs out, here or everywhere."""
+        driver = await browsing_driver(request, self.members)
+        if driver is not None and everywhere:
+            await self.members.entry.sign_out_everywhere(driver, origin_of(request))
+        elif driver is not None:
+            await self.members.entry.sign_out(driver, token_of(request))
+        return Redirect("/my/sign-in", status_code=303, headers=HEADERS, cookies=[driver_cookie(request, "")])
+
+    async def choose(self, request: Asking, station: str, evse: int, lang: str | None, said: str) -> Response[Any]:
+        """The price at a place, and the driver's own ways to pay it."""
+
+        async def gather(driver: Driver) -> dict[str, Any]:
+            shown = await self.members.ways.look(station, evse)
+            member = await self.members.fleet_of(driver)
+            return {"shown": shown, "purse": await self.members.purse(driver), "member": member}
+
+        try:
+            return await self.page(request, "charge.html", lang, said, gather)
+        except PlaceUnknown:
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+
+    async def start(self, request: Asking, station: str, evse: int, by: str) -> Response[Any]:
+        """Begins to pay in the way that was chosen, and leads on."""
+
+        async def doing(driver: Driver) -> str:
+            way, card = way_of("page" if by == "save" else by)
+            with self._shell.speech.speaking(request) as language:
+                intent = await self.members.start(
+                    driver, station, evse, way, return_url=f"{self._address}/charging/{{intent}}/back",
+                    method_id=card, save=by == "save", language=language,
+                )  # fmt: skip
+            return f"/charging/{intent.intent_id}"
+
+        return await self.do(request, doing, f"/my/charge/{station}/{evse}")
+
+    def paid_at(self, intent: Intent) -> str:
+        """Where a payment that is no session's goes on: to the provider's page, or back."""
+        return intent.page_url or f"/my/money/back/{intent.intent_id}"
+
+    @property
+    def money_url(self) -> str:
+        return f"{self._address}/my/money/back/{{intent}}"

@@ -1,0 +1,63 @@
+"""In and out: by the code of a letter, which can be typed where no script reads it."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import URLEncodedBody
+from msgspec import Meta, Struct
+
+from forecourt.driver.account.door import Asking
+from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Slug
+from forecourt.driver.pages import Lang
+from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_CODE, MAX_EMAIL
+
+
+class EmailForm(Struct, frozen=True, kw_only=True):
+    """Who wants to sign in."""
+
+    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+
+
+class CodeForm(Struct, frozen=True, kw_only=True):
+    """A code of a letter or of a card."""
+
+    token: Annotated[str, Meta(max_length=MAX_CODE)] = ""
+
+
+def entry_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
+    @get("/my/sign-in", **PUBLIC)
+    async def sign_in_page(request: Asking, lang: Lang = None) -> Response[Any]:
+        return await pages.sign_in(request, "", lang)
+
+    @get("/my/sign-in/{slug:str}", **PUBLIC)
+    async def sign_in_there(request: Asking, slug: Slug, lang: Lang = None) -> Response[Any]:
+        return await pages.sign_in(request, slug, lang)
+
+    @post("/my/sign-in", status_code=200, **PUBLIC)
+    async def ask(request: Asking, data: URLEncodedBody[EmailForm]) -> Response[Any]:
+        return await pages.ask(request, "", data.email)
+
+    @post("/my/sign-in/{slug:str}", status_code=200, **PUBLIC)
+    async def ask_there(request: Asking, slug: Slug, data: URLEncodedBody[EmailForm]) -> Response[Any]:
+        return await pages.ask(request, slug, data.email)
+
+    @get("/my/enter", sync_to_thread=False, **PUBLIC)
+    def enter_page(request: Asking, lang: Lang = None) -> Response[Any]:
+        return pages.enter_page(request, lang)
+
+    @post("/my/enter", status_code=303, **PUBLIC)
+    async def enter(request: Asking, data: URLEncodedBody[CodeForm]) -> Response[Any]:
+        return await pages.enter(request, data.token)
+
+    @post("/my/sign-out", status_code=303, **PUBLIC)
+    async def sign_out(request: Asking) -> Response[Any]:
+        return await pages.out(request, everywhere=False)
+
+    @post("/my/sign-out-everywhere", status_code=303, **PUBLIC)
+    async def sign_out_everywhere(request: Asking) -> Response[Any]:
+        return await pages.out(request, everywhere=True)
+
+    return [
+        sign_in_page, sign_in_there, ask, ask_there, enter_page, enter, sign_out, sign_out_everywhere,
+    ]  # fmt: skip

@@ -1,0 +1,92 @@
+"""Cards, wallet and debts, and the ways to pay for a session."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import URLEncodedBody
+from msgspec import Meta, Struct
+
+from forecourt.access.guard import origin_of
+from forecourt.driver.account.door import Asking
+from forecourt.driver.account.model import TOP_UPS
+from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Id, Text, way_of
+from forecourt.driver.pages import EvseInPath, Lang, Said, StationInPath
+from forecourt.drivers.accounts.model import Driver
+from forecourt.platform.money import Money
+
+
+class TopUpForm(Struct, frozen=True, kw_only=True):
+    """An amount in minor units, and the saved card it comes from."""
+
+    amount: Annotated[str, Meta(pattern="^[0-9]{1,7}$")]
+    card: Text = ""
+
+
+class PayForm(Struct, frozen=True, kw_only=True):
+    """The way to pay for a session: `page`, `save`, `wallet`, `fleet`, or the id of a saved card."""
+
+    by: Text = "page"
+
+
+def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
+    members = pages.members
+
+    @get("/my/money", **PUBLIC)
+    async def money(request: Asking, lang: Lang = None, said: Said = "") -> Response[Any]:
+        async def gather(driver: Driver) -> dict[str, Any]:
+            purse = await members.purse(driver)
+            return {"purse": purse, "top_ups": [Money(amount=each, currency=purse.currency) for each in TOP_UPS]}
+
+        return await pages.page(request, "money.html", lang, said, gather)
+
+    @get("/my/money/back/{intent_id:uuid}", **PUBLIC)
+    async def back(request: Asking, intent_id: Id) -> Response[Any]:
+        return await pages.do(request, lambda driver: members.returned(driver, intent_id), "/my/money")
+
+    @post("/my/money/top-up", status_code=303, **PUBLIC)
+    async def top_up(request: Asking, data: URLEncodedBody[TopUpForm]) -> Response[Any]:
+        async def doing(driver: Driver) -> str:
+            amount = Money(amount=int(data.amount), currency=(await members.purse(driver)).currency)
+            card = UUID(data.card) if data.card else None
+            return pages.paid_at(
+                await members.top_up(
+                    driver, amount, return_url=pages.money_url, method_id=card, language=driver.language
+                )
+            )
+
+        return await pages.do(request, doing, "/my/money")
+
+    @post("/my/money/pay", status_code=303, **PUBLIC)
+    async def pay_debt(request: Asking) -> Response[Any]:
+        async def doing(driver: Driver) -> str:
+            return pages.paid_at(await members.pay_debt(driver, return_url=pages.money_url, language=driver.language))
+
+        return await pages.do(request, doing, "/my/money")
+
+    @post("/my/cards/{card_id:uuid}/remove", status_code=303, **PUBLIC)
+    async def remove_card(request: Asking, card_id: Id) -> Response[Any]:
+        origin = origin_of(request)
+        return await pages.do(request, lambda driver: members.remove_card(driver, card_id, origin), "/my/money")
+
+    @post("/my/pays-by", status_code=303, **PUBLIC)
+    async def pays_by(request: Asking, data: URLEncodedBody[PayForm]) -> Response[Any]:
+        async def doing(driver: Driver) -> None:
+            await members.pay_by(driver, *way_of(data.by), origin_of(request))
+
+        return await pages.do(request, doing, "/my/money")
+
+    @get("/my/charge/{station:str}/{evse:int}", **PUBLIC)
+    async def choose(
+        request: Asking, station: StationInPath, evse: EvseInPath, lang: Lang = None, said: Said = ""
+    ) -> Response[Any]:
+        return await pages.choose(request, station, evse, lang, said)
+
+    @post("/my/charge/{station:str}/{evse:int}", status_code=303, **PUBLIC)
+    async def start(
+        request: Asking, station: StationInPath, evse: EvseInPath, data: URLEncodedBody[PayForm]
+    ) -> Response[Any]:
+        return await pages.start(request, station, evse, data.by)
+
+    return [money, back, top_up, pay_debt, remove_card, pays_by, choose, start]
