@@ -18,12 +18,15 @@ from forecourt.payments.accounts import hooks
 from forecourt.payments.accounts import store as accounts
 from forecourt.payments.accounts.service import (
     DEPLOYMENT,
+    AccountIncomplete,
     AccountNameTaken,
     AccountShared,
     AccountUnknown,
+    Given,
     Providers,
     TooManyAccounts,
     account_tag,
+    keys_of,
 )
 from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents import store
@@ -43,7 +46,6 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
-from forecourt.payments.providers.stripe import StripeKeys
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
@@ -54,6 +56,9 @@ MAX_KEY: Final = 255
 ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
 #: What a key or a secret of a provider may be written in.
 KEY_PATTERN: Final = "^[!-~]+$"
+#: What Adyen calls a merchant account, and puts before its live addresses.
+MERCHANT_PATTERN: Final = r"^[A-Za-z0-9_-]{1,80}$"
+PREFIX_PATTERN: Final = r"^[A-Za-z0-9-]{1,80}$"
 MAX_AMOUNT: Final = 10**12
 
 Payer = NamedDependency[Payments]
@@ -64,6 +69,22 @@ Why = Annotated[
     str, Meta(min_length=1, max_length=MAX_REASON, pattern=NAME_LINE, examples=["The station was too slow"])
 ]
 Secret = Annotated[str, Meta(min_length=8, max_length=MAX_KEY, pattern=KEY_PATTERN)]
+MerchantAccount = Annotated[
+    str,
+    Meta(
+        pattern=MERCHANT_PATTERN,
+        description="Adyen: the merchant account that payments are made for.",
+        examples=["ForecourtECOM"],
+    ),
+]
+LivePrefix = Annotated[
+    str,
+    Meta(
+        pattern=PREFIX_PATTERN,
+        description="Adyen: the prefix of the live addresses; without one it is a test account.",
+        examples=["1797a841fbb37ca7-Forecourt"],
+    ),
+]
 
 
 class CardShown(Struct, frozen=True, kw_only=True):
@@ -162,12 +183,21 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     secret_key: Annotated[
         Secret,
-        Meta(description="The provider's secret key. It is sealed and never shown.", examples=["sk_test_example"]),
+        Meta(
+            description="The provider's secret key; Adyen calls it API key. It is sealed and never shown.",
+            examples=["sk_test_example"],
+        ),
     ]
     webhook_secret: Annotated[
         Secret,
-        Meta(description="With which the provider signs webhooks. Never shown either.", examples=["whsec_example"]),
+        Meta(
+            description="With which the provider signs webhooks; Adyen calls it HMAC key. Never shown either.",
+            examples=["whsec_example"],
+        ),
     ]
+    provider: Annotated[Literal["stripe", "adyen"], Meta(examples=["stripe"])] = "stripe"
+    merchant_account: MerchantAccount | None = None
+    live_prefix: LivePrefix | None = None
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,6 +205,8 @@ class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     secret_key: Annotated[Secret | UnsetType, Meta(examples=["sk_test_example"])] = UNSET
     webhook_secret: Annotated[Secret | UnsetType, Meta(examples=["whsec_example"])] = UNSET
+    merchant_account: MerchantAccount | UnsetType = UNSET
+    live_prefix: LivePrefix | UnsetType = UNSET
     active: Annotated[bool | UnsetType, Meta(description="Off: no new payment goes to it.")] = UNSET
 
 
@@ -283,12 +315,16 @@ async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
 
 @post(
     "/payment-accounts",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, TooManyAccounts]},
+    opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, AccountIncomplete, TooManyAccounts]},
     summary="Add a payment account of your own",
     tags=["payments"],
 )
 async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
-    keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
+    given = Given(
+        secret_key=data.secret_key, hook_secret=data.webhook_secret, merchant_account=data.merchant_account,
+        live_prefix=data.live_prefix,
+    )  # fmt: skip
+    keys = keys_of(data.provider, given)
     async with db.tenant(actor.tenant_id) as conn:
         return account(await providers.add(conn, actor, data.name, keys))
 
@@ -309,7 +345,11 @@ async def find_payment_account(account_id: AccountId, actor: Asker, db: Database
 
 @patch(
     "/payment-accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown, AccountShared, ChangedMeanwhile]},
+    opt={
+        "verb": Verb.PAYMENT_ACCOUNTS,
+        "etag": True,
+        "problems": [AccountUnknown, AccountShared, AccountIncomplete, ChangedMeanwhile],
+    },
     summary="Give a payment account other keys, or switch it off or on",
     tags=["payments"],
 )
@@ -321,12 +361,15 @@ async def change_payment_account(
     providers: Opened,
     if_match: IfMatch = None,
 ) -> Response[Account]:
-    keys = None
+    given = None
     if data.secret_key is not UNSET and data.webhook_secret is not UNSET:
-        keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
+        given = Given(
+            secret_key=data.secret_key, hook_secret=data.webhook_secret,
+            merchant_account=data.merchant_account or None, live_prefix=data.live_prefix or None,
+        )  # fmt: skip
     async with db.tenant(actor.tenant_id) as conn:
         active = None if data.active is UNSET else data.active
-        row = await providers.change(conn, actor, account_id, keys=keys, active=active, if_match=if_match)
+        row = await providers.change(conn, actor, account_id, given=given, active=active, if_match=if_match)
     return tagged(account(row), account_tag(row))
 
 

@@ -60,6 +60,7 @@ STEPS: Final[Mapping[str, str]] = {
     "incremented": mark("The hold was raised"),
     "increment_refused": mark("The hold could not be raised"),
     "hold_lost": mark("Nothing could be taken of the hold"),
+    "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
