@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from forecourt.payments.providers.adyen import AdyenKeys
@@ -68,8 +69,9 @@ class AdyenBox:
         """What goes wrong from now on; nothing, without arguments."""
         self.control("faults", plan)
 
-    def advance(self, seconds: int) -> None:
-        self.control("clock", {"advance_s": seconds})
+    def advance(self, seconds: int) -> datetime:
+        """Sets its clock ahead; what it shows then."""
+        return datetime.fromtimestamp(self.control("clock", {"advance_s": seconds})["now"], UTC)
 
 
 @contextmanager

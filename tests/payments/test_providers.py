@@ -1,7 +1,7 @@
 """What every card provider must do behind the port, over HTTP by its own library. An adapter that is added joins the
 params of `desk`, with what stands for the driver and for the provider's bank."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,16 +13,9 @@ from msgspec.structs import replace
 from forecourt.payments.providers.stripe import StripeKeys, open_stripe
 from forecourt.payments.psp import Declined, Hold, HoldAsked, HoldState, HookRefused, ProviderAway, ProviderRefused
 from forecourt.platform.money import Money
-from tests.adyen import AdyenBox, adyen_box
+from tests.adyen import AdyenBox
 from tests.payments.desks import HOOK_SECRET, AdyenDesk, Desk, StripeDesk
 from tests.sandbox import Refused, Sandbox
-
-
-@pytest.fixture(scope="module")
-def second() -> Iterator[AdyenBox]:
-    """The second provider; tests take accounts of their own at it."""
-    with adyen_box() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(params=["stripe", "adyen"])

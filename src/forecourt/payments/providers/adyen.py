@@ -372,7 +372,7 @@ class Adyen(Unable):
 @contextmanager
 def _in_our_words() -> Iterator[None]:
     """Turns the library's errors, and those of the client below it, into the port's."""
-    from Adyen import AdyenAPIResponseError, AdyenError
+    from Adyen.exceptions import AdyenAPIResponseError, AdyenError
 
     try:
         yield

@@ -51,7 +51,7 @@ def control(bank: Bank, faults: Faults) -> list[web.RouteDef]:
         return {}
 
     async def clock(_request: web.Request, body: Any) -> Any:
-        return {"now": bank.advance(int(body["advance_s"]))}
+        return {"now": bank.advance(int(body.get("advance_s", 0)))}
 
     async def pay(request: web.Request, body: Any) -> Any:
         wanted = msgspec.convert(body, Paying)
