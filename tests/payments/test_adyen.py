@@ -2,7 +2,8 @@
 becomes of it where webhooks come late, twice, in another order, or never."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,9 @@ from tests.payments.door import Door, a_door
 from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox
 from tests.support import FakeClock
+
+#: Sessions of the run with faults.
+SESSIONS = 8
 
 
 @pytest_asyncio.fixture
@@ -312,3 +316,60 @@ async def test_a_provider_that_is_away_while_the_page_is_asked_for_is_asked_agai
         await asyncio.to_thread(till.adyen.faults, next=[{"fault": "drop", "match": "GET *", "times": 1}])
         psp = await till.providers.of_intent(intent)
         await psp.get(str(intent.reference))
+
+
+async def run_sessions(till: Till) -> list[tuple[State, int, int]]:
+    """Drivers who pay, charge and leave, some with a refund; how their payments end."""
+    assert till.adyen is not None
+    intents = [await till.begin(evse=number + 1) for number in range(SESSIONS)]
+
+    async def go_on(until: Callable[[Intent], bool]) -> list[Intent]:
+        for _ in range(80):
+            assert till.adyen is not None
+            await asyncio.to_thread(till.adyen.control, "idle")
+            await till.work()
+            await till.sweeper.sweep()
+            now = [await till.find(each) for each in intents]
+            if all(until(each) for each in now):
+                return now
+            # Both clocks, so that what came too late or was refused is brought again.
+            till.clock.advance(20)
+            await asyncio.to_thread(till.adyen.advance, 20)
+        raise AssertionError([each.state for each in now])
+
+    for each in await go_on(lambda each: each.page_url is not None):
+        await asyncio.to_thread(till.adyen.pay, str(each.reference))
+    for number, each in enumerate(await go_on(lambda each: each.state is State.AUTHORISED)):
+        till.plug_in(each, wh=1_000 * (number + 1))
+    await go_on(lambda each: each.state in FINAL)
+    for each in intents[::3]:
+        await till.payments.refund(till.actor, each.intent_id, 100 if each is not intents[0] else None, "as asked")
+    asked = {each.intent_id for each in intents[::3]}
+    ends = await go_on(lambda each: (each.refunded_amount > 0) == (each.intent_id in asked))
+    return [(each.state, each.captured_amount, each.refunded_amount) for each in ends]
+
+
+async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
+    till: Till, door: Door, database: Database, clock: FakeClock, box: Sandbox, second: AdyenBox
+) -> None:
+    """Calls fail before and after they acted; webhooks come thrice, in another order, and a third of them late."""
+    assert till.adyen is not None
+    till.adyen.send_to(door.url)
+    till.adyen.control("mischief", {"seed": 7, "triple": 0.3, "shuffle": 0.5, "delay": 0.3, "delay_s": 60})
+    before, after = {"error": 0.03, "rate_limit": 0.03, "drop": 0.03}, {"error_after": 0.03, "drop_after": 0.08}
+    till.adyen.faults(seed=11, **before, **after)
+    try:
+        ends = await run_sessions(till)
+    finally:
+        till.adyen.faults()
+        till.adyen.control("mischief", {})
+    taken = Counter(row["payment"] for row in till.happened("capture"))
+    assert (len(taken), set(taken.values())) == (SESSIONS, {1})
+    assert sum(row["amount"] for row in till.happened("refund")) == sum(back for _, _, back in ends)
+    loose = till.rows("SELECT sum(amount) AS it FROM postings WHERE tenant_id = %s GROUP BY entry_id", till.tenant_id)
+    assert {row["it"] for row in loose} == {0}
+    async with a_till(database, clock, box, adyen=second) as clean, a_door(clean) as open_door:
+        assert clean.adyen is not None
+        clean.adyen.send_to(open_door.url)
+        assert ends == await run_sessions(clean)
+        assert till.balances() == clean.balances()

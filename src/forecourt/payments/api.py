@@ -52,6 +52,7 @@ from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = cursors_by_age("payments")
 MAX_SEARCH: Final = 100
+MIN_KEY: Final = 8
 MAX_KEY: Final = 255
 ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
 #: What a key or a secret of a provider may be written in.
@@ -68,13 +69,12 @@ AccountId = Annotated[UUID, PathParameter(description="The account's id.")]
 Why = Annotated[
     str, Meta(min_length=1, max_length=MAX_REASON, pattern=NAME_LINE, examples=["The station was too slow"])
 ]
-Secret = Annotated[str, Meta(min_length=8, max_length=MAX_KEY, pattern=KEY_PATTERN)]
+Secret = Annotated[str, Meta(min_length=MIN_KEY, max_length=MAX_KEY, pattern=KEY_PATTERN)]
 MerchantAccount = Annotated[
     str,
     Meta(
         pattern=MERCHANT_PATTERN,
         description="Adyen: the merchant account that payments are made for.",
-        examples=["ForecourtECOM"],
     ),
 ]
 LivePrefix = Annotated[
@@ -82,7 +82,6 @@ LivePrefix = Annotated[
     Meta(
         pattern=PREFIX_PATTERN,
         description="Adyen: the prefix of the live addresses; without one it is a test account.",
-        examples=["1797a841fbb37ca7-Forecourt"],
     ),
 ]
 

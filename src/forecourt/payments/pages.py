@@ -115,7 +115,7 @@ class PaymentPages:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            states=STATES, amount=amount,
+            states=STATES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:
