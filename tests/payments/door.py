@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from aiohttp import web
@@ -17,7 +18,7 @@ class Door:
     """Where the provider of a till sends to. `url` is what it listens at."""
 
     def __init__(self, till: Till) -> None:
-        app = Litestar(
+        app: Any = Litestar(
             route_handlers=[payment_hook],
             dependencies={
                 "db": given(till.tenants), "providers": given(till.providers), "clock": given(till.clock),

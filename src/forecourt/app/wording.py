@@ -23,7 +23,7 @@ from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.drivers.fleets.api import MONTH_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
-from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
+from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN

@@ -13,6 +13,14 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.payments.accounts import hooks, store
+from forecourt.payments.accounts.api import (
+    ACCOUNT_PATTERN,
+    KEY_PATTERN,
+    MAX_KEY,
+    MERCHANT_PATTERN,
+    MIN_KEY,
+    PREFIX_PATTERN,
+)
 from forecourt.payments.accounts.service import (
     DEPLOYMENT,
     AccountIncomplete,
@@ -23,7 +31,6 @@ from forecourt.payments.accounts.service import (
     TooManyAccounts,
     keys_of,
 )
-from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN, MAX_KEY, MERCHANT_PATTERN, MIN_KEY, PREFIX_PATTERN
 from forecourt.platform.database import Pool
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell

@@ -75,6 +75,8 @@ _PAID: Final = frozenset({"completed", "paymentPending"})
 #: Adyen's error for a key whose first request is still in work.
 _IN_WORK: Final = "704"
 _BUSY: Final = 429
+#: The key is not let in, now: it may be wrong, or changed.
+_SHUT: Final = (401, 403)
 _BROKEN: Final = 500
 #: Results that wait for the driver, who isn't there.
 _UNCONFIRMED: Final = frozenset({"RedirectShopper", "IdentifyShopper", "ChallengeShopper", "PresentToShopper"})
@@ -277,11 +279,9 @@ class Adyen(Unable):
             body["additionalData"] = {"manualCapture": "true", "authorisationType": "PreAuth"}
         if asked.return_url is not None:
             body["returnUrl"] = asked.return_url
-        paid = await self._ask(Paid, lambda: self._payments.payments(body, idempotency_key=key))
+        paid = await self._ask(Paid, lambda: self._payments.payments(body, idempotency_key=key), moves=asked.at_once)
         if paid.result_code in ("Received", "Pending"):
             raise OutcomeOpen
-        if paid.result_code == "Error":
-            raise ProviderAway
         if paid.result_code in _UNCONFIRMED:
             raise Declined(CONFIRM)
         if paid.result_code != "Authorised" or paid.psp_reference is None:
@@ -353,24 +353,25 @@ class Adyen(Unable):
         before = await self._memory.answer_to(key)
         if before is not None:
             return before
-        answer = await self._ask(Taken, request)
+        answer = await self._ask(Taken, request, moves=True)
         taken = Told(
             kind=RECEIVED, reference=answer.psp_reference, about=about, at=self._clock.now(), call=ours, key=key
         )
         await self._memory.keep(taken)
         return taken
 
-    async def _ask(self, shape: type[T], request: Callable[[], Any]) -> T:
+    async def _ask(self, shape: type[T], request: Callable[[], Any], *, moves: bool = False) -> T:
         """One call within its deadline, its answer and its failures in our words. After the deadline a thread may go
-        on with it: whether Adyen acted is not known then."""
-        with _in_our_words():
+        on with it: whether Adyen acted is not known then. `moves`: it moves money, so a refusal to let us in says
+        nothing of what came of the same key before."""
+        with _in_our_words(moves=moves):
             async with asyncio.timeout(self._deadline_s):
                 answer = await asyncio.get_running_loop().run_in_executor(self._threads, request)
             return msgspec.convert(answer.message, shape)
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def _in_our_words(*, moves: bool) -> Iterator[None]:
     """Turns the library's errors, and those of the client below it, into the port's."""
     from Adyen.exceptions import AdyenAPIResponseError, AdyenError
 
@@ -378,13 +379,14 @@ def _in_our_words() -> Iterator[None]:
         yield
     except AdyenAPIResponseError as fault:
         status = int(fault.status_code or _BROKEN)
-        if status == _BUSY or status >= _BROKEN or str(fault.error_code) == _IN_WORK:
+        shut = moves and status in _SHUT
+        if shut or status == _BUSY or status >= _BROKEN or str(fault.error_code) == _IN_WORK:
             raise ProviderAway from fault
         raise ProviderRefused(_said(fault)) from fault
     except AdyenError as fault:
         raise ProviderRefused(f"The payment provider can't be asked: {type(fault).__name__}.") from fault
-    except (TimeoutError, OSError, msgspec.ValidationError, AttributeError) as fault:
-        # The last two: an answer that is none of Adyen's, as a proxy gives.
+    except (TimeoutError, OSError, RuntimeError, msgspec.ValidationError, AttributeError) as fault:
+        # The threads are let go, as the account has other keys; or an answer that is none of Adyen's, as a proxy gives.
         raise ProviderAway from fault
 
 
