@@ -66,7 +66,9 @@ RAISE_WAIT: Final = timedelta(seconds=90)
 VERSION: Final = "v72"
 #: Ways to pay that can be held first and taken later.
 WAYS: Final = ["scheme", "applepay", "googlepay"]
+#: How the name of a payment link begins; it is longer than that of a payment, which may begin so too.
 PAGE_PREFIX: Final = "PL"
+PAYMENT_LENGTH: Final = 16
 NOT_OFFERED: Final = "This is not offered by this provider."
 CONFIRM: Final = "The bank wants the driver to confirm this payment. Pay on the payment page."
 _LOCALES: Final = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "nl": "nl-NL", "es": "es-ES"}
@@ -184,7 +186,7 @@ class Adyen(Unable):
         return _open(link)
 
     async def get(self, reference: str) -> Hold:
-        if not reference.startswith(PAGE_PREFIX):
+        if not _is_page(reference):
             hold = hold_of(reference, await self._memory.about(reference))
             if hold is None:
                 raise ProviderRefused("The provider told nothing of this payment.")
@@ -225,7 +227,7 @@ class Adyen(Unable):
         return await self._change(self._changes.capture_authorised_payment, reference, body, key)
 
     async def cancel(self, reference: str, key: str) -> Hold:
-        if reference.startswith(PAGE_PREFIX):
+        if _is_page(reference):
             return await self._close_page(reference, key)
         return await self._change(self._changes.cancel_authorised_payment_by_psp_reference, reference, {}, key)
 
@@ -393,6 +395,10 @@ def _in_our_words(*, moves: bool) -> Iterator[None]:
 def _said(fault: Any) -> str:
     said = fault.message.get("message") if isinstance(fault.message, dict) else None
     return f"The payment provider refused the request: {str(said or type(fault).__name__)[:200]}"
+
+
+def _is_page(reference: str) -> bool:
+    return reference.startswith(PAGE_PREFIX) and len(reference) > PAYMENT_LENGTH
 
 
 def _open(link: Link) -> Hold:

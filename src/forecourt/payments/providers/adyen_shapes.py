@@ -186,7 +186,8 @@ def paid_by(asked: HoldAsked, answer: Paid, saved: Saved, key: str, at: datetime
 
 
 def hold_of(payment: str, told: Sequence[Told]) -> Hold | None:
-    """A hold by all that was told about it; None where nothing was."""
+    """A hold by all that was told about it, in whatever order that was heard; None where nothing was."""
+    told = sorted(told, key=lambda each: (each.at, each.event))
     asked = [each for each in told if each.kind == AUTHORISATION and each.reference == payment]
     made = next((each for each in asked if each.good), None)
     if made is None:

@@ -109,5 +109,6 @@ class Books:
 
 
 def new_reference(prefix: str = "") -> str:
-    """A name of sixteen letters that can't be guessed, without digits so that none looks like a card."""
+    """A name of sixteen letters behind a prefix that can't be guessed, without digits so that none looks like a card.
+    One in a few hundred begins as that of a page does."""
     return prefix + "".join(secrets.choice(_LETTERS) for _ in range(16))
