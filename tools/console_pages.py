@@ -47,6 +47,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Sessions": {
         "/payments": "Payments with filters: what was held, taken, given back and is owed.",
+        "/payments/accounts": "Accounts at payment providers: where their webhooks go, a switch each, one more.",
         "/payments/{payment_id}": "One payment: its story, what its provider was asked, refunds and write-offs.",
         "/sessions": "Sessions, running and past, with filters, sums and an export.",
         "/sessions/{session_id}": "One session: its curve, its story, its evidence and its charge detail record.",

@@ -37,6 +37,7 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
@@ -173,9 +174,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
         *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *driver_console(shell, db, settings.console_url),
-        *forecourt.payments.pages.payment_pages(
-            shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
-        ),
+        *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),
+        *payment_account_pages(shell, db, providers, settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,
