@@ -315,6 +315,7 @@ TENANT_TABLES = (
     "held_profiles",
     "dynamic_profiles",
     "priority_asks",
+    "session_caps",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {

@@ -16,6 +16,7 @@ from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
 from forecourt.app.paying import providers_of
 from forecourt.app.signals import stop_event
+from forecourt.app.slowing import SlowedByPlan
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
@@ -92,7 +93,8 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(providers.close)
         prices = Prices(SystemClock())
         saga = Saga(tenants, providers, SystemClock(), prices)
-        charging = Charging(tenants, commander, SystemClock(), saga, prices)
+        slower = SlowedByPlan(tenants, SystemClock())
+        charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)

@@ -100,6 +100,8 @@ TOKEN_LIFE: Final = timedelta(minutes=10)
 #: How often a payment that waits is looked at, and how often the provider is asked for one of which nothing is in hand.
 LOOK_EVERY: Final = timedelta(seconds=30)
 READ_EVERY: Final = timedelta(minutes=10)
+#: How often the provider is asked how a dispute stands, should its webhook be lost.
+DISPUTE_EVERY: Final = timedelta(hours=1)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
@@ -160,6 +162,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     session_id: UUID | None
     authorised_at: datetime | None
     start_asked_at: datetime | None
+    slowed_at: datetime | None
     stop_asked_at: datetime | None
     ends_as: State | None
     reason: str | None

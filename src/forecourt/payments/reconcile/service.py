@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -11,6 +12,8 @@ from forecourt.payments.hosts.payouts import bounce
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import payouts
+from forecourt.payments.intents.events import DUE
+from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
@@ -31,6 +34,7 @@ from forecourt.payments.reconcile.model import (
     compare,
 )
 from forecourt.payments.reconcile.store import BankLineRow, Connection, DifferenceRow, MovementRow, ReconciliationRow
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -92,6 +96,9 @@ class Reconciler:
                     await post(conn, tenant_id, entry)
                 if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
                     await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
+                    if await _is_ours(conn, tenant_id, row.intent):
+                        # How it stands is looked at as well, should its webhook be lost.
+                        await outbox.write(conn, tenant_id, DUE, row.intent)
             await store.set_posted(conn, tenant_id, account, [row.reference for row in rows], self._clock.now())
         return len(rows) == AT_ONCE
 
@@ -226,6 +233,14 @@ class Reconciler:
         return row
 
 
+async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:
+    """Whether what a movement names is a payment of ours."""
+    try:
+        return await find_intent(conn, tenant_id, UUID(intent)) is not None
+    except ValueError:
+        return False
+
+
 def told_by(account: str, row: MovementRow) -> list[Entry]:
     """The entries of what only the provider can tell of a movement: its fee, a payout to our bank, a dispute."""
     about = {"at": row.at, "account": account, "currency": row.currency}
@@ -235,20 +250,20 @@ def told_by(account: str, row: MovementRow) -> list[Entry]:
     elif row.kind in FEES:
         said.append(entries.fee(movement=row.reference, amount=row.fee - row.amount, **about))  # type: ignore[arg-type]
     elif row.kind in DISPUTES | DISPUTES_WON:
-        made = entries.dispute_opened if row.kind in DISPUTES else entries.dispute_won
-        said.append(
-            made(dispute=_dispute(row), intent=row.intent or "", amount=abs(row.amount), **about)  # type: ignore[arg-type]
+        of = row.source or row.hold or row.reference
+        return entries.of_dispute(
+            movement=row.reference,
+            dispute=of,
+            intent=row.intent or "",
+            amount=row.amount,
+            kept=row.fee,
+            **about,  # type: ignore[arg-type]
         )
     if row.fee and row.kind not in FEES:
         said.append(
             entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
         )
     return said
-
-
-def _dispute(row: MovementRow) -> str:
-    """How a dispute is called; the same when it is opened and when it is won."""
-    return (row.source or row.hold or row.reference).replace(":", "-")
 
 
 def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
