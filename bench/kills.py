@@ -16,7 +16,7 @@ from forecourt.platform.embedded.process import Guise, launch_command
 ROUNDS = 100
 TEST = "tests/spine/test_kill.py"
 #: As many processes are killed while they hold, take and give back money.
-PAYMENTS = "tests/payments/test_faults.py::test_processes_killed_while_money_moves_lose_and_double_nothing"
+PAYMENTS = "tests/payments/test_kills.py"
 #: What the rounds may take to end everything that they started, once they are told to stop.
 STOP_WAIT_S = 90.0
 

@@ -2,26 +2,21 @@
 moves: each session is captured once, and everything that was taken is posted."""
 
 import asyncio
-import os
 import random
-import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 import pytest_asyncio
 
-from forecourt.payments.intents.model import FINAL, Intent, State
+from forecourt.payments.intents.model import FINAL, State
 from tests.conftest import Database
 from tests.payments.till import Till, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
 
-#: Sessions of the run with faults, and the kills of one run of the tests.
-SESSIONS, KILLS = 12, int(os.environ.get("FORECOURT_PAYMENT_KILLS", "15"))
+#: Sessions of a run with faults.
+SESSIONS = 12
 #: On one call in five: half of the faults come after the provider acted.
 FAULTS = {
     "error": 0.03,
@@ -31,9 +26,6 @@ FAULTS = {
     "drop_after": 0.05,
     "timeout_after": 0.03,
 }
-#: Processes that are at work together, and killed.
-AT_ONCE = 5
-PAYER = Path(__file__).with_name("payer.py")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +42,9 @@ async def shaky(database: Database, clock: FakeClock, bank: Sandbox) -> AsyncIte
         made.box.faults()
 
 
-def check_the_books(till: Till) -> None:
-    """Every capture at the provider is posted once, and nothing else is."""
-    taken = Counter(row["payment_intent"] for row in till.happened("capture"))
+def check_the_books(till: Till, besides: Sequence[str] = ()) -> None:
+    """Every capture at the provider is posted once, and nothing else is. `besides`: what was taken there by hand."""
+    taken = Counter(row["payment_intent"] for row in till.happened("capture")) - Counter(besides)
     assert all(number == 1 for number in taken.values()), "a session was captured twice"
     posted = till.rows(
         "SELECT i.reference, i.captured_amount, i.state FROM payment_intents i JOIN journal j"
@@ -114,81 +106,3 @@ async def test_a_provider_that_fails_at_one_call_in_five_comes_to_the_same_end(
     async with a_till(database, clock, bank) as clean:
         assert ends == await run_sessions(clean, random.Random(3))
         assert Counter(shaky.balances().values()) == Counter(clean.balances().values())
-
-
-@pytest.mark.kill
-async def test_processes_killed_while_money_moves_lose_and_double_nothing(database: Database, clock: FakeClock) -> None:
-    with sandbox() as bank:
-        async with a_till(database, clock, bank) as till:
-            hit = await kill_while_paying(till, database, KILLS)
-            assert sum(hit.values()) == KILLS
-            assert {"hold", "capture", "refund"} <= hit.keys()
-            # As after a restart: whatever was in the air is taken up by the next look.
-            till.box.faults()
-            clock.set(max(clock.now(), datetime.now(UTC)))
-            clock.advance(41)
-            for _ in range(20):
-                await till.sweeper.sweep()
-                await till.work()
-                clock.advance(6)
-            check_the_books(till)
-            open_calls = till.rows(
-                "SELECT kind FROM payment_calls WHERE tenant_id = %s AND state = 'open'", till.tenant_id
-            )
-            assert open_calls == []
-            waiting = till.rows(
-                "SELECT state FROM payment_intents WHERE tenant_id = %s AND state IN ('capturing', 'releasing')",
-                till.tenant_id,
-            )
-            assert waiting == []
-
-
-async def kill_while_paying(till: Till, database: Database, kills: int) -> Counter[str]:
-    """Kills processes at calls of each kind in turn, before, in and after them; how many of each kind were hit."""
-    hit: Counter[str] = Counter()
-    plans = [
-        (("hold", "capture", "refund")[number % 3], ("before", "in", "after")[number // 3 % 3])
-        for number in range(kills)
-    ]
-    ready = [await prepare(till, kind, number) for number, (kind, _) in enumerate(plans)]
-    for first in range(0, kills, AT_ONCE):
-        batch = zip(plans[first : first + AT_ONCE], ready[first : first + AT_ONCE], strict=True)
-        hit += Counter(
-            await asyncio.gather(*(kill_one(till, database, *plan, payment, kills) for plan, payment in batch))
-        )
-    return hit
-
-
-async def prepare(till: Till, kind: str, number: int) -> Intent:
-    """A payment that is just before a call of this kind."""
-    intent = await till.begin(evse=number + 1)
-    if kind == "hold":
-        return intent
-    assert intent.reference is not None
-    await asyncio.to_thread(till.box.pay, intent.reference)
-    intent = await till.payments.returned(till.tenant_id, intent.intent_id)
-    await till.work()
-    session_id = till.plug_in(intent, wh=1_000 * (number + 1))
-    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
-    await till.starts.link_session(tenant_id=till.tenant_id, subject=str(session_id))
-    await till.work()
-    await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
-    if kind == "refund":
-        await till.work()
-    till.rows("DELETE FROM outbox WHERE tenant_id = %s", till.tenant_id)
-    return intent
-
-
-async def kill_one(till: Till, database: Database, kind: str, where: str, intent: Intent, evses: int) -> str:
-    """One process, killed where the plan says; the kind of call that was in flight."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(PAYER), database.url, till.box.address, till.box.key, str(till.tenant_id), till.station,
-        str(evses + intent.number), str(intent.intent_id), kind, where,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    said = (await process.stdout.readline()).decode().split()
-    assert said == ["in", kind], said
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
-    return kind
