@@ -1,7 +1,8 @@
 """Processes that are killed while money moves: held, taken, given back and paid out. Nothing is lost, nothing is done
 twice, each kill is proven to hit a transaction of money in flight, and a minute after the restart nothing is open.
 
-FORECOURT_PAYMENT_KILLS sets how many are killed: the benchmarks kill a hundred.
+FORECOURT_PAYMENT_KILLS sets how many are killed: the benchmarks kill a hundred. FORECOURT_PAYMENT_KILL_REPORT is a file
+that takes a line of JSON for what each kill hit, and one for the whole.
 """
 
 import asyncio
@@ -88,6 +89,7 @@ class Killer:
             while Path(f"/proc/{pid}").exists():
                 await asyncio.sleep(0.01)
         self.hit[plan.kind, plan.place] += 1
+        report(number=plan.number, kind=plan.kind, place=plan.place)
 
 
 @asynccontextmanager
@@ -201,10 +203,19 @@ async def test_processes_killed_while_money_moves_lose_and_double_nothing(databa
             assert killer.hit == Counter((each.kind, each.place) for each in plans)
             # Whatever was killed has left a call behind of which nobody knows what came of it.
             assert open_calls(till) == Counter(each.kind for each in of_payments)
-            await restart(till)
+            final_after_s = await restart(till)
             check_the_books(till, besides=[payday.fund.id])
             payday.check()
             check_refunds(till, [each for each in of_payments if each.kind == "refund"])
+            report(kills=sum(killer.hit.values()), final_after_s=final_after_s)
+
+
+def report(**said: Any) -> None:
+    """A line of the report, if one is wanted."""
+    path = os.environ.get("FORECOURT_PAYMENT_KILL_REPORT")
+    if path:
+        with Path(path).open("a") as file:
+            file.write(f"{json.dumps(said)}\n")
 
 
 async def kill_payments(killer: Killer, plans: list[Plan], ready: list[Intent | None]) -> None:
@@ -250,9 +261,9 @@ def open_calls(till: Till) -> Counter[str]:
     return Counter(row["kind"] for row in rows)
 
 
-async def restart(till: Till) -> None:
+async def restart(till: Till) -> float:
     """As after a restart: looks take up whatever was in the air, and drivers who don't pay go away. Within a minute
-    every payment is final."""
+    every payment is final; after how many seconds of the clock."""
     till.clock.set(max(till.clock.now(), datetime.now(UTC)))
     began = till.clock.now()
     while till.clock.now() - began <= FINAL_WITHIN:
@@ -261,7 +272,7 @@ async def restart(till: Till) -> None:
         rows = till.rows("SELECT intent_id, state, page_url FROM payment_intents WHERE tenant_id = %s", till.tenant_id)
         left = [row for row in rows if State(row["state"]) not in FINAL]
         if not left and not open_calls(till):
-            return
+            return (till.clock.now() - began).total_seconds()
         for row in left:
             if State(row["state"]) is State.AUTHORISED or row["page_url"] is not None:
                 await till.payments.abandon(till.tenant_id, row["intent_id"])
