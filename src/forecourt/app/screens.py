@@ -21,7 +21,7 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import members_of, ways_of
+from forecourt.app.driving import lists_of, members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
@@ -32,6 +32,7 @@ from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
@@ -161,7 +162,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     charging = SessionsAtStation(db, commander, clock)
     providers = providers_of(settings, db, clock)
     ways = ways_of(settings, db, clock, commander, providers)
-    members = members_of(settings, db, clock, providers, ways)
+    members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -171,7 +172,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
-        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
+        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url, lists),
+        *waiting_pages(DriverShell(assets), lists, members),
         *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),

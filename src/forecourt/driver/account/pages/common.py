@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -34,6 +35,7 @@ from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.ui.i18n import mark
 
 PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
@@ -55,6 +57,7 @@ SAID: Final = {
     MoneyLeft.code: mark("There is still money in the wallet, a debt or a running session. Settle it first."),
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    HeldForAnother.code: mark("This connector is held for somebody who waited."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     "value": mark("Something was not filled in as it should be. Look at it again."),
 }
@@ -161,14 +164,26 @@ class AccountPages:
         """The price at a place, and the driver's own ways to pay it."""
 
         async def gather(driver: Driver) -> dict[str, Any]:
-            shown = await self.members.ways.look(station, evse)
+            shown = await self.members.ways.look(station, evse, driver=driver)
             member = await self.members.fleet_of(driver)
             return {"shown": shown, "purse": await self.members.purse(driver), "member": member}
 
         try:
+            if await browsing_driver(request, self.members) is None:
+                return await self._sign_in_for(station, evse)
             return await self.page(request, "charge.html", lang, said, gather)
         except PlaceUnknown:
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+
+    async def _sign_in_for(self, station: str, evse: int) -> Redirect:
+        """Where the drivers of a station's organisation sign in, to come back to its price."""
+        try:
+            slug = (await self.members.ways.look(station, evse)).brand.slug
+        except PlaceUnknown:
+            slug = ""
+        there = quote(f"/my/charge/{quote(station, safe='')}/{evse}", safe="")
+        where = f"/my/sign-in/{slug}?next={there}" if slug else "/my/sign-in"
+        return Redirect(where, status_code=303, headers=HEADERS)
 
     async def start(self, request: Asking, station: str, evse: int, by: str) -> Response[Any]:
         """Begins to pay in the way that was chosen, and leads on."""
@@ -182,7 +197,7 @@ class AccountPages:
                 )  # fmt: skip
             return f"/charging/{intent.intent_id}"
 
-        return await self.do(request, doing, f"/my/charge/{station}/{evse}")
+        return await self.do(request, doing, f"/my/charge/{quote(station, safe='')}/{evse}")
 
     def paid_at(self, intent: Intent) -> str:
         """Where a payment that is no session's goes on: to the provider's page, or back."""
