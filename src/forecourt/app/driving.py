@@ -13,6 +13,7 @@ from forecourt.driver.waiting.letters import TurnLetters
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.serving import Serving
 from forecourt.drivers.accounts.entry import Entry
+from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import say_needs
@@ -75,6 +76,13 @@ def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Provi
     entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
     payments, lists = Payments(tenants, providers, clock, Prices(clock)), lists_of(settings, tenants, clock)
     return Members(tenants, clock, secret, entry, payments, ways, lists)
+
+
+def driver_providers_of(settings: Settings, tenants: Pool, clock: Clock) -> DriverProviders:
+    """Signing in of drivers by their organisation's provider. `tenants` is a pool of role forecourt_app."""
+    secret = settings.secret()
+    entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
+    return DriverProviders(tenants, secret, clock, entry, private=settings.oidc_private)
 
 
 def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:

@@ -21,7 +21,7 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import lists_of, members_of, ways_of
+from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
@@ -174,7 +174,13 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         live_route(live.hub, of_cookie),
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url, lists),
         *waiting_pages(DriverShell(assets), lists, members),
-        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
+        *account_pages(
+            DriverShell(assets),
+            members,
+            Leaving(db, clock, members),
+            settings.console_url,
+            driver_providers_of(settings, db, clock),
+        ),
         *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),
         *payment_account_pages(shell, db, providers, settings.console_url),

@@ -13,6 +13,7 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
+import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.waiting.api
@@ -38,7 +39,7 @@ from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
-from forecourt.app.driving import lists_of, members_of, ways_of
+from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -122,6 +123,7 @@ def create_app(
         "payments": given(Payments(db, providers, clock, Prices(clock))),
         "ways": given(ways),
         "members": given(members),
+        "driver_providers": given(driver_providers_of(settings, db, clock)),
         "lists": given(lists_of(settings, db, clock)),
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
@@ -151,6 +153,7 @@ def create_app(
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
+            forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,
             forecourt.payments.ledger.api.routes,
