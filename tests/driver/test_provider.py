@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from joserfc.jwk import RSAKey
 
-from forecourt.access.signin.model import ProviderAway, ProviderInvalid
+from forecourt.access.signin.model import ProviderInvalid
 from forecourt.drivers.accounts.providers import DriverProviderWanted, provider_tag
 from forecourt.platform.preconditions import ChangedMeanwhile
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
@@ -201,7 +201,7 @@ async def test_mail_domains_and_a_provider_that_is_away_or_gone_are_told(door: D
 async def test_it_is_set_up_only_as_it_works_and_another_issuer_ends_what_the_first_began(door: Door) -> None:
     with pytest.raises(ProviderInvalid):
         await door.set_up(issuer="login.example.com")
-    with pytest.raises(ProviderAway):
+    with pytest.raises(ProviderInvalid):
         await door.set_up(issuer="http://127.0.0.1:9")
     first = await door.porch.providers.show(door.porch.till.actor)
     kept = await door.set_up(client_secret=None, title="New")

@@ -30,6 +30,8 @@ from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
+from forecourt.driver.console_sign_in import sign_in_console
+from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.driver.waiting.pages import waiting_pages
@@ -114,6 +116,7 @@ COMMANDS = (
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("How drivers sign in"), href="/settings/driver-sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
     Command(label=mark("Change to another organisation"), href="/organisations"),
@@ -182,6 +185,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             driver_providers_of(settings, db, clock),
         ),
         *driver_console(shell, db, settings.console_url),
+        *waiting_console(shell, lists, clock),
+        *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),
         *payment_account_pages(shell, db, providers, settings.console_url),
         *forecourt.stations.pages.station_pages(

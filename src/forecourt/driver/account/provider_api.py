@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.access.signin.model import ProviderAway, ProviderInvalid, ProviderRefused
+from forecourt.access.signin.model import ProviderInvalid
 from forecourt.driver.account.pages.common import callback_of
 from forecourt.driver.brand_api import Home
 from forecourt.driver.store import Brand, find_brand
@@ -58,7 +58,7 @@ async def find_driver_provider(
     opt={
         "verb": Verb.ORGANISATION,
         "etag": True,
-        "problems": [ProviderInvalid, ProviderAway, ProviderRefused, ChangedMeanwhile],
+        "problems": [ProviderInvalid, ChangedMeanwhile],
     },
     summary="Let drivers sign in by a provider",
     description="Any that speaks OpenID Connect. It is asked who it is before anything is stored.",

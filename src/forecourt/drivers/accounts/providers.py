@@ -13,7 +13,14 @@ from forecourt.access import Actor, audit
 from forecourt.access.model import Origin
 from forecourt.access.signin.attempts import Attempts
 from forecourt.access.signin.federation import Claimed, ClientSecrets, Federation, claimed
-from forecourt.access.signin.model import ProviderInvalid, ProviderRefused, ProviderUnknown, StepGone, mail_domain
+from forecourt.access.signin.model import (
+    ProviderAway,
+    ProviderInvalid,
+    ProviderRefused,
+    ProviderUnknown,
+    StepGone,
+    mail_domain,
+)
 from forecourt.access.signin.oidc import Client
 from forecourt.access.signin.steps import Steps
 from forecourt.drivers.accounts import store
@@ -35,6 +42,7 @@ MAX_SECRET: Final = 500
 MAX_DOMAINS: Final = 20
 #: Characters of what a provider calls somebody, its own address behind it.
 MAX_SUBJECT: Final = 500
+AWAY: Final = "The provider doesn't answer as it should. Correct the issuer, or try again later."
 DOMAIN_PATTERN: Final = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
 
 
@@ -178,10 +186,13 @@ class DriverProviders:
 
     async def set_up(self, actor: Actor, wanted: DriverProviderWanted, if_match: str | None = None) -> DriverProvider:
         """Gives the organisation this provider, after asking it who it is. Another issuer ends what the one before
-        began. Raises ProviderInvalid, ProviderAway, ProviderRefused, ChangedMeanwhile."""
+        began. Raises ProviderInvalid, ChangedMeanwhile."""
         if not self._federation.is_issuer(wanted.issuer):
             raise ProviderInvalid("The issuer is the address of the provider, such as https://login.example.com.")
-        await self._federation.meet(wanted.issuer)
+        try:
+            await self._federation.meet(wanted.issuer)
+        except (ProviderAway, ProviderRefused) as fault:
+            raise ProviderInvalid(AWAY) from fault
         async with self._tenants.tenant(actor.tenant_id) as conn:
             before = await rows.find_provider(conn, actor.tenant_id, lock=True)
             check_match(if_match, provider_tag(before))
