@@ -36,6 +36,19 @@ async def test_the_document_is_openapi_3_1_and_open_to_everybody(house: House) -
         assert operation["summary"]
         assert {"401", "403", "default"} <= set(operation["responses"])
         assert any(status.startswith("2") for status in operation["responses"])
+    # Whoever needs no role is told so, and who is signed in as a driver needs that alone.
+    said = {path: operation["get"] for path, operation in document["paths"].items() if "get" in operation}
+    for path, words, security in (
+        ("/api/v1/driver/places/{station}/{evse}", "Needs no role: anybody may ask.", []),
+        ("/api/v1/driver/me/money", "Needs a driver who is signed in: no role of an operator.", [{"driver": []}]),
+        (
+            "/api/v1/driver-pages",
+            "Needs the role owner or operator or technician or support or viewer or site_host.",
+            None,
+        ),
+    ):
+        assert said[path]["description"].endswith(words), said[path]["description"]
+        assert said[path].get("security") == security
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
         assert "." not in name

@@ -33,7 +33,7 @@ class Porch:
 
     def __init__(self, till: Till) -> None:
         self.till = till
-        files = ("driver.css", "driver.js", "signin.js", "find.css", "find.js")
+        files = ("driver.css", "driver.js", "signin.js", "my.css", "find.css", "find.js")
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
         ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)

@@ -65,7 +65,16 @@ class Queue:
 
     def __init__(self, till: Till) -> None:
         self.till = till
-        files = ("driver.css", "driver.js", "signin.js", "find.css", "find.js", "countries.json", "map-worker.js")
+        files = (
+            "driver.css",
+            "driver.js",
+            "signin.js",
+            "my.css",
+            "find.css",
+            "find.js",
+            "countries.json",
+            "map-worker.js",
+        )
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
         self.serving = Serving(till.tenants, till.clock, TurnLetters(HOST))

@@ -65,7 +65,10 @@ class WaitingOffer(Struct, frozen=True, kw_only=True):
 class WaitingAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a driver needs, and where they are told; the address of an account counts by itself."""
 
-    connector_type: Annotated[ConnectorType | None, Meta(description="Null: any connector.")] = None
+    connector_type: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_TYPE, pattern=NAME_LINE)] | None,
+        Meta(description="OCPI's ConnectorType; null: any connector.", examples=[None]),
+    ] = None
     email: Email | None = None
     language: Annotated[Literal["en", "de", "fr", "nl", "es"], Meta(examples=["en"])] = "en"
 

@@ -130,7 +130,8 @@ class AccountPages:
         brand = await self.members.brand_of(driver.tenant_id)
         return self._shell.page(
             f"my/{template}", request, lang=lang or (None if "speaks" in request.cookies else driver.language),
-            brand=brand, driver=driver, said=SAID.get(said), **context,
+            brand=brand, driver=driver, said=SAID.get(said),
+            here=template.removesuffix(".html"), **context,
         )  # fmt: skip
 
     async def do(self, request: Asking, doing: Doing, there: str) -> Response[Any]:
