@@ -49,7 +49,7 @@ class Federation:
         """Where to send a browser, and the token of the step for it to keep. Raises ProviderAway."""
         state = secrets.token_urlsafe(TOKEN_BYTES)
         away = await self._oidc.depart(client, state)
-        token = await self._steps.begin(purpose, state=state, nonce=away.nonce, verifier=away.verifier, **held)
+        token = await self._steps.begin(purpose, None, state=state, nonce=away.nonce, verifier=away.verifier, **held)
         return away.url, token
 
     async def back(self, purpose: Purpose, token: str, state: str, code: str) -> Mapping[str, str]:

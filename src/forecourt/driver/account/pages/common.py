@@ -259,7 +259,11 @@ class AccountPages:
         async def gather(driver: Driver) -> dict[str, Any]:
             shown = await self.members.ways.look(station, evse, driver=driver)
             member = await self.members.fleet_of(driver)
-            return {"shown": shown, "purse": await self.members.purse(driver), "member": member}
+            lists = self.members.lists
+            joining = None if lists is None or shown.open else await lists.look(station, evse)
+            wait = joining is not None and joining.open and not joining.free
+            purse = await self.members.purse(driver)
+            return {"shown": shown, "purse": purse, "member": member, "wait": wait}
 
         try:
             if await browsing_driver(request, self.members) is None:
