@@ -56,6 +56,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/sites": "The sites, on a map and as a list.",
         "/sites/new": "Make a site.",
         "/sites/{slug}": "One site: its stations, its power and its sessions today.",
+        "/sites/{slug}/waiting-list": "Who waits at a busy site, whose turn it is, and how its list works.",
         "/sites/{slug}/edit": "Name, address, place and time zone of a site.",
     },
     "Smart charging": {
@@ -111,6 +112,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/settings/alerts/{rule_id}": "One rule about who is told.",
         "/settings/alerts/{rule_id}/delete": "The question before a rule is deleted.",
         "/settings/driver-pages": "How the pages look on which drivers pay: name, colour, domain, whom to turn to.",
+        "/settings/driver-sign-in": "How drivers sign in: by letter, and by the organisation's own provider for them.",
         "/codes/stations/{identity}": "The codes of a station's EVSEs, to print and hang there.",
         "/codes/sites/{slug}": "The codes of all EVSEs of a site, to print.",
         "/organisation/sign-in": "How members sign in: second factor for everybody, the organisation's own provider.",
@@ -162,6 +164,10 @@ NO_PAGES = {
     "/find": "leads to the only driver pages there are",
     "/my/sign-in": "as /my/sign-in/{slug}, by the host that was asked",
     "/my/export.json": "a file",
+    "/my/sign-in/{slug}/provider": "leads to the organisation's own sign-in",
+    "/my/sign-in/{slug}/callback": "the organisation's own sign-in leads back here",
+    "/wait/{station}/{evse}": "offered where all connectors are in use",
+    "/waiting/{place_id}": "a place in a waiting list, whose address only its driver knows",
     "/my/money/back/{intent_id}": "the provider leads back here",
     "/find/{slug}/app.webmanifest": "a file",
     "/look/{colour}": "a style sheet",
@@ -172,6 +178,8 @@ NO_PAGES = {
 PARTS = frozenset(
     (
         "/charging/{intent_id}/part",
+        "/waiting/{place_id}/part",
+        "/waiting-lists/at/{slug}",
         "/codes/at-station/{identity}",
         "/energy/at-session/{session_id}",
         "/energy/at-station/{identity}",

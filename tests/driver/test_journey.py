@@ -34,7 +34,7 @@ HOST = "https://drive.test"
 LANGUAGES = {"en": "Pay and start", "de": "Bezahlen und starten", "fr": "Payer et démarrer",
              "nl": "Betalen en starten", "es": "Pagar y empezar"}  # fmt: skip
 
-ASSETS = ("driver.css", "driver.js", "find.css", "find.js", "countries.json", "map-worker.js")
+ASSETS = ("my.css", "driver.css", "driver.js", "find.css", "find.js", "countries.json", "map-worker.js")
 
 
 class Plans:

@@ -17,7 +17,7 @@ KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
 METHODS = [("**.py", "python"), ("**templates/**.html", "jinja2.ext:babel_extract")]
 LANGUAGES = Languages(ROOMS)
 #: Drivers have languages of their own; of their room the console says only these.
-CONSOLE_OF_DRIVER = ("console.py", "console_templates/")
+CONSOLE_OF_DRIVER = ("console",)
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
 
 

@@ -21,7 +21,7 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import members_of, ways_of
+from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
@@ -30,8 +30,11 @@ from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
+from forecourt.driver.console_sign_in import sign_in_console
+from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
@@ -113,6 +116,7 @@ COMMANDS = (
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("How drivers sign in"), href="/settings/driver-sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
     Command(label=mark("Change to another organisation"), href="/organisations"),
@@ -161,7 +165,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     charging = SessionsAtStation(db, commander, clock)
     providers = providers_of(settings, db, clock)
     ways = ways_of(settings, db, clock, commander, providers)
-    members = members_of(settings, db, clock, providers, ways)
+    members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -171,9 +175,18 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
-        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
-        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
+        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url, lists),
+        *waiting_pages(DriverShell(assets), lists, members),
+        *account_pages(
+            DriverShell(assets),
+            members,
+            Leaving(db, clock, members),
+            settings.console_url,
+            driver_providers_of(settings, db, clock),
+        ),
         *driver_console(shell, db, settings.console_url),
+        *waiting_console(shell, lists, clock),
+        *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),
         *payment_account_pages(shell, db, providers, settings.console_url),
         *forecourt.stations.pages.station_pages(

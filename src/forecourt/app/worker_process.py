@@ -11,7 +11,7 @@ import structlog
 import uvloop
 
 from forecourt.access.jobs import AccessJobs
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import serving_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
 from forecourt.app.paying import providers_of
@@ -22,6 +22,7 @@ from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
@@ -46,6 +47,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
@@ -133,6 +135,8 @@ def _works(
         payments=payments,
         drivers=drivers,
         accounts=AccountJobs(tenants, clock),
+        reservations=ReservationJobs(pool, tenants, clock, commander),
+        waiting=WaitingJobs(pool, tenants, clock, serving_of(settings, tenants, clock)),
         stations=StationJobs(
             pool,
             clock,

@@ -26,6 +26,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import service as remote
 from forecourt.sessions.remote import store as starts
+from forecourt.sessions.reserving import service as reserving
 from forecourt.stations.commands import Commander
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,10 @@ class Charging:
                 return intent
             await turn.change({"start_asked_at": turn.now})
             await turn.step("start_asked")
+            held = await turn.held()
+        if held is not None:
+            # The driver of this payment is who it is held for, or the payment were not authorised.
+            await reserving.make_way(self._tenants, self._commander, held)
         said = await self._ask(intent)
         if said is not None:
             await self._release(tenant_id, intent_id, said)

@@ -6,7 +6,7 @@ answered is done by the sweeper.
 
 import base64
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,11 +42,16 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from forecourt.pricing.engine import Pricer
+from forecourt.sessions.reserving import service as reserving
+from forecourt.sessions.reserving import store as reservations
+from forecourt.sessions.reserving.model import HeldForAnother
 
 log = structlog.get_logger(__name__)
 
 #: Random bytes of a token: 12 make 20 characters in base 32.
 TOKEN_BYTES: Final = 12
+#: Who begins to pay at a connector that is held for them has at least so long to finish.
+PAY_GRACE: Final = timedelta(minutes=5)
 #: Characters of what the provider's page says is paid for.
 MAX_DESCRIPTION: Final = 100
 
@@ -71,6 +76,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     method_id: UUID | None = None
     #: A card terminal, for READER.
     reader: str | None = None
+    #: The hold of the connector that is the driver's own.
+    reservation_id: UUID | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -99,7 +106,8 @@ class Payments:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
         `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
-        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken.
+        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken,
+        HeldForAnother.
         """
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
@@ -110,6 +118,12 @@ class Payments:
             await store.hold_connector(conn, station_id, asked.evse)
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorTaken
+            held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
+            if held is not None and held.holds_at(now) and held.reservation_id != asked.reservation_id:
+                raise HeldForAnother
+            token = new_token()
+            if held is not None and held.holds_at(now):
+                await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
             values = {
                 **await self._way(conn, tenant_id, asked),
                 "purpose": Purpose.SESSION.value,
@@ -123,7 +137,7 @@ class Payments:
                 },
                 "station_id": station_id,
                 "evse": asked.evse,
-                "token_uid": new_token(),
+                "token_uid": token,
                 "tariff_id": quoted.offer.tariff_id,
                 "tariff_version": quoted.offer.version,
             }
