@@ -29,6 +29,7 @@ from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -148,7 +149,7 @@ def _works(
             log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
-        mail=MailJobs(pool, post_of(settings, clock), clock),
+        mail=MailJobs(pool, post_of(settings, clock), clock, Enclosures(tenants)),
         webhooks=WebhookJobs(
             pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
         ),
@@ -163,6 +164,7 @@ def _works(
         energy=EnergyJobs(pool, tenants, clock),
         targets=SessionTargets(pool, tenants, clock, commander),
         money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
+        fleets=FleetJobs(pool, tenants, clock, secret),
     )
 
 

@@ -24,6 +24,7 @@ from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
@@ -97,6 +98,7 @@ class Works(Struct, frozen=True, kw_only=True):
     energy: EnergyJobs
     targets: SessionTargets
     money: MoneyJobs
+    fleets: FleetJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -120,6 +122,8 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     )  # fmt: skip
     name, stop = "energy.stop_reached", _at_any_time(works.targets.stop_reached)
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
+    name, bill = "payments.bill_fleets", _at_any_time(works.fleets.bill)
+    app.periodic(cron="37 * * * *")(_clocked(app, name, bill, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 

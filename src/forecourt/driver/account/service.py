@@ -203,6 +203,7 @@ class Members:
             method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
             save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
             reservation_id=await self.ways.reservation_of(driver.tenant_id, None, driver),
+            driver_id=driver.driver_id,
         )  # fmt: skip
         return await self._payments.begin(driver.tenant_id, asked)
 

@@ -292,6 +292,13 @@ class RefundTooHigh(ForecourtError):
     code = "refund-too-high"
 
 
+class InvoicedAlready(ForecourtError):
+    """This session stands on a fleet's invoice. Credit it there: `POST /api/v1/fleet-invoices/{id}/credit`."""
+
+    status = 409
+    code = "payment-invoiced"
+
+
 class NothingCaptured(ForecourtError):
     """Nothing was captured of this payment, so nothing can be refunded."""
 

@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.fleets.store.invoices import find_line_of_session
+from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
 from forecourt.payments.intents.model import (
     FINAL,
@@ -24,6 +26,7 @@ from forecourt.payments.intents.model import (
     ConnectorTaken,
     DebtOpen,
     Intent,
+    InvoicedAlready,
     Method,
     NothingCaptured,
     NothingOwed,
@@ -78,6 +81,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     reader: str | None = None
     #: The hold of the connector that is the driver's own.
     reservation_id: UUID | None = None
+    #: Who charges where a fleet pays.
+    driver_id: int | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -113,6 +118,8 @@ class Payments:
         async with self._tenants.tenant(tenant_id) as conn:
             if asked.payer is not None and await store.owed_by(conn, tenant_id, asked.payer):
                 raise DebtOpen
+            if asked.payer is not None and await fleet_held(conn, tenant_id, asked.payer):
+                raise DebtOpen
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car)
             station_id = quoted.offer.station_id
             await store.hold_connector(conn, station_id, asked.evse)
@@ -134,6 +141,7 @@ class Payments:
                     **quoted.hold.said(),
                     "description": asked.description[:MAX_DESCRIPTION],
                     "save": asked.save,
+                    **({} if asked.driver_id is None else {"driver": asked.driver_id}),
                 },
                 "station_id": station_id,
                 "evse": asked.evse,
@@ -213,6 +221,7 @@ class Payments:
             intent = turn.intent
             if not intent.captured_amount:
                 raise NothingCaptured
+            await _check_uninvoiced(turn.conn, intent)
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
             asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
             left = intent.captured_amount - asked
@@ -289,6 +298,15 @@ class Payments:
             return await self.saga.drive(tenant_id, intent_id)
         except ProviderAway:
             return await self.find(tenant_id, intent_id)
+
+
+async def _check_uninvoiced(conn: Connection, intent: Intent) -> None:
+    """Raises InvoicedAlready for a session that stands on a fleet's invoice."""
+    if intent.method is not Method.INVOICE or intent.session_id is None:
+        return
+    line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
+    if line is not None and line.invoice_id is not None:
+        raise InvoicedAlready
 
 
 def new_token() -> str:

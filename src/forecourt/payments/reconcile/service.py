@@ -8,6 +8,8 @@ from uuid import UUID
 import structlog
 
 from forecourt.access import Actor, audit
+from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow
@@ -170,6 +172,10 @@ class Reconciler:
                     await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
                 await store.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
                 return
+        said = await collection.match(conn, tenant_id, row, self._clock.now())
+        if said is not None:
+            await store.match_line(conn, tenant_id, row.line_id, *said)
+            return
         key = await store.find_settlement(
             conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
         )
@@ -217,7 +223,11 @@ class Reconciler:
             movement=f"bank-{line_id}", at=datetime.combine(row.booked_on, time(), UTC), fleet=fleet,
             currency=row.currency, amount=row.amount, memo=row.text[:300],
         )  # fmt: skip
-        await post(conn, actor.tenant_id, entry)
+        fleet_id = await fleet_named(conn, actor.tenant_id, fleet)
+        if fleet_id is not None and row.amount > 0:
+            await collection.come(conn, actor.tenant_id, fleet_id, row, row.amount, self._clock.now())
+        else:
+            await post(conn, actor.tenant_id, entry)
         await store.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
         found = await store.find_line(conn, actor.tenant_id, line_id)
