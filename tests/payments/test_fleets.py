@@ -41,6 +41,7 @@ from forecourt.payments.fleets.model import (
 from forecourt.payments.fleets.paper import languages
 from forecourt.payments.fleets.paper.facturx import facturx
 from forecourt.payments.fleets.paper.sheet import as_csv
+from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
 from forecourt.platform.database import DatabaseBusy
@@ -119,9 +120,9 @@ async def test_two_workers_at_once_and_one_that_is_killed_leave_one_invoice_and_
     await three_drivers(depot)
     other = depot.fleet("Trucks")
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        await billing.store.put_terms(conn, depot.tenant_id, other, TERMS, FIRST_OF_APRIL)
+        await store.put_terms(conn, depot.tenant_id, other, TERMS, FIRST_OF_APRIL)
     await depot.charged(depot.driver("Eve", fleet_id=other), 7_000, MARCH)
-    put, killed = billing.store.put_on_invoice, 0
+    put, killed = store.put_on_invoice, 0
 
     async def dies_after(conn: Any, tenant_id: int, invoice_id: int, line_ids: Any) -> None:
         """The connection is cut in the transaction that issues, once the number is taken and lines are on it."""
@@ -132,7 +133,7 @@ async def test_two_workers_at_once_and_one_that_is_killed_leave_one_invoice_and_
             depot.till.rows("SELECT pg_terminate_backend(%s)", conn.info.backend_pid)
             await conn.execute("SELECT 1")
 
-    monkeypatch.setattr(billing.store, "put_on_invoice", dies_after)
+    monkeypatch.setattr(store, "put_on_invoice", dies_after)
     for _ in range(3):
         with pytest.raises((psycopg.Error, DatabaseBusy)):
             await depot.jobs.issue(depot.tenant_id)
@@ -160,7 +161,7 @@ async def test_what_is_issued_changes_for_nobody(depot: Depot) -> None:
         with pytest.raises(psycopg.Error, match="never changes"):
             depot.till.rows(query)
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        await billing.store.put_seller(
+        await store.put_seller(
             conn, depot.tenant_id, SELLER.__class__(**{**_fields(SELLER), "name": "Another"}), Dunning(), FIRST_OF_APRIL
         )
     before = await depot.documents(invoice)
@@ -182,7 +183,7 @@ async def test_months_are_made_up_for_once_it_is_said_whom_invoices_are_for(
             await depot.charged(uid, 10_000, MARCH.replace(month=month))
         assert await depot.jobs.issue(depot.tenant_id) == 0
         async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-            await billing.store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS, clock.now())
+            await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS, clock.now())
         assert await depot.jobs.issue(depot.tenant_id) == 2
         assert [each.month for each in await depot.invoices()] == [date(2026, 3, 1), date(2026, 4, 1)]
 
@@ -214,11 +215,14 @@ async def test_a_document_is_a_pdf_with_the_data_that_its_schema_and_the_rules_o
     await depot.jobs.bill_of(depot.tenant_id)
     [invoice] = await depot.invoices()
     pdf, xml = await depot.documents(invoice)
-    reader = PdfReader(BytesIO(pdf))
+    reader: Any = PdfReader(BytesIO(pdf))
+    root = reader.root_object
     assert reader.attachments["factur-x.xml"] == [xml]
-    assert b"<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>" in reader.root_object["/Metadata"].get_data()
-    assert len(reader.root_object["/OutputIntents"]) == 1
-    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].get_object().values()]
+    assert b"<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>" in root["/Metadata"].get_data()
+    assert len(root["/OutputIntents"]) == 1
+    fonts: list[Any] = [
+        font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].get_object().values()
+    ]
     assert all("/FontFile2" in _descriptor(font) for font in fonts), "a font is not part of the file"
     text = " ".join(page.extract_text() for page in reader.pages)
     for said in ("FC-2026-00001", "City Vans Ltd", OURS, invoice.reference, "DE987654321", "4711", "PO-4711"):
@@ -355,7 +359,7 @@ async def test_a_credit_note_takes_back_revenue_taxes_and_what_is_owed_and_never
 async def test_letters_go_out_once_with_the_document_in_the_fleets_language(depot: Depot) -> None:
     german = TERMS.__class__(**{**_fields(TERMS), "language": "de"})
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
-        await billing.store.put_terms(conn, depot.tenant_id, depot.fleet_id, german, FIRST_OF_APRIL)
+        await store.put_terms(conn, depot.tenant_id, depot.fleet_id, german, FIRST_OF_APRIL)
     await three_drivers(depot)
     for _ in range(2):
         await depot.jobs.bill_of(depot.tenant_id)

@@ -24,6 +24,7 @@ import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
+import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
@@ -158,6 +159,7 @@ def create_app(
             forecourt.driver.waiting.operator.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
+            forecourt.payments.fleets.api.routes,
             forecourt.payments.reconcile.api.routes,
         ],
         guards=[known_parameters_only],

@@ -120,19 +120,30 @@ async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetim
         return await _match_debit(conn, tenant_id, row, debit, now)
     if row.amount <= 0:
         return None
-    file_id = await money.find_file_of(conn, tenant_id, row.amount, f"{row.text} {row.end_to_end}", row.booked_on)
-    if file_id is not None and row.currency == CURRENCY:
-        for each in await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS):
-            await _drawn(conn, tenant_id, row, each, now)
-        return "debit_file", str(file_id)
+    # What says which invoice it is for is never taken for a file of the same sum.
+    return await _match_transfer(conn, tenant_id, row, now) or await _match_file(conn, tenant_id, row, now)
+
+
+async def _match_transfer(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
     said = f"{row.text} {row.end_to_end or ''}"
     found = await store.find_by_references(conn, tenant_id, sorted(references_in(said)))
     found = found or await store.find_by_number_in(conn, tenant_id, said)
     named = [each for each in found if each.currency == row.currency]
     if not named or len({each.fleet_id for each in named}) > 1:
         return None
-    await come(conn, tenant_id, named[0].fleet_id, row, row.amount, now, first=[each.invoice_id for each in named])
+    first = [each.invoice_id for each in named]
+    await come(conn, tenant_id, named[0].fleet_id, row, row.amount, now, first=first)
     return "fleet", ", ".join(each.number for each in named)[:_MATCHED]
+
+
+async def _match_file(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
+    said = f"{row.text} {row.end_to_end or ''}"
+    file_id = await money.find_file_of(conn, tenant_id, row.amount, said, row.booked_on)
+    if file_id is None or row.currency != CURRENCY:
+        return None
+    for each in await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS):
+        await _drawn(conn, tenant_id, row, each, now)
+    return "debit_file", str(file_id)
 
 
 async def _match_debit(

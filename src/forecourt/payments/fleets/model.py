@@ -31,7 +31,7 @@ SETTLED_AFTER: Final = timedelta(hours=6)
 LANGUAGES: Final = ("en", "de", "fr", "nl", "es")
 COUNTRY_PATTERN: Final = "^[A-Z]{2}$"
 VAT_ID_PATTERN: Final = "^([A-Z]{2}[A-Za-z0-9+*.]{2,16})?$"
-PREFIX_PATTERN: Final = "^[A-Z0-9-]{0,12}$"
+NUMBERS_PATTERN: Final = "^[A-Z0-9-]{0,12}$"
 CREDITOR_PATTERN: Final = "^([A-Z]{2}[0-9]{2}[A-Za-z0-9]{4,31})?$"
 MANDATE_PATTERN: Final = r"^[A-Za-z0-9+?/:().,'-]{1,35}$"
 #: How a debit is called at the bank (EndToEndId).
@@ -60,7 +60,7 @@ class Seller(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tax_number: Annotated[str, Meta(max_length=40, pattern=ONE_LINE, examples=["27/123/45678"])] = ""
     email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=ONE_LINE, examples=["billing@example.com"])] = ""
     prefix: Annotated[
-        str, Meta(pattern=PREFIX_PATTERN, description="How numbers begin, before the year.", examples=["FC-"])
+        str, Meta(pattern=NUMBERS_PATTERN, description="How numbers begin, before the year.", examples=["FC-"])
     ] = ""
     creditor_id: Annotated[
         str, Meta(pattern=CREDITOR_PATTERN, description="For direct debits.", examples=["DE98ZZZ09999999999"])
