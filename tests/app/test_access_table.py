@@ -127,7 +127,7 @@ NOTHING = {
     ),
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
-    **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1)),
+    **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
     "card_id": SOME_ID,
     "place_id": SOME_ID,
     "zone": "x",

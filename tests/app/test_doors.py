@@ -134,6 +134,20 @@ NEEDS = {
     ("GET", "/api/v1/ledger/receivables"): Verb.READ_MONEY,
     ("GET", "/api/v1/ledger/profit"): Verb.READ_MONEY,
     ("GET", "/api/v1/ledger/export.beancount"): Verb.READ_MONEY,
+    ("GET", "/api/v1/invoicing"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/invoicing"): Verb.ORGANISATION,
+    ("GET", "/api/v1/fleets/{fleet_id}/terms"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/fleets/{fleet_id}/terms"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/fleets/{fleet_id}/mandate"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/fleets/{fleet_id}/mandate"): Verb.CHANGE_PAYMENTS,
+    ("DELETE", "/api/v1/fleets/{fleet_id}/mandate"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/fleet-invoices"): Verb.READ_MONEY,
+    ("GET", "/api/v1/fleet-invoices/{invoice_id}"): Verb.READ_MONEY,
+    ("GET", "/api/v1/fleet-invoices/{invoice_id}/document"): Verb.READ_MONEY,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/credit"): Verb.CHANGE_PAYMENTS,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/write-off"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/debit-files"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/debit-files/{file_id}/content"): Verb.CHANGE_PAYMENTS,
     ("POST", "/api/v1/hosts"): Verb.CHANGE_HOSTS,
     ("GET", "/api/v1/hosts"): Verb.READ_HOSTS,
     ("GET", "/api/v1/hosts/{host_id}"): Verb.READ_HOSTS,
@@ -374,7 +388,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "place_id"), some_id)
-    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
 

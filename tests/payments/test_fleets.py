@@ -223,7 +223,7 @@ async def test_a_document_is_a_pdf_with_the_data_that_its_schema_and_the_rules_o
     fonts: list[Any] = [
         font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].get_object().values()
     ]
-    assert all("/FontFile2" in _descriptor(font) for font in fonts), "a font is not part of the file"
+    assert all("/FontFile2" in _descriptor(font) for font in fonts), "a font is not in it"
     text = " ".join(page.extract_text() for page in reader.pages)
     for said in ("FC-2026-00001", "City Vans Ltd", OURS, invoice.reference, "DE987654321", "4711", "PO-4711"):
         assert said in text, said

@@ -11,6 +11,7 @@ import forecourt.care.pages
 import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.payments.fleets.pages
 import forecourt.payments.ledger.pages
 import forecourt.payments.pages
 import forecourt.pricing.pages
@@ -41,9 +42,11 @@ from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.pages import payment_account_pages
+from forecourt.payments.hosts.form_pages import host_form_pages
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.reconcile.pages import reconcile_pages
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
@@ -90,6 +93,7 @@ NAVIGATION = (
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
+    NavItem(key="fleets", label=mark("Fleets"), href="/fleets", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
     NavItem(key="ledger", label=mark("Ledger"), href="/ledger", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
@@ -115,6 +119,11 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
+    Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
+    Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
+    Command(label=mark("Who owes what"), href="/ledger/receivables", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How drivers sign in"), href="/settings/driver-sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
@@ -143,6 +152,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
+        "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,
         "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
@@ -220,6 +230,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         ),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock),
+        *host_form_pages(shell, db, clock, settings.secret()),
+        *report_pages(shell, db, clock),
+        *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),

@@ -80,7 +80,7 @@ class Dunning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     levels: Annotated[list[Level], Meta(max_length=MAX_LEVELS)] = field(
         default_factory=lambda: [Level(days=7), Level(days=21), Level(days=35)]
     )
-    holds_from: Annotated[int, Meta(ge=0, le=MAX_LEVELS, examples=[3])] = 3
+    holds_from: Annotated[int, Meta(ge=0, le=MAX_LEVELS, examples=[1])] = 3
 
 
 class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -351,7 +351,7 @@ class InvoicingRefused(ForecourtError):
 class InvoicingMissing(ForecourtError):
     """It was not said yet who issues invoices. Say it at `PUT /api/v1/invoicing`, then try again."""
 
-    status = 409
+    status = 404
     code = "invoicing-missing"
 
 

@@ -70,10 +70,10 @@ class InvoiceShown(Struct, frozen=True, kw_only=True):
     written_off: int
     fees: Annotated[int, Meta(description="Of reminders; part of what is open.", examples=[0])]
     level: Annotated[int, Meta(description="The reminder that it has come to.", examples=[0])]
-    issued_on: date
-    due_on: date
-    period_from: date
-    period_to: date
+    issued_on: Annotated[date, Meta(examples=["2026-04-01"])]
+    due_on: Annotated[date, Meta(examples=["2026-04-15"])]
+    period_from: Annotated[date, Meta(examples=["2026-03-01"])]
+    period_to: Annotated[date, Meta(examples=["2026-03-31"])]
     corrects: Annotated[int | None, Meta(description="Of a credit note: the invoice.", examples=[None])]
     reason: Annotated[str, Meta(examples=[""])]
     ready: Annotated[bool, Meta(description="Its document can be taken.", examples=[True])]
@@ -125,7 +125,9 @@ class NewCredit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A credit note: of these lines, or with null of all that is left."""
 
     why: Why
-    lines: Annotated[list[CreditedLine], Meta(min_length=1, max_length=MAX_LINES)] | None = None
+    lines: Annotated[
+        Annotated[list[CreditedLine], Meta(min_length=1, max_length=MAX_LINES)] | None, Meta(examples=[None])
+    ] = None
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
