@@ -107,7 +107,9 @@ async def test_a_fleet_is_made_billed_and_credited_on_the_console(
     said = (await owner.get("/api/v1/invoicing")).json()
     assert said["dunning"] == {"levels": [{"days": 7, "fee": 0}, {"days": 21, "fee": 500}], "holds_from": 2}
     assert 'value="7, 21:5"' in await text(owner, "/settings/invoicing")
-    wrong = await sent(owner, f"/fleets/{fleet_id}/terms", 422, **TERMS | {"days": "soon", "country": "Germany"})
+    wrong = await sent(
+        owner, f"/fleets/{fleet_id}/terms", 422, **TERMS | {"days": "soon", "country": "Germany", "pays_by": "debit"}
+    )
     assert wrong.count("aria-invalid") == 2
     await sent(owner, f"/fleets/{fleet_id}/terms", **TERMS | {"days": "14", "dunned": "yes", "pays_by": "transfer"})
     house.clock.set(datetime(2026, 4, 1, 9, tzinfo=UTC))

@@ -48,7 +48,7 @@ LANGUAGES: Final = (
 #: What was just done, told once above the page.
 DONE: Final = {
     "stored": mark("Stored."),
-    "member": mark("The driver is in the fleet. It pays once the driver chooses so, or you for them."),
+    "member": mark("The driver is in the fleet. It pays once the driver chooses so."),
     "gone": mark("The driver is in the fleet no more, and pays on the page again."),
     "ended": mark("The mandate has ended: no debit is drawn by it any more."),
     "credited": mark("The credit note is issued, and settled with the invoice."),
