@@ -21,8 +21,11 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
+import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.waiting.api
+import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -184,6 +187,9 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
+        forecourt.driver.account.provider_api,
+        forecourt.driver.waiting.api,
+        forecourt.driver.waiting.operator,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
