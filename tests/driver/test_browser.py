@@ -251,7 +251,7 @@ async def a_member(place: Place, page: Page, email: str) -> None:
 
 
 async def looks_in_all_languages(page: Page, address: str) -> None:
-    """Nothing of a page sticks out in any language, on a small phone and at a desk; and in English it breaks no rule."""
+    """Nothing of a page sticks out in any language, on a small phone and at a desk; in English it breaks no rule."""
     for language in WORDS:
         mark = "&" if "?" in address else "?"
         await page.goto(f"{address}{mark}lang={language}")
