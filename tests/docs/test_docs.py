@@ -21,8 +21,11 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
+import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.waiting.api
+import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -185,6 +188,9 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
+        forecourt.driver.account.provider_api,
+        forecourt.driver.waiting.api,
+        forecourt.driver.waiting.operator,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -199,7 +205,8 @@ def routes() -> dict[tuple[str, str], str]:
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers", "members", "leaving", "driver", "ways", "speech", "home",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists",
+        "driver_providers",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -208,9 +215,11 @@ def routes() -> dict[tuple[str, str], str]:
             if "Needs a person who is signed in, whatever their role." in operation["description"]:
                 found[method.upper(), path] = "everybody who is signed in"
                 continue
-            if path.startswith("/api/v1/driver/"):
-                own = path.startswith("/api/v1/driver/me")
-                found[method.upper(), path] = "a driver who is signed in" if own else "anybody"
+            told = {"Needs a driver who is signed in": "a driver who is signed in", "Needs no role": "anybody"}
+            said = next((who for words, who in told.items() if words in operation["description"]), None)
+            if said is not None:
+                assert path.startswith("/api/v1/driver/")
+                found[method.upper(), path] = said
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None
