@@ -9,6 +9,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from forecourt.platform.cards import masked
+
 SECRET_NAME = re.compile(r"password|secret|token|authorization|key", re.IGNORECASE)
 REDACTED = "[redacted]"
 #: How deep nested values are searched for secrets; what lies deeper is hidden as a whole.
@@ -45,7 +47,7 @@ def set_up(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render, _without_cards],
         )
     )
     logging.root.handlers[:] = [handler]
@@ -62,6 +64,11 @@ def set_up(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _without_cards(_logger: WrappedLogger, _method: str, line: Any) -> Any:
+    """A whole line without numbers of payment cards, whoever said them: of a traceback, too."""
+    return masked(line)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
