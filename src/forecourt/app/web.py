@@ -18,6 +18,7 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
+import forecourt.driver.codes_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -64,6 +65,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import spoken
 from forecourt.ui.live import Hub
@@ -129,6 +131,7 @@ def create_app(
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
         "speech": given(Speech()),
+        "vault": given(CodeVault(secret)),
         "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
@@ -157,6 +160,7 @@ def create_app(
             forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,
+            forecourt.driver.codes_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
             forecourt.payments.fleets.api.routes,

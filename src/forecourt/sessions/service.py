@@ -7,6 +7,7 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
@@ -15,6 +16,7 @@ from struct import Struct
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
@@ -22,7 +24,16 @@ from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, Trans
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
-from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
+from forecourt.sessions.lanes import (
+    AUTHORIZATIONS,
+    COSTS_SAID,
+    LIMITS,
+    METER_VALUES,
+    RECALL,
+    REPORTS,
+    SHOWING,
+    STARTS,
+)
 from forecourt.sessions.model import (
     Session,
     billing_time,
@@ -36,6 +47,7 @@ from forecourt.sessions.model import (
 from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.reserving.model import REFUSED
 from forecourt.sessions.review import FREE, QUIET
+from forecourt.sessions.told.total import Costs
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports, Take
 from forecourt.stations.gateway.station import Station
@@ -45,9 +57,13 @@ from forecourt.stations.model import UNKNOWN
 MAX_REMEMBERED = 200_000
 #: Sessions that screens are yet to be told of; at so many they are, before their time.
 MAX_SPOKEN = 20_000
+#: Transactions of payments whose limits are remembered; one that is forgotten is told its limit once more.
+MAX_LIMITED = 20_000
 #: Stations whose names on screens are kept ready, those first that spoke last.
 MAX_LIVE_KEYS = 20_000
 
+#: The type of a token that was made for one payment, by us or by a station's own terminal (2.1 C18).
+DIRECT_PAYMENT: Final = "DirectPayment"
 #: What a 2.x transaction's charging state says of its connector, in the words screens use.
 _ACTIVITY: Final = {
     "Charging": "Charging",
@@ -64,12 +80,21 @@ _at = attrgetter("at")
 class Sessions:
     """Owns the memory of running sessions of one gateway. Every fact in it was read back or applied after a COMMIT."""
 
-    def __init__(self, live: LiveFeed, stations: StationReports, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveFeed,
+        stations: StationReports,
+        authorizer: Authorizer | None = None,
+        costs: Costs | None = None,
+    ) -> None:
         self._live = live
+        self._costs = costs
         self._authorizer = authorizer
         self._stations = stations
         self._running: OrderedDict[tuple[int, str], Session] = OrderedDict()
         self._at_station: dict[int, dict[str, Session]] = {}
+        #: Where transactions end by themselves, as their stations were told.
+        self._limited: OrderedDict[tuple[int, str], tuple[Any, ...]] = OrderedDict()
         #: Sessions spoken of since screens were told last, and which of them are over.
         self._spoken: dict[tuple[int, str], tuple[Station, Session, bool]] = {}
         live.before_flush.append(self._tell_screens)
@@ -113,9 +138,15 @@ class Sessions:
         _add_samples(inbound, transaction, report.evse, report.samples)
         if known is None:
             _recall(inbound, transaction)
+        _ask_limit(inbound, report, known)
+        if report.said_cost is not None:
+            _add_said_cost(inbound, transaction, report.said_cost, at)
+        if report.step is Step.ENDED and report.seq >= 0 and self._costs is not None and not report.offline:
+            write = inbound.write
+            write.add(SHOWING.name, packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id)))
         take = self._refine(inbound, report, order, known) if report.seq >= 0 else None
 
-        def decide() -> neutral.Answer:
+        def decide() -> neutral.Answer | Later:
             if take is not None:
                 take()
             token = None if report.token is None else _decided(inbound.write, report.token)
@@ -124,9 +155,32 @@ class Sessions:
                 self._remember(inbound, known.join(report, order, at, distrusted, accepted=accepted))
             elif (row := inbound.write.answers.get(RECALL.name)) is not None:
                 self._take_up(inbound, report.transaction_id or "", row)
-            return neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token)
+            limit = self._new_limit(inbound.write, key, over=report.step is Step.ENDED)
+            answer = neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token, limit=limit)
+            if self._costs is not None and SHOWING.name in inbound.write.answers:
+                return Later(self._with_total(self._costs, inbound.station, answer))
+            return answer
 
         return decide
+
+    @staticmethod
+    async def _with_total(costs: Costs, station: Station, answer: neutral.TransactionAnswer) -> neutral.Answer:
+        transaction_id = answer.transaction_id or ""
+        return replace(answer, total_cost=await costs.total(station.tenant_id, station.station_id, transaction_id))
+
+    def _new_limit(self, write: Write, key: tuple[int, str], *, over: bool) -> neutral.Limit | None:
+        """Where a transaction ends by itself, if its station was not told that very thing: it answers each with an
+        event, which would be answered with another."""
+        said = write.answers.get(LIMITS.name)
+        if over:
+            self._limited.pop(key, None)
+        if said is None or over or self._limited.get(key) == said:
+            return None
+        if len(self._limited) >= MAX_LIMITED:
+            self._limited.popitem(last=False)
+        self._limited[key] = said
+        max_cost, max_energy_wh = said
+        return neutral.Limit(max_cost=None if max_cost is None else Decimal(max_cost), max_energy_wh=max_energy_wh)
 
     def measure(self, inbound: Inbound, report: neutral.MeterReport) -> Decide:
         """Store values that belong to no transaction; they are never billed (2.0.1 J01)."""
@@ -183,6 +237,7 @@ class Sessions:
                 packrow.int8(write.number),
                 packrow.int4(inbound.station.tenant_id),
                 packrow.text(uid_key(token.uid)),
+                packrow.boolean(token.type == DIRECT_PAYMENT),
                 packrow.timestamp(at),
                 packrow.int8(inbound.station.station_id),
                 packrow.int4(evse),
@@ -313,12 +368,45 @@ def _decided(write: Write, token: neutral.Token) -> TokenStatus:
     """The decision about a token from what the lane answered; a token nobody registered is Invalid."""
     if token.type == "NoAuthorization":
         return TokenStatus(status=AuthorizationStatus.ACCEPTED)
-    status, group, expires_at, _ = write.answers.get(AUTHORIZATIONS.name, (None, None, None, None))
+    status, group, expires_at, *_ = write.answers.get(AUTHORIZATIONS.name, (None, None, None))
     if status is None:
         return TokenStatus(status=AuthorizationStatus.INVALID)
     decided = AuthorizationStatus(status)
     message = REFUSED if decided is AuthorizationStatus.NOT_AT_THIS_TIME else None
     return TokenStatus(status=decided, group=group, expires_at=expires_at, message=message)
+
+
+def _ask_limit(inbound: Inbound, report: TransactionReport, known: Session | None) -> None:
+    """Ask where a transaction ends by itself, of one that was paid for."""
+    token = report.token
+    if token is None:
+        if known is None or known.token_type != DIRECT_PAYMENT or known.token_uid is None:
+            return
+        uid = known.token_uid
+    elif token.type == DIRECT_PAYMENT:
+        uid = token.uid
+    else:
+        return
+    write = inbound.write
+    row = packrow.row(packrow.int8(write.number), packrow.int4(inbound.station.tenant_id), packrow.text(uid_key(uid)))
+    write.add(LIMITS.name, row)
+
+
+def _add_said_cost(inbound: Inbound, transaction: bytes, said: neutral.SaidCost, at: datetime) -> None:
+    inbound.write.add(
+        COSTS_SAID.name,
+        packrow.row(
+            packrow.int8(inbound.station.station_id),
+            transaction,
+            packrow.int4(inbound.station.tenant_id),
+            packrow.text(said.currency),
+            packrow.text(None if said.excl_tax is None else str(said.excl_tax)),
+            packrow.text(None if said.incl_tax is None else str(said.incl_tax)),
+            packrow.boolean(said.failed),
+            packrow.text(said.reason),
+            packrow.timestamp(at),
+        ),
+    )
 
 
 def _recall(inbound: Inbound, transaction: bytes) -> None:

@@ -108,7 +108,7 @@ async def test_in_whatever_field_a_station_sends_it_the_number_is_kept_nowhere(
     await rig.register("CP1")
     spoken, name = protocol(version), str(version.value)
     async with rig.station("CP1", name) as station:
-        frames, sends = [], []
+        frames, sends = list[str](), list[str]()
         for action in sorted(spoken.station_actions - {"Heartbeat"}):
             for payload in messages(version, f"{action}Request"):
                 frames.append(json.dumps([2, f"m{len(frames)}", action, payload]))
