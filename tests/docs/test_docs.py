@@ -23,6 +23,7 @@ import forecourt.driver.account.api
 import forecourt.driver.account.operator
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.codes_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -33,6 +34,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -185,6 +187,8 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
+        forecourt.driver.codes_api,
+        forecourt.payments.terminals.api,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -200,6 +204,7 @@ def routes() -> dict[tuple[str, str], str]:
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home",
+        "vault",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

@@ -29,6 +29,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -153,6 +154,7 @@ def create_app(
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
+            forecourt.payments.terminals.api.routes,
             forecourt.driver.api.routes,
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,

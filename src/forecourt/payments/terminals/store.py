@@ -9,11 +9,14 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
+
 Connection = AsyncConnection[Any]
 
 #: Payments at terminals that are told of one transaction.
 MAX_OF_ONE: Final = 20
 
+_ORDERS: Final = by_age("t.number")
 _ROW: Final = (
     "SELECT t.settlement_id, t.number, t.station_id, s.identity AS station, t.reference, t.transaction_id, t.status,"
     " t.amount, t.settled_at, t.receipt_url, t.vat_number, t.info, t.heard_at, t.session_id, t.intent_id, t.problem"
@@ -97,13 +100,12 @@ async def mark(
 
 
 async def list_settlements(
-    conn: Connection, tenant_id: int, *, before: int | None, station: str | None, limit: int
+    conn: Connection, tenant_id: int, *, station: str | None, order: Age, place: Place, limit: int
 ) -> list[SettlementRow]:
-    """Payments at terminals, the newest first."""
+    """Payments at terminals, behind the number of a place."""
     cursor = conn.cursor(row_factory=class_row(SettlementRow))
     await cursor.execute(
-        f"{_ROW} AND (%(before)s::bigint IS NULL OR t.number < %(before)s)"
-        " AND (%(station)s::text IS NULL OR s.identity = %(station)s) ORDER BY t.number DESC LIMIT %(limit)s",
-        {"tenant_id": tenant_id, "before": before, "station": station, "limit": limit},
+        f"{_ROW} AND (%(station)s::text IS NULL OR s.identity = %(station)s){onward(_ORDERS[order], place)}",
+        {"tenant_id": tenant_id, "station": station, **bounds(place, limit)},
     )
     return await cursor.fetchall()
