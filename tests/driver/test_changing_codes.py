@@ -433,6 +433,7 @@ async def test_what_a_stations_terminal_took_is_a_sale_with_a_receipt(court: Cou
     page = await court.browser.get(path)
     assert stage(page.text) == "receipt"
     assert f"€{billed / 100:.2f}" in page.text
+    assert "DE136695976" in page.text
     assert (await court.browser.get(f"{path}/receipt.pdf")).content[:5] == b"%PDF-"
     balances = court.till.balances()
     assert balances["psp_receivable:terminal"] == billed
