@@ -1,4 +1,5 @@
 """What ingest puts on the lanes of sessions: rows of what stations say of transactions, packed for the group commit."""
+
 from datetime import datetime
 from hashlib import blake2b
 from itertools import groupby
