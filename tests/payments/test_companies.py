@@ -54,7 +54,7 @@ class Desk:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def hear(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
         await self.gate.wait()
         return web.Response(status=self.status, text=json.dumps(self.answer), content_type="application/json")
@@ -64,7 +64,7 @@ class Desk:
 async def desk() -> AsyncIterator[tuple[Desk, Vies]]:
     there = Desk()
     app = web.Application()
-    app.router.add_post("/check", there)
+    app.router.add_post("/check", there.hear)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -118,4 +118,6 @@ async def test_without_an_answer_the_number_itself_counts() -> None:
         assert await answered(companies, "DE136695976") == VatAnswer(valid=True)
         there.gate.set()
         assert {each.valid for each in await asyncio.gather(*waiting)} == {False}
-    assert await answered(Companies(Vies(Outward(private=True), "http://127.0.0.1:1/x")), "DE136695976")
+    async with Outward(private=True) as outward:
+        nowhere = Companies(Vies(outward, "http://127.0.0.1:1/check"))
+        assert await answered(nowhere, "DE136695976") == VatAnswer(valid=True)

@@ -14,4 +14,5 @@ COMMENT ON COLUMN driver_codes_used.interval IS 'of the one-time password, count
 ALTER TABLE driver_codes_used ENABLE ROW LEVEL SECURITY;
 ALTER TABLE driver_codes_used FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_tenant ON driver_codes_used TO forecourt_app USING (tenant_id = forecourt_tenant());
+SELECT stations_hold_to_sites('driver_codes_used');
 GRANT SELECT, INSERT, DELETE ON driver_codes_used TO forecourt_app;
