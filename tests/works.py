@@ -22,6 +22,7 @@ from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
+from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -33,6 +34,7 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
@@ -69,6 +71,8 @@ class Jobs:
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         commander = Commander(tenants, bus or absent, clock, secret_key=secret)
         self.told = ToldJobs(pool, tenants, clock, commander)
+        self.said = SaidJobs(tenants, clock)
+        self.terminals = TerminalJobs(tenants, clock, Prices(clock))
         self.default_tariffs = TariffJobs(pool, tenants, clock)
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)

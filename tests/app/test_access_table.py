@@ -135,6 +135,8 @@ NOTHING = {
     "evse": "1",
     "brand": "x",
     "colour": "0a7a4b",
+    "version": "v1",
+    "password": "x",
 }
 
 

@@ -26,6 +26,7 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
+import forecourt.driver.codes_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -36,6 +37,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -191,6 +193,8 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.driver.account.provider_api,
         forecourt.driver.waiting.api,
         forecourt.driver.waiting.operator,
+        forecourt.driver.codes_api,
+        forecourt.payments.terminals.api,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -205,8 +209,7 @@ def routes() -> dict[tuple[str, str], str]:
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists",
-        "driver_providers",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

@@ -16,6 +16,7 @@ from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
+from forecourt.driver.scans import Scans
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.accounts.entry import Entry
@@ -36,7 +37,9 @@ class Porch:
         files = ("driver.css", "driver.js", "signin.js", "my.css", "find.css", "find.js")
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
-        ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)
+        ways = Ways(
+            till.tenants, till.payments, till.charging, till.clock, gates, scans=Scans(till.tenants, till.clock, b"-")
+        )
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
         self.leaving = Leaving(till.tenants, till.clock, self.members)

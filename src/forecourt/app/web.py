@@ -18,6 +18,7 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
+import forecourt.driver.codes_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -28,6 +29,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -64,6 +66,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import spoken
 from forecourt.ui.live import Hub
@@ -129,6 +132,7 @@ def create_app(
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
         "speech": given(Speech()),
+        "vault": given(CodeVault(secret)),
         "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
@@ -150,6 +154,7 @@ def create_app(
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
+            forecourt.payments.terminals.api.routes,
             forecourt.driver.api.routes,
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
@@ -157,6 +162,7 @@ def create_app(
             forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,
+            forecourt.driver.codes_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
             forecourt.payments.fleets.api.routes,

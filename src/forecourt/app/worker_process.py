@@ -36,6 +36,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
+from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -50,6 +51,7 @@ from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
@@ -58,6 +60,7 @@ from forecourt.stations.desired.jobs import DesireJobs
 from forecourt.stations.desired.reconciler import Reconciler
 from forecourt.stations.jobs import Keep, StationJobs
 from forecourt.stations.message_log import THIN_DEADLINE_S
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.webhooks.jobs import WebhookJobs
 from forecourt.webhooks.sender import Sender
 
@@ -100,13 +103,15 @@ async def serve(settings: Settings) -> None:
         charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
-        drivers = DriverJobs(tenants, ways, settings.console_url)
+        drivers = DriverJobs(tenants, ways, settings.console_url, commander)
         works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
         sweeper = Sweeper(steady, SystemClock(), saga, charging)
-        reconciler = Reconciler(steady, Bringer(tenants, commander.batch), commander.batch)
+        reconciler = Reconciler(
+            steady, Bringer(tenants, commander.batch, CodeVault(settings.secret())), commander.batch
+        )
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
@@ -132,6 +137,8 @@ def _works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
         told=ToldJobs(pool, tenants, clock, commander),
+        said=SaidJobs(tenants, clock),
+        terminals=TerminalJobs(tenants, clock, Prices(clock)),
         default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,

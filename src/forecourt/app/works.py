@@ -18,6 +18,7 @@ from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.waiting.jobs import WaitingJobs
+from forecourt.driver.model import BEGUN
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
@@ -28,6 +29,8 @@ from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
+from forecourt.payments.terminals.jobs import TerminalJobs
+from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
 from forecourt.sessions.costing.jobs import CostingJobs
@@ -40,6 +43,7 @@ from forecourt.sessions.reserving.events import ENDED, MADE
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import COMPARED, SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
@@ -79,6 +83,8 @@ class Works(Struct, frozen=True, kw_only=True):
     sessions: SessionJobs
     costing: CostingJobs
     told: ToldJobs
+    said: SaidJobs
+    terminals: TerminalJobs
     default_tariffs: TariffJobs
     payments: PaymentJobs
     drivers: DriverJobs
@@ -207,10 +213,13 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         ),
         "session.ended": (review, plan, turn),
         SIGNED_AGAIN: (review,),
+        COMPARED: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
         PRICED: (
             follow("payments.priced", works.payments.priced, queue=OUTWARD),
+            follow("payments.terminal_priced", works.terminals.priced, AT_ONCE),
+            follow("sessions.compare_cost", works.said.compare, AT_ONCE),
             follow("driver.session_priced", works.accounts.priced, AT_ONCE),
             follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
         ),
@@ -227,8 +236,10 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         LINKED: (follow("payments.linked", works.payments.linked, queue=OUTWARD),),
         FAILED: (start_over,),
         EXPIRED: (start_over,),
+        TERMINAL_TOLD: (follow("payments.terminal_told", works.terminals.told, AT_ONCE),),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
+        BEGUN: (follow("driver.begun", works.drivers.begun, queue=OUTWARD),),
         paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
         paid.REFUNDED: (share,),
         paid.RELEASED: (),

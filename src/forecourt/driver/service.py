@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from forecourt.driver import store
 from forecourt.driver.gates import Gates
-from forecourt.driver.model import LAST, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.model import BEGUN, LAST, CodeStale, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.scans import Scans
 from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
@@ -23,6 +24,7 @@ from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import Sized
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
@@ -120,6 +122,8 @@ class Ways:
         gates: Gates,
         departure: Departure | None = None,
         waiting: WaitingLists | None = None,
+        *,
+        scans: Scans,
     ) -> None:
         self._tenants = tenants
         self._payments = payments
@@ -128,6 +132,7 @@ class Ways:
         self._gates = gates
         self._departure = departure
         self._waiting = waiting
+        self.scans = scans
 
     async def look(
         self, station: str, evse: int, *, place_id: UUID | None = None, driver: Driver | None = None
@@ -184,17 +189,27 @@ class Ways:
         description: str,
         address: str,
         place_id: UUID | None = None,
+        ticket: str | None = None,
     ) -> Intent:
         """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client, `place_id`: in
-        a waiting list, if the connector is held for it. Raises as `Payments.begin` does."""
+        a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this.
+        Raises CodeStale, and as `Payments.begin` does."""
         shown = await self.look(station, evse, place_id=place_id)
+        scanned = None if ticket is None else await self.scans.use(ticket, evse)
+        if scanned is not None and scanned.station_id != shown.spot.station_id:
+            raise CodeStale
         await self._gates.make_way(shown.tenant_id, station, evse, address)
         asked = Begin(
             station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description,
             reservation_id=await self.reservation_of(shown.tenant_id, place_id, None),
+            max_energy_wh=None if scanned is None else scanned.max_energy_wh,
         )  # fmt: skip
         intent = await self._payments.begin(shown.tenant_id, asked)
         await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)
+        if scanned is not None:
+            # He stands before it: nobody else could have scanned, so nobody far away can block its display.
+            async with self._tenants.tenant(shown.tenant_id) as conn:
+                await outbox.write(conn, shown.tenant_id, BEGUN, str(intent.intent_id))
         return intent
 
     async def find(self, intent_id: UUID) -> Way:

@@ -148,6 +148,8 @@ async def _source(conn: Connection, intent: Intent) -> str:
             return entries.wallet(_who(intent))
         case Method.INVOICE:
             return entries.fleet_owes(_who(intent))
+        case Method.TERMINAL:
+            return entries.psp(entries.TERMINAL)
         case _:
             assert intent.account_id is not None, "a provider's payment is one of an account"
             row = await find_account(conn, intent.tenant_id, intent.account_id)

@@ -1,6 +1,7 @@
 """What payments ask of stations: a start once the money is held, a slower charge or a stop before the cost reaches
 that."""
 
+from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from forecourt.access.model import Service
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     CAPTURE_AHEAD,
+    TOKEN_LIFE,
     CallKind,
     Intent,
     PaymentOver,
@@ -18,15 +20,18 @@ from forecourt.payments.intents.model import (
     Watch,
     watched,
 )
+from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import minor_digits
 from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import service as remote
 from forecourt.sessions.remote import store as starts
 from forecourt.sessions.reserving import service as reserving
+from forecourt.sessions.told import limits
 from forecourt.stations.commands import Commander
 
 log = structlog.get_logger(__name__)
@@ -85,6 +90,7 @@ class Charging:
                 return intent
             await turn.change({"start_asked_at": turn.now})
             await turn.step("start_asked")
+            await self._limit(turn)
             held = await turn.held()
         if held is not None:
             # The driver of this payment is who it is held for, or the payment were not authorised.
@@ -93,6 +99,24 @@ class Charging:
         if said is not None:
             await self._release(tenant_id, intent_id, said)
         return await self._saga.drive(tenant_id, intent_id)
+
+    async def _limit(self, turn: Turn) -> None:
+        """Has the station end the transaction by itself at what is held, and at what its driver chose, where it can
+        (2.1 F07)."""
+        intent = turn.intent
+        assert intent.station_id is not None
+        assert intent.token_uid is not None
+        able = await limits.supported(turn.conn, intent.tenant_id, intent.station_id)
+        most = None
+        if limits.COST in able:
+            most = Decimal(intent.authorised_amount).scaleb(-minor_digits(intent.currency))
+        wanted = intent.hold_said.get("max_energy_wh")
+        energy_wh = int(wanted) if wanted and limits.ENERGY in able else None
+        if most is not None or energy_wh is not None:
+            await limits.limit(
+                turn.conn, intent.tenant_id, intent.token_uid, max_cost=most, max_energy_wh=energy_wh,
+                until=turn.now + TOKEN_LIFE,
+            )  # fmt: skip
 
     async def _ask(self, intent: Intent) -> str | None:
         """Asks for a start; why none can come of it, or None where one may."""

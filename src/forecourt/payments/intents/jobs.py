@@ -11,6 +11,7 @@ from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.sessions.told import limits
 
 #: Webhooks are kept for so long.
 KEEP_HOOKS: Final = timedelta(days=90)
@@ -52,9 +53,10 @@ class PaymentJobs:
         await self._saga.priced(tenant_id, UUID(subject))
 
     async def tidy(self) -> int:
-        """Forgets old webhooks, and tokens of sessions that are long over; how many webhooks."""
+        """Forgets old webhooks, and tokens and limits of sessions that are long over; how many webhooks."""
         async with self._worker.anyone() as conn:
             await adhoc.forget(conn, self._clock.now() - KEEP_TOKENS, FORGOTTEN_AT_ONCE)
+            await limits.forget(conn, self._clock.now())
         forgotten = 0
         before = self._clock.now() - KEEP_HOOKS
         while True:

@@ -38,6 +38,8 @@ class Method(StrEnum):
     READER = "reader"
     WALLET = "wallet"
     INVOICE = "invoice"
+    #: At a terminal that a station has itself: it told of it afterwards.
+    TERMINAL = "terminal"
 
 
 class State(StrEnum):

@@ -60,6 +60,7 @@ from forecourt.payments.psp import (
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
+from forecourt.sessions.told import limits
 
 log = structlog.get_logger(__name__)
 
@@ -407,6 +408,8 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
         await turn.step("incremented", amount=hold.authorised)
         if turn.intent.session_id is not None:
             await turn.prices.limit(turn.conn, turn.intent.tenant_id, turn.intent.session_id, turn.intent.held)
+        if turn.intent.token_uid is not None:
+            await limits.raise_cost(turn.conn, turn.intent.tenant_id, turn.intent.token_uid, turn.intent.held)
 
 
 async def _cancelled(turn: Turn, why: str | None) -> None:

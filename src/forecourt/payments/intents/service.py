@@ -83,6 +83,8 @@ class Begin(Struct, frozen=True, kw_only=True):
     reservation_id: UUID | None = None
     #: Who charges where a fleet pays.
     driver_id: int | None = None
+    #: The energy at which the driver wants to end, told to stations that can.
+    max_energy_wh: int | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -142,6 +144,7 @@ class Payments:
                     "description": asked.description[:MAX_DESCRIPTION],
                     "save": asked.save,
                     **({} if asked.driver_id is None else {"driver": asked.driver_id}),
+                    **({} if asked.max_energy_wh is None else {"max_energy_wh": asked.max_energy_wh}),
                 },
                 "station_id": station_id,
                 "evse": asked.evse,
@@ -222,6 +225,8 @@ class Payments:
             if not intent.captured_amount:
                 raise NothingCaptured
             await _check_uninvoiced(turn.conn, intent)
+            if intent.method is Method.TERMINAL:
+                raise NothingCaptured("This was paid at the station's own terminal. Give it back at its provider.")
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
             asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
             left = intent.captured_amount - asked
