@@ -271,6 +271,7 @@ async def test_a_site_that_its_building_overloads_is_an_incident_without_a_stati
     house: House, tenant: Tenant, yard: Yard
 ) -> None:
     north = yard.site(name="North yard", slug="north-yard")
+    station = yard.station(site_id=north)
     yard.rows(
         "INSERT INTO energy_sites (site_id, tenant_id, enabled, changed_at, changed_by) VALUES (%s, %s, true, %s, 'x')",
         north, yard.tenant_id, yard.clock.now(),
@@ -312,7 +313,6 @@ async def test_a_site_that_its_building_overloads_is_an_incident_without_a_stati
     assert (shown["severity"], shown["detail"]["load_w"]) == ("critical", 14_000)
 
     # A look at one station says nothing of sites.
-    station = yard.station(site_id=north)
     async with house.db.tenant(tenant.tenant_id) as conn:
         await look(conn, tenant.tenant_id, yard.clock.now(), station)
     assert yard.kinds() == ["overloaded"]

@@ -131,7 +131,8 @@ class Frame:
         max_a = np.array([evse.max_a for evse in site.evses])
         rows, entries = len(self.names), self._entries
         #: What flows in each at the most.
-        self.most: Floats = np.bincount(entries.row, np.abs(entries.value) * max_a[entries.evse], rows)
+        most = np.bincount(entries.row, np.abs(entries.value) * max_a[entries.evse], rows)
+        self.most: Floats = most.astype(np.float64)
         self._last: tuple[bytes, Rows] | None = None
 
     def rows(self, which: npt.NDArray[np.bool_], limits: Floats) -> Rows:
