@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from forecourt.energy import store
 from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
+from forecourt.energy.model import Phases
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.site import SiteTree
 from forecourt.energy.store import keeping
@@ -116,6 +117,14 @@ async def test_what_has_changed_is_read_as_if_nothing_were_remembered(watched: W
         lambda: measured(yard, watched.session, timedelta(seconds=5), current_import_l1=9_100),
         lambda: watched.said(Wants(energy_wh=12_000)),
         lambda: watched.said(Wants(energy_wh=13_000)),
+        lambda: yard.rows(
+            "INSERT INTO session_caps (session_id, tenant_id, station_id, max_w, why, since, said_by)"
+            " VALUES (%s, %s, %s, 4000, 'held', %s, 'test')",
+            watched.session,
+            yard.tenant_id,
+            watched.first,
+            yard.clock.now(),
+        ),
         wanted("pending", None),
         wanted("reached", PROFILE),
         lambda: yard.link(watched.first, connected=False, at=yard.clock.now()),
@@ -142,6 +151,23 @@ PROFILE = (
     '{"id": 10, "stack_level": 0, "purpose": "TxDefaultProfile", "unit": "A", "kind": "Relative",'
     ' "periods": [{"start_s": 0, "limit": 0, "phases": 3}, {"start_s": 360, "limit": 6000, "phases": 3}]}'
 )
+
+
+async def test_an_electrics_of_other_voltages_is_another_one_though_all_hangs_as_it_did(watched: Watched) -> None:
+    yard = watched.yard
+    first = replace(watched.tree.evses[0], phases=Phases.L12)
+    measured(yard, watched.session, timedelta(seconds=5), power_import=7_000)
+
+    async def stored(version: int, line_voltage_v: float) -> int | None:
+        tree = replace(watched.tree, evses=(first, *watched.tree.evses[1:]), line_voltage_v=line_voltage_v)
+        async with watched.written() as conn:
+            await store.store_tree(conn, yard.tenant_id, watched.site, version, tree, ADA, yard.clock.now())
+        remembered, anew = await watched.both()
+        assert remembered == anew
+        drawn_ma: int | None = anew["known"].standings[0].drawn_ma
+        return drawn_ma
+
+    assert [await stored(2, 400.0), await stored(3, 380.0)] == [17_500, 18_421]
 
 
 async def test_what_is_thought_of_cars_is_of_the_plan_and_kept_for_who_can_not_wait(watched: Watched) -> None:
@@ -178,14 +204,18 @@ def test_texts_that_are_gone_are_forgotten_and_made_anew_when_they_are_back() ->
 
 
 def test_what_was_made_of_other_parts_is_not_used_again() -> None:
-    parts: Parts[object] = Parts()
-    first = parts.of("x", (1, "a"), object)
+    parts: Parts[list[object]] = Parts()
+
+    def made(number: int, letter: str) -> list[object]:
+        return [number, letter]
+
+    first = parts.of("x", (1, "a"), made)
     parts.end()
-    assert parts.of("x", (1, "a"), object) is first
-    assert parts.of("x", (1, "b"), object) is not first
+    assert parts.of("x", (1, "a"), made) is first
+    assert parts.of("x", (1, "b"), made) == [1, "b"]
     parts.end()
     parts.end()
-    assert parts.of("x", (1, "a"), object) is not first
+    assert parts.of("x", (1, "a"), made) is not first
 
 
 def test_what_follows_from_an_object_goes_with_it() -> None:

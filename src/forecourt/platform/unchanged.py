@@ -39,11 +39,11 @@ class Parts(Generic[T]):
         self._before: dict[Hashable, tuple[tuple[Any, ...], T]] = {}
         self._made: dict[Hashable, tuple[tuple[Any, ...], T]] = {}
 
-    def of(self, whose: Hashable, parts: tuple[Any, ...], make: Callable[[], T]) -> T:
+    def of(self, whose: Hashable, parts: tuple[Any, ...], make: Callable[..., T]) -> T:
         """What was made of equal parts, or is made of these now."""
         held = self._before.get(whose)
         if held is None or held[0] != parts:
-            held = parts, make()
+            held = parts, make(*parts)
         self._made[whose] = held
         return held[1]
 

@@ -104,7 +104,7 @@ async def read_site(
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
     station_ids = [link.station_id for link in links.values()]
     desired = await list_profiles(conn, tenant_id, station_ids, memory.profiles)
-    defaults = memory.defaults.of(None, (record.tree, tuple(desired)), partial(defaults_of, record.tree, desired))
+    defaults = memory.defaults.of(None, (record.tree, tuple(desired)), defaults_of)
     signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
     outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
@@ -180,9 +180,7 @@ def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar], memory: Memory
     if not dc:
         return list(cars)
     return [
-        car
-        if (evse := dc.get(car.evse_id)) is None
-        else memory.at_the_grid.of(car.evse_id, (car, evse), partial(drawn, car, evse))
+        car if (evse := dc.get(car.evse_id)) is None else memory.at_the_grid.of(car.evse_id, (car, evse), drawn)
         for car in cars
     ]
 
@@ -209,7 +207,7 @@ def _known_cars(
     found = []
     for car in cars:
         parts = car, means.get(car.evse_id), turns.get(car.session_id), caps.get(car.session_id)
-        known = memory.known_cars.of(car.session_id, parts, partial(_known_car, *parts))
+        known = memory.known_cars.of(car.session_id, parts, _known_car)
         found.append(structs.replace(known, is_full=True) if has_stopped(known, car.measured_at, now) else known)
     return found
 
@@ -284,15 +282,16 @@ def _standings(
 ) -> list[Standing]:
     at_evse = {car.evse_id: car for car in cars}
     electrics, found = tree.electrics, []
+    make, volts = partial(_standing, tree), (tree.voltage_v, tree.line_voltage_v)
     for evse, of_tree in zip(tree.evses, electrics.evses, strict=True):
-        id = of_tree.id
-        car, link = at_evse.get(id), links.get(evse.station)
+        car, link = at_evse.get(of_tree.id), links.get(evse.station)
+        # Of the tree no more than counts here: it is another one in each version.
         parts = (
-            evse, tree.voltage_v, car, link, () if car is None else orders.get(car.session_id, ()),
-            None if link is None else obedience.get((link.station_id, evse.evse)), defaults.get(id),
+            of_tree, evse, volts, car, link, () if car is None else orders.get(car.session_id, ()),
+            None if link is None else obedience.get((link.station_id, evse.evse)), defaults.get(of_tree.id),
             _silent_since(link, now),
         )  # fmt: skip
-        found.append(memory.standings.of(id, parts, partial(_standing, tree, of_tree, *parts)))
+        found.append(memory.standings.of(of_tree.id, parts, make))
     return found
 
 
@@ -325,7 +324,7 @@ def _standing(
     tree: SiteTree,
     of_tree: Evse,
     evse: HungEvse,
-    _voltage_v: float,
+    _volts: tuple[float, float],
     car: store.ActiveCar | None,
     link: keeping.Link | None,
     orders: tuple[Order, ...],
