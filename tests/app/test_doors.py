@@ -343,6 +343,7 @@ TENANT_TABLES = (
     "dynamic_profiles",
     "priority_asks",
     "session_caps",
+    "node_overloads",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {

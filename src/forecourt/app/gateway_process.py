@@ -1,7 +1,6 @@
 """The gateway process: wires the gateway to PostgreSQL, the bus and its sockets, and runs until it is told to stop."""
 
 import asyncio
-import gc
 import resource
 from typing import Any
 from uuid import uuid4
@@ -22,6 +21,7 @@ from forecourt.payments.terminals.said import Terminals
 from forecourt.platform import database, metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
+from forecourt.platform.collector import keep_frozen
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.live import LiveFeed
 from forecourt.platform.outward import Outward
@@ -44,9 +44,6 @@ POOL_SIZE = 2
 TOTALS_POOL = 2
 #: Sockets a process may hold; a hard limit below it is taken as it is.
 MAX_FILES = 65_536
-#: Station state is long-lived: a full collection over it would stop the loop, so generations are collected rarely.
-GC_THRESHOLDS = (50_000, 20, 100)
-FREEZE_EVERY_S = 60.0
 COMMIT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 
@@ -78,7 +75,7 @@ async def serve(settings: Settings) -> None:
         with metrics.served(settings, metrics.CommitMeasures(gateway.commit)):
             await gateway.start()
             publishing = asyncio.create_task(live.run())
-            freezing = asyncio.create_task(_keep_frozen())
+            freezing = asyncio.create_task(keep_frozen())
             servers = await _listen(settings, gateway)
             log.info("gateway ready", port=settings.ocpp_port, gateway=gateway.gateway_id, stations=len(gateway.roster))
             await stopping.wait()
@@ -151,12 +148,3 @@ async def _listen(settings: Settings, gateway: Gateway) -> list[Any]:
         await secure.start(settings.host, settings.ocpp_tls_port)
         servers.append(secure)
     return servers
-
-
-async def _keep_frozen() -> None:
-    """Move what survived out of the collector's sight, so that collections stay short however many stations."""
-    gc.set_threshold(*GC_THRESHOLDS)
-    while True:
-        gc.collect()
-        gc.freeze()
-        await asyncio.sleep(FREEZE_EVERY_S)
