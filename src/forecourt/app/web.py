@@ -16,9 +16,9 @@ import forecourt.driver.account.operator
 import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.codes_api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
-import forecourt.driver.codes_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api

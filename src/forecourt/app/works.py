@@ -17,8 +17,8 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
-from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.driver.model import BEGUN
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
