@@ -11,15 +11,17 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
@@ -77,10 +79,12 @@ class Jobs:
         self.energy = EnergyJobs(pool, tenants, clock)
         prices = Prices(clock)
         providers = providers_of(Settings(secret_key="-"), tenants, clock)
-        saga = Saga(tenants, providers, clock, prices)
+        paying = Payments(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
-        self.accounts = AccountJobs(tenants, clock)
-        self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
+        self.accounts = AccountJobs(tenants, clock, DriverLetters("http://console"))
+        charging = Charging(tenants, commander, clock, paying.saga, prices)
+        self.payments = PaymentJobs(pool, clock, paying.saga, charging)
+        self.contracts = Contracts(tenants, clock, paying, charging, prices)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})

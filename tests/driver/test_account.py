@@ -49,7 +49,7 @@ class Porch:
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
-        self.jobs = AccountJobs(till.tenants, till.clock)
+        self.jobs = AccountJobs(till.tenants, till.clock, DriverLetters(HOST))
         routes = [
             *account_pages(shell, self.members, self.leaving, HOST),
             *driver_pages(shell, ways, till.tenants, till.clock, HOST),

@@ -20,6 +20,7 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
@@ -27,10 +28,11 @@ from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import metrics, outbox
@@ -91,12 +93,16 @@ async def serve(settings: Settings) -> None:
         providers = providers_of(settings, tenants, SystemClock())
         stack.push_async_callback(providers.close)
         prices = Prices(SystemClock())
-        saga = Saga(tenants, providers, SystemClock(), prices)
+        paying = Payments(tenants, providers, SystemClock(), prices)
+        saga = paying.saga
         charging = Charging(tenants, commander, SystemClock(), saga, prices)
+        contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)
+        works = _works(
+            settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts
+        )
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
@@ -119,6 +125,7 @@ def _works(
     payments: PaymentJobs,
     drivers: DriverJobs,
     providers: Providers,
+    contracts: Contracts,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -130,7 +137,8 @@ def _works(
         default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
-        accounts=AccountJobs(tenants, clock),
+        accounts=AccountJobs(tenants, clock, DriverLetters(settings.console_url)),
+        contracts=contracts,
         stations=StationJobs(
             pool,
             clock,

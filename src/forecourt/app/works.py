@@ -23,6 +23,7 @@ from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
@@ -79,6 +80,7 @@ class Works(Struct, frozen=True, kw_only=True):
     payments: PaymentJobs
     drivers: DriverJobs
     accounts: AccountJobs
+    contracts: Contracts
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -181,6 +183,10 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
+    unpaid = (
+        follow("payments.unpaid", works.contracts.unpaid, queue=OUTWARD),
+        follow("driver.unpaid", works.accounts.unpaid, AT_ONCE),
+    )
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
@@ -189,6 +195,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             check,
             review,
             plan,
+            follow("payments.begun", works.contracts.begun, queue=OUTWARD),
             follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
         ),
         "session.ended": (review, plan),
@@ -212,8 +219,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
         paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
         paid.REFUNDED: (share,),
-        paid.RELEASED: (),
-        paid.FAILED: (),
+        paid.RELEASED: unpaid,
+        paid.FAILED: unpaid,
         paid.DISPUTED: (share,),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         UNLINKED: (plan_station,),

@@ -1,32 +1,59 @@
-"""What follows from events for drivers with an account: what a fleet's session came to is kept, by month."""
+"""What follows from events for drivers with an account: what a fleet's session came to is kept, by month, and who could
+not pay is told.
+"""
 
+from typing import Final
 from uuid import UUID
 
 from forecourt.driver.account import store
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
+from forecourt.payments.contracts.service import goes_unpaid
+from forecourt.payments.intents.store import find_intent, insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.service import cost_of
+
+#: What the story of a payment says once its driver was told, that it was stopped and that it is owed.
+TOLD_STOPPED: Final = "driver_told_stopped"
+TOLD_OWED: Final = "driver_told_owed"
 
 
 class AccountJobs:
     """Durable follow-up work. `tenants` is a pool of role forecourt_app."""
 
-    def __init__(self, tenants: Pool, clock: Clock) -> None:
+    def __init__(self, tenants: Pool, clock: Clock, letters: DriverLetters) -> None:
         self._tenants = tenants
         self._clock = clock
+        self._letters = letters
 
     async def priced(self, *, tenant_id: int, subject: str) -> None:
         """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once."""
         session_id, now = UUID(subject), self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             whose = await store.driver_of_session(conn, tenant_id, session_id)
-            if whose is None:
+            if whose is None or whose.invoiced is False:
                 return
             cost = await cost_of(conn, tenant_id, session_id, now)
             if cost.incl_vat is None:
                 return
             await note_session(
                 conn, tenant_id, session_id, driver_id=whose.driver_id, started_at=whose.started_at,
-                currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now,
+                currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now, invoiced=bool(whose.invoiced),
             )  # fmt: skip
+
+    async def unpaid(self, *, tenant_id: int, subject: str) -> None:
+        """Nothing pays for a session that a driver's own token began: they are told, once that it is stopped, and once
+        what is owed."""
+        intent_id, now = UUID(subject), self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await find_intent(conn, tenant_id, intent_id, lock=True)
+            if intent is None or intent.email is None or intent.contract_key is None:
+                return
+            if not intent.owed_amount and not goes_unpaid(intent):
+                return
+            kind = TOLD_OWED if intent.owed_amount else TOLD_STOPPED
+            if any(step.kind == kind for step in await list_steps(conn, tenant_id, intent_id)):
+                return
+            await self._letters.unpaid(conn, intent)
+            await insert_step(conn, tenant_id, intent_id, kind, now)

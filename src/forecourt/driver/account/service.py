@@ -31,7 +31,7 @@ from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
 from forecourt.drivers.accounts.service import Owned
 from forecourt.drivers.fleets import store as fleets
-from forecourt.drivers.fleets.model import Member
+from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
 from forecourt.payments.intents import store as payments_store
@@ -82,7 +82,7 @@ class Members:
         """The first page: what runs, what was, what is owed."""
         purse = await self.purse(driver)
         async with self.acting(driver) as conn:
-            running = await store.list_running(conn, driver.tenant_id, driver.payer)
+            running = await store.list_running(conn, driver.tenant_id, driver.driver_id)
             latest = await store.list_charged(conn, driver.tenant_id, driver.driver_id, before=2**63 - 1, limit=LATEST)
         return Home(driver=driver, running=running, latest=latest, money=purse)
 
@@ -177,7 +177,7 @@ class Members:
         shown = await self.ways.look(station, evse)
         if shown.tenant_id != driver.tenant_id:
             raise WayRefused
-        payer = driver.payer
+        payer, limit = driver.payer, None
         async with self.acting(driver) as conn:
             cars = await accounts.owned_by(conn, driver)
             member = await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
@@ -189,13 +189,24 @@ class Members:
             if member is None:
                 raise WayRefused
             payer = f"fleet:{member.fleet_id}"
+            limit = await self._session_limit(driver, member)
         methods = {PaysBy.PAGE: Method.HOSTED, PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
         asked = Begin(
             station=station, evse=evse, return_url=return_url, language=language, description=f"{station}, EVSE {evse}",
             method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
             save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
+            driver_id=driver.driver_id, most=limit,
         )  # fmt: skip
         return await self._payments.begin(driver.tenant_id, asked)
+
+    async def _session_limit(self, driver: Driver, member: Member) -> int | None:
+        """What one session may cost, by the fleet's limit and the member's own. Raises WayRefused."""
+        now = self._clock.now()
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            fleet = await fleets.find_fleet(conn, driver.tenant_id, member.fleet_id, now)
+        if fleet is None or not fleet.active:
+            raise WayRefused
+        return least(fleet.session_limit, member.session_limit)
 
     async def top_up(
         self, driver: Driver, amount: Money, *, return_url: str, method_id: UUID | None = None, language: str = "en"

@@ -17,7 +17,7 @@ MAX_CURRENCIES: Final = 10
 # A token's sessions are a driver's from when it became theirs: what was charged by a card before is somebody else's.
 _OWN: Final = """
     SELECT p.session_id FROM payment_intents p
-    WHERE p.tenant_id = %(tenant)s AND p.payer = %(payer)s AND p.session_id IS NOT NULL
+    WHERE p.tenant_id = %(tenant)s AND (p.payer = %(payer)s OR p.driver_id = %(driver)s) AND p.session_id IS NOT NULL
     UNION
     SELECT s.session_id FROM driver_tokens d JOIN tokens t ON t.tenant_id = d.tenant_id AND t.uid_key = d.uid_key
         JOIN sessions s ON s.tenant_id = d.tenant_id AND s.token_uid = ANY(ARRAY[t.uid, lower(t.uid), upper(t.uid)])
@@ -47,19 +47,22 @@ class Charged(Struct, frozen=True, kw_only=True):
 
 
 class Whose(Struct, frozen=True, kw_only=True):
-    """The driver whose token a session began with."""
+    """The driver whose session it is. `invoiced`: a fleet pays for it, False: another way to pay does; None: nothing."""
 
     driver_id: int
     started_at: datetime
+    invoiced: bool | None
 
 
 async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> Whose | None:
-    """Whose session it is by its token; None where the token is nobody's, or became somebody's later."""
+    """Whose session it is by its payment or its token; None where the token is nobody's, or became somebody's later."""
     cursor = conn.cursor(row_factory=class_row(Whose))
     await cursor.execute(
-        "SELECT d.driver_id, s.started_at FROM sessions s JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
+        "SELECT coalesce(i.driver_id, d.driver_id) AS driver_id, s.started_at, i.method = 'invoice' AS invoiced"
+        " FROM sessions s LEFT JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.session_id = s.session_id"
+        " LEFT JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
         ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
-        " WHERE s.tenant_id = %s AND s.session_id = %s",
+        " WHERE s.tenant_id = %s AND s.session_id = %s AND coalesce(i.driver_id, d.driver_id) IS NOT NULL",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()
@@ -92,12 +95,12 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
     return await cursor.fetchall()
 
 
-async def list_running(conn: Connection, tenant_id: int, payer: str) -> list[UUID]:
-    """Payments of a driver that are not over, the latest first."""
+async def list_running(conn: Connection, tenant_id: int, driver_id: int) -> list[UUID]:
+    """Payments of a driver's sessions that are not over, the latest first."""
     cursor = await conn.execute(
-        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND payer = %s AND purpose = 'session'"
-        " AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
-        (tenant_id, payer),
+        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)"
+        " AND purpose = 'session' AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
+        (tenant_id, f"driver:{driver_id}", driver_id),
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -139,13 +142,14 @@ async def unsend(conn: Connection, email: str) -> None:
     await conn.execute("SELECT driver_unsend(%s)", (email,))
 
 
-async def forget_payer(conn: Connection, tenant_id: int, payer: str) -> None:
+async def forget_payer(conn: Connection, tenant_id: int, driver_id: int) -> None:
     """Takes out of payments what names somebody: address, card, the provider's name for them. Amounts stay."""
+    payer = f"driver:{driver_id}"
     await conn.execute("DELETE FROM payment_methods WHERE tenant_id = %s AND payer = %s", (tenant_id, payer))
     await conn.execute(
-        "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL"
-        " WHERE tenant_id = %s AND payer = %s",
-        (tenant_id, payer),
+        "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL, contract_key = NULL"
+        " WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)",
+        (tenant_id, payer, driver_id),
     )
 
 

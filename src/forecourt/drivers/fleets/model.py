@@ -1,6 +1,7 @@
 """What a fleet, its members and a subscription are. Pure."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -61,19 +62,20 @@ class FleetSession(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A membership with a monthly fee; assignments of tariffs name it by `name`."""
+    """A membership with a monthly fee; assignments of tariffs name it by `name`. `vat`: percent within the fee."""
 
     plan_id: int
     name: str
     title: str
     currency: str
     month_fee: int
+    vat: Decimal | None
     open: bool
     created_at: datetime
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """A driver's membership, which goes on until it is ended."""
+    """A driver's membership, which goes on until it is ended: at once, or with a month that is paid."""
 
     subscription_id: int
     plan_id: int
@@ -81,6 +83,14 @@ class Subscription(Struct, frozen=True, kw_only=True):
     title: str
     began_at: datetime
     ends_at: datetime | None
+
+
+class PricedFor(Struct, frozen=True, kw_only=True):
+    """By what tariffs are chosen for a driver: the group of all their tokens, if it is one, and their membership."""
+
+    group: str | None = None
+    subscription: str | None = None
+    title: str | None = None
 
 
 def least(*limits: int | None) -> int | None:

@@ -16,6 +16,7 @@ from forecourt.drivers.fleets.model import (
     FleetSession,
     Member,
     Plan,
+    PricedFor,
     Subscription,
 )
 
@@ -125,21 +126,22 @@ async def list_members(conn: Connection, tenant_id: int, fleet_id: int) -> list[
 
 async def note_session(
     conn: Connection, tenant_id: int, session_id: UUID, *, driver_id: int, started_at: datetime, currency: str,
-    amount: int, at: datetime,
+    amount: int, at: datetime, invoiced: bool = False,
 ) -> bool:  # fmt: skip
-    """What a session of a member came to, so far or in the end; whether its driver is in a fleet that pays for it.
-    It stays with the fleet and the cost centre of its first word, and with the month of its start."""
+    """What a session of a member came to, so far or in the end; whether its driver is in a fleet that pays for it:
+    because it pays for all of theirs, or was asked to pay for this one (`invoiced`). It stays with the fleet and the cost centre of its first word, and with the month of its start."""
     cursor = await conn.execute(
         "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
         " said_at) SELECT m.tenant_id, %(session)s, m.fleet_id, m.driver_id, m.cost_centre,"
         " date_trunc('month', %(started)s::timestamptz AT TIME ZONE f.zone)::date, %(currency)s, %(amount)s, %(at)s"
         " FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id"
-        " JOIN driver_accounts a ON a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id AND a.pays_by = 'fleet'"
+        " JOIN driver_accounts a ON a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id"
+        " AND (a.pays_by = 'fleet' OR %(invoiced)s)"
         " WHERE m.tenant_id = %(tenant)s AND m.driver_id = %(driver)s AND f.currency = %(currency)s"
         " ON CONFLICT (tenant_id, session_id) DO UPDATE SET amount = excluded.amount, said_at = excluded.said_at",
         {
             "tenant": tenant_id, "session": session_id, "driver": driver_id, "started": started_at,
-            "currency": currency, "amount": amount, "at": at,
+            "currency": currency, "amount": amount, "at": at, "invoiced": invoiced,
         },
     )  # fmt: skip
     return cursor.rowcount == 1
@@ -161,9 +163,9 @@ async def insert_plan(conn: Connection, tenant_id: int, values: Mapping[str, Any
     """A new plan; None where the name is taken."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, created_at)"
-        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(at)s) ON CONFLICT DO NOTHING"
-        " RETURNING plan_id, name, title, currency, month_fee, open, created_at",
+        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, vat, created_at)"
+        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(vat)s, %(at)s) ON CONFLICT DO NOTHING"
+        " RETURNING plan_id, name, title, currency, month_fee, vat, open, created_at",
         {**values, "tenant": tenant_id, "at": at},
     )
     return await cursor.fetchone()
@@ -173,7 +175,7 @@ async def list_plans(conn: Connection, tenant_id: int) -> list[Plan]:
     """Plans by name."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "SELECT plan_id, name, title, currency, month_fee, open, created_at FROM subscription_plans"
+        "SELECT plan_id, name, title, currency, month_fee, vat, open, created_at FROM subscription_plans"
         " WHERE tenant_id = %s ORDER BY name LIMIT %s",
         (tenant_id, MAX_PLANS),
     )
@@ -188,16 +190,37 @@ async def close_plan(conn: Connection, tenant_id: int, plan_id: int) -> bool:
     return cursor.rowcount == 1
 
 
-async def find_subscription(conn: Connection, tenant_id: int, driver_id: int) -> Subscription | None:
-    """The subscription of a driver that goes on."""
+async def find_subscription(
+    conn: Connection, tenant_id: int, driver_id: int, at: datetime | None = None
+) -> Subscription | None:
+    """The subscription of a driver that goes on at a time, or now."""
     cursor = conn.cursor(row_factory=class_row(Subscription))
     await cursor.execute(
         "SELECT s.subscription_id, s.plan_id, p.name, p.title, s.began_at, s.ends_at FROM subscriptions s"
         " JOIN subscription_plans p ON p.tenant_id = s.tenant_id AND p.plan_id = s.plan_id"
-        " WHERE s.tenant_id = %s AND s.driver_id = %s AND s.ends_at IS NULL",
-        (tenant_id, driver_id),
+        " WHERE s.tenant_id = %(tenant)s AND s.driver_id = %(driver)s AND s.began_at <= coalesce(%(at)s, now())"
+        " AND (s.ends_at IS NULL OR s.ends_at > coalesce(%(at)s, now())) ORDER BY s.began_at DESC LIMIT 1",
+        {"tenant": tenant_id, "driver": driver_id, "at": at},
     )
     return await cursor.fetchone()
+
+
+async def priced_for(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> PricedFor:
+    """By what tariffs are chosen for a driver with an account at a time."""
+    row = await (
+        await conn.execute(
+            "SELECT CASE WHEN count(DISTINCT t.group_uid) = 1 AND count(t.group_uid) = count(*) THEN min(t.group_uid)"
+            " END FROM driver_tokens d JOIN tokens t ON t.tenant_id = d.tenant_id AND t.uid_key = d.uid_key"
+            " WHERE d.tenant_id = %s AND d.driver_id = %s AND t.status = 'accepted'",
+            (tenant_id, driver_id),
+        )
+    ).fetchone()
+    has = await find_subscription(conn, tenant_id, driver_id, at)
+    return PricedFor(
+        group=None if row is None else row[0],
+        subscription=None if has is None else has.name,
+        title=None if has is None else has.title,
+    )
 
 
 async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, plan_id: int, at: datetime) -> bool:
@@ -214,7 +237,8 @@ async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, p
 async def end_subscription(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> bool:
     """Ends a driver's subscription; whether there was one."""
     cursor = await conn.execute(
-        "UPDATE subscriptions SET ends_at = %s WHERE tenant_id = %s AND driver_id = %s AND ends_at IS NULL",
-        (at, tenant_id, driver_id),
+        "UPDATE subscriptions SET ends_at = greatest(began_at, %(at)s) WHERE tenant_id = %(tenant)s"
+        " AND driver_id = %(driver)s AND (ends_at IS NULL OR ends_at > %(at)s)",
+        {"at": at, "tenant": tenant_id, "driver": driver_id},
     )
     return cursor.rowcount == 1

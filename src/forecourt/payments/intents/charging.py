@@ -135,7 +135,9 @@ class Charging:
 
     async def watch(self, intent: Intent) -> None:
         """Looks at what a running session has cost, and does something before that reaches what is held."""
-        if intent.state is not State.AUTHORISED or intent.session_id is None or intent.purpose is not Purpose.SESSION:
+        held = intent.state is State.AUTHORISED
+        waits = intent.state is State.HOLD_REQUESTED and intent.contract_key is not None
+        if not (held or waits) or intent.session_id is None or intent.purpose is not Purpose.SESSION:
             return
         async with self._tenants.tenant(intent.tenant_id) as conn:
             cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
@@ -144,12 +146,16 @@ class Charging:
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
             await self.stop(intent.tenant_id, intent.intent_id, ENDS)
             return
-        match watched(cost.amount, intent.authorised_amount, intent.per_hour, intent.may_increment):
+        # While the provider is away a driver's own token charges for what is to be held, and no more.
+        within = intent.authorised_amount if held else intent.hold_amount
+        may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
+        match watched(cost.amount, within, intent.per_hour, may_raise):
             case Watch.RAISE:
                 async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
                     calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
                     if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
                         more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
+                        more = min(more, turn.intent.most or more)
                         await turn.open_call(CallKind.INCREMENT, more)
                 await self._saga.drive(intent.tenant_id, intent.intent_id)
             case Watch.SLOW if self._slower is not None:
@@ -158,9 +164,9 @@ class Charging:
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
 
-    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None) -> None:
+    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None, *, insist: bool = False) -> None:
         """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as
-        `Commander.command` where a driver asked."""
+        `Commander.command` where a driver asked, or whoever asks tries again by itself (`insist`)."""
         async with self._saga.turn(tenant_id, intent_id) as turn:
             intent = turn.intent
             if intent.session_id is None:
@@ -174,5 +180,5 @@ class Charging:
             await remote.ask_to_stop(self._commander, payer(tenant_id), session)
         except ForecourtError as fault:
             log.info("a paid session was not stopped", intent=str(intent_id), code=fault.code)
-            if why is None:
+            if why is None or insist:
                 raise
