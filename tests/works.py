@@ -58,6 +58,7 @@ class Jobs:
         outward: Outward | None = None,
         mail: Path = Path("never-made"),
         care: CareJobs | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.sessions = SessionJobs(pool, tenants, clock, bus)
         self.costing = CostingJobs(tenants, clock)
@@ -78,7 +79,7 @@ class Jobs:
         self.access = AccessJobs(pool, clock)
         self.energy = EnergyJobs(pool, tenants, clock)
         prices = Prices(clock)
-        providers = providers_of(Settings(secret_key="-"), tenants, clock)
+        self.providers = providers = providers_of(settings or Settings(secret_key="-"), tenants, clock)
         paying = Payments(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
         self.accounts = AccountJobs(tenants, clock, DriverLetters("http://console"))

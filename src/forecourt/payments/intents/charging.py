@@ -149,20 +149,25 @@ class Charging:
         # While the provider is away a driver's own token charges for what is to be held, and no more.
         within = intent.authorised_amount if held else intent.hold_amount
         may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
-        match watched(cost.amount, within, intent.per_hour, may_raise):
-            case Watch.RAISE:
-                async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
-                    calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
-                    if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
-                        more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
-                        more = min(more, turn.intent.most or more)
-                        await turn.open_call(CallKind.INCREMENT, more)
-                await self._saga.drive(intent.tenant_id, intent.intent_id)
+        told = watched(cost.amount, within, intent.per_hour, may_raise)
+        if told is Watch.RAISE:
+            raised = await self._raise(intent)
+            told = watched(cost.amount, raised, intent.per_hour, may_raise=False)
+        match told:
             case Watch.SLOW if self._slower is not None:
                 power_w = int(intent.hold_said.get("power_w") or 0)
                 await self._slower.slow(intent.tenant_id, intent.session_id, power_w // 4)
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+
+    async def _raise(self, intent: Intent) -> int:
+        """Asks the provider for more, once at a time; how much is held then."""
+        async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
+            calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
+            if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
+                more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
+                await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
+        return (await self._saga.drive(intent.tenant_id, intent.intent_id)).authorised_amount
 
     async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None, *, insist: bool = False) -> None:
         """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as
