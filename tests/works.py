@@ -18,6 +18,7 @@ from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -86,6 +87,7 @@ class Jobs:
         charging = Charging(tenants, commander, clock, paying.saga, prices)
         self.payments = PaymentJobs(pool, clock, paying.saga, charging)
         self.contracts = Contracts(tenants, clock, paying, charging, prices)
+        self.fees = Fees(pool, tenants, clock, paying)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})

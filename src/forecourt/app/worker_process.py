@@ -29,6 +29,7 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -97,11 +98,12 @@ async def serve(settings: Settings) -> None:
         saga = paying.saga
         charging = Charging(tenants, commander, SystemClock(), saga, prices)
         contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
+        fees = Fees(pool, tenants, SystemClock(), paying)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)
         works = _works(
-            settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts
+            settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts, fees
         )
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
@@ -126,6 +128,7 @@ def _works(
     drivers: DriverJobs,
     providers: Providers,
     contracts: Contracts,
+    fees: Fees,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -139,6 +142,7 @@ def _works(
         drivers=drivers,
         accounts=AccountJobs(tenants, clock, DriverLetters(settings.console_url)),
         contracts=contracts,
+        fees=fees,
         stations=StationJobs(
             pool,
             clock,

@@ -17,6 +17,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
+from forecourt.drivers.fleets.model import BEGUN as FEE_BEGUN
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
@@ -24,6 +25,7 @@ from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import FEE_FAILED, Fees
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
@@ -81,6 +83,7 @@ class Works(Struct, frozen=True, kw_only=True):
     drivers: DriverJobs
     accounts: AccountJobs
     contracts: Contracts
+    fees: Fees
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -109,7 +112,11 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
-    # They wait for stations.
+    # They wait for providers, and for stations.
+    due = _at_any_time(works.fees.look_at_due)
+    app.periodic(cron="*/5 * * * *")(
+        _clocked(app, "payments.fees", due, lock="payments.fees", queueing_lock="payments.fees", queue=OUTWARD)
+    )
     telling = _at_any_time(works.told.tell_running)
     app.periodic(cron=EVERY_MINUTE)(
         _clocked(app, "sessions.tell_costs", telling, lock="sessions.tell_costs", queueing_lock="sessions.tell_costs",
@@ -183,7 +190,9 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
+    fee_heard = follow("payments.fee_heard", works.fees.heard, queue=OUTWARD)
     unpaid = (
+        fee_heard,
         follow("payments.unpaid", works.contracts.unpaid, queue=OUTWARD),
         follow("driver.unpaid", works.accounts.unpaid, AT_ONCE),
     )
@@ -217,7 +226,14 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         EXPIRED: (start_over,),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
-        paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
+        paid.CAPTURED: (
+            follow("driver.captured", works.drivers.captured),
+            share,
+            fee_heard,
+            follow("driver.fee_paid", works.accounts.fee_paid, AT_ONCE),
+        ),
+        FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
+        FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
         paid.REFUNDED: (share,),
         paid.RELEASED: unpaid,
         paid.FAILED: unpaid,

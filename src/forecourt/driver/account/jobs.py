@@ -9,6 +9,8 @@ from forecourt.driver.account import store
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
+from forecourt.payments.fees.model import FeeState
+from forecourt.payments.fees.store import find_by_intent, find_fee
 from forecourt.payments.intents.store import find_intent, insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -41,6 +43,20 @@ class AccountJobs:
                 conn, tenant_id, session_id, driver_id=whose.driver_id, started_at=whose.started_at,
                 currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now, invoiced=bool(whose.invoiced),
             )  # fmt: skip
+
+    async def fee_paid(self, *, tenant_id: int, subject: str) -> None:
+        """A month of a membership was paid: the receipt goes to its driver; it may come twice."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            fee = await find_by_intent(conn, tenant_id, UUID(subject))
+            if fee is not None and fee.email is not None:
+                await self._letters.fee(conn, tenant_id, fee)
+
+    async def fee_failed(self, *, tenant_id: int, subject: str) -> None:
+        """A month could not be paid: its driver is told when it is tried again, or that the membership ended."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            fee = await find_fee(conn, tenant_id, UUID(subject))
+            if fee is not None and fee.email is not None and fee.state in (FeeState.DUE, FeeState.FAILED):
+                await self._letters.fee_failed(conn, tenant_id, fee)
 
     async def unpaid(self, *, tenant_id: int, subject: str) -> None:
         """Nothing pays for a session that a driver's own token began: they are told, once that it is stopped, and once

@@ -47,7 +47,7 @@ class Charged(Struct, frozen=True, kw_only=True):
 
 
 class Whose(Struct, frozen=True, kw_only=True):
-    """The driver whose session it is. `invoiced`: a fleet pays for it, False: another way to pay does; None: nothing."""
+    """The driver whose session it is. `invoiced`: a fleet pays for it; False: another way does; None: nothing."""
 
     driver_id: int
     started_at: datetime

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from forecourt.platform.errors import ForecourtError
 
+#: The event by which others hear that a membership began; the subject is its number.
+BEGUN: Final = "subscription.begun"
 MAX_NAME: Final = 200
 MAX_BILL_TO: Final = 1_000
 MAX_COST_CENTRE: Final = 60

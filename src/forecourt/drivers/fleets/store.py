@@ -129,7 +129,8 @@ async def note_session(
     amount: int, at: datetime, invoiced: bool = False,
 ) -> bool:  # fmt: skip
     """What a session of a member came to, so far or in the end; whether its driver is in a fleet that pays for it:
-    because it pays for all of theirs, or was asked to pay for this one (`invoiced`). It stays with the fleet and the cost centre of its first word, and with the month of its start."""
+    for all of theirs, or as it was asked to for this one (`invoiced`). It stays with the fleet and the cost centre of
+    its first word, and with the month of its start."""
     cursor = await conn.execute(
         "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
         " said_at) SELECT m.tenant_id, %(session)s, m.fleet_id, m.driver_id, m.cost_centre,"

@@ -17,8 +17,8 @@ NO_CARD: Final = "The saved card is gone."
 
 
 class Begun(Struct, frozen=True, kw_only=True):
-    """A session that began by a driver's own token. `refusal`: what is said of the token now, in the words of OCPP 2.x;
-    None where nothing is said against it. `session_limit`: what one session may cost by the fleet and for the member."""
+    """A session that began by a driver's own token. `refusal`: what is said against the token now, in the words of OCPP
+    2.x; None: nothing. `session_limit`: what one session may cost by the fleet and for the member."""
 
     session_id: UUID
     station: str
@@ -44,8 +44,8 @@ class Begun(Struct, frozen=True, kw_only=True):
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """How a session is paid, or why it can't be: then the driver owes what is used until it is stopped, a fleet where it
-    is the fleet's limit that is reached."""
+    """How a session is paid, or why it can't be: then the driver owes what is used until it is stopped, or the fleet
+    where it is the fleet's limit that is reached."""
 
     method: Method
     payer: str

@@ -60,8 +60,8 @@ class Contracts:
         await self._payments.carry_on(tenant_id, intent_id)
 
     async def unpaid(self, *, tenant_id: int, subject: str) -> None:
-        """A payment came to nothing. A session of a driver's own token that still runs is stopped; asked for again until
-        the station was reached. Raises as `Commander.command`."""
+        """A payment came to nothing. A session of a driver's own token that still runs is stopped. Raises as
+        `Commander.command`: tried again then."""
         async with self._tenants.tenant(tenant_id) as conn:
             intent = await intents.find_intent(conn, tenant_id, UUID(subject))
         if intent is None or not goes_unpaid(intent):
@@ -72,7 +72,7 @@ class Contracts:
             return
 
     async def _open(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, chosen: Chosen) -> UUID:
-        """Writes down the payment of a session, and its hold as a call to be made; where nothing pays, that it failed."""
+        """Writes down the payment of a session with its hold, a call to be made; where nothing pays, that it failed."""
         now = self._clock.now()
         pricer = Pricer(offer.tariff, offer.zone, offer.circumstances)
         sized = size_hold(pricer, now, kind=offer.kind, power_w=offer.power_w)

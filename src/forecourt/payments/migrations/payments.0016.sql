@@ -111,3 +111,45 @@ SELECT d.tenant_id, d.uid_key,
     END AS status
 FROM driver_tokens d JOIN driver_accounts a ON a.tenant_id = d.tenant_id AND a.driver_id = d.driver_id
 WHERE a.pays_by <> 'page';
+
+-- Months of memberships with a fee, each paid ahead, once.
+CREATE TABLE subscription_fees (
+    fee_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    tenant_id int NOT NULL REFERENCES organisations (tenant_id),
+    driver_id bigint NOT NULL,
+    subscription_id bigint NOT NULL,
+    number int NOT NULL CHECK (number >= 0),
+    from_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL CHECK (until_at > from_at),
+    title text NOT NULL CHECK (length(title) BETWEEN 1 AND 200),
+    currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    amount bigint NOT NULL CHECK (amount > 0),
+    vat numeric CHECK (vat >= 0 AND vat < 100),
+    country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    state text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'asked', 'paid', 'failed', 'dropped')),
+    tries int NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    intent_id uuid,
+    reason text CHECK (length(reason) <= 500),
+    paid_at timestamptz,
+    next_at timestamptz,
+    UNIQUE (tenant_id, subscription_id, number),
+    FOREIGN KEY (tenant_id, intent_id) REFERENCES payment_intents (tenant_id, intent_id)
+);
+CREATE INDEX subscription_fees_due ON subscription_fees (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX subscription_fees_of_driver ON subscription_fees (tenant_id, driver_id, from_at);
+CREATE INDEX subscription_fees_of_intent ON subscription_fees (tenant_id, intent_id) WHERE intent_id IS NOT NULL;
+COMMENT ON COLUMN subscription_fees.number IS 'months since the membership began';
+COMMENT ON COLUMN subscription_fees.vat IS 'percent of VAT within the amount, as the plan said when it fell due';
+COMMENT ON COLUMN subscription_fees.country IS 'for whose tax: where the organisation has its first site';
+COMMENT ON COLUMN subscription_fees.state IS 'dropped: the membership ended before it was paid';
+COMMENT ON COLUMN subscription_fees.next_at IS 'when it is looked at again: to ask, or once paid to begin the next month';
+ALTER TABLE subscription_fees ENABLE ROW LEVEL SECURITY;
+ALTER TABLE subscription_fees FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_tenant ON subscription_fees TO forecourt_app USING (tenant_id = forecourt_tenant());
+CREATE POLICY of_the_whole ON subscription_fees AS RESTRICTIVE TO forecourt_app
+    USING ((SELECT forecourt_sites()) IS NULL);
+CREATE POLICY of_driver ON subscription_fees AS RESTRICTIVE TO forecourt_app
+    USING ((SELECT forecourt_driver()) IS NULL OR driver_id = (SELECT forecourt_driver()));
+GRANT SELECT, INSERT, UPDATE ON subscription_fees TO forecourt_app;
+CREATE POLICY of_worker ON subscription_fees TO forecourt_worker USING (true);
+GRANT SELECT (tenant_id, fee_id, next_at), UPDATE (next_at) ON subscription_fees TO forecourt_worker;

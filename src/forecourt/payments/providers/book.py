@@ -147,8 +147,8 @@ class Book(Unable):
     async def _insert(self, conn: Connection, asked: HoldAsked, amount: int, key: str) -> _Row:
         cursor = conn.cursor(row_factory=dict_row)
         await cursor.execute(
-            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, captured, key,"  # noqa: S608
-            f" made_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
+            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, captured,"  # noqa: S608
+            f" key, made_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
             (
                 self._tenant_id, asked.intent, asked.customer, self._kind.value, asked.amount.currency,
                 "captured" if asked.at_once else "authorised", amount, amount if asked.at_once else 0, key,
@@ -195,8 +195,8 @@ async def _find(conn: Connection, tenant_id: int, column: str, value: Any, *, lo
 async def _fleet_left(
     conn: Connection, tenant_id: int, fleet: str, currency: str, intent: str, at: datetime
 ) -> int | None:
-    """What a fleet may still spend this month on a payment of one of its drivers; None where there is no such fleet that
-    pays in this currency."""
+    """What a fleet may still spend this month on a payment of one of its drivers; None where no such fleet pays in this
+    currency."""
     if not fleet.isdecimal():
         return None
     row = await (

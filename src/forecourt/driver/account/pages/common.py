@@ -161,7 +161,7 @@ class AccountPages:
         """The price at a place, and the driver's own ways to pay it."""
 
         async def gather(driver: Driver) -> dict[str, Any]:
-            shown = await self.members.ways.look(station, evse)
+            shown = await self.members.ways.look(station, evse, driver)
             member = await self.members.fleet_of(driver)
             return {"shown": shown, "purse": await self.members.purse(driver), "member": member}
 
