@@ -30,6 +30,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
@@ -88,6 +89,7 @@ class Jobs:
         self.payments = PaymentJobs(pool, clock, paying.saga, charging)
         self.contracts = Contracts(tenants, clock, paying, charging, prices)
         self.fees = Fees(pool, tenants, clock, paying)
+        self.cars = CarJobs(pool, clock)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})

@@ -11,9 +11,14 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
+from forecourt.driver.account.service import Members
+from forecourt.drivers.accounts.model import Driver
+from forecourt.drivers.accounts.service import find_driver
+from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
-from forecourt.payments.ledger.service import post
 from forecourt.payments.ledger.model import Entry, Kind, Leg
+from forecourt.payments.ledger.service import post
 from forecourt.platform.bus import Bus
 from forecourt.platform.database import Pool
 from forecourt.platform.outbox import dispatch_once
@@ -43,7 +48,7 @@ class Lot:
             secret_key=SECRET,
             stripe_key=box.key,
             stripe_hook_secret="whsec_x",
-            stripe_url=box.address,  # noqa: S106
+            stripe_url=box.address,
         )
         self.jobs = Jobs(
             rig.database.url, worker, tenants, self.clock, secret=SECRET.encode(), bus=bus, settings=settings, mail=mail
@@ -90,6 +95,16 @@ class Lot:
             self.tenant_id, uid, driver_id,
         )  # fmt: skip
         return driver_id
+
+    def members(self) -> Members:
+        """The verbs of drivers' own pages."""
+        absent: Any = None
+        payments = Payments(self.tenants, self.jobs.providers, self.clock, Prices(self.clock))
+        return Members(self.tenants, self.clock, SECRET.encode(), absent, payments, absent)
+
+    async def account(self, driver_id: int) -> Driver:
+        async with self.tenants.tenant(self.tenant_id) as conn:
+            return await find_driver(conn, self.tenant_id, driver_id)
 
     async def card(self, driver_id: int, ready: str = "pm_card_visa") -> None:
         """The driver pays by a card that the provider keeps."""
@@ -171,7 +186,7 @@ class Lot:
         read = [
             BytesParser(policy=policy.default).parsebytes(path.read_bytes()) for path in sorted(self.mail.glob("*"))
         ]
-        return [(str(each["to"]), str(each["subject"]), str(each.get_body().get_content())) for each in read]
+        return [(str(each["to"]), str(each["subject"]), each.get_content()) for each in read]
 
     def balances(self) -> dict[str, int]:
         rows = self.rig.rows(

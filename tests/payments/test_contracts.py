@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from forecourt.access.model import Origin
+from forecourt.drivers.autocharge.model import CarUnknown
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -238,6 +240,72 @@ async def test_a_provider_that_is_away_holds_up_no_start_and_bounds_what_may_be_
             await lot.at_work(station, seconds=120)
     [intent] = lot.intents()
     assert (intent["state"], intent["captured_amount"]) == ("captured", 2_500)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_car_that_its_driver_named_after_a_session_starts_the_next_by_being_plugged_in(
+    lot: Lot, version: str
+) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    car, type_ = ("VID:001122AABBCC", "") if version == "ocpp1.6" else ("00:11:22:AA:BB:CC", "MacAddress")
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, false, now())", lot.tenant_id)
+    members = lot.members()
+    ada = await lot.account(driver)
+    async with lot.station(version) as station:
+        # Nothing is kept of cars until somebody turns that on.
+        assert await station.authorize(car, type_) == "Invalid"
+        assert lot.one("SELECT count(*) FROM cars_seen") == 0
+        lot.run("UPDATE driver_rules SET autocharge = true")
+        assert await station.authorize(car, type_) == "Invalid"
+        await station.begin(minutes_ago=0.5)
+        await station.end(1_000, minutes_ago=0.1)
+        await lot.at_work(station)
+        [offered] = (await members.plugged(ada)).offered
+        made = await members.enrol(ada, offered.session_id, "Blue", Origin())
+        assert (made.address, made.name) == ("001122AABBCC", "Blue")
+        assert (await members.plugged(ada)).offered == []
+        # It was named a moment ago, and the station's clock says that it is plugged in a minute later.
+        assert await station.authorize(car, type_) == "Accepted"
+        assert await station.begin(car, type_=type_, transaction="tx-2", minutes_ago=-0.5) == "Accepted"
+        await lot.at_work(station)
+        assert [each["state"] for each in lot.intents()] == ["captured", "authorised"]
+        assert lot.intents()[1]["driver_id"] == driver
+        await members.forget_car(ada, "001122aabbcc", Origin())
+        assert await station.authorize(car, type_) == "Invalid"
+
+
+async def test_a_car_is_offered_to_nobody_where_it_could_be_another(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, true, now())", lot.tenant_id)
+    async with lot.station("ocpp2.0.1") as station:
+        for car in ("001122AABBCC", "001122AABBDD"):
+            await station.authorize(car, "MacAddress")
+        await station.begin(minutes_ago=0.5)
+        await lot.at_work(station)
+        ada = await lot.account(driver)
+        assert (await lot.members().plugged(ada)).offered == []
+        [(session,)] = lot.rig.rows("SELECT session_id FROM sessions")
+        with pytest.raises(CarUnknown):
+            await lot.members().enrol(ada, session, "Theirs", Origin())
+        # A car that was there long before or after is none of this session.
+        lot.run("UPDATE cars_seen SET seen_at = now() - interval '20 minutes' WHERE uid = '001122AABBDD'")
+        assert len((await lot.members().plugged(ada)).offered) == 1
+        lot.clock.advance(3 * 86_400)
+        assert await lot.jobs.cars.tidy() == 2
+
+
+async def test_a_contract_of_plug_and_charge_is_paid_by_its_drivers_account(lot: Lot) -> None:
+    driver = lot.driver("DEABCC12345678", "eMAID")
+    await lot.card(driver)
+    async with lot.station("ocpp2.1") as station:
+        assert await station.authorize("DEABCC12345678", "eMAID") == "Accepted"
+        assert await station.begin("DEABCC12345678", type_="eMAID") == "Accepted"
+        await lot.at_work(station)
+        await station.end(10_000)
+        await lot.at_work(station)
+    assert (lot.intents()[0]["captured_amount"], lot.intents()[0]["driver_id"]) == (595, driver)
 
 
 async def test_where_nothing_has_a_price_nobody_is_asked_for_money(lot: Lot) -> None:

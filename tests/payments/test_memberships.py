@@ -107,8 +107,8 @@ async def test_a_month_is_paid_ahead_by_the_saved_card_once_and_so_is_the_next(l
     assert "Gold" in body
     assert "19 % of VAT" in body
     # Events that come again, and looks before the month is over, ask for nothing.
-    lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT 'subscription.begun', subscription_id::text, tenant_id"
-            " FROM subscriptions")  # fmt: skip
+    lot.run("INSERT INTO outbox (event, subject, tenant_id)"
+            " SELECT 'subscription.begun', subscription_id::text, tenant_id FROM subscriptions")  # fmt: skip
     lot.clock.advance(timedelta(days=27).total_seconds())
     await lot.work()
     await lot.jobs.fees.look_at_due()

@@ -44,6 +44,7 @@ from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
@@ -143,6 +144,7 @@ def _works(
         accounts=AccountJobs(tenants, clock, DriverLetters(settings.console_url)),
         contracts=contracts,
         fees=fees,
+        cars=CarJobs(pool, clock),
         stations=StationJobs(
             pool,
             clock,

@@ -31,6 +31,7 @@ from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import ASSESSED, PRICED
 from forecourt.sessions.jobs import SessionJobs
@@ -84,6 +85,7 @@ class Works(Struct, frozen=True, kw_only=True):
     accounts: AccountJobs
     contracts: Contracts
     fees: Fees
+    cars: CarJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -166,6 +168,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
+        ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),

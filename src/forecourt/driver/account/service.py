@@ -15,21 +15,26 @@ from forecourt.driver.account.model import (
     LATEST,
     MAX_TOP_UP,
     MIN_TOP_UP,
+    OFFERED_FOR,
     CardUnknown,
     Home,
+    Plugged,
     Purse,
     SavedCard,
     TopUpRefused,
     WayRefused,
 )
-from forecourt.driver.account.store import Charged, Connection
+from forecourt.driver.account.store import Charged, Connection, OfferedCar
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.store import Brand
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
+from forecourt.drivers.accounts.rules import find_rules
 from forecourt.drivers.accounts.service import Owned
+from forecourt.drivers.autocharge import service as autocharge
+from forecourt.drivers.autocharge.model import MAC, CarUnknown, OwnCar, address_of
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
@@ -255,6 +260,36 @@ class Members:
         """The card is the driver's no more. Raises TokenUnknown."""
         async with self.acting(driver) as conn:
             await accounts.detach_token(conn, driver.acting(origin), driver.driver_id, uid)
+
+    async def plugged(self, driver: Driver) -> Plugged:
+        """Cars that start by being plugged in, and those of the driver's last sessions that may."""
+        async with self.acting(driver) as conn:
+            rules = await find_rules(conn, driver.tenant_id)
+            cars = await autocharge.list_cars(conn, driver.tenant_id, driver.driver_id)
+            offered = await self._offered(conn, driver) if rules.autocharge else []
+        known = {each.address for each in cars}
+        new = [each for each in offered if address_of(each.uid, MAC) not in known]
+        return Plugged(on=rules.autocharge, cars=cars, offered=new)
+
+    async def enrol(self, driver: Driver, session_id: UUID, name: str | None, origin: Origin) -> OwnCar:
+        """The car of a session that the driver paid otherwise starts by itself from now on. Raises AutochargeOff,
+        CarUnknown, TokenTaken, TooManyOwned."""
+        async with self.acting(driver) as conn:
+            offered = await self._offered(conn, driver)
+            uid = next((each.uid for each in offered if each.session_id == session_id), None)
+            if uid is None:
+                raise CarUnknown
+            who = driver.acting(origin)
+            return await autocharge.enrol(conn, who, driver.driver_id, uid, name, self._clock.now(), by="driver")
+
+    async def forget_car(self, driver: Driver, address: str, origin: Origin) -> None:
+        """The car starts nothing any more. Raises CarUnknown."""
+        async with self.acting(driver) as conn:
+            await autocharge.forget_car(conn, driver.acting(origin), driver.driver_id, address)
+
+    async def _offered(self, conn: Connection, driver: Driver) -> list[OfferedCar]:
+        since = self._clock.now() - OFFERED_FOR
+        return await store.list_offered_cars(conn, driver.tenant_id, driver.driver_id, since)
 
     async def put_vehicle(
         self, driver: Driver, said: VehicleSaid, origin: Origin, vehicle_id: int | None = None

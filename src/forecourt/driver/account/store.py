@@ -9,10 +9,14 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.drivers.autocharge.model import SEEN_AFTER_S, SEEN_BEFORE_S
+
 Connection = AsyncConnection[Any]
 
 #: Currencies of one wallet.
 MAX_CURRENCIES: Final = 10
+#: Cars that are offered to be named.
+MAX_OFFERED: Final = 5
 
 # A token's sessions are a driver's from when it became theirs: what was charged by a card before is somebody else's.
 _OWN: Final = """
@@ -44,6 +48,16 @@ class Charged(Struct, frozen=True, kw_only=True):
     payment_state: str | None
     paid: int | None
     owed: int | None
+
+
+class OfferedCar(Struct, frozen=True, kw_only=True):
+    """The car of a session that was paid otherwise, and may start by itself from now on."""
+
+    session_id: UUID
+    started_at: datetime
+    place: str
+    zone: str
+    uid: str
 
 
 class Whose(Struct, frozen=True, kw_only=True):
@@ -90,6 +104,34 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
         """,
         {
             "tenant": tenant_id, "driver": driver_id, "payer": f"driver:{driver_id}", "before": before, "limit": limit,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, since: datetime) -> list[OfferedCar]:
+    """Cars that were plugged in when a driver's sessions began otherwise: of each session the one that named itself
+    there then, where it was just one. The latest first. The transaction acts as the driver."""
+    cursor = conn.cursor(row_factory=class_row(OfferedCar))
+    await cursor.execute(
+        f"""
+        SELECT s.session_id, s.started_at, max(coalesce(i.name, t.identity)) AS place,
+            max(coalesce(i.time_zone, 'UTC')) AS zone, min(c.uid) AS uid
+        FROM sessions s
+        JOIN cars_seen c ON c.tenant_id = s.tenant_id AND c.station_id = s.station_id
+            AND c.seen_at BETWEEN s.started_at - make_interval(secs => %(before)s)
+                AND s.started_at + make_interval(secs => %(after)s)
+        JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
+        LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
+        WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.session_id IN ({_OWN})
+            AND lower(s.token_uid COLLATE "C") <> c.uid_key
+        GROUP BY s.session_id, s.started_at
+        HAVING count(DISTINCT regexp_replace(c.uid_key, '^vid:|[:-]', '', 'g')) = 1
+        ORDER BY s.started_at DESC LIMIT %(most)s
+        """,
+        {
+            "tenant": tenant_id, "driver": driver_id, "payer": f"driver:{driver_id}", "since": since,
+            "before": SEEN_BEFORE_S, "after": SEEN_AFTER_S, "most": MAX_OFFERED,
         },
     )  # fmt: skip
     return await cursor.fetchall()

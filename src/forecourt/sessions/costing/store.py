@@ -26,8 +26,8 @@ _MEASURANDS: Final = [
 
 class Costed(Struct, frozen=True, kw_only=True):
     """A session as far as its price depends on it, with what is kept of that. `frozen_by` None: nothing is yet.
-    `group` and `subscription`: of the driver, by the token, when the session began. `held`: its signed meter values keep it from being billed; `proven_wh`: the
-    energy that they prove."""
+    `group`, `subscription`: of the driver, by the token, when it began. `held`: its signed meter values keep it from
+    being billed; `proven_wh`: the energy that they prove."""
 
     session_id: UUID
     station_id: int
