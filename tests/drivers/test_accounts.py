@@ -383,7 +383,7 @@ async def test_cars_start_by_being_plugged_in_only_where_that_is_turned_on(house
     with house.admin() as admin:
         admin.execute("SET ROLE forecourt_ingest")
         query = 'SELECT uid_key, status FROM token_decisions WHERE tenant_id = %s ORDER BY uid_key COLLATE "C"'
-        told = [("00:11:22:aa:bb:cc", "Accepted"), ("001122aabbcc", "Accepted"), ("vid:001122aabbcc", "Accepted")]
+        told = [("001122aabbcc", "Accepted"), ("00:11:22:aa:bb:cc", "Accepted"), ("vid:001122aabbcc", "Accepted")]
         assert admin.execute(query, (tenant.tenant_id,)).fetchall() == told
         await operator.put("/api/v1/driver-rules", json=rules | {"autocharge": False})
         assert admin.execute(query, (tenant.tenant_id,)).fetchall() == [(uid, "Invalid") for uid, _ in told]

@@ -39,6 +39,8 @@ from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
+from forecourt.payments.fees.model import Fee
+from forecourt.payments.fees.store import list_fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
 from forecourt.payments.intents.service import Begin, Payments
@@ -124,6 +126,11 @@ class Members:
             for each in methods
         ]  # fmt: skip
         return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
+
+    async def months(self, driver: Driver) -> list[Fee]:
+        """The months of the driver's memberships, the latest first."""
+        async with self.acting(driver) as conn:
+            return await list_fees(conn, driver.tenant_id, driver.driver_id)
 
     async def owned(self, driver: Driver) -> Owned:
         """Tokens, cars, consent, where the driver is signed in."""

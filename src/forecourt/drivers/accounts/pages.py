@@ -69,7 +69,7 @@ DONE: Final = {
     "ruled": mark("Kept. It counts from now on."),
     "enrolled": mark("The car starts by being plugged in from now on."),
     "forgotten": mark("The car starts nothing any more."),
-    AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on above the list of drivers."),
+    AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on below the list of drivers."),
     CarUnknown.code: mark("This is no address of a car. It is of twelve hexadecimal digits."),
     TooManyOwned.code: mark("The driver has as many tokens as one can have."),
 }
