@@ -369,6 +369,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id"), some_id)
+    values["address"] = "001122AABBCC"
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 

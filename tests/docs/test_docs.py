@@ -25,6 +25,7 @@ import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -189,6 +190,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.reconcile.api,
         forecourt.drivers.accounts.api,
         forecourt.drivers.fleets.api,
+        forecourt.drivers.autocharge.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
     )
