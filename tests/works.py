@@ -19,6 +19,7 @@ from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
+from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -92,5 +93,6 @@ class Jobs:
         self.cars = CarJobs(pool, clock)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
+        self.fleets = FleetJobs(pool, tenants, clock, secret)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

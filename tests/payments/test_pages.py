@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest_asyncio
 from httpx import AsyncClient
@@ -35,6 +36,47 @@ async def text(client: AsyncClient, path: str) -> str:
     answer = await client.get(path, headers={"accept": "text/html"})
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+async def test_an_owner_adds_accounts_of_either_provider_and_switches_them_and_keys_are_never_shown(
+    house: House, tenant: Tenant
+) -> None:
+    owner = await tenant.client()
+    assert 'href="/payments/accounts"' in await text(owner, "/payments")
+    form = {"provider": "adyen", "name": "shop", "secret_key": "AQEvery-secret", "webhook_secret": "ab" * 32}
+    for wrong, said in (
+        ({}, "merchant account"),
+        ({"merchant_account": "My Shop"}, "merchant account"),
+        ({"merchant_account": "Shop", "webhook_secret": "whsec_1234"}, "HMAC key"),
+        ({"merchant_account": "Shop", "secret_key": "short"}, "both keys"),
+        ({"merchant_account": "Shop", "name": "My shop"}, "small letters"),
+    ):
+        answer = await owner.post("/payments/accounts", data=form | wrong)
+        assert answer.status_code == 422
+        assert said in answer.text
+        assert "AQEvery-secret" not in answer.text
+    made = await owner.post("/payments/accounts", data=form | {"merchant_account": "Shop"})
+    assert (made.status_code, made.headers["location"]) == (303, "/payments/accounts")
+    again = await owner.post("/payments/accounts", data=form | {"merchant_account": "Shop"})
+    assert (again.status_code, "has this name already" in again.text) == (409, True)
+    house.clock.advance(1)
+    stripe = {"provider": "stripe", "name": "other", "secret_key": "sk_test_12345678", "webhook_secret": "whsec_12345"}
+    assert (await owner.post("/payments/accounts", data=stripe)).status_code == 303
+    rows = (await owner.get("/api/v1/payment-accounts")).json()["accounts"]
+    assert [(row["name"], row["provider"], row["active"]) for row in rows] == [
+        ("other", "stripe", True), ("shop", "adyen", True),
+    ]  # fmt: skip
+    page = await text(owner, "/payments/accounts")
+    assert all(row["webhook"] in page for row in rows)
+    assert page.index("Go here") < page.index("Would go here next")
+    assert "secret" not in page.replace("webhook_secret", "").replace("secret_key", "").lower().split("<form")[0]
+    off = await owner.post(f"/payments/accounts/{rows[0]['id']}/switch", data={"active": "no"})
+    assert off.status_code == 303
+    now = {row["name"]: row["active"] for row in (await owner.get("/api/v1/payment-accounts")).json()["accounts"]}
+    assert now == {"other": False, "shop": True}
+    operator = await tenant.client(Role.OPERATOR)
+    assert (await operator.get("/payments/accounts", headers={"accept": "text/html"})).status_code == 403
+    assert 'href="/payments/accounts"' not in await text(operator, "/payments")
 
 
 async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(yard: Yard, tenant: Tenant) -> None:
@@ -84,3 +126,45 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     assert (await limited.get(f"/hosts/{other.host_id}", headers={"accept": "text/html"})).status_code == 404
     for path in ("/ledger", "/ledger/accounts", "/reconciliation"):
         assert (await limited.get(path, headers={"accept": "text/html"})).status_code == 403
+
+
+async def test_an_operator_sees_what_a_bank_disputes_and_until_when_to_answer(yard: Yard, tenant: Tenant) -> None:
+    now = yard.clock.now()
+    account, payment, told = uuid4(), uuid4(), {"tenant_id": yard.tenant_id, "now": now}
+    named = told | {"account": account, "payment": payment, "due": now + timedelta(days=7)}
+    yard.admin.execute(
+        "INSERT INTO payment_accounts (account_id, tenant_id, name, provider, own)"
+        " VALUES (%(account)s, %(tenant_id)s, 'acme', 'stripe', false)",
+        named,
+    )
+    yard.admin.execute(
+        "INSERT INTO payment_intents (intent_id, tenant_id, account_id, purpose, method, state, currency,"
+        " hold_amount, authorised_amount, captured_amount, hold_said, created_at, updated_at) VALUES (%(payment)s,"
+        " %(tenant_id)s, %(account)s, 'session', 'hosted', 'disputed', 'EUR', 4000, 4000, 1190, '{}', %(now)s,"
+        " %(now)s)",
+        named,
+    )
+    yard.admin.execute(
+        "INSERT INTO payment_disputes (tenant_id, account_id, reference, intent_id, amount, currency, status,"
+        " reason, opened_at, evidence_by) VALUES (%(tenant_id)s, %(account)s, 'du_1', %(payment)s, 1190, 'EUR',"
+        " 'needs_response', 'fraudulent', %(now)s, %(due)s)",
+        named,
+    )
+    owner = await tenant.client()
+    page = await text(owner, f"/payments/{payment}")
+    assert "Answer until" in page
+    assert f'datetime="{(now + timedelta(days=7)).isoformat()}"' in page
+    assert "somebody else is said to have used the card" in page
+    assert 'action="/payments/' not in page, "what is disputed is given back by nobody else"
+    german = await owner.get(f"/payments/{payment}", headers={"accept": "text/html", "accept-language": "de"})
+    assert "Antwort bis" in german.text
+    [said] = (await owner.get(f"/api/v1/payments/{payment}")).json()["disputes"]
+    assert (said["reference"], said["status"], said["decided_at"]) == ("du_1", "needs_response", None)
+    assert said["evidence_by"].startswith((now + timedelta(days=7)).isoformat()[:19])
+    # Once it is decided there is nothing to answer.
+    yard.rows(
+        "UPDATE payment_disputes SET status = 'lost', decided_at = %s WHERE intent_id = %s RETURNING 1", now, payment
+    )
+    page = await text(owner, f"/payments/{payment}")
+    assert "Lost: the money is gone" in page
+    assert "Answer until" not in page

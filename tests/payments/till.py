@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from forecourt.access import Actor
+from forecourt.app.slowing import SlowedByPlan
 from forecourt.ocpp.neutral import CommandAnswer, Measurand, StartCharging, StopCharging
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
@@ -32,7 +33,9 @@ from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from forecourt.sessions.costing.jobs import CostingJobs
+from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from tests.adyen import AdyenBox
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.sandbox import Sandbox
@@ -79,25 +82,32 @@ class Till:
 
     def __init__(
         self, database: Database, worker: Pool, tenants: Pool, clock: FakeClock, box: Sandbox,
-        hook_secret: str = "whsec_x",
+        hook_secret: str = "whsec_x", adyen: AdyenBox | None = None, commander: Any = None,
     ) -> None:  # fmt: skip
+        """`commander`: the way to real stations; without it they answer as told."""
         self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
-        self.worker, self.tenants, self.clock, self.box = worker, tenants, clock, box
+        self.worker, self.tenants, self.clock, self.box, self.adyen = worker, tenants, clock, box, adyen
         self.stations = Stations()
         self.prices = Prices(clock)
         keys = StripeKeys(secret_key=box.key, hook_secret=hook_secret)
-        self.providers = Providers(tenants, clock, SECRET, deployment=keys, address=box.address)
+        self.providers = Providers(
+            tenants, clock, SECRET, deployment=keys, address=box.address, adyen=None if adyen is None else adyen.address
+        )
         self.payments = Payments(tenants, self.providers, clock, self.prices)
-        commander: Any = self.stations
-        self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices)
+        commander = commander or self.stations
+        self.slower = SlowedByPlan(tenants, clock)
+        self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices, self.slower)
         self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging)
         self.contracts = Contracts(tenants, clock, self.payments, self.charging, self.prices)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
         self.costing = CostingJobs(tenants, clock)
         self.starts = RemoteStartJobs(worker, tenants, clock)
+        self.sessions = SessionJobs(worker, tenants, clock)
         self.actor: Actor = an_actor(0)
         self.tenant_id = self.station_id = 0
         self.station = ""
+        #: The organisation's own account, where it has one.
+        self.account_id: UUID | None = None
 
     async def opened(self, tariff: Tariff) -> "Till":
         """With an organisation, a station with two EVSEs, and a price everywhere."""
@@ -114,11 +124,17 @@ class Till:
             " RETURNING station_id AS it",
             self.tenant_id, self.station, site,
         )  # fmt: skip
+        await self.priced(tariff)
+        return self
+
+    async def priced(self, tariff: Tariff) -> None:
+        """By this tariff everywhere, for two days already."""
         before = self.clock.now() - timedelta(days=2)
         async with self.tenants.tenant(self.tenant_id) as conn:
             made = await pricing.create_tariff(conn, self.actor, "Day", tariff, before)
             await pricing.assign_tariff(conn, self.actor, made.tariff_id, Scope(), before)
-        return self
+            if self.adyen is not None:
+                self.account_id = (await self.providers.add(conn, self.actor, "adyen-main", self.adyen.keys)).account_id
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         cursor = self.admin.execute(query.encode(), values)
@@ -139,7 +155,7 @@ class Till:
         """Begun, and paid on the page."""
         intent = await self.begin(**more)
         assert intent.reference is not None
-        await asyncio.to_thread(self.box.pay, intent.reference, card)
+        await asyncio.to_thread((self.adyen or self.box).pay, intent.reference, card)
         return await self.payments.returned(self.tenant_id, intent.intent_id)
 
     def plug_in(self, intent: Intent, *, wh: int, minutes: int = 60, over: bool = True) -> UUID:
@@ -210,6 +226,7 @@ class Till:
             "session.started": [self.starts.link_session, self.contracts.begun],
             events.FAILED: [self.contracts.unpaid],
             events.RELEASED: [self.contracts.unpaid],
+            "session.ended": [self.sessions.review],
             "session.assessed": [self.costing.price],
             "session.priced": [self.jobs.priced],
             "remote_start.linked": [self.jobs.linked],
@@ -239,7 +256,8 @@ class Till:
 
     def happened(self, what: str) -> list[dict[str, Any]]:
         """What the provider itself says that it did on this account."""
-        return [row for row in self.box.ledger(self.box.account) if row["what"] == what]
+        rows = self.box.ledger(self.box.account) if self.adyen is None else self.adyen.ledger()
+        return [row for row in rows if row["what"] == what]
 
     def close(self) -> None:
         self.admin.close()
@@ -247,15 +265,17 @@ class Till:
 
 @asynccontextmanager
 async def a_till(
-    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None
+    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, adyen: AdyenBox | None = None
 ) -> AsyncIterator[Till]:
-    """A till with an account of its own at the provider. The clock is that of the provider, which knows no other."""
-    clock.set(datetime.now(UTC))
+    """A till with an account of its own at the provider: at Stripe's sandbox, or at Adyen's. The clock is that of the
+    provider, which knows no other."""
+    clock.set(datetime.now(UTC) if adyen is None else adyen.advance(0))
     async with (
         Pool(database.url, "forecourt_worker", size=2) as worker,
         Pool(database.url, "forecourt_app", size=6) as tenants,
     ):
-        till = await Till(database, worker, tenants, clock, box.another()).opened(tariff or a_tariff())
+        made = Till(database, worker, tenants, clock, box.another(), adyen=None if adyen is None else adyen.another())
+        till = await made.opened(tariff or a_tariff())
         try:
             yield till
         finally:

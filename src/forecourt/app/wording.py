@@ -24,7 +24,8 @@ from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.drivers.fleets.api import MONTH_PATTERN, VAT_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
-from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
+from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
+from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
@@ -58,6 +59,8 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
+    repr(MERCHANT_PATTERN): "A merchant account is of letters, digits, underscores and hyphens, 80 at most",
+    repr(PREFIX_PATTERN): "A prefix of live addresses is of letters, digits and hyphens, 80 at most",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
     repr(MONTH_PATTERN): "A month is written as 2026-03",
@@ -77,6 +80,10 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
     repr(BIC_PATTERN): "A BIC is of 8 or 11 capital letters and digits, such as COBADEFFXXX",
+    repr(VAT_ID_PATTERN): "A VAT id begins with its country, such as DE123456789",
+    repr(NUMBERS_PATTERN): "A prefix of numbers is of capital letters, digits and hyphens, 12 at most",
+    repr(CREDITOR_PATTERN): "A creditor id begins with its country and two digits, such as DE98ZZZ09999999999",
+    repr(MANDATE_PATTERN): "A mandate's reference is of letters, digits and + ? / : ( ) . , ' -, 35 at most",
     repr(FLEET_PATTERN): "A fleet's name has no colon and no control characters",
     repr(EXPENSE_KEY_PATTERN): "An expense's key is of letters, digits, points, hyphens and underscores",
     repr(EXPENSE_PATTERN): "A kind of expense is of small letters and underscores, 40 at most, such as energy",

@@ -11,17 +11,19 @@ import structlog
 import uvloop
 
 from forecourt.access.jobs import AccessJobs
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import serving_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
 from forecourt.app.paying import providers_of
 from forecourt.app.signals import stop_event
+from forecourt.app.slowing import SlowedByPlan
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
@@ -30,6 +32,7 @@ from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
+from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -49,6 +52,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
@@ -97,7 +101,8 @@ async def serve(settings: Settings) -> None:
         prices = Prices(SystemClock())
         paying = Payments(tenants, providers, SystemClock(), prices)
         saga = paying.saga
-        charging = Charging(tenants, commander, SystemClock(), saga, prices)
+        slower = SlowedByPlan(tenants, SystemClock())
+        charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
         contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
         fees = Fees(pool, tenants, SystemClock(), paying)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
@@ -145,6 +150,8 @@ def _works(
         contracts=contracts,
         fees=fees,
         cars=CarJobs(pool, clock),
+        reservations=ReservationJobs(pool, tenants, clock, commander),
+        waiting=WaitingJobs(pool, tenants, clock, serving_of(settings, tenants, clock)),
         stations=StationJobs(
             pool,
             clock,
@@ -156,7 +163,7 @@ def _works(
             log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
-        mail=MailJobs(pool, post_of(settings, clock), clock),
+        mail=MailJobs(pool, post_of(settings, clock), clock, Enclosures(tenants)),
         webhooks=WebhookJobs(
             pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
         ),
@@ -171,6 +178,7 @@ def _works(
         energy=EnergyJobs(pool, tenants, clock),
         targets=SessionTargets(pool, tenants, clock, commander),
         money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
+        fleets=FleetJobs(pool, tenants, clock, secret),
     )
 
 

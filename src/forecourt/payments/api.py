@@ -7,25 +7,17 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import Response, Router, get, patch, post
+from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.payments.accounts import hooks
-from forecourt.payments.accounts import store as accounts
-from forecourt.payments.accounts.service import (
-    DEPLOYMENT,
-    AccountNameTaken,
-    AccountShared,
-    AccountUnknown,
-    Providers,
-    TooManyAccounts,
-    account_tag,
-)
-from forecourt.payments.accounts.store import AccountRow
+from forecourt.payments.accounts import api as accounts
+from forecourt.payments.disputes.shown import DisputeShown
+from forecourt.payments.disputes.shown import shown as dispute_shown
+from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
@@ -43,27 +35,18 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
-from forecourt.payments.providers.stripe import StripeKeys
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = cursors_by_age("payments")
 MAX_SEARCH: Final = 100
-MAX_KEY: Final = 255
-ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
-#: What a key or a secret of a provider may be written in.
-KEY_PATTERN: Final = "^[!-~]+$"
 MAX_AMOUNT: Final = 10**12
 
 Payer = NamedDependency[Payments]
-Opened = NamedDependency[Providers]
 PaymentId = Annotated[UUID, PathParameter(description="The payment's id.")]
-AccountId = Annotated[UUID, PathParameter(description="The account's id.")]
 Why = Annotated[
     str, Meta(min_length=1, max_length=MAX_REASON, pattern=NAME_LINE, examples=["The station was too slow"])
 ]
-Secret = Annotated[str, Meta(min_length=8, max_length=MAX_KEY, pattern=KEY_PATTERN)]
 
 
 class CardShown(Struct, frozen=True, kw_only=True):
@@ -130,9 +113,10 @@ class StepShown(Struct, frozen=True, kw_only=True):
 
 
 class PaymentWhole(Struct, frozen=True, kw_only=True):
-    """A payment with what was asked of its provider and what happened, the latest first."""
+    """A payment with what a bank disputes of it, what was asked of its provider and what happened, the latest first."""
 
     payment: Payment
+    disputes: list[DisputeShown]
     calls: list[CallShown]
     steps: list[StepShown]
 
@@ -151,52 +135,6 @@ class WriteOffAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Why what is owed is given up."""
 
     why: Why
-
-
-class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account of yours at a provider: payments go to it, and you are the merchant of record."""
-
-    name: Annotated[
-        str,
-        Meta(pattern=ACCOUNT_PATTERN, description="Stays, for the books use it.", examples=["stripe-main"]),
-    ]
-    secret_key: Annotated[
-        Secret,
-        Meta(description="The provider's secret key. It is sealed and never shown.", examples=["sk_test_example"]),
-    ]
-    webhook_secret: Annotated[
-        Secret,
-        Meta(description="With which the provider signs webhooks. Never shown either.", examples=["whsec_example"]),
-    ]
-
-
-class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall change; what is absent stays. Keys are changed together."""
-
-    secret_key: Annotated[Secret | UnsetType, Meta(examples=["sk_test_example"])] = UNSET
-    webhook_secret: Annotated[Secret | UnsetType, Meta(examples=["whsec_example"])] = UNSET
-    active: Annotated[bool | UnsetType, Meta(description="Off: no new payment goes to it.")] = UNSET
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """An account at a provider, without its keys."""
-
-    id: UUID
-    name: Annotated[str, Meta(examples=["stripe-main"])]
-    provider: Annotated[str, Meta(examples=["stripe"])]
-    own: Annotated[bool, Meta(description="Yours; else that of whoever runs this deployment.")]
-    active: bool
-    webhook: Annotated[
-        str, Meta(description="The path that the provider is to send webhooks to.", examples=["/hooks/payments/0d3f"])
-    ]
-    created_at: datetime
-    updated_at: datetime
-
-
-class Accounts(Struct, frozen=True, kw_only=True):
-    """Accounts at providers; the first that is active gets new payments."""
-
-    accounts: list[Account]
 
 
 @get("/payments", opt={"problems": [CursorRefused]}, summary="List payments", tags=["payments"])
@@ -245,8 +183,12 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
             raise PaymentUnknown
         calls = await store.list_calls(conn, actor.tenant_id, payment_id)
         steps = await store.list_steps(conn, actor.tenant_id, payment_id)
+        disputes = await list_disputes(conn, actor.tenant_id, payment_id)
     return PaymentWhole(
-        payment=shown(intent), calls=[_call(each) for each in calls], steps=[_step(each) for each in steps]
+        payment=shown(intent),
+        disputes=[dispute_shown(each) for each in disputes],
+        calls=[_call(each) for each in calls],
+        steps=[_step(each) for each in steps],
     )
 
 
@@ -273,61 +215,6 @@ async def write_off_payment(
     payment_id: PaymentId, data: JSONBody[WriteOffAsked], actor: Asker, payments: Payer
 ) -> Payment:
     return shown(await payments.write_off(actor, payment_id, data.why))
-
-
-@get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
-async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
-    async with db.tenant(actor.tenant_id) as conn:
-        return Accounts(accounts=[account(row) for row in await accounts.list_accounts(conn, actor.tenant_id)])
-
-
-@post(
-    "/payment-accounts",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, TooManyAccounts]},
-    summary="Add a payment account of your own",
-    tags=["payments"],
-)
-async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
-    keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
-    async with db.tenant(actor.tenant_id) as conn:
-        return account(await providers.add(conn, actor, data.name, keys))
-
-
-@get(
-    "/payment-accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown]},
-    summary="Show a payment account",
-    tags=["payments"],
-)
-async def find_payment_account(account_id: AccountId, actor: Asker, db: Database) -> Response[Account]:
-    async with db.tenant(actor.tenant_id) as conn:
-        row = await accounts.find_account(conn, actor.tenant_id, account_id)
-    if row is None:
-        raise AccountUnknown
-    return tagged(account(row), account_tag(row))
-
-
-@patch(
-    "/payment-accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown, AccountShared, ChangedMeanwhile]},
-    summary="Give a payment account other keys, or switch it off or on",
-    tags=["payments"],
-)
-async def change_payment_account(
-    account_id: AccountId,
-    data: JSONBody[AccountChange],
-    actor: Asker,
-    db: Database,
-    providers: Opened,
-    if_match: IfMatch = None,
-) -> Response[Account]:
-    keys = None
-    if data.secret_key is not UNSET and data.webhook_secret is not UNSET:
-        keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
-    async with db.tenant(actor.tenant_id) as conn:
-        active = None if data.active is UNSET else data.active
-        row = await providers.change(conn, actor, account_id, keys=keys, active=active, if_match=if_match)
-    return tagged(account(row), account_tag(row))
 
 
 async def describe_payment(conn: store.Connection, tenant_id: int, subject: str) -> Payment | None:
@@ -387,20 +274,6 @@ def _step(step: Step) -> StepShown:
     return StepShown(at=step.at, kind=step.kind, amount=step.amount, detail=step.detail, by=step.by)
 
 
-def account(row: AccountRow) -> Account:
-    """An account as the API shows it."""
-    return Account(
-        id=row.account_id,
-        name=row.name,
-        provider=row.provider,
-        own=row.own,
-        active=row.active,
-        webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
 routes = Router(
     "/",
     route_handlers=[
@@ -408,9 +281,6 @@ routes = Router(
         find_payment,
         refund_payment,
         write_off_payment,
-        list_payment_accounts,
-        add_payment_account,
-        find_payment_account,
-        change_payment_account,
+        *accounts.handlers,
     ],
 )

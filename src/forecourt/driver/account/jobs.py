@@ -1,6 +1,5 @@
-"""What follows from events for drivers with an account: what a fleet's session came to is kept, by month, and who could
-not pay is told.
-"""
+"""What follows from events for drivers with an account: what a fleet's session came to is kept by month, and billed
+once it is final; and who could not pay is told."""
 
 from typing import Final
 from uuid import UUID
@@ -11,6 +10,8 @@ from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
 from forecourt.payments.fees.model import FeeState
 from forecourt.payments.fees.store import find_by_intent, find_fee
+from forecourt.payments.intents.books import charge_fleet
+from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.store import find_intent, insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -39,10 +40,12 @@ class AccountJobs:
             cost = await cost_of(conn, tenant_id, session_id, now)
             if cost.incl_vat is None:
                 return
-            await note_session(
+            fleet_id = await note_session(
                 conn, tenant_id, session_id, driver_id=whose.driver_id, started_at=whose.started_at,
-                currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now, invoiced=bool(whose.invoiced),
+                currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now,
             )  # fmt: skip
+            if fleet_id is not None and cost.final and cost.incl_vat.amount:
+                await charge_fleet(conn, tenant_id, session_id, fleet_id, Prices(self._clock), now)
 
     async def fee_paid(self, *, tenant_id: int, subject: str) -> None:
         """A month of a membership was paid: the receipt goes to its driver; it may come twice."""

@@ -1,6 +1,6 @@
 -- What an organisation asks of drivers' own tokens: that something pays for their sessions, and whether cars start by
 -- being plugged in.
--- depends: drivers.0009 access.0003
+-- depends: drivers.0009 drivers.0011 access.0003
 
 CREATE TABLE driver_rules (
     tenant_id int PRIMARY KEY REFERENCES organisations (tenant_id),
@@ -38,7 +38,8 @@ SELECT d.tenant_id, d.uid_key,
         WHEN t.type = 'MacAddress' AND NOT coalesce(r.autocharge, false) THEN 'Invalid'
         WHEN a.pays_by = 'fleet' AND (f.fleet_id IS NULL OR NOT f.active) THEN 'Blocked'
         WHEN a.pays_by = 'fleet' AND (
-            f.month_limit <= (SELECT coalesce(sum(s.amount), 0) FROM fleet_sessions s
+            f.held_at IS NOT NULL
+            OR f.month_limit <= (SELECT coalesce(sum(s.amount), 0) FROM fleet_sessions s
                 WHERE s.tenant_id = f.tenant_id AND s.fleet_id = f.fleet_id
                   AND s.month = date_trunc('month', now() AT TIME ZONE f.zone)::date)
             OR m.month_limit <= (SELECT coalesce(sum(s.amount), 0) FROM fleet_sessions s

@@ -12,13 +12,14 @@ Connection = AsyncConnection[Any]
 
 #: Accounts of one organisation.
 MAX_ACCOUNTS: Final = 20
-_COLUMNS: Final = "account_id, name, provider, own, sealed, active, created_at, updated_at"
+_COLUMNS: Final = "account_id, tenant_id, name, provider, own, sealed, active, created_at, updated_at"
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):
     """An account as stored; `sealed` holds its keys, None for the deployment's."""
 
     account_id: UUID
+    tenant_id: int
     name: str
     provider: str
     own: bool

@@ -85,7 +85,7 @@ class Contracts:
             "driver_id": begun.driver_id, "contract_key": begun.uid_key,
             "hold_said": {
                 **sized.said(), **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}",
-                "most": chosen.most,
+                "most": chosen.most, "driver": begun.driver_id,
             },
         }  # fmt: skip
         intent_id = await self._payments.insert(

@@ -18,7 +18,8 @@ async def hold(conn: Connection, session_id: UUID) -> None:
 
 
 async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begun | None:
-    """A session by a driver's token that was good by itself when it began, and has no payment yet."""
+    """A session by a driver's token that was good by itself when it began, and has no payment yet, nor was put on a
+    fleet's account without one."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         """
@@ -39,6 +40,7 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
         LEFT JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id AND f.active
         WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s AND r.status IS DISTINCT FROM 'Invalid'
           AND NOT EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.session_id = s.session_id)
+          AND NOT EXISTS (SELECT FROM journal j WHERE j.tenant_id = s.tenant_id AND j.key = 'capture:' || s.session_id)
         """,
         {"tenant": tenant_id, "session": session_id},
     )

@@ -52,7 +52,6 @@ class Fee(Struct, frozen=True, kw_only=True):
     active: bool
     pays_by: PaysBy
     pays_method: UUID | None
-    fleet_id: int | None
 
     @property
     def over(self) -> bool:

@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 FEE_FAILED: Final = "subscription.fee_failed"
 #: Nobody else takes a month for so long after it was taken.
 LEASE: Final = timedelta(minutes=10)
-_METHODS: Final = {PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET, PaysBy.FLEET: Method.INVOICE}
+#: A fleet pays for sessions alone.
+_METHODS: Final = {PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
 
 
 class Fees:
@@ -164,11 +165,10 @@ class Fees:
     async def _way(self, conn: Connection, tenant_id: int, fee: Fee) -> dict[str, Any] | None:
         """How the payment keeps what pays; None where nothing does."""
         method = _METHODS.get(fee.pays_by)
-        if method is None or (method is Method.INVOICE and fee.fleet_id is None):
+        if method is None:
             return None
-        payer = f"fleet:{fee.fleet_id}" if method is Method.INVOICE else payer_of(fee.driver_id)
         asked = Begin(
-            station="", evse=0, return_url="", method=method, payer=payer, email=fee.email,
+            station="", evse=0, return_url="", method=method, payer=payer_of(fee.driver_id), email=fee.email,
             method_id=fee.pays_method if method is Method.SAVED else None,
         )  # fmt: skip
         try:

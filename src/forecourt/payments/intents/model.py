@@ -87,6 +87,9 @@ class CallKind(StrEnum):
     CHARGE = "charge"
 
 
+#: Calls by which money moves.
+MOVES: Final = frozenset({CallKind.CAPTURE, CallKind.CHARGE, CallKind.REFUND})
+
 #: How long the provider's page would wait for the driver. Stripe takes no less than 30 minutes from when it is asked,
 #: and it may have to be asked for a while.
 PAGE_LIFE: Final = timedelta(minutes=60)
@@ -99,11 +102,11 @@ TOKEN_LIFE: Final = timedelta(minutes=10)
 #: How often a payment that waits is looked at, and how often the provider is asked for one of which nothing is in hand.
 LOOK_EVERY: Final = timedelta(seconds=30)
 READ_EVERY: Final = timedelta(minutes=10)
+#: How often the provider is asked how a dispute stands, should its webhook be lost.
+DISPUTE_EVERY: Final = timedelta(hours=1)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
-#: Providers keep keys for a day; after that a call is only read back.
-KEY_LIFE: Final = timedelta(hours=23)
 #: So long before a hold runs out it is captured for what the session came to so far.
 CAPTURE_AHEAD: Final = timedelta(hours=6)
 #: Tries of a capture that the provider refuses while the hold stands.
@@ -162,6 +165,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     session_id: UUID | None
     authorised_at: datetime | None
     start_asked_at: datetime | None
+    slowed_at: datetime | None
     stop_asked_at: datetime | None
     ends_as: State | None
     reason: str | None
@@ -297,6 +301,13 @@ class RefundTooHigh(ForecourtError):
 
     status = 409
     code = "refund-too-high"
+
+
+class InvoicedAlready(ForecourtError):
+    """This session stands on a fleet's invoice. Credit it there: `POST /api/v1/fleet-invoices/{id}/credit`."""
+
+    status = 409
+    code = "payment-invoiced"
 
 
 class NothingCaptured(ForecourtError):

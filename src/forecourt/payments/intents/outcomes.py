@@ -28,7 +28,10 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.psp import Hold, HoldState
 from forecourt.platform import outbox
+from forecourt.sessions.reserving import store as reservations
+from forecourt.sessions.reserving.model import Reservation
 
+HELD = "The connector is held for somebody who waited. The hold on your card is given back."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
 
 
@@ -115,10 +118,22 @@ class Turn:
             if any(other.intent_id != intent.intent_id for other in there):
                 await self.release(State.RELEASED, QUICKER)
                 return
+            held = await self.held()
+            if held is not None and not held.admits(intent.token_uid):
+                await self.release(State.RELEASED, HELD)
+                return
         await adhoc.let_in(
             self.conn, intent.tenant_id, intent.token_uid, type_=DIRECT_PAYMENT, until=self.now + TOKEN_LIFE
         )
         await self.say(events.AUTHORISED)
+
+    async def held(self) -> Reservation | None:
+        """For whom the connector is held now. Whoever holds one has waited for who pays there (`hold_connector`)."""
+        intent = self.intent
+        if intent.station_id is None or intent.evse is None:
+            return None
+        found = await reservations.find_open(self.conn, intent.tenant_id, intent.station_id, intent.evse)
+        return found if found is not None and found.holds_at(self.now) else None
 
     async def _remember(self, hold: Hold) -> None:
         """Keeps the way to pay for whoever agreed to that."""
@@ -234,6 +249,20 @@ class Turn:
         await self.change({"state": State.FAILED, "owed_amount": amount, "reason": reason, "next_at": None})
         await books.post_owed(self.conn, self.prices, self.intent, amount, self.now)
         await self.step("owed", amount=amount, detail=reason)
+        await self.say(events.FAILED)
+
+    async def capture_lost(self, reason: str | None) -> None:
+        """The provider took back a capture that it had told of: what was not refunded of it is owed."""
+        intent = self.intent
+        lost = intent.captured_amount - intent.refunded_amount
+        await books.post_capture_lost(self.conn, intent, lost, self.now)
+        await self.change(
+            {
+                "state": State.FAILED, "captured_amount": intent.refunded_amount, "owed_amount": lost, "reason": reason,
+                "next_at": None,
+            }
+        )  # fmt: skip
+        await self.step("capture_lost", amount=lost, detail=reason)
         await self.say(events.FAILED)
 
     async def refunded(self, call: Call) -> None:

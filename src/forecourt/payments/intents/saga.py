@@ -17,14 +17,17 @@ from msgspec import Struct
 
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import heed_hooks
-from forecourt.payments.intents import events, store
+from forecourt.payments.disputes.service import heed_disputes
+from forecourt.payments.disputes.store import list_disputes
+from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
     CAPTURE_AHEAD,
+    DISPUTE_EVERY,
     FINAL,
-    KEY_LIFE,
     LOOK_EVERY,
     MAX_REFUSALS,
+    MOVES,
     PAGE_LIFE,
     READ_EVERY,
     START_WITHIN,
@@ -48,6 +51,7 @@ from forecourt.payments.psp import (
     HoldAsked,
     HoldState,
     Language,
+    OutcomeOpen,
     ProviderAway,
     ProviderRefused,
     Psp,
@@ -103,7 +107,11 @@ class Saga:
                 break
         async with self.turn(tenant_id, intent_id) as turn:
             calls = await store.list_calls(turn.conn, tenant_id, intent_id)
-            await turn.change({"next_at": next_look(turn.intent, calls, turn.now)})
+            at = next_look(turn.intent, calls, turn.now)
+            if at is None and turn.intent.state is State.DISPUTED:
+                rows = await list_disputes(turn.conn, tenant_id, intent_id)
+                at = turn.now + DISPUTE_EVERY if any(row.open for row in rows) else None
+            await turn.change({"next_at": at})
             return turn.intent
 
     async def heed(self, tenant_id: int, intent_id: UUID) -> Intent:
@@ -116,6 +124,7 @@ class Saga:
         await self.read(intent)
         async with self._tenants.tenant(tenant_id) as conn:
             await heed_hooks(conn, tenant_id, intent_id, at)
+            await store.hasten_calls(conn, tenant_id, intent_id, at)
         return await self.drive(tenant_id, intent_id)
 
     async def _go_on(self, tenant_id: int, intent_id: UUID) -> bool:
@@ -133,6 +142,9 @@ class Saga:
             return False
         if intent.state is State.HOLD_REQUESTED:
             return await self.read(intent)
+        if intent.state is State.DISPUTED and (intent.read_at is None or intent.read_at + DISPUTE_EVERY <= now):
+            await self.read(intent)
+            return False
         if intent.state is State.AUTHORISED:
             if intent.read_at is None or intent.read_at + READ_EVERY <= now:
                 await self.read(intent)
@@ -149,8 +161,8 @@ class Saga:
         psp = await self._providers.of_intent(intent)
         try:
             answered = await self._known(psp, intent, call) if call.tries else None
-            if answered is None and call.asked_at + KEY_LIFE < now:
-                answered = Answered(refused="The provider was not reached for a day.")
+            if answered is None and call.asked_at + psp.key_life < now:
+                answered = _given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
             answered = Answered(declined=fault.detail)
@@ -158,7 +170,10 @@ class Saga:
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
                     await store.renew_key(conn, intent.tenant_id, call.call_id, now + retry_after(tries))
-            log.info("a payment provider is away", intent=str(intent.intent_id), call=call.kind.value, tries=tries)
+            log.info(
+                "a call of a payment is not known yet", intent=str(intent.intent_id), call=call.kind.value, tries=tries,
+                why=fault.code,
+            )  # fmt: skip
             return False
         except ProviderRefused as fault:
             return await self._look_into(psp, intent, call, fault.detail, tries)
@@ -260,10 +275,10 @@ class Saga:
                 await charge_late(turn)
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + ABANDONED_AFTER <= turn.now:
                     await turn.release(State.ABANDONED, NEVER_PAID)
-            elif state in TAKEN and hold.disputed and state is not State.DISPUTED:
-                await turn.change({"state": State.DISPUTED})
-                await turn.step("disputed", amount=turn.intent.captured_amount)
-                await turn.say(events.DISPUTED)
+            elif state in TAKEN and hold.state is HoldState.FAILED:
+                await turn.capture_lost(hold.reason)
+            elif state in TAKEN:
+                await heed_disputes(turn, hold.disputes)
             elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
                 await turn.end(State.EXPIRED, hold.reason)
             return turn.intent.state is not state
@@ -323,6 +338,14 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
         at_once=at_once or whole,
     )
+
+
+def _given_up(psp: Psp, call: Call) -> Answered:
+    """A call that nothing is known of after so long that its key may do it again. Raises OutcomeOpen where money may
+    have moved and the provider can't be asked: a second time would be worse than waiting."""
+    if call.kind in MOVES and not psp.reads_back:
+        raise OutcomeOpen
+    return Answered(refused="The provider was not reached for so long that it is not asked again.")
 
 
 async def _start_hold(psp: Psp, intent: Intent, call: Call) -> Hold:

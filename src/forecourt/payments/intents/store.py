@@ -28,8 +28,8 @@ _INTENT: Final = """
     i.authorised_amount, i.billed_amount, i.captured_amount, i.refunded_amount, i.owed_amount, i.reference, i.page_url,
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
-    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.stop_asked_at, i.ends_as,
-    i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key
+    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.slowed_at, i.stop_asked_at,
+    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id
@@ -45,7 +45,7 @@ CHANGEABLE: Final = frozenset(
         "state", "authorised_amount", "billed_amount", "captured_amount", "refunded_amount", "owed_amount", "reference",
         "page_reference", "page_url", "capture_before", "may_increment", "card", "saved", "session_id",
         "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at",
-        "stop_reason",
+        "stop_reason", "slowed_at",
     }
 )  # fmt: skip
 
@@ -310,11 +310,12 @@ async def renew_key(conn: Connection, tenant_id: int, call_id: UUID, next_at: da
     )
 
 
-async def postpone_call(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:
-    """It is tried again then."""
+async def hasten_calls(conn: Connection, tenant_id: int, intent_id: UUID, at: datetime) -> None:
+    """Something was heard of a payment: its calls that wait are looked at now."""
     await conn.execute(
-        "UPDATE payment_calls SET next_at = %s WHERE tenant_id = %s AND call_id = %s AND state = 'open'",
-        (next_at, tenant_id, call_id),
+        "UPDATE payment_calls SET next_at = %s WHERE tenant_id = %s AND intent_id = %s AND state = 'open'"
+        " AND next_at > %s",
+        (at, tenant_id, intent_id, at),
     )
 
 

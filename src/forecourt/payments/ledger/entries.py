@@ -84,6 +84,16 @@ def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency
     )
 
 
+def capture_lost(
+    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
+) -> Entry:
+    """A capture that was told came to nothing: what it was to bring to `source` is owed by who paid."""
+    return _two(
+        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, DRIVERS, source, _positive(amount), session_id=session_id,
+        intent=intent,
+    )  # fmt: skip
+
+
 def write_off(*, intent: str, at: datetime, currency: str, amount: int, session_id: UUID | None = None) -> Entry:
     """A driver's debt is given up. VAT that was on it stays as it was declared."""
     return _two(
@@ -158,6 +168,26 @@ def dispute_lost(*, dispute: str, intent: str, at: datetime, currency: str, amou
         f"dispute:{dispute}:lost", Kind.DISPUTE_LOST, at, currency, WRITE_OFFS, DISPUTES, _positive(amount),
         intent=intent, session_id=session_id,
     )  # fmt: skip
+
+
+def dispute_name(reference: str) -> str:
+    """How keys name a dispute; the same when it is opened and when it is decided."""
+    return reference.replace(":", "-")
+
+
+def of_dispute(
+    *, movement: str, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int, kept: int
+) -> list[Entry]:
+    """What a provider moved for a dispute: below 0 it took the money, else it gave it back. `kept`: its fee."""
+    made = dispute_opened if amount < 0 else dispute_won
+    found = [
+        made(
+            dispute=dispute_name(dispute), intent=intent, at=at, account=account, currency=currency, amount=abs(amount)
+        )
+    ]
+    if kept:
+        found.append(fee(movement=movement, at=at, account=account, currency=currency, amount=kept, intent=intent))
+    return found
 
 
 def _sale(

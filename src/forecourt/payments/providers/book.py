@@ -32,6 +32,10 @@ LEAST_PART: Final = 5
 UNLIMITED: Final = 10**12
 
 
+#: What a fleet without a limit may be billed.
+UNLIMITED: Final = 10**12
+
+
 class BookKind(StrEnum):
     """What is drawn on."""
 
@@ -203,7 +207,8 @@ async def _fleet_left(
         await conn.execute(
             "SELECT coalesce(payments_fleet_left(f.tenant_id, f.fleet_id, i.driver_id, %(at)s), %(most)s) FROM fleets f"
             " LEFT JOIN payment_intents i ON i.tenant_id = f.tenant_id AND i.intent_id = %(intent)s"
-            " WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s AND f.active AND f.currency = %(currency)s",
+            " WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s AND f.active AND f.held_at IS NULL"
+            " AND f.currency = %(currency)s",
             {
                 "tenant": tenant_id, "fleet": int(fleet), "currency": currency, "intent": UUID(intent), "at": at,
                 "most": UNLIMITED,

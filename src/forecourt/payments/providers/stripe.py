@@ -10,7 +10,7 @@ import importlib
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -20,6 +20,7 @@ from forecourt.payments.providers.stripe_shapes import (
     OUR_CALL,
     OURS,
     at,
+    dispute,
     metadata,
     money,
     movement,
@@ -33,6 +34,7 @@ from forecourt.payments.psp import (
     MAX_HOOK_AGE_S,
     MOVEMENTS_AT_ONCE,
     Declined,
+    Dispute,
     Hold,
     HoldAsked,
     HoldState,
@@ -67,6 +69,8 @@ _BUSY: Final = (409, 429)
 #: Refunds that were made, or will be.
 _GIVEN_BACK: Final = ("pending", "succeeded", "requires_action")
 _SIGNATURE: Final = "stripe-signature"
+#: Stripe keeps keys for a day; after that a call is only read back.
+KEY_LIFE: Final = timedelta(hours=23)
 
 
 class StripeKeys(Struct, frozen=True, kw_only=True, tag="stripe"):
@@ -85,6 +89,11 @@ async def open_stripe(keys: StripeKeys, address: str | None = None) -> "Stripe":
 
 class Stripe:
     """One account at Stripe. Close it when it is no longer used."""
+
+    key_life = KEY_LIFE
+    reads_back = True
+    lists_movements = True
+    hook_answer = ""
 
     def __init__(self, keys: StripeKeys, address: str | None = None, deadline_s: float = DEADLINE_S) -> None:
         import stripe
@@ -147,7 +156,13 @@ class Stripe:
         refunds = tuple(refund(each) for each in made.data)
         # A charge counts what was held and not taken as refunded as well.
         back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
-        return replace(hold, refunds=refunds, refunded=back)
+        disputes = await self._disputes(reference) if hold.disputed else ()
+        return replace(hold, refunds=refunds, refunded=back, disputes=disputes)
+
+    async def _disputes(self, reference: str) -> tuple[Dispute, ...]:
+        params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
+        found: Any = await self._ask(self._stripe.v1.disputes.list_async(params))
+        return tuple(dispute(each) for each in found.data)
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents

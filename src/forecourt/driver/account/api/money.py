@@ -37,6 +37,7 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST
+from forecourt.sessions.reserving.model import HeldForAnother
 
 
 @get("/me/sessions", opt=own(), summary="List the driver's sessions with their cost", tags=TAGS)
@@ -119,7 +120,9 @@ async def show_own_place(
 
 @post(
     "/me/places/{station:str}/{evse:int}/start",
-    opt=own(PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, DebtOpen, CardUnknown, WayRefused),
+    opt=own(
+        PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, DebtOpen, CardUnknown, WayRefused
+    ),
     summary="Begin a session by the driver's own way to pay",
     tags=TAGS,
 )
