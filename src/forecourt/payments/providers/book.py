@@ -32,10 +32,6 @@ LEAST_PART: Final = 5
 UNLIMITED: Final = 10**12
 
 
-#: What a fleet without a limit may be billed.
-UNLIMITED: Final = 10**12
-
-
 class BookKind(StrEnum):
     """What is drawn on."""
 
