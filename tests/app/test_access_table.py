@@ -129,6 +129,7 @@ NOTHING = {
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
     "card_id": SOME_ID,
+    "address": "001122AABBCC",
     "place_id": SOME_ID,
     "zone": "x",
     "battery": "x",

@@ -29,6 +29,7 @@ import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -202,6 +203,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.reconcile.api,
         forecourt.drivers.accounts.api,
         forecourt.drivers.fleets.api,
+        forecourt.drivers.autocharge.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
     )

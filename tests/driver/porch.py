@@ -44,7 +44,7 @@ class Porch:
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
         self.providers = DriverProviders(till.tenants, SECRET, till.clock, entry, private=True)
-        self.jobs = AccountJobs(till.tenants, till.clock)
+        self.jobs = AccountJobs(till.tenants, till.clock, DriverLetters(HOST))
         routes = [
             *account_pages(shell, self.members, self.leaving, HOST, self.providers),
             *driver_pages(shell, ways, till.tenants, till.clock, HOST),

@@ -21,6 +21,7 @@ import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -146,6 +147,7 @@ def create_app(
             forecourt.drivers.api.routes,
             forecourt.drivers.accounts.api.routes,
             forecourt.drivers.fleets.api.routes,
+            forecourt.drivers.autocharge.api.routes,
             forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,

@@ -21,6 +21,7 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
@@ -29,11 +30,13 @@ from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.terminals.jobs import TerminalJobs
@@ -45,6 +48,7 @@ from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
@@ -98,13 +102,18 @@ async def serve(settings: Settings) -> None:
         providers = providers_of(settings, tenants, SystemClock())
         stack.push_async_callback(providers.close)
         prices = Prices(SystemClock())
-        saga = Saga(tenants, providers, SystemClock(), prices)
+        paying = Payments(tenants, providers, SystemClock(), prices)
+        saga = paying.saga
         slower = SlowedByPlan(tenants, SystemClock())
         charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
+        contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
+        fees = Fees(pool, tenants, SystemClock(), paying)
         payments = PaymentJobs(pool, SystemClock(), saga, charging)
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url, commander)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)
+        works = _works(
+            settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts, fees
+        )
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
@@ -129,6 +138,8 @@ def _works(
     payments: PaymentJobs,
     drivers: DriverJobs,
     providers: Providers,
+    contracts: Contracts,
+    fees: Fees,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -142,7 +153,10 @@ def _works(
         default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
-        accounts=AccountJobs(tenants, clock),
+        accounts=AccountJobs(tenants, clock, DriverLetters(settings.console_url)),
+        contracts=contracts,
+        fees=fees,
+        cars=CarJobs(pool, clock),
         reservations=ReservationJobs(pool, tenants, clock, commander),
         waiting=WaitingJobs(pool, tenants, clock, serving_of(settings, tenants, clock)),
         stations=StationJobs(

@@ -20,15 +20,17 @@ from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
 from forecourt.drivers.accounts.model import Driver
+from forecourt.drivers.fleets.store import priced_for
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.prices import Offer
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import Sized
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
-from forecourt.pricing.model import Circumstances, Tariff
+from forecourt.pricing.model import Tariff
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of
 from forecourt.sessions.reserving.model import Reservation
@@ -62,7 +64,11 @@ class Leaving(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """A place and its price, before anybody pays. `hold` None: no price counts here, so nobody can pay here."""
+    """A place and its price, before anybody pays. `hold` None: no price counts here, so nobody can pay here.
+
+    Where a driver's price is another than anybody's, `ordinary` are the lines of that one, and `member_of` is the
+    membership by which the driver's counts, if it is one.
+    """
 
     tenant_id: int
     brand: Brand
@@ -71,6 +77,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     tariff: Tariff | None = None
     hold: Sized | None = None
+    ordinary: tuple[Line, ...] = ()
+    member_of: str | None = None
     #: Until when the connector is held; `own`: for whoever looks.
     held_until: datetime | None = None
     own: bool = False
@@ -149,19 +157,39 @@ class Ways:
         if spot is None:
             raise PlaceUnknown
         law = law_of(spot.country)
+        driver_id = None if driver is None or driver.tenant_id != tenant_id else driver.driver_id
         held = await self._held(tenant_id, spot)
         own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
         until = None if held is None else held.until_at
         try:
-            quoted = await self._payments.quote(tenant_id, station, evse)
+            quoted = await self._payments.quote(tenant_id, station, evse, driver_id=driver_id)
         except PriceMissing:
             return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
+        ordinary, member_of = await self._beside(tenant_id, station, evse, driver_id, quoted.offer, law)
         tariff = quoted.offer.tariff
-        lines = display(tariff, law, Circumstances(evse_kind=quoted.offer.kind))
+        lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
-            held_until=until, own=own,
+            ordinary=ordinary, member_of=member_of, held_until=until, own=own,
         )  # fmt: skip
+
+    async def _beside(
+        self, tenant_id: int, station: str, evse: int, driver_id: int | None, own: Offer, law: PriceLaw
+    ) -> tuple[tuple[Line, ...], str | None]:
+        """What anybody pays where a driver pays something else, and the membership by which that is."""
+        if driver_id is None:
+            return (), None
+        try:
+            usual = (await self._payments.quote(tenant_id, station, evse)).offer
+        except PriceMissing:
+            usual = None
+        if usual is not None and (usual.tariff_id, usual.version) == (own.tariff_id, own.version):
+            return (), None
+        title = None
+        if own.subscription is not None:
+            async with self._tenants.tenant(tenant_id) as conn:
+                title = (await priced_for(conn, tenant_id, driver_id, self._clock.now())).title
+        return () if usual is None else display(usual.tariff, law, usual.circumstances), title
 
     async def _held(self, tenant_id: int, spot: Spot) -> Reservation | None:
         """For whom an EVSE is held; what is free now is given to whoever waits first."""

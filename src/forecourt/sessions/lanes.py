@@ -368,6 +368,22 @@ COSTS_SAID = Lane(
     ),
 )
 
+#: A car that named itself by its own address, where the organisation lets cars start by being plugged in.
+CARS = Lane(
+    name="cars_seen",
+    columns=("tenant_id int", "station_id bigint", "uid text", "at timestamptz"),
+    merge=(
+        """
+        INSERT INTO cars_seen AS c (tenant_id, station_id, uid_key, uid, seen_at)
+        SELECT DISTINCT ON (n.tenant_id, n.station_id, lower(n.uid COLLATE "C"))
+            n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.uid, n.at
+        FROM stage_cars_seen n JOIN driver_rules r ON r.tenant_id = n.tenant_id AND r.autocharge
+        ORDER BY n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.at DESC
+        ON CONFLICT (tenant_id, station_id, uid_key) DO UPDATE SET seen_at = greatest(c.seen_at, excluded.seen_at)
+        """,
+    ),
+)
+
 #: Asked where a transaction ends: whether its station shows what it came to.
 SHOWING = Lane(
     name="showing",
@@ -390,4 +406,4 @@ LIMITS = Lane(
         """,
 )
 
-LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS, COSTS_SAID, SHOWING, LIMITS)
+LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS, COSTS_SAID, CARS, SHOWING, LIMITS)

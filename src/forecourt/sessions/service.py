@@ -13,19 +13,14 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from forecourt.drivers.autocharge.model import address_of
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
-from forecourt.sessions.lanes import (
-    AUTHORIZATIONS,
-    LIMITS,
-    RECALL,
-    SHOWING,
-    STARTS,
-)
+from forecourt.sessions.lanes import AUTHORIZATIONS, CARS, LIMITS, RECALL, SHOWING, STARTS
 from forecourt.sessions.model import (
     Session,
     billing_time,
@@ -237,6 +232,10 @@ class Sessions:
                 packrow.int4(evse),
             ),
         )
+        if address_of(token.uid, token.type) is not None:
+            station = inbound.station
+            car = (packrow.int4(station.tenant_id), packrow.int8(station.station_id), packrow.text(token.uid))
+            write.add(CARS.name, packrow.row(*car, packrow.timestamp(inbound.arrived)))
 
     def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> Take | None:
         """Tell the stations room what a 2.x transaction says of its EVSE. One that says nothing of the car takes the

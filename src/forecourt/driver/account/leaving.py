@@ -81,7 +81,7 @@ class Leaving:
             raise MoneyLeft
         async with self._tenants.tenant(driver.tenant_id) as conn:
             held = await accounts.find_driver(conn, driver.tenant_id, driver.driver_id, lock=True)
-            if await store.list_running(conn, driver.tenant_id, driver.payer):
+            if await store.list_running(conn, driver.tenant_id, driver.driver_id):
                 raise MoneyLeft
             renamed, tokens = await self._forget_tokens(conn, held)
             await self._forget(conn, held, now)
@@ -106,7 +106,7 @@ class Leaving:
         await owned.delete_vehicle(conn, tenant_id, driver_id, None)
         await fleets.delete_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
-        await store.forget_payer(conn, tenant_id, driver.payer)
+        await store.forget_payer(conn, tenant_id, driver_id)
         if driver.email is not None:
             await entry.forget_links(conn, tenant_id, driver.email)
             await store.unsend(conn, driver.email)

@@ -166,7 +166,9 @@ class Charging:
 
     async def watch(self, intent: Intent) -> None:
         """Looks at what a running session has cost, and does something before that reaches what is held."""
-        if intent.state is not State.AUTHORISED or intent.session_id is None or intent.purpose is not Purpose.SESSION:
+        held = intent.state is State.AUTHORISED
+        waits = intent.state is State.HOLD_REQUESTED and intent.contract_key is not None
+        if not (held or waits) or intent.session_id is None or intent.purpose is not Purpose.SESSION:
             return
         async with self._tenants.tenant(intent.tenant_id) as conn:
             cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
@@ -175,18 +177,27 @@ class Charging:
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
             await self.stop(intent.tenant_id, intent.intent_id, ENDS)
             return
-        match watched(cost.amount, intent.authorised_amount, intent.per_hour, intent.may_increment):
-            case Watch.RAISE:
-                async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
-                    calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
-                    if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
-                        more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
-                        await turn.open_call(CallKind.INCREMENT, more)
-                await self._saga.drive(intent.tenant_id, intent.intent_id)
+        # While the provider is away a driver's own token charges for what is to be held, and no more.
+        within = intent.authorised_amount if held else intent.hold_amount
+        may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
+        told = watched(cost.amount, within, intent.per_hour, may_raise)
+        if told is Watch.RAISE:
+            raised = await self._raise(intent)
+            told = watched(cost.amount, raised, intent.per_hour, may_raise=False)
+        match told:
             case Watch.SLOW:
                 await self._slow(intent)
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+
+    async def _raise(self, intent: Intent) -> int:
+        """Asks the provider for more, once at a time; how much is held then."""
+        async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
+            calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
+            if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
+                more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
+                await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
+        return (await self._saga.drive(intent.tenant_id, intent.intent_id)).authorised_amount
 
     async def _slow(self, intent: Intent) -> None:
         """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
@@ -201,9 +212,9 @@ class Charging:
                 await turn.change({"slowed_at": turn.now})
                 await turn.step("slowed", detail=f"{power_w / 1000:g} kW")
 
-    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None) -> None:
+    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None, *, insist: bool = False) -> None:
         """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as
-        `Commander.command` where a driver asked."""
+        `Commander.command` where a driver asked, or whoever asks tries again by itself (`insist`)."""
         async with self._saga.turn(tenant_id, intent_id) as turn:
             intent = turn.intent
             if intent.session_id is None:
@@ -217,5 +228,5 @@ class Charging:
             await remote.ask_to_stop(self._commander, payer(tenant_id), session)
         except ForecourtError as fault:
             log.info("a paid session was not stopped", intent=str(intent_id), code=fault.code)
-            if why is None:
+            if why is None or insist:
                 raise

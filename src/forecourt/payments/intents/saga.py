@@ -273,6 +273,7 @@ class Saga:
             await turn.change({"read_at": turn.now})
             if state is State.HOLD_REQUESTED:
                 await turn.hold_answered(hold)
+                await charge_late(turn)
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + ABANDONED_AFTER <= turn.now:
                     await turn.release(State.ABANDONED, NEVER_PAID)
             elif state in TAKEN and hold.state is HoldState.FAILED:
@@ -323,7 +324,7 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
 
 def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
-    top_up = intent.purpose in (Purpose.TOP_UP, Purpose.DEBT)
+    whole = intent.purpose is not Purpose.SESSION
     return HoldAsked(
         intent=intent.intent_id.hex,
         call=call.call_id.hex,
@@ -336,7 +337,7 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         email=intent.email,
         save=bool(intent.hold_said.get("save")),
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
-        at_once=at_once or top_up,
+        at_once=at_once or whole,
     )
 
 
@@ -383,6 +384,7 @@ async def _held(turn: Turn, hold: Hold | None, why: str | None) -> None:
         await turn.failed(why)
     else:
         await turn.hold_answered(hold)
+    await charge_late(turn)
 
 
 async def _captured(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
