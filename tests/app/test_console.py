@@ -289,6 +289,32 @@ PAGES = (
 )
 
 
+async def test_an_account_at_a_provider_is_added_and_switched_off(deployment: Console, complaints: list[str]) -> None:
+    page = await deployment.page("/payments")
+    await page.get_by_role("link", name="Accounts", exact=True).click()
+    await page.get_by_role("radio", name="Adyen").check()
+    await page.get_by_label("Name").fill("adyen-main")
+    await page.get_by_label("Secret key; at Adyen the API key").fill("AQEtest1234")
+    await page.get_by_label("Secret of the webhook; at Adyen the HMAC key").fill("ab" * 32)
+    add = page.get_by_role("button", name="Add the account")
+    await add.click()
+    # What isn't secret is still there, and the fault is said.
+    await expect(page.get_by_role("alert")).to_contain_text("merchant account")
+    await expect(page.get_by_label("Name")).to_have_value("adyen-main")
+    await expect(page.get_by_role("radio", name="Adyen")).to_be_checked()
+    await page.get_by_label("Merchant account").fill("ForecourtECOM")
+    await page.get_by_label("Secret key; at Adyen the API key").fill("AQEtest1234")
+    await page.get_by_label("Secret of the webhook; at Adyen the HMAC key").fill("ab" * 32)
+    await add.click()
+    row = page.get_by_role("row", name="adyen-main")
+    await expect(row).to_contain_text("Go here")
+    await expect(row).to_contain_text("/hooks/payments/")
+    await breaks_no_rule_in_any_view(page)
+    await row.get_by_role("button", name="Switch off adyen-main").click()
+    await expect(row).to_contain_text("Switched off")
+    assert complaints == []
+
+
 async def test_no_page_breaks_a_rule_of_wcag_or_of_the_policy_or_sticks_out(
     deployment: Console, complaints: list[str]
 ) -> None:
