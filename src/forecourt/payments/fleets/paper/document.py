@@ -86,7 +86,7 @@ def _text(text: str, *, size: int = SIZE, bold: bool = False, right: bool = Fals
 
     style = ParagraphStyle(
         "text", fontName=BOLD if bold else FONT, fontSize=size, leading=size * 1.4, textColor=colour,
-        alignment=TA_RIGHT if right else TA_LEFT,
+        alignment=TA_RIGHT if right else TA_LEFT, splitLongWords=0 if right else 1,
     )  # fmt: skip
     return Paragraph("<br/>".join(escape(_drawn(line)) for line in text.split("\n")), style)
 
@@ -188,7 +188,7 @@ def _sums(invoice: Invoice, lines: Sequence[Line]) -> Any:
         [_text(total, size=8, bold=True), "", "", "", *(_text(each, size=8, bold=True, right=True) for each in whole)]
     )
     wide = [("SPAN", (0, -1 - number), (3, -1 - number)) for number in range(len(invoice.said.rates) + 1)]
-    return _table(rows, [66, 92, 66, 55, 66, 60, 78], head=True, more=wide)
+    return _table(rows, [62, 92, 70, 55, 66, 60, 78], head=True, more=wide)
 
 
 def _foot(invoice: Invoice, iban: str) -> Iterator[Any]:
