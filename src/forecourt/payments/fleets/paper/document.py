@@ -5,6 +5,7 @@ Fonts and a colour profile are part of the file, so that it looks the same in te
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 from forecourt.payments.fleets.model import Group, Invoice, Kind, Line, Part, Seller, Terms, grouped
 from forecourt.payments.fleets.paper.facturx import line_words
 from forecourt.payments.ledger.billed import rate_name
-from forecourt.payments.ledger.words import money
+from forecourt.platform.money import minor_digits
 from forecourt.ui.i18n import current, date_of, number
 from forecourt.ui.i18n import gettext as _
 
@@ -85,7 +86,7 @@ def _text(text: str, *, size: int = SIZE, bold: bool = False, right: bool = Fals
 
     style = ParagraphStyle(
         "text", fontName=BOLD if bold else FONT, fontSize=size, leading=size * 1.4, textColor=colour,
-        alignment=TA_RIGHT if right else TA_LEFT,
+        alignment=TA_RIGHT if right else TA_LEFT, splitLongWords=0 if right else 1,
     )  # fmt: skip
     return Paragraph("<br/>".join(escape(_drawn(line)) for line in text.split("\n")), style)
 
@@ -146,8 +147,10 @@ def _facts(invoice: Invoice) -> Iterator[tuple[str, str]]:
 
 
 def _shown(invoice: Invoice, amount: int) -> str:
-    """A credit note says what it gives back as amounts above 0."""
-    return money(-amount if invoice.kind is Kind.CREDIT_NOTE else amount, invoice.currency)
+    """An amount under a heading that says the currency. A credit note says what it gives back as amounts above 0."""
+    digits = minor_digits(invoice.currency)
+    said = -amount if invoice.kind is Kind.CREDIT_NOTE else amount
+    return number(Decimal(said).scaleb(-digits), digits)
 
 
 def rate_words(part: Part) -> str:
@@ -160,8 +163,9 @@ def rate_words(part: Part) -> str:
 
 def _sums(invoice: Invoice, lines: Sequence[Line]) -> Any:
     """By cost centre and driver, then by rate, then all of it."""
-    head = (_("Cost centre"), _("Driver"), _("Sessions"), "kWh", _("Net"), _("VAT"), _("Total"))
-    rows = [[_text(word, size=8, bold=True, right=place > 1) for place, word in enumerate(head)]]
+    total = f"{_('Total')} {invoice.currency}"
+    head = (_("Cost centre"), _("Driver"), _("Sessions"), "kWh", _("Net"), _("VAT"), total)
+    rows = [[_text(word, size=SMALL, bold=True, right=place > 1) for place, word in enumerate(head)]]
     for group in grouped(lines):
         cells = (
             group.cost_centre or "\N{EN DASH}", group.driver or "\N{EN DASH}", str(len(group.lines)),
@@ -180,9 +184,11 @@ def _sums(invoice: Invoice, lines: Sequence[Line]) -> Any:
             ]
         )
     whole = (_shown(invoice, invoice.net), _shown(invoice, invoice.vat), _shown(invoice, invoice.total))
-    rows.append([_text(_("Total"), bold=True), "", "", "", *(_text(each, bold=True, right=True) for each in whole)])
+    rows.append(
+        [_text(total, size=8, bold=True), "", "", "", *(_text(each, size=8, bold=True, right=True) for each in whole)]
+    )
     wide = [("SPAN", (0, -1 - number), (3, -1 - number)) for number in range(len(invoice.said.rates) + 1)]
-    return _table(rows, [78, 108, 45, 52, 66, 60, 74], head=True, more=wide)
+    return _table(rows, [62, 92, 70, 55, 66, 60, 78], head=True, more=wide)
 
 
 def _foot(invoice: Invoice, iban: str) -> Iterator[Any]:
@@ -210,7 +216,8 @@ def _foot(invoice: Invoice, iban: str) -> Iterator[Any]:
 def _group(invoice: Invoice, group: Group) -> Iterator[Any]:
     """The sessions of one driver in one cost centre."""
     yield _text(" · ".join(filter(None, (group.cost_centre, group.driver))) or _("Sessions"), bold=True)
-    head = (_("Start"), _("What"), _("Where"), "kWh", _("VAT"), _("Net"), _("Total"))
+    total = f"{_('Total')} {invoice.currency}"
+    head = (_("Start"), _("What"), _("Where"), "kWh", _("VAT"), _("Net"), total)
     rows = [[_text(word, size=SMALL, bold=True, right=place > 2) for place, word in enumerate(head)]]
     zone = ZoneInfo(invoice.said.zone)
     for line in group.lines:
@@ -226,8 +233,6 @@ def _group(invoice: Invoice, group: Group) -> Iterator[Any]:
 
 
 def _kwh(energy_wh: int | None) -> str:
-    from decimal import Decimal
-
     return "" if energy_wh is None else number(Decimal(energy_wh) / 1000, 3)
 
 
