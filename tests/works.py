@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from forecourt.access.jobs import AccessJobs
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import serving_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.paying import providers_of
 from forecourt.app.telling import DESCRIBE
@@ -13,6 +13,7 @@ from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
@@ -37,6 +38,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.said import SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
@@ -95,6 +97,8 @@ class Jobs:
         self.contracts = Contracts(tenants, clock, paying, charging, prices)
         self.fees = Fees(pool, tenants, clock, paying)
         self.cars = CarJobs(pool, clock)
+        self.reservations = ReservationJobs(pool, tenants, clock, commander)
+        self.waiting = WaitingJobs(pool, tenants, clock, serving_of(Settings(), tenants, clock))
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         self.fleets = FleetJobs(pool, tenants, clock, secret)
