@@ -37,7 +37,8 @@ async def test_an_incident_tells_what_happened_why_and_what_to_do(yard: Yard, te
     [listed] = (await client.get("/api/v1/incidents")).json()["items"]
     assert listed | {"id": "", "since": "", "opened_at": ""} == {
         "id": "", "kind": "fault", "severity": "critical", "status": "open", "station": "CP-A", "site": "north-yard",
-        "evse": 2, "connector": 1, "session": None, "happened": "The earth leakage protection has tripped",
+        "node": None, "evse": 2, "connector": 1, "session": None,
+        "happened": "The earth leakage protection has tripped",
         "likely_cause": "moisture, a damaged cable or the car", "next_step": "Send an electrician",
         "detail": {"error_code": "GroundFailure"}, "since": "", "opened_at": "", "closed_at": None, "closed_by": None,
         "acknowledged_at": None, "acknowledged_by": None, "snoozed_until": None,
