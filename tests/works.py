@@ -21,6 +21,7 @@ from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -80,7 +81,8 @@ class Jobs:
         saga = Saga(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
         self.accounts = AccountJobs(tenants, clock)
-        self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices))
+        cards = SavedCards(tenants, providers, clock)
+        self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices), cards)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})

@@ -25,6 +25,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.providers.stripe import StripeKeys
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.pricing import service as pricing
@@ -89,7 +90,8 @@ class Till:
         self.payments = Payments(tenants, self.providers, clock, self.prices)
         commander: Any = self.stations
         self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices)
-        self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging)
+        self.cards = SavedCards(tenants, self.providers, clock)
+        self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging, self.cards)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
         self.costing = CostingJobs(tenants, clock)
         self.starts = RemoteStartJobs(worker, tenants, clock)

@@ -17,6 +17,7 @@ from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
@@ -60,7 +61,8 @@ def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Provi
     """Drivers' accounts. `tenants` is a pool of role forecourt_app."""
     secret = settings.secret()
     entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
-    return Members(tenants, clock, secret, entry, Payments(tenants, providers, clock, Prices(clock)), ways)
+    payments = Payments(tenants, providers, clock, Prices(clock))
+    return Members(tenants, clock, secret, entry, payments, ways, SavedCards(tenants, providers, clock))
 
 
 def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:

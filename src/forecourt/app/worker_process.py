@@ -33,6 +33,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -93,7 +94,7 @@ async def serve(settings: Settings) -> None:
         prices = Prices(SystemClock())
         saga = Saga(tenants, providers, SystemClock(), prices)
         charging = Charging(tenants, commander, SystemClock(), saga, prices)
-        payments = PaymentJobs(pool, SystemClock(), saga, charging)
+        payments = PaymentJobs(pool, SystemClock(), saga, charging, SavedCards(tenants, providers, SystemClock()))
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)
         works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)

@@ -141,7 +141,6 @@ async def unsend(conn: Connection, email: str) -> None:
 
 async def forget_payer(conn: Connection, tenant_id: int, payer: str) -> None:
     """Takes out of payments what names somebody: address, card, the provider's name for them. Amounts stay."""
-    await conn.execute("DELETE FROM payment_methods WHERE tenant_id = %s AND payer = %s", (tenant_id, payer))
     await conn.execute(
         "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL"
         " WHERE tenant_id = %s AND payer = %s",

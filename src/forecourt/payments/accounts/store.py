@@ -90,11 +90,14 @@ async def tenant_of(conn: Connection, account_id: UUID) -> int | None:
 
 
 async def of_deployment(conn: Connection, intent: UUID | None, reference: str | None) -> tuple[int, UUID] | None:
-    """Whose payment by the deployment's account this is, with that account of theirs, before a tenant is known."""
-    row = await (
-        await conn.execute("SELECT tenant_id, account_id FROM payments_of_deployment(%s, %s)", (intent, reference))
-    ).fetchone()
-    return None if row is None else (int(row[0]), row[1])
+    """Whose payment by the deployment's account this is, or whose page on which a card is left, with that account of
+    theirs, before a tenant is known."""
+    for of in ("payments_of_deployment", "payments_setup_of_deployment"):
+        query = f"SELECT tenant_id, account_id FROM {of}(%s, %s)"
+        row = await (await conn.execute(query.encode(), (intent, reference))).fetchone()
+        if row is not None:
+            return int(row[0]), row[1]
+    return None
 
 
 async def insert_hook(

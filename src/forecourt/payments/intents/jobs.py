@@ -9,6 +9,7 @@ from forecourt.payments.accounts.store import forget_hooks
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -22,22 +23,27 @@ FORGOTTEN_AT_ONCE: Final = 5_000
 class PaymentJobs:
     """Durable follow-up work. `pool` is of role forecourt_worker."""
 
-    def __init__(self, pool: Pool, clock: Clock, saga: Saga, charging: Charging) -> None:
+    def __init__(self, pool: Pool, clock: Clock, saga: Saga, charging: Charging, cards: SavedCards) -> None:
         self._worker = pool
         self._clock = clock
         self._saga = saga
         self._charging = charging
+        self._cards = cards
 
     async def authorised(self, *, tenant_id: int, subject: str) -> None:
         """The money is held: the session is started."""
         await self._charging.start(tenant_id, UUID(subject))
 
     async def hinted(self, *, tenant_id: int, subject: str) -> None:
-        """A provider hinted at something."""
+        """A provider hinted at something: a payment, or a page on which a card is left."""
         try:
             await self._saga.heed(tenant_id, UUID(subject))
         except PaymentUnknown:
-            return
+            await self._cards.heed(tenant_id, UUID(subject))
+
+    async def tend_cards(self) -> None:
+        """Looks at pages on which cards are left, and has providers forget what was removed."""
+        await self._cards.sweep(self._worker)
 
     async def linked(self, *, tenant_id: int, subject: str) -> None:
         """A remote start became a session."""
