@@ -286,6 +286,10 @@ class Psp(Protocol):
         """Has a card terminal ask for a hold. Raises ReaderAway, with nothing left to be paid."""
         ...
 
+    async def find_at(self, call: str, reader: str) -> Hold | None:
+        """What a call of `reader_pay` came to, if the terminal asks for it or did so last."""
+        ...
+
     async def at_reader(self, reference: str, reader: str) -> Hold:
         """How a hold stands that a terminal was to ask for: FAILED, with why, once it asks for it no more."""
         ...

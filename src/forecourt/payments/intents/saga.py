@@ -173,6 +173,9 @@ class Saga:
 
     async def _known(self, psp: Psp, intent: Intent, call: Call) -> Answered | None:
         """What came of a try before, as the provider knows it; None where nothing did."""
+        if call.kind is CallKind.HOLD and intent.method is Method.READER and intent.reader is not None:
+            at_reader = await psp.find_at(call.call_id.hex, intent.reader)
+            return None if at_reader is None else Answered(hold=at_reader)
         if call.kind in (CallKind.HOLD, CallKind.CHARGE):
             if intent.saved is None:
                 return None

@@ -21,6 +21,7 @@ from forecourt.payments.providers.stripe_shapes import (
     OUR_CALL,
     OURS,
     as_reader,
+    asked_at,
     at,
     at_reader,
     host_account,
@@ -70,6 +71,7 @@ LOOKED_THROUGH: Final = 100
 #: What is read along with a Payment Intent, and a Checkout Session.
 _WITH: Final = ["latest_charge"]
 _WITH_PAGE: Final = [f"payment_intent.{each}" for each in _WITH]
+_WITH_ASKED: Final = ["action.process_payment_intent.payment_intent"]
 _WITH_CARD: Final = ["setup_intent.payment_method"]
 #: Refunds that were made, or will be.
 _GIVEN_BACK: Final = ("pending", "succeeded", "requires_action")
@@ -232,7 +234,7 @@ class Stripe:
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
         params: dict[str, Any] = {
             **_payment(asked),
-            "payment_method_types": ["card_present"],
+            "allowed_payment_method_types": ["card_present"],
             "payment_method_options": {"card_present": {"request_incremental_authorization_support": True}},
         }
         made = of_intent(
@@ -246,6 +248,11 @@ class Stripe:
                 await self.cancel(made.reference, f"{key}:left")
             raise
         return made
+
+    async def find_at(self, call: str, reader: str) -> Hold | None:
+        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": _WITH_ASKED}))
+        intent = asked_at(made)
+        return None if metadata(intent).get(OUR_CALL) != call else at_reader(of_intent(intent), made)
 
     async def at_reader(self, reference: str, reader: str) -> Hold:
         hold = await self.get(reference)

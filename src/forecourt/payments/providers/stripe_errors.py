@@ -44,18 +44,23 @@ def in_our_words() -> Iterator[None]:
             raise ProviderAway from fault
         raise ProviderRefused(_said(fault)) from fault
     except stripe.StripeError as fault:
-        status = fault.http_status or 500
-        if fault.code in _READER:
-            raise ReaderAway(_READER[fault.code]) from fault
+        status, code = fault.http_status or 500, _code(fault)
+        if code in _READER:
+            raise ReaderAway(_READER[code]) from fault
         if status in _BUSY:
             raise ProviderAway from fault
         if status >= 500:
             raise ProviderAway(answered=True) from fault
-        if fault.code == "balance_insufficient":
+        if code == "balance_insufficient":
             raise BalanceLow from fault
-        if fault.code == "resource_missing":
+        if code == "resource_missing":
             raise ProviderUnknown(_said(fault)) from fault
         raise ProviderRefused(_said(fault)) from fault
+
+
+def _code(fault: Any) -> str:
+    """The error's code, which the library tells apart for some statuses only."""
+    return str(fault.code or getattr(fault.error, "code", None) or "")
 
 
 def _said(fault: Any) -> str:

@@ -139,6 +139,11 @@ def at_reader(hold: Hold, made: Any) -> Hold:
     return replace(hold, state=HoldState.FAILED, reason=READER_LEFT)
 
 
+def asked_at(made: Any) -> Any:
+    """The Payment Intent that a Reader asks for or did so last: itself where it was read along, else its name."""
+    return field(field(field(made, "action"), "process_payment_intent"), "payment_intent")
+
+
 def _asked(action: Any) -> str | None:
     intent = field(field(action, "process_payment_intent"), "payment_intent")
     return intent if intent is None or isinstance(intent, str) else str(intent.id)

@@ -47,6 +47,9 @@ class Unable:
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
         raise ProviderRefused("This provider has no card terminals.")
 
+    async def find_at(self, call: str, reader: str) -> Hold | None:
+        return None
+
     async def at_reader(self, reference: str, reader: str) -> Hold:
         raise ProviderRefused("This provider has no card terminals.")
 
