@@ -107,3 +107,11 @@ class Porch:
         assert intent.reference is not None
         await asyncio.to_thread(self.till.box.pay, intent.reference, card)
         return await self.till.payments.returned(self.tenant, intent_id)
+
+
+def leads_out(answer: httpx.Response) -> str:
+    """Where a page of ours leads by itself. No redirect of a form does: browsers let none lead to another site."""
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', answer.text)
+    assert answer.status_code == 200, answer.headers
+    assert found is not None, answer.text
+    return found[1]

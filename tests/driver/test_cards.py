@@ -11,14 +11,14 @@ import pytest
 
 from forecourt.payments.intents.model import Method, State
 from forecourt.payments.saved.model import MAX_CARDS, SetupState
-from tests.driver.porch import Porch
+from tests.driver.porch import Porch, leads_out
 
 
 async def led(porch: Porch, browser: httpx.AsyncClient) -> str:
     """Begins to add a card; the provider's name of the page that the driver is led to."""
-    answer = await browser.post("/my/cards", follow_redirects=False)
-    assert answer.headers["location"].startswith(f"{porch.till.box.address}/c/pay/cs_"), answer.headers
-    return answer.headers["location"].rpartition("/")[2]
+    there = leads_out(await browser.post("/my/cards", follow_redirects=False))
+    assert there.startswith(f"{porch.till.box.address}/c/pay/cs_")
+    return there.rpartition("/")[2]
 
 
 async def on_page(page: str, porch: Porch, **form: str) -> httpx.Response:

@@ -32,15 +32,18 @@ from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.terminal.pages import reader_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.reconcile.pages import reconcile_pages
+from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -111,6 +114,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
@@ -159,6 +163,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
     providers = providers_of(settings, db, clock)
+    payments = Payments(db, providers, clock, Prices(clock))
     ways = ways_of(settings, db, clock, commander, providers)
     members = members_of(settings, db, clock, providers, ways)
     addresses = OcppAddresses(
@@ -173,9 +178,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
         *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
         *driver_console(shell, db, settings.console_url),
-        *forecourt.payments.pages.payment_pages(
-            shell, db, Payments(db, providers_of(settings, db, clock), clock, Prices(clock))
-        ),
+        *forecourt.payments.pages.payment_pages(shell, db, payments),
+        *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,
@@ -206,7 +210,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             )
         ),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
-        *host_pages(shell, db, clock),
+        *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
         *reconcile_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),

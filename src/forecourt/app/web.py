@@ -15,6 +15,7 @@ import forecourt.driver.account.api
 import forecourt.driver.account.operator
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.terminal.api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -52,8 +53,10 @@ from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.hooks import payment_hook
+from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -94,6 +97,7 @@ def create_app(
     providers = providers_of(settings, db, clock)
     ways = ways_of(settings, db, clock, commander, providers)
     members = members_of(settings, db, clock, providers, ways)
+    payments = Payments(db, providers, clock, Prices(clock))
 
     async def refresher() -> None:
         try:
@@ -117,7 +121,9 @@ def create_app(
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "providers": given(providers),
-        "payments": given(Payments(db, providers, clock, Prices(clock))),
+        "payments": given(payments),
+        "connect": given(Connect(db, providers, clock)),
+        "terminals": given(Terminals(db, providers, clock, payments)),
         "ways": given(ways),
         "members": given(members),
         "leaving": given(Leaving(db, clock, members)),
@@ -148,6 +154,7 @@ def create_app(
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
+            forecourt.driver.terminal.api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
             forecourt.payments.reconcile.api.routes,

@@ -306,8 +306,9 @@ class Psp(Protocol):
         """What a call of `charge_saved` came to, if it was carried out."""
         ...
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
-        """The page on which a host says who he is and where his money goes."""
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
+        """The page on which a host says who he is and where his money goes. `key`: of making his account, if he has
+        none; `link_key`: of this way to the page."""
         ...
 
     async def host(self, reference: str) -> HostAccount:
@@ -320,6 +321,10 @@ class Psp(Protocol):
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
         """Moves money to a host's account at the provider. Raises BalanceLow where there isn't enough of it yet."""
+        ...
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        """What a call of `transfer` came to that was made since then, if it was carried out."""
         ...
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:

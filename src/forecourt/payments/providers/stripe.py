@@ -287,7 +287,7 @@ class Stripe:
     async def merchant(self) -> Merchant:
         return merchant(await self._ask(self._stripe.v1.accounts.retrieve_current_async()))
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         reference = asked.reference
         if reference is None:
             params: Any = {
@@ -301,7 +301,7 @@ class Stripe:
                 "capabilities": {"transfers": {"requested": True}},
                 "metadata": {"forecourt_host": asked.host},
             }
-            made: Any = await self._ask(self._stripe.v1.accounts.create_async(params, keyed(f"{key}:made")))
+            made: Any = await self._ask(self._stripe.v1.accounts.create_async(params, keyed(key)))
             reference = str(made.id)
         link: Any = {
             "account": reference,
@@ -309,7 +309,7 @@ class Stripe:
             "return_url": asked.return_url,
             "refresh_url": asked.refresh_url,
         }
-        page: Any = await self._ask(self._stripe.v1.account_links.create_async(link, keyed(key)))
+        page: Any = await self._ask(self._stripe.v1.account_links.create_async(link, keyed(link_key)))
         return Page(reference=reference, url=page.url)
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
@@ -321,6 +321,16 @@ class Stripe:
         }
         made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, keyed(key)))
         return Sent(reference=made.id, amount=money(made), status="succeeded")
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        params: dict[str, Any] = {
+            "destination": host,
+            "created": {"gte": int(since.timestamp()) - MAX_HOOK_AGE_S},
+            "limit": LOOKED_THROUGH,
+        }
+        found: Any = await self._ask(self._stripe.v1.transfers.list_async(params))  # type: ignore[arg-type]
+        made = next((each for each in found.data if metadata(each).get(OUR_CALL) == ours), None)
+        return None if made is None else Sent(reference=made.id, amount=money(made), status="succeeded")
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         params: Any = {"amount": amount.amount, "currency": amount.currency.lower(), "metadata": {OUR_CALL: ours}}

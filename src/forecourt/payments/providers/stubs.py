@@ -62,7 +62,7 @@ class Unable:
     async def find(self, call: str, customer: str) -> Hold | None:
         return None
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         raise ProviderRefused("This provider pays no hosts.")
 
     async def host(self, reference: str) -> HostAccount:
@@ -73,6 +73,9 @@ class Unable:
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
         raise ProviderRefused("This provider pays no hosts.")
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        return None
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         raise ProviderRefused("This provider sends no money.")

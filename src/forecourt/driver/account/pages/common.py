@@ -123,6 +123,9 @@ class AccountPages:
         said = ""
         try:
             where = await doing(driver)
+            if isinstance(where, str) and not where.startswith("/"):
+                brand = await self.members.brand_of(driver.tenant_id)
+                return self._shell.page("my/out.html", request, lang=driver.language, brand=brand, url=where)
             if isinstance(where, str):
                 return Redirect(where, status_code=303, headers=HEADERS)
         except ForecourtError as fault:
