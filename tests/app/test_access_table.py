@@ -128,7 +128,7 @@ NOTHING = {
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1)),
-    "card_id": SOME_ID,
+    **dict.fromkeys(("card_id", "reader_id", "setup_id"), SOME_ID),
     "zone": "x",
     "battery": "x",
     "evse": "1",

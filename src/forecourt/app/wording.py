@@ -27,6 +27,7 @@ from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
+from forecourt.payments.terminal.model import REFERENCE_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
@@ -57,6 +58,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
+    repr(REFERENCE_PATTERN): "A card reader's name at its provider is of letters, digits and underscores, 100 at most",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
     repr(MONTH_PATTERN): "A month is written as 2026-03",
