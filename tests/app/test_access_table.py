@@ -29,7 +29,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
-from tests.http import BASE, PASSWORD, SECRET, House, Tenant
+from tests.http import BASE, NOBODY, PASSWORD, SECRET, House, Tenant
 from tests.support import FakeClock
 
 TABLE = Path(__file__).parents[2] / "docs" / "reference" / "access.md"
@@ -282,7 +282,9 @@ async def town(
         "driver.css", "driver.js", "find.css", "find.js",
     )  # fmt: skip
     monkeypatch.setattr(Assets, "load", lambda: Assets({name: f"/static/{name}" for name in names}, {}))
-    settings = Settings(data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET)
+    settings = Settings(
+        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, stripe_url=NOBODY
+    )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
         access = Access(db, SECRET.encode(), clock)

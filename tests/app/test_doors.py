@@ -72,6 +72,7 @@ NEEDS = {
     ("POST", "/api/v1/payment-accounts"): Verb.PAYMENT_ACCOUNTS,
     ("GET", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
     ("PATCH", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
+    ("POST", "/api/v1/payment-accounts/{account_id}/connect"): Verb.PAYMENT_ACCOUNTS,
     ("GET", "/api/v1/card-readers"): Verb.READ,
     ("POST", "/api/v1/card-readers"): Verb.CHANGE_STATIONS,
     ("GET", "/api/v1/card-readers/{reader_id}"): Verb.READ,
@@ -442,7 +443,11 @@ async def test_a_role_passes_where_its_verbs_lead_and_nowhere_else(tenant: Tenan
 
 
 def test_a_site_host_reads_and_an_owner_does_everything() -> None:
-    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ, Verb.READ_HOSTS]
+    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [
+        Verb.READ,
+        Verb.READ_HOSTS,
+        Verb.ONBOARD_HOSTS,
+    ]
     assert all(may(Role.OWNER, verb) for verb in Verb)
 
 

@@ -25,7 +25,7 @@ from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
-from tests.http import PASSWORD_HASH, SECRET, House
+from tests.http import NOBODY, PASSWORD_HASH, SECRET, House
 from tests.support import WAIT_S
 from tests.ui.conftest import served
 
@@ -69,7 +69,7 @@ class Running(Struct, frozen=True, kw_only=True):
 async def api(database: Database, nats_url: str, folder: Path) -> AsyncIterator[str]:
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=4) as db:
-        settings = Settings(data_dir=folder, secret_key=SECRET)
+        settings = Settings(data_dir=folder, secret_key=SECRET, stripe_url=NOBODY)
         app = create_app(settings, db, bus, SystemClock())
         async with db.tenant(1) as conn:
             await store.insert_member(

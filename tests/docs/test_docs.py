@@ -23,6 +23,7 @@ import forecourt.driver.account.api
 import forecourt.driver.account.operator
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.terminal.api
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
@@ -191,12 +192,13 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.drivers.fleets.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
+        forecourt.driver.terminal.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers", "members", "leaving", "driver", "ways", "speech", "home",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home", "terminals", "connect",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

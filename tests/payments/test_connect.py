@@ -241,9 +241,10 @@ async def test_what_there_is_not_enough_of_at_hand_is_paid_another_night(estate:
     assert estate.payouts() == [("connect", "refused", SHARE, 0)]
     assert (await estate.host()).held_at is None
     assert estate.owed() == SHARE
-    await estate.earn()
+    for _ in range(2):
+        await estate.earn()
     await estate.night()
-    assert estate.payouts()[1:] == [("connect", "paid", 2 * SHARE, 0)]
+    assert estate.payouts()[1:] == [("connect", "paid", 3 * SHARE, 0)]
     assert estate.owed() == 0
 
 

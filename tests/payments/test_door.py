@@ -1,23 +1,16 @@
 """The door for providers' webhooks, and what no door takes: the number of a card."""
 
-import hmac
 import json
 import re
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from tests.http import House, Tenant
+from tests.payments.door import SECRET, signed
 
-SECRET = "whsec_of_the_door"
 NUMBER = "4242424242424242"
-
-
-def signed(body: bytes, at: int, secret: str = SECRET) -> dict[str, str]:
-    digest = hmac.digest(secret.encode(), f"{at}.".encode() + body, sha256).hex()
-    return {"stripe-signature": f"t={at},v1={digest}", "content-type": "application/json"}
 
 
 def event(name: str, reference: str = "pi_unknown") -> bytes:

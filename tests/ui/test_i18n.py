@@ -14,16 +14,20 @@ from forecourt.ui.i18n import Catalogue, Languages, Message, speaking
 SOURCES = Path(forecourt.__file__).parent
 ROOMS = [folder for folder in SOURCES.iterdir() if folder.is_dir()]
 KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
-METHODS = [("**.py", "python"), ("**templates/**.html", "jinja2.ext:babel_extract")]
+METHODS = [
+    ("**.py", "python"),
+    ("**/templates/**.html", "jinja2.ext:babel_extract"),
+    ("**/console_templates/**.html", "jinja2.ext:babel_extract"),
+]
 LANGUAGES = Languages(ROOMS)
 #: Drivers have languages of their own; of their room the console says only these.
-CONSOLE_OF_DRIVER = ("console.py", "console_templates/")
+CONSOLE_OF_DRIVER = ("console.py", "console_templates/", "terminal/")
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
 
 
 def said() -> Iterator[Message]:
     """Every message of the console, marked for translation."""
-    options = {"**templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
+    options = {each: {"newstyle_gettext": "true", "silent": "false"} for each, _ in METHODS[1:]}
     for room in ROOMS:
         for file, _line, message, _comments, _context in extract_from_dir(
             room, METHODS, options, KEYWORDS, strip_comment_tags=True

@@ -72,6 +72,10 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
             if part
         )
         yield _("Card"), card
+    if way.seller.name:
+        yield _("Seller"), way.seller.name
+    if way.seller.statement:
+        yield _("On your statement"), way.seller.statement
     if way.signed is not None and way.signed.trust in TRUST:
         yield _("Measured"), _(TRUST[way.signed.trust])
         if way.signed.meter:

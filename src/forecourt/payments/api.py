@@ -29,6 +29,7 @@ from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
+    AccountMissing,
     Call,
     CallKind,
     Intent,
@@ -44,6 +45,7 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
 from forecourt.payments.providers.stripe import StripeKeys
+from forecourt.payments.psp import ProviderAway, ProviderRefused
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
@@ -58,6 +60,7 @@ MAX_AMOUNT: Final = 10**12
 
 Payer = NamedDependency[Payments]
 Opened = NamedDependency[Providers]
+ConsoleUrl = NamedDependency[str]
 PaymentId = Annotated[UUID, PathParameter(description="The payment's id.")]
 AccountId = Annotated[UUID, PathParameter(description="The account's id.")]
 Why = Annotated[
@@ -165,9 +168,13 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="The provider's secret key. It is sealed and never shown.", examples=["sk_test_example"]),
     ]
     webhook_secret: Annotated[
-        Secret,
-        Meta(description="With which the provider signs webhooks. Never shown either.", examples=["whsec_example"]),
-    ]
+        Secret | None,
+        Meta(
+            description="With which the provider signs webhooks. Never shown either. Null: connect the account, and the"
+            " provider is asked to send them.",
+            examples=["whsec_example"],
+        ),
+    ] = None
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +193,11 @@ class Account(Struct, frozen=True, kw_only=True):
     provider: Annotated[str, Meta(examples=["stripe"])]
     own: Annotated[bool, Meta(description="Yours; else that of whoever runs this deployment.")]
     active: bool
+    merchant: Annotated[
+        str, Meta(description="Who sells, as the provider says; on receipts.", examples=["Volt Charging GmbH"])
+    ]
+    statement: Annotated[str, Meta(description="What stands on buyers' statements.", examples=["VOLT CHARGING"])]
+    checked_at: Annotated[datetime | None, Meta(description="When the provider was asked that; null: never.")]
     webhook: Annotated[
         str, Meta(description="The path that the provider is to send webhooks to.", examples=["/hooks/payments/0d3f"])
     ]
@@ -288,7 +300,7 @@ async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
     tags=["payments"],
 )
 async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
-    keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
+    keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret or "")
     async with db.tenant(actor.tenant_id) as conn:
         return account(await providers.add(conn, actor, data.name, keys))
 
@@ -328,6 +340,27 @@ async def change_payment_account(
         active = None if data.active is UNSET else data.active
         row = await providers.change(conn, actor, account_id, keys=keys, active=active, if_match=if_match)
     return tagged(account(row), account_tag(row))
+
+
+@post(
+    "/payment-accounts/{account_id:uuid}/connect",
+    opt={
+        "verb": Verb.PAYMENT_ACCOUNTS,
+        "problems": [AccountUnknown, AccountMissing, ProviderRefused, ProviderAway],
+    },
+    status_code=200,
+    summary="Try the keys of a payment account, and have its webhooks sent here",
+    description=(
+        "The provider tells whose account it is. Where no secret of webhooks was said, it is asked to send them to"
+        " `webhook`, which must be reachable from outside."
+    ),
+    tags=["payments"],
+)
+async def connect_payment_account(
+    account_id: AccountId, actor: Asker, providers: Opened, console_url: ConsoleUrl
+) -> Account:
+    address = f"{console_url.rstrip('/')}{hooks.PREFIX}/{account_id}"
+    return account(await providers.connect(actor, account_id, address))
 
 
 async def describe_payment(conn: store.Connection, tenant_id: int, subject: str) -> Payment | None:
@@ -395,6 +428,9 @@ def account(row: AccountRow) -> Account:
         provider=row.provider,
         own=row.own,
         active=row.active,
+        merchant=row.merchant,
+        statement=row.statement,
+        checked_at=row.checked_at,
         webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -412,5 +448,6 @@ routes = Router(
         add_payment_account,
         find_payment_account,
         change_payment_account,
+        connect_payment_account,
     ],
 )

@@ -319,6 +319,10 @@ class Psp(Protocol):
         """Whose account it is."""
         ...
 
+    async def send_hooks(self, url: str, key: str) -> str:
+        """Has the provider send webhooks to this address; the secret that they will be signed with."""
+        ...
+
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
         """Moves money to a host's account at the provider. Raises BalanceLow where there isn't enough of it yet."""
         ...

@@ -12,7 +12,12 @@ Connection = AsyncConnection[Any]
 
 #: Accounts of one organisation.
 MAX_ACCOUNTS: Final = 20
-_COLUMNS: Final = "account_id, name, provider, own, sealed, active, created_at, updated_at"
+#: Characters of a merchant's name, and of what stands on statements.
+MAX_MERCHANT: Final = 200
+MAX_STATEMENT: Final = 60
+_COLUMNS: Final = (
+    "account_id, name, provider, own, sealed, active, merchant, statement, checked_at, created_at, updated_at"
+)
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):
@@ -24,6 +29,10 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     own: bool
     sealed: bytes | None
     active: bool
+    #: Whose account it is, and what stands on statements of buyers, as the provider said at `checked_at`.
+    merchant: str
+    statement: str
+    checked_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -80,6 +89,17 @@ async def update_account(
         "UPDATE payment_accounts SET sealed = %s, active = %s, updated_at = %s"
         " WHERE tenant_id = %s AND account_id = %s",
         (sealed, active, at, tenant_id, account_id),
+    )
+
+
+async def set_merchant(
+    conn: Connection, tenant_id: int, account_id: UUID, merchant: str, statement: str, at: datetime
+) -> None:
+    """Whose account it is."""
+    await conn.execute(
+        "UPDATE payment_accounts SET merchant = %s, statement = %s, checked_at = %s"
+        " WHERE tenant_id = %s AND account_id = %s",
+        (merchant[:MAX_MERCHANT], statement[:MAX_STATEMENT], at, tenant_id, account_id),
     )
 
 

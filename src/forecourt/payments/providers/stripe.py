@@ -64,6 +64,23 @@ from forecourt.platform.money import Money
 if TYPE_CHECKING:
     from stripe import StripeClient
 
+#: What is asked to be told: each leads to a look at the payment that it is about.
+HEARD: Final = (
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.succeeded",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "charge.refunded",
+    "charge.expired",
+    "refund.failed",
+    "refund.updated",
+    "terminal.reader.action_failed",
+    "terminal.reader.action_succeeded",
+)
 #: Begins the name of a Checkout Session, and of a Payment Intent.
 PAGE_PREFIX: Final = "cs_"
 #: Payment Intents of a customer that are looked through for one of ours.
@@ -287,6 +304,11 @@ class Stripe:
     async def merchant(self) -> Merchant:
         return merchant(await self._ask(self._stripe.v1.accounts.retrieve_current_async()))
 
+    async def send_hooks(self, url: str, key: str) -> str:
+        params: Any = {"url": url, "enabled_events": list(HEARD), "description": "Forecourt"}
+        made: Any = await self._ask(self._stripe.v1.webhook_endpoints.create_async(params, keyed(key)))
+        return str(made.secret)
+
     async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         reference = asked.reference
         if reference is None:
@@ -353,6 +375,9 @@ class Stripe:
     def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         import stripe
 
+        if not self._keys.hook_secret:
+            # Anybody could sign with nothing.
+            raise HookRefused
         signature = headers.get(_SIGNATURE)
         try:
             stripe.WebhookSignature.verify_header(body, signature, self._keys.hook_secret)

@@ -71,6 +71,9 @@ class Unable:
     async def merchant(self) -> Merchant:
         raise ProviderRefused("This provider has no accounts.")
 
+    async def send_hooks(self, url: str, key: str) -> str:
+        raise ProviderRefused("This provider sends no webhooks.")
+
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
         raise ProviderRefused("This provider pays no hosts.")
 

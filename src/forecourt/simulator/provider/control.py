@@ -226,6 +226,10 @@ class Control:
                 accounts.plan_payout(act, account)
             if code is not None:
                 act.books.set(f"payout_fails:{given}", _failure(code))
+            if "name" in body:
+                act.books.set(
+                    f"merchant:{given}", [str(body["name"])[:100], str(body.get("statement", "SANDBOX"))[:22]]
+                )
         return {"id": given, "payouts": interval, "next_payout_fails": code}
 
     async def onboard(self, request: web.Request, body: Json) -> Json:
