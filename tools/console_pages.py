@@ -50,7 +50,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/payments/{payment_id}": "One payment: its story, what its provider was asked, refunds and write-offs.",
         "/card-readers": "Card readers and where they stand; one more is said here.",
         "/card-readers/{reader_id}": "One card reader: what it does now, and a start at it.",
-        "/card-readers/{reader_id}/payments/{payment_id}": "What a card reader asks for, and the driver's page as a code.",
+        "/card-readers/{reader_id}/payments/{payment_id}": "What a reader asks for, and the driver's page as a code.",
         "/sessions": "Sessions, running and past, with filters, sums and an export.",
         "/sessions/{session_id}": "One session: its curve, its story, its evidence and its charge detail record.",
     },
@@ -85,7 +85,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
     },
     "Money": {
         "/hosts": "Who owns sites, what they are owed, and whether they are paid.",
-        "/hosts/{host_id}": "One host: what they are owed, their payouts, their statements, their way to the payment provider.",
+        "/hosts/{host_id}": "One host: what they are owed, their payouts and statements, their way to the provider.",
         "/ledger": "The journal: everything that happened to money, with where it came from and went to.",
         "/ledger/entries/{entry_id}": "One entry: its legs, and the session and payment it is about.",
         "/ledger/accounts": "Every account and what it comes to.",

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from forecourt.payments.accounts.store import of_deployment
 from forecourt.payments.intents.model import Method, State
 from forecourt.payments.saved.model import MAX_CARDS, SetupState
 from tests.driver.porch import Porch, leads_out
@@ -78,8 +79,12 @@ async def test_coming_back_twice_or_not_at_all_keeps_a_card_once(porch: Porch) -
     browser, _ = await porch.signed_in("ada@example.com")
     page = await led(porch, browser)
     answer = await on_page(page, porch, do="choose", card="visa")
-    # The driver closes the browser; the webhook tells of it, as often as it likes.
-    [setup] = porch.till.rows("SELECT setup_id FROM payment_setups WHERE tenant_id = %s", porch.tenant)
+    # The driver closes the browser; the webhook of the deployment's account tells of it, as often as it likes.
+    [setup] = porch.till.rows("SELECT setup_id, account_id FROM payment_setups WHERE tenant_id = %s", porch.tenant)
+    async with porch.till.tenants.anyone() as conn:
+        assert await of_deployment(conn, setup["setup_id"], None) == (porch.tenant, setup["account_id"])
+        assert await of_deployment(conn, None, page) == (porch.tenant, setup["account_id"])
+        assert await of_deployment(conn, None, f"{page}x") is None
     for _ in range(2):
         await porch.till.jobs.hinted(tenant_id=porch.tenant, subject=str(setup["setup_id"]))
     assert len(cards_of((await browser.get("/my/money")).text)) == 1
@@ -110,6 +115,10 @@ async def test_a_page_that_is_left_saves_nothing_and_ends_by_itself(porch: Porch
     [row] = porch.till.rows("SELECT state, next_at FROM payment_setups WHERE tenant_id = %s", porch.tenant)
     assert row == {"state": "over", "next_at": None}
     assert "No card was saved. Add one again" in (await browser.get(back.headers["location"])).text
+    # Long after that it is forgotten.
+    porch.till.clock.advance(31 * 86_400)
+    await porch.till.jobs.tidy()
+    assert porch.till.rows("SELECT 1 FROM payment_setups WHERE tenant_id = %s", porch.tenant) == []
 
 
 async def test_a_removed_card_is_taken_off_at_the_provider_even_if_that_was_away(porch: Porch) -> None:

@@ -10,6 +10,7 @@ from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.saved.service import SavedCards
+from forecourt.payments.saved.store import forget_ended
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -17,6 +18,8 @@ from forecourt.platform.database import Pool
 KEEP_HOOKS: Final = timedelta(days=90)
 #: And ad hoc tokens: a station that was offline may tell of their sessions late.
 KEEP_TOKENS: Final = timedelta(days=90)
+#: And pages on which cards were left: until then who comes back to one is told what came of it.
+KEEP_PAGES: Final = timedelta(days=30)
 FORGOTTEN_AT_ONCE: Final = 5_000
 
 
@@ -58,9 +61,10 @@ class PaymentJobs:
         await self._saga.priced(tenant_id, UUID(subject))
 
     async def tidy(self) -> int:
-        """Forgets old webhooks, and tokens of sessions that are long over; how many webhooks."""
+        """Forgets old webhooks, tokens of sessions that are long over, and old pages for cards; how many webhooks."""
         async with self._worker.anyone() as conn:
             await adhoc.forget(conn, self._clock.now() - KEEP_TOKENS, FORGOTTEN_AT_ONCE)
+            await forget_ended(conn, self._clock.now() - KEEP_PAGES, FORGOTTEN_AT_ONCE)
         forgotten = 0
         before = self._clock.now() - KEEP_HOOKS
         while True:

@@ -21,6 +21,7 @@ CREATE TABLE payment_setups (
     CHECK ((state IN ('kept', 'over')) = (ended_at IS NOT NULL))
 );
 CREATE INDEX payment_setups_of_payer ON payment_setups (tenant_id, payer, created_at);
+CREATE INDEX payment_setups_by_age ON payment_setups (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX payment_setups_due ON payment_setups (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX payment_setups_by_reference ON payment_setups (reference) WHERE reference IS NOT NULL;
 COMMENT ON COLUMN payment_setups.state IS 'asked: of the provider; open: the page waits; kept: a card was left; over: none was';
@@ -70,7 +71,7 @@ GRANT SELECT, INSERT, UPDATE ON card_readers TO forecourt_app;
 
 -- The worker takes what is due of every organisation, and sees nothing else of it.
 CREATE POLICY of_worker ON payment_setups TO forecourt_worker USING (true);
-GRANT SELECT (tenant_id, setup_id, next_at), UPDATE (next_at) ON payment_setups TO forecourt_worker;
+GRANT SELECT (tenant_id, setup_id, next_at, ended_at), UPDATE (next_at), DELETE ON payment_setups TO forecourt_worker;
 CREATE POLICY of_worker ON payment_methods TO forecourt_worker USING (true);
 GRANT SELECT (tenant_id, method_id, drop_at), UPDATE (drop_at) ON payment_methods TO forecourt_worker;
 

@@ -173,6 +173,16 @@ async def take_setups(conn: Connection, now: datetime, until: datetime, limit: i
     return [(int(tenant), UUID(str(setup))) for tenant, setup in await cursor.fetchall()]
 
 
+async def forget_ended(conn: Connection, before: datetime, most: int) -> int:
+    """Forgets the oldest pages that were over before a time; how many. For the worker."""
+    cursor = await conn.execute(
+        "DELETE FROM payment_setups WHERE setup_id IN (SELECT setup_id FROM payment_setups WHERE ended_at < %s"
+        " ORDER BY ended_at LIMIT %s)",
+        (before, most),
+    )
+    return cursor.rowcount
+
+
 async def take_drops(conn: Connection, now: datetime, until: datetime, limit: int) -> list[tuple[int, UUID]]:
     """Cards that a provider is to forget, of every organisation; nobody else takes them before `until`."""
     cursor = await conn.execute(
