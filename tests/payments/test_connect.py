@@ -149,7 +149,8 @@ async def test_what_is_owed_goes_by_transfer_and_the_books_and_the_provider_agre
     assert estate.owed() == 0
     # What the provider says that it holds is what the books say.
     balance = estate.till.box.client.v1.balance.retrieve()
-    held = sum(each.amount for each in [*balance.available, *balance.pending] if each.currency == "eur")
+    parts: list[Any] = [*balance.available, *balance.pending]
+    held = sum(each.amount for each in parts if each.currency == "eur")
     assert estate.till.balances()["psp_receivable:deployment"] == held
     estate.till.clock.advance(86_400 * 2)
     await estate.night()

@@ -145,7 +145,8 @@ async def heed_hooks(conn: Connection, tenant_id: int, intent_id: UUID, at: date
 async def forget_hooks(conn: Connection, before: datetime, most: int) -> int:
     """Forgets the oldest webhooks from before a time; how many. For the worker."""
     cursor = await conn.execute(
-        "DELETE FROM payment_hooks WHERE ctid IN (SELECT ctid FROM payment_hooks WHERE received_at < %s"
+        "DELETE FROM payment_hooks WHERE (account_id, event) IN (SELECT account_id, event FROM payment_hooks"
+        " WHERE received_at < %s"
         " ORDER BY received_at LIMIT %s)",
         (before, most),
     )

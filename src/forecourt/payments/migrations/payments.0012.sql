@@ -75,6 +75,9 @@ GRANT SELECT (tenant_id, setup_id, next_at, ended_at), UPDATE (next_at), DELETE 
 CREATE POLICY of_worker ON payment_methods TO forecourt_worker USING (true);
 GRANT SELECT (tenant_id, method_id, drop_at), UPDATE (drop_at) ON payment_methods TO forecourt_worker;
 
+-- By what it forgets old webhooks: their own names.
+GRANT SELECT (account_id, event) ON payment_hooks TO forecourt_worker;
+
 -- A webhook of the deployment's account may be about a page on which a card is left.
 CREATE POLICY of_lookup ON payment_setups FOR SELECT TO forecourt_lookup USING (true);
 GRANT SELECT (setup_id, tenant_id, account_id, reference) ON payment_setups TO forecourt_lookup;
