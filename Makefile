@@ -23,10 +23,11 @@ setup: $(VENV)/.forecourt $(VENV)/.assets ## make the virtual environment and th
 run: setup ## start everything with a demo organisation and simulated stations
 	@exec $(BIN)/forecourt up --demo
 
-# What was compiled is kept, whatever the environment says: hundreds of processes are started.
+# What was compiled is kept, whatever the environment says: hundreds of processes are started. A process that ended
+# because a test hung is not replaced: the run would wait for its tests for ever.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## run the tests (real PostgreSQL, real sockets)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: setup ## lint, types, architecture, generated code, lock files
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ document doesn't know fails the test.
 """
 
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ from tests.support import FakeClock
 BASE = "http://forecourt.test"
 #: Signs nothing outside the tests.
 SECRET = "a secret of the tests"
+#: How the document is called among schemas.
+DOCUMENT = "urn:forecourt:openapi"
 PASSWORD = "correct horse battery staple"
 #: Where no payment provider listens: no test asks a real one.
 NOBODY = "http://127.0.0.1:9"
@@ -48,12 +51,22 @@ class Document:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.content = document
+        self._registry = jsonschema_rs.Registry([(DOCUMENT, document)], draft=jsonschema_rs.Draft202012)
         self._judges: dict[str, jsonschema_rs.Draft202012Validator] = {}
         self._paths = [
             (re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)) + "$"), operations)
             # What is spelt out is meant before what a name stands for.
             for path, operations in sorted(document["paths"].items(), key=lambda each: each[0].count("{"))
         ]
+
+    def judge(self, schema: Any) -> jsonschema_rs.Draft202012Validator:
+        """Judges by a schema of the document, formats included; made once, with what it refers to found in place."""
+        said = json.dumps(schema).replace('"$ref": "#/', f'"$ref": "{DOCUMENT}#/')
+        if said not in self._judges:
+            self._judges[said] = jsonschema_rs.Draft202012Validator(
+                json.loads(said), validate_formats=True, registry=self._registry
+            )
+        return self._judges[said]
 
     def check(self, response: Response, body: bytes) -> None:
         """Fails unless the document says that this answer may come."""
@@ -76,9 +89,7 @@ class Document:
             schema = answer["content"][media_type]["schema"]
         if schema == {"type": "string"}:
             return
-        whole = {**schema, "components": self.content["components"]}
-        judge = self._judges.setdefault(str(schema), jsonschema_rs.Draft202012Validator(whole, validate_formats=True))
-        judge.validate(_json(body))
+        self.judge(schema).validate(_json(body))
 
 
 def _json(body: bytes) -> Any:

@@ -44,6 +44,7 @@ from forecourt.ocpp.deviations import Deviation
 from forecourt.ocpp.neutral import Version
 from forecourt.ocpp.protocol import protocol
 from forecourt.platform.settings import OTHER_VARIABLES, PREFIX, RENAMED, Settings
+from forecourt.simulator.adyen.command import app as second_sandbox
 from forecourt.simulator.command import app as simulator
 from forecourt.simulator.provider.command import app as sandbox
 from tools.console_pages import NO_PAGES, PARTS, PURPOSES
@@ -220,13 +221,16 @@ def routes() -> dict[tuple[str, str], str]:
 
 def test_every_command_and_option_is_listed() -> None:
     text = reference("cli")
-    named = set(re.findall(r"`forecourt ([a-z]+(?: [a-z]+)?)", text[: text.index("## make")]))
+    named = set(re.findall(r"`forecourt ([a-z]+(?:-[a-z]+)?(?: [a-z]+)?)", text[: text.index("## make")]))
     assert named == set(commands(typer.main.get_command(cli)))
     options = {option for parameter in typer.main.get_command(simulator).params for option in parameter.opts}
     part = text[text.index("## forecourt simulate") : text.index("## forecourt sandbox")]
     assert set(re.findall(r"`(--[a-z-]+)", part)) == options
     options = {option for parameter in typer.main.get_command(sandbox).params for option in parameter.opts}
-    part = text[text.index("## forecourt sandbox") : text.index("## make")]
+    part = text[text.index("## forecourt sandbox\n") : text.index("## forecourt sandbox-adyen")]
+    assert set(re.findall(r"`(--[a-z-]+)", part)) == options
+    options = {option for parameter in typer.main.get_command(second_sandbox).params for option in parameter.opts}
+    part = text[text.index("## forecourt sandbox-adyen") : text.index("## make")]
     assert set(re.findall(r"`(--[a-z-]+)", part)) == options
 
 

@@ -4,6 +4,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.platform.database import Pool
+from tests.adyen import AdyenBox, adyen_box
 from tests.care.yard import Yard
 from tests.conftest import Database
 from tests.payments.till import Till, a_till
@@ -27,6 +28,13 @@ async def yard(database: Database, clock: FakeClock) -> AsyncIterator[Yard]:
 def box() -> Iterator[Sandbox]:
     """The sandbox provider; tests take accounts of their own at it."""
     with sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def second() -> Iterator[AdyenBox]:
+    """The second provider, Adyen's wire fake; tests take accounts of their own at it."""
+    with adyen_box() as running:
         yield running
 
 

@@ -22,8 +22,8 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from tests.conftest import Database
 from tests.http import SECRET, House, Tenant, problem
-from tests.payments.door import signed
 from tests.payments.hosts import IBANS
+from tests.payments.signing import signed
 from tests.receiver import Receiver, receiving
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
@@ -180,6 +180,17 @@ async def test_wrong_keys_are_said_when_an_account_is_tried(shops: list[Shop]) -
     body = {"name": "typo", "secret_key": "pk_live_not_a_secret_key"}
     made = await volt.made("/payment-accounts", body)
     problem(await volt.owner.post(f"/api/v1/payment-accounts/{made['id']}/connect"), 502, "payment-provider-refused")
+    tried = await volt.owner.post(f"/payments/accounts/{made['id']}/connect", headers={"accept": "text/html"})
+    assert tried.status_code == 502
+    assert "the key is wrong" in tried.text
+    # The page takes one without a secret for webhooks, and asks the provider to send them.
+    form = {"provider": "stripe", "name": "page", "secret_key": volt.box.key, "webhook_secret": ""}
+    assert (await volt.owner.post("/payments/accounts", data=form)).status_code == 303
+    rows = (await volt.owner.get("/api/v1/payment-accounts")).json()["accounts"]
+    [added] = [row["id"] for row in rows if row["name"] == "page"]
+    volt.house.clock.advance(1)
+    assert (await volt.owner.post(f"/payments/accounts/{added}/connect")).status_code == 303
+    assert "Volt Charging GmbH" in await volt.text("/payments/accounts")
     assert (await volt.owner.get(f"/api/v1/payment-accounts/{made['id']}")).json()["checked_at"] is None
 
 

@@ -2,13 +2,14 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from forecourt.simulator.adyen.hooks import body_of
 from tests.http import House, Tenant
-from tests.payments.door import SECRET, signed
+from tests.payments.signing import SECRET, signed
 
 NUMBER = "4242424242424242"
 
@@ -48,6 +49,58 @@ async def test_webhooks_are_kept_once_as_they_came_and_forged_or_old_ones_refuse
         kept = admin.execute("SELECT sealed FROM payment_accounts WHERE tenant_id = %s", (tenant.tenant_id,)).fetchall()
     assert [(name, bytes(raw)) for name, raw in rows] == [("evt_1", body)]
     assert b"sk_test" not in bytes(kept[0][0])
+
+
+async def test_an_account_at_adyen_is_added_answered_as_adyen_expects_and_what_it_tells_kept_once(
+    house: House, tenant: Tenant
+) -> None:
+    house.clock.set(datetime.now(UTC))
+    client, outside, key = await tenant.client(), house.client(), "ab" * 32
+    keys = {"name": "adyen-main", "provider": "adyen", "secret_key": "AQEtest1234", "webhook_secret": key}
+    for wrong in (
+        keys,
+        {**keys, "merchant_account": "Shop", "webhook_secret": "no digits of sixteen"},
+        {**keys, "merchant_account": "Shop", "provider": "stripe"},
+    ):
+        assert (await client.post("/api/v1/payment-accounts", json=wrong)).status_code in (400, 422)
+    made = await client.post("/api/v1/payment-accounts", json={**keys, "merchant_account": "Shop"})
+    assert (made.status_code, made.json()["provider"]) == (201, "adyen")
+    assert "AQE" not in made.text
+    path = made.json()["webhook"]
+
+    def hook(signed_by: str = key, merchant: str = "Shop", days: int = 0, live: str = "false") -> bytes:
+        item = {
+            "eventCode": "AUTHORISATION", "pspReference": "BCDFGHJKLMNPQRST", "success": "true", "reason": "",
+            "merchantReference": "of nobody", "merchantAccountCode": merchant, "paymentMethod": "visa",
+            "eventDate": (house.clock.now() - timedelta(days=days)).isoformat(),
+            "amount": {"value": 4000, "currency": "EUR"}, "additionalData": {"cardSummary": "1111"},
+        }  # fmt: skip
+        return body_of(item, signed_by).replace(b'"live":"false"', f'"live":"{live}"'.encode())
+
+    for _ in range(3):
+        answer = await outside.post(path, content=hook())
+        assert (answer.status_code, answer.text) == (200, "[accepted]")
+    for forged in (
+        hook("cd" * 32), hook(merchant="Other"), hook(days=32), hook(days=-1), hook(live="true"), b"{}", b"[]",
+        hook().replace(b"4000", b"9000"), hook().replace(b"hmacSignature", b"signature"),
+    ):  # fmt: skip
+        assert (await outside.post(path, content=forged)).status_code == 400
+    with house.admin() as admin:
+        rows = admin.execute(
+            "SELECT kind, reference, amount, good, card FROM payment_told WHERE tenant_id = %s", (tenant.tenant_id,)
+        ).fetchall()
+        kept = admin.execute("SELECT count(*) FROM payment_hooks WHERE tenant_id = %s", (tenant.tenant_id,)).fetchone()
+        sealed = admin.execute("SELECT sealed FROM payment_accounts WHERE provider = 'adyen'").fetchall()
+    card = {"brand": "visa", "last4": "1111", "kind": "card"}
+    assert rows == [("AUTHORISATION", "BCDFGHJKLMNPQRST", 4000, True, card)]
+    assert kept == (1,)
+    assert all(b"AQE" not in bytes(row[0]) for row in sealed)
+    # New keys: the merchant account stays where none is given, and what the old key signed is forged.
+    house.clock.advance(1)
+    change = {"secret_key": "AQEtest5678", "webhook_secret": "EF" * 32}
+    assert (await client.patch(f"/api/v1/payment-accounts/{made.json()['id']}", json=change)).status_code == 200
+    assert (await outside.post(path, content=hook())).status_code == 400
+    assert (await outside.post(path, content=hook("ef" * 32))).status_code == 200
 
 
 async def test_the_number_of_a_card_is_taken_by_no_route_and_kept_nowhere(

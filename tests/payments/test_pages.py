@@ -37,6 +37,47 @@ async def text(client: AsyncClient, path: str) -> str:
     return answer.text
 
 
+async def test_an_owner_adds_accounts_of_either_provider_and_switches_them_and_keys_are_never_shown(
+    house: House, tenant: Tenant
+) -> None:
+    owner = await tenant.client()
+    assert 'href="/payments/accounts"' in await text(owner, "/payments")
+    form = {"provider": "adyen", "name": "shop", "secret_key": "AQEvery-secret", "webhook_secret": "ab" * 32}
+    for wrong, said in (
+        ({}, "merchant account"),
+        ({"merchant_account": "My Shop"}, "merchant account"),
+        ({"merchant_account": "Shop", "webhook_secret": "whsec_1234"}, "HMAC key"),
+        ({"merchant_account": "Shop", "secret_key": "short"}, "both keys"),
+        ({"merchant_account": "Shop", "name": "My shop"}, "small letters"),
+    ):
+        answer = await owner.post("/payments/accounts", data=form | wrong)
+        assert answer.status_code == 422
+        assert said in answer.text
+        assert "AQEvery-secret" not in answer.text
+    made = await owner.post("/payments/accounts", data=form | {"merchant_account": "Shop"})
+    assert (made.status_code, made.headers["location"]) == (303, "/payments/accounts")
+    again = await owner.post("/payments/accounts", data=form | {"merchant_account": "Shop"})
+    assert (again.status_code, "has this name already" in again.text) == (409, True)
+    house.clock.advance(1)
+    stripe = {"provider": "stripe", "name": "other", "secret_key": "sk_test_12345678", "webhook_secret": "whsec_12345"}
+    assert (await owner.post("/payments/accounts", data=stripe)).status_code == 303
+    rows = (await owner.get("/api/v1/payment-accounts")).json()["accounts"]
+    assert [(row["name"], row["provider"], row["active"]) for row in rows] == [
+        ("other", "stripe", True), ("shop", "adyen", True),
+    ]  # fmt: skip
+    page = await text(owner, "/payments/accounts")
+    assert all(row["webhook"] in page for row in rows)
+    assert page.index("Go here") < page.index("Would go here next")
+    assert "secret" not in page.replace("webhook_secret", "").replace("secret_key", "").lower().split("<form")[0]
+    off = await owner.post(f"/payments/accounts/{rows[0]['id']}/switch", data={"active": "no"})
+    assert off.status_code == 303
+    now = {row["name"]: row["active"] for row in (await owner.get("/api/v1/payment-accounts")).json()["accounts"]}
+    assert now == {"other": False, "shop": True}
+    operator = await tenant.client(Role.OPERATOR)
+    assert (await operator.get("/payments/accounts", headers={"accept": "text/html"})).status_code == 403
+    assert 'href="/payments/accounts"' not in await text(operator, "/payments")
+
+
 async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(yard: Yard, tenant: Tenant) -> None:
     await a_bank(yard)
     site = yard.site()

@@ -33,6 +33,7 @@ from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from tests.adyen import AdyenBox
 from tests.conftest import Database
 from tests.http import an_actor
 from tests.sandbox import Sandbox
@@ -79,14 +80,16 @@ class Till:
 
     def __init__(
         self, database: Database, worker: Pool, tenants: Pool, clock: FakeClock, box: Sandbox,
-        hook_secret: str = "whsec_x",
+        hook_secret: str = "whsec_x", adyen: AdyenBox | None = None,
     ) -> None:  # fmt: skip
         self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
-        self.worker, self.tenants, self.clock, self.box = worker, tenants, clock, box
+        self.worker, self.tenants, self.clock, self.box, self.adyen = worker, tenants, clock, box, adyen
         self.stations = Stations()
         self.prices = Prices(clock)
         keys = StripeKeys(secret_key=box.key, hook_secret=hook_secret)
-        self.providers = Providers(tenants, clock, SECRET, deployment=keys, address=box.address)
+        self.providers = Providers(
+            tenants, clock, SECRET, deployment=keys, address=box.address, adyen=None if adyen is None else adyen.address
+        )
         self.payments = Payments(tenants, self.providers, clock, self.prices)
         commander: Any = self.stations
         self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices)
@@ -98,6 +101,8 @@ class Till:
         self.actor: Actor = an_actor(0)
         self.tenant_id = self.station_id = 0
         self.station = ""
+        #: The organisation's own account, where it has one.
+        self.account_id: UUID | None = None
 
     async def opened(self, tariff: Tariff) -> "Till":
         """With an organisation, a station with two EVSEs, and a price everywhere."""
@@ -118,6 +123,8 @@ class Till:
         async with self.tenants.tenant(self.tenant_id) as conn:
             made = await pricing.create_tariff(conn, self.actor, "Day", tariff, before)
             await pricing.assign_tariff(conn, self.actor, made.tariff_id, Scope(), before)
+            if self.adyen is not None:
+                self.account_id = (await self.providers.add(conn, self.actor, "adyen-main", self.adyen.keys)).account_id
         return self
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -139,7 +146,7 @@ class Till:
         """Begun, and paid on the page."""
         intent = await self.begin(**more)
         assert intent.reference is not None
-        await asyncio.to_thread(self.box.pay, intent.reference, card)
+        await asyncio.to_thread((self.adyen or self.box).pay, intent.reference, card)
         return await self.payments.returned(self.tenant_id, intent.intent_id)
 
     def plug_in(self, intent: Intent, *, wh: int, minutes: int = 60, over: bool = True) -> UUID:
@@ -237,7 +244,8 @@ class Till:
 
     def happened(self, what: str) -> list[dict[str, Any]]:
         """What the provider itself says that it did on this account."""
-        return [row for row in self.box.ledger(self.box.account) if row["what"] == what]
+        rows = self.box.ledger(self.box.account) if self.adyen is None else self.adyen.ledger()
+        return [row for row in rows if row["what"] == what]
 
     def close(self) -> None:
         self.admin.close()
@@ -245,15 +253,17 @@ class Till:
 
 @asynccontextmanager
 async def a_till(
-    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None
+    database: Database, clock: FakeClock, box: Sandbox, tariff: Tariff | None = None, adyen: AdyenBox | None = None
 ) -> AsyncIterator[Till]:
-    """A till with an account of its own at the provider. The clock is that of the provider, which knows no other."""
-    clock.set(datetime.now(UTC))
+    """A till with an account of its own at the provider: at Stripe's sandbox, or at Adyen's. The clock is that of the
+    provider, which knows no other."""
+    clock.set(datetime.now(UTC) if adyen is None else adyen.advance(0))
     async with (
         Pool(database.url, "forecourt_worker", size=2) as worker,
         Pool(database.url, "forecourt_app", size=6) as tenants,
     ):
-        till = await Till(database, worker, tenants, clock, box.another()).opened(tariff or a_tariff())
+        made = Till(database, worker, tenants, clock, box.another(), adyen=None if adyen is None else adyen.another())
+        till = await made.opened(tariff or a_tariff())
         try:
             yield till
         finally:

@@ -12,4 +12,5 @@ def providers_of(settings: Settings, tenants: Pool, clock: Clock) -> Providers:
     keys = None
     if settings.stripe_key is not None and settings.stripe_hook_secret is not None:
         keys = StripeKeys(secret_key=settings.stripe_key, hook_secret=settings.stripe_hook_secret)
-    return Providers(tenants, clock, settings.secret(), deployment=keys, address=settings.stripe_url)
+    secret, stripe, adyen = settings.secret(), settings.stripe_url, settings.adyen_url
+    return Providers(tenants, clock, secret, deployment=keys, address=stripe, adyen=adyen)

@@ -38,6 +38,7 @@ from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
+from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
@@ -180,6 +181,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *driver_console(shell, db, settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, payments),
         *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
+        *payment_account_pages(shell, db, providers, settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,

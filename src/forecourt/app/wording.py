@@ -23,7 +23,7 @@ from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.drivers.fleets.api import MONTH_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
-from forecourt.payments.api import ACCOUNT_PATTERN, KEY_PATTERN
+from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
@@ -59,6 +59,8 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
     repr(REFERENCE_PATTERN): "A card reader's name at its provider is of letters, digits and underscores, 100 at most",
+    repr(MERCHANT_PATTERN): "A merchant account is of letters, digits, underscores and hyphens, 80 at most",
+    repr(PREFIX_PATTERN): "A prefix of live addresses is of letters, digits and hyphens, 80 at most",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
     repr(MONTH_PATTERN): "A month is written as 2026-03",

@@ -164,6 +164,17 @@ def sandbox(context: typer.Context) -> None:
     provider(args=context.args, prog_name="forecourt sandbox")
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def sandbox_adyen(context: typer.Context) -> None:
+    """Run a second payment provider to try things on: it speaks Adyen's wire format (--help: more)."""
+    from forecourt.simulator.adyen.command import app as provider
+
+    provider(args=context.args, prog_name="forecourt sandbox-adyen")
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

@@ -7,29 +7,17 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import Response, Router, get, patch, post
+from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
-from forecourt.payments.accounts import hooks
-from forecourt.payments.accounts import store as accounts
-from forecourt.payments.accounts.service import (
-    DEPLOYMENT,
-    AccountNameTaken,
-    AccountShared,
-    AccountUnknown,
-    Providers,
-    TooManyAccounts,
-    account_tag,
-)
-from forecourt.payments.accounts.store import AccountRow
+from forecourt.payments.accounts import api as accounts
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
-    AccountMissing,
     Call,
     CallKind,
     Intent,
@@ -44,29 +32,18 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.store import IntentFilter
-from forecourt.payments.providers.stripe import StripeKeys
-from forecourt.payments.psp import ProviderAway, ProviderRefused
 from forecourt.platform.paging import ByAge, CursorRefused, From, Limit, NextCursor, Page, To, cursors_by_age
-from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = cursors_by_age("payments")
 MAX_SEARCH: Final = 100
-MAX_KEY: Final = 255
-ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
-#: What a key or a secret of a provider may be written in.
-KEY_PATTERN: Final = "^[!-~]+$"
 MAX_AMOUNT: Final = 10**12
 
 Payer = NamedDependency[Payments]
-Opened = NamedDependency[Providers]
-ConsoleUrl = NamedDependency[str]
 PaymentId = Annotated[UUID, PathParameter(description="The payment's id.")]
-AccountId = Annotated[UUID, PathParameter(description="The account's id.")]
 Why = Annotated[
     str, Meta(min_length=1, max_length=MAX_REASON, pattern=NAME_LINE, examples=["The station was too slow"])
 ]
-Secret = Annotated[str, Meta(min_length=8, max_length=MAX_KEY, pattern=KEY_PATTERN)]
 
 
 class CardShown(Struct, frozen=True, kw_only=True):
@@ -156,61 +133,6 @@ class WriteOffAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     why: Why
 
 
-class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An account of yours at a provider: payments go to it, and you are the merchant of record."""
-
-    name: Annotated[
-        str,
-        Meta(pattern=ACCOUNT_PATTERN, description="Stays, for the books use it.", examples=["stripe-main"]),
-    ]
-    secret_key: Annotated[
-        Secret,
-        Meta(description="The provider's secret key. It is sealed and never shown.", examples=["sk_test_example"]),
-    ]
-    webhook_secret: Annotated[
-        Secret | None,
-        Meta(
-            description="With which the provider signs webhooks. Never shown either. Null: connect the account, and the"
-            " provider is asked to send them.",
-            examples=["whsec_example"],
-        ),
-    ] = None
-
-
-class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall change; what is absent stays. Keys are changed together."""
-
-    secret_key: Annotated[Secret | UnsetType, Meta(examples=["sk_test_example"])] = UNSET
-    webhook_secret: Annotated[Secret | UnsetType, Meta(examples=["whsec_example"])] = UNSET
-    active: Annotated[bool | UnsetType, Meta(description="Off: no new payment goes to it.")] = UNSET
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """An account at a provider, without its keys."""
-
-    id: UUID
-    name: Annotated[str, Meta(examples=["stripe-main"])]
-    provider: Annotated[str, Meta(examples=["stripe"])]
-    own: Annotated[bool, Meta(description="Yours; else that of whoever runs this deployment.")]
-    active: bool
-    merchant: Annotated[
-        str, Meta(description="Who sells, as the provider says; on receipts.", examples=["Volt Charging GmbH"])
-    ]
-    statement: Annotated[str, Meta(description="What stands on buyers' statements.", examples=["VOLT CHARGING"])]
-    checked_at: Annotated[datetime | None, Meta(description="When the provider was asked that; null: never.")]
-    webhook: Annotated[
-        str, Meta(description="The path that the provider is to send webhooks to.", examples=["/hooks/payments/0d3f"])
-    ]
-    created_at: datetime
-    updated_at: datetime
-
-
-class Accounts(Struct, frozen=True, kw_only=True):
-    """Accounts at providers; the first that is active gets new payments."""
-
-    accounts: list[Account]
-
-
 @get("/payments", opt={"problems": [CursorRefused]}, summary="List payments", tags=["payments"])
 async def list_payments(
     actor: Asker,
@@ -287,82 +209,6 @@ async def write_off_payment(
     return shown(await payments.write_off(actor, payment_id, data.why))
 
 
-@get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
-async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
-    async with db.tenant(actor.tenant_id) as conn:
-        return Accounts(accounts=[account(row) for row in await accounts.list_accounts(conn, actor.tenant_id)])
-
-
-@post(
-    "/payment-accounts",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "problems": [AccountNameTaken, TooManyAccounts]},
-    summary="Add a payment account of your own",
-    tags=["payments"],
-)
-async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
-    keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret or "")
-    async with db.tenant(actor.tenant_id) as conn:
-        return account(await providers.add(conn, actor, data.name, keys))
-
-
-@get(
-    "/payment-accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown]},
-    summary="Show a payment account",
-    tags=["payments"],
-)
-async def find_payment_account(account_id: AccountId, actor: Asker, db: Database) -> Response[Account]:
-    async with db.tenant(actor.tenant_id) as conn:
-        row = await accounts.find_account(conn, actor.tenant_id, account_id)
-    if row is None:
-        raise AccountUnknown
-    return tagged(account(row), account_tag(row))
-
-
-@patch(
-    "/payment-accounts/{account_id:uuid}",
-    opt={"verb": Verb.PAYMENT_ACCOUNTS, "etag": True, "problems": [AccountUnknown, AccountShared, ChangedMeanwhile]},
-    summary="Give a payment account other keys, or switch it off or on",
-    tags=["payments"],
-)
-async def change_payment_account(
-    account_id: AccountId,
-    data: JSONBody[AccountChange],
-    actor: Asker,
-    db: Database,
-    providers: Opened,
-    if_match: IfMatch = None,
-) -> Response[Account]:
-    keys = None
-    if data.secret_key is not UNSET and data.webhook_secret is not UNSET:
-        keys = StripeKeys(secret_key=data.secret_key, hook_secret=data.webhook_secret)
-    async with db.tenant(actor.tenant_id) as conn:
-        active = None if data.active is UNSET else data.active
-        row = await providers.change(conn, actor, account_id, keys=keys, active=active, if_match=if_match)
-    return tagged(account(row), account_tag(row))
-
-
-@post(
-    "/payment-accounts/{account_id:uuid}/connect",
-    opt={
-        "verb": Verb.PAYMENT_ACCOUNTS,
-        "problems": [AccountUnknown, AccountMissing, ProviderRefused, ProviderAway],
-    },
-    status_code=200,
-    summary="Try the keys of a payment account, and have its webhooks sent here",
-    description=(
-        "The provider tells whose account it is. Where no secret of webhooks was said, it is asked to send them to"
-        " `webhook`, which must be reachable from outside."
-    ),
-    tags=["payments"],
-)
-async def connect_payment_account(
-    account_id: AccountId, actor: Asker, providers: Opened, console_url: ConsoleUrl
-) -> Account:
-    address = f"{console_url.rstrip('/')}{hooks.PREFIX}/{account_id}"
-    return account(await providers.connect(actor, account_id, address))
-
-
 async def describe_payment(conn: store.Connection, tenant_id: int, subject: str) -> Payment | None:
     """A payment as webhooks tell it."""
     intent = await store.find_intent(conn, tenant_id, UUID(subject))
@@ -420,23 +266,6 @@ def _step(step: Step) -> StepShown:
     return StepShown(at=step.at, kind=step.kind, amount=step.amount, detail=step.detail, by=step.by)
 
 
-def account(row: AccountRow) -> Account:
-    """An account as the API shows it."""
-    return Account(
-        id=row.account_id,
-        name=row.name,
-        provider=row.provider,
-        own=row.own,
-        active=row.active,
-        merchant=row.merchant,
-        statement=row.statement,
-        checked_at=row.checked_at,
-        webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
 routes = Router(
     "/",
     route_handlers=[
@@ -444,10 +273,6 @@ routes = Router(
         find_payment,
         refund_payment,
         write_off_payment,
-        list_payment_accounts,
-        add_payment_account,
-        find_payment_account,
-        change_payment_account,
-        connect_payment_account,
+        *accounts.handlers,
     ],
 )

@@ -61,6 +61,7 @@ STEPS: Final[Mapping[str, str]] = {
     "incremented": mark("The hold was raised"),
     "increment_refused": mark("The hold could not be raised"),
     "hold_lost": mark("Nothing could be taken of the hold"),
+    "capture_lost": mark("The provider took the capture back"),
     "owed": mark("The amount is a debt"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
@@ -115,7 +116,7 @@ class PaymentPages:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            states=STATES, amount=amount,
+            states=STATES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:

@@ -6,7 +6,7 @@ an account, so no call names it.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -226,17 +226,69 @@ class Movements(Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """Something that a provider said of a payment and can't be asked for again: an answer of its own, or the signed
+    words of a webhook. It is kept, for nothing else will say it."""
+
+    #: The provider's word for what happened, and its name of that.
+    kind: str
+    reference: str
+    #: The payment that it happened to, by the provider's name; the same name where it is the payment itself.
+    about: str
+    at: datetime
+    #: Whether it was done.
+    good: bool = True
+    amount: int = 0
+    currency: str = ""
+    #: Our call that it came of, and the key of an answer.
+    call: str | None = None
+    key: str | None = None
+    #: The money was taken at once.
+    at_once: bool = False
+    card: Card | None = None
+    saved: Saved | None = None
+    reason: str | None = None
+
+    @property
+    def event(self) -> str:
+        """By what it is the same, however often it is said."""
+        return f"{self.kind}:{self.reference}:{'yes' if self.good else 'no'}"
+
+
 class Notice(Struct, frozen=True, kw_only=True):
-    """What a webhook hints at. Nothing is believed of it but that something changed."""
+    """What a webhook hints at. Nothing is believed of it but that something changed; `told` is what it says of a
+    provider that can't be asked."""
 
     event: str
     kind: str
     intent: str | None = None
     reference: str | None = None
+    told: Told | None = None
 
 
 class Psp(Protocol):
     """A provider. Every call raises ProviderAway, ProviderRefused, and those that ask for money Declined."""
+
+    @property
+    def key_life(self) -> timedelta:
+        """For so long the same key surely does nothing twice."""
+        ...
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether `get` asks the provider itself; else it is made of what the provider told, which may be less than
+        what happened."""
+        ...
+
+    @property
+    def lists_movements(self) -> bool:
+        """Whether `list_movements` tells what moved."""
+        ...
+
+    @property
+    def hook_answer(self) -> str:
+        """What the provider wants to read when its webhook was taken."""
+        ...
 
     async def start_hold(self, asked: HoldAsked, key: str) -> Hold:
         """A hold that the driver agrees to on the provider's page."""
@@ -372,6 +424,12 @@ class ProviderAway(ProviderError):
         """`answered`: the provider said that it failed, and will say so again to the same key."""
         super().__init__(detail)
         self.answered = answered
+
+
+class OutcomeOpen(ProviderAway):
+    """The payment provider took the request and will tell what came of it. That is looked for until it does."""
+
+    code = "payment-outcome-open"
 
 
 class ProviderRefused(ProviderError):

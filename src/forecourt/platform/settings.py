@@ -82,6 +82,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stripe_hook_secret: str | None = None
     #: Where Stripe's API is, if it is not Stripe's own: a sandbox, for every account of this deployment.
     stripe_url: str | None = None
+    #: The same of Adyen's API, for accounts that organisations bring.
+    adyen_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1

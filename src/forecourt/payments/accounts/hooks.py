@@ -1,6 +1,6 @@
 """The door by which providers tell that something changed: checked against the account's secret, kept as it came, and
 answered at once. Nothing is believed of it: what changed is read from the provider afterwards, in whatever order hints
-come.
+come. What a provider that can't be asked tells is kept with it, in the same transaction, and read from there.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from litestar.di import NamedDependency
 from forecourt.access.guard import Database
 from forecourt.payments.accounts import store
 from forecourt.payments.accounts.service import DEPLOYMENT, Providers
+from forecourt.payments.accounts.told import insert_told
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_by_reference
 from forecourt.payments.psp import MAX_HOOK_BYTES, HookRefused, Notice, Psp
@@ -36,7 +37,7 @@ Ticking = NamedDependency[Clock]
 )
 async def payment_hook(
     account: str, request: Request[Any, Any, Any], db: Database, providers: Opened, clock: Ticking
-) -> Response[None]:
+) -> Response[str]:
     """Takes a webhook. Raises HookRefused for one that is forged or old, and for accounts that there are none of."""
     body = await request.body()
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -51,7 +52,7 @@ async def payment_hook(
         notices = psp.parse_webhook(body, headers, clock.now())
         for notice in notices:
             await _keep(db, clock, tenant_id, account_id, body, notice)
-    return Response(None, status_code=200)
+    return Response(psp.hook_answer, status_code=200, media_type="text/plain")
 
 
 async def _account(db: Pool, providers: Providers, said: str) -> tuple[int, UUID, Psp]:
@@ -92,6 +93,8 @@ async def _keep(db: Pool, clock: Clock, tenant_id: int, account_id: UUID, body: 
             conn, tenant_id, account_id, event=notice.event, kind=notice.kind, body=body, intent_id=intent_id,
             at=clock.now(),
         )  # fmt: skip
+        if notice.told is not None:
+            await insert_told(conn, tenant_id, account_id, notice.told)
         if new and intent_id is not None:
             await outbox.write(conn, tenant_id, DUE, str(intent_id))
 

@@ -1,5 +1,6 @@
 """The verbs of accounts: adding one with its keys, and opening the adapter of whoever moves the money of a payment."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,12 +8,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.access import Actor, audit
 from forecourt.payments.accounts import store
 from forecourt.payments.accounts.store import AccountRow, Connection
+from forecourt.payments.accounts.told import AccountMemory
 from forecourt.payments.intents.model import AccountMissing, Intent, Method
+from forecourt.payments.providers.adyen import AdyenKeys, open_adyen
 from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.providers.stripe import StripeKeys, open_stripe
 from forecourt.payments.psp import Psp
@@ -28,8 +32,14 @@ DEPLOYMENT: Final = "deployment"
 #: Adapters that are kept open; beyond it the one that was used longest ago is closed.
 MAX_OPEN: Final = 100
 
+#: What an account of either provider is reached by; its kind tells the provider.
+Keys = StripeKeys | AdyenKeys
+
+#: How Adyen writes the key that signs webhooks.
+_HMAC: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.encode
+_KINDS: Any = Keys
 
 
 class AccountUnknown(ForecourtError):
@@ -53,6 +63,14 @@ class TooManyAccounts(ForecourtError):
     code = "too-many-payment-accounts"
 
 
+class AccountIncomplete(ForecourtError):
+    """These keys are not those of the provider. Stripe has a secret key and a secret for webhooks; Adyen an API key, a
+    merchant account, and an HMAC key of 64 hexadecimal digits for webhooks."""
+
+    status = 422
+    code = "payment-account-incomplete"
+
+
 class AccountShared(ForecourtError):
     """This account is the deployment's: its keys are settings, and not the organisation's to change."""
 
@@ -65,22 +83,51 @@ def account_tag(row: AccountRow) -> str:
     return etag(["payment account", row.account_id, row.updated_at, row.active])
 
 
+class Given(Struct, frozen=True, kw_only=True):
+    """Keys as somebody gives them, for either provider."""
+
+    secret_key: str
+    hook_secret: str
+    merchant_account: str | None = None
+    live_prefix: str | None = None
+
+
+def keys_of(provider: str, given: Given) -> Keys:
+    """The keys of an account at a provider. Raises AccountIncomplete."""
+    if provider == "stripe":
+        if given.merchant_account is not None or given.live_prefix is not None:
+            raise AccountIncomplete
+        return StripeKeys(secret_key=given.secret_key, hook_secret=given.hook_secret)
+    if not given.merchant_account or not _HMAC.fullmatch(given.hook_secret):
+        raise AccountIncomplete
+    return AdyenKeys(
+        api_key=given.secret_key, hook_key=given.hook_secret, merchant_account=given.merchant_account,
+        live_prefix=given.live_prefix,
+    )  # fmt: skip
+
+
+def provider_of(keys: Keys) -> str:
+    """The provider that keys are for, as accounts name it."""
+    return "adyen" if isinstance(keys, AdyenKeys) else "stripe"
+
+
 class Providers:
     """Opens adapters and keeps them open, for the life of a process. Close it at the end.
 
     `deployment`: the keys of the account of whoever runs this, which organisations without one of their own use.
-    `address`: where Stripe's API is, if it is not Stripe's own: a sandbox.
+    `address` and `adyen`: where Stripe's API is, and Adyen's, if they are not their own: a sandbox.
     """
 
     def __init__(
         self, tenants: Pool, clock: Clock, secret_key: bytes, *, deployment: StripeKeys | None = None,
-        address: str | None = None,
+        address: str | None = None, adyen: str | None = None,
     ) -> None:  # fmt: skip
         self._tenants = tenants
         self._clock = clock
         self._seal = Seal(secret_key, SEAL_PURPOSE)
         self._deployment = deployment
         self._address = address
+        self._adyen = adyen
         self._open: OrderedDict[tuple[UUID, datetime], Any] = OrderedDict()
 
     async def close(self) -> None:
@@ -103,7 +150,7 @@ class Providers:
         """The adapter of an account, by its keys of now. Raises AccountMissing, SealBroken."""
         name = (row.account_id, row.updated_at)
         if name not in self._open:
-            opened = await open_stripe(self._keys(row), self._address)
+            opened = await self._opened(row)
             if name in self._open:
                 await opened.close()
             else:
@@ -114,11 +161,19 @@ class Providers:
         found: Psp = self._open[name]
         return found
 
+    async def _opened(self, row: AccountRow) -> Any:
+        keys = self._keys(row)
+        if isinstance(keys, AdyenKeys):
+            memory = AccountMemory(self._tenants, row.tenant_id, row.account_id)
+            return await open_adyen(keys, memory, self._clock, self._adyen)
+        return await open_stripe(keys, self._address)
+
     async def by_name(self, tenant_id: int) -> Mapping[str, Psp]:
-        """The adapters of every account of an organisation, by the names that the books use."""
+        """The adapters of every account of an organisation that tells what moved, by the names that the books use."""
         async with self._tenants.tenant(tenant_id) as conn:
             rows = await store.list_accounts(conn, tenant_id)
-        return {row.name: await self.of_account(row) for row in rows if row.own or self._deployment is not None}
+        opened = {row.name: await self.of_account(row) for row in rows if row.own or self._deployment is not None}
+        return {name: psp for name, psp in opened.items() if psp.lists_movements}
 
     async def choose(self, conn: Connection, tenant_id: int) -> AccountRow:
         """The account that a new payment goes to: the organisation's own, else the deployment's. Raises
@@ -136,12 +191,13 @@ class Providers:
             raise AccountMissing
         return made
 
-    def _keys(self, row: AccountRow) -> StripeKeys:
+    def _keys(self, row: AccountRow) -> Keys:
         if row.sealed is None:
             if self._deployment is None:
                 raise AccountMissing
             return self._deployment
-        return msgspec.json.decode(self._seal.open(row.sealed), type=StripeKeys)
+        keys: Keys = msgspec.json.decode(self._seal.open(row.sealed), type=_KINDS)
+        return keys
 
     async def deployment(self) -> Psp | None:
         """The adapter of the deployment's own account, if it has one."""
@@ -153,12 +209,17 @@ class Providers:
         found: Psp = self._open[name]
         return found
 
-    async def add(self, conn: Connection, actor: Actor, name: str, keys: StripeKeys) -> AccountRow:
+    async def add(self, conn: Connection, actor: Actor, name: str, keys: Keys) -> AccountRow:
         """Adds an account of the organisation's own. Raises AccountNameTaken, TooManyAccounts."""
         if len(await store.list_accounts(conn, actor.tenant_id)) >= store.MAX_ACCOUNTS:
             raise TooManyAccounts
         row = await store.insert_account(
-            conn, actor.tenant_id, name=name, provider="stripe", sealed=self._sealed(keys), at=self._clock.now()
+            conn,
+            actor.tenant_id,
+            name=name,
+            provider=provider_of(keys),
+            sealed=self._sealed(keys),
+            at=self._clock.now(),
         )
         if row is None:
             raise AccountNameTaken
@@ -171,23 +232,23 @@ class Providers:
         actor: Actor,
         account_id: UUID,
         *,
-        keys: StripeKeys | None,
+        given: Given | None,
         active: bool | None,
         if_match: str | None = None,
     ) -> AccountRow:
-        """Gives it other keys, or lets no new payment go to it. Raises AccountUnknown, AccountShared,
-        ChangedMeanwhile."""
+        """Gives it other keys, or lets no new payment go to it; of Adyen's, the merchant account and the prefix stay
+        where they are not given. Raises AccountUnknown, AccountShared, AccountIncomplete, ChangedMeanwhile."""
         held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
         if held is None:
             raise AccountUnknown
         check_match(if_match, account_tag(held))
-        if keys is not None and not held.own:
+        if given is not None and not held.own:
             raise AccountShared
-        sealed = held.sealed if keys is None else self._sealed(keys)
+        sealed = held.sealed if given is None else self._sealed(self._changed(held, given))
         on = held.active if active is None else active
         await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=on, at=self._clock.now())
         await audit(
-            conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": keys is not None},
+            conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": given is not None},
             before={"active": held.active}, after={"active": on},
         )  # fmt: skip
         row = await store.find_account(conn, actor.tenant_id, account_id)
@@ -206,13 +267,13 @@ class Providers:
             raise AccountUnknown
         psp, keys = await self.of_account(row), self._keys(row)
         merchant, secret = await psp.merchant(), ""
-        if row.own and not keys.hook_secret:
+        if isinstance(keys, StripeKeys) and row.own and not keys.hook_secret:
             secret = await psp.send_hooks(address, f"forecourt-hooks-{account_id.hex}")
         async with self._tenants.tenant(actor.tenant_id) as conn:
             held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
             assert held is not None, "accounts stay"
             now = self._clock.now()
-            if secret and held.sealed == row.sealed:
+            if isinstance(keys, StripeKeys) and secret and held.sealed == row.sealed:
                 sealed = self._sealed(replace(keys, hook_secret=secret))
                 await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=held.active, at=now)
             await store.set_merchant(conn, actor.tenant_id, account_id, merchant.name, merchant.statement, now)
@@ -222,5 +283,15 @@ class Providers:
         assert found is not None
         return found
 
-    def _sealed(self, keys: StripeKeys) -> bytes:
+    def _changed(self, held: AccountRow, given: Given) -> Keys:
+        before = self._keys(held)
+        if isinstance(before, AdyenKeys):
+            given = replace(
+                given,
+                merchant_account=given.merchant_account or before.merchant_account,
+                live_prefix=given.live_prefix or before.live_prefix,
+            )
+        return keys_of(held.provider, given)
+
+    def _sealed(self, keys: Keys) -> bytes:
         return self._seal.close(_encode(keys).decode())

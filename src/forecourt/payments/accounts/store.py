@@ -16,7 +16,8 @@ MAX_ACCOUNTS: Final = 20
 MAX_MERCHANT: Final = 200
 MAX_STATEMENT: Final = 60
 _COLUMNS: Final = (
-    "account_id, name, provider, own, sealed, active, merchant, statement, checked_at, created_at, updated_at"
+    "account_id, tenant_id, name, provider, own, sealed, active, merchant, statement, checked_at, created_at,"
+    " updated_at"
 )
 
 
@@ -24,6 +25,7 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     """An account as stored; `sealed` holds its keys, None for the deployment's."""
 
     account_id: UUID
+    tenant_id: int
     name: str
     provider: str
     own: bool

@@ -48,6 +48,16 @@ async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int,
     await post(conn, intent.tenant_id, entry)
 
 
+async def post_capture_lost(conn: Connection, intent: Intent, lost: int, at: datetime) -> None:
+    """A capture came to nothing after all: what it brought is owed."""
+    source = await _source(conn, intent)
+    entry = entries.capture_lost(
+        intent=str(intent.intent_id), session_id=intent.session_id, at=at, source=source, currency=intent.currency,
+        amount=lost,
+    )  # fmt: skip
+    await post(conn, intent.tenant_id, entry)
+
+
 async def post_refunded(
     conn: Connection, prices: Prices, intent: Intent, call: Call, before: list[int], at: datetime
 ) -> None:

@@ -85,6 +85,9 @@ class CallKind(StrEnum):
     CHARGE = "charge"
 
 
+#: Calls by which money moves.
+MOVES: Final = frozenset({CallKind.CAPTURE, CallKind.CHARGE, CallKind.REFUND})
+
 #: How long the provider's page would wait for the driver. Stripe takes no less than 30 minutes from when it is asked,
 #: and it may have to be asked for a while.
 PAGE_LIFE: Final = timedelta(minutes=60)
@@ -103,8 +106,6 @@ READ_EVERY: Final = timedelta(minutes=10)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
-#: Providers keep keys for a day; after that a call is only read back.
-KEY_LIFE: Final = timedelta(hours=23)
 #: So long before a hold runs out it is captured for what the session came to so far.
 CAPTURE_AHEAD: Final = timedelta(hours=6)
 #: Tries of a capture that the provider refuses while the hold stands.

@@ -234,6 +234,20 @@ class Turn:
         await self.step("owed", amount=amount, detail=reason)
         await self.say(events.FAILED)
 
+    async def capture_lost(self, reason: str | None) -> None:
+        """The provider took back a capture that it had told of: what was not refunded of it is owed."""
+        intent = self.intent
+        lost = intent.captured_amount - intent.refunded_amount
+        await books.post_capture_lost(self.conn, intent, lost, self.now)
+        await self.change(
+            {
+                "state": State.FAILED, "captured_amount": intent.refunded_amount, "owed_amount": lost, "reason": reason,
+                "next_at": None,
+            }
+        )  # fmt: skip
+        await self.step("capture_lost", amount=lost, detail=reason)
+        await self.say(events.FAILED)
+
     async def refunded(self, call: Call) -> None:
         """Money was given back."""
         intent = self.intent

@@ -23,9 +23,9 @@ from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
     CAPTURE_AHEAD,
     FINAL,
-    KEY_LIFE,
     LOOK_EVERY,
     MAX_REFUSALS,
+    MOVES,
     PAGE_LIFE,
     READ_EVERY,
     READER_LOOK,
@@ -51,6 +51,7 @@ from forecourt.payments.psp import (
     HoldAsked,
     HoldState,
     Language,
+    OutcomeOpen,
     ProviderAway,
     ProviderRefused,
     ProviderUnknown,
@@ -122,6 +123,7 @@ class Saga:
         await self.read(intent)
         async with self._tenants.tenant(tenant_id) as conn:
             await heed_hooks(conn, tenant_id, intent_id, at)
+            await store.hasten_calls(conn, tenant_id, intent_id, at)
         return await self.drive(tenant_id, intent_id)
 
     async def _go_on(self, tenant_id: int, intent_id: UUID) -> bool:
@@ -155,8 +157,8 @@ class Saga:
         psp = await self._providers.of_intent(intent)
         try:
             answered = await self._known(psp, intent, call) if call.tries else None
-            if answered is None and call.asked_at + KEY_LIFE < now:
-                answered = Answered(refused="The provider was not reached for a day.")
+            if answered is None and call.asked_at + psp.key_life < now:
+                answered = _given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
             answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
@@ -164,7 +166,10 @@ class Saga:
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
                     await store.renew_key(conn, intent.tenant_id, call.call_id, now + retry_after(tries))
-            log.info("a payment provider is away", intent=str(intent.intent_id), call=call.kind.value, tries=tries)
+            log.info(
+                "a call of a payment is not known yet", intent=str(intent.intent_id), call=call.kind.value, tries=tries,
+                why=fault.code,
+            )  # fmt: skip
             return False
         except ProviderRefused as fault:
             return await self._look_into(psp, intent, call, fault.detail, tries)
@@ -273,6 +278,8 @@ class Saga:
                 patience = READER_WAIT if at_reader else ABANDONED_AFTER
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
                     await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
+            elif state in TAKEN and hold.state is HoldState.FAILED:
+                await turn.capture_lost(hold.reason)
             elif state in TAKEN and hold.disputed and state is not State.DISPUTED:
                 await turn.change({"state": State.DISPUTED})
                 await turn.step("disputed", amount=turn.intent.captured_amount)
@@ -346,6 +353,14 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
         at_once=at_once or top_up,
     )
+
+
+def _given_up(psp: Psp, call: Call) -> Answered:
+    """A call that nothing is known of after so long that its key may do it again. Raises OutcomeOpen where money may
+    have moved and the provider can't be asked: a second time would be worse than waiting."""
+    if call.kind in MOVES and not psp.reads_back:
+        raise OutcomeOpen
+    return Answered(refused="The provider was not reached for so long that it is not asked again.")
 
 
 async def _start_hold(psp: Psp, intent: Intent, call: Call) -> Hold:

@@ -311,11 +311,12 @@ async def renew_key(conn: Connection, tenant_id: int, call_id: UUID, next_at: da
     )
 
 
-async def postpone_call(conn: Connection, tenant_id: int, call_id: UUID, next_at: datetime) -> None:
-    """It is tried again then."""
+async def hasten_calls(conn: Connection, tenant_id: int, intent_id: UUID, at: datetime) -> None:
+    """Something was heard of a payment: its calls that wait are looked at now."""
     await conn.execute(
-        "UPDATE payment_calls SET next_at = %s WHERE tenant_id = %s AND call_id = %s AND state = 'open'",
-        (next_at, tenant_id, call_id),
+        "UPDATE payment_calls SET next_at = %s WHERE tenant_id = %s AND intent_id = %s AND state = 'open'"
+        " AND next_at > %s",
+        (at, tenant_id, intent_id, at),
     )
 
 

@@ -84,6 +84,16 @@ def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency
     )
 
 
+def capture_lost(
+    *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
+) -> Entry:
+    """A capture that was told came to nothing: what it was to bring to `source` is owed by who paid."""
+    return _two(
+        f"lost:{intent}", Kind.CAPTURE_LOST, at, currency, DRIVERS, source, _positive(amount), session_id=session_id,
+        intent=intent,
+    )  # fmt: skip
+
+
 def write_off(*, intent: str, at: datetime, currency: str, amount: int, session_id: UUID | None = None) -> Entry:
     """A driver's debt is given up. VAT that was on it stays as it was declared."""
     return _two(

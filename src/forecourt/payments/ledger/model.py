@@ -58,6 +58,7 @@ class Kind(StrEnum):
     """What an entry is about."""
 
     CAPTURE = "capture"
+    CAPTURE_LOST = "capture_lost"
     WALLET_USE = "wallet_use"
     TOP_UP = "top_up"
     REFUND = "refund"

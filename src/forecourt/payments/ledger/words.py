@@ -9,6 +9,7 @@ from forecourt.ui.i18n import mark
 
 KINDS: Final = {
     "capture": mark("Card payment"),
+    "capture_lost": mark("Card payment came to nothing"),
     "wallet_use": mark("Paid from a wallet"),
     "top_up": mark("Wallet topped up"),
     "refund": mark("Refund"),

@@ -1,5 +1,5 @@
 -- Cards that drivers leave without paying, cards that the provider is to forget, and card readers.
--- depends: payments.0010 payments.0004 stations.0013
+-- depends: payments.0011 payments.0004 stations.0013
 
 -- A page of the provider on which somebody leaves a card. Nothing is held by it: one that nobody finishes runs out.
 CREATE TABLE payment_setups (

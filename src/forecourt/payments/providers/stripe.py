@@ -10,7 +10,7 @@ import importlib
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -93,6 +93,8 @@ _WITH_CARD: Final = ["setup_intent.payment_method"]
 #: Refunds that were made, or will be.
 _GIVEN_BACK: Final = ("pending", "succeeded", "requires_action")
 _SIGNATURE: Final = "stripe-signature"
+#: Stripe keeps keys for a day; after that a call is only read back.
+KEY_LIFE: Final = timedelta(hours=23)
 
 
 class StripeKeys(Struct, frozen=True, kw_only=True, tag="stripe"):
@@ -111,6 +113,11 @@ async def open_stripe(keys: StripeKeys, address: str | None = None) -> "Stripe":
 
 class Stripe:
     """One account at Stripe. Close it when it is no longer used."""
+
+    key_life = KEY_LIFE
+    reads_back = True
+    lists_movements = True
+    hook_answer = ""
 
     def __init__(self, keys: StripeKeys, address: str | None = None, deadline_s: float = DEADLINE_S) -> None:
         import stripe

@@ -1,6 +1,6 @@
 """What a provider answers to calls that it has nothing for: not every one sells terminals or pays hosts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from forecourt.payments.psp import (
     Hold,
@@ -22,6 +22,11 @@ from forecourt.platform.money import Money
 
 class Unable:
     """Refuses every call of the port that an adapter need not have."""
+
+    key_life = timedelta(hours=23)
+    reads_back = True
+    lists_movements = True
+    hook_answer = ""
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -1,0 +1,81 @@
+"""What providers told that can't be asked for again, kept by account: all SQL of it, and the memory of one account."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from forecourt.payments.psp import Told
+from forecourt.platform.database import Pool
+
+Connection = AsyncConnection[Any]
+
+#: What is read of one payment: calls of one payment, each with its answer and what came of it, and a few of its driver.
+MAX_TOLD: Final = 400
+#: Characters of why something was not done.
+MAX_REASON: Final = 500
+_COLUMNS: Final = "kind, reference, about, call, key, good, amount, currency, at_once, card, saved, reason, at"
+
+
+async def insert_told(conn: Connection, tenant_id: int, account_id: UUID, told: Told) -> bool:
+    """Keeps something that was said; whether it is heard for the first time."""
+    values = msgspec.structs.asdict(told)
+    for name in ("card", "saved"):
+        values[name] = None if values[name] is None else Jsonb(msgspec.to_builtins(values[name]))
+    values["reason"] = told.reason and told.reason[:MAX_REASON]
+    places = ", ".join(f"%({name.strip()})s" for name in _COLUMNS.split(","))
+    cursor = await conn.execute(
+        f"INSERT INTO payment_told (account_id, event, tenant_id, {_COLUMNS})"  # noqa: S608  constants
+        f" VALUES (%(account)s, %(event)s, %(tenant)s, {places}) ON CONFLICT (account_id, event) DO NOTHING",
+        {**values, "account": account_id, "event": told.event, "tenant": tenant_id},
+    )
+    return cursor.rowcount == 1
+
+
+async def list_told(conn: Connection, tenant_id: int, account_id: UUID, column: str, value: str) -> list[Told]:
+    """What was said by a name, about a payment, of a call, or in answer to a key, the earliest first."""
+    assert column in ("reference", "about", "call", "key"), "a column that is looked up by"
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_told WHERE tenant_id = %s AND account_id = %s AND {column} = %s"  # noqa: S608
+        " ORDER BY at, event LIMIT %s",
+        (tenant_id, account_id, value, MAX_TOLD),
+    )
+    return [msgspec.convert(row, Told) for row in await cursor.fetchall()]
+
+
+class AccountMemory:
+    """What one account was told, for its adapter. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, tenant_id: int, account_id: UUID) -> None:
+        self._tenants = tenants
+        self._tenant_id = tenant_id
+        self._account_id = account_id
+
+    async def keep(self, told: Told) -> None:
+        """Keeps it, once."""
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            await insert_told(conn, self._tenant_id, self._account_id, told)
+
+    async def about(self, reference: str) -> list[Told]:
+        """What happened to a payment, by the provider's name of it."""
+        return await self._list("about", reference)
+
+    async def named(self, reference: str) -> list[Told]:
+        """What was told by this name: of a request, that it was taken and what came of it."""
+        return await self._list("reference", reference)
+
+    async def of_call(self, call: str) -> list[Told]:
+        """What came of a call of ours."""
+        return await self._list("call", call)
+
+    async def answer_to(self, key: str) -> Told | None:
+        """What was answered to a key, if an answer was heard."""
+        return next(iter(await self._list("key", key)), None)
+
+    async def _list(self, column: str, value: str) -> list[Told]:
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            return await list_told(conn, self._tenant_id, self._account_id, column, value)

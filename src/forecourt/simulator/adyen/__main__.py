@@ -1,0 +1,5 @@
+"""`python -m forecourt.simulator.adyen`: the second sandbox provider by itself."""
+
+from forecourt.simulator.adyen.command import app
+
+app()
