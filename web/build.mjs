@@ -14,7 +14,7 @@ const COMPRESSIBLE = new Set([".js", ".css", ".json"]);
 rmSync(out, { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: here,
-  entryPoints: ["src/console.js", "src/console.css", "src/signin.js", "src/driver.css", "src/driver.js", "src/find.css", "src/find.js", { in: "maplibre-gl/worker", out: "map-worker" }].map((entry) =>
+  entryPoints: ["src/console.js", "src/console.css", "src/signin.js", "src/driver.css", "src/driver.js", "src/find.css", "src/my.css", "src/find.js", { in: "maplibre-gl/worker", out: "map-worker" }].map((entry) =>
     typeof entry === "string" ? { in: entry, out: basename(entry, extname(entry)) } : entry,
   ),
   outdir: out,

@@ -64,6 +64,14 @@ NEEDS = {
     ("GET", "/api/v1/driver-pages"): Verb.READ,
     ("PUT", "/api/v1/driver-pages"): Verb.ORGANISATION,
     ("GET", "/api/v1/driver-pages/codes/{station}/{evse}"): Verb.READ,
+    ("GET", "/api/v1/driver-sign-in-provider"): Verb.ORGANISATION,
+    ("PUT", "/api/v1/driver-sign-in-provider"): Verb.ORGANISATION,
+    ("DELETE", "/api/v1/driver-sign-in-provider"): Verb.ORGANISATION,
+    ("GET", "/api/v1/sites/{site}/waiting-list"): Verb.READ,
+    ("PUT", "/api/v1/sites/{site}/waiting-list/policy"): Verb.CHANGE_SITES,
+    ("DELETE", "/api/v1/sites/{site}/waiting-list/policy"): Verb.CHANGE_SITES,
+    ("POST", "/api/v1/sites/{site}/waiting-list/{number}/skip"): Verb.CONTROL,
+    ("DELETE", "/api/v1/sites/{site}/waiting-list/{number}"): Verb.CONTROL,
     ("GET", "/api/v1/payments"): Verb.READ,
     ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
     ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
@@ -136,6 +144,20 @@ NEEDS = {
     ("GET", "/api/v1/ledger/receivables"): Verb.READ_MONEY,
     ("GET", "/api/v1/ledger/profit"): Verb.READ_MONEY,
     ("GET", "/api/v1/ledger/export.beancount"): Verb.READ_MONEY,
+    ("GET", "/api/v1/invoicing"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/invoicing"): Verb.ORGANISATION,
+    ("GET", "/api/v1/fleets/{fleet_id}/terms"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/fleets/{fleet_id}/terms"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/fleets/{fleet_id}/mandate"): Verb.READ_MONEY,
+    ("PUT", "/api/v1/fleets/{fleet_id}/mandate"): Verb.CHANGE_PAYMENTS,
+    ("DELETE", "/api/v1/fleets/{fleet_id}/mandate"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/fleet-invoices"): Verb.READ_MONEY,
+    ("GET", "/api/v1/fleet-invoices/{invoice_id}"): Verb.READ_MONEY,
+    ("GET", "/api/v1/fleet-invoices/{invoice_id}/document"): Verb.READ_MONEY,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/credit"): Verb.CHANGE_PAYMENTS,
+    ("POST", "/api/v1/fleet-invoices/{invoice_id}/write-off"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/debit-files"): Verb.CHANGE_PAYMENTS,
+    ("GET", "/api/v1/debit-files/{file_id}/content"): Verb.CHANGE_PAYMENTS,
     ("POST", "/api/v1/hosts"): Verb.CHANGE_HOSTS,
     ("GET", "/api/v1/hosts"): Verb.READ_HOSTS,
     ("GET", "/api/v1/hosts/{host_id}"): Verb.READ_HOSTS,
@@ -325,6 +347,7 @@ TENANT_TABLES = (
     "held_profiles",
     "dynamic_profiles",
     "priority_asks",
+    "session_caps",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {
@@ -336,6 +359,12 @@ PUBLIC = {
     ("POST", "/api/v1/driver/payments/{payment_id}/stop"),
     ("POST", "/api/v1/driver/payments/{payment_id}/give-up"),
     ("PUT", "/api/v1/driver/payments/{payment_id}/departure"),
+    ("GET", "/api/v1/driver/places/{station}/{evse}/waiting"),
+    ("POST", "/api/v1/driver/places/{station}/{evse}/waiting"),
+    ("GET", "/api/v1/driver/waiting/{place_id}"),
+    ("POST", "/api/v1/driver/waiting/{place_id}/snooze"),
+    ("POST", "/api/v1/driver/waiting/{place_id}/leave"),
+    ("PUT", "/api/v1/driver/waiting/{place_id}/email"),
     ("POST", "/api/v1/driver/sign-in"),
     ("POST", "/api/v1/driver/sign-in/enter"),
 }
@@ -370,8 +399,8 @@ def filled(path: str) -> str:
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
-    values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id"), some_id)
-    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id"), str(2**31 - 1))
+    values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
+    values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
 
@@ -540,10 +569,13 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("driver_only_brand",),
             # These rename and delete, for an erasure, what is of the tenant that the transaction acts for.
             ("driver_rename_token",),
+            # Tells numbers of tenants and sites, and nothing of who waits there.
+            ("driver_sites_with_waiting",),
             ("driver_tenant_of_brand",),
             ("driver_tenant_of_pages",),
             ("driver_tenant_of_payment",),
             ("driver_tenant_of_station",),
+            ("driver_tenant_of_waiting",),
             ("driver_unsend",),
             ("drivers_tenant_of_link",),
             ("drivers_tenant_of_session",),

@@ -36,6 +36,19 @@ async def test_the_document_is_openapi_3_1_and_open_to_everybody(house: House) -
         assert operation["summary"]
         assert {"401", "403", "default"} <= set(operation["responses"])
         assert any(status.startswith("2") for status in operation["responses"])
+    # Whoever needs no role is told so, and who is signed in as a driver needs that alone.
+    said = {path: operation["get"] for path, operation in document["paths"].items() if "get" in operation}
+    for path, words, security in (
+        ("/api/v1/driver/places/{station}/{evse}", "Needs no role: anybody may ask.", []),
+        ("/api/v1/driver/me/money", "Needs a driver who is signed in: no role of an operator.", [{"driver": []}]),
+        (
+            "/api/v1/driver-pages",
+            "Needs the role owner or operator or technician or support or viewer or site_host.",
+            None,
+        ),
+    ):
+        assert said[path]["description"].endswith(words), said[path]["description"]
+        assert said[path].get("security") == security
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
         assert "." not in name
@@ -266,12 +279,12 @@ async def test_no_route_of_the_api_takes_a_parameter_that_the_document_does_not_
         address = path.replace("{session_id}", "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         for name in (
             "{incident_id}", "{command_id}", "{run_id}", "{limit_id}", "{tariff_id}", "{assignment_id}",
-            "{payment_id}", "{account_id}", "{card_id}", "{reader_id}", "{setup_id}",
+            "{payment_id}", "{account_id}", "{card_id}", "{reader_id}", "{setup_id}", "{place_id}",
         ):  # fmt: skip
             address = address.replace(name, "6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10")
         address = re.sub(
             r"\{(number|evse|(webhook|delivery|rule|key|person|invitation|passkey|own_session|feed|entry|host|payout|file"
-            r"|difference|line|driver|fleet|plan|vehicle)_id)\}",
+            r"|difference|line|driver|fleet|plan|vehicle|invoice)_id)\}",
             "1",
             address,
         )
@@ -304,6 +317,7 @@ MATCHED = {
     ("put", "/api/v1/tokens/{uid}/charging-preferences"),
     ("put", "/api/v1/tariffs/{tariff_id}"),
     ("put", "/api/v1/driver-pages"),
+    ("put", "/api/v1/driver-sign-in-provider"),
 }
 
 

@@ -30,6 +30,7 @@ import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
+import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
@@ -188,6 +189,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
+        forecourt.payments.fleets.api,
         forecourt.payments.reconcile.api,
         forecourt.drivers.accounts.api,
         forecourt.drivers.fleets.api,

@@ -20,6 +20,7 @@ from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import Driver
+from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.drivers.accounts.service import find_driver
 from forecourt.ui.assets import Assets
 from tests.payments.till import SECRET, Till
@@ -32,16 +33,17 @@ class Porch:
 
     def __init__(self, till: Till) -> None:
         self.till = till
-        files = ("driver.css", "driver.js", "signin.js", "find.css", "find.js")
+        files = ("driver.css", "driver.js", "signin.js", "my.css", "find.css", "find.js")
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
         ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, till.cards)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
+        self.providers = DriverProviders(till.tenants, SECRET, till.clock, entry, private=True)
         self.jobs = AccountJobs(till.tenants, till.clock)
         routes = [
-            *account_pages(shell, self.members, self.leaving, HOST),
+            *account_pages(shell, self.members, self.leaving, HOST, self.providers),
             *driver_pages(shell, ways, till.tenants, till.clock, HOST),
         ]
         self.app: Any = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,9 +15,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Response, async_playwright, expect
 
+from forecourt.driver.account.door import COOKIE
 from forecourt.driver.codes import address_of
+from forecourt.drivers.accounts.model import TOKEN_PREFIX
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
+from forecourt.platform.digest import keyed_digest
 from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.simulator import fleet
@@ -30,7 +34,7 @@ from tests.http import an_actor
 from tests.looks import AXE, PHONE, SCHEMES, SETTLED, breaks_no_rule
 from tests.payments.till import a_tariff
 from tests.sandbox import Sandbox, sandbox
-from tests.spine.processes import STATIONS_SECRET, Deployment
+from tests.spine.processes import SECRET, STATIONS_SECRET, Deployment
 from tests.support import free_port
 
 pytestmark = [
@@ -61,7 +65,10 @@ WORDS = {
 class Place:
     """A deployment, stations that work, and a browser."""
 
-    def __init__(self, address: str, box: Sandbox, browser: Browser, stations: dict[str, Station]) -> None:
+    def __init__(
+        self, deployment: Deployment, address: str, box: Sandbox, browser: Browser, stations: dict[str, Station]
+    ) -> None:
+        self.deployment = deployment
         self.address = address
         self.box = box
         self.stations = stations
@@ -149,7 +156,7 @@ async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
             await driven.power_on()
             running = asyncio.create_task(driven.run())
             try:
-                yield Place(address, box, browser, stations)
+                yield Place(deployment, address, box, browser, stations)
             finally:
                 running.cancel()
                 driven.power_off()
@@ -222,4 +229,108 @@ async def test_a_place_is_found_on_a_map_and_in_a_list(place: Place) -> None:
     await page.locator("summary").tap()
     await page.get_by_role("link", name="walk-21, EVSE 1").tap()
     await page.wait_for_url("**/charge/walk-21/1")
+    assert place.complaints == []
+
+
+async def a_member(place: Place, page: Page, email: str) -> None:
+    """Signs somebody in, as a letter would."""
+    admin, token = place.deployment.admin(), f"{TOKEN_PREFIX}{email}"
+    tenant_id = place.deployment.tenant()
+    row = admin.execute(
+        "INSERT INTO driver_accounts (tenant_id, email, name, created_at, updated_at)"
+        " VALUES (%s, %s, 'Ada Lovelace', now(), now()) RETURNING driver_id",
+        (tenant_id, email),
+    ).fetchone()
+    assert row is not None
+    admin.execute(
+        "INSERT INTO driver_sessions (digest, tenant_id, driver_id, how, address, user_agent, began_at, seen_at,"
+        " expires_at) VALUES (%s, %s, %s, 'letter', '192.0.2.1', 'Mozilla/5.0 (Linux; Android 15) Chrome/130', now(),"
+        " now(), now() + interval '1 day')",
+        (keyed_digest(SECRET.encode(), "driver session", token), tenant_id, row[0]),
+    )
+    await page.context.add_cookies([{"name": COOKIE, "value": token, "url": place.address}])
+
+
+async def looks_in_all_languages(page: Page, address: str, shot: str) -> None:
+    """A page in every language: nothing sticks out or can't be read, on a phone and at a desk, in light and dark."""
+    for language in WORDS:
+        mark = "&" if "?" in address else "?"
+        await page.goto(f"{address}{mark}lang={language}")
+        await expect(page.locator("html")).to_have_attribute("lang", language)
+        for width in (360, 1280):
+            await page.set_viewport_size({"width": width, "height": 780})
+            for scheme in SCHEMES:
+                await page.emulate_media(color_scheme=scheme)
+                await page.evaluate(SETTLED)
+                if folder := os.environ.get("LOOK_AT"):
+                    if (width, scheme) in ((360, "light"), (360, "dark"), (1280, "dark")):
+                        await page.screenshot(path=f"{folder}/{shot}-{language}-{width}-{scheme}.png", full_page=True)
+                else:
+                    await breaks_no_rule(page, f"{page.url}, {scheme}, {width}")
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (address, language)
+
+
+async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Place) -> None:
+    page = await place.phone()
+    await a_member(place, page, "ada@example.com")
+    own = ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account", "/my/account?erase=1")
+    for path in ("/my/sign-in/volt", "/my/enter", *own, "/my/charge/walk-16/1"):
+        await looks_in_all_languages(page, f"{place.address}{path}", "empty" + path.replace("/", "-").replace("?", "-"))
+    # Somebody paid by a card that was saved, has a car and a card for stations, and waits at a busy site.
+    admin, tenant_id = place.deployment.admin(), place.deployment.tenant()
+    await page.set_viewport_size({"width": 360, "height": 780})
+    await page.goto(f"{place.address}/my/charge/walk-21/1?lang=en")
+    await page.get_by_role("button", name="save it").tap()
+    await page.wait_for_url(re.compile(f"^{place.box.address}"))
+    await page.get_by_role("button").first.tap()
+    await stage(page, "plug")
+    station = place.stations["walk-21"]
+    station.bays[0].plug_in(Car(MODELS[0], 0.3), station.time())
+    await stage(page, "charging")
+    await looks_in_all_languages(page, f"{page.url.partition('?')[0]}", "charging")
+    admin.execute(
+        "INSERT INTO waiting_policies (tenant_id, site_id, active, who, hold_minutes, snooze_minutes, max_waiting,"
+        " changed_at) SELECT tenant_id, site_id, true, 'anybody', 10, 15, 20, now() FROM sites WHERE tenant_id = %s",
+        (tenant_id,),
+    )
+    admin.execute(
+        "UPDATE connectors SET state = 'Unavailable' FROM stations s WHERE s.station_id = connectors.station_id"
+        " AND s.identity = 'walk-16'"
+    )
+    await looks_in_all_languages(page, f"{place.address}/charge/walk-16/1", "busy")
+    await looks_in_all_languages(page, f"{place.address}/my/charge/walk-16/1", "own-busy")
+    await looks_in_all_languages(page, f"{place.address}/wait/walk-16/1", "wait")
+    await page.goto(f"{place.address}/wait/walk-16/1?lang=en")
+    await page.get_by_role("button").tap()
+    await stage(page, "waiting")
+    waiting = page.url
+    await looks_in_all_languages(page, waiting, "waiting")
+    await page.goto(f"{place.address}/my?lang=en")
+    await expect(page.get_by_role("link", name="place 1")).to_be_visible()
+    await looks_in_all_languages(page, f"{place.address}/my", "full-my")
+    admin.execute(
+        "UPDATE connectors SET state = 'Available' FROM stations s WHERE s.station_id = connectors.station_id"
+        " AND s.identity = 'walk-16'"
+    )
+    # It changes in place: nobody has to load it anew. The station itself keeps the connector.
+    await page.goto(f"{waiting}?lang=en")
+    await stage(page, "held")
+    await looks_in_all_languages(page, waiting, "held")
+    bay = place.stations["walk-16"].bays[0]
+    async with asyncio.timeout(DEADLINE_MS / 1000):
+        while not bay.reserved:
+            await asyncio.sleep(0.1)
+    await page.goto(f"{waiting}?lang=en")
+    await page.get_by_role("link", name="See the price").tap()
+    await looks_in_all_languages(page, f"{place.address}/my/charge/walk-16/1", "own-held")
+    await page.goto(f"{place.address}/my/charge/walk-16/1?lang=en")
+    await page.get_by_role("button", name="Start by").first.tap()
+    await stage(page, "plug")
+    assert bay.reserved is None, "it lets go for whom it was kept"
+    bay.plug_in(Car(MODELS[0], 0.3), place.stations["walk-16"].time())
+    await stage(page, "charging")
+    await page.goto(f"{waiting}?lang=en")
+    await stage(page, "served")
+    for path in ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account"):
+        await looks_in_all_languages(page, f"{place.address}{path}", "full" + path.replace("/", "-"))
     assert place.complaints == []

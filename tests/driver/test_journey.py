@@ -34,7 +34,7 @@ HOST = "https://drive.test"
 LANGUAGES = {"en": "Pay and start", "de": "Bezahlen und starten", "fr": "Payer et démarrer",
              "nl": "Betalen en starten", "es": "Pagar y empezar"}  # fmt: skip
 
-ASSETS = ("driver.css", "driver.js", "find.css", "find.js", "countries.json", "map-worker.js")
+ASSETS = ("my.css", "driver.css", "driver.js", "find.css", "find.js", "countries.json", "map-worker.js")
 
 
 class Plans:
@@ -151,6 +151,11 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "<dd>4.0" in live, live
     assert "€2.38" in live
     assert (await street.browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
+    # What is held is told, and that it is nearly used up once the car is slowed down for that.
+    assert "At most" in live
+    assert "nearly used up" not in live
+    street.till.rows("UPDATE payment_intents SET slowed_at = now() WHERE intent_id = %s", intent.intent_id)
+    assert "nearly used up" in await street.page(way)
     stopped = await street.browser.post(f"{way}/stop")
     assert stage(stopped.text) == "stopping"
     assert len(street.till.stations.stops) == 1

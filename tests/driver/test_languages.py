@@ -9,14 +9,14 @@ import forecourt.driver
 import forecourt.pricing.words
 from forecourt.driver.speech import Speech
 from forecourt.payments import declines
-from forecourt.payments.intents import charging
+from forecourt.payments.intents import charging, outcomes
 
 ROOM = Path(forecourt.driver.__file__).parent
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 KEYWORDS = {"_": None, "gettext": None, "mark": None}
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
 #: What the console shows of the room is in the console's own languages.
-CONSOLE = ("console.py", "console_templates/", "terminal/")
+CONSOLE = ("console", "terminal/")
 CATALOGUES = [each for each in Speech().languages if each.language != "en"]
 
 
@@ -27,7 +27,8 @@ def said() -> set[str]:
     of_prices = (each[1] for each in extract_from_file("python", forecourt.pricing.words.__file__, KEYWORDS))
     found = {message for message in (*of_room, *of_prices) if isinstance(message, str)}
     of_readers = {declines.READER_BUSY, declines.READER_LEFT, declines.READER_OFFLINE}
-    return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG, *declines.DECLINES.values(), *of_readers}
+    of_payments = {*declines.DECLINES.values(), outcomes.HELD, outcomes.QUICKER}
+    return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG, *of_payments, *of_readers}
 
 
 def test_there_are_five_languages() -> None:

@@ -96,7 +96,7 @@ class Plant:
     ) -> None:  # fmt: skip
         self.rig, self.clock, self.stations, self.site_id = rig, clock, stations, site_id
         self.keep, self.keeper, self.tenants = keep, keep(), tenants
-        self._reconciler, self.batch = reconciler, keep.keywords["stations"]
+        self.reconciler, self.batch = reconciler, keep.keywords["stations"]
         self._rows = rows_of(tree_of(stations).electrics)
 
     async def go(self, during: timedelta) -> list[float]:
@@ -107,7 +107,7 @@ class Plant:
             await self.stations_live()
             await self.keeper.turn()
             await self.keeper.settled()
-            await self._reconciler.settle()
+            await self.reconciler.settle()
             await self._settle()
             worst.append(self.drawn_a())
         return worst

@@ -17,7 +17,7 @@ from forecourt.payments.providers.adyen_shapes import (
     reference_of,
     told_by,
 )
-from forecourt.payments.psp import Card, HoldAsked, HoldState, Told
+from forecourt.payments.psp import Card, DisputeState, HoldAsked, HoldState, Told
 from forecourt.platform.money import Money
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,6 +54,9 @@ def test_a_hold_is_the_same_in_whatever_order_its_story_is_heard(story: list[Tol
     assert hold is not None
     assert (hold.state, hold.authorised, hold.captured, hold.refunded) == (HoldState.CAPTURED, 6000, 5000, 700)
     assert hold.disputed
+    [dispute] = hold.disputes
+    assert (dispute.reference, dispute.amount, dispute.status) == ("DISPUTE1", 5000, DisputeState.NEEDS_RESPONSE)
+    assert [each.amount for each in dispute.movements] == [-5000]
     assert [(each.ours, each.status) for each in hold.refunds] == [("ours", "succeeded"), (None, "failed")]
     assert hold.capture_before == NOON + timedelta(days=7)
 
@@ -112,3 +115,20 @@ def test_what_is_not_signed_brings_no_more_than_four_digits_and_nothing_that_a_d
     said = told_by(item)
     assert (said.reason, said.card, said.saved) == ("no", Card(brand="mastercard", last4="", kind="apple_pay"), None)
     assert card_of(None, {}) is None
+
+
+def test_a_chargeback_that_is_reversed_is_won_and_a_second_one_lost() -> None:
+    story = [
+        HELD,
+        told("CAPTURE", "CAPTURE", 1190),
+        told("CHARGEBACK", "D1", 1190, reason="Fraud"),
+        told("CHARGEBACK_REVERSED", "D2", 1190),
+    ]
+    won = hold_of(PAYMENT, story)
+    assert won is not None
+    assert [(each.reference, each.status, each.reason) for each in won.disputes] == [("D1", DisputeState.WON, "Fraud")]
+    assert [each.amount for each in won.disputes[0].movements] == [-1190, 1190]
+    lost = hold_of(PAYMENT, [*story, told("SECOND_CHARGEBACK", "D3", 1190)])
+    assert lost is not None
+    assert [each.status for each in lost.disputes] == [DisputeState.WON, DisputeState.LOST]
+    assert [each.amount for each in lost.disputes[1].movements] == [-1190]

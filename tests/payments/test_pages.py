@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest_asyncio
 from httpx import AsyncClient
@@ -125,3 +126,45 @@ async def test_the_books_and_hosts_are_shown_to_each_as_far_as_they_are_theirs(y
     assert (await limited.get(f"/hosts/{other.host_id}", headers={"accept": "text/html"})).status_code == 404
     for path in ("/ledger", "/ledger/accounts", "/reconciliation"):
         assert (await limited.get(path, headers={"accept": "text/html"})).status_code == 403
+
+
+async def test_an_operator_sees_what_a_bank_disputes_and_until_when_to_answer(yard: Yard, tenant: Tenant) -> None:
+    now = yard.clock.now()
+    account, payment, told = uuid4(), uuid4(), {"tenant_id": yard.tenant_id, "now": now}
+    named = told | {"account": account, "payment": payment, "due": now + timedelta(days=7)}
+    yard.admin.execute(
+        "INSERT INTO payment_accounts (account_id, tenant_id, name, provider, own)"
+        " VALUES (%(account)s, %(tenant_id)s, 'acme', 'stripe', false)",
+        named,
+    )
+    yard.admin.execute(
+        "INSERT INTO payment_intents (intent_id, tenant_id, account_id, purpose, method, state, currency,"
+        " hold_amount, authorised_amount, captured_amount, hold_said, created_at, updated_at) VALUES (%(payment)s,"
+        " %(tenant_id)s, %(account)s, 'session', 'hosted', 'disputed', 'EUR', 4000, 4000, 1190, '{}', %(now)s,"
+        " %(now)s)",
+        named,
+    )
+    yard.admin.execute(
+        "INSERT INTO payment_disputes (tenant_id, account_id, reference, intent_id, amount, currency, status,"
+        " reason, opened_at, evidence_by) VALUES (%(tenant_id)s, %(account)s, 'du_1', %(payment)s, 1190, 'EUR',"
+        " 'needs_response', 'fraudulent', %(now)s, %(due)s)",
+        named,
+    )
+    owner = await tenant.client()
+    page = await text(owner, f"/payments/{payment}")
+    assert "Answer until" in page
+    assert f'datetime="{(now + timedelta(days=7)).isoformat()}"' in page
+    assert "somebody else is said to have used the card" in page
+    assert 'action="/payments/' not in page, "what is disputed is given back by nobody else"
+    german = await owner.get(f"/payments/{payment}", headers={"accept": "text/html", "accept-language": "de"})
+    assert "Antwort bis" in german.text
+    [said] = (await owner.get(f"/api/v1/payments/{payment}")).json()["disputes"]
+    assert (said["reference"], said["status"], said["decided_at"]) == ("du_1", "needs_response", None)
+    assert said["evidence_by"].startswith((now + timedelta(days=7)).isoformat()[:19])
+    # Once it is decided there is nothing to answer.
+    yard.rows(
+        "UPDATE payment_disputes SET status = 'lost', decided_at = %s WHERE intent_id = %s RETURNING 1", now, payment
+    )
+    page = await text(owner, f"/payments/{payment}")
+    assert "Lost: the money is gone" in page
+    assert "Answer until" not in page

@@ -1,6 +1,7 @@
 """What a provider and a bank say, held against the journal: every difference is found, and none is invented."""
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -55,15 +56,16 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class Provider:
-    """Tells movements two at a time, the newest first."""
+    """Tells movements some at a time, the newest first."""
 
-    def __init__(self) -> None:
-        self.moved: list[Moved] = []
+    def __init__(self, moved: Sequence[Moved] = (), at_once: int = 2) -> None:
+        self.moved, self.at_once = list(moved), at_once
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Page:
         found = [each for each in reversed(self.moved) if since <= each.at < until]
         first = int(after or 0)
-        return Page(movements=found[first : first + 2], next=str(first + 2) if first + 2 < len(found) else None)
+        last = first + self.at_once
+        return Page(movements=found[first:last], next=str(last) if last < len(found) else None)
 
 
 def a_movement(number: int, amount: int, at: datetime, kind: str = "charge", **values: Any) -> Moved:
@@ -71,15 +73,15 @@ def a_movement(number: int, amount: int, at: datetime, kind: str = "charge", **v
     return Moved(kind=kind, amount=amount, at=at, available_at=at + timedelta(days=2), **said)
 
 
-def seeded() -> tuple[list[Moved], list[Booked], dict[str, int], set[tuple[Differs, str]]]:
-    """Charges and refunds on both sides, and errors of every kind put among them; which errors."""
+def seeded(minutes: int = 5) -> tuple[list[Moved], list[Booked], dict[str, int], set[tuple[Differs, str]]]:
+    """Charges and refunds on both sides, so many minutes apart, and errors of every kind among them; which errors."""
     chance = random.Random(5)
     moved: list[Moved] = []
     booked: list[Booked] = []
     fees: dict[str, int] = {}
     wrong: set[tuple[Differs, str]] = set()
     for number in range(MOVEMENTS):
-        at = START + timedelta(minutes=5 * number)
+        at = START + timedelta(minutes=minutes * number)
         back = number % 10 == 9
         # A refund is of the charge before it; many payments are of the same amount, as at every station.
         intent = f"i{number - 1 if back else number}"
@@ -125,6 +127,54 @@ def test_of_ten_thousand_movements_every_wrong_one_is_found_and_no_other() -> No
     assert {(each.kind, each.about) for each in found} == wrong
     assert {kind for kind, _ in wrong} == {kind for kind in Differs if not kind.startswith("bank_")}
     assert EXPLAINED.keys() == set(Differs)
+
+
+async def test_a_night_finds_all_of_them_in_the_database_and_no_other(yard: Yard) -> None:
+    moved, booked, fees, wrong = seeded(minutes=1)
+    book_at_once(yard, booked)
+    yard.clock.set(START + timedelta(days=12))
+    nights = Reconciler(yard.tenants, yard.clock)
+    # First each costs nothing; that some cost something after all is said later.
+    told = sorted((msgspec.structs.replace(each, fee=0) for each in moved), key=lambda each: each.at)
+    await nights.take(yard.tenant_id, "acme", Provider(told, at_once=1_000))
+    more = [msgspec.structs.replace(each, fee=int(fees.get(each.reference, 30) != 30)) for each in told]
+    await nights.take(yard.tenant_id, "acme", Provider(more, at_once=1_000))
+    for _ in range(2):
+        found = await nights.compare(yard.tenant_id, "acme")
+        assert {(each.kind, each.about) for each in found} == wrong
+        assert len(found) == ERRORS
+    kept = yard.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
+    assert sorted((Differs(row["kind"]), row["about"]) for row in kept) == sorted(wrong)
+
+
+def book_at_once(yard: Yard, booked: Sequence[Booked]) -> None:
+    """As payments post them, in one statement: captures and refunds, each with its leg at the provider and another."""
+    yard.admin.execute(
+        """
+        WITH names AS (
+            INSERT INTO ledger_accounts (tenant_id, name)
+            SELECT %(tenant)s, unnest(ARRAY['psp_receivable:acme', 'revenue:energy']) RETURNING account_id, name
+        ), said AS (
+            SELECT * FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(times)s::timestamptz[], %(intents)s::text[],
+                %(amounts)s::bigint[]) AS s (key, kind, at, intent, amount)
+        ), entries AS (
+            INSERT INTO journal (tenant_id, key, kind, at, legs, intent)
+            SELECT %(tenant)s, key, kind, at, 2, intent FROM said RETURNING entry_id, key
+        )
+        INSERT INTO postings (entry_id, leg, tenant_id, account_id, currency, amount)
+        SELECT e.entry_id, CASE n.name WHEN 'revenue:energy' THEN 2 ELSE 1 END, %(tenant)s, n.account_id, 'EUR',
+            CASE n.name WHEN 'revenue:energy' THEN -s.amount ELSE s.amount END
+        FROM entries e JOIN said s USING (key) CROSS JOIN names n
+        """,
+        {
+            "tenant": yard.tenant_id,
+            "keys": [each.key for each in booked],
+            "kinds": ["refund" if each.side is Side.BACK else "capture" for each in booked],
+            "times": [each.at for each in booked],
+            "intents": [each.about for each in booked],
+            "amounts": [each.amount for each in booked],
+        },
+    )
 
 
 def test_what_was_posted_a_moment_ago_is_not_missing_yet_and_is_tomorrow() -> None:

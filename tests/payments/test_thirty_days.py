@@ -1,32 +1,54 @@
 """Thirty days with three hosts, by a clock that is set: what is settled is paid by the next banking day, whatever comes
-back, and the statement, the ledger and the files for the bank say the same."""
+back, and the statements of hosts, the ledger, the files for the bank and what the bank says of them are the same."""
 
 import asyncio
 import csv
 import io
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest_asyncio
 from msgspec import Struct
 
-from forecourt.payments.hosts import payouts, statement
+from forecourt.payments.hosts import statement
 from forecourt.payments.hosts.banks import Bank, shown
 from forecourt.payments.hosts.days import is_banking_day
 from forecourt.payments.hosts.payouts import Payouts
-from forecourt.payments.hosts.sepa import payout_of
+from forecourt.payments.hosts.sepa import payout_of, reference_of
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.ledger import store as ledger
+from forecourt.payments.reconcile.service import Reconciler
+from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 from tests.care.yard import Yard
+from tests.http import House, Tenant
 from tests.payments.hosts import IBANS, SECRET, Paid, a_bank, a_host, a_rule, a_session, balance, owed, rules
+from tests.payments.test_books import bean_check
+from tests.payments.test_reconcile import CAMT, a_line
 
 BEGIN = datetime(2026, 3, 20, 4, 0, tzinfo=UTC)
 NS = "{urn:iso:std:iso:20022:tech:xsd:pain.001.001.09}"
 SETTLES_AFTER = timedelta(days=2)
+
+
+def said_of(row: kept.PayoutRow, way: str, name: str, on: str, back: str = "") -> str:
+    """A payout as a line of the bank's statement."""
+    amount = f"{row.amount // 100}.{row.amount % 100:02d}"
+    return a_line(amount, way, name=name, end=reference_of(row.payout_id), back=back, on=on)
+
+
+@pytest_asyncio.fixture
+async def yard(house: House, tenant: Tenant) -> AsyncIterator[Yard]:
+    async with Pool(house.database.url, "forecourt_worker", size=1) as worker:
+        made = Yard(house.database, worker, house.db, house.clock, tenant_id=tenant.tenant_id)
+        yield made
+        made.admin.close()
 
 
 class Gone(ForecourtError):
@@ -90,6 +112,9 @@ class Month:
         self.waiting: list[tuple[datetime, Paid]] = []
         self.settled: list[Paid] = []
         self.payouts = Payouts(yard.tenants, yard.clock, Bank(SECRET))
+        self.nights = Reconciler(yard.tenants, yard.clock)
+        #: Payouts that the bank has booked.
+        self.booked: set[int] = set()
 
     async def open(self) -> None:
         await a_bank(self.yard)
@@ -116,12 +141,28 @@ class Month:
         for host in self.hosts:
             if host.host_id not in held and is_banking_day(now.date(), "EUR"):
                 assert await owed(self.yard, host) < max(host.payout_minimum, 1), f"{host.name} is paid on {now}"
+        await self.bank_says()
         self.yard.clock.advance(12 * 3600)
         for station in self.stations:
             for _ in range(self.chance.randrange(3)):
                 paid = await a_session(self.yard, station, energy_wh=self.chance.randrange(500, 60_000))
                 self.waiting.append((self.yard.clock.now() + SETTLES_AFTER, paid))
         self.yard.clock.advance(12 * 3600)
+
+    async def bank_says(self, *, back: tuple[kept.PayoutRow, str] | None = None) -> None:
+        """The bank's statement of a day: what it was asked to pay since the last one, and what came back of it."""
+        async with self.yard.tenants.tenant(self.yard.tenant_id) as conn:
+            rows = await kept.list_payouts(conn, self.yard.tenant_id, order="oldest", limit=200)
+        on = f"{self.yard.clock.now():%Y-%m-%d}"
+        lines = []
+        for row in rows:
+            if row.way == "sepa" and row.payout_id not in self.booked:
+                self.booked.add(row.payout_id)
+                lines.append(said_of(row, "DBIT", f"out-{row.payout_id}", on))
+        if back is not None:
+            lines.append(said_of(back[0], "CRDT", f"back-{back[0].payout_id}", on, back=back[1]))
+        if lines:
+            assert (await self.nights.read_statement(self.yard.tenant_id, CAMT.format("".join(lines)).encode()))[1] == 0
 
     async def pay(self) -> None:
         """Twice, as one that was killed and begun again; the provider's answer is known at the end."""
@@ -145,7 +186,7 @@ class Month:
         return [each for each in self.settled if each.session in sessions]
 
 
-async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
+async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path: Path) -> None:
     yard.clock.set(BEGIN)
     month = Month(yard)
     await month.open()
@@ -155,8 +196,7 @@ async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
         if number == 9:
             bounced = await month.last_of(bo)
             before = await owed(yard, bo)
-            async with yard.tenants.tenant(yard.tenant_id) as conn:
-                await payouts.bounce(conn, yard.tenant_id, bounced.payout_id, "AC01 account unknown", yard.clock.now())
+            await month.bank_says(back=(bounced, "AC01"))
             assert await owed(yard, bo) == before + bounced.amount
         if number == 12:
             assert await owed(yard, bo) >= bounced.amount, "nothing is sent to an account that sends it back"
@@ -164,8 +204,9 @@ async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
         if number == 15:
             refunded = month.paid_at(0)[-1]
             await refunded.refund(refunded.captured)
-            disputed = month.paid_at(2)[-1]
-            await disputed.dispute()
+            disputed, lost = month.paid_at(2)[-1], month.paid_at(0)[-2]
+            for each in (disputed, lost):
+                await each.dispute()
         if number == 20:
             # More than they will be owed for days: what they owe is carried and netted.
             for paid in month.paid_at(0)[:4]:
@@ -173,6 +214,11 @@ async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
             assert await owed(yard, ada) < 0
         if number == 22:
             await disputed.dispute(won=True)
+        if number == 24:
+            # The host was paid for it, and gave it back when it was opened: now it is the operator's loss.
+            before = await owed(yard, ada)
+            await lost.dispute(won=False)
+            assert await owed(yard, ada) == before
     for _ in range(4):
         await month.day()
 
@@ -196,6 +242,9 @@ async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
             all_paid += 0 if row.state == "bounced" else cents
     assert files == {}, "the bank was asked for nothing else"
     assert bank == -all_paid
+    await check_the_bank(yard, bank)
+    assert await balance(yard, "disputes") == 0
+    assert await balance(yard, "write_offs") == lost.captured
     by_provider = sum(row.amount for row in rows if row.way == "connect")
     assert by_provider == sum(month.provider.moved.values())
     for host, each in zip(month.hosts, told, strict=True):
@@ -209,7 +258,20 @@ async def test_thirty_days_with_three_hosts(yard: Yard) -> None:
                 assert line["session_url"] == f"https://c.test/sessions/{line['session']}"
                 assert line["session"] in line["signed_values_url"]
     assert await balance(yard, f"host_payable:{cy.host_id}") == -told[2].closing
+    answer = await (await tenant.client()).get("/api/v1/ledger/export.beancount")
+    assert answer.text.count(" balance ") == len({row.account for row in balances})
+    (tmp_path / "month.beancount").write_text(answer.text)
+    found = bean_check(tmp_path / "month.beancount")
+    assert (found.returncode, found.stdout + found.stderr) == (0, "")
     assert statement.as_pdf(told[0], "https://c.test").startswith(b"%PDF")
+
+
+async def check_the_bank(yard: Yard, ledger_says: int) -> None:
+    """What the bank booked is what the ledger says of it, line by line and in all."""
+    lines = yard.rows("SELECT amount, matched_by FROM bank_lines WHERE tenant_id = %s", yard.tenant_id)
+    assert sum(line["amount"] for line in lines) == ledger_says
+    assert {line["matched_by"] for line in lines} == {"payout", "return"}
+    assert await Reconciler(yard.tenants, yard.clock).compare_bank(yard.tenant_id) == []
 
 
 async def test_two_runs_at_once_pay_a_host_once(yard: Yard) -> None:

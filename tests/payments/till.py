@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from forecourt.access import Actor
+from forecourt.app.slowing import SlowedByPlan
 from forecourt.ocpp.neutral import CommandAnswer, Measurand, StartCharging, StopCharging
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents import events
@@ -32,6 +33,7 @@ from forecourt.pricing import service as pricing
 from forecourt.pricing.assigning import Scope
 from forecourt.pricing.model import Dimension, Element, PriceComponent, Tariff
 from forecourt.sessions.costing.jobs import CostingJobs
+from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from tests.adyen import AdyenBox
 from tests.conftest import Database
@@ -80,8 +82,9 @@ class Till:
 
     def __init__(
         self, database: Database, worker: Pool, tenants: Pool, clock: FakeClock, box: Sandbox,
-        hook_secret: str = "whsec_x", adyen: AdyenBox | None = None,
+        hook_secret: str = "whsec_x", adyen: AdyenBox | None = None, commander: Any = None,
     ) -> None:  # fmt: skip
+        """`commander`: the way to real stations; without it they answer as told."""
         self.admin = psycopg.connect(database.admin_url, autocommit=True, row_factory=dict_row)
         self.worker, self.tenants, self.clock, self.box, self.adyen = worker, tenants, clock, box, adyen
         self.stations = Stations()
@@ -91,13 +94,15 @@ class Till:
             tenants, clock, SECRET, deployment=keys, address=box.address, adyen=None if adyen is None else adyen.address
         )
         self.payments = Payments(tenants, self.providers, clock, self.prices)
-        commander: Any = self.stations
-        self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices)
+        commander = commander or self.stations
+        self.slower = SlowedByPlan(tenants, clock)
+        self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices, self.slower)
         self.cards = SavedCards(tenants, self.providers, clock)
         self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging, self.cards)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
         self.costing = CostingJobs(tenants, clock)
         self.starts = RemoteStartJobs(worker, tenants, clock)
+        self.sessions = SessionJobs(worker, tenants, clock)
         self.actor: Actor = an_actor(0)
         self.tenant_id = self.station_id = 0
         self.station = ""
@@ -119,13 +124,17 @@ class Till:
             " RETURNING station_id AS it",
             self.tenant_id, self.station, site,
         )  # fmt: skip
+        await self.priced(tariff)
+        return self
+
+    async def priced(self, tariff: Tariff) -> None:
+        """By this tariff everywhere, for two days already."""
         before = self.clock.now() - timedelta(days=2)
         async with self.tenants.tenant(self.tenant_id) as conn:
             made = await pricing.create_tariff(conn, self.actor, "Day", tariff, before)
             await pricing.assign_tariff(conn, self.actor, made.tariff_id, Scope(), before)
             if self.adyen is not None:
                 self.account_id = (await self.providers.add(conn, self.actor, "adyen-main", self.adyen.keys)).account_id
-        return self
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         cursor = self.admin.execute(query.encode(), values)
@@ -215,6 +224,7 @@ class Till:
             events.AUTHORISED: [self.jobs.authorised],
             events.DUE: [self.jobs.hinted],
             "session.started": [self.starts.link_session],
+            "session.ended": [self.sessions.review],
             "session.assessed": [self.costing.price],
             "session.priced": [self.jobs.priced],
             "remote_start.linked": [self.jobs.linked],

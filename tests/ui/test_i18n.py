@@ -14,24 +14,25 @@ from forecourt.ui.i18n import Catalogue, Languages, Message, speaking
 SOURCES = Path(forecourt.__file__).parent
 ROOMS = [folder for folder in SOURCES.iterdir() if folder.is_dir()]
 KEYWORDS = {"_": None, "gettext": None, "mark": None, "ngettext": (1, 2)}
-METHODS = [
-    ("**.py", "python"),
-    ("**/templates/**.html", "jinja2.ext:babel_extract"),
-    ("**/console_templates/**.html", "jinja2.ext:babel_extract"),
-]
+TEMPLATES = ("**/templates/**.html", "**_templates/**.html")
+METHODS = [("**.py", "python"), *((pattern, "jinja2.ext:babel_extract") for pattern in TEMPLATES)]
 LANGUAGES = Languages(ROOMS)
 #: Drivers have languages of their own; of their room the console says only these.
-CONSOLE_OF_DRIVER = ("console.py", "console_templates/", "terminal/")
+CONSOLE_OF_DRIVER = ("console", "terminal/")
+#: What fleets are written to, in languages of their own.
+PAPER = "fleets/paper/"
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)
 
 
 def said() -> Iterator[Message]:
     """Every message of the console, marked for translation."""
-    options = {each: {"newstyle_gettext": "true", "silent": "false"} for each, _ in METHODS[1:]}
+    options = {pattern: {"newstyle_gettext": "true", "silent": "false"} for pattern in TEMPLATES}
     for room in ROOMS:
         for file, _line, message, _comments, _context in extract_from_dir(
             room, METHODS, options, KEYWORDS, strip_comment_tags=True
         ):
+            if room.name == "payments" and file.startswith(PAPER):
+                continue
             if room.name != "driver" or file.startswith(CONSOLE_OF_DRIVER):
                 yield tuple(message) if isinstance(message, list | tuple) else message  # type: ignore[misc]
 
@@ -39,7 +40,7 @@ def said() -> Iterator[Message]:
 @pytest.mark.parametrize("language", [each for each in LANGUAGES if each.language != "en"], ids=lambda c: c.language)
 def test_every_word_of_the_console_is_translated(language: Catalogue) -> None:
     messages = sorted(set(said()), key=str)
-    assert messages, "nothing was extracted: the test would prove nothing"
+    assert {"Where you are", "Skip to content"} <= set(messages), "no template was read: this would prove nothing"
     assert language.missing(messages) == []
 
 

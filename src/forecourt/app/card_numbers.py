@@ -2,6 +2,7 @@
 none gets to see it, and it is neither kept nor told back. Providers' webhooks come signed, and are left alone.
 """
 
+import re
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -17,6 +18,10 @@ from forecourt.platform.errors import ForecourtError
 MAX_LOOKED: Final = 1024 * 1024
 _WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM: Final = b"application/x-www-form-urlencoded"
+#: How JSON may write any character.
+_ESCAPED: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
+#: Headers of which something is kept.
+_KEPT: Final = frozenset({b"idempotency-key"})
 
 
 class CardNumberRefused(ForecourtError):
@@ -44,7 +49,9 @@ class CardNumbers:
         text = body.decode("utf-8", "replace")
         if dict(scope["headers"]).get(b"content-type", b"").startswith(_FORM):
             text = unquote_plus(text)
-        if holds_card(asked) or holds_card(text):
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        kept = (value.decode("latin-1") for name, value in scope["headers"] if name in _KEPT)
+        if any(holds_card(each) for each in (asked, text, scope["path"], *kept)):
             await _refuse(scope, send)
             return
         await self._inner(scope, again, send)

@@ -9,7 +9,11 @@ from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.service import Leaving, Ways
+from forecourt.driver.waiting.letters import TurnLetters
+from forecourt.driver.waiting.service import WaitingLists
+from forecourt.driver.waiting.serving import Serving
 from forecourt.drivers.accounts.entry import Entry
+from forecourt.drivers.accounts.providers import DriverProviders
 from forecourt.energy.needs.model import Source, Wants
 from forecourt.energy.service.explained import session_told
 from forecourt.energy.service.needs import say_needs
@@ -57,12 +61,30 @@ class Departures:
             await say_needs(conn, who, session_id, Source.DRIVER, wants, self._clock.now())
 
 
+def serving_of(settings: Settings, tenants: Pool, clock: Clock) -> Serving:
+    """Who gives turns in waiting lists. `tenants` is a pool of role forecourt_app."""
+    return Serving(tenants, clock, TurnLetters(settings.console_url))
+
+
+def lists_of(settings: Settings, tenants: Pool, clock: Clock) -> WaitingLists:
+    """Waiting lists. `tenants` is a pool of role forecourt_app."""
+    return WaitingLists(tenants, clock, settings.secret(), serving_of(settings, tenants, clock))
+
+
 def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Providers, ways: Ways) -> Members:
     """Drivers' accounts. `tenants` is a pool of role forecourt_app."""
     secret = settings.secret()
     entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
-    payments = Payments(tenants, providers, clock, Prices(clock))
-    return Members(tenants, clock, secret, entry, payments, ways, SavedCards(tenants, providers, clock))
+    payments, lists = Payments(tenants, providers, clock, Prices(clock)), lists_of(settings, tenants, clock)
+    cards = SavedCards(tenants, providers, clock)
+    return Members(tenants, clock, secret, entry, payments, ways, cards, lists)
+
+
+def driver_providers_of(settings: Settings, tenants: Pool, clock: Clock) -> DriverProviders:
+    """Signing in of drivers by their organisation's provider. `tenants` is a pool of role forecourt_app."""
+    secret = settings.secret()
+    entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
+    return DriverProviders(tenants, secret, clock, entry, private=settings.oidc_private)
 
 
 def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commander, providers: Providers) -> Ways:
@@ -71,4 +93,5 @@ def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commande
     payments = Payments(tenants, providers, clock, prices)
     charging = Charging(tenants, commander, clock, payments.saga, prices)
     gates = Gates(tenants, payments, clock, settings.secret())
-    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock))
+    lists = lists_of(settings, tenants, clock)
+    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock), lists)

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 
 from forecourt.access import Actor
 from forecourt.app import slashes
-from forecourt.platform.cards import masked
+from forecourt.platform.cards import holds_card, masked
 from forecourt.ui.security import SECURITY_HEADERS
 
 log = structlog.get_logger("forecourt.access_log")
@@ -66,9 +66,10 @@ class Edge:
 
 
 def _request_id(scope: Scope) -> str:
-    """The id that a proxy gave the request, or a new one."""
+    """The id that a proxy gave the request, or a new one: an id that is the number of a card would be logged."""
     given = next((value for name, value in scope["headers"] if name == REQUEST_ID_HEADER), b"")
-    return given.decode() if REQUEST_ID.fullmatch(given) else token_hex(8)
+    usable = REQUEST_ID.fullmatch(given) is not None and not holds_card(given.decode())
+    return given.decode() if usable else token_hex(8)
 
 
 def _dressed(scope: Scope, headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:

@@ -65,6 +65,7 @@ TAGS = {
 }
 SECURITY = "apiKey"
 SESSION = "session"
+DRIVER = "driver"
 _ETAG = {"schema": {"type": "string"}, "description": "For `If-Match`: changes when somebody changes it."}
 _IDEMPOTENCY_KEY = {
     "name": HEADER,
@@ -129,6 +130,11 @@ def document(api: Router, dependencies: Mapping[str, Provide], version: str) -> 
                 "name": SESSION_COOKIE,
                 "description": "A browser session; over TLS its name begins with `__Host-`.",
             },
+            DRIVER: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A driver's session, begun by `POST /api/v1/driver/sign-in/enter`.",
+            },
         },
     }
     made["security"] = [{SECURITY: []}]
@@ -184,6 +190,12 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schema_of: M
         # By the cookie of a browser session: an API key is nobody who signs in.
         roles = "Needs a person who is signed in, whatever their role."
         operation["security"] = [{SESSION: []}]
+    elif handler.opt.get("of_driver"):
+        roles = "Needs a driver who is signed in: no role of an operator."
+        operation["security"] = [{DRIVER: []}]
+    elif handler.opt.get("public"):
+        roles = "Needs no role: anybody may ask."
+        operation["security"] = []
     operation["description"] = " ".join(filter(None, (operation.get("description"), roles)))
     fields = {
         getattr(field.kwarg_definition, "name", None) or name: field

@@ -11,6 +11,7 @@ import forecourt.care.pages
 import forecourt.drivers.accounts.pages
 import forecourt.drivers.pages
 import forecourt.energy.pages
+import forecourt.payments.fleets.pages
 import forecourt.payments.ledger.pages
 import forecourt.payments.pages
 import forecourt.pricing.pages
@@ -21,7 +22,7 @@ from forecourt.access import Access, Actor
 from forecourt.access.invitations import Invitations
 from forecourt.access.model import Verb
 from forecourt.access.search import KeySearch, PersonSearch
-from forecourt.app.driving import members_of, ways_of
+from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
 from forecourt.app.paying import providers_of
@@ -30,9 +31,12 @@ from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
+from forecourt.driver.console_sign_in import sign_in_console
+from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
 from forecourt.driver.terminal.pages import reader_pages
+from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.drivers.search import TokenSearch
@@ -40,9 +44,11 @@ from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.pages import payment_account_pages
 from forecourt.payments.hosts.connect import Connect
+from forecourt.payments.hosts.form_pages import host_form_pages
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.reconcile.pages import reconcile_pages
 from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
@@ -90,6 +96,7 @@ NAVIGATION = (
     NavItem(key="prices", label=mark("Prices"), href="/prices"),
     NavItem(key="tokens", label=mark("Tokens"), href="/tokens"),
     NavItem(key="drivers", label=mark("Drivers"), href="/drivers"),
+    NavItem(key="fleets", label=mark("Fleets"), href="/fleets", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="hosts", label=mark("Hosts"), href="/hosts", shown_to=may(Verb.READ_HOSTS)),
     NavItem(key="ledger", label=mark("Ledger"), href="/ledger", shown_to=may(Verb.READ_MONEY)),
     NavItem(key="incidents", label=mark("Incidents"), href="/incidents", live="totals.incidents"),
@@ -116,7 +123,13 @@ COMMANDS = (
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("Card readers"), href="/card-readers"),
+    Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
+    Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
+    Command(label=mark("Profit"), href="/ledger/profit", shown_to=may(Verb.READ_MONEY)),
+    Command(label=mark("Who owes what"), href="/ledger/receivables", shown_to=may(Verb.READ_MONEY)),
     Command(label=mark("Driver pages"), href="/settings/driver-pages", shown_to=may(Verb.ORGANISATION)),
+    Command(label=mark("How drivers sign in"), href="/settings/driver-sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("How people sign in"), href="/organisation/sign-in", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("Your account"), href="/account"),
     Command(label=mark("Change to another organisation"), href="/organisations"),
@@ -143,6 +156,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         "energy": forecourt.energy.pages.TEMPLATES_DIR,
         "payments": forecourt.payments.pages.TEMPLATES_DIR,
         "money": forecourt.payments.ledger.pages.TEMPLATES_DIR,
+        "fleets": forecourt.payments.fleets.pages.TEMPLATES_DIR,
         "pricing": forecourt.pricing.pages.TEMPLATES_DIR,
         "sessions": forecourt.sessions.pages.TEMPLATES_DIR,
         "stations": forecourt.stations.pages.TEMPLATES_DIR,
@@ -166,7 +180,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     providers = providers_of(settings, db, clock)
     payments = Payments(db, providers, clock, Prices(clock))
     ways = ways_of(settings, db, clock, commander, providers)
-    members = members_of(settings, db, clock, providers, ways)
+    members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
     addresses = OcppAddresses(
         port=settings.ocpp_port,
         tls_port=settings.ocpp_tls_port,
@@ -176,9 +190,18 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     routes: list[ControllerRouterHandler] = [
         assets_route(assets),
         live_route(live.hub, of_cookie),
-        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url),
-        *account_pages(DriverShell(assets), members, Leaving(db, clock, members), settings.console_url),
+        *driver_pages(DriverShell(assets), ways, db, clock, settings.console_url, lists),
+        *waiting_pages(DriverShell(assets), lists, members),
+        *account_pages(
+            DriverShell(assets),
+            members,
+            Leaving(db, clock, members),
+            settings.console_url,
+            driver_providers_of(settings, db, clock),
+        ),
         *driver_console(shell, db, settings.console_url),
+        *waiting_console(shell, lists, clock),
+        *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, payments),
         *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
         *payment_account_pages(shell, db, providers, settings.console_url),
@@ -213,6 +236,9 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         ),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
         *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
+        *host_form_pages(shell, db, clock, settings.secret()),
+        *report_pages(shell, db, clock),
+        *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),
         *reconcile_pages(shell, db, clock),
         *forecourt.pricing.pages.price_pages(PricePages(shell, db, clock)),
         *import_pages(shell),

@@ -13,15 +13,19 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
+import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.terminal.api
+import forecourt.driver.waiting.api
+import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
 import forecourt.payments.api
+import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
@@ -37,7 +41,7 @@ from forecourt.access.signin.pages import sign_in_pages
 from forecourt.app import health, problems
 from forecourt.app.bodies import BodyRequest
 from forecourt.app.card_numbers import CardNumbers
-from forecourt.app.driving import members_of, ways_of
+from forecourt.app.driving import driver_providers_of, lists_of, members_of, ways_of
 from forecourt.app.edge import Edge
 from forecourt.app.letters import telling_of
 from forecourt.app.live import Live
@@ -126,6 +130,8 @@ def create_app(
         "terminals": given(Terminals(db, providers, clock, payments)),
         "ways": given(ways),
         "members": given(members),
+        "driver_providers": given(driver_providers_of(settings, db, clock)),
+        "lists": given(lists_of(settings, db, clock)),
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
         "speech": given(Speech()),
@@ -155,8 +161,12 @@ def create_app(
             forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
             forecourt.driver.terminal.api.routes,
+            forecourt.driver.account.provider_api.routes,
+            forecourt.driver.waiting.api.routes,
+            forecourt.driver.waiting.operator.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
+            forecourt.payments.fleets.api.routes,
             forecourt.payments.reconcile.api.routes,
         ],
         guards=[known_parameters_only],

@@ -24,6 +24,7 @@ from forecourt.drivers.fleets.api import MONTH_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
+from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, NUMBERS_PATTERN, VAT_ID_PATTERN
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
@@ -78,6 +79,10 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr("^[A-Z0-9]{3}$"): "A party is three capital letters or digits, such as ABC",
     repr("^[0-9]{2}-[0-9]{2}$"): "A day of the year is month and day, two digits each, such as 04-01",
     repr(BIC_PATTERN): "A BIC is of 8 or 11 capital letters and digits, such as COBADEFFXXX",
+    repr(VAT_ID_PATTERN): "A VAT id begins with its country, such as DE123456789",
+    repr(NUMBERS_PATTERN): "A prefix of numbers is of capital letters, digits and hyphens, 12 at most",
+    repr(CREDITOR_PATTERN): "A creditor id begins with its country and two digits, such as DE98ZZZ09999999999",
+    repr(MANDATE_PATTERN): "A mandate's reference is of letters, digits and + ? / : ( ) . , ' -, 35 at most",
     repr(FLEET_PATTERN): "A fleet's name has no colon and no control characters",
     repr(EXPENSE_KEY_PATTERN): "An expense's key is of letters, digits, points, hyphens and underscores",
     repr(EXPENSE_PATTERN): "A kind of expense is of small letters and underscores, 40 at most, such as energy",

@@ -11,22 +11,25 @@ import structlog
 import uvloop
 
 from forecourt.access.jobs import AccessJobs
-from forecourt.app.driving import ways_of
+from forecourt.app.driving import serving_of, ways_of
 from forecourt.app.letters import telling_of
 from forecourt.app.lines import LINES, Lines
 from forecourt.app.paying import providers_of
 from forecourt.app.signals import stop_event
+from forecourt.app.slowing import SlowedByPlan
 from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
@@ -46,6 +49,7 @@ from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
@@ -93,7 +97,8 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(providers.close)
         prices = Prices(SystemClock())
         saga = Saga(tenants, providers, SystemClock(), prices)
-        charging = Charging(tenants, commander, SystemClock(), saga, prices)
+        slower = SlowedByPlan(tenants, SystemClock())
+        charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
         payments = PaymentJobs(pool, SystemClock(), saga, charging, SavedCards(tenants, providers, SystemClock()))
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url)
@@ -132,6 +137,8 @@ def _works(
         payments=payments,
         drivers=drivers,
         accounts=AccountJobs(tenants, clock),
+        reservations=ReservationJobs(pool, tenants, clock, commander),
+        waiting=WaitingJobs(pool, tenants, clock, serving_of(settings, tenants, clock)),
         stations=StationJobs(
             pool,
             clock,
@@ -143,7 +150,7 @@ def _works(
             log_pool=log_pool,
         ),
         remote_starts=RemoteStartJobs(pool, tenants, clock),
-        mail=MailJobs(pool, post_of(settings, clock), clock),
+        mail=MailJobs(pool, post_of(settings, clock), clock, Enclosures(tenants)),
         webhooks=WebhookJobs(
             pool, tenants, clock, DESCRIBE, settings.console_url, keep=days(settings.keep_webhooks_days)
         ),
@@ -158,6 +165,7 @@ def _works(
         energy=EnergyJobs(pool, tenants, clock),
         targets=SessionTargets(pool, tenants, clock, commander),
         money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
+        fleets=FleetJobs(pool, tenants, clock, secret),
     )
 
 

@@ -17,12 +17,14 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
@@ -34,6 +36,8 @@ from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.events import EXPIRED, FAILED, LINKED
 from forecourt.sessions.remote.jobs import RemoteStartJobs
+from forecourt.sessions.reserving.events import ENDED, MADE
+from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.sessions.told.jobs import ToldJobs
 from forecourt.sessions.told.tariffs import TariffJobs
@@ -79,6 +83,8 @@ class Works(Struct, frozen=True, kw_only=True):
     payments: PaymentJobs
     drivers: DriverJobs
     accounts: AccountJobs
+    reservations: ReservationJobs
+    waiting: WaitingJobs
     stations: StationJobs
     remote_starts: RemoteStartJobs
     mail: MailJobs
@@ -92,6 +98,7 @@ class Works(Struct, frozen=True, kw_only=True):
     energy: EnergyJobs
     targets: SessionTargets
     money: MoneyJobs
+    fleets: FleetJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -115,6 +122,8 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     )  # fmt: skip
     name, stop = "energy.stop_reached", _at_any_time(works.targets.stop_reached)
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
+    name, bill = "payments.bill_fleets", _at_any_time(works.fleets.bill)
+    app.periodic(cron="37 * * * *")(_clocked(app, name, bill, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 
@@ -151,6 +160,9 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.settle_remote_starts", EVERY_MINUTE, _at_any_time(works.remote_starts.settle_due)),
         ("stations.tend_directory", EVERY_MINUTE, _at_any_time(works.stations.tend_directory)),
         ("stations.end_abandoned_commands", EVERY_MINUTE, _at_any_time(works.stations.end_abandoned_commands)),
+        ("driver.serve_waiting", EVERY_MINUTE, _at_any_time(works.waiting.serve_all)),
+        ("driver.forget_waiting", "37 4 * * *", _at_any_time(works.waiting.forget)),
+        ("sessions.forget_holds", "39 4 * * *", _at_any_time(works.reservations.forget)),
         ("sessions.want_tariffs", "*/5 * * * *", _at_any_time(works.default_tariffs.want_tariffs)),
         ("mail.offer_again", "7 * * * *", _at_any_time(works.mail.offer_again)),
         ("stations.tend_message_log", "17 * * * *", _at_any_time(works.stations.tend_message_log)),
@@ -179,6 +191,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     link = follow("sessions.link_remote_start", works.remote_starts.link_session, AT_ONCE)
     expire = follow("sessions.expire_remote_starts", works.remote_starts.expire_freed, AT_ONCE)
     check = follow("sessions.check_outside", works.outside.check_session, queue=OUTWARD)
+    turn = follow("driver.waiting_session", works.waiting.session_ended, AT_ONCE)
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
@@ -188,11 +201,12 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         "session.started": (
             link,
             check,
+            follow("sessions.check_held", works.reservations.started, queue=OUTWARD),
             review,
             plan,
             follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
         ),
-        "session.ended": (review, plan),
+        "session.ended": (review, plan, turn),
         SIGNED_AGAIN: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
@@ -205,7 +219,12 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         CHANGED: (follow("care.tell", works.care.tell),),
         OPENED: (),
         CLOSED: (),
-        "connector.freed": (expire,),
+        "connector.freed": (expire, follow("driver.waiting_freed", works.waiting.freed, AT_ONCE)),
+        MADE: (follow("sessions.reserve", works.reservations.made, queue=OUTWARD),),
+        ENDED: (
+            follow("driver.waiting_hold", works.waiting.reservation_ended, AT_ONCE),
+            follow("sessions.unreserve", works.reservations.ended, queue=OUTWARD),
+        ),
         LINKED: (follow("payments.linked", works.payments.linked, queue=OUTWARD),),
         FAILED: (start_over,),
         EXPIRED: (start_over,),

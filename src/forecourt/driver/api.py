@@ -15,12 +15,13 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver import words
 from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
-from forecourt.driver.service import FREE, Shown, Way, Ways
+from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.money import Money
 from forecourt.pricing.display import Unit
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.api.fields import Identity
 from forecourt.stations.call_faults import StationOffline, StationTimeout
 from forecourt.stations.model import IDENTITY_PATTERN
@@ -63,6 +64,7 @@ class DriverPlace(Struct, frozen=True, kw_only=True):
     address: str | None
     city: str | None
     free: Annotated[bool, Meta(description="Somebody can start here now.")]
+    held_until: Annotated[datetime | None, Meta(description="It is held for somebody who waited, until then.")]
     reachable: Annotated[bool, Meta(description="Its station is connected.")]
     currency: Annotated[str | None, Meta(examples=["EUR"])]
     tax_included: bool
@@ -101,6 +103,9 @@ class DriverStart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ]
     language: Annotated[Literal["en", "de", "fr", "nl", "es"], Meta(examples=["en"])] = "en"
+    waiting: Annotated[
+        UUID | None, Meta(description="The place in a waiting list that the connector is held for.", examples=[None])
+    ] = None
 
 
 class DriverLeave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,7 +183,7 @@ async def list_places(
 
 @post(
     "/payments",
-    opt={"public": True, "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken]},
+    opt={"public": True, "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother]},
     summary="Begin to pay for a session",
     description="The driver pays at `page_url`, on the provider's own page; then the station is asked to start.",
     tags=TAGS,
@@ -188,7 +193,7 @@ async def begin_payment(
 ) -> DriverPayment:
     intent = await ways.begin(
         data.station, data.evse, return_to=lambda _: data.return_url, language=data.language,
-        description=f"{data.station}, EVSE {data.evse}", address=origin_of(request).address,
+        description=f"{data.station}, EVSE {data.evse}", address=origin_of(request).address, place_id=data.waiting,
     )  # fmt: skip
     with speech.speaking(request, data.language):
         return _payment(await ways.find(intent.intent_id))
@@ -268,7 +273,8 @@ def _place(shown: Shown) -> DriverPlace:
         site=spot.site,
         address=spot.address,
         city=spot.city,
-        free=shown.open and spot.state in FREE,
+        free=shown.open,
+        held_until=shown.held_until,
         reachable=spot.connected,
         currency=None if tariff is None else tariff.currency,
         tax_included=shown.law.tax_included,

@@ -30,6 +30,8 @@ class Place(Struct, frozen=True, kw_only=True):
     longitude: float | None
     spots: Sequence[FoundSpot]
     shown: Shown | None = None
+    #: It has a waiting list.
+    waiting: bool = False
 
     @property
     def free(self) -> int:
@@ -62,6 +64,7 @@ class Finder:
                 Place(
                     site=site, name=first.site_name, address=first.address, city=first.city, latitude=first.latitude,
                     longitude=first.longitude, spots=those, shown=known[0] if known else None,
+                    waiting=first.waiting,
                 )
             )  # fmt: skip
         return brand, places

@@ -27,9 +27,10 @@ from forecourt.driver.model import (
     departure_of,
 )
 from forecourt.driver.receipt import facts_of, lines_of, receipt_pdf
-from forecourt.driver.service import Way, Ways
+from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
+from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import STAGES
 from forecourt.energy.errors import NeedsRefused
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
@@ -38,6 +39,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 from forecourt.pricing.model import TIME_PATTERN
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
 from forecourt.sessions.store import find_session, list_signed
 from forecourt.stations.model import IDENTITY_PATTERN
@@ -53,6 +55,7 @@ SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
+    HeldForAnother.code: mark("This connector is held for somebody who waited."),
     PaymentOver.code: mark("That can't be changed any more."),
     NeedsRefused.code: mark("That time can't be planned for. Choose another."),
 }
@@ -63,6 +66,8 @@ EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000)]
 Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 Flag = Annotated[str, QueryParameter(max_length=1)]
+#: The place in a waiting list that the connector is held for.
+Place = Annotated[UUID | None, QueryParameter(name="place")]
 IntentId = FromPath[UUID]
 
 
@@ -81,35 +86,48 @@ class LeaveForm(Struct, frozen=True, kw_only=True):
 class DriverPages:
     """What the handlers below share."""
 
-    def __init__(self, shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> None:
+    def __init__(
+        self, shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str, lists: WaitingLists | None = None
+    ) -> None:
         self._shell = shell
+        self._lists = lists
         self._ways = ways
         self._db = db
         self._clock = clock
         self._address = address.rstrip("/")
 
-    async def price(self, request: Any, station: str, evse: int, lang: str | None, said: str = "") -> Response[str]:
+    async def price(
+        self, request: Any, station: str, evse: int, lang: str | None, said: str = "", place: UUID | None = None
+    ) -> Response[str]:
         """The price, before anything else. Says so where the place isn't known."""
         try:
-            shown = await self._ways.look(station, evse)
+            shown = await self._ways.look(station, evse, place_id=place)
         except PlaceUnknown:
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
         status = 200 if not said else 409
         return self._shell.page(
-            "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said)
-        )
+            "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said),
+            zone=shown.spot.zone, joining=await self._joining(shown),
+        )  # fmt: skip
 
-    async def pay(self, request: Any, station: str, evse: int) -> Response[Any]:
+    async def _joining(self, shown: Shown) -> Joining | None:
+        """What there is to wait for, where nobody can start."""
+        if self._lists is None or shown.open or shown.hold is None:
+            return None
+        found = await self._lists.look(shown.spot.station, shown.spot.evse)
+        return found if found.open or found.free else None
+
+    async def pay(self, request: Any, station: str, evse: int, place: UUID | None) -> Response[Any]:
         """Begins to pay, and leads on."""
         with self._shell.speech.speaking(request) as language:
             description = f"{station}, EVSE {evse}"
         try:
             intent = await self._ways.begin(
                 station, evse, return_to=self._back, language=language,
-                description=description, address=origin_of(request).address,
+                description=description, address=origin_of(request).address, place_id=place,
             )  # fmt: skip
-        except (PriceMissing, AccountMissing, ConnectorTaken) as fault:
-            return await self.price(request, station, evse, None, fault.code)
+        except (PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother) as fault:
+            return await self.price(request, station, evse, None, fault.code, place)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
 
     def _back(self, brand: Brand) -> str:
@@ -215,21 +233,26 @@ def _refresh_s(way: Way) -> int:
     return SOON_S if way.stage in (Stage.OPENING, Stage.STARTING, Stage.BILLING) else REFRESH_S
 
 
-def driver_pages(shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str) -> Sequence[HTTPRouteHandler]:
+def driver_pages(
+    shell: DriverShell, ways: Ways, db: Pool, clock: Clock, address: str, lists: WaitingLists | None = None
+) -> Sequence[HTTPRouteHandler]:
     """The routes `/charge/{station}/{evse}` and `/charging/{id}`, and of finding a place. `address`: where drivers
     reach us."""
-    pages = DriverPages(shell, ways, db, clock, address)
+    pages = DriverPages(shell, ways, db, clock, address, lists)
     quiet: dict[str, Any] = {"include_in_schema": False, "opt": PUBLIC}
 
     @get("/charge/{station:str}/{evse:int}", **quiet)
     async def price(
-        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, lang: Lang = None
-    ) -> Response[str]:
-        return await pages.price(request, station, evse, lang)
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, lang: Lang = None,
+        place: Place = None,
+    ) -> Response[str]:  # fmt: skip
+        return await pages.price(request, station, evse, lang, "", place)
 
     @post("/charge/{station:str}/{evse:int}", status_code=303, **quiet)
-    async def pay(request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath) -> Response[Any]:
-        return await pages.pay(request, station, evse)
+    async def pay(
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, place: Place = None
+    ) -> Response[Any]:
+        return await pages.pay(request, station, evse, place)
 
     @get("/charging/{intent_id:uuid}", **quiet)
     async def way(

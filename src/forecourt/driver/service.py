@@ -16,6 +16,9 @@ from forecourt.driver import store
 from forecourt.driver.gates import Gates
 from forecourt.driver.model import LAST, NotRunning, PlaceUnknown, Running, Stage, stage_of
 from forecourt.driver.store import Brand, FoundSpot, Spot
+from forecourt.driver.waiting.service import WaitingLists
+from forecourt.driver.waiting.store import site_of_station
+from forecourt.drivers.accounts.model import Driver
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
@@ -27,6 +30,8 @@ from forecourt.pricing.display import Line, PriceLaw, display, law_of
 from forecourt.pricing.model import Circumstances, Tariff
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of
+from forecourt.sessions.reserving.model import Reservation
+from forecourt.sessions.reserving.store import find_open
 from forecourt.sessions.signed.store import SignatureRow, find_signature
 
 log = structlog.get_logger(__name__)
@@ -65,11 +70,23 @@ class Shown(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     tariff: Tariff | None = None
     hold: Sized | None = None
+    #: Until when the connector is held; `own`: for whoever looks.
+    held_until: datetime | None = None
+    own: bool = False
 
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        return self.spot.connected and self.hold is not None and self.spot.state in FREE
+        return self.spot.connected and self.hold is not None and not self.held and self._free
+
+    @property
+    def held(self) -> bool:
+        """Whether the connector is held for somebody else."""
+        return self.held_until is not None and not self.own
+
+    @property
+    def _free(self) -> bool:
+        return self.spot.state in FREE or (self.own and self.spot.state == "Reserved")
 
 
 class Seller(Struct, frozen=True, kw_only=True):
@@ -111,6 +128,7 @@ class Ways:
         clock: Clock,
         gates: Gates,
         departure: Departure | None = None,
+        waiting: WaitingLists | None = None,
     ) -> None:
         self._tenants = tenants
         self._payments = payments
@@ -118,9 +136,13 @@ class Ways:
         self._clock = clock
         self._gates = gates
         self._departure = departure
+        self._waiting = waiting
 
-    async def look(self, station: str, evse: int) -> Shown:
-        """What a driver sees who stands at an EVSE. Raises PlaceUnknown."""
+    async def look(
+        self, station: str, evse: int, *, place_id: UUID | None = None, driver: Driver | None = None
+    ) -> Shown:
+        """What a driver sees who stands at an EVSE; `place_id`, `driver`: who may have waited for it. Raises
+        PlaceUnknown."""
         async with self._tenants.anyone() as conn:
             tenant_id = await store.tenant_of_station(conn, station)
         if tenant_id is None:
@@ -131,13 +153,35 @@ class Ways:
         if spot is None:
             raise PlaceUnknown
         law = law_of(spot.country)
+        held = await self._held(tenant_id, spot)
+        own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
+        until = None if held is None else held.until_at
         try:
             quoted = await self._payments.quote(tenant_id, station, evse)
         except PriceMissing:
-            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law)
+            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
         tariff = quoted.offer.tariff
         lines = display(tariff, law, Circumstances(evse_kind=quoted.offer.kind))
-        return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold)
+        return Shown(
+            tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
+            held_until=until, own=own,
+        )  # fmt: skip
+
+    async def _held(self, tenant_id: int, spot: Spot) -> Reservation | None:
+        """For whom an EVSE is held; what is free now is given to whoever waits first."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            site_id = await site_of_station(conn, tenant_id, spot.station_id)
+        if self._waiting is not None and site_id is not None:
+            await self._waiting.serving.serve(tenant_id, site_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            held = await find_open(conn, tenant_id, spot.station_id, spot.evse)
+        return held if held is not None and held.holds_at(self._clock.now()) else None
+
+    async def reservation_of(self, tenant_id: int, place_id: UUID | None, driver: Driver | None) -> UUID | None:
+        """What is held for a place in a waiting list, or for a driver."""
+        if self._waiting is None or (place_id is None and driver is None):
+            return None
+        return await self._waiting.reservation_of(tenant_id, place_id=place_id, driver=driver)
 
     async def begin(
         self,
@@ -148,14 +192,16 @@ class Ways:
         language: str,
         description: str,
         address: str,
+        place_id: UUID | None = None,
     ) -> Intent:
-        """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client. Raises as
-        `Payments.begin` does."""
-        shown = await self.look(station, evse)
+        """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client, `place_id`: in
+        a waiting list, if the connector is held for it. Raises as `Payments.begin` does."""
+        shown = await self.look(station, evse, place_id=place_id)
         await self._gates.make_way(shown.tenant_id, station, evse, address)
         asked = Begin(
-            station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description
-        )
+            station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description,
+            reservation_id=await self.reservation_of(shown.tenant_id, place_id, None),
+        )  # fmt: skip
         intent = await self._payments.begin(shown.tenant_id, asked)
         await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)
         return intent

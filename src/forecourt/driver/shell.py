@@ -48,7 +48,7 @@ class DriverShell:
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
             when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp,
-            rated_kw=formats.rated_kw,
+            rated_kw=formats.rated_kw, device=words.device,
         )  # fmt: skip
 
     def page(

@@ -85,6 +85,8 @@ class FoundSpot(Struct, frozen=True, kw_only=True):
     evse: int
     state: str
     connected: bool
+    #: Its site has a waiting list.
+    waiting: bool = False
 
 
 async def tenant_of_station(conn: Connection, identity: str) -> int | None:
@@ -171,13 +173,15 @@ async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
     await cursor.execute(
         "SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
         " coalesce(t.latitude, i.latitude)::float AS latitude, coalesce(t.longitude, i.longitude)::float AS longitude,"
-        " t.identity AS station, c.evse, min(c.state) AS state, coalesce(g.lease_until > now(), false) AS connected"
+        " t.identity AS station, c.evse, min(c.state) AS state, coalesce(g.lease_until > now(), false) AS connected,"
+        " EXISTS (SELECT FROM waiting_policies w WHERE w.tenant_id = i.tenant_id AND w.site_id = i.site_id"
+        "  AND w.active) AS waiting"
         " FROM sites i JOIN stations t ON t.site_id = i.site_id AND t.tenant_id = i.tenant_id"
         " JOIN connectors c ON c.station_id = t.station_id AND c.tenant_id = t.tenant_id"
         " LEFT JOIN station_links l ON l.station_id = t.station_id AND l.tenant_id = t.tenant_id"
         " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
         " WHERE i.tenant_id = %s AND t.identity IS NOT NULL AND c.evse > 0"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11 ORDER BY i.name, t.identity, c.evse LIMIT %s",
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12 ORDER BY i.name, t.identity, c.evse LIMIT %s",
         (tenant_id, MAX_CONNECTORS),
     )
     return await cursor.fetchall()

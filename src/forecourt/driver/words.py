@@ -13,7 +13,7 @@ from forecourt.pricing.words import line_words, price, when_words
 from forecourt.ui.i18n import current, mark
 from forecourt.ui.i18n import gettext as _
 
-__all__ = ["STAGES", "hour", "line_words", "money", "price", "stage_words", "when_words"]
+__all__ = ["STAGES", "device", "hour", "line_words", "money", "price", "stage_words", "when_words"]
 
 #: What a driver does or waits for at each stage: a heading and a sentence.
 STAGES: Final = {
@@ -34,6 +34,16 @@ STAGES: Final = {
     Stage.OWED: (mark("Payment is open"), mark("The session could not be charged to your card. Please pay it below.")),
 }
 
+#: Browsers and systems by what they call themselves; who calls itself by several comes first.
+_BROWSERS: Final = (
+    ("Edge", "Edg"), ("Opera", "OPR/"), ("Samsung Internet", "SamsungBrowser"), ("Firefox", "Firefox/"),
+    ("Firefox", "FxiOS"), ("Chrome", "CriOS"), ("Chrome", "Chrome/"), ("Safari", "Safari/"),
+)  # fmt: skip
+_SYSTEMS: Final = (
+    ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("macOS", "Mac OS"),
+    ("Linux", "Linux"),
+)  # fmt: skip
+
 
 def stage_words(stage: Stage) -> tuple[str, str]:
     """The heading and the sentence of a stage."""
@@ -45,6 +55,13 @@ def money(amount: Money, *, decimals: int | None = None) -> str:
     """An amount as the language writes it: `12,34 €`."""
     major = Decimal(amount.amount).scaleb(-minor_digits(amount.currency))
     return price(major, amount.currency, decimals=decimals)
+
+
+def device(user_agent: str) -> str:
+    """A browser and what it runs on, as people call them: `Chrome, Android`; as it calls itself where neither is known;
+    empty for none."""
+    found = [next((name for name, mark in names if mark in user_agent), "") for names in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(filter(None, found)) or user_agent[:40]
 
 
 def hour(at: datetime, zone: str) -> str:

@@ -14,6 +14,7 @@ from forecourt.energy.feeds.clear_sky import reckon
 from forecourt.energy.service.needs import take_car_needs
 from forecourt.energy.signals.sun import reckoned_for
 from forecourt.energy.store import late, nudges, skies, tidying
+from forecourt.energy.store.caps import forget_caps
 from forecourt.energy.store.priorities import forget_asks
 from forecourt.energy.store.storage import forget_stored
 from forecourt.platform.clock import Clock
@@ -145,6 +146,7 @@ class EnergyJobs:
                     conn, tenant_id, states=now - KEEP_READINGS, setpoints=now - KEEP_PLANS
                 )
                 forgotten += await forget_asks(conn, tenant_id, now - KEEP_PLANS)
+                forgotten += await forget_caps(conn, tenant_id, now - KEEP_PLANS)
                 sites = await tidying.list_kept(conn, tenant_id)
             for site_id in sites:
                 forgotten += await self._tidy_site(tenant_id, site_id, now)

@@ -15,6 +15,9 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
 from forecourt.payments.accounts import api as accounts
+from forecourt.payments.disputes.shown import DisputeShown
+from forecourt.payments.disputes.shown import shown as dispute_shown
+from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
@@ -110,9 +113,10 @@ class StepShown(Struct, frozen=True, kw_only=True):
 
 
 class PaymentWhole(Struct, frozen=True, kw_only=True):
-    """A payment with what was asked of its provider and what happened, the latest first."""
+    """A payment with what a bank disputes of it, what was asked of its provider and what happened, the latest first."""
 
     payment: Payment
+    disputes: list[DisputeShown]
     calls: list[CallShown]
     steps: list[StepShown]
 
@@ -179,8 +183,12 @@ async def find_payment(payment_id: PaymentId, actor: Asker, db: Database) -> Pay
             raise PaymentUnknown
         calls = await store.list_calls(conn, actor.tenant_id, payment_id)
         steps = await store.list_steps(conn, actor.tenant_id, payment_id)
+        disputes = await list_disputes(conn, actor.tenant_id, payment_id)
     return PaymentWhole(
-        payment=shown(intent), calls=[_call(each) for each in calls], steps=[_step(each) for each in steps]
+        payment=shown(intent),
+        disputes=[dispute_shown(each) for each in disputes],
+        calls=[_call(each) for each in calls],
+        steps=[_step(each) for each in steps],
     )
 
 

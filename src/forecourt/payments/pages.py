@@ -15,6 +15,9 @@ from litestar.response import Redirect
 
 from forecourt.access import Actor, Verb
 from forecourt.payments.api import CURSORS, MAX_SEARCH
+from forecourt.payments.disputes.shown import REASONS
+from forecourt.payments.disputes.shown import STATUSES as STATUSES_OF_DISPUTES
+from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     MAX_REASON,
@@ -57,6 +60,7 @@ STEPS: Final[Mapping[str, str]] = {
     "session_started": mark("The session began"),
     "confirm_on_page": mark("The bank wants the driver to confirm: led to the payment page"),
     "start_asked": mark("The station was asked to start"),
+    "slowed": mark("It charges slower, as what was held is nearly used up"),
     "stop_asked": mark("The station was asked to stop"),
     "incremented": mark("The hold was raised"),
     "increment_refused": mark("The hold could not be raised"),
@@ -65,6 +69,9 @@ STEPS: Final[Mapping[str, str]] = {
     "owed": mark("The amount is a debt"),
     "debt_paid": mark("Of the debt was paid"),
     "written_off": mark("The debt was written off"),
+    "disputed": mark("The driver's bank disputes it"),
+    "dispute_won": mark("The dispute was won"),
+    "dispute_lost": mark("The dispute was lost"),
     "refund_asked": mark("A refund was asked for"),
     "refund_refused": mark("The refund was refused"),
     "release_refused": mark("The hold could not be given back and runs out by itself"),
@@ -127,10 +134,13 @@ class PaymentPages:
             calls = await store.list_calls(conn, actor.tenant_id, payment_id)
             steps = await store.list_steps(conn, actor.tenant_id, payment_id)
             hooks = await store.list_hooks(conn, actor.tenant_id, payment_id)
+            disputes = await list_disputes(conn, actor.tenant_id, payment_id)
         return self._page(
             "payment", request, status=status, row=intent, calls=list(reversed(calls)), steps=steps, hooks=hooks,
             states=STATES, words=STEPS, amount=amount, fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
-            left=intent.captured_amount - intent.refunded_amount,
+            disputes=disputes,
+            dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
+            left=0 if disputes else intent.captured_amount - intent.refunded_amount,
         )  # fmt: skip
 
     async def refund(self, request: WebRequest, payment_id: UUID) -> Response[Any]:

@@ -98,6 +98,52 @@ class Refund(Struct, frozen=True, kw_only=True):
     status: str = "succeeded"
 
 
+class DisputeState(StrEnum):
+    """How far a dispute is."""
+
+    #: An answer is awaited of whoever was paid.
+    NEEDS_RESPONSE = "needs_response"
+    #: It was answered; the driver's bank decides.
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+
+
+#: From these a dispute doesn't come back.
+DECIDED: Final = frozenset({DisputeState.WON, DisputeState.LOST})
+
+
+class Movement(Struct, frozen=True, kw_only=True):
+    """Money that moved on an account: `amount` less `fee` is what the balance changed by. `kind` is the provider's word
+    (`charge`, `refund`, `payout`, `adjustment`...), `source` what moved it, `hold` the hold behind it."""
+
+    reference: str
+    kind: str
+    amount: int
+    fee: int
+    currency: str
+    at: datetime
+    available_at: datetime
+    source: str | None = None
+    hold: str | None = None
+    intent: str | None = None
+
+
+class Dispute(Struct, frozen=True, kw_only=True):
+    """Money that a driver wants back from the bank. `evidence_by`: until when an answer is taken; `movements`: what
+    was taken for it, and given back."""
+
+    reference: str
+    amount: int
+    currency: str
+    status: DisputeState
+    #: In the provider's words.
+    reason: str
+    opened_at: datetime
+    evidence_by: datetime | None = None
+    movements: tuple[Movement, ...] = ()
+
+
 class Hold(Struct, frozen=True, kw_only=True):
     """A hold, or a payment taken at once, as its provider tells it. `reference` is the name to ask for it by from now
     on: it may be another than before, once the driver has paid."""
@@ -118,6 +164,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     disputed: bool = False
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
 
 class HoldAsked(Struct, frozen=True, kw_only=True):
@@ -201,22 +248,6 @@ class Sent(Struct, frozen=True, kw_only=True):
     amount: Money
     status: str
     arrives_at: datetime | None = None
-
-
-class Movement(Struct, frozen=True, kw_only=True):
-    """Money that moved on an account: `amount` less `fee` is what the balance changed by. `kind` is the provider's word
-    (`charge`, `refund`, `payout`, `adjustment`...), `source` what moved it, `hold` the hold behind it."""
-
-    reference: str
-    kind: str
-    amount: int
-    fee: int
-    currency: str
-    at: datetime
-    available_at: datetime
-    source: str | None = None
-    hold: str | None = None
-    intent: str | None = None
 
 
 class Movements(Struct, frozen=True, kw_only=True):

@@ -16,14 +16,22 @@ _BRANDS: Final = re.compile(
 )
 
 
+#: Digits of other scripts, which are digits to whoever reads them.
+_OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")
+
+
 def holds_card(text: str) -> bool:
     """Whether something in a text may be the number of a card."""
-    return any(_is_card(found[0]) for found in _RUN.finditer(text))
+    return any(_is_card(found[0]) for found in _RUN.finditer(_OTHER_DIGIT.sub(_plain, text)))
 
 
 def masked(text: str) -> str:
     """A text without numbers of cards."""
     return _RUN.sub(lambda found: MASK if _is_card(found[0]) else found[0], text)
+
+
+def _plain(found: re.Match[str]) -> str:
+    return str(int(found[0]))
 
 
 def _is_card(run: str) -> bool:

@@ -48,12 +48,32 @@ MAX_KEPT = 1_000
 FOLDER = "mail"
 
 
+class Enclosure(Struct, frozen=True, kw_only=True):
+    """A file that goes with a letter."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Letter(Struct, frozen=True, kw_only=True):
-    """One plain-text letter to one address."""
+    """One plain-text letter to one address. What goes with it is found when it is sent, and not kept with it."""
 
     recipient: str
     subject: str
     body: str
+    enclosed: tuple[Enclosure, ...] = ()
+
+
+class Enclosing(Protocol):
+    """Finds what goes with a letter; wired in app."""
+
+    async def __call__(self, tenant_id: int, letter_id: UUID, /) -> tuple[Enclosure, ...]: ...
+
+
+async def nothing_enclosed(_tenant_id: int, _letter_id: UUID) -> tuple[Enclosure, ...]:
+    """Of letters that are all that is sent."""
+    return ()
 
 
 class Post(Protocol):
@@ -65,23 +85,25 @@ class Post(Protocol):
         ...
 
 
-async def write(conn: AsyncConnection[Any], tenant_id: int, letter: Letter) -> None:
-    """Writes a letter in the caller's transaction, which acts for that tenant. Longer texts are cut."""
+async def write(conn: AsyncConnection[Any], tenant_id: int, letter: Letter) -> UUID:
+    """Writes a letter in the caller's transaction, which acts for that tenant; its id. Longer texts are cut."""
     letter_id = uuid4()
     await conn.execute(
         "INSERT INTO letters (letter_id, tenant_id, recipient, subject, body) VALUES (%s, %s, %s, %s, %s)",
         (letter_id, tenant_id, letter.recipient, _one_line(letter.subject), letter.body[:MAX_BODY]),
     )
     await outbox.write(conn, tenant_id, WRITTEN, str(letter_id))
+    return letter_id
 
 
 class MailJobs:
     """Sends what was written. `pool` is of role forecourt_worker."""
 
-    def __init__(self, pool: Pool, post: Post, clock: Clock) -> None:
+    def __init__(self, pool: Pool, post: Post, clock: Clock, enclosing: Enclosing = nothing_enclosed) -> None:
         self._pool = pool
         self._post = post
         self._clock = clock
+        self._enclosing = enclosing
 
     async def send(self, tenant_id: int, subject: str) -> None:
         """Hands one letter over and forgets it; does nothing for one that was sent. `subject` is its id."""
@@ -95,7 +117,8 @@ class MailJobs:
             ).fetchone()
         if row is None:
             return
-        await self._post.send(Letter(recipient=row[0], subject=row[1], body=row[2]))
+        enclosed = await self._enclosing(tenant_id, letter_id)
+        await self._post.send(Letter(recipient=row[0], subject=row[1], body=row[2], enclosed=enclosed))
         async with self._pool.anyone() as conn:
             await conn.execute("DELETE FROM letters WHERE letter_id = %s AND tenant_id = %s", (letter_id, tenant_id))
 
@@ -187,4 +210,7 @@ def _message(letter: Letter, sender: str, clock: Clock) -> EmailMessage:
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{uuid4()}@{sender.rpartition('@')[2].rstrip('>') or 'localhost'}>"
     message.set_content(letter.body)
+    for each in letter.enclosed:
+        kind, _, form = each.media_type.partition("/")
+        message.add_attachment(each.content, maintype=kind, subtype=form, filename=each.name)
     return message

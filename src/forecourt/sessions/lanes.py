@@ -5,10 +5,13 @@ each unnests (see `platform.commit`), in the order given here: a start gives its
 answer looks for it.
 """
 
+from forecourt.ocpp.neutral import AuthorizationStatus
 from forecourt.platform.commit import Lane
 from forecourt.platform.outbox import COALESCE
 from forecourt.sessions.model import MAX_READINGS, NOT_ACCEPTED, UNKNOWN_LEAST, Session
 
+#: What is decided of a token at a connector that is held for another.
+HELD = AuthorizationStatus.NOT_AT_THIS_TIME.value
 #: Ends of one transaction that are kept; a station that contradicts itself more often says nothing new.
 MAX_ENDS = 16
 
@@ -84,17 +87,32 @@ def _decision(at: str) -> str:
     )
 
 
-#: `t.status` of the token that row n names and `t.key`, where it stands: NULL and last where it names none. OFFSET 0
-#: has it looked up once a row, and only for one that names a token.
-_TOKEN = f"""CROSS JOIN LATERAL (
+def _held(uid_key: str) -> str:
+    """Whether the EVSE of row n was held for others than a token at the time of the row. It is a fact of that time: a
+    report said again, or late, is decided as it was."""
+    return (
+        "EXISTS (SELECT FROM reservations r WHERE r.station_id = n.station_id AND r.evse = n.evse AND r.held_at <= n.at"
+        f" AND n.at < coalesce(r.ended_at, r.until_at) AND NOT {uid_key} = ANY (r.token_keys))"
+    )
+
+
+def _token(where: str = "true") -> str:
+    """`t.status` of the token that row n names and `t.key`, where it stands: NULL and last where it names none. OFFSET
+    0 has it looked up once a row, and only for one that names a token. `where`: rows to which a held connector matters.
+    """
+    key = 'lower(n.token_uid COLLATE "C")'
+    return f"""CROSS JOIN LATERAL (
             SELECT status, CASE WHEN n.token_uid IS NULL THEN {_LEAST} WHEN status = 'Accepted' THEN n.order_key
                 ELSE n.order_key + {NOT_ACCEPTED} END AS key
             FROM (SELECT CASE WHEN n.token_type = 'NoAuthorization' THEN 'Accepted' WHEN n.token_uid IS NOT NULL THEN
-                coalesce((SELECT {_decision("n.at")} FROM token_decisions d
-                          WHERE d.tenant_id = n.tenant_id AND d.uid_key = lower(n.token_uid COLLATE "C")),
-                         (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id), 'Invalid')
+                CASE WHEN {where} AND {_held(key)} THEN '{HELD}'
+                ELSE coalesce((SELECT {_decision("n.at")} FROM token_decisions d
+                               WHERE d.tenant_id = n.tenant_id AND d.uid_key = {key}),
+                              (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id),
+                              'Invalid') END
             END AS status OFFSET 0) decided
         ) t"""
+
 
 STARTS = Lane(
     name="starts",
@@ -130,7 +148,7 @@ STARTS = Lane(
             WHERE n.reset_clock AND s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
               AND s.ended_at IS NOT NULL
         ) g
-        {_TOKEN}
+        {_token()}
         WHERE n.copy = 1 AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.station_id = n.station_id AND s.start_fingerprint = n.fingerprint
             AND s.generation = g.generation)
@@ -218,7 +236,7 @@ REPORTS = Lane(
             n.remote_start_id,
             CASE WHEN n.seq < 0 THEN '{{}}'::int8multirange ELSE int8multirange(int8range(n.seq, n.seq, '[]')) END,
             n.arrival_clock, n.offline
-        FROM stage_reports n {_TOKEN}
+        FROM stage_reports n {_token("n.step <> 2")}
         WHERE n.seq >= 0 OR EXISTS (
             SELECT FROM sessions k WHERE k.station_id = n.station_id AND k.transaction_id = n.transaction_id)
         ORDER BY n.station_id, n.transaction_id
@@ -295,10 +313,18 @@ RECALL = Lane(
 
 AUTHORIZATIONS = Lane(
     name="authorizations",
-    columns=("number bigint", "tenant_id int", "uid_key text", "at timestamptz"),
+    columns=(
+        "number bigint",
+        "tenant_id int",
+        "uid_key text",
+        "at timestamptz",
+        "station_id bigint",
+        "evse int",
+    ),
     # Where an outside service decides and its decision is not known, how it is asked comes with the fallback.
     answer=f"""
-        SELECT n.number, coalesce({_decision("n.at")}, u.status), d.group_uid, d.expires_at, (
+        SELECT n.number, CASE WHEN {_held("n.uid_key")} THEN '{HELD}' ELSE coalesce({_decision("n.at")}, u.status) END,
+            d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
             WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
                 SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key)

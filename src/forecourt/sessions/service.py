@@ -34,6 +34,7 @@ from forecourt.sessions.model import (
     start_register_key,
 )
 from forecourt.sessions.outside import Authorizer
+from forecourt.sessions.reserving.model import REFUSED
 from forecourt.sessions.review import FREE, QUIET
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports, Take
@@ -100,7 +101,8 @@ class Sessions:
         """Store what was said of a transaction. Idempotent: said twice, or in any order, it is one session."""
         at, distrusted = billing_time(report.at, inbound.arrived)
         if report.token is not None:
-            self._ask(inbound, report.token, at)
+            # Whoever ends a session doesn't begin one.
+            self._ask(inbound, report.token, at, None if report.step is Step.ENDED else report.evse)
         if report.transaction_id is None:
             return self._start(inbound, report, at, distrusted)
         order = order_key(report)
@@ -172,8 +174,8 @@ class Sessions:
 
     # -- memory and screens
 
-    def _ask(self, inbound: Inbound, token: neutral.Token, at: datetime) -> None:
-        """Ask what is to be said of a token that was presented at this time."""
+    def _ask(self, inbound: Inbound, token: neutral.Token, at: datetime, evse: int | None = None) -> None:
+        """Ask what is to be said of a token that was presented at this time, at this EVSE if that is known."""
         write = inbound.write
         write.add(
             AUTHORIZATIONS.name,
@@ -182,6 +184,8 @@ class Sessions:
                 packrow.int4(inbound.station.tenant_id),
                 packrow.text(uid_key(token.uid)),
                 packrow.timestamp(at),
+                packrow.int8(inbound.station.station_id),
+                packrow.int4(evse),
             ),
         )
 
@@ -312,7 +316,9 @@ def _decided(write: Write, token: neutral.Token) -> TokenStatus:
     status, group, expires_at, _ = write.answers.get(AUTHORIZATIONS.name, (None, None, None, None))
     if status is None:
         return TokenStatus(status=AuthorizationStatus.INVALID)
-    return TokenStatus(status=AuthorizationStatus(status), group=group, expires_at=expires_at)
+    decided = AuthorizationStatus(status)
+    message = REFUSED if decided is AuthorizationStatus.NOT_AT_THIS_TIME else None
+    return TokenStatus(status=decided, group=group, expires_at=expires_at, message=message)
 
 
 def _recall(inbound: Inbound, transaction: bytes) -> None:

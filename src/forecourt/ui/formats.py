@@ -48,6 +48,7 @@ TOKEN_WORDS: Final = {
     "Expired": mark("Expired"),
     "Invalid": mark("Not valid"),
     "NoCredit": mark("No credit"),
+    "NotAtThisTime": mark("Held for somebody else"),
     "ConcurrentTx": mark("In use already"),
     "accepted": mark("Accepted"),
     "blocked": mark("Blocked"),

@@ -58,7 +58,7 @@ KIND_WORDS: Final = {
     Kind.PAYMENT_REFUNDED: mark("Money goes back to a driver"),
     Kind.PAYMENT_RELEASED: mark("A hold is given back and nothing was taken"),
     Kind.PAYMENT_FAILED: mark("A payment fails"),
-    Kind.PAYMENT_DISPUTED: mark("A driver's bank disputes a payment"),
+    Kind.PAYMENT_DISPUTED: mark("A driver's bank disputes a payment, or has decided"),
 }
 GUARDED: Final[Mapping[str, Any]] = {"verb": Verb.WEBHOOKS}
 

@@ -24,7 +24,7 @@ STEP_LIFE: Final = timedelta(minutes=10)
 #: How long the link of a letter leads to a new password.
 RESET_LIFE: Final = timedelta(minutes=30)
 
-Purpose = Literal["second factor", "passkey", "new passkey", "provider", "reset"]
+Purpose = Literal["second factor", "passkey", "new passkey", "provider", "driver provider", "reset"]
 
 
 class Step(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,9 @@ from forecourt.drivers.accounts.model import SESSION_LIFE, Driver, DriverSignedO
 
 COOKIE: Final = "forecourt_driver"
 MAX_TOKEN: Final = 100
+#: Where somebody wanted to go before they were asked to sign in.
+NEXT_COOKIE: Final = "forecourt_next"
+NEXT_LIFE_S: Final = 3_600
 
 Asking = Request[Any, Any, Any]
 Membership = NamedDependency[Members]
@@ -56,6 +59,19 @@ def driver_cookie(request: Asking, token: str) -> Cookie:
         key=cookie_name(request, COOKIE),
         value=token,
         max_age=int(SESSION_LIFE.total_seconds()) if token else 0,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(request),
+    )
+
+
+def next_cookie(request: Asking, path: str) -> Cookie:
+    """Where somebody is led once they are signed in; an empty path forgets it."""
+    return Cookie(
+        key=cookie_name(request, NEXT_COOKIE),
+        value=path,
+        max_age=NEXT_LIFE_S if path else 0,
         path="/",
         httponly=True,
         samesite="lax",

@@ -1,9 +1,12 @@
-"""What follows from events for drivers with an account: what a fleet's session came to is kept, by month."""
+"""What follows from events for drivers with an account: what a fleet's session came to is kept by month, and billed
+once it is final."""
 
 from uuid import UUID
 
 from forecourt.driver.account import store
 from forecourt.drivers.fleets.store import note_session
+from forecourt.payments.intents.books import charge_fleet
+from forecourt.payments.intents.prices import Prices
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.service import cost_of
@@ -26,7 +29,9 @@ class AccountJobs:
             cost = await cost_of(conn, tenant_id, session_id, now)
             if cost.incl_vat is None:
                 return
-            await note_session(
+            fleet_id = await note_session(
                 conn, tenant_id, session_id, driver_id=whose.driver_id, started_at=whose.started_at,
                 currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now,
             )  # fmt: skip
+            if fleet_id is not None and cost.final and cost.incl_vat.amount:
+                await charge_fleet(conn, tenant_id, session_id, fleet_id, Prices(self._clock), now)

@@ -17,6 +17,7 @@ from forecourt.driver.account import store
 from forecourt.driver.account.model import MAX_EXPORTED, Erased, Export, MoneyLeft
 from forecourt.driver.account.service import Members
 from forecourt.driver.store import find_brand
+from forecourt.driver.waiting.store import leave_all
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as rows
 from forecourt.drivers.accounts.model import AccountState, Driver, PaysBy
@@ -29,6 +30,8 @@ from forecourt.payments.intents.store import IntentFilter
 from forecourt.payments.saved import store as saved
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.sessions.reserving.model import How
+from forecourt.sessions.reserving.service import let_go
 
 
 class Leaving:
@@ -66,6 +69,7 @@ class Leaving:
             payments=[_payment(each) for each in payments],
             saved_cards=purse.cards,
             wallet=purse.wallet,
+            waiting=[each.place for each in await self._members.waits(driver)],
         )
 
     async def erase(self, driver: Driver, who: Actor | Service) -> Erased:
@@ -98,6 +102,9 @@ class Leaving:
     async def _forget(self, conn: store.Connection, driver: Driver, now: datetime) -> None:
         tenant_id, driver_id = driver.tenant_id, driver.driver_id
         await entry.end_sessions(conn, tenant_id, driver_id)
+        for _site, reservation in await leave_all(conn, tenant_id, driver_id, now):
+            if reservation is not None:
+                await let_go(conn, tenant_id, reservation, How.RELEASED, now)
         await owned.delete_vehicle(conn, tenant_id, driver_id, None)
         await fleets.delete_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)

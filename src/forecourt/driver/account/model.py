@@ -8,6 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from forecourt.driver.account.store import Charged
+from forecourt.driver.waiting.model import Waiting
+from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp import Card
@@ -51,6 +53,7 @@ class Home(Struct, frozen=True, kw_only=True):
     running: Sequence[UUID]
     latest: Sequence[Charged]
     money: Purse
+    waiting: Sequence[Seen] = ()
 
 
 class Export(Struct, frozen=True, kw_only=True):
@@ -67,6 +70,7 @@ class Export(Struct, frozen=True, kw_only=True):
     payments: Sequence[dict[str, Any]]
     saved_cards: Sequence[SavedCard]
     wallet: Sequence[Money]
+    waiting: Sequence[Waiting]
 
 
 class Erased(Struct, frozen=True, kw_only=True):

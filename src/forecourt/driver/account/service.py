@@ -25,6 +25,7 @@ from forecourt.driver.account.model import (
 from forecourt.driver.account.store import Charged, Connection
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.store import Brand
+from forecourt.driver.waiting.service import Seen, WaitingLists
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
@@ -60,10 +61,12 @@ class Members:
         payments: Payments,
         ways: Ways,
         cards: SavedCards,
+        lists: WaitingLists | None = None,
     ) -> None:
         self.entry = entry
         self.cards = cards
         self.ways = ways
+        self.lists = lists
         self._tenants = tenants
         self._clock = clock
         self._secret = secret
@@ -95,7 +98,12 @@ class Members:
         async with self.acting(driver) as conn:
             running = await store.list_running(conn, driver.tenant_id, driver.payer)
             latest = await store.list_charged(conn, driver.tenant_id, driver.driver_id, before=2**63 - 1, limit=LATEST)
-        return Home(driver=driver, running=running, latest=latest, money=purse)
+        waiting = await self.waits(driver)
+        return Home(driver=driver, running=running, latest=latest, money=purse, waiting=waiting)
+
+    async def waits(self, driver: Driver) -> list[Seen]:
+        """In which waiting lists the driver is."""
+        return [] if self.lists is None else await self.lists.of_driver(driver)
 
     async def history(self, driver: Driver, before: int, limit: int) -> list[Charged]:
         """Sessions with a lower number, the latest first."""
@@ -200,7 +208,7 @@ class Members:
         Raises as `Ways.look` and `Payments.begin` do, CardUnknown, and WayRefused for a station of another
         organisation, and for a fleet that the driver is not in.
         """
-        shown = await self.ways.look(station, evse)
+        shown = await self.ways.look(station, evse, driver=driver)
         if shown.tenant_id != driver.tenant_id:
             raise WayRefused
         payer = driver.payer
@@ -220,6 +228,8 @@ class Members:
             station=station, evse=evse, return_url=return_url, language=language, description=f"{station}, EVSE {evse}",
             method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
             save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
+            reservation_id=await self.ways.reservation_of(driver.tenant_id, None, driver),
+            driver_id=driver.driver_id,
         )  # fmt: skip
         return await self._payments.begin(driver.tenant_id, asked)
 

@@ -88,7 +88,7 @@ class Entry:
             link = await rows.take_link(conn, tenant_id, digest)
             if link is not None and link.expires_at > now:
                 await rows.forget_links(conn, tenant_id, link.email)
-                driver = await _account(conn, tenant_id, link, now, origin)
+                driver = await account_of(conn, tenant_id, link.email, link.language, now, origin)
                 if driver.state is AccountState.ACTIVE:
                     return await self._begin(conn, driver, "letter", now, origin), driver
         # Out of the transaction: the link is used up whatever it came to.
@@ -152,14 +152,16 @@ def _code() -> str:
     return base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
 
 
-async def _account(conn: Connection, tenant_id: int, link: rows.LinkRow, now: datetime, origin: Origin) -> Driver:
+async def account_of(
+    conn: Connection, tenant_id: int, email: str, language: str, now: datetime, origin: Origin
+) -> Driver:
     """The account of an address that was proven; made where there was none."""
-    found = await store.find_by_email(conn, tenant_id, link.email)
+    found = await store.find_by_email(conn, tenant_id, email)
     if found is not None:
         return found
-    made = await store.insert_driver(conn, tenant_id, email=link.email, name=None, language=link.language, at=now)
+    made = await store.insert_driver(conn, tenant_id, email=email, name=None, language=language, at=now)
     if made is None:
-        made = await store.find_by_email(conn, tenant_id, link.email)
+        made = await store.find_by_email(conn, tenant_id, email)
         assert made is not None, "somebody made it meanwhile"
         return made
     await audit(conn, made.acting(origin), "create driver account", made.payer)

@@ -1,10 +1,10 @@
 """What a fleet, its members and a subscription are. Pure."""
 
 from datetime import date, datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
 
@@ -31,6 +31,8 @@ class Fleet(Struct, frozen=True, kw_only=True):
     session_limit: int | None
     month_limit: int | None
     active: bool
+    held_at: Annotated[datetime | None, Meta(description="Since when its drivers start nothing: it doesn't pay.")]
+    held_reason: Annotated[str, Meta(examples=[""])]
     created_at: datetime
     members: int
     spent: int

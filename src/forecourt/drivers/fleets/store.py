@@ -24,7 +24,7 @@ Connection = AsyncConnection[Any]
 CHANGEABLE: Final = frozenset({"name", "bill_to", "email", "session_limit", "month_limit", "active"})
 _FLEET: Final = """
     SELECT f.fleet_id, f.name, f.bill_to, f.email, f.currency, f.zone, f.session_limit, f.month_limit, f.active,
-        f.created_at,
+        f.held_at, f.held_reason, f.created_at,
         (SELECT count(*) FROM fleet_members m WHERE m.tenant_id = f.tenant_id AND m.fleet_id = f.fleet_id) AS members,
         (SELECT coalesce(sum(s.amount), 0)::bigint FROM fleet_sessions s WHERE s.tenant_id = f.tenant_id
             AND s.fleet_id = f.fleet_id
@@ -126,23 +126,54 @@ async def list_members(conn: Connection, tenant_id: int, fleet_id: int) -> list[
 async def note_session(
     conn: Connection, tenant_id: int, session_id: UUID, *, driver_id: int, started_at: datetime, currency: str,
     amount: int, at: datetime,
-) -> bool:  # fmt: skip
-    """What a session of a member came to, so far or in the end; whether its driver is in a fleet that pays for it.
-    It stays with the fleet and the cost centre of its first word, and with the month of its start."""
+) -> int | None:  # fmt: skip
+    """What a session of a member came to, so far or in the end; the fleet that pays for it, None where none does.
+    It stays with the fleet and the cost centre of its first word, wherever its driver is by now, and with the month of
+    its start."""
+    values = {
+        "tenant": tenant_id, "session": session_id, "driver": driver_id, "started": started_at, "currency": currency,
+        "amount": amount, "at": at,
+    }  # fmt: skip
     cursor = await conn.execute(
+        "UPDATE fleet_sessions SET amount = %(amount)s, said_at = %(at)s WHERE tenant_id = %(tenant)s"
+        " AND session_id = %(session)s RETURNING fleet_id",
+        values,
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        cursor = await conn.execute(
+            "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency,"
+            " amount, said_at) SELECT m.tenant_id, %(session)s, m.fleet_id, m.driver_id, m.cost_centre,"
+            " date_trunc('month', %(started)s::timestamptz AT TIME ZONE f.zone)::date, %(currency)s, %(amount)s, %(at)s"
+            " FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id"
+            " JOIN driver_accounts a ON a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id"
+            " WHERE m.tenant_id = %(tenant)s AND m.driver_id = %(driver)s AND f.currency = %(currency)s"
+            " AND a.pays_by = 'fleet'"
+            " ON CONFLICT (tenant_id, session_id) DO UPDATE SET amount = excluded.amount, said_at = excluded.said_at"
+            " RETURNING fleet_id",
+            values,
+        )
+        row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def note_charged(
+    conn: Connection, tenant_id: int, session_id: UUID, *, fleet_id: int, driver_id: int, started_at: datetime,
+    currency: str, amount: int, at: datetime,
+) -> None:  # fmt: skip
+    """A session that was begun on the fleet's account counts against its month, whatever the driver pays by else."""
+    await conn.execute(
         "INSERT INTO fleet_sessions (tenant_id, session_id, fleet_id, driver_id, cost_centre, month, currency, amount,"
-        " said_at) SELECT m.tenant_id, %(session)s, m.fleet_id, m.driver_id, m.cost_centre,"
+        " said_at) SELECT f.tenant_id, %(session)s, f.fleet_id, %(driver)s, coalesce(m.cost_centre, ''),"
         " date_trunc('month', %(started)s::timestamptz AT TIME ZONE f.zone)::date, %(currency)s, %(amount)s, %(at)s"
-        " FROM fleet_members m JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id"
-        " JOIN driver_accounts a ON a.tenant_id = m.tenant_id AND a.driver_id = m.driver_id AND a.pays_by = 'fleet'"
-        " WHERE m.tenant_id = %(tenant)s AND m.driver_id = %(driver)s AND f.currency = %(currency)s"
+        " FROM fleets f LEFT JOIN fleet_members m ON m.tenant_id = f.tenant_id AND m.fleet_id = f.fleet_id"
+        " AND m.driver_id = %(driver)s WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s"
         " ON CONFLICT (tenant_id, session_id) DO UPDATE SET amount = excluded.amount, said_at = excluded.said_at",
         {
-            "tenant": tenant_id, "session": session_id, "driver": driver_id, "started": started_at,
+            "tenant": tenant_id, "session": session_id, "fleet": fleet_id, "driver": driver_id, "started": started_at,
             "currency": currency, "amount": amount, "at": at,
         },
     )  # fmt: skip
-    return cursor.rowcount == 1
 
 
 async def list_sessions(conn: Connection, tenant_id: int, fleet_id: int, month: str, limit: int) -> list[FleetSession]:

@@ -109,6 +109,9 @@ class CarShown(Struct, frozen=True, kw_only=True):
         NoGiver | None,
         Meta(description="Why it is not asked to give back; null: it may be, or nobody said anything of that."),
     ]
+    capped_w: Annotated[
+        int | None, Meta(description="What it is kept to until it is over; null: nothing of its own.", examples=[None])
+    ]
     lacks_wh: Annotated[int | None, Meta(description="What it still takes.", examples=[9_300])]
     ready_at: Annotated[datetime | None, Meta(description="When it has that; null where that is not foreseen.")]
     unserved_wh: Annotated[int | None, Meta(description="What it will leave without.", examples=[0])]
@@ -316,6 +319,7 @@ def _car(told: Explanation, now: datetime, zone: str) -> CarShown:
         energy_wh=told.energy_wh,
         given_wh=told.given_wh,
         not_giving=told.not_giving,
+        capped_w=None if told.cap is None else told.cap.max_w,
         lacks_wh=told.lacks_wh,
         ready_at=told.ready_at,
         unserved_wh=told.unserved_wh,

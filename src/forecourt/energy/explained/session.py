@@ -14,6 +14,7 @@ from forecourt.energy.dispatch.standing import Ground, may_draw
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.outside import external_of, is_cars, touching
 from forecourt.energy.keeper.planning import CarPlan, SitePlan, site_room
+from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs, Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
@@ -69,8 +70,8 @@ class Explanation(Struct, frozen=True, kw_only=True):
     plan doesn't look ahead. `externals`: the limits of others that its EVSE is under, and `external` that of them which
     holds it back; `gives_w`: what it is told to give back, `given_wh`: what it gave so far, `not_giving`: why it is not
     asked to, where somebody said that it may or may not; `dc_w`: what its limit comes to at a DC EVSE, None at others;
-    `by_car`: the car itself means to take no more. `now` and `then` are what a kWh costs, or its CO2 in g where that is
-    what counts; `then` holds from `then_at` on.
+    `by_car`: the car itself means to take no more; `cap`: a power of its own that it is kept to. `now`
+    and `then` are what a kWh costs, or its CO2 in g where that is what counts; `then` holds from `then_at` on.
     """
 
     session_id: UUID
@@ -94,6 +95,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     externals: tuple[External, ...] = ()
     external: External | None = None
     by_car: bool = False
+    cap: Cap | None = None
     dc_w: int | None = None
     gives_w: int = 0
     given_wh: int = 0
@@ -177,6 +179,7 @@ def _explained(
         not_giving=car.giver if isinstance(car.giver, NoGiver) else None,
         paused_by_car=car.is_full,
         externals=tuple(touching(known, known.tree.evses[number])),
+        cap=car.cap,
     )
     return told if meant is None else _with_plan(told, known, plan, number, meant, places)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from forecourt.energy.dispatch.standing import Ground
 from forecourt.energy.explained.session import Explanation
+from forecourt.energy.needs.caps import CapWhy
 from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.outside.model import External
 from forecourt.energy.planner.ladder import Grade
@@ -34,6 +35,8 @@ WHY: Final[Mapping[Why, str]] = {
     Why.WORTH: mark("its energy costs more at any time than it is worth"),
     Why.LATER: mark("nothing presses, later is as good"),
 }
+#: Why a session is kept to a power of its own.
+CAPPED: Final[Mapping[CapWhy, str]] = {CapWhy.HELD: mark("what was held is nearly used up")}
 #: Why a car is not asked to give back.
 NO_GIVER: Final[Mapping[NoGiver, str]] = {
     NoGiver.UNWILLING: mark("somebody said that it may not"),
@@ -122,6 +125,9 @@ def sentences(told: Explanation, now: datetime, zone: str | None = None) -> list
     because = _because(told, now, zone)
     head = _head(told)
     found = [_("%(what)s: %(because)s.") % {"what": head, "because": because} if because else f"{head}."]
+    if told.cap is not None and because != _(CAPPED[told.cap.why]):
+        values = {"power": formats.kw(told.cap.max_w), "why": _(CAPPED[told.cap.why])}
+        found.append(_("It is kept to %(power)s until it is over: %(why)s.") % values)
     found += [external_words(each, now, zone) for each in told.externals if each is not told.external]
     found += _ready(told, now, zone)
     if told.stay.priority is Priority.HIGH and told.lacks_wh:
@@ -223,6 +229,8 @@ def _because(told: Explanation, now: datetime, zone: str | None) -> str:
         return _(SUNLESS)
     if told.mode in UNPRICED and why is Why.PRICE:
         why = Why.LATER
+    if why is Why.ITS_MOST and told.cap is not None:
+        return _(CAPPED[told.cap.why])
     if why is Why.LIMIT and told.external is not None:
         return _external(told.external, now, zone)
     if why is Why.LIMIT and told.by_car:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import Standing
+from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Needs
 from forecourt.energy.outside.model import External
 from forecourt.energy.signals.outlook import Outlook
@@ -45,7 +46,8 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.
     `charges_since`, `waits_since`: since when it has been allowed to charge without a break, or to do nothing but wait;
     both None where its station was told nothing. `is_full`: the car itself takes no more for now. `given_wh`: what it
-    gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing."""
+    gave back, `power_at`: when its power was measured, `giver`: what of what it has it may give, or why nothing;
+    `cap`: a power that it is kept to."""
 
     session_id: UUID
     station: str
@@ -69,6 +71,7 @@ class KnownCar(Struct, frozen=True, kw_only=True):
     given_wh: int = 0
     power_at: datetime | None = None
     giver: Giver | NoGiver | None = None
+    cap: Cap | None = None
 
     @property
     def net_wh(self) -> int:

@@ -220,8 +220,9 @@ def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
 
 def _most_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
     most = evse.max_a if car.needs.wants.max_a is None else min(evse.max_a, car.needs.wants.max_a)
-    if car.needs.wants.max_w is not None:
-        at_grid_kw = car.needs.wants.max_w / 1000 / (DC_EFFICIENCY if evse.current is Current.DC else 1.0)
+    told_w = [each for each in (car.needs.wants.max_w, None if car.cap is None else car.cap.max_w) if each is not None]
+    if told_w:
+        at_grid_kw = min(told_w) / 1000 / (DC_EFFICIENCY if evse.current is Current.DC else 1.0)
         most = min(most, at_grid_kw / _kw_per_a(car, evse, usual))
     if car.current_a is not None and car.offered_a is not None and TELLING_A < car.current_a < car.offered_a - MARGIN_A:
         most = min(most, car.current_a + MARGIN_A)

@@ -17,6 +17,7 @@ from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.giving import with_giver
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
 from forecourt.energy.keeper.past import Past
+from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import BEFORE
 from forecourt.energy.outside.model import CarMeans
@@ -27,6 +28,7 @@ from forecourt.energy.site import Current, HungEvse, SiteRecord, SiteTree
 from forecourt.energy.storage.cars import CarState
 from forecourt.energy.storage.model import KnownBattery
 from forecourt.energy.store import checks, keeping, outside
+from forecourt.energy.store.caps import caps_of
 from forecourt.energy.store.dynamic import dynamics_of
 from forecourt.energy.store.priorities import PriorityAsk, asks_of, stations_that_can
 from forecourt.energy.store.storage import known_batteries
@@ -105,7 +107,11 @@ async def read_site(
     means = await outside.means_of(conn, tenant_id, site_id)
     turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
     priority_asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
-    known_cars = [_known_car(car, means.get(car.evse_id), turns.get(car.session_id), now) for car in cars]
+    caps = await caps_of(conn, tenant_id, [car.session_id for car in cars])
+    known_cars = [
+        _known_car(car, means.get(car.evse_id), turns.get(car.session_id), caps.get(car.session_id), now)
+        for car in cars
+    ]
     if foresight is not None:
         known_cars = [foresight.of(car, now) for car in known_cars]
     standings = _prioritised(
@@ -168,7 +174,9 @@ def _hours(now: datetime) -> list[float]:
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, now: datetime) -> KnownCar:
+def _known_car(
+    car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, cap: Cap | None, now: datetime
+) -> KnownCar:
     currents = [each for each in car.currents_a if each is not None]
     known = KnownCar(
         session_id=car.session_id,
@@ -189,6 +197,7 @@ def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, 
         waits_since=turn.since if turn is not None and not turn.charges else None,
         given_wh=car.given_wh,
         power_at=car.power_at,
+        cap=cap,
     )
     return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
 

@@ -47,10 +47,12 @@ from forecourt.ocpp.neutral.charging import (
 )
 from forecourt.ocpp.neutral.commands import (
     SCHEDULED,
+    CancelReservation,
     ChangeAvailability,
     ClearTariffs,
     Command,
     CommandAnswer,
+    Reserve,
     Reset,
     ResetType,
     SetDefaultTariff,
@@ -97,6 +99,7 @@ __all__ = [
     "AuthorizeAnswer",
     "Boot",
     "BootAnswer",
+    "CancelReservation",
     "CarSchedule",
     "ChangeAvailability",
     "ChargingCommand",
@@ -132,6 +135,7 @@ __all__ = [
     "Purpose",
     "Registration",
     "Report",
+    "Reserve",
     "Reset",
     "ResetType",
     "Sample",

@@ -25,15 +25,19 @@ class AuthorizationStatus(StrEnum):
     EXPIRED = "Expired"
     INVALID = "Invalid"
     NO_CREDIT = "NoCredit"
+    #: It may charge, and not here now: the connector is held for somebody else.
+    NOT_AT_THIS_TIME = "NotAtThisTime"
     UNKNOWN = "Unknown"
 
 
 class TokenStatus(Struct, frozen=True, kw_only=True):
-    """The decision about a token. `group` is the uid of its group token (1.6 parentIdTag, 2.x groupIdToken)."""
+    """The decision about a token. `group` is the uid of its group token (1.6 parentIdTag, 2.x groupIdToken).
+    `message` is for the driver, in plain words; 1.6 can't show any."""
 
     status: AuthorizationStatus
     group: str | None = None
     expires_at: datetime | None = None
+    message: str | None = None
 
 
 class BootAnswer(Struct, frozen=True, kw_only=True):

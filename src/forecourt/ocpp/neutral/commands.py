@@ -1,5 +1,6 @@
 """What a station is asked, and what it answers, in neutral words."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -73,6 +74,22 @@ class ClearTariffs(Struct, frozen=True, kw_only=True, tag="clear_tariffs"):
     evse: int
 
 
+class Reserve(Struct, frozen=True, kw_only=True, tag="reserve"):
+    """Ask a station to keep an EVSE for a token until a time (1.6 5.13, 2.0.1 H01). `id` is positive int32; the same
+    one again changes what was asked by it."""
+
+    id: int
+    evse: int
+    token: Token
+    until: datetime
+
+
+class CancelReservation(Struct, frozen=True, kw_only=True, tag="cancel_reservation"):
+    """Ask a station to let go of what it keeps by this id (1.6 5.2, 2.0.1 H02). One that keeps nothing says no."""
+
+    id: int
+
+
 Command = (
     StartCharging
     | StopCharging
@@ -81,6 +98,8 @@ Command = (
     | ChangeAvailability
     | SetDefaultTariff
     | ClearTariffs
+    | Reserve
+    | CancelReservation
     | ChargingCommand
 )
 

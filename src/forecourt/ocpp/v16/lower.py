@@ -8,6 +8,7 @@ from forecourt.ocpp.neutral import (
     AuthorizationStatus,
     AuthorizeAnswer,
     BootAnswer,
+    CancelReservation,
     ChangeAvailability,
     ClearChargingProfile,
     ClearTariffs,
@@ -16,6 +17,7 @@ from forecourt.ocpp.neutral import (
     GetCompositeSchedule,
     HeartbeatAnswer,
     Registration,
+    Reserve,
     Reset,
     ResetType,
     SetChargingProfile,
@@ -57,6 +59,7 @@ _STATUSES = {
     AuthorizationStatus.INVALID: "Invalid",
     # 1.6 has no word for a known driver who can't pay; Blocked alone says "known, and not now".
     AuthorizationStatus.NO_CREDIT: "Blocked",
+    AuthorizationStatus.NOT_AT_THIS_TIME: "Blocked",
     AuthorizationStatus.UNKNOWN: "Invalid",
 }
 
@@ -144,6 +147,8 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
     SetChargingProfile: "SetChargingProfile",
     ClearChargingProfile: "ClearChargingProfile",
     GetCompositeSchedule: "GetCompositeSchedule",
+    Reserve: "ReserveNow",
+    CancelReservation: "CancelReservation",
 }
 _RESETS = {ResetType.SOFT: m.ResetType.SOFT, ResetType.HARD: m.ResetType.HARD}
 
@@ -166,6 +171,13 @@ def _content(command: Command) -> dict[str, object]:
             return {"type": _RESETS[command.kind]}
         case ChangeAvailability():
             return _availability(command)
+        case Reserve():
+            return {
+                "reservationId": command.id, "connectorId": command.evse, "idTag": command.token.uid,
+                "expiryDate": instant(command.until),
+            }  # fmt: skip
+        case CancelReservation():
+            return {"reservationId": command.id}
         case SetDefaultTariff() | ClearTariffs():
             raise TypeError("it has no action of 1.6, so it was refused")
         case _:
@@ -186,7 +198,9 @@ def command_answer(
     | m.ChangeAvailabilityResponse
     | m.SetChargingProfileResponse
     | m.ClearChargingProfileResponse
-    | m.GetCompositeScheduleResponse,
+    | m.GetCompositeScheduleResponse
+    | m.ReserveNowResponse
+    | m.CancelReservationResponse,
 ) -> CommandAnswer:
     """What the station said to a command."""
     status = result.status.value

@@ -9,6 +9,7 @@ from forecourt.ocpp.neutral import (
     AuthorizationStatus,
     AuthorizeAnswer,
     BootAnswer,
+    CancelReservation,
     ChangeAvailability,
     ClearChargingProfile,
     ClearTariffs,
@@ -20,6 +21,7 @@ from forecourt.ocpp.neutral import (
     NeedsAnswer,
     NeedsStatus,
     Registration,
+    Reserve,
     Reset,
     ResetType,
     SetChargingProfile,
@@ -48,6 +50,8 @@ from forecourt.ocpp.wire import (
 
 #: The longest idToken of 2.0.1; 2.1 allows more, but a group is known by one uid to all stations.
 TOKEN_LIMIT = 36
+#: The longest content of a message to a driver.
+MESSAGE_LIMIT = 512
 #: How 2.1 calls a token of a driver who pays without any (C17).
 DIRECT_PAYMENT = "DirectPayment"
 
@@ -91,6 +95,8 @@ def _token(token: TokenStatus) -> dict[str, object]:
     if token.group is not None and len(token.group) <= TOKEN_LIMIT:
         # Its own type is not known here, and stations compare the uid alone (OCPP 2.0.1 Part 2, C09).
         info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
+    if token.message is not None:
+        info["personalMessage"] = {"format": "UTF8", "content": token.message[:MESSAGE_LIMIT]}
     return info
 
 
@@ -149,6 +155,8 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
     ClearChargingProfile: "ClearChargingProfile",
     GetCompositeSchedule: "GetCompositeSchedule",
     GetChargingProfiles: "GetChargingProfiles",
+    Reserve: "ReserveNow",
+    CancelReservation: "CancelReservation",
 }
 _RESETS = {ResetType.SOFT: "OnIdle", ResetType.HARD: "Immediate"}
 
@@ -181,6 +189,13 @@ def content(command: Command, *, offline: bool) -> dict[str, object]:
         case ChangeAvailability():
             evse = filled({"id": command.evse, "connectorId": command.connector}) if command.evse else None
             return {"evse": evse, "operationalStatus": "Operative" if command.operative else "Inoperative"}
+        case Reserve():
+            token = {"idToken": command.token.uid, "type": command.token.type}
+            return {
+                "id": command.id, "evseId": command.evse, "idToken": token, "expiryDateTime": instant(command.until),
+            }  # fmt: skip
+        case CancelReservation():
+            return {"reservationId": command.id}
         case SetDefaultTariff():
             return {"evseId": command.evse, "tariff": command.tariff}
         case ClearTariffs():

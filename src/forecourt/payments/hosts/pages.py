@@ -33,8 +33,17 @@ PAGE_SIZE: Final = 50
 MAX_LISTED: Final = 500
 
 WebRequest = Request[Any, Any, Any]
+Done = Annotated[str, QueryParameter(name="done", max_length=30)]
 HostId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
+#: Of a share rule, in percent of what was earned before VAT.
+PERCENTS: Final = {
+    "energy": mark("Percent of energy"),
+    "time": mark("Percent of charging time"),
+    "idle": mark("Percent of parking"),
+    "flat": mark("Percent of session fees"),
+    "reservation": mark("Percent of reservations"),
+}
 GUARDED: Final[dict[str, Any]] = {"verb": Verb.READ_HOSTS}
 ONBOARDING: Final[dict[str, Any]] = {"verb": Verb.ONBOARD_HOSTS}
 #: The way to the provider's page had run out.
@@ -64,16 +73,20 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
             rows = await store.list_hosts(conn, actor.tenant_id, limit=MAX_LISTED)
             owed = await lines.owed(conn, actor.tenant_id)
             sites = await store.name_sites(conn, actor.tenant_id, [site for row in rows for site in row.site_ids])
-        return page("hosts", request, actor, rows=rows, owed=owed, sites=sites)
+        return page("hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS))
 
     @get("/hosts/{host_id:int}", opt=GUARDED, include_in_schema=False)
-    async def host(request: WebRequest, actor: Asker, host_id: HostId, said: Said = "") -> Response[str]:
+    async def host(
+        request: WebRequest, actor: Asker, host_id: HostId, said: Said = "", done: Done = ""
+    ) -> Response[str]:
         now = clock.now()
         async with db.tenant(actor.tenant_id) as conn:
             found = await service.find(conn, actor.tenant_id, host_id)
             rows = await lines.list_lines(conn, actor.tenant_id, host_id, limit=PAGE_SIZE)
             owed = await lines.owed(conn, actor.tenant_id, host_ids=[host_id])
             paid = await kept.list_payouts(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
+            rules = await store.list_rules(conn, actor.tenant_id, host_id=host_id, limit=PAGE_SIZE)
+            sites = await store.name_sites(conn, actor.tenant_id, [row.site_id for row in rules])
             zone = ZoneInfo(await store.time_zone(conn, actor.tenant_id))
         begin = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         before = (begin - timedelta(days=1)).replace(day=1)
@@ -85,6 +98,7 @@ def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: 
         state = state_of(found)
         return page(
             "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid, spans=spans, state=state,
+            rules=rules, sites=sites, percents=PERCENTS, done=done == "stored",
             asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
             may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS),
         )  # fmt: skip

@@ -8,6 +8,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from forecourt.payments.fleets.billing import owe_home
+from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import Share, Version, back_of, share_of, vat_account
 from forecourt.payments.hosts.store import Connection, lines
@@ -163,11 +165,18 @@ async def reimburse(conn: Connection, tenant_id: int, session_id: UUID, now: dat
     if place is None or version is None or version.host_id is None or version.rule.paid_by is None:
         return False
     given = share_of(version.rule, {}, place.energy_wh or 0, None)
+    fleet_id = await fleet_named(conn, tenant_id, version.rule.paid_by)
     entry = reimbursement(
-        session_id=session_id, fleet=version.rule.paid_by, host=version.host_id, at=now,
-        currency=version.rule.currency, amount=given.share,
+        session_id=session_id, fleet=version.rule.paid_by if fleet_id is None else str(fleet_id),
+        host=version.host_id, at=now, currency=version.rule.currency, amount=given.share,
     )  # fmt: skip
-    return await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, None))
+    new = await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, None))
+    if new and fleet_id is not None:
+        await owe_home(
+            conn, tenant_id, fleet_id, entry.key, session_id=session_id, currency=version.rule.currency,
+            amount=given.share,
+        )  # fmt: skip
+    return new
 
 
 async def reimburse_due(conn: Connection, tenant_id: int, now: datetime) -> int:

@@ -1,10 +1,15 @@
 """What payments post to the ledger: each function in the transaction in which the state of the payment changes."""
 
 from datetime import datetime
+from uuid import UUID
 
 from forecourt.payments.accounts.store import find_account
+from forecourt.payments.fleets.billing import owe_back, owe_session
+from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet_named
+from forecourt.payments.hosts.shares import follow
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Connection, Prices
+from forecourt.payments.intents.store import find_by_session
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.service import post
@@ -34,11 +39,47 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
         case Method.WALLET:
             entry = entries.wallet_use(**about, driver=_who(intent), used=captured)  # type: ignore[arg-type]
         case Method.INVOICE:
-            entry = entries.fleet_session(**about, fleet=_who(intent))  # type: ignore[arg-type]
+            await _on_fleet(conn, prices, intent, billed, at)
+            return
         case _:
             account = (await _source(conn, intent)).partition(":")[2]
             entry = entries.capture(**about, account=account, captured=captured)  # type: ignore[arg-type]
     await post(conn, intent.tenant_id, entry)
+
+
+async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Billed, at: datetime) -> None:
+    """A session on a fleet's account, which its next invoice lists. One who pays by invoice and is no fleet of ours
+    is billed by somebody else."""
+    assert intent.session_id is not None, "a session that was charged for"
+    fleet_id, driver = await fleet_named(conn, intent.tenant_id, _who(intent)), intent.hold_said.get("driver")
+    if fleet_id is None:
+        entry = entries.fleet_session(
+            intent=str(intent.intent_id), session_id=intent.session_id, at=at, fleet=_who(intent), billed=billed
+        )
+        await post(conn, intent.tenant_id, entry)
+        return
+    await owe_session(
+        conn, intent.tenant_id, fleet_id, intent=str(intent.intent_id), session_id=intent.session_id,
+        driver_id=None if driver is None else int(driver), billed=billed,
+        rates=await prices.rates(conn, intent.tenant_id, intent.session_id), at=at,
+    )  # fmt: skip
+
+
+async def charge_fleet(
+    conn: Connection, tenant_id: int, session_id: UUID, fleet_id: int, prices: Prices, at: datetime
+) -> None:
+    """A session by a card of a fleet's driver has its final cost: it is sealed, and on the fleet's account; its host's
+    share follows. Twice is once. One that a payment was begun for is charged by that."""
+    if await find_by_session(conn, tenant_id, session_id) is not None:
+        return
+    await prices.seal(conn, tenant_id, session_id)
+    billed = await prices.billed(conn, tenant_id, session_id)
+    new = await owe_session(
+        conn, tenant_id, fleet_id, intent=str(session_id), session_id=session_id, driver_id=None, billed=billed,
+        rates=await prices.rates(conn, tenant_id, session_id), at=at,
+    )  # fmt: skip
+    if new:
+        await follow(conn, tenant_id, str(session_id), at, settled=False)
 
 
 async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int, at: datetime) -> None:
@@ -75,6 +116,13 @@ async def post_refunded(
             refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,
             part=billed.part(call.amount, before), memo=call.said or "",
         )  # fmt: skip
+        line = None
+        if intent.method is Method.INVOICE and intent.session_id is not None:
+            line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
+        if line is not None:
+            part = billed.part(call.amount, before)
+            await owe_back(conn, intent.tenant_id, int(_who(intent)), entry, part, line)
+            return
     await post(conn, intent.tenant_id, entry)
 
 

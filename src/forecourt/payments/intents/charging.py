@@ -26,6 +26,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import service as remote
 from forecourt.sessions.remote import store as starts
+from forecourt.sessions.reserving import service as reserving
 from forecourt.stations.commands import Commander
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ AT_HOLD: Final = "What was held is used up."
 GIVEN_BACK: Final = "The hold was given back before the session began."
 ENDS: Final = "The hold runs out soon."
 _OVER: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED})
+#: A session that is slowed down goes on at this part of the power that it was reckoned with.
+SLOW_PARTS: Final = 4
 #: Raises of one hold come in parts of what was held first.
 RAISE_PARTS: Final = 2
 
@@ -82,6 +85,10 @@ class Charging:
                 return intent
             await turn.change({"start_asked_at": turn.now})
             await turn.step("start_asked")
+            held = await turn.held()
+        if held is not None:
+            # The driver of this payment is who it is held for, or the payment were not authorised.
+            await reserving.make_way(self._tenants, self._commander, held)
         said = await self._ask(intent)
         if said is not None:
             await self._release(tenant_id, intent_id, said)
@@ -152,11 +159,23 @@ class Charging:
                         more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
                         await turn.open_call(CallKind.INCREMENT, more)
                 await self._saga.drive(intent.tenant_id, intent.intent_id)
-            case Watch.SLOW if self._slower is not None:
-                power_w = int(intent.hold_said.get("power_w") or 0)
-                await self._slower.slow(intent.tenant_id, intent.session_id, power_w // 4)
+            case Watch.SLOW:
+                await self._slow(intent)
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+
+    async def _slow(self, intent: Intent) -> None:
+        """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
+        power_w = int(intent.hold_said.get("power_w") or 0) // SLOW_PARTS
+        if self._slower is None or intent.slowed_at is not None or not power_w:
+            return
+        assert intent.session_id is not None, "a session that runs"
+        if not await self._slower.slow(intent.tenant_id, intent.session_id, power_w):
+            return
+        async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
+            if turn.intent.slowed_at is None:
+                await turn.change({"slowed_at": turn.now})
+                await turn.step("slowed", detail=f"{power_w / 1000:g} kW")
 
     async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None) -> None:
         """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as

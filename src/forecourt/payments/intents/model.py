@@ -103,6 +103,8 @@ TOKEN_LIFE: Final = timedelta(minutes=10)
 #: How often a payment that waits is looked at, and how often the provider is asked for one of which nothing is in hand.
 LOOK_EVERY: Final = timedelta(seconds=30)
 READ_EVERY: Final = timedelta(minutes=10)
+#: How often the provider is asked how a dispute stands, should its webhook be lost.
+DISPUTE_EVERY: Final = timedelta(hours=1)
 #: A call that failed for now is tried again after so long, doubled each time up to the most.
 RETRY_FIRST: Final = timedelta(seconds=5)
 RETRY_MOST: Final = timedelta(minutes=30)
@@ -163,6 +165,7 @@ class Intent(Struct, frozen=True, kw_only=True):
     session_id: UUID | None
     authorised_at: datetime | None
     start_asked_at: datetime | None
+    slowed_at: datetime | None
     stop_asked_at: datetime | None
     ends_as: State | None
     reason: str | None
@@ -290,6 +293,13 @@ class RefundTooHigh(ForecourtError):
 
     status = 409
     code = "refund-too-high"
+
+
+class InvoicedAlready(ForecourtError):
+    """This session stands on a fleet's invoice. Credit it there: `POST /api/v1/fleet-invoices/{id}/credit`."""
+
+    status = 409
+    code = "payment-invoiced"
 
 
 class NothingCaptured(ForecourtError):

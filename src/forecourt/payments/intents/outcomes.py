@@ -28,7 +28,10 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.psp import Hold, HoldState
 from forecourt.platform import outbox
+from forecourt.sessions.reserving import store as reservations
+from forecourt.sessions.reserving.model import Reservation
 
+HELD = "The connector is held for somebody who waited. The hold on your card is given back."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
 
 
@@ -124,10 +127,22 @@ class Turn:
             if any(other.intent_id != intent.intent_id for other in there):
                 await self.release(State.RELEASED, QUICKER)
                 return
+            held = await self.held()
+            if held is not None and not held.admits(intent.token_uid):
+                await self.release(State.RELEASED, HELD)
+                return
         await adhoc.let_in(
             self.conn, intent.tenant_id, intent.token_uid, type_=DIRECT_PAYMENT, until=self.now + TOKEN_LIFE
         )
         await self.say(events.AUTHORISED)
+
+    async def held(self) -> Reservation | None:
+        """For whom the connector is held now. Whoever holds one has waited for who pays there (`hold_connector`)."""
+        intent = self.intent
+        if intent.station_id is None or intent.evse is None:
+            return None
+        found = await reservations.find_open(self.conn, intent.tenant_id, intent.station_id, intent.evse)
+        return found if found is not None and found.holds_at(self.now) else None
 
     async def _remember(self, hold: Hold) -> None:
         """Keeps the way to pay for whoever agreed to that."""

@@ -1,6 +1,7 @@
 """What payments ask of prices: what is offered at a place, and what a session came to."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -120,6 +121,12 @@ class Prices:
         found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
         assert found.bill is not None, "what costs something has a bill"
         return of_quote(found.bill, await _country(conn, tenant_id, session_id))
+
+    async def rates(self, conn: Connection, tenant_id: int, session_id: UUID) -> dict[Decimal | None, int]:
+        """What a session came to by rate of VAT, with it."""
+        found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
+        assert found.bill is not None, "what costs something has a bill"
+        return {each.vat: each.incl_vat.amount for each in found.bill.rounded.by_rate}
 
 
 def _kind(intent: Intent) -> EvseKind | None:

@@ -18,10 +18,13 @@ from msgspec import Struct
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import heed_hooks
 from forecourt.payments.declines import READER_LEFT, Decline
-from forecourt.payments.intents import events, store
+from forecourt.payments.disputes.service import heed_disputes
+from forecourt.payments.disputes.store import list_disputes
+from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     ABANDONED_AFTER,
     CAPTURE_AHEAD,
+    DISPUTE_EVERY,
     FINAL,
     LOOK_EVERY,
     MAX_REFUSALS,
@@ -110,7 +113,11 @@ class Saga:
                 break
         async with self.turn(tenant_id, intent_id) as turn:
             calls = await store.list_calls(turn.conn, tenant_id, intent_id)
-            await turn.change({"next_at": next_look(turn.intent, calls, turn.now)})
+            at = next_look(turn.intent, calls, turn.now)
+            if at is None and turn.intent.state is State.DISPUTED:
+                rows = await list_disputes(turn.conn, tenant_id, intent_id)
+                at = turn.now + DISPUTE_EVERY if any(row.open for row in rows) else None
+            await turn.change({"next_at": at})
             return turn.intent
 
     async def heed(self, tenant_id: int, intent_id: UUID) -> Intent:
@@ -141,6 +148,9 @@ class Saga:
             return False
         if intent.state is State.HOLD_REQUESTED:
             return await self.read(intent)
+        if intent.state is State.DISPUTED and (intent.read_at is None or intent.read_at + DISPUTE_EVERY <= now):
+            await self.read(intent)
+            return False
         if intent.state is State.AUTHORISED:
             if intent.read_at is None or intent.read_at + READ_EVERY <= now:
                 await self.read(intent)
@@ -280,10 +290,8 @@ class Saga:
                     await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
-            elif state in TAKEN and hold.disputed and state is not State.DISPUTED:
-                await turn.change({"state": State.DISPUTED})
-                await turn.step("disputed", amount=turn.intent.captured_amount)
-                await turn.say(events.DISPUTED)
+            elif state in TAKEN:
+                await heed_disputes(turn, hold.disputes)
             elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
                 await turn.end(State.EXPIRED, hold.reason)
             return turn.intent.state is not state

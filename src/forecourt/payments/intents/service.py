@@ -6,7 +6,7 @@ answered is done by the sweeper.
 
 import base64
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.fleets.store.invoices import find_line_of_session
+from forecourt.payments.fleets.store.money import fleet_held
 from forecourt.payments.intents import books, store
 from forecourt.payments.intents.model import (
     FINAL,
@@ -24,6 +26,7 @@ from forecourt.payments.intents.model import (
     ConnectorTaken,
     DebtOpen,
     Intent,
+    InvoicedAlready,
     Method,
     NothingCaptured,
     NothingOwed,
@@ -42,11 +45,16 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
 from forecourt.pricing.engine import Pricer
+from forecourt.sessions.reserving import service as reserving
+from forecourt.sessions.reserving import store as reservations
+from forecourt.sessions.reserving.model import HeldForAnother
 
 log = structlog.get_logger(__name__)
 
 #: Random bytes of a token: 12 make 20 characters in base 32.
 TOKEN_BYTES: Final = 12
+#: Who begins to pay at a connector that is held for them has at least so long to finish.
+PAY_GRACE: Final = timedelta(minutes=5)
 #: Characters of what the provider's page says is paid for.
 MAX_DESCRIPTION: Final = 100
 
@@ -72,6 +80,10 @@ class Begin(Struct, frozen=True, kw_only=True):
     #: A card terminal, and the account at whose provider it is, for READER.
     reader: str | None = None
     account_id: UUID | None = None
+    #: The hold of the connector that is the driver's own.
+    reservation_id: UUID | None = None
+    #: Who charges where a fleet pays.
+    driver_id: int | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -100,17 +112,26 @@ class Payments:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
         `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
-        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken.
+        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken,
+        HeldForAnother.
         """
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             if asked.payer is not None and await store.owed_by(conn, tenant_id, asked.payer):
+                raise DebtOpen
+            if asked.payer is not None and await fleet_held(conn, tenant_id, asked.payer):
                 raise DebtOpen
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car)
             station_id = quoted.offer.station_id
             await store.hold_connector(conn, station_id, asked.evse)
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorTaken
+            held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)
+            if held is not None and held.holds_at(now) and held.reservation_id != asked.reservation_id:
+                raise HeldForAnother
+            token = new_token()
+            if held is not None and held.holds_at(now):
+                await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
             values = {
                 **await self._way(conn, tenant_id, asked),
                 "purpose": Purpose.SESSION.value,
@@ -121,10 +142,11 @@ class Payments:
                     **quoted.hold.said(),
                     "description": asked.description[:MAX_DESCRIPTION],
                     "save": asked.save,
+                    **({} if asked.driver_id is None else {"driver": asked.driver_id}),
                 },
                 "station_id": station_id,
                 "evse": asked.evse,
-                "token_uid": new_token(),
+                "token_uid": token,
                 "tariff_id": quoted.offer.tariff_id,
                 "tariff_version": quoted.offer.version,
             }
@@ -200,6 +222,7 @@ class Payments:
             intent = turn.intent
             if not intent.captured_amount:
                 raise NothingCaptured
+            await _check_uninvoiced(turn.conn, intent)
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
             asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
             left = intent.captured_amount - asked
@@ -277,6 +300,15 @@ class Payments:
             return await self.saga.drive(tenant_id, intent_id)
         except ProviderAway:
             return await self.find(tenant_id, intent_id)
+
+
+async def _check_uninvoiced(conn: Connection, intent: Intent) -> None:
+    """Raises InvoicedAlready for a session that stands on a fleet's invoice."""
+    if intent.method is not Method.INVOICE or intent.session_id is None:
+        return
+    line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
+    if line is not None and line.invoice_id is not None:
+        raise InvoicedAlready
 
 
 def new_token() -> str:

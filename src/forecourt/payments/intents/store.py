@@ -28,8 +28,8 @@ _INTENT: Final = """
     i.authorised_amount, i.billed_amount, i.captured_amount, i.refunded_amount, i.owed_amount, i.reference, i.page_url,
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
-    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.stop_asked_at, i.ends_as,
-    i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at
+    i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.slowed_at, i.stop_asked_at,
+    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id
@@ -46,7 +46,7 @@ CHANGEABLE: Final = frozenset(
         "owed_amount", "reference", "page_reference", "page_url", "capture_before", "may_increment", "card", "saved",
         "session_id",
         "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at",
-        "stop_reason",
+        "stop_reason", "slowed_at",
     }
 )  # fmt: skip
 

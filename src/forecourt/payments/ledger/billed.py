@@ -44,9 +44,9 @@ class Billed(Struct, frozen=True, kw_only=True):
         to the cent. No more than is left of it can be taken."""
         left = [line.amount for line in self.lines]
         for each in after:
-            left = [old - taken for old, taken in zip(left, _apportioned(each, left), strict=True)]
+            left = [old - taken for old, taken in zip(left, apportioned(each, left), strict=True)]
         assert 0 <= amount <= sum(left), "more than is left"
-        taken = _apportioned(amount, left)
+        taken = apportioned(amount, left)
         return Billed(
             currency=self.currency,
             lines=tuple(
@@ -111,7 +111,7 @@ def _rate_of(bill: Bill, fee: Fee) -> Decimal | None:
     return next(rate.vat for rate in bill.rates if rate.element == fee.element and rate.component == fee.component)
 
 
-def _apportioned(amount: int, over: Sequence[int]) -> list[int]:
+def apportioned(amount: int, over: Sequence[int]) -> list[int]:
     """An amount in proportion to others."""
     whole = sum(over)
     if not whole:

@@ -170,6 +170,26 @@ def dispute_lost(*, dispute: str, intent: str, at: datetime, currency: str, amou
     )  # fmt: skip
 
 
+def dispute_name(reference: str) -> str:
+    """How keys name a dispute; the same when it is opened and when it is decided."""
+    return reference.replace(":", "-")
+
+
+def of_dispute(
+    *, movement: str, dispute: str, intent: str, at: datetime, account: str, currency: str, amount: int, kept: int
+) -> list[Entry]:
+    """What a provider moved for a dispute: below 0 it took the money, else it gave it back. `kept`: its fee."""
+    made = dispute_opened if amount < 0 else dispute_won
+    found = [
+        made(
+            dispute=dispute_name(dispute), intent=intent, at=at, account=account, currency=currency, amount=abs(amount)
+        )
+    ]
+    if kept:
+        found.append(fee(movement=movement, at=at, account=account, currency=currency, amount=kept, intent=intent))
+    return found
+
+
 def _sale(
     key: str, kind: Kind, at: datetime, billed: Billed, paid: Iterable[tuple[str, int]], settled: int,
     session_id: UUID | None, intent: str | None,

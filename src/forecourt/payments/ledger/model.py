@@ -71,6 +71,7 @@ class Kind(StrEnum):
     WRITE_OFF = "write_off"
     FLEET_INVOICE = "fleet_invoice"
     FLEET_PAID = "fleet_paid"
+    REMINDER_FEE = "reminder_fee"
     HOST_SHARE = "host_share"
     HOST_SHARE_BACK = "host_share_back"
     HOST_FEE = "host_fee"

@@ -189,3 +189,11 @@ async def first_and_last(conn: Connection, tenant_id: int, until: datetime | Non
         )
     ).fetchone()
     return None if row is None or row[0] is None else (row[0], row[1])
+
+
+async def name_fleets(conn: Connection, tenant_id: int) -> dict[str, tuple[int, str]]:
+    """Fleets by the accounts on which they owe: number and name."""
+    cursor = await conn.execute(
+        "SELECT 'fleet_receivable:' || fleet_id, fleet_id, name FROM fleets WHERE tenant_id = %s", (tenant_id,)
+    )
+    return {str(account): (int(number), str(name)) for account, number, name in await cursor.fetchall()}

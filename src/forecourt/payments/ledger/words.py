@@ -22,6 +22,7 @@ KINDS: Final = {
     "write_off": mark("Written off"),
     "fleet_invoice": mark("On a fleet's account"),
     "fleet_paid": mark("Fleet paid"),
+    "reminder_fee": mark("Fee of a reminder"),
     "host_share": mark("Host's share"),
     "host_share_back": mark("Host's share taken back"),
     "host_fee": mark("Host's monthly fee"),

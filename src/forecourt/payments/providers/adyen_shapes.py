@@ -11,7 +11,18 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.payments.psp import Card, Hold, HoldAsked, HoldState, Refund, Saved, Told
+from forecourt.payments.psp import (
+    Card,
+    Dispute,
+    DisputeState,
+    Hold,
+    HoldAsked,
+    HoldState,
+    Movement,
+    Refund,
+    Saved,
+    Told,
+)
 
 #: Kinds of what is told: our own words for an answer and a page, Adyen's for events.
 RECEIVED: Final = "received"
@@ -24,7 +35,8 @@ CANCELLED: Final = frozenset({"CANCELLATION", "TECHNICAL_CANCEL"})
 EXPIRED: Final = "EXPIRE"
 REFUND: Final = "REFUND"
 REFUND_LOST: Final = frozenset({"REFUND_FAILED", "REFUNDED_REVERSED"})
-DISPUTED: Final = frozenset({"CHARGEBACK", "SECOND_CHARGEBACK"})
+SECOND_CHARGEBACK: Final = "SECOND_CHARGEBACK"
+DISPUTED: Final = frozenset({"CHARGEBACK", SECOND_CHARGEBACK})
 DISPUTE_WON: Final = "CHARGEBACK_REVERSED"
 #: Events that are kept; others are heard and forgotten.
 KEPT: Final = frozenset(
@@ -218,7 +230,39 @@ def hold_of(payment: str, told: Sequence[Told]) -> Hold | None:
         reason=next((each.reason for each in lost), None),
         disputed=sum(each.kind in DISPUTED for each in done) > sum(each.kind == DISPUTE_WON for each in done),
         refunds=refunds,
+        disputes=_disputes(done),
     )
+
+
+def _disputes(done: Sequence[Told]) -> tuple[Dispute, ...]:
+    """Each chargeback with what reversed it, in their order. The second of a payment is the last word."""
+    back = [each for each in done if each.kind == DISPUTE_WON]
+    found = []
+    for number, each in enumerate(taken for taken in done if taken.kind in DISPUTED):
+        reversed_by = back[number] if number < len(back) else None
+        status = DisputeState.LOST if each.kind == SECOND_CHARGEBACK else DisputeState.NEEDS_RESPONSE
+        found.append(
+            Dispute(
+                reference=each.reference,
+                amount=each.amount,
+                currency=each.currency,
+                status=status if reversed_by is None else DisputeState.WON,
+                reason=each.reason or "general",
+                opened_at=each.at,
+                movements=(
+                    _moved(each, -each.amount),
+                    *(() if reversed_by is None else (_moved(reversed_by, each.amount),)),
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _moved(told: Told, amount: int) -> Movement:
+    return Movement(
+        reference=told.reference, kind="dispute", amount=amount, fee=0, currency=told.currency, at=told.at,
+        available_at=told.at,
+    )  # fmt: skip
 
 
 def _state(done: Sequence[Told], taken: int, captured: int) -> HoldState:

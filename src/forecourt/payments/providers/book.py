@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from forecourt.drivers.fleets.store import find_fleet
 from forecourt.payments.ledger.entries import fleet_owes, wallet
 from forecourt.payments.ledger.store import balance_of
 from forecourt.payments.providers.stubs import Unable
@@ -27,6 +28,10 @@ Connection = AsyncConnection[Any]
 
 #: Where less than one part in so many of what was asked for is left, nothing is held at all.
 LEAST_PART: Final = 5
+
+
+#: What a fleet without a limit may be billed.
+UNLIMITED: Final = 10**12
 
 
 class BookKind(StrEnum):
@@ -78,8 +83,7 @@ class Book(Unable):
         if self._kind is BookKind.WALLET:
             most = -await balance_of(conn, self._tenant_id, wallet(name), currency)
         else:
-            most = await _limit(conn, self._tenant_id, payer, currency)
-            most -= await balance_of(conn, self._tenant_id, fleet_owes(name), currency)
+            most = await _left(conn, self._tenant_id, payer, currency, self._clock.now())
         return max(most - await _held(conn, self._tenant_id, payer, self._kind, currency), 0)
 
     async def get(self, reference: str) -> Hold:
@@ -162,14 +166,22 @@ async def _find(conn: Connection, tenant_id: int, column: str, value: Any, *, lo
     return None if row is None else _Row(**row)
 
 
-async def _limit(conn: Connection, tenant_id: int, payer: str, currency: str) -> int:
+async def _left(conn: Connection, tenant_id: int, payer: str, currency: str, now: datetime) -> int:
+    """What who pays by invoice may still be billed: by the limit that was said of what they owe, else by what is left
+    of their fleet's month."""
+    name = payer.partition(":")[2]
     row = await (
         await conn.execute(
             "SELECT most FROM payment_limits WHERE tenant_id = %s AND payer = %s AND currency = %s",
             (tenant_id, payer, currency),
         )
     ).fetchone()
-    return 0 if row is None else int(row[0])
+    if row is not None:
+        return int(row[0]) - await balance_of(conn, tenant_id, fleet_owes(name), currency)
+    fleet = await find_fleet(conn, tenant_id, int(name), now) if name.isdecimal() else None
+    if fleet is None or not fleet.active or fleet.held_at is not None or fleet.currency != currency:
+        return 0
+    return UNLIMITED if fleet.month_limit is None else fleet.month_limit - fleet.spent
 
 
 async def _held(conn: Connection, tenant_id: int, payer: str, kind: BookKind, currency: str) -> int:

@@ -24,6 +24,7 @@ from forecourt.payments.providers.stripe_shapes import (
     asked_at,
     at,
     at_reader,
+    dispute,
     host_account,
     kept,
     merchant,
@@ -39,6 +40,7 @@ from forecourt.payments.psp import (
     DEADLINE_S,
     MAX_HOOK_AGE_S,
     MOVEMENTS_AT_ONCE,
+    Dispute,
     Hold,
     HoldAsked,
     HoldState,
@@ -180,7 +182,13 @@ class Stripe:
         refunds = tuple(refund(each) for each in made.data)
         # A charge counts what was held and not taken as refunded as well.
         back = sum(each.amount for each in refunds if each.status in _GIVEN_BACK)
-        return replace(hold, refunds=refunds, refunded=back)
+        disputes = await self._disputes(reference) if hold.disputed else ()
+        return replace(hold, refunds=refunds, refunded=back, disputes=disputes)
+
+    async def _disputes(self, reference: str) -> tuple[Dispute, ...]:
+        params: Any = {"payment_intent": reference, "limit": LOOKED_THROUGH}
+        found: Any = await self._ask(self._stripe.v1.disputes.list_async(params))
+        return tuple(dispute(each) for each in found.data)
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents

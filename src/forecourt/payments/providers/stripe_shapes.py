@@ -10,6 +10,8 @@ from forecourt.payments.declines import DECLINES, READER_LEFT
 from forecourt.payments.providers.stripe_errors import why_of
 from forecourt.payments.psp import (
     Card,
+    Dispute,
+    DisputeState,
     Hold,
     HoldState,
     HostAccount,
@@ -200,6 +202,32 @@ def refund(made: Any) -> Refund:
         amount=int(made.amount),
         ours=metadata(made).get(OUR_CALL),
         status=str(made.status or "pending"),
+    )
+
+
+#: An inquiry ("warning") takes no money; one that is closed, or prevented, ends as if it had been won.
+_DISPUTES: Final = {
+    "needs_response": DisputeState.NEEDS_RESPONSE,
+    "warning_needs_response": DisputeState.NEEDS_RESPONSE,
+    "under_review": DisputeState.UNDER_REVIEW,
+    "warning_under_review": DisputeState.UNDER_REVIEW,
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+
+
+def dispute(made: Any) -> Dispute:
+    return Dispute(
+        reference=made.id,
+        amount=int(made.amount),
+        currency=str(made.currency).upper(),
+        status=_DISPUTES.get(str(made.status), DisputeState.UNDER_REVIEW),
+        reason=str(field(made, "reason") or "general"),
+        opened_at=datetime.fromtimestamp(int(made.created), UTC),
+        evidence_by=at(field(field(made, "evidence_details"), "due_by")),
+        movements=tuple(movement(each) for each in field(made, "balance_transactions") or ()),
     )
 
 

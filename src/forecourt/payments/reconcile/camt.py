@@ -90,7 +90,8 @@ def _line(entry: Element, part: Element | None, named: str, amount: Element | No
     found = part if part is not None else entry
     party = "Dbtr" if indicator == "CRDT" else "Cdtr"
     who = found.findtext(f"RltdPties/{party}/Nm") or found.findtext(f"RltdPties/{party}/Pty/Nm") or ""
-    text = " ".join(each.text or "" for each in found.findall("RmtInf/Ustrd")) or entry.findtext("AddtlNtryInf") or ""
+    said = [*found.findall("RmtInf/Ustrd"), *found.findall("RmtInf/Strd/CdtrRefInf/Ref")]
+    text = " ".join(each.text or "" for each in said) or entry.findtext("AddtlNtryInf") or ""
     back = found.find("RtrInf")
     reason = "" if back is None else " ".join(filter(None, (back.findtext("Rsn/Cd"), back.findtext("AddtlInf"))))
     return BankLine(

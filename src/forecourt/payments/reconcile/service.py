@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from forecourt.access import Actor, audit
+from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import payouts
+from forecourt.payments.intents.events import DUE
+from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
@@ -32,6 +37,7 @@ from forecourt.payments.reconcile.model import (
     compare,
 )
 from forecourt.payments.reconcile.store import BankLineRow, Connection, DifferenceRow, MovementRow, ReconciliationRow
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -95,6 +101,9 @@ class Reconciler:
                     await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
                 if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
                     await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
+                    if await _is_ours(conn, tenant_id, row.intent):
+                        # How it stands is looked at as well, should its webhook be lost.
+                        await outbox.write(conn, tenant_id, DUE, row.intent)
             await store.set_posted(conn, tenant_id, account, [row.reference for row in rows], self._clock.now())
         return len(rows) == AT_ONCE
 
@@ -166,6 +175,10 @@ class Reconciler:
                     await payouts.set_booked(conn, tenant_id, each.payout_id, row.booked_on)
                 await store.match_line(conn, tenant_id, row.line_id, "payout_file", str(file_id))
                 return
+        said = await collection.match(conn, tenant_id, row, self._clock.now())
+        if said is not None:
+            await store.match_line(conn, tenant_id, row.line_id, *said)
+            return
         key = await store.find_settlement(
             conn, tenant_id, row.amount, row.currency, row.booked_on - BANK_DAYS, row.booked_on + BANK_DAYS
         )
@@ -213,7 +226,11 @@ class Reconciler:
             movement=f"bank-{line_id}", at=datetime.combine(row.booked_on, time(), UTC), fleet=fleet,
             currency=row.currency, amount=row.amount, memo=row.text[:300],
         )  # fmt: skip
-        await post(conn, actor.tenant_id, entry)
+        fleet_id = await fleet_named(conn, actor.tenant_id, fleet)
+        if fleet_id is not None and row.amount > 0:
+            await collection.come(conn, actor.tenant_id, fleet_id, row, row.amount, self._clock.now())
+        else:
+            await post(conn, actor.tenant_id, entry)
         await store.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
         found = await store.find_line(conn, actor.tenant_id, line_id)
@@ -229,6 +246,14 @@ class Reconciler:
         return row
 
 
+async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:
+    """Whether what a movement names is a payment of ours."""
+    try:
+        return await find_intent(conn, tenant_id, UUID(intent)) is not None
+    except ValueError:
+        return False
+
+
 def told_by(account: str, row: MovementRow) -> list[Entry]:
     """The entries of what only the provider can tell of a movement: its fee, a payout to our bank, a dispute."""
     about = {"at": row.at, "account": account, "currency": row.currency}
@@ -238,20 +263,20 @@ def told_by(account: str, row: MovementRow) -> list[Entry]:
     elif row.kind in FEES:
         said.append(entries.fee(movement=row.reference, amount=row.fee - row.amount, **about))  # type: ignore[arg-type]
     elif row.kind in DISPUTES | DISPUTES_WON:
-        made = entries.dispute_opened if row.kind in DISPUTES else entries.dispute_won
-        said.append(
-            made(dispute=_dispute(row), intent=row.intent or "", amount=abs(row.amount), **about)  # type: ignore[arg-type]
+        of = row.source or row.hold or row.reference
+        return entries.of_dispute(
+            movement=row.reference,
+            dispute=of,
+            intent=row.intent or "",
+            amount=row.amount,
+            kept=row.fee,
+            **about,  # type: ignore[arg-type]
         )
     if row.fee and row.kind not in FEES:
         said.append(
             entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
         )
     return said
-
-
-def _dispute(row: MovementRow) -> str:
-    """How a dispute is called; the same when it is opened and when it is won."""
-    return (row.source or row.hold or row.reference).replace(":", "-")
 
 
 def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:

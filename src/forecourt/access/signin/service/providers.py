@@ -5,11 +5,8 @@ people to that organisation and to no other, and a session that it began stays t
 """
 
 import re
-import secrets
 from collections.abc import Sequence
-from hmac import compare_digest
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +15,7 @@ from forecourt.access import store as people
 from forecourt.access.model import Actor, Origin, Role
 from forecourt.access.service import Access, SignedIn, audit, unsigned
 from forecourt.access.signin import store
+from forecourt.access.signin.federation import Claimed, ClientSecrets, Federation, claimed
 from forecourt.access.signin.model import (
     MAX_GRANTS,
     MAX_GROUPS,
@@ -29,13 +27,11 @@ from forecourt.access.signin.model import (
     granted,
     mail_domain,
 )
-from forecourt.access.signin.oidc import Client, Oidc
-from forecourt.access.signin.steps import TOKEN_BYTES
+from forecourt.access.signin.oidc import Client
 from forecourt.access.signin.store import ProviderFound, ProviderRow
 from forecourt.access.store import Connection
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.sealing import Seal
 
 MAX_SLUG: Final = 60
 MAX_DOMAINS: Final = 20
@@ -66,13 +62,9 @@ class Setup(Struct, frozen=True, kw_only=True):
 
 
 class _Identity(Struct, frozen=True, kw_only=True):
-    """What an ID token says of a person."""
+    """What an ID token says of a person, and their groups."""
 
-    issuer: str
-    subject: str
-    email: str
-    verified: bool
-    name: str
+    person: Claimed
     groups: tuple[str, ...]
 
 
@@ -86,9 +78,8 @@ class Providers:
         self._db = db
         self._clock = clock
         self._console_url = console_url
-        self._private = private
-        self._oidc = Oidc(clock, private=private)
-        self._secrets = Seal(secret, "oidc secret")
+        self._federation = Federation(access.steps, clock, private=private)
+        self._secrets = ClientSecrets(secret, "oidc secret")
 
     def redirect_uri(self, slug: str) -> str:
         """Where a provider sends people back to: one for each, so that no provider is handed another's codes (RFC 9700
@@ -112,36 +103,22 @@ class Providers:
         await self._access.attempts.begin("step", origin.address)
         found = await self._of_slug(slug)
         client = await self._client(found.tenant_id)
-        state = secrets.token_urlsafe(TOKEN_BYTES)
-        away = await self._oidc.depart(client, state)
-        token = await self._access.steps.begin(
-            "provider",
-            tenant=str(found.tenant_id),
-            slug=slug,
-            state=state,
-            nonce=away.nonce,
-            verifier=away.verifier,
-            next=wanted,
-        )
-        return away.url, token
+        return await self._federation.depart("provider", client, tenant=str(found.tenant_id), slug=slug, next=wanted)
 
     async def arrive(self, slug: str, token: str, state: str, code: str, origin: Origin) -> tuple[SignedIn, str]:
         """Begins a browser session by what a provider says of who comes back; and where they wanted to go.
 
         Raises StepGone, ProviderRefused, ProviderAway, NoOrganisation.
         """
-        step = await self._access.steps.take("provider", token)
-        held = step.held
-        if not compare_digest(held["state"].encode(), state.encode()) or held["slug"] != slug:
+        held = await self._federation.back("provider", token, state, code)
+        if held["slug"] != slug:
             raise StepGone
-        if not code:
-            raise ProviderRefused
         tenant_id = int(held["tenant"])
         async with self._db.tenant(tenant_id) as conn:
             row = await store.find_provider(conn, tenant_id)
         if row is None:
             raise ProviderRefused
-        claims = await self._oidc.arrive(self._client_of(row), code, held["nonce"], held["verifier"])
+        claims = await self._federation.claims(self._client_of(row), code, held)
         identity = _identity(claims, row.group_claim)
         person_id, name = await self._join(tenant_id, row, identity, origin)
         signed_in = await self._access.begin_session(person_id, name, origin, how="provider", provider_of=tenant_id)
@@ -169,13 +146,13 @@ class Providers:
         Raises ProviderInvalid, ProviderAway.
         """
         self._check(setup)
-        await self._oidc.discover(setup.issuer)
+        await self._federation.meet(setup.issuer)
         async with self._db.tenant(actor.tenant_id) as conn:
             before = await store.find_provider(conn, actor.tenant_id)
             if not setup.client_secret and before is None:
                 raise ProviderInvalid("The client secret is missing. Copy it from the provider.")
             sealed = (
-                self._secrets.close(f"{actor.tenant_id} {setup.client_secret}")
+                self._secrets.close(actor.tenant_id, setup.client_secret)
                 if setup.client_secret or before is None
                 else before.client_secret
             )
@@ -239,7 +216,9 @@ class Providers:
         grant = granted(_grants(row), identity.groups)
         actor = unsigned(tenant_id, person_id, name, origin)
         async with self._db.tenant(tenant_id, person_id=person_id) as conn:
-            await store.insert_linked(conn, tenant_id, identity.issuer, identity.subject, person_id, self._clock.now())
+            await store.insert_linked(
+                conn, tenant_id, identity.person.issuer, identity.person.subject, person_id, self._clock.now()
+            )
             refused = await self._stand(conn, actor, row, grant)
         if refused:
             raise ProviderRefused(refused)
@@ -248,23 +227,25 @@ class Providers:
     async def _person(self, tenant_id: int, row: ProviderRow, identity: _Identity) -> tuple[int, str]:
         """Who it is: by the provider's own name for them, or at first by an e-mail address that it has verified."""
         async with self._db.tenant(tenant_id) as conn:
-            person_id = await store.find_linked(conn, tenant_id, identity.issuer, identity.subject)
+            person_id = await store.find_linked(conn, tenant_id, identity.person.issuer, identity.person.subject)
         if person_id is not None:
             async with self._db.tenant(tenant_id, person_id=person_id) as conn:
                 to = await people.find_addressee(conn, tenant_id, person_id)
             return person_id, to.name
-        if not identity.verified:
+        if not identity.person.verified:
             raise ProviderRefused("Your organisation's sign-in doesn't say that your e-mail address is verified.")
-        if mail_domain(identity.email) not in row.domains:
+        if mail_domain(identity.person.email) not in row.domains:
             raise ProviderRefused("Your e-mail address is of no mail domain that your organisation lets in.")
         async with self._db.tenant(tenant_id) as conn:
-            found = await people.find_person(conn, identity.email)
+            found = await people.find_person(conn, identity.person.email)
             if found is not None:
                 return found.person_id, found.name
-            made = await people.insert_person(conn, email=identity.email, name=identity.name, password_hash=None)
+            made = await people.insert_person(
+                conn, email=identity.person.email, name=identity.person.name, password_hash=None
+            )
             if made is None:
                 raise ProviderRefused
-            return made, identity.name
+            return made, identity.person.name
 
     async def _stand(self, conn: Connection, actor: Actor, row: ProviderRow, grant: Grant | None) -> str:
         """Lets what a person is here follow their groups; why they are refused, if they are."""
@@ -317,22 +298,18 @@ class Providers:
         return self._client_of(row)
 
     def _client_of(self, row: ProviderRow) -> Client:
-        _, _, secret = self._secrets.open(row.client_secret).partition(" ")
-        return Client(
-            issuer=row.issuer, client_id=row.client_id, secret=secret, redirect_uri=self.redirect_uri(row.slug)
-        )
+        secret, back = self._secrets.open(row.client_secret), self.redirect_uri(row.slug)
+        return Client(issuer=row.issuer, client_id=row.client_id, secret=secret, redirect_uri=back)
 
     def _check(self, setup: Setup) -> None:
         """Raises ProviderInvalid, naming what is wrong first."""
-        parts = urlsplit(setup.issuer)
-        schemes = ("https", "http") if self._private else ("https",)
         for wrong, words in (
             (
                 len(setup.slug) > MAX_SLUG or not _SLUG.fullmatch(setup.slug),
                 "The short name may hold small letters, digits and single dashes.",
             ),
             (
-                parts.scheme not in schemes or not parts.hostname or bool(parts.query or parts.fragment),
+                not self._federation.is_issuer(setup.issuer),
                 "The issuer is the address of the provider, such as https://login.example.com.",
             ),
             (not setup.client_id, "The client id is missing. Copy it from the provider."),
@@ -364,17 +341,9 @@ def _grants(row: ProviderRow) -> tuple[Grant, ...]:
 
 
 def _identity(claims: dict[str, Any], group_claim: str) -> _Identity:
-    email = str(claims.get("email") or "").strip().lower()
     groups: Any = claims.get(group_claim)
     listed: Sequence[Any] = groups if isinstance(groups, list) else [] if groups is None else [groups]
-    return _Identity(
-        issuer=str(claims["iss"])[:500],
-        subject=str(claims["sub"])[:255],
-        email=email,
-        verified=claims.get("email_verified") is True and 3 <= len(email) <= 254,
-        name=str(claims.get("name") or email.partition("@")[0] or claims["sub"])[:200],
-        groups=tuple(str(group) for group in listed[:MAX_GROUPS]),
-    )
+    return _Identity(person=claimed(claims), groups=tuple(str(group) for group in listed[:MAX_GROUPS]))
 
 
 def _told(row: ProviderRow | None) -> dict[str, Any] | None:

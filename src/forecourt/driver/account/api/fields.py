@@ -55,7 +55,7 @@ CardInPath = FromPath[UUID]
 
 def own(*problems: type[Exception]) -> dict[str, Any]:
     """What marks a route of a driver's own: no operator's session is asked for, but the driver's is."""
-    return {"public": True, "problems": [DriverSignedOut, *problems]}
+    return {"public": True, "of_driver": True, "problems": [DriverSignedOut, *problems]}
 
 
 class LetterAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

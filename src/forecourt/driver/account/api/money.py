@@ -42,6 +42,7 @@ from forecourt.payments.psp import ProviderAway, ProviderRefused
 from forecourt.payments.saved.model import SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST
+from forecourt.sessions.reserving.model import HeldForAnother
 
 
 @get("/me/sessions", opt=own(), summary="List the driver's sessions with their cost", tags=TAGS)
@@ -131,7 +132,9 @@ async def say_money_returned(payment_id: FromPath[UUID], driver: DriverAsker, me
 
 @post(
     "/me/places/{station:str}/{evse:int}/start",
-    opt=own(PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, DebtOpen, CardUnknown, WayRefused),
+    opt=own(
+        PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, DebtOpen, CardUnknown, WayRefused
+    ),
     summary="Begin a session by the driver's own way to pay",
     tags=TAGS,
 )

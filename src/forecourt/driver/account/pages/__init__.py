@@ -11,9 +11,12 @@ from forecourt.driver.account.pages.money import money_routes
 from forecourt.driver.account.pages.things import thing_routes
 from forecourt.driver.account.service import Members
 from forecourt.driver.shell import DriverShell
+from forecourt.drivers.accounts.providers import DriverProviders
 
 
-def account_pages(shell: DriverShell, members: Members, leaving: Leaving, address: str) -> Sequence[HTTPRouteHandler]:
+def account_pages(
+    shell: DriverShell, members: Members, leaving: Leaving, address: str, providers: DriverProviders | None = None
+) -> Sequence[HTTPRouteHandler]:
     """The routes under `/my`. `address`: where drivers reach us."""
-    pages = AccountPages(shell, members, leaving, address)
+    pages = AccountPages(shell, members, leaving, address, providers)
     return [*entry_routes(pages), *money_routes(pages), *thing_routes(pages)]

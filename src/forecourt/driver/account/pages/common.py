@@ -2,24 +2,30 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 from litestar import Response
 from litestar.background_tasks import BackgroundTask
+from litestar.datastructures import Cookie
 from litestar.params import FromPath, PathParameter, QueryParameter
 from litestar.response import Redirect
 from msgspec import Meta
 
-from forecourt.access.guard import origin_of
+from forecourt.access.guard import cookie_name, origin_of
 from forecourt.access.model import TooManyAttempts
-from forecourt.access.signin.pages.common import check_form
-from forecourt.driver.account.door import Asking, browsing_driver, driver_cookie, token_of
+from forecourt.access.signin.model import ProviderAway, ProviderRefused, ProviderUnknown, StepGone
+from forecourt.access.signin.pages.common import MAX_FORM_TEXT, check_form, own_path, step_cookie, step_token
+from forecourt.driver.account.door import NEXT_COOKIE, Asking, browsing_driver, driver_cookie, next_cookie, token_of
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
+from forecourt.driver.brands import home_of
+from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.shell import HEADERS, DriverShell
+from forecourt.driver.store import Brand
 from forecourt.drivers.accounts.model import (
     AccountBlocked,
     ClaimUnknown,
@@ -30,12 +36,20 @@ from forecourt.drivers.accounts.model import (
     TooManyOwned,
     VehicleUnknown,
 )
+from forecourt.drivers.accounts.providers import (
+    AccountOfAnother,
+    AddressNotLetIn,
+    AddressUnverified,
+    DriverProviders,
+)
 from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
-from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.psp import ProviderAway as PaymentsAway
+from forecourt.payments.psp import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
+from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.ui.i18n import mark
 
 PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
@@ -48,6 +62,13 @@ CARD_SAID: Final = {
 }
 #: What was done or went wrong, where the driver is.
 SAID: Final = {
+    ProviderUnknown.code: mark("There is no such sign-in here. Ask for a letter instead."),
+    ProviderAway.code: mark("This sign-in does not answer just now. Try again later, or ask for a letter."),
+    ProviderRefused.code: mark("The sign-in was not accepted. Try again, or ask for a letter."),
+    StepGone.code: mark("That took too long or was done already. Sign in again."),
+    AddressUnverified.code: mark("Your e-mail address is not confirmed there. Confirm it, or ask for a letter."),
+    AddressNotLetIn.code: mark("Your e-mail address can't sign in this way. Ask for a letter instead."),
+    AccountOfAnother.code: mark("The account of this address is linked to somebody else. Ask whoever runs this."),
     LinkGone.code: mark("This link was used already or is too old. Ask for another letter."),
     AccountBlocked.code: mark("This account is blocked. Ask the organisation that you charge with."),
     TooManyAttempts.code: mark("Too many attempts. Wait a little and try again."),
@@ -62,8 +83,8 @@ SAID: Final = {
     TooManyCards.code: mark("You have as many saved cards as there may be. Remove one first."),
     TooManyPages.code: mark("Several pages for adding a card are open already. Finish one of them, or wait an hour."),
     SetupUnknown.code: mark("This page for adding a card is not yours, or is gone."),
-    ProviderAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
-    ProviderRefused.code: mark("The payment provider refused it. Ask the organisation that you charge with."),
+    PaymentsAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
+    PaymentsRefused.code: mark("The payment provider refused it. Ask the organisation that you charge with."),
     CardUnknown.code: mark("This card is not saved any more. Choose another way to pay."),
     WayRefused.code: mark("You can't pay here that way. Choose another one."),
     TopUpRefused.code: mark("Choose an amount from 5 to 500."),
@@ -72,9 +93,15 @@ SAID: Final = {
     MoneyLeft.code: mark("There is still money in the wallet, a debt or a running session. Settle it first."),
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    HeldForAnother.code: mark("This connector is held for somebody who waited."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     "value": mark("Something was not filled in as it should be. Look at it again."),
 }
+
+#: Where a driver is led who wanted nothing else.
+HOME: Final = "/my"
+#: What finishes the way back from the organisation's own sign-in; not that of the console's people.
+PROVIDER_COOKIE: Final = "forecourt_driver_provider"
 
 Slug = Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$")]
 Before = Annotated[int | None, QueryParameter(name="before", ge=1, le=NEWEST)]
@@ -86,6 +113,11 @@ Text = Annotated[str, Meta(max_length=100)]
 Doing = Callable[[Driver], Awaitable[Any]]
 
 
+def callback_of(brand: Brand, address: str) -> str:
+    """Where a provider sends drivers back to. `address`: where they reach us."""
+    return f"{home_of(brand, address)}/my/sign-in/{brand.slug}/callback"
+
+
 def way_of(by: str) -> tuple[PaysBy, UUID | None]:
     """A way to pay as forms say it: its name, or a saved card's id. Raises ValueError."""
     return (PaysBy(by), None) if by in ("page", "wallet", "fleet") else (PaysBy.CARD, UUID(by))
@@ -94,8 +126,12 @@ def way_of(by: str) -> tuple[PaysBy, UUID | None]:
 class AccountPages:
     """What the handlers below share."""
 
-    def __init__(self, shell: DriverShell, members: Members, leaving: Leaving, address: str) -> None:
+    def __init__(
+        self, shell: DriverShell, members: Members, leaving: Leaving, address: str,
+        providers: DriverProviders | None = None,
+    ) -> None:  # fmt: skip
         self._shell = shell
+        self.providers = providers
         self.members = members
         self.leaving = leaving
         self._address = address.rstrip("/")
@@ -112,7 +148,8 @@ class AccountPages:
         brand = await self.members.brand_of(driver.tenant_id)
         return self._shell.page(
             f"my/{template}", request, lang=lang or (None if "speaks" in request.cookies else driver.language),
-            brand=brand, driver=driver, said=SAID.get(said), **context,
+            brand=brand, driver=driver, said=SAID.get(said),
+            here=template.removesuffix(".html"), **context,
         )  # fmt: skip
 
     async def do(self, request: Asking, doing: Doing, there: str) -> Response[Any]:
@@ -134,21 +171,32 @@ class AccountPages:
             said = "value"
         return Redirect(f"{there}?said={said}" if said else there, status_code=303, headers=HEADERS)
 
-    async def sign_in(self, request: Asking, slug: str, lang: str | None, *, sent: str = "") -> Response[Any]:
-        """Where a letter is asked for."""
-        host = request.headers.get("host", "").partition(":")[0].lower()
-        tenant_id = await self.members.tenant_of(slug, host)
+    async def sign_in(
+        self, request: Asking, slug: str, lang: str | None, *, sent: str = "", wanted: str = "", said: str = ""
+    ) -> Response[Any]:
+        """Where a letter is asked for, or the way to the organisation's own sign-in. `wanted`: where to go then."""
+        tenant_id = await self.tenant_of(request, slug)
         if tenant_id is None:
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
         brand = await self.members.brand_of(tenant_id)
-        return self._shell.page("my/sign-in.html", request, lang=lang, brand=brand, slug=slug, sent=sent)
+        title = None if self.providers is None else await self.providers.title(tenant_id)
+        page = self._shell.page(
+            "my/sign-in.html", request, lang=lang, status=409 if said else 200, brand=brand, slug=slug, sent=sent,
+            provider=title if brand.slug else None, said=SAID.get(said),
+        )  # fmt: skip
+        if wanted:
+            page.set_cookie(next_cookie(request, own_path(wanted)))
+        return page
+
+    async def tenant_of(self, request: Asking, slug: str) -> int | None:
+        """On whose pages somebody is."""
+        return await self.members.tenant_of(slug, host_of(request))
 
     async def ask(self, request: Asking, slug: str, email: str) -> Response[Any]:
         """Writes the letter once the page has been answered."""
         check_form(request)
         page = await self.sign_in(request, slug, None, sent=email)
-        host = request.headers.get("host", "").partition(":")[0].lower()
-        tenant_id = await self.members.tenant_of(slug, host)
+        tenant_id = await self.tenant_of(request, slug)
         if tenant_id is not None:
             with self._shell.speech.speaking(request) as language:
                 page.background = BackgroundTask(
@@ -163,10 +211,59 @@ class AccountPages:
             token, _driver = await self.members.entry.enter(code, origin_of(request))
         except (LinkGone, AccountBlocked, TooManyAttempts) as fault:
             return self._shell.page("my/enter.html", request, status=fault.status, brand=None, said=SAID[fault.code])
-        return Redirect("/my", status_code=303, headers=HEADERS, cookies=[driver_cookie(request, token)])
+        return self.entered(request, token)
+
+    def entered(self, request: Asking, token: str, *cookies: Cookie) -> Redirect:
+        """Somebody is signed in, and goes where they wanted to."""
+        wanted = own_path(request.cookies.get(cookie_name(request, NEXT_COOKIE)) or HOME)
+        return Redirect(
+            HOME if wanted == "/" else wanted, status_code=303, headers=HEADERS,
+            cookies=[driver_cookie(request, token), next_cookie(request, ""), *cookies],
+        )  # fmt: skip
 
     def enter_page(self, request: Asking, lang: str | None) -> Response[Any]:
         return self._shell.page("my/enter.html", request, lang=lang, brand=None, said="")
+
+    async def depart(self, request: Asking, slug: str) -> Response[Any]:
+        """Leads to the organisation's own sign-in."""
+        tenant_id = await self.tenant_of(request, slug)
+        if tenant_id is None or self.providers is None:
+            return self._shell.page("unknown.html", request, status=404, brand=None)
+        brand = await self.members.brand_of(tenant_id)
+        home = home_of(brand, self._address)
+        if brand.domain is not None and host_of(request) != brand.domain:
+            # What the browser is known by when it comes back is kept for the host that it comes back to.
+            return Redirect(f"{home}/my/sign-in/{slug}/provider", status_code=303, headers=HEADERS)
+        with self._shell.speech.speaking(request) as language:
+            pass
+        try:
+            url, token = await self.providers.depart(
+                tenant_id, callback_of(brand, self._address), wanted="", language=language, origin=origin_of(request)
+            )
+        except (ProviderUnknown, ProviderAway, ProviderRefused, TooManyAttempts) as fault:
+            return await self.sign_in(request, slug, None, said=fault.code)
+        cookies = [step_cookie(request, PROVIDER_COOKIE, token, "lax")]
+        return Redirect(url, status_code=303, headers=HEADERS, cookies=cookies)
+
+    async def arrive(self, request: Asking, slug: str) -> Response[Any]:
+        """Somebody comes back from the organisation's own sign-in."""
+        tenant_id = await self.tenant_of(request, slug)
+        if tenant_id is None or self.providers is None:
+            return self._shell.page("unknown.html", request, status=404, brand=None)
+        query = request.query_params
+        code, state = query.get("code", "")[: 4 * MAX_FORM_TEXT], query.get("state", "")[:MAX_FORM_TEXT]
+        over = step_cookie(request, PROVIDER_COOKIE, "")
+        try:
+            token, _driver, _wanted = await self.providers.arrive(
+                tenant_id, step_token(request, PROVIDER_COOKIE), state, code, origin_of(request)
+            )
+        except ForecourtError as fault:
+            if fault.code not in SAID:
+                raise
+            page = await self.sign_in(request, slug, None, said=fault.code)
+            page.set_cookie(over)
+            return page
+        return self.entered(request, token, over)
 
     async def out(self, request: Asking, everywhere: bool) -> Response[Any]:
         """Signs out, here or everywhere."""
@@ -181,14 +278,30 @@ class AccountPages:
         """The price at a place, and the driver's own ways to pay it."""
 
         async def gather(driver: Driver) -> dict[str, Any]:
-            shown = await self.members.ways.look(station, evse)
+            shown = await self.members.ways.look(station, evse, driver=driver)
             member = await self.members.fleet_of(driver)
-            return {"shown": shown, "purse": await self.members.purse(driver), "member": member}
+            lists = self.members.lists
+            joining = None if lists is None or shown.open else await lists.look(station, evse)
+            wait = joining is not None and joining.open and not joining.free
+            purse = await self.members.purse(driver)
+            return {"shown": shown, "purse": purse, "member": member, "wait": wait}
 
         try:
+            if await browsing_driver(request, self.members) is None:
+                return await self._sign_in_for(station, evse)
             return await self.page(request, "charge.html", lang, said, gather)
         except PlaceUnknown:
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+
+    async def _sign_in_for(self, station: str, evse: int) -> Redirect:
+        """Where the drivers of a station's organisation sign in, to come back to its price."""
+        try:
+            slug = (await self.members.ways.look(station, evse)).brand.slug
+        except PlaceUnknown:
+            slug = ""
+        there = quote(f"/my/charge/{quote(station, safe='')}/{evse}", safe="")
+        where = f"/my/sign-in/{slug}?next={there}" if slug else "/my/sign-in"
+        return Redirect(where, status_code=303, headers=HEADERS)
 
     async def start(self, request: Asking, station: str, evse: int, by: str) -> Response[Any]:
         """Begins to pay in the way that was chosen, and leads on."""
@@ -202,7 +315,7 @@ class AccountPages:
                 )  # fmt: skip
             return f"/charging/{intent.intent_id}"
 
-        return await self.do(request, doing, f"/my/charge/{station}/{evse}")
+        return await self.do(request, doing, f"/my/charge/{quote(station, safe='')}/{evse}")
 
     def paid_at(self, intent: Intent) -> str:
         """Where a payment that is no session's goes on: to the provider's page, or back."""

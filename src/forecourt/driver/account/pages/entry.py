@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import URLEncodedBody
+from litestar.params import QueryParameter, URLEncodedBody
 from msgspec import Meta, Struct
 
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Slug
 from forecourt.driver.pages import Lang
 from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_CODE, MAX_EMAIL
+
+Next = Annotated[str, QueryParameter(name="next", max_length=500)]
 
 
 class EmailForm(Struct, frozen=True, kw_only=True):
@@ -27,12 +29,20 @@ class CodeForm(Struct, frozen=True, kw_only=True):
 
 def entry_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     @get("/my/sign-in", **PUBLIC)
-    async def sign_in_page(request: Asking, lang: Lang = None) -> Response[Any]:
-        return await pages.sign_in(request, "", lang)
+    async def sign_in_page(request: Asking, lang: Lang = None, wanted: Next = "") -> Response[Any]:
+        return await pages.sign_in(request, "", lang, wanted=wanted)
 
     @get("/my/sign-in/{slug:str}", **PUBLIC)
-    async def sign_in_there(request: Asking, slug: Slug, lang: Lang = None) -> Response[Any]:
-        return await pages.sign_in(request, slug, lang)
+    async def sign_in_there(request: Asking, slug: Slug, lang: Lang = None, wanted: Next = "") -> Response[Any]:
+        return await pages.sign_in(request, slug, lang, wanted=wanted)
+
+    @get("/my/sign-in/{slug:str}/provider", **PUBLIC)
+    async def to_provider(request: Asking, slug: Slug) -> Response[Any]:
+        return await pages.depart(request, slug)
+
+    @get("/my/sign-in/{slug:str}/callback", **PUBLIC)
+    async def from_provider(request: Asking, slug: Slug) -> Response[Any]:
+        return await pages.arrive(request, slug)
 
     @post("/my/sign-in", status_code=200, **PUBLIC)
     async def ask(request: Asking, data: URLEncodedBody[EmailForm]) -> Response[Any]:
@@ -59,5 +69,6 @@ def entry_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         return await pages.out(request, everywhere=True)
 
     return [
-        sign_in_page, sign_in_there, ask, ask_there, enter_page, enter, sign_out, sign_out_everywhere,
+        sign_in_page, sign_in_there, to_provider, from_provider, ask, ask_there, enter_page, enter, sign_out,
+        sign_out_everywhere,
     ]  # fmt: skip

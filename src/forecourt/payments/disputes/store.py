@@ -1,0 +1,63 @@
+"""All SQL of disputes."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from forecourt.payments.psp import DECIDED, Dispute, DisputeState
+
+Connection = AsyncConnection[Any]
+
+#: Disputes of one payment that are shown.
+MAX_SHOWN: Final = 50
+_COLUMNS: Final = "reference, amount, currency, status, reason, opened_at, evidence_by, decided_at"
+
+
+class DisputeRow(Struct, frozen=True, kw_only=True):
+    """A dispute as stored. `evidence_by`: until when the provider takes an answer."""
+
+    reference: str
+    amount: int
+    currency: str
+    status: DisputeState
+    reason: str
+    opened_at: datetime
+    evidence_by: datetime | None
+    decided_at: datetime | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it isn't decided yet."""
+        return self.status not in DECIDED
+
+
+async def list_disputes(conn: Connection, tenant_id: int, intent_id: UUID) -> list[DisputeRow]:
+    """Every dispute of a payment, the latest first."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_disputes WHERE tenant_id = %s AND intent_id = %s"
+        " ORDER BY opened_at DESC, reference LIMIT %s",
+        (tenant_id, intent_id, MAX_SHOWN),
+    )
+    return [msgspec.convert(row, DisputeRow) for row in await cursor.fetchall()]
+
+
+async def put_dispute(
+    conn: Connection, tenant_id: int, account_id: UUID, intent_id: UUID, dispute: Dispute, decided_at: datetime | None
+) -> None:
+    """Keeps how a dispute stands."""
+    await conn.execute(
+        "INSERT INTO payment_disputes (tenant_id, account_id, intent_id, reference, amount, currency, status, reason,"
+        " opened_at, evidence_by, decided_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (account_id, reference) DO UPDATE SET amount = excluded.amount, status = excluded.status,"
+        " reason = excluded.reason, evidence_by = excluded.evidence_by, decided_at = excluded.decided_at",
+        (
+            tenant_id, account_id, intent_id, dispute.reference, dispute.amount, dispute.currency,
+            dispute.status.value, dispute.reason, dispute.opened_at, dispute.evidence_by, decided_at,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,7 @@
+"""Routes of fleets that are billed."""
+
+from litestar import Router
+
+from forecourt.payments.fleets.api import invoices, paying, terms
+
+routes = Router("/", route_handlers=[*terms.handlers, *invoices.handlers, *paying.handlers])

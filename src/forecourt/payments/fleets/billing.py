@@ -1,0 +1,271 @@
+"""From what fleets owe to invoices: the door by which a line is written, the invoices of a month, and credit notes.
+
+What a fleet owes is an entry of the ledger and a line, in one transaction. A month's invoice takes lines that are on
+none: under a lock of the fleet, with its number, in one transaction. Whoever is killed leaves all of it or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from forecourt.access import Actor, audit
+from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.model import (
+    MAX_LINES,
+    MAX_MONTHS,
+    MAX_PARTS,
+    SETTLED_AFTER,
+    Account,
+    CreditRefused,
+    Invoice,
+    InvoiceUnknown,
+    InvoicingMissing,
+    Kind,
+    Line,
+    Part,
+    Said,
+    Seller,
+    Terms,
+    number_of,
+    part_of,
+    parts_of,
+    rates_of,
+    reference_of,
+)
+from forecourt.payments.fleets.store import Connection, money
+from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.hosts.store import hosts
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.billed import Line as Leg
+from forecourt.payments.ledger.model import Entry
+from forecourt.payments.ledger.service import post
+
+log = structlog.get_logger(__name__)
+
+#: Who made what no person made.
+BY_THE_MONTH: Final = "the month"
+#: Between an invoice and the day on which its amount is drawn, at the least: who is debited must know before.
+NOTICE: Final = timedelta(days=2)
+
+
+async def owe_session(
+    conn: Connection, tenant_id: int, fleet_id: int, *, intent: str, session_id: UUID, driver_id: int | None,
+    billed: Billed, rates: Mapping[Decimal | None, int], at: datetime,
+) -> bool:  # fmt: skip
+    """A session is on a fleet's account: posted, with its line; whether that is new."""
+    entry = entries.fleet_session(intent=intent, session_id=session_id, at=at, fleet=str(fleet_id), billed=billed)
+    where = await store.find_where(conn, tenant_id, session_id)
+    if driver_id is not None:
+        await fleets.note_charged(
+            conn, tenant_id, session_id, fleet_id=fleet_id, driver_id=driver_id,
+            started_at=where.get("started_at", at), currency=billed.currency, amount=billed.total, at=at,
+        )  # fmt: skip
+    who = await store.find_who(conn, tenant_id, session_id, driver_id)
+    parts = parts_of(billed, rates, where.get("country", ""))
+    about = {"kind": "session", "session_id": session_id, "currency": billed.currency, **where, **who}
+    return await _book(conn, tenant_id, fleet_id, entry, about, billed.total, parts) is not None
+
+
+async def owe_back(
+    conn: Connection, tenant_id: int, fleet_id: int, entry: Entry, part: Billed, line: Line
+) -> Line | None:
+    """A part of a line is given back: posted, with a line of its own; None where it was before."""
+    about = {name: getattr(line, name) for name in _KEPT} | {
+        "kind": "refund", "ended_at": entry.at, "memo": entry.memo, "currency": part.currency,
+    }  # fmt: skip
+    return await _book(conn, tenant_id, fleet_id, entry, about, -part.total, part_of(line.parts, part.total))
+
+
+_KEPT: Final = ("session_id", "driver_id", "driver", "cost_centre", "started_at", "station", "site", "country")
+
+
+async def owe_home(
+    conn: Connection, tenant_id: int, fleet_id: int, key: str, *, session_id: UUID, currency: str, amount: int
+) -> None:
+    """A driver of a fleet charged at home: the entry stands already, and its line is written. Outside of VAT: it is
+    what was paid on the fleet's behalf."""
+    where = await store.find_where(conn, tenant_id, session_id)
+    who = await store.find_who(conn, tenant_id, session_id, None)
+    part = Part(country=where.get("country", ""), rate=None, net=amount, vat=0)
+    values = {
+        "kind": "home", "session_id": session_id, "currency": currency, "amount": amount, "parts": [part],
+        **where, **who,
+    }  # fmt: skip
+    await store.insert_line(conn, tenant_id, fleet_id, key, values)
+
+
+async def _book(
+    conn: Connection, tenant_id: int, fleet_id: int, entry: Entry, about: Mapping[str, Any], amount: int,
+    parts: Sequence[Part],
+) -> Line | None:  # fmt: skip
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    if not await post(conn, tenant_id, entry):
+        return None
+    values = {"ended_at": entry.at, **about, "amount": amount, "parts": list(parts)}
+    return await store.insert_line(conn, tenant_id, fleet_id, entry.key, values)
+
+
+def months_due(zone: ZoneInfo, first: datetime, now: datetime) -> list[date]:
+    """The months that are over by a fleet's clock, and settled, from that of `first` on; MAX_MONTHS at most."""
+    month = first.astimezone(zone).date().replace(day=1)
+    found: list[date] = []
+    while begin_of(next_month(month), zone) + SETTLED_AFTER <= now:
+        found.append(month)
+        month = next_month(month)
+    return found[-MAX_MONTHS:]
+
+
+def next_month(month: date) -> date:
+    """The first day of the month behind."""
+    return (month + timedelta(days=32)).replace(day=1)
+
+
+def begin_of(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins in a zone."""
+    return datetime.combine(day, time(), zone)
+
+
+async def issue_month(
+    conn: Connection, tenant_id: int, fleet_id: int, month: date, currency: str, now: datetime
+) -> int | None:
+    """One invoice of what was delivered until the end of that month and is on none; None where there is nothing, or
+    nobody said who issues it or whom it is for. What comes to less than nothing is a credit note."""
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    fleet = await collection.fleet_of(conn, tenant_id, fleet_id, now)
+    zone = ZoneInfo(fleet.zone)
+    end = begin_of(next_month(month), zone)
+    lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, MAX_LINES)
+    seller, terms = await store.find_seller(conn, tenant_id), await store.find_terms(conn, tenant_id, fleet_id)
+    if not lines or seller is None or terms is None:
+        return None
+    part = await store.parts_made(conn, tenant_id, fleet_id, month, currency) + 1
+    if part > MAX_PARTS:
+        log.warning("a fleet's month has more than can be invoiced", tenant=tenant_id, fleet=fleet_id)
+        return None
+    first = min(line.ended_at for line in lines).astimezone(zone).date()
+    span = (min(first, month), next_month(month) - timedelta(days=1))
+    return await _issue(
+        conn, tenant_id, fleet_id, lines, seller[0], terms, zone=zone, span=span, now=now, by=BY_THE_MONTH,
+        more={"month": month, "part": part},
+    )  # fmt: skip
+
+
+async def _issue(
+    conn: Connection, tenant_id: int, fleet_id: int, lines: Sequence[Line], seller: Seller, terms: Terms, *,
+    zone: ZoneInfo, span: tuple[date, date], now: datetime, by: str, more: Mapping[str, Any],
+    of: Invoice | None = None,
+) -> int:  # fmt: skip
+    """Issues what these lines come to, with the next number, and settles it by what the fleet has left over."""
+    rates = rates_of(lines)
+    net, vat = sum(part.net for part in rates), sum(part.vat for part in rates)
+    kind = Kind.INVOICE if of is None and net + vat >= 0 else Kind.CREDIT_NOTE
+    today = now.astimezone(zone).date()
+    due = today + timedelta(days=terms.days)
+    account = await _account(conn, tenant_id, fleet_id, terms, due)
+    serial = await store.next_serial(conn, tenant_id, today.year)
+    number = number_of(seller.prefix, today.year, serial)
+    said = Said(
+        seller=seller, buyer=terms, zone=str(zone), account=account, rates=rates,
+        corrects="" if of is None else of.number, corrects_on=None if of is None else of.issued_on,
+    )  # fmt: skip
+    values = {
+        "fleet_id": fleet_id, "kind": kind.value, "year": today.year, "serial": serial, "number": number,
+        "reference": reference_of(number), "currency": lines[0].currency, "net": net, "vat": vat, "total": net + vat,
+        "issued_at": now, "issued_on": today, "due_on": account.on or due, "period_from": span[0],
+        "period_to": span[1], "said": said, "made_by": by, "corrects": None if of is None else of.invoice_id, **more,
+    }  # fmt: skip
+    made = await store.insert_invoice(conn, tenant_id, values)
+    await store.put_on_invoice(conn, tenant_id, made, [line.line_id for line in lines])
+    if kind is Kind.CREDIT_NOTE and net + vat < 0:
+        credit = {
+            "fleet_id": fleet_id, "kind": "credited", "currency": lines[0].currency, "amount": -(net + vat),
+            "invoice_id": made, "at": now,
+        }  # fmt: skip
+        await money.insert_credit(conn, tenant_id, credit)
+    first = () if of is None else (of.invoice_id,)
+    await collection.spend(conn, tenant_id, fleet_id, lines[0].currency, now, first=first)
+    return made
+
+
+async def _account(conn: Connection, tenant_id: int, fleet_id: int, terms: Terms, due: date) -> Account:
+    """Where the money is to go, or from where it is drawn and when."""
+    if terms.pays_by == "debit":
+        mandate = await money.find_mandate(conn, tenant_id, fleet_id)
+        if mandate is not None:
+            return Account(
+                holder=mandate.holder, iban=mandate.iban_shown, bic=mandate.bic, mandate=mandate.reference,
+                on=collection.collected_on(due),
+            )  # fmt: skip
+    ours = await hosts.find_bank(conn, tenant_id)
+    return Account() if ours is None else Account(holder=ours.name, bic=ours.bic)
+
+
+async def find(conn: Connection, tenant_id: int, invoice_id: int) -> Invoice:
+    """The invoice of this number. Raises InvoiceUnknown."""
+    found = await store.find_invoice(conn, tenant_id, invoice_id)
+    if found is None:
+        raise InvoiceUnknown
+    return found
+
+
+async def credit(
+    conn: Connection, actor: Actor, invoice_id: int, amounts: Mapping[int, int] | None, why: str, now: datetime
+) -> int:
+    """A credit note of an invoice: so much of each of these lines (minor units with VAT), or all that is left of it.
+
+    Revenue, VAT and what the fleet owes go down with it. Raises InvoiceUnknown, CreditRefused, InvoicingMissing.
+    """
+    tenant_id = actor.tenant_id
+    invoice = await find(conn, tenant_id, invoice_id)
+    await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
+    if invoice.kind is not Kind.INVOICE:
+        raise CreditRefused("Only an invoice can be credited.")
+    seller = await store.find_seller(conn, tenant_id)
+    if seller is None:
+        raise InvoicingMissing
+    lines = {line.line_id: line for line in await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)}
+    sold = {number: line for number, line in lines.items() if line.kind == "session" and line.session_id is not None}
+    gone = await store.given_back(conn, tenant_id, [line.session_id for line in sold.values() if line.session_id])
+    before = {number: gone.get(line.session_id, []) for number, line in sold.items() if line.session_id}
+    left = {number: line.amount - sum(before[number]) for number, line in sold.items()}
+    wanted = {number: rest for number, rest in left.items() if rest > 0} if amounts is None else dict(amounts)
+    for number, amount in wanted.items():
+        if number not in left:
+            raise CreditRefused(f"Line {number} is no session of this invoice.")
+        if not 0 < amount <= left[number]:
+            raise CreditRefused(f"Of line {number} {left[number]} is left to be credited, in minor units.")
+    if not wanted:
+        raise CreditRefused("Nothing is left of this invoice to be credited.")
+    made_lines = [await _credit_line(conn, tenant_id, invoice, lines[number], amount, before[number], why, now)
+                  for number, amount in sorted(wanted.items())]  # fmt: skip
+    made = await _issue(
+        conn, tenant_id, invoice.fleet_id, made_lines, seller[0], invoice.said.buyer, zone=ZoneInfo(invoice.said.zone),
+        span=(invoice.period_from, invoice.period_to), now=now, by=str(actor), more={"reason": why}, of=invoice,
+    )  # fmt: skip
+    detail = {"invoice": invoice.number, "amount": sum(wanted.values()), "currency": invoice.currency, "why": why}
+    await audit(conn, actor, "credit invoice", f"fleet-invoice:{invoice_id}", detail)
+    return made
+
+
+async def _credit_line(
+    conn: Connection, tenant_id: int, invoice: Invoice, line: Line, amount: int, before: Sequence[int], why: str,
+    now: datetime,
+) -> Line:  # fmt: skip
+    """Posts that a part of a line is given back: of what it was for and of its taxes in proportion."""
+    intent, legs = await store.sale_of(conn, tenant_id, line.line_id)
+    sold = Billed(currency=line.currency, lines=tuple(Leg(account=name, amount=-amount) for name, amount in legs))
+    part = sold.part(amount, before)
+    entry = entries.refund(
+        refund=f"credit:{line.line_id}:{len(before) + 1}", intent=intent, session_id=line.session_id, at=now,
+        source=entries.fleet_owes(str(invoice.fleet_id)), part=part, memo=why,
+    )  # fmt: skip
+    made = await owe_back(conn, tenant_id, invoice.fleet_id, entry, part, line)
+    assert made is not None, "it is numbered by what was given back before, under the fleet's lock"
+    return made

@@ -1,0 +1,359 @@
+"""How fleets pay: what came settles invoices, direct debits draw them, and who is late is reminded and held.
+
+Money that came is a credit, and settlements spend it: on what it speaks of first, then on the oldest that is open. What
+is over stays with the fleet and settles the next. All of it may be asked again at any time.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from forecourt.access import Actor, audit
+from forecourt.drivers.fleets import store as fleets
+from forecourt.drivers.fleets.model import Fleet, FleetUnknown
+from forecourt.payments.fleets import sepa
+from forecourt.payments.fleets.model import (
+    MAX_OPEN,
+    Dunning,
+    Invoice,
+    InvoiceUnknown,
+    MandateMissing,
+    MandateRefused,
+    NothingOpen,
+    level_due,
+    references_in,
+)
+from forecourt.payments.fleets.sepa import Debit, debit_of
+from forecourt.payments.fleets.store import Connection, money
+from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store.money import DebitRow, MandateRow
+from forecourt.payments.hosts.banks import Bank, read_iban, shown
+from forecourt.payments.hosts.days import banking_day, next_banking_day
+from forecourt.payments.hosts.sepa import CURRENCY, Account
+from forecourt.payments.hosts.store import hosts
+from forecourt.payments.ledger import fleet_entries
+from forecourt.payments.ledger.entries import fleet_paid
+from forecourt.payments.ledger.service import post
+from forecourt.payments.reconcile.store import BankLineRow
+
+log = structlog.get_logger(__name__)
+
+#: How many days before it is drawn a debit is given to the bank.
+AHEAD: Final = timedelta(days=3)
+#: Why banks return a debit after which no other by the same mandate can be paid (ISO 20022 external codes): the
+#: account is wrong, closed or barred, there is no mandate, or the debtor is no more.
+MANDATE_GONE: Final = frozenset({"AC01", "AC04", "AC06", "AC13", "MD01", "MD07", "RC01", "SL01"})
+_MATCHED: Final = 200
+
+
+async def fleet_of(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> Fleet:
+    """The fleet of this number. Raises FleetUnknown."""
+    found = await fleets.find_fleet(conn, tenant_id, fleet_id, now)
+    if found is None:
+        raise FleetUnknown
+    return found
+
+
+def collected_on(day: date) -> date:
+    """On which day a debit that is due then is drawn."""
+    return banking_day(day, CURRENCY)
+
+
+async def spend(
+    conn: Connection, tenant_id: int, fleet_id: int, currency: str, now: datetime, *, first: Sequence[int] = ()
+) -> None:
+    """What came and settled nothing yet settles invoices: those named first, then the oldest. What is being drawn by a
+    debit waits for that. The fleet is held by the caller's transaction."""
+    open_ = await store.list_invoices(
+        conn, tenant_id, fleet_id=fleet_id, only_open=True, order="oldest", limit=MAX_OPEN
+    )
+    rest = {
+        each.invoice_id: each.open_amount
+        for each in open_
+        if each.currency == currency and (not each.asked or each.invoice_id in first)
+    }
+    order = [*(number for number in first if number in rest), *(number for number in rest if number not in first)]
+    for credit_id, kind, amount in await money.list_unspent(conn, tenant_id, fleet_id, currency):
+        left = amount
+        for invoice_id in order:
+            part = min(left, rest[invoice_id])
+            if part <= 0:
+                continue
+            values = {"invoice_id": invoice_id, "kind": kind, "amount": part, "credit_id": credit_id, "at": now}
+            await money.insert_settlement(conn, tenant_id, values)
+            rest[invoice_id] -= part
+            left -= part
+    await hold_or_release(conn, tenant_id, fleet_id, now)
+
+
+async def come(
+    conn: Connection, tenant_id: int, fleet_id: int, row: BankLineRow, amount: int, now: datetime, *,
+    first: Sequence[int] = (), debit_id: int | None = None,
+) -> None:  # fmt: skip
+    """A fleet's money came to the bank: posted, and spent."""
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    movement = f"bank-{row.line_id}" + ("" if debit_id is None else f"-{debit_id}")
+    entry = fleet_paid(
+        movement=movement, at=_booked(row), fleet=str(fleet_id), currency=row.currency, amount=amount,
+        memo=row.text[:300],
+    )  # fmt: skip
+    if not await post(conn, tenant_id, entry):
+        return
+    values = {
+        "fleet_id": fleet_id, "kind": "paid", "currency": row.currency, "amount": amount, "bank_line": row.line_id,
+        "debit_id": debit_id, "at": now,
+    }  # fmt: skip
+    await money.insert_credit(conn, tenant_id, values)
+    await spend(conn, tenant_id, fleet_id, row.currency, now, first=first)
+
+
+async def match(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
+    """What a line of the bank is, where it is a fleet's for certain: a debit that was drawn or came back, a file of
+    them, or a transfer that says which invoice it is for. How it is matched, and with what."""
+    number = debit_of(row.end_to_end or "")
+    debit = None if number is None or row.currency != CURRENCY else await money.find_debit(conn, tenant_id, number)
+    if debit is not None:
+        return await _match_debit(conn, tenant_id, row, debit, now)
+    if row.amount <= 0:
+        return None
+    # What says which invoice it is for is never taken for a file of the same sum.
+    return await _match_transfer(conn, tenant_id, row, now) or await _match_file(conn, tenant_id, row, now)
+
+
+async def _match_transfer(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
+    said = f"{row.text} {row.end_to_end or ''}"
+    found = await store.find_by_references(conn, tenant_id, sorted(references_in(said)))
+    found = found or await store.find_by_number_in(conn, tenant_id, said)
+    named = [each for each in found if each.currency == row.currency]
+    if not named or len({each.fleet_id for each in named}) > 1:
+        return None
+    first = [each.invoice_id for each in named]
+    await come(conn, tenant_id, named[0].fleet_id, row, row.amount, now, first=first)
+    return "fleet", ", ".join(each.number for each in named)[:_MATCHED]
+
+
+async def _match_file(conn: Connection, tenant_id: int, row: BankLineRow, now: datetime) -> tuple[str, str] | None:
+    said = f"{row.text} {row.end_to_end or ''}"
+    file_id = await money.find_file_of(conn, tenant_id, row.amount, said, row.booked_on)
+    if file_id is None or row.currency != CURRENCY:
+        return None
+    for each in await money.list_debits(conn, tenant_id, file_id=file_id, limit=sepa.MAX_DEBITS):
+        await _drawn(conn, tenant_id, row, each, now)
+    return "debit_file", str(file_id)
+
+
+async def _match_debit(
+    conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime
+) -> tuple[str, str] | None:
+    if row.amount == debit.amount and debit.state == "asked":
+        await _drawn(conn, tenant_id, row, debit, now)
+        return "debit", str(debit.debit_id)
+    if row.amount <= -debit.amount and debit.state == "paid":
+        await _came_back(conn, tenant_id, row, debit, now)
+        return "debit_return", str(debit.debit_id)
+    return None
+
+
+async def _drawn(conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime) -> None:
+    """The bank booked a debit."""
+    invoice = await _invoice(conn, tenant_id, debit.invoice_id)
+    if await money.end_debit(conn, tenant_id, debit.debit_id, was=["asked"], state="paid", at=now):
+        await come(
+            conn, tenant_id, invoice.fleet_id, row, debit.amount, now, first=[invoice.invoice_id],
+            debit_id=debit.debit_id,
+        )  # fmt: skip
+
+
+async def _came_back(conn: Connection, tenant_id: int, row: BankLineRow, debit: DebitRow, now: datetime) -> None:
+    """The bank took a debit back, with its reason and perhaps a charge: what it settled is open again, and a mandate
+    that can't be used any more ends."""
+    invoice = await _invoice(conn, tenant_id, debit.invoice_id)
+    await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
+    reason = (row.return_reason or row.text or "the bank gave no reason")[:300]
+    if not await money.end_debit(
+        conn, tenant_id, debit.debit_id, was=["paid"], state="returned", at=now, reason=reason
+    ):
+        return
+    entry = fleet_entries.fleet_returned(
+        movement=f"bank-{row.line_id}", at=_booked(row), fleet=str(invoice.fleet_id), currency=row.currency,
+        amount=debit.amount, charge=-row.amount - debit.amount, memo=reason,
+    )  # fmt: skip
+    await post(conn, tenant_id, entry)
+    values = {
+        "fleet_id": invoice.fleet_id, "kind": "returned", "currency": row.currency, "amount": -debit.amount,
+        "bank_line": row.line_id, "debit_id": debit.debit_id, "at": now,
+    }  # fmt: skip
+    credit_id = await money.insert_credit(conn, tenant_id, values)
+    settled = await money.settled_by_debit(conn, tenant_id, debit.debit_id)
+    for invoice_id, amount in settled:
+        back = {"invoice_id": invoice_id, "kind": "returned", "amount": -amount, "credit_id": credit_id, "at": now}
+        await money.insert_settlement(conn, tenant_id, back | {"memo": reason})
+    if reason[:4] in MANDATE_GONE:
+        await money.end_mandate(conn, tenant_id, invoice.fleet_id, reason, now)
+    await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
+
+
+async def _invoice(conn: Connection, tenant_id: int, invoice_id: int) -> Invoice:
+    found = await store.find_invoice(conn, tenant_id, invoice_id)
+    if found is None:
+        raise InvoiceUnknown
+    return found
+
+
+def _booked(row: BankLineRow) -> datetime:
+    return datetime.combine(row.booked_on, time(), UTC)
+
+
+async def put_mandate(
+    conn: Connection, actor: Actor, fleet_id: int, bank: Bank, *, reference: str, scheme: str, signed_on: date,
+    holder: str, iban: str, bic: str, now: datetime,
+) -> MandateRow:  # fmt: skip
+    """A fleet's mandate, in place of the one before. Raises FleetUnknown, IbanRefused, MandateRefused."""
+    fleet = await fleet_of(conn, actor.tenant_id, fleet_id, now)
+    if signed_on > now.astimezone(ZoneInfo(fleet.zone)).date():
+        raise MandateRefused("A mandate can't be signed on a day that is still to come.")
+    read = read_iban(iban)
+    await money.end_mandate(conn, actor.tenant_id, fleet_id, "replaced", now)
+    values = {
+        "fleet_id": fleet_id, "reference": reference, "scheme": scheme, "signed_on": signed_on, "holder": holder,
+        "iban_sealed": bank.close(read), "iban_shown": shown(read), "bic": bic, "made_at": now,
+    }  # fmt: skip
+    if await money.insert_mandate(conn, actor.tenant_id, values) is None:
+        raise MandateRefused("Another mandate has this reference. Each signed paper has its own.")
+    detail = {"reference": reference, "iban": shown(read)}
+    await audit(conn, actor, "put mandate of fleet", f"fleet:{fleet_id}", detail)
+    found = await money.find_mandate(conn, actor.tenant_id, fleet_id)
+    assert found is not None
+    return found
+
+
+async def end_mandate(conn: Connection, actor: Actor, fleet_id: int, now: datetime) -> None:
+    """The mandate was taken back. Raises MandateMissing."""
+    if not await money.end_mandate(conn, actor.tenant_id, fleet_id, "taken back", now):
+        raise MandateMissing
+    await audit(conn, actor, "end mandate of fleet", f"fleet:{fleet_id}")
+
+
+async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> list[int]:
+    """Files of direct debits for what is to be drawn soon: one a scheme and day; their numbers. What came back once is
+    drawn no second time by itself."""
+    seller, ours = await store.find_seller(conn, tenant_id), await hosts.find_bank(conn, tenant_id)
+    if seller is None or ours is None or not seller[0].creditor_id:
+        return []
+    drawn: dict[tuple[str, date], list[tuple[int, Debit]]] = {}
+    first: set[int] = set()
+    for invoice in await store.list_invoices(conn, tenant_id, only_open=True, order="oldest", limit=MAX_OPEN):
+        on = invoice.said.account.on
+        today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
+        if on is None or invoice.currency != CURRENCY or invoice.asked or on - AHEAD > today:
+            continue
+        await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
+        mandate = await money.find_mandate(conn, tenant_id, invoice.fleet_id)
+        before = await money.list_debits(conn, tenant_id, invoice_id=invoice.invoice_id, limit=1)
+        if mandate is None or before:
+            continue
+        day = max(on, next_banking_day(today, CURRENCY))
+        sequence = "RCUR" if mandate.used or mandate.mandate_id in first else "FRST"
+        first.add(mandate.mandate_id)
+        values = {
+            "invoice_id": invoice.invoice_id, "mandate_id": mandate.mandate_id, "amount": invoice.open_amount,
+            "sequence": sequence, "collection_on": day, "made_at": now,
+        }  # fmt: skip
+        number = await money.insert_debit(conn, tenant_id, values)
+        if number is not None:
+            there = drawn.setdefault((mandate.scheme, day), [])
+            there.append((number, _debit(mandate, bank, invoice, sequence, number)))
+    account = Account(name=ours.name, iban=bank.open(ours.iban_sealed), bic=ours.bic)
+    made: list[int] = []
+    for (scheme, day), all_of in drawn.items():
+        for at in range(0, len(all_of), sepa.MAX_DEBITS):
+            some = all_of[at : at + sepa.MAX_DEBITS]
+            made.append(await _file(conn, tenant_id, bank, account, seller[0].creditor_id, scheme, day, some, now))
+    return made
+
+
+def _debit(mandate: MandateRow, bank: Bank, invoice: Invoice, sequence: str, number: int) -> Debit:
+    debtor = Account(name=mandate.holder, iban=bank.open(mandate.iban_sealed), bic=mandate.bic)
+    return Debit(
+        debtor=debtor, amount=invoice.open_amount, reference=sepa.reference_of(number), text=invoice.number,
+        mandate=mandate.reference, signed_on=mandate.signed_on, sequence=sequence,
+    )  # fmt: skip
+
+
+async def _file(
+    conn: Connection, tenant_id: int, bank: Bank, creditor: Account, creditor_id: str, scheme: str, day: date,
+    debits: Sequence[tuple[int, Debit]], now: datetime,
+) -> int:  # fmt: skip
+    """One file for the bank, in one transaction with what it asks for."""
+    message = f"FD-{uuid4().hex[:24]}"
+    content = sepa.debit_file(creditor, creditor_id, scheme, [debit for _, debit in debits], day, message)
+    values = {
+        "message": message, "scheme": scheme, "collection_on": day, "debits": len(debits),
+        "total": sum(debit.amount for _, debit in debits), "sealed": bank.file(content.decode()), "made_at": now,
+    }  # fmt: skip
+    file_id = await money.insert_file(conn, tenant_id, values)
+    await money.put_in_file(conn, tenant_id, [number for number, _ in debits], file_id)
+    return file_id
+
+
+async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id: int, now: datetime) -> int:
+    """An overdue invoice comes to its level, with that one's fee; 0: there is no other than before."""
+    await store.hold_fleet(conn, tenant_id, (await _invoice(conn, tenant_id, invoice_id)).fleet_id)
+    invoice = await _invoice(conn, tenant_id, invoice_id)
+    today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
+    level = level_due(dunning, invoice.due_on, today)
+    if level <= invoice.level or invoice.asked or invoice.open_amount <= 0:
+        return 0
+    fee = dunning.levels[level - 1].fee
+    if not await money.insert_reminder(conn, tenant_id, invoice.invoice_id, level, fee, now):
+        return 0
+    if fee:
+        entry = fleet_entries.reminder_fee(
+            invoice=invoice.invoice_id, level=level, at=now, fleet=str(invoice.fleet_id), currency=invoice.currency,
+            amount=fee,
+        )  # fmt: skip
+        await post(conn, tenant_id, entry)
+        values = {"invoice_id": invoice.invoice_id, "kind": "fee", "amount": -fee, "at": now, "memo": str(level)}
+        await money.insert_settlement(conn, tenant_id, values)
+    await hold_or_release(conn, tenant_id, invoice.fleet_id, now)
+    return level
+
+
+async def hold_or_release(conn: Connection, tenant_id: int, fleet_id: int, now: datetime) -> None:
+    """A fleet with an open invoice at the level that holds starts nothing; one without any starts again."""
+    found = await store.find_seller(conn, tenant_id)
+    if found is None:
+        return
+    holds_from = found[1].holds_from
+    open_ = await store.list_invoices(
+        conn, tenant_id, fleet_id=fleet_id, only_open=True, order="oldest", limit=MAX_OPEN
+    )
+    late = [each.number for each in open_ if holds_from and each.level >= holds_from]
+    await money.hold_fleet(conn, tenant_id, fleet_id, ", ".join(late)[:300], now if late else None)
+
+
+async def write_off(conn: Connection, actor: Actor, invoice_id: int, why: str, now: datetime) -> None:
+    """Gives up what an invoice still asks for. VAT that was on it stays as it was declared. Raises InvoiceUnknown,
+    NothingOpen."""
+    tenant_id = actor.tenant_id
+    await store.hold_fleet(conn, tenant_id, (await _invoice(conn, tenant_id, invoice_id)).fleet_id)
+    invoice = await _invoice(conn, tenant_id, invoice_id)
+    amount = invoice.open_amount
+    if amount <= 0 or invoice.asked:
+        raise NothingOpen(
+            "This invoice is being drawn by a direct debit. Wait for what the bank says." if amount > 0 else None
+        )
+    entry = fleet_entries.fleet_write_off(
+        invoice=invoice_id, settled=invoice.total + invoice.fees - amount, at=now, fleet=str(invoice.fleet_id),
+        currency=invoice.currency, amount=amount, memo=why,
+    )  # fmt: skip
+    await post(conn, tenant_id, entry)
+    values = {"invoice_id": invoice_id, "kind": "written_off", "amount": amount, "at": now, "memo": why}
+    await money.insert_settlement(conn, tenant_id, values)
+    detail = {"amount": amount, "currency": invoice.currency, "why": why}
+    await audit(conn, actor, "write off invoice", f"fleet-invoice:{invoice_id}", detail)
+    await hold_or_release(conn, tenant_id, invoice.fleet_id, now)

@@ -1,0 +1,153 @@
+"""What is done for fleets by the clock: invoices of months that are over, their documents and letters, debits,
+reminders. Each step is a transaction of its own and may be done again: what stands is not done twice."""
+
+import asyncio
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import psycopg
+import structlog
+
+from forecourt.drivers.fleets import store as fleets
+from forecourt.payments.fleets import billing, collection
+from forecourt.payments.fleets.model import MAX_LINES, MAX_OPEN, MAX_PARTS, Invoice, Line
+from forecourt.payments.fleets.paper import languages
+from forecourt.payments.fleets.paper.document import document
+from forecourt.payments.fleets.paper.facturx import facturx
+from forecourt.payments.fleets.paper.letters import write_invoice, write_reminder
+from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.store import hosts
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.mail import Enclosure
+from forecourt.ui.i18n import speaking
+
+log = structlog.get_logger(__name__)
+
+#: Documents that are made in one run.
+DOCUMENTS: Final = 200
+PDF: Final = "application/pdf"
+
+
+class FleetJobs:
+    """Durable work, each piece idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+
+    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, secret_key: bytes) -> None:
+        self._worker = pool
+        self._tenants = tenants
+        self._clock = clock
+        self._bank = Bank(secret_key)
+        self._languages = languages()
+
+    async def bill(self) -> None:
+        """Every organisation with books. One that fails keeps no other from being done."""
+        async with self._worker.anyone() as conn:
+            rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
+        for (tenant_id,) in rows:
+            try:
+                await self.bill_of(tenant_id)
+            except (ForecourtError, psycopg.Error, OSError) as fault:
+                log.warning("fleets were not billed", tenant=tenant_id, fault=repr(fault))
+
+    async def bill_of(self, tenant_id: int) -> None:
+        """One organisation."""
+        await self.issue(tenant_id)
+        await self.document(tenant_id)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await collection.draw(conn, tenant_id, self._bank, self._clock.now())
+        await self.remind(tenant_id)
+
+    async def issue(self, tenant_id: int) -> int:
+        """The invoices of months that are over by their fleets' clocks; how many were made."""
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            due = await store.list_unbilled(conn, tenant_id)
+        made = 0
+        for fleet_id, zone, currency, first in due:
+            for month in billing.months_due(ZoneInfo(zone), first, now):
+                for _ in range(MAX_PARTS):
+                    async with self._tenants.tenant(tenant_id) as conn:
+                        if await billing.issue_month(conn, tenant_id, fleet_id, month, currency, now) is None:
+                            break
+                    made += 1
+        return made
+
+    async def document(self, tenant_id: int) -> int:
+        """The documents of what was issued, each with its letter; how many were made."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            waiting = await store.list_undocumented(conn, tenant_id, DOCUMENTS)
+        return sum([await self._document(tenant_id, invoice_id) for invoice_id in waiting])
+
+    async def _document(self, tenant_id: int, invoice_id: int) -> bool:
+        async with self._tenants.tenant(tenant_id) as conn:
+            invoice = await billing.find(conn, tenant_id, invoice_id)
+            lines = await store.list_lines(conn, tenant_id, invoice_id, MAX_LINES)
+            ours = await hosts.find_bank(conn, tenant_id)
+        iban = "" if ours is None else self._bank.open(ours.iban_sealed)
+        # It takes seconds where there are thousands of sessions: no transaction waits for that.
+        pdf, xml = await asyncio.to_thread(self._made, invoice, lines, iban)
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            if not await store.insert_document(conn, tenant_id, invoice_id, pdf, xml, now):
+                return False
+            fleet = await collection.fleet_of(conn, tenant_id, invoice.fleet_id, now)
+            if fleet.email:
+                with self._speaking(invoice):
+                    await write_invoice(conn, tenant_id, invoice, fleet.email, now)
+        return True
+
+    def _made(self, invoice: Invoice, lines: list[Line], iban: str) -> tuple[bytes, bytes]:
+        with self._speaking(invoice):
+            xml = facturx(invoice, lines, iban)
+            return document(invoice, lines, xml, iban), xml
+
+    def _speaking(self, invoice: Invoice) -> AbstractContextManager[None]:
+        return speaking(self._languages.choose(invoice.said.buyer.language, ""))
+
+    async def remind(self, tenant_id: int) -> int:
+        """Who is late comes to the level of that, and is written to; how many were."""
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            said = await store.find_seller(conn, tenant_id)
+            late = await store.list_invoices(conn, tenant_id, only_open=True, order="oldest", limit=MAX_OPEN)
+        if said is None:
+            return 0
+        due = [each for each in late if each.said.buyer.dunned and not each.asked and self._is_late(each, now)]
+        return sum([await self._remind(tenant_id, each.invoice_id) for each in due])
+
+    def _is_late(self, invoice: Invoice, now: datetime) -> bool:
+        return invoice.due_on < now.astimezone(ZoneInfo(invoice.said.zone)).date()
+
+    async def _remind(self, tenant_id: int, invoice_id: int) -> bool:
+        now = self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            said = await store.find_seller(conn, tenant_id)
+            if said is None:
+                return False
+            level = await collection.remind(conn, tenant_id, said[1], invoice_id, now)
+            if not level:
+                return False
+            invoice = await billing.find(conn, tenant_id, invoice_id)
+            fleet = await fleets.find_fleet(conn, tenant_id, invoice.fleet_id, now)
+            assert fleet is not None
+            if fleet.email:
+                with self._speaking(invoice):
+                    await write_reminder(conn, tenant_id, invoice, level, fleet.held_at is not None, fleet.email, now)
+        return True
+
+
+class Enclosures:
+    """What goes with letters to fleets. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool) -> None:
+        self._tenants = tenants
+
+    async def __call__(self, tenant_id: int, letter_id: UUID) -> tuple[Enclosure, ...]:
+        async with self._tenants.tenant(tenant_id) as conn:
+            found = await store.find_letter(conn, tenant_id, letter_id)
+        return () if found is None else (Enclosure(name=f"{found[0]}.pdf", media_type=PDF, content=found[1]),)

@@ -1,0 +1,411 @@
+"""What invoices of fleets are made of, and how one stands. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+
+from forecourt.drivers.accounts.model import MAX_EMAIL
+from forecourt.payments.ledger.billed import Billed, apportioned
+from forecourt.platform.errors import ForecourtError
+from forecourt.platform.text import NAME_LINE, ONE_LINE
+
+#: Lines of one invoice; what is beyond goes on another of the same month.
+MAX_LINES: Final = 5_000
+#: Invoices of one fleet, currency and month.
+MAX_PARTS: Final = 50
+#: Months that are made up for where nobody had said yet whom invoices are for.
+MAX_MONTHS: Final = 24
+#: Invoices that one look at what is open takes.
+MAX_OPEN: Final = 20_000
+MAX_LEVELS: Final = 5
+MAX_DAYS: Final = 365
+MAX_FEE: Final = 100_000
+#: After a month is over, before it is invoiced: what stations tell late has come by then.
+SETTLED_AFTER: Final = timedelta(hours=6)
+LANGUAGES: Final = ("en", "de", "fr", "nl", "es")
+COUNTRY_PATTERN: Final = "^[A-Z]{2}$"
+VAT_ID_PATTERN: Final = "^([A-Z]{2}[A-Za-z0-9+*.]{2,16})?$"
+NUMBERS_PATTERN: Final = "^[A-Z0-9-]{0,12}$"
+CREDITOR_PATTERN: Final = "^([A-Z]{2}[0-9]{2}[A-Za-z0-9]{4,31})?$"
+MANDATE_PATTERN: Final = r"^[A-Za-z0-9+?/:().,'-]{1,35}$"
+#: How a debit is called at the bank (EndToEndId).
+DEBIT: Final = "DEBIT-"
+_REFERENCE: Final = re.compile(r"RF[0-9]{2}[A-Z0-9]{1,21}")
+
+Text = Annotated[str, Meta(max_length=200, pattern=ONE_LINE)]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, examples=["City Vans Ltd"])]
+Street = Annotated[str, Meta(min_length=1, max_length=200, pattern=NAME_LINE, examples=["Harbour Road 7"])]
+Postcode = Annotated[str, Meta(min_length=1, max_length=20, pattern=NAME_LINE, examples=["20457"])]
+City = Annotated[str, Meta(min_length=1, max_length=100, pattern=NAME_LINE, examples=["Hamburg"])]
+Country = Annotated[str, Meta(pattern=COUNTRY_PATTERN, examples=["DE"])]
+VatId = Annotated[str, Meta(pattern=VAT_ID_PATTERN, examples=["DE123456789"])]
+Days = Annotated[int, Meta(ge=0, le=MAX_DAYS)]
+
+
+class Seller(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who an organisation is on its invoices. A VAT id or a tax number must be there."""
+
+    name: Name
+    street: Street
+    postcode: Postcode
+    city: City
+    country: Country
+    vat_id: VatId = ""
+    tax_number: Annotated[str, Meta(max_length=40, pattern=ONE_LINE, examples=["27/123/45678"])] = ""
+    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=ONE_LINE, examples=["billing@example.com"])] = ""
+    prefix: Annotated[
+        str, Meta(pattern=NUMBERS_PATTERN, description="How numbers begin, before the year.", examples=["FC-"])
+    ] = ""
+    creditor_id: Annotated[
+        str, Meta(pattern=CREDITOR_PATTERN, description="For direct debits.", examples=["DE98ZZZ09999999999"])
+    ] = ""
+
+
+class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reminder: so many days after it was due, at such a fee in minor units."""
+
+    days: Annotated[int, Meta(ge=1, le=MAX_DAYS, examples=[7])]
+    fee: Annotated[int, Meta(ge=0, le=MAX_FEE, examples=[0])] = 0
+
+
+class Dunning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How who doesn't pay is reminded. From level `holds_from` on the fleet's drivers start nothing; 0: never."""
+
+    levels: Annotated[list[Level], Meta(max_length=MAX_LEVELS)] = field(
+        default_factory=lambda: [Level(days=7), Level(days=21), Level(days=35)]
+    )
+    holds_from: Annotated[int, Meta(ge=0, le=MAX_LEVELS, examples=[1])] = 3
+
+
+class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom a fleet's invoices are for, and how they are paid: within so many days, by transfer or by direct debit."""
+
+    name: Name
+    street: Street
+    postcode: Postcode
+    city: City
+    country: Country
+    vat_id: VatId = ""
+    buyer_reference: Annotated[
+        str, Meta(max_length=60, pattern=ONE_LINE, description="What they want to read on it.", examples=["PO-4711"])
+    ] = ""
+    language: Literal["en", "de", "fr", "nl", "es"] = "en"
+    days: Annotated[Days, Meta(examples=[14])] = 14
+    pays_by: Literal["transfer", "debit"] = "transfer"
+    dunned: Annotated[bool, Meta(description="Whether they are reminded of what is overdue.")] = True
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """What stands at one rate of VAT, in minor units. `rate` None: outside of VAT, as what was paid on behalf."""
+
+    country: str
+    rate: Decimal | None
+    net: int
+    vat: int
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One thing that a fleet owes, or is given back (below 0)."""
+
+    line_id: int
+    kind: str
+    session_id: UUID | None
+    driver_id: int | None
+    driver: str
+    cost_centre: str
+    started_at: datetime | None
+    ended_at: datetime
+    station: str
+    site: str
+    country: str
+    energy_wh: int | None
+    currency: str
+    amount: int
+    parts: list[Part]
+    memo: str
+    invoice_id: int | None
+
+    @property
+    def net(self) -> int:
+        return sum(part.net for part in self.parts)
+
+    @property
+    def vat(self) -> int:
+        return sum(part.vat for part in self.parts)
+
+
+class Kind(StrEnum):
+    """What a document is."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Where a transfer goes, or what a debit is drawn from, as an invoice says it."""
+
+    holder: str = ""
+    iban: str = ""
+    bic: str = ""
+    mandate: str = ""
+    on: date | None = None
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What an invoice says beside its lines, as it was when it was issued."""
+
+    seller: Seller
+    buyer: Terms
+    zone: str
+    account: Account
+    rates: list[Part]
+    #: The number and the day of the invoice that a credit note corrects.
+    corrects: str = ""
+    corrects_on: date | None = None
+
+
+class Invoice(Struct, frozen=True, kw_only=True):
+    """An invoice or a credit note, and how it stands: `open_amount` is what is still asked for."""
+
+    invoice_id: int
+    fleet_id: int
+    fleet: str
+    kind: Kind
+    number: str
+    reference: str
+    month: date | None
+    corrects: int | None
+    reason: str
+    currency: str
+    net: int
+    vat: int
+    total: int
+    issued_at: datetime
+    issued_on: date
+    due_on: date
+    period_from: date
+    period_to: date
+    said: Said
+    paid: int
+    credited: int
+    written_off: int
+    fees: int
+    level: int
+    asked: bool
+    documented: bool
+
+    @property
+    def open_amount(self) -> int:
+        """What is still asked for; of a credit note nothing is."""
+        if self.kind is Kind.CREDIT_NOTE:
+            return 0
+        return self.total + self.fees - self.paid - self.credited - self.written_off
+
+    def state(self, today: date) -> str:
+        """How it stands in one word."""
+        if self.kind is Kind.CREDIT_NOTE:
+            return "credit_note"
+        if self.open_amount <= 0:
+            return "written_off" if self.written_off else "credited" if self.credited and not self.paid else "paid"
+        if self.asked:
+            return "collecting"
+        if self.due_on < today:
+            return "overdue"
+        return "part_paid" if self.paid or self.credited else "open"
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """The lines of one driver in one cost centre."""
+
+    cost_centre: str
+    driver: str
+    lines: Sequence[Line]
+
+    @property
+    def net(self) -> int:
+        return sum(line.net for line in self.lines)
+
+    @property
+    def vat(self) -> int:
+        return sum(line.vat for line in self.lines)
+
+    @property
+    def total(self) -> int:
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def energy_wh(self) -> int:
+        return sum(line.energy_wh or 0 for line in self.lines)
+
+
+def parts_of(billed: Billed, rates: Mapping[Decimal | None, int], country: str) -> list[Part]:
+    """What was billed by rate. `rates`: with VAT, as the session's bill says it, of which `billed` may be a part."""
+    named = {rate or Decimal(0): amount for rate, amount in rates.items()} or {Decimal(0): 1}
+    vats: dict[Decimal, int] = {}
+    for line in billed.lines:
+        kind, _, rest = line.account.partition(":")
+        if kind == "vat_payable":
+            country, _, percent = rest.partition(":")
+            vats[Decimal(percent)] = vats.get(Decimal(percent), 0) + line.amount
+    for rate in vats:
+        named.setdefault(rate, 0)
+    gross = apportioned(billed.total, list(named.values()))
+    if sum(named.values()) == 0:
+        gross = [billed.total, *gross[1:]]
+    return [
+        Part(country=country, rate=rate, net=amount - vats.get(rate, 0), vat=vats.get(rate, 0))
+        for rate, amount in zip(named, gross, strict=True)
+        if amount or vats.get(rate, 0)
+    ]
+
+
+def part_of(parts: Sequence[Part], amount: int) -> list[Part]:
+    """`amount` (with VAT, positive) of a line, in proportion to its parts, taken away: below 0."""
+    gross = apportioned(amount, [part.net + part.vat for part in parts])
+    found = []
+    for part, share in zip(parts, gross, strict=True):
+        whole = part.net + part.vat
+        vat = 0 if not whole else (2 * part.vat * share + whole) // (2 * whole)
+        found.append(Part(country=part.country, rate=part.rate, net=-(share - vat), vat=-vat))
+    return [part for part in found if part.net or part.vat]
+
+
+def rates_of(lines: Iterable[Line]) -> list[Part]:
+    """What lines come to by country and rate: the sums of what was posted for each, never reckoned anew."""
+    sums: dict[tuple[str, Decimal | None], tuple[int, int]] = {}
+    for line in lines:
+        for part in line.parts:
+            net, vat = sums.get((part.country, part.rate), (0, 0))
+            sums[part.country, part.rate] = (net + part.net, vat + part.vat)
+    ordered = sorted(sums.items(), key=lambda each: (each[0][0], each[0][1] is None, each[0][1] or 0))
+    return [Part(country=country, rate=rate, net=net, vat=vat) for (country, rate), (net, vat) in ordered]
+
+
+def grouped(lines: Sequence[Line]) -> list[Group]:
+    """Lines by cost centre and driver, each in the order of time."""
+    found: dict[tuple[str, str], list[Line]] = {}
+    for line in sorted(lines, key=lambda line: (line.cost_centre, line.driver, line.ended_at, line.line_id)):
+        found.setdefault((line.cost_centre, line.driver), []).append(line)
+    return [Group(cost_centre=centre, driver=driver, lines=rows) for (centre, driver), rows in found.items()]
+
+
+def number_of(prefix: str, year: int, serial: int) -> str:
+    """FC-2026-00012."""
+    return f"{prefix}{year}-{serial:05}"
+
+
+def reference_of(number: str) -> str:
+    """What a transfer says, so that it finds its invoice: RF, two check digits, the number (ISO 11649)."""
+    plain = re.sub(r"[^A-Z0-9]", "", number.upper())[-21:]
+    digits = "".join(str(int(letter, 36)) for letter in f"{plain}RF00")
+    return f"RF{98 - int(digits) % 97:02}{plain}"
+
+
+def references_in(text: str) -> set[str]:
+    """The references of transfers that stand in a text, however they are parted, with right check digits."""
+    plain = re.sub(r"[^A-Z0-9]", "", text.upper())
+    found: set[str] = set()
+    for start in (match.start() for match in re.finditer("RF[0-9]{2}", plain)):
+        for end in range(start + 5, min(len(plain), start + 25) + 1):
+            said = plain[start:end]
+            turned = "".join(str(int(letter, 36)) for letter in said[4:] + said[:4])
+            if _REFERENCE.fullmatch(said) and int(turned) % 97 == 1:
+                found.add(said)
+    return found
+
+
+def level_due(dunning: Dunning, due_on: date, today: date) -> int:
+    """Which reminder an invoice has come to; 0: none."""
+    late = (today - due_on).days
+    return sum(late >= level.days for level in dunning.levels)
+
+
+def check_seller(seller: Seller) -> None:
+    """Raises InvoicingRefused for one that no invoice can name."""
+    if not seller.vat_id and not seller.tax_number:
+        raise InvoicingRefused("An invoice needs your VAT id, or a tax number if you have none.")
+
+
+def check_dunning(dunning: Dunning) -> None:
+    """Raises InvoicingRefused for levels that are out of order."""
+    days = [level.days for level in dunning.levels]
+    if days != sorted(set(days)):
+        raise InvoicingRefused("Each level of reminders must come after more days than the one before.")
+    if dunning.holds_from > len(days):
+        raise InvoicingRefused("Drivers can't be held from a level on that there is none of.")
+
+
+class InvoicingRefused(ForecourtError):
+    """This can't be said of invoices. Correct what is named and try again."""
+
+    status = 422
+    code = "invoicing-refused"
+
+
+class InvoicingMissing(ForecourtError):
+    """It was not said yet who issues invoices. Say it at `PUT /api/v1/invoicing`, then try again."""
+
+    status = 404
+    code = "invoicing-missing"
+
+
+class TermsMissing(ForecourtError):
+    """It was not said yet whom this fleet's invoices are for. Say it at `PUT /api/v1/fleets/{fleet_id}/terms`."""
+
+    status = 404
+    code = "fleet-terms-missing"
+
+
+class MandateMissing(ForecourtError):
+    """The fleet has given no mandate for direct debits, or it has ended."""
+
+    status = 404
+    code = "fleet-mandate-missing"
+
+
+class MandateRefused(ForecourtError):
+    """This can't be a mandate. Correct what is named and try again."""
+
+    status = 422
+    code = "fleet-mandate-refused"
+
+
+class InvoiceUnknown(ForecourtError):
+    """There is no such invoice. `GET /api/v1/fleet-invoices` lists those that exist."""
+
+    status = 404
+    code = "fleet-invoice-unknown"
+
+
+class InvoiceUnready(ForecourtError):
+    """The document is being made. Ask again in a minute."""
+
+    status = 409
+    code = "fleet-invoice-unready"
+
+
+class CreditRefused(ForecourtError):
+    """This can't be credited. Correct what is named and try again."""
+
+    status = 422
+    code = "fleet-credit-refused"
+
+
+class NothingOpen(ForecourtError):
+    """Nothing of this invoice is open."""
+
+    status = 409
+    code = "fleet-invoice-settled"
+
+
+class DebitFileUnknown(ForecourtError):
+    """There is no such file of direct debits. `GET /api/v1/debit-files` lists those that exist."""
+
+    status = 404
+    code = "debit-file-unknown"

@@ -1,0 +1,75 @@
+"""Letters to fleets: an invoice, a credit note, a reminder, with the document. In the fleet's language."""
+
+from datetime import datetime
+from typing import Final
+
+from forecourt.payments.fleets.model import Invoice, Kind
+from forecourt.payments.fleets.store import Connection
+from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.ledger.words import money
+from forecourt.platform import mail
+from forecourt.platform.mail import Letter
+from forecourt.ui.i18n import date_of
+from forecourt.ui.i18n import gettext as _
+
+#: From this level on a reminder says what follows.
+LAST: Final = 3
+
+
+async def write_invoice(conn: Connection, tenant_id: int, invoice: Invoice, email: str, at: datetime) -> None:
+    """The letter with an invoice or a credit note."""
+    said = invoice.said
+    about = {"number": invoice.number, "name": said.seller.name, "amount": money(abs(invoice.total), invoice.currency)}
+    if invoice.kind is Kind.CREDIT_NOTE:
+        subject = _("Credit note %(number)s from %(name)s") % about
+        body = [_("Here is your credit note of %(amount)s.") % about]
+    else:
+        subject = _("Invoice %(number)s from %(name)s") % about
+        body = [_("Here is your invoice of %(amount)s for charging.") % about, *_how(invoice)]
+    await _write(conn, tenant_id, invoice, "invoice" if invoice.kind is Kind.INVOICE else "credit_note", 0, email,
+                 subject, body, at)  # fmt: skip
+
+
+async def write_reminder(
+    conn: Connection, tenant_id: int, invoice: Invoice, level: int, held: bool, email: str, at: datetime
+) -> None:
+    """The letter that says what is overdue; `held`: the fleet's drivers start nothing until it is paid."""
+    about = {
+        "number": invoice.number, "name": invoice.said.seller.name, "day": date_of(invoice.due_on), "level": str(level),
+        "amount": money(invoice.open_amount, invoice.currency), "reference": invoice.reference,
+        "fees": money(invoice.fees, invoice.currency),
+    }  # fmt: skip
+    subject = (
+        _("Reminder: invoice %(number)s from %(name)s") % about
+        if level == 1
+        else _("Reminder %(level)s: invoice %(number)s from %(name)s") % about
+    )
+    body = [_("Invoice %(number)s was due on %(day)s, and %(amount)s of it is open.") % about]
+    if invoice.fees:
+        body.append(_("Fees of reminders of %(fees)s are part of that.") % about)
+    body.append(_("Please pay it now and say %(reference)s. If you have paid by now, there is nothing to do.") % about)
+    if held:
+        body.append(_("Until it is paid, your drivers can't start to charge on your account."))
+    elif level >= LAST:
+        body.append(_("If it stays open, your drivers can't charge on your account any more."))
+    await _write(conn, tenant_id, invoice, "reminder", level, email, subject, body, at)
+
+
+def _how(invoice: Invoice) -> list[str]:
+    """How it is paid."""
+    account = invoice.said.account
+    if account.mandate and account.on is not None:
+        about = {"day": date_of(account.on), "mandate": account.mandate}
+        return [_("We draw it on %(day)s by direct debit, mandate %(mandate)s.") % about]
+    about = {"day": date_of(invoice.due_on), "reference": invoice.reference}
+    return [_("Please pay until %(day)s and say %(reference)s.") % about]
+
+
+async def _write(
+    conn: Connection, tenant_id: int, invoice: Invoice, kind: str, level: int, email: str, subject: str,
+    body: list[str], at: datetime,
+) -> None:  # fmt: skip
+    lines = [*body, _("The document is attached."), invoice.said.seller.name]
+    letter = Letter(recipient=email, subject=subject, body="\n\n".join(lines))
+    letter_id = await mail.write(conn, tenant_id, letter)
+    await store.insert_letter(conn, tenant_id, letter_id, invoice.invoice_id, kind, level, email, at)

@@ -1,0 +1,342 @@
+"""How fleets pay: by transfer or debit, matched from the bank's statement; who is late is reminded and held."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import pytest_asyncio
+
+from forecourt.payments.fleets import billing, collection
+from forecourt.payments.fleets.model import Dunning, Invoice, Level, MandateRefused, NothingOpen
+from forecourt.payments.fleets.store import invoices as store
+from forecourt.payments.fleets.store import money
+from forecourt.payments.hosts.model import IbanRefused
+from forecourt.payments.intents.model import DebtOpen, InvoicedAlready, Method, State
+from forecourt.payments.ledger.reports import read_receivables
+from forecourt.payments.providers.book import Book, BookKind
+from tests.conftest import Database
+from tests.payments.depot import FIRST_OF_APRIL, SELLER, TERMS, THEIRS, Depot, a_depot, booked
+from tests.sandbox import Sandbox
+from tests.support import FakeClock
+
+MARCH = datetime(2026, 3, 10, 12, tzinfo=UTC)
+DAY = date(2026, 4, 15)
+PAIN = {"p": "urn:iso:std:iso:20022:tech:xsd:pain.008.001.08"}
+
+
+@pytest_asyncio.fixture
+async def depot(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Depot]:
+    async with a_depot(database, clock, box, at=FIRST_OF_APRIL) as made:
+        yield made
+
+
+async def billed(depot: Depot, *wh: int) -> list[Invoice]:
+    """An invoice of each month, of one session each."""
+    uid = depot.driver("Ada", "4711")
+    for number, each in enumerate(wh):
+        ended_at = MARCH.replace(month=3 + number)
+        depot.till.clock.set(max(depot.till.clock.now(), ended_at + timedelta(hours=1)))
+        await depot.charged(uid, each, ended_at)
+        depot.till.clock.set(FIRST_OF_APRIL.replace(month=4 + number))
+        await depot.jobs.issue(depot.tenant_id)
+        await depot.jobs.document(depot.tenant_id)
+    return await depot.invoices()
+
+
+async def standing(depot: Depot) -> list[tuple[int, str]]:
+    """What each invoice still asks for, and its state; and that the ledger says the same."""
+    found = await depot.invoices()
+    today = depot.till.clock.now().date()
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        unspent = sum(rest for _, _, rest in await money.list_unspent(conn, depot.tenant_id, depot.fleet_id, "EUR"))
+    assert depot.owes() == sum(each.open_amount for each in found) - unspent
+    return [(each.open_amount, each.state(today)) for each in found]
+
+
+def euro(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02}"
+
+
+async def test_a_transfer_settles_the_invoice_that_it_names_exactly_in_part_and_beyond(depot: Depot) -> None:
+    first, second, third = await billed(depot, 10_000, 20_000, 30_000)
+    assert [each.total for each in (first, second, third)] == [595, 1190, 1785]
+    assert await depot.read(booked("5.95", DAY, structured=first.reference)) == (1, 0)
+    assert (await standing(depot))[0] == (0, "paid")
+    spaced = " ".join(third.reference[at : at + 4] for at in range(0, len(third.reference), 4))
+    # In part, by an unstructured text; then beyond what is open: the rest goes to the oldest that is open.
+    assert await depot.read(booked("7.85", DAY, text=f"Rechnung {spaced} danke")) == (1, 0)
+    assert (await standing(depot))[1:] == [(1190, "overdue"), (1000, "part_paid")]
+    assert await depot.read(booked("12.00", DAY, text=f"invoice {third.number}")) == (1, 0)
+    assert await standing(depot) == [(0, "paid"), (990, "overdue"), (0, "paid")]
+    assert await depot.read(booked("20.00", DAY, structured=second.reference)) == (1, 0)
+    assert await standing(depot) == [(0, "paid")] * 3
+    assert depot.owes() == -1010
+    # What is over settles the next, by itself.
+    depot.till.clock.set(FIRST_OF_APRIL.replace(month=7))
+    await depot.charged(depot.driver("Bert"), 30_000, MARCH.replace(month=6))
+    await depot.jobs.issue(depot.tenant_id)
+    assert (await standing(depot))[-1] == (775, "part_paid")
+
+
+async def test_a_statement_that_is_read_again_and_lines_that_name_nothing_change_nothing(depot: Depot) -> None:
+    [invoice] = await billed(depot, 10_000)
+    line = booked("5.95", DAY, structured=invoice.reference)
+    assert await depot.read(line) == (1, 0)
+    assert await depot.read(line) == (0, 0)
+    wrong = invoice.reference[:-1] + str((int(invoice.reference[-1]) + 1) % 10)
+    assert await depot.read(booked("5.95", DAY, text="thanks"), booked("5.95", DAY, structured=wrong)) == (2, 2)
+    assert depot.owes() == 0
+    other = depot.till.rows(
+        "SELECT line_id, matched_by, matched FROM bank_lines WHERE tenant_id = %s ORDER BY line_id", depot.tenant_id
+    )
+    assert (other[0]["matched_by"], other[0]["matched"]) == ("fleet", invoice.number)
+    # Somebody says whose it is: then it settles what is open.
+    depot.till.clock.set(FIRST_OF_APRIL.replace(month=5))
+    await depot.charged(depot.driver("Bert"), 20_000, MARCH.replace(month=4))
+    await depot.jobs.issue(depot.tenant_id)
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await depot.reconciler.assign(conn, depot.till.actor, other[1]["line_id"], "Vans")
+    assert await standing(depot) == [(0, "paid"), (595, "part_paid")]
+
+
+async def debits(depot: Depot) -> list[dict[str, Any]]:
+    return depot.till.rows(
+        "SELECT debit_id, invoice_id, amount, sequence, collection_on, state, reason, file_id FROM fleet_debits"
+        " WHERE tenant_id = %s ORDER BY debit_id",
+        depot.tenant_id,
+    )
+
+
+async def draw(depot: Depot) -> list[bytes]:
+    """The files that are made today."""
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        made = await collection.draw(conn, depot.tenant_id, depot.bank, depot.till.clock.now())
+        files = [await money.find_file(conn, depot.tenant_id, number) for number in made]
+    return [depot.bank.open(each.sealed).encode() for each in files if each is not None]
+
+
+async def by_debit(depot: Depot) -> None:
+    said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"pays_by": "debit"}
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS.__class__(**said), FIRST_OF_APRIL)
+    await depot.mandate()
+
+
+async def test_a_debit_is_first_then_recurring_asked_for_once_and_paid_by_the_bank(depot: Depot) -> None:
+    await by_debit(depot)
+    [first] = await billed(depot, 10_000)
+    assert (first.said.account.mandate, first.said.account.on) == ("VANS-1", DAY)
+    assert await draw(depot) == []
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    [content] = await draw(depot)
+    assert await draw(depot) == []
+    root = ElementTree.fromstring(content)
+    facts = {
+        name: root.findtext(f".//p:{name}", "", PAIN)
+        for name in ("SeqTp", "ReqdColltnDt", "InstdAmt", "MndtId", "DtOfSgntr", "EndToEndId", "CtrlSum")
+    }
+    [debit] = await debits(depot)
+    assert facts == {
+        "SeqTp": "FRST", "ReqdColltnDt": "2026-04-15", "InstdAmt": "5.95", "MndtId": "VANS-1",
+        "DtOfSgntr": "2026-01-02", "EndToEndId": f"DEBIT-{debit['debit_id']}", "CtrlSum": "5.95",
+    }  # fmt: skip
+    assert root.findtext(".//p:DbtrAcct//p:IBAN", "", PAIN) == THEIRS
+    assert root.findtext(".//p:CdtrSchmeId//p:Othr/p:Id", "", PAIN) == SELLER.creditor_id
+    assert await standing(depot) == [(595, "collecting")]
+    assert await depot.read(booked("5.95", DAY, end_to_end=f"DEBIT-{debit['debit_id']}")) == (1, 0)
+    assert await standing(depot) == [(0, "paid")]
+    depot.till.clock.set(FIRST_OF_APRIL.replace(month=5))
+    await depot.charged(depot.driver("Bert"), 20_000, MARCH.replace(month=4))
+    await depot.jobs.issue(depot.tenant_id)
+    depot.till.clock.set(datetime(2026, 5, 12, 9, tzinfo=UTC))
+    [content] = await draw(depot)
+    assert b"<SeqTp>RCUR</SeqTp>" in content
+    # Booked as one sum, by the name of the file.
+    message = ElementTree.fromstring(content).findtext(".//p:MsgId", "", PAIN)
+    assert await depot.read(booked("11.90", date(2026, 5, 15), text=f"SAMMLER {message}")) == (1, 0)
+    assert [each["state"] for each in await debits(depot)] == ["paid", "paid"]
+    assert await standing(depot) == [(0, "paid"), (0, "paid")]
+
+
+@pytest.mark.parametrize(("reason", "stands"), [("AM04", True), ("AC04", False), ("MD01", False)])
+async def test_a_debit_that_comes_back_is_open_again_with_its_reason(depot: Depot, reason: str, stands: bool) -> None:
+    await by_debit(depot)
+    await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    await draw(depot)
+    [debit] = await debits(depot)
+    name = f"DEBIT-{debit['debit_id']}"
+    # Both in one statement, the return first: the bank kept 3.50 beside it.
+    back = booked("9.45", DAY, end_to_end=name, reason=reason, debit=True)
+    assert await depot.read(back, booked("5.95", DAY, end_to_end=name)) == (2, 0)
+    depot.till.clock.set(datetime(2026, 4, 17, 9, tzinfo=UTC))
+    assert await standing(depot) == [(595, "overdue")]
+    [debit] = await debits(depot)
+    assert (debit["state"], debit["reason"]) == ("returned", reason)
+    assert depot.till.balances()["expenses:bank_charges"] == 350
+    assert depot.till.balances()["bank"] == -350
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        assert (await money.find_mandate(conn, depot.tenant_id, depot.fleet_id) is not None) is stands
+    # It is drawn no second time by itself, and a second return of it is nobody's.
+    assert await draw(depot) == []
+    assert await depot.read(booked("5.95", DAY, end_to_end=name, reason=reason, debit=True)) == (1, 1)
+    [invoice] = await depot.invoices()
+    assert await depot.read(booked("5.95", DAY, structured=invoice.reference)) == (1, 1)
+    assert await standing(depot) == [(0, "paid")]
+
+
+async def test_what_a_transfer_paid_while_a_debit_was_in_the_air_stays_with_the_fleet(depot: Depot) -> None:
+    await by_debit(depot)
+    [invoice] = await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    await draw(depot)
+    [debit] = await debits(depot)
+    await depot.read(booked("5.95", DAY, structured=invoice.reference))
+    assert await standing(depot) == [(0, "paid")]
+    await depot.read(booked("5.95", DAY, end_to_end=f"DEBIT-{debit['debit_id']}"))
+    assert depot.owes() == -595
+    await standing(depot)
+    # And once that debit comes back, nothing is left over that could pay the next.
+    await depot.read(booked("5.95", DAY, end_to_end=f"DEBIT-{debit['debit_id']}", reason="MD06", debit=True))
+    assert depot.owes() == 0
+    assert await standing(depot) == [(0, "paid")]
+
+
+async def test_mandates_are_checked_and_one_stands_at_a_time(depot: Depot) -> None:
+    with pytest.raises(IbanRefused):
+        await depot.mandate(iban="DE75512108001245126198")
+    await depot.mandate()
+    await depot.mandate(reference="VANS-2")
+    with pytest.raises(MandateRefused):
+        await depot.mandate(reference="VANS-1")
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        found = await money.find_mandate(conn, depot.tenant_id, depot.fleet_id)
+    assert found is not None
+    assert (found.reference, found.iban_shown) == ("VANS-2", "DE75 … 6199")
+    [row] = depot.till.rows("SELECT count(*) AS n FROM fleet_mandates WHERE tenant_id = %s AND ended_at IS NULL",
+                            depot.tenant_id)  # fmt: skip
+    assert row["n"] == 1
+
+
+async def with_dunning(depot: Depot, *levels: tuple[int, int], holds_from: int) -> None:
+    said = Dunning(levels=[Level(days=days, fee=fee) for days, fee in levels], holds_from=holds_from)
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.put_seller(conn, depot.tenant_id, SELLER, said, FIRST_OF_APRIL)
+
+
+async def decided(depot: Depot) -> set[str]:
+    """What is said of the fleet's tokens at stations."""
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        cursor = await conn.execute("SELECT status FROM token_decisions WHERE tenant_id = %s", (depot.tenant_id,))
+        return {status for (status,) in await cursor.fetchall()}
+
+
+async def test_who_is_late_is_reminded_by_levels_held_from_one_on_and_free_once_it_paid(depot: Depot) -> None:
+    await with_dunning(depot, (7, 0), (14, 500), (30, 1000), holds_from=2)
+    [invoice] = await billed(depot, 10_000)
+    uid = depot.driver("Bert")
+    assert await decided(depot) == {"Accepted"}
+    said: list[tuple[int, int, set[str]]] = []
+    for day in (15, 16, 21, 22, 23, 29, 30):
+        depot.till.clock.set(datetime(2026, 4, day, 9, tzinfo=UTC))
+        for _ in range(2):
+            await depot.jobs.bill_of(depot.tenant_id)
+        now = await depot.invoice(invoice.invoice_id)
+        said.append((now.level, now.open_amount, await decided(depot)))
+    free, held = {"Accepted"}, {"NoCredit"}
+    assert said == [
+        (0, 595, free), (0, 595, free), (0, 595, free), (1, 595, free), (1, 595, free), (2, 1095, held),
+        (2, 1095, held),
+    ]  # fmt: skip
+    assert depot.till.balances()["revenue:reminders"] == -500
+    letters = [each["subject"] for each in depot.letters()]
+    assert letters == [
+        "Invoice FC-2026-00001 from Volt & Söhne GmbH", "Reminder: invoice FC-2026-00001 from Volt & Söhne GmbH",
+        "Reminder 2: invoice FC-2026-00001 from Volt & Söhne GmbH",
+    ]  # fmt: skip
+    assert "your drivers can't start to charge" in depot.letters()[-1]["body"]
+    with pytest.raises(DebtOpen):
+        await depot.till.begin(method=Method.INVOICE, payer=f"fleet:{depot.fleet_id}")
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        [aged] = await read_receivables(conn, depot.tenant_id, depot.till.clock.now() + timedelta(days=25))
+    assert (aged.who, aged.total) == (f"fleet_receivable:{depot.fleet_id}", 1095)
+    assert aged.by_age == (500, 595, 0, 0)
+    # The invoice alone is not enough: the fee is owed as well.
+    await depot.read(booked("5.95", DAY, structured=invoice.reference))
+    assert await decided(depot) == held
+    await depot.read(booked("5.00", DAY, structured=invoice.reference))
+    assert await decided(depot) == free
+    assert await standing(depot) == [(0, "paid")]
+    assert uid
+
+
+async def test_who_is_not_dunned_or_is_drawn_hears_nothing(depot: Depot) -> None:
+    said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"dunned": False}
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS.__class__(**said), FIRST_OF_APRIL)
+    await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 8, 1, 9, tzinfo=UTC))
+    assert await depot.jobs.remind(depot.tenant_id) == 0
+    assert len(depot.letters()) == 1
+
+
+async def test_a_worker_that_slept_for_weeks_reminds_once_by_the_level_of_today(depot: Depot) -> None:
+    await with_dunning(depot, (7, 100), (14, 200), (30, 400), holds_from=0)
+    [invoice] = await billed(depot, 10_000)
+    depot.till.clock.set(datetime(2026, 6, 1, 9, tzinfo=UTC))
+    assert await depot.jobs.remind(depot.tenant_id) == 1
+    assert await depot.jobs.remind(depot.tenant_id) == 0
+    now = await depot.invoice(invoice.invoice_id)
+    assert (now.level, now.fees) == (3, 400)
+    assert await decided(depot) == {"Accepted"}
+
+
+async def test_what_is_given_up_is_a_loss_and_frees_the_fleet(depot: Depot) -> None:
+    await with_dunning(depot, (7, 300), holds_from=1)
+    [invoice] = await billed(depot, 10_000)
+    await depot.read(booked("1.95", DAY, structured=invoice.reference))
+    depot.till.clock.set(datetime(2026, 5, 10, 9, tzinfo=UTC))
+    await depot.jobs.remind(depot.tenant_id)
+    assert await decided(depot) == {"NoCredit"}
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await collection.write_off(conn, depot.till.actor, invoice.invoice_id, "insolvent", depot.till.clock.now())
+    assert await standing(depot) == [(0, "written_off")]
+    assert (depot.till.balances()["write_offs"], depot.owes()) == (700, 0)
+    assert await decided(depot) == {"Accepted"}
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        with pytest.raises(NothingOpen):
+            await collection.write_off(conn, depot.till.actor, invoice.invoice_id, "again", depot.till.clock.now())
+
+
+async def test_a_fleet_pays_from_the_page_within_its_month_and_finds_it_on_its_invoice(depot: Depot) -> None:
+    till = depot.till
+    till.rows("UPDATE fleets SET month_limit = 6000 WHERE fleet_id = %s", depot.fleet_id)
+    uid = depot.driver("Ada", "4711")
+    [who] = till.rows("SELECT driver_id FROM driver_tokens WHERE uid_key = %s", uid)
+    payer = f"fleet:{depot.fleet_id}"
+    intent = await till.begin(method=Method.INVOICE, payer=payer, driver_id=who["driver_id"])
+    await till.work()
+    till.plug_in(intent, wh=20_000)
+    await till.settle()
+    assert (await till.find(intent)).state is State.CAPTURED
+    assert depot.owes() == 1190
+    async with till.tenants.tenant(depot.tenant_id) as conn:
+        book = Book(till.tenants, depot.tenant_id, BookKind.INVOICE, till.clock)
+        assert await book.room(conn, payer, "EUR") == 6000 - 1190
+    [line] = till.rows("SELECT driver, cost_centre, amount FROM fleet_lines WHERE tenant_id = %s", depot.tenant_id)
+    assert (line["driver"], line["cost_centre"], line["amount"]) == ("Ada", "4711", 1190)
+    # Before it is invoiced a refund is a line of its own; afterwards it is a credit note or nothing.
+    await till.payments.refund(till.actor, intent.intent_id, 190, "Too slow")
+    till.clock.set(FIRST_OF_APRIL.replace(month=5))
+    await depot.jobs.bill_of(depot.tenant_id)
+    [invoice] = await depot.invoices()
+    assert (invoice.total, depot.owes()) == (1000, 1000)
+    assert [each.kind for each in await depot.lines(invoice)] == ["session", "refund"]
+    with pytest.raises(InvoicedAlready):
+        await till.payments.refund(till.actor, intent.intent_id, 100, "Once more")
+    async with till.tenants.tenant(depot.tenant_id) as conn:
+        await billing.credit(conn, till.actor, invoice.invoice_id, None, "All of it", till.clock.now())
+    assert depot.owes() == 0
+    assert await standing(depot) == [(0, "credited"), (0, "credit_note")]

@@ -1,0 +1,201 @@
+"""A driver's bank disputes a payment: the provider says so, and everything else follows by itself, whichever of the
+webhook, the hourly look and the night is first."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from forecourt.payments.disputes.store import list_disputes
+from forecourt.payments.hosts.store.hosts import HostRow
+from forecourt.payments.intents.model import Intent, State
+from forecourt.payments.psp import DisputeState
+from forecourt.payments.reconcile.jobs import MoneyJobs
+from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, rules
+from tests.payments.till import Till
+from tests.sandbox import Sandbox, sandbox
+
+#: 20 kWh at 0.595, and the provider's fee of a dispute.
+PAID, FEE = 1190, 2000
+#: Of a charge of that: 1.5 % and 25 cents.
+CHARGED = 43
+DAY = 86_400
+
+
+class Bank:
+    """Whom the drivers of a till complain to, and the nights in which money is looked after."""
+
+    def __init__(self, till: Till) -> None:
+        self.till = till
+        self.money = MoneyJobs(till.worker, till.tenants, till.clock, SECRET, till.providers.by_name)
+
+    async def captured(self) -> Intent:
+        intent = await self.till.paid()
+        await self.till.work()
+        self.till.plug_in(intent, wh=20_000)
+        await self.till.work()
+        return await self.till.find(intent)
+
+    async def dispute(self, intent: Intent) -> str:
+        """The driver's bank takes the money; the dispute."""
+        assert intent.reference is not None
+        made = await asyncio.to_thread(self.till.box.client.v1.payment_intents.retrieve, intent.reference)
+        said = await self._door(f"charges/{made.latest_charge}/dispute", {"reason": "fraudulent"})
+        return str(said["id"])
+
+    async def decide(self, dispute: str, status: str) -> None:
+        await self._door(f"disputes/{dispute}", {"status": status})
+
+    async def _door(self, path: str, body: dict[str, Any]) -> Any:
+        return await asyncio.to_thread(self.till.box.control, path, body)
+
+    async def hint(self, intent: Intent) -> None:
+        """A webhook came, whatever it said."""
+        await self.till.jobs.hinted(tenant_id=self.till.tenant_id, subject=str(intent.intent_id))
+        await self.follow()
+
+    async def follow(self) -> None:
+        """What follows of events, the shares of hosts too."""
+        for _ in range(3):
+            rows = self.till.rows(
+                "SELECT DISTINCT subject FROM outbox WHERE tenant_id = %s AND event LIKE 'payment.%%'",
+                self.till.tenant_id,
+            )
+            await self.till.work()
+            for row in rows:
+                await self.money.follow(tenant_id=self.till.tenant_id, subject=row["subject"])
+
+    async def night(self, days: int = 1) -> None:
+        self.till.clock.advance(days * DAY)
+        await asyncio.to_thread(self.till.box.advance, days * DAY)
+        await self.money.night_of(self.till.tenant_id)
+        await self.till.sweeper.sweep()
+        await self.follow()
+
+    async def disputes(self, intent: Intent) -> list[Any]:
+        async with self.till.tenants.tenant(self.till.tenant_id) as conn:
+            return list(await list_disputes(conn, self.till.tenant_id, intent.intent_id))
+
+    def steps(self, intent: Intent) -> list[str]:
+        rows = self.till.rows("SELECT kind FROM payment_steps WHERE intent_id = %s ORDER BY step_id", intent.intent_id)
+        return [row["kind"] for row in rows if row["kind"].startswith("dispute")]
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    """One for each test: its clock goes on by days."""
+    with sandbox() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def bank(till: Till) -> AsyncIterator[Bank]:
+    yield Bank(till)
+
+
+async def test_a_lost_dispute_is_posted_by_itself_with_its_fee_and_stays(bank: Bank) -> None:
+    till = bank.till
+    intent = await bank.captured()
+    dispute = await bank.dispute(intent)
+    await bank.hint(intent)
+    assert (await till.find(intent)).state is State.DISPUTED
+    [row] = await bank.disputes(intent)
+    assert (row.reference, row.amount, row.status, row.reason) == (
+        dispute, PAID, DisputeState.NEEDS_RESPONSE, "fraudulent",
+    )  # fmt: skip
+    assert row.evidence_by == row.opened_at + timedelta(days=7)
+    taken = {"psp_fees": FEE, "revenue:energy": -1000, "vat_payable:DE:19": -190}
+    assert till.balances() == {**taken, "disputes": PAID, "psp_receivable:deployment": -FEE}
+    # Nobody answers, and no webhook comes: the hourly look finds out.
+    assert (await till.find(intent)).next_at == till.clock.now() + timedelta(hours=1)
+    await bank.decide(dispute, "lost")
+    till.clock.advance(3601)
+    await till.sweeper.sweep()
+    await bank.follow()
+    lost = await till.find(intent)
+    assert (lost.state, lost.next_at) == (State.DISPUTED, None)
+    [row] = await bank.disputes(intent)
+    assert (row.status, row.decided_at) == (DisputeState.LOST, till.clock.now())
+    assert till.balances() == {**taken, "write_offs": PAID, "psp_receivable:deployment": -FEE}
+    assert bank.steps(intent) == ["disputed", "dispute_lost"]
+    # Heard again, and held against what the provider moved at night: nothing is posted twice, and nothing differs.
+    await bank.hint(intent)
+    await bank.night(3)
+    assert till.balances() == {
+        **taken, "psp_fees": FEE + CHARGED, "write_offs": PAID, "psp_receivable:deployment": -FEE - CHARGED,
+    }  # fmt: skip
+    assert till.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", till.tenant_id) == []
+    assert bank.steps(intent) == ["disputed", "dispute_lost"]
+
+
+async def test_a_won_dispute_gives_the_money_back_but_for_its_fee(bank: Bank) -> None:
+    till = bank.till
+    intent = await bank.captured()
+    dispute = await bank.dispute(intent)
+    await bank.hint(intent)
+    sent = {"evidence": {"uncategorized_text": "winning_evidence"}}
+    await asyncio.to_thread(till.box.client.v1.disputes.update, dispute, sent)
+    await asyncio.to_thread(till.box.advance, 60)
+    till.clock.advance(60)
+    await bank.hint(intent)
+    won = await till.find(intent)
+    assert (won.state, won.next_at) == (State.CAPTURED, None)
+    assert [row.status for row in await bank.disputes(intent)] == [DisputeState.WON]
+    assert till.balances() == {
+        "psp_fees": FEE, "revenue:energy": -1000, "vat_payable:DE:19": -190, "psp_receivable:deployment": PAID - FEE,
+    }  # fmt: skip
+    assert bank.steps(intent) == ["disputed", "dispute_won"]
+    # What was disputed is given back by no refund: the provider says no, and that changes nothing.
+    assert (await till.payments.refund(till.actor, intent.intent_id, None, "all the same")).refunded_amount == 0
+    await bank.night(3)
+    assert till.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", till.tenant_id) == []
+
+
+@pytest.mark.parametrize("first", ["webhook", "night"])
+async def test_a_dispute_after_the_host_was_paid_is_netted_with_what_comes(bank: Bank, first: str) -> None:
+    till = bank.till
+    yard: Any = till
+    await a_bank(yard)
+    host = await a_host(yard)
+    [site] = till.rows("SELECT site_id FROM sites WHERE tenant_id = %s", till.tenant_id)
+    await rules(yard, host, site["site_id"], a_rule(), till.clock.now() - timedelta(days=1))
+    till.rows("UPDATE sites SET path = ARRAY[site_id] WHERE tenant_id = %s", till.tenant_id)
+    intent = await bank.captured()
+    for _ in range(6):
+        await bank.night()
+    assert _paid(till) == [700], "70 percent of what was earned"
+    assert _owed(till, host) == 0
+    dispute = await bank.dispute(intent)
+    if first == "webhook":
+        await bank.hint(intent)
+    await bank.night()
+    assert [row.status for row in await bank.disputes(intent)] == [DisputeState.NEEDS_RESPONSE]
+    assert _owed(till, host) == -700
+    await bank.decide(dispute, "lost")
+    await bank.night()
+    assert [row.status for row in await bank.disputes(intent)] == [DisputeState.LOST]
+    # What they owe is taken from what they are owed next, and the rest is paid.
+    assert _owed(till, host) == -700
+    for _ in range(2):
+        await bank.captured()
+        till.clock.advance(60)
+    for _ in range(6):
+        await bank.night()
+    assert _paid(till) == [700, 700]
+    assert _owed(till, host) == 0
+    assert till.balances()["write_offs"] == PAID
+    assert "disputes" not in till.balances()
+    assert till.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", till.tenant_id) == []
+
+
+def _paid(till: Till) -> list[int]:
+    rows = till.rows("SELECT amount, state FROM payouts WHERE tenant_id = %s ORDER BY payout_id", till.tenant_id)
+    assert {row["state"] for row in rows} <= {"paid"}
+    return [row["amount"] for row in rows]
+
+
+def _owed(till: Till, host: HostRow) -> int:
+    return -till.balances().get(f"host_payable:{host.host_id}", 0)
