@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import connections, kills, limits, meter_values, pages, planner, pricing, remote, stack
+from bench import connections, cuts, kills, limits, meter_values, pages, planner, pricing, remote, stack
 from bench.figures import Figure, show, write
 from bench.servers import stage
 
@@ -23,6 +23,7 @@ PARTS = {
     "connections": connections.measure,
     "remote commands": remote.measure,
     "new limits": limits.measure,
+    "cuts": cuts.measure,
     "pages": pages.measure,
     "planner": planner.measure,
     "pricing": pricing.measure,

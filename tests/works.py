@@ -11,29 +11,35 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
 from forecourt.payments.saved.service import SavedCards
+from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
@@ -58,6 +64,7 @@ class Jobs:
         outward: Outward | None = None,
         mail: Path = Path("never-made"),
         care: CareJobs | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.sessions = SessionJobs(pool, tenants, clock, bus)
         self.costing = CostingJobs(tenants, clock)
@@ -70,6 +77,8 @@ class Jobs:
         self.decisions = OutsideDecisions(pool, tenants, authorizer, clock)
         commander = Commander(tenants, bus or absent, clock, secret_key=secret)
         self.told = ToldJobs(pool, tenants, clock, commander)
+        self.said = SaidJobs(tenants, clock)
+        self.terminals = TerminalJobs(tenants, clock, Prices(clock))
         self.default_tariffs = TariffJobs(pool, tenants, clock)
         self.outside = OutsideJobs(tenants, self.decisions, commander)
         self.care = care or CareJobs(pool, tenants, clock, telling_of(Settings()), bus)
@@ -78,12 +87,16 @@ class Jobs:
         self.access = AccessJobs(pool, clock)
         self.energy = EnergyJobs(pool, tenants, clock)
         prices = Prices(clock)
-        providers = providers_of(Settings(secret_key="-"), tenants, clock)
-        saga = Saga(tenants, providers, clock, prices)
+        self.providers = providers = providers_of(settings or Settings(secret_key="-"), tenants, clock)
+        paying = Payments(tenants, providers, clock, prices)
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
-        self.accounts = AccountJobs(tenants, clock)
+        self.accounts = AccountJobs(tenants, clock, DriverLetters("http://console"))
+        charging = Charging(tenants, commander, clock, paying.saga, prices)
         cards = SavedCards(tenants, providers, clock)
-        self.payments = PaymentJobs(pool, clock, saga, Charging(tenants, commander, clock, saga, prices), cards)
+        self.payments = PaymentJobs(pool, clock, paying.saga, charging, cards)
+        self.contracts = Contracts(tenants, clock, paying, charging, prices)
+        self.fees = Fees(pool, tenants, clock, paying)
+        self.cars = CarJobs(pool, clock)
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         self.fleets = FleetJobs(pool, tenants, clock, secret)

@@ -129,11 +129,14 @@ NOTHING = {
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
     **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id"), SOME_ID),
+    "address": "001122AABBCC",
     "zone": "x",
     "battery": "x",
     "evse": "1",
     "brand": "x",
     "colour": "0a7a4b",
+    "version": "v1",
+    "password": "x",
 }
 
 

@@ -46,6 +46,10 @@ NEEDS = {
     ("POST", "/api/v1/tokens/{uid}/claim-code"): Verb.CHANGE_TOKENS,
     ("PUT", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/drivers/{driver_id}/subscription"): Verb.CHANGE_TOKENS,
+    ("GET", "/api/v1/driver-rules"): Verb.READ,
+    ("PUT", "/api/v1/driver-rules"): Verb.CHANGE_TOKENS,
+    ("POST", "/api/v1/drivers/{driver_id}/autocharge"): Verb.CHANGE_TOKENS,
+    ("DELETE", "/api/v1/drivers/{driver_id}/autocharge/{address}"): Verb.CHANGE_TOKENS,
     ("POST", "/api/v1/fleets"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/fleets"): Verb.READ,
     ("GET", "/api/v1/fleets/{fleet_id}"): Verb.READ,
@@ -72,6 +76,11 @@ NEEDS = {
     ("DELETE", "/api/v1/sites/{site}/waiting-list/policy"): Verb.CHANGE_SITES,
     ("POST", "/api/v1/sites/{site}/waiting-list/{number}/skip"): Verb.CONTROL,
     ("DELETE", "/api/v1/sites/{site}/waiting-list/{number}"): Verb.CONTROL,
+    ("GET", "/api/v1/driver-pages/changing-codes/{station}"): Verb.READ,
+    ("PUT", "/api/v1/driver-pages/changing-codes/{station}"): Verb.CHANGE_STATIONS,
+    ("POST", "/api/v1/driver-pages/changing-codes/{station}/secret"): Verb.CHANGE_STATIONS,
+    ("DELETE", "/api/v1/driver-pages/changing-codes/{station}"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/terminal-settlements"): Verb.READ,
     ("GET", "/api/v1/payments"): Verb.READ,
     ("GET", "/api/v1/payments/{payment_id}"): Verb.READ,
     ("POST", "/api/v1/payments/{payment_id}/refund"): Verb.CHANGE_PAYMENTS,
@@ -296,6 +305,8 @@ TENANT_TABLES = (
     "fleet_sessions",
     "subscription_plans",
     "subscriptions",
+    "driver_rules",
+    "cars_seen",
     "driver_starts",
     "webhooks",
     "webhook_events",
@@ -348,6 +359,7 @@ TENANT_TABLES = (
     "dynamic_profiles",
     "priority_asks",
     "session_caps",
+    "node_overloads",
 )
 #: Open to everybody: a driver who stands at a station has no account.
 PUBLIC = {
@@ -383,6 +395,10 @@ DRIVERS = {
     ("DELETE", "/api/v1/driver/me/cards/{card_id}"),
     ("POST", "/api/v1/driver/me/payments/{payment_id}/returned"),
     ("POST", "/api/v1/driver/me/places/{station}/{evse}/start"),
+    ("GET", "/api/v1/driver/me/places/{station}/{evse}"),
+    ("GET", "/api/v1/driver/me/autocharge"),
+    ("POST", "/api/v1/driver/me/autocharge"),
+    ("DELETE", "/api/v1/driver/me/autocharge/{address}"),
     ("DELETE", "/api/v1/driver/me/tokens/{uid}"),
     ("PUT", "/api/v1/driver/me/vehicles/{vehicle_id}"),
     ("DELETE", "/api/v1/driver/me/vehicles/{vehicle_id}"),
@@ -400,6 +416,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
+    values["address"] = "001122AABBCC"
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 

@@ -13,7 +13,8 @@ from litestar.datastructures import FormMultiDict
 from forecourt.access import Role
 from forecourt.care.pages.alerts import read_form
 from forecourt.care.pages.incidents import snooze_until
-from forecourt.platform.database import Pool
+from forecourt.care.service.watch import look
+from forecourt.platform.database import Pool, limited_to
 from forecourt.ui.assets import STATIC_DIR
 from tests.care.console import PAGE, signed_in
 from tests.care.yard import Yard
@@ -266,10 +267,90 @@ async def test_an_alert_rule_is_made_tried_and_deleted_in_forms(house: House, te
     assert "Nobody is told yet" in (await client.get("/settings/alerts")).text
 
 
+async def test_a_site_that_its_building_overloads_is_an_incident_without_a_station(
+    house: House, tenant: Tenant, yard: Yard
+) -> None:
+    north = yard.site(name="North yard", slug="north-yard")
+    station = yard.station(site_id=north)
+    yard.rows(
+        "INSERT INTO energy_sites (site_id, tenant_id, enabled, changed_at, changed_by) VALUES (%s, %s, true, %s, 'x')",
+        north, yard.tenant_id, yard.clock.now(),
+    )  # fmt: skip
+
+    def overloads(load_w: int) -> None:
+        yard.rows(
+            "INSERT INTO node_overloads AS o (site_id, node, tenant_id, name, since, load_w, limit_w)"
+            " VALUES (%s, 'p1', %s, 'Panel North', %s, %s, 10000)"
+            " ON CONFLICT (site_id, node) DO UPDATE SET load_w = excluded.load_w",
+            north, yard.tenant_id, yard.clock.now(), load_w,
+        )  # fmt: skip
+
+    overloads(12_345)
+    await yard.look()
+    assert yard.kinds() == [], "machines may start"
+    await yard.minutes(1)
+    assert yard.kinds() == ["overloaded"]
+    overloads(14_000)
+    await yard.minutes(1)
+    [incident] = yard.incidents()
+    assert (incident["station_id"], incident["site_id"], incident["node"]) == (None, north, "p1")
+    path = f"/incidents/{incident['incident_id']}"
+
+    client = await signed_in(house, tenant)
+    page = (await client.get(path)).text
+    assert "Panel North carries 14.0 kW without any car, and its limit is 10.0 kW" in page
+    assert "North yard" in page
+    assert page.count('href="/energy/sites/north-yard/plan"') >= 2
+    assert "Open the station" not in page
+    german = (await client.get(path, headers={"accept-language": "de"})).text
+    assert "Panel North trägt 14,0 kW ohne ein einziges Auto, die Grenze ist 10,0 kW" in german
+    assert "Plan des Standorts öffnen" in german
+    for listed in ("/incidents", "/incidents?site=north-yard", "/incidents?q=north", "/incidents?kind=overloaded", "/"):
+        assert "Panel North carries" in (await client.get(listed)).text, listed
+    assert "Panel North carries" not in (await client.get("/incidents?site=elsewhere")).text
+    [shown] = (await client.get("/api/v1/incidents")).json()["items"]
+    assert (shown["station"], shown["site"], shown["node"]) == (None, "north-yard", "p1")
+    assert (shown["severity"], shown["detail"]["load_w"]) == ("critical", 14_000)
+
+    # A look at one station says nothing of sites.
+    async with house.db.tenant(tenant.tenant_id) as conn:
+        await look(conn, tenant.tenant_id, yard.clock.now(), station)
+    assert yard.kinds() == ["overloaded"]
+    # Who acknowledges it isn't told again, and it closes itself.
+    assert (await client.post(f"{path}/acknowledge", data={"note": ""})).status_code == 303
+    yard.rows("DELETE FROM node_overloads")
+    await yard.minutes(1)
+    assert yard.kinds() == []
+    assert yard.events().count(("incident.closed", str(incident["incident_id"]))) == 1
+    # At a site that isn't kept any more nothing is known to be wrong.
+    overloads(20_000)
+    await yard.minutes(2)
+    assert yard.kinds() == ["overloaded"]
+    yard.rows("UPDATE energy_sites SET enabled = false WHERE site_id = %s", north)
+    await yard.minutes(1)
+    assert yard.kinds() == []
+
+
+async def test_who_is_limited_to_other_sites_sees_no_incident_of_a_site(
+    house: House, tenant: Tenant, yard: Yard
+) -> None:
+    north, south = yard.site(name="North"), yard.site(name="South")
+    for site in (north, south):
+        yard.rows(
+            "INSERT INTO incidents (tenant_id, kind, severity, site_id, node, since, latest_at, opened_at, changed_at)"
+            " VALUES (%s, 'overloaded', 3, %s, 'grid', now(), now(), now(), now())",
+            yard.tenant_id, site,
+        )  # fmt: skip
+    with limited_to((south,)):
+        async with house.db.tenant(tenant.tenant_id) as conn:
+            rows = await (await conn.execute("SELECT site_id FROM incidents")).fetchall()
+    assert rows == [(south,)]
+
+
 def test_choosing_all_kinds_is_no_choice_and_a_form_without_boxes_says_no() -> None:
     everything = FormMultiDict(
         [("kinds", kind) for kind in ("fault", "offline", "flapping", "failed_starts", "quarantined", "not_accepted")]
-        + [("kinds", kind) for kind in ("disobeys", "clock", "ghost", "nonsense")]
+        + [("kinds", kind) for kind in ("disobeys", "overloaded", "clock", "ghost", "nonsense")]
         + [("site_ids", "3"), ("site_ids", "x")]
     )
     values = read_form(everything)

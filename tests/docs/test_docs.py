@@ -21,11 +21,16 @@ import forecourt.access.api
 import forecourt.care.api
 import forecourt.driver.account.api
 import forecourt.driver.account.operator
+import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.codes_api
 import forecourt.driver.terminal.api
+import forecourt.driver.waiting.api
+import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -34,6 +39,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -186,6 +192,11 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.pricing.api,
         forecourt.driver.api,
         forecourt.driver.brand_api,
+        forecourt.driver.account.provider_api,
+        forecourt.driver.waiting.api,
+        forecourt.driver.waiting.operator,
+        forecourt.driver.codes_api,
+        forecourt.payments.terminals.api,
         forecourt.payments.api,
         forecourt.payments.ledger.api,
         forecourt.payments.hosts.api,
@@ -193,6 +204,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.payments.reconcile.api,
         forecourt.drivers.accounts.api,
         forecourt.drivers.fleets.api,
+        forecourt.drivers.autocharge.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
         forecourt.driver.terminal.api,
@@ -201,7 +213,8 @@ def routes() -> dict[tuple[str, str], str]:
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
-        "providers", "members", "leaving", "driver", "ways", "speech", "home", "terminals", "connect",
+        "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
+        "terminals", "connect",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}
@@ -210,9 +223,11 @@ def routes() -> dict[tuple[str, str], str]:
             if "Needs a person who is signed in, whatever their role." in operation["description"]:
                 found[method.upper(), path] = "everybody who is signed in"
                 continue
-            if path.startswith("/api/v1/driver/"):
-                own = path.startswith("/api/v1/driver/me")
-                found[method.upper(), path] = "a driver who is signed in" if own else "anybody"
+            told = {"Needs a driver who is signed in": "a driver who is signed in", "Needs no role": "anybody"}
+            said = next((who for words, who in told.items() if words in operation["description"]), None)
+            if said is not None:
+                assert path.startswith("/api/v1/driver/")
+                found[method.upper(), path] = said
                 continue
             needs = re.search(r"Needs the role (.*)\.$", operation["description"])
             assert needs is not None

@@ -16,6 +16,7 @@ from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
+from forecourt.driver.scans import Scans
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
 from forecourt.drivers.accounts.entry import Entry
@@ -36,12 +37,14 @@ class Porch:
         files = ("driver.css", "driver.js", "signin.js", "my.css", "find.css", "find.js")
         shell = DriverShell(Assets({name: f"/static/{name}" for name in files}, {}))
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
-        ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates)
+        ways = Ways(
+            till.tenants, till.payments, till.charging, till.clock, gates, scans=Scans(till.tenants, till.clock, b"-")
+        )
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, till.cards)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
         self.providers = DriverProviders(till.tenants, SECRET, till.clock, entry, private=True)
-        self.jobs = AccountJobs(till.tenants, till.clock)
+        self.jobs = AccountJobs(till.tenants, till.clock, DriverLetters(HOST))
         routes = [
             *account_pages(shell, self.members, self.leaving, HOST, self.providers),
             *driver_pages(shell, ways, till.tenants, till.clock, HOST),

@@ -19,6 +19,7 @@ from forecourt.driver.gates import MAX_UNPAID_HERE, MAX_UNPAID_OF_ONE, MAX_UNPAI
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.model import Running, Stage, departure_of, stage_of
 from forecourt.driver.pages import driver_pages
+from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.shell import DriverShell, theme_css
 from forecourt.driver.store import OpenStart
@@ -26,7 +27,7 @@ from forecourt.payments.intents.model import State
 from forecourt.stations.commands import StationOffline
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
-from tests.payments.till import Till, a_tariff, a_till
+from tests.payments.till import SECRET, Till, a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import EPOCH, FakeClock
 
@@ -60,7 +61,8 @@ class Street:
         self.plans = Plans(till.clock)
         assets = Assets(dict.fromkeys(ASSETS, "/static/x"), {})
         self.gates = Gates(till.tenants, till.payments, till.clock, b"a secret")
-        self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.gates, self.plans)
+        scans = Scans(till.tenants, till.clock, SECRET)
+        self.ways = Ways(till.tenants, till.payments, till.charging, till.clock, self.gates, self.plans, scans=scans)
         routes = driver_pages(DriverShell(assets), self.ways, till.tenants, till.clock, HOST)
         app = Litestar(route_handlers=routes, exception_handlers=problems.HANDLERS, openapi_config=None)
         inner: Any = app

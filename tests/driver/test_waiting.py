@@ -20,6 +20,7 @@ from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
+from forecourt.driver.scans import Scans
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
 from forecourt.driver.waiting.jobs import WaitingJobs
@@ -79,7 +80,10 @@ class Queue:
         gates = Gates(till.tenants, till.payments, till.clock, SECRET)
         self.serving = Serving(till.tenants, till.clock, TurnLetters(HOST))
         self.lists = WaitingLists(till.tenants, till.clock, SECRET, self.serving)
-        ways = Ways(till.tenants, till.payments, till.charging, till.clock, gates, waiting=self.lists)
+        ways = Ways(
+            till.tenants, till.payments, till.charging, till.clock, gates, waiting=self.lists,
+            scans=Scans(till.tenants, till.clock, b"-"),
+        )  # fmt: skip
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
         self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, till.cards, self.lists)
         self.leaving = Leaving(till.tenants, till.clock, self.members)

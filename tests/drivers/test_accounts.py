@@ -189,6 +189,11 @@ async def test_a_blocked_account_is_signed_out_and_its_tokens_start_nothing(hous
     number = (await driver.get(ME)).json()["id"]
     await operator.post("/api/v1/tokens", json=CARD)
     await operator.post(f"/api/v1/drivers/{number}/tokens", json={"uid": CARD["uid"]})
+    # Nothing pays by itself for the account, which starts nothing unless that is all right here.
+    assert decided(house, tenant) == "NoCredit"
+    assert (await operator.get("/api/v1/driver-rules")).json() == {"payment_required": True, "autocharge": False}
+    free = {"payment_required": False, "autocharge": False}
+    assert (await operator.put("/api/v1/driver-rules", json=free)).json() == free
     assert decided(house, tenant) == "Accepted"
     await operator.patch(f"/api/v1/drivers/{number}", json={"state": "blocked"})
     assert decided(house, tenant) == "Blocked"
@@ -239,7 +244,7 @@ async def test_a_fleets_members_start_nothing_once_its_month_is_spent(house: Hou
     assert decided(house, tenant) == "NoCredit"
     await operator.delete(f"{path}/members/{number}")
     assert (await driver.get(ME)).json()["pays_by"] == "page"
-    assert decided(house, tenant) == "Accepted"
+    assert decided(house, tenant) == "NoCredit"
 
 
 #: What others wrote down word for word, and which goes by its own age: see the explanation of accounts.
@@ -358,3 +363,33 @@ async def test_a_subscription_is_begun_changed_and_ended(house: House, tenant: T
 @pytest.mark.parametrize("body", [{"email": "no"}, {"email": "a@b\nc"}, {"email": "a@b.c", "language": "xx"}])
 async def test_a_letter_to_no_address_is_refused(house: House, body: dict[str, str]) -> None:
     problem(await house.client().post(f"{DRIVER}/sign-in", json={"brand": "volt", **body}), 400, "request-invalid")
+
+
+async def test_cars_start_by_being_plugged_in_only_where_that_is_turned_on(house: House, tenant: Tenant) -> None:
+    operator, driver = await tenant.client(), await signed_in(house, tenant, "ada@example.com")
+    bea = await signed_in(house, tenant, "bea@example.com")
+    number, other = [(await each.get(ME)).json()["id"] for each in (driver, bea)]
+    path, said = f"/api/v1/drivers/{number}/autocharge", {"address": "00:11:22:aa:bb:cc", "name": "Blue"}
+    problem(await operator.post(path, json=said), 409, "autocharge-off")
+    rules = {"payment_required": False, "autocharge": True}
+    await operator.put("/api/v1/driver-rules", json=rules)
+    for _ in range(2):
+        made = await operator.post(path, json=said)
+        assert made.status_code == 201, made.text
+        assert made.json()["address"] == "001122AABBCC"
+    shown = (await driver.get(f"{ME}/autocharge")).json()
+    assert ([each["name"] for each in shown["cars"]], shown["on"], shown["offered"]) == (["Blue"], True, [])
+    # Whatever a station calls it, and nobody else's.
+    with house.admin() as admin:
+        admin.execute("SET ROLE forecourt_ingest")
+        query = 'SELECT uid_key, status FROM token_decisions WHERE tenant_id = %s ORDER BY uid_key COLLATE "C"'
+        told = [("001122aabbcc", "Accepted"), ("00:11:22:aa:bb:cc", "Accepted"), ("vid:001122aabbcc", "Accepted")]
+        assert admin.execute(query, (tenant.tenant_id,)).fetchall() == told
+        await operator.put("/api/v1/driver-rules", json=rules | {"autocharge": False})
+        assert admin.execute(query, (tenant.tenant_id,)).fetchall() == [(uid, "Invalid") for uid, _ in told]
+        await operator.put("/api/v1/driver-rules", json=rules)
+    problem(await operator.post(f"/api/v1/drivers/{other}/autocharge", json=said), 409, "token-taken")
+    problem(await bea.delete(f"{ME}/autocharge/001122AABBCC"), 404, "car-unknown")
+    problem(await operator.post(path, json=said | {"address": "00-11"}), 400, "request-invalid")
+    assert (await driver.delete(f"{ME}/autocharge/001122AABBCC")).status_code == 204
+    assert (await operator.get(f"/api/v1/drivers/{number}")).json()["tokens"] == []

@@ -12,8 +12,9 @@ import pytest
 
 from forecourt.energy.keeper import keeper as keeping
 from forecourt.energy.keeper import notes as noting
+from forecourt.energy.keeper import telling
 from forecourt.energy.keeper.keeper import AWAY_REST_S, Gates, SiteKeeper
-from forecourt.energy.keeper.planning import SitePlan, plan_site
+from forecourt.energy.keeper.planning import SitePlan, plan_site, site_room
 from forecourt.energy.keeper.reading import SILENT_AFTER
 from forecourt.energy.store import leases
 from tests.care.yard import Yard
@@ -200,3 +201,63 @@ async def test_who_lost_its_lease_tells_stations_nothing(yard: Yard) -> None:
     yard.clock.advance(60)
     await kept.turn()
     assert len(stations.asked) == 1
+
+
+async def test_a_cut_goes_out_in_parts_each_recorded_before_it_is_sent_and_only_by_who_holds_the_site(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Recording(Stations):
+        """What of it was there to be seen by others when it was sent."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.recorded: list[bool] = []
+
+        async def carry(self, tenant_id: int, entered: list[Any], **_: Any) -> AsyncGenerator[None, None]:
+            commands = [UUID(each.command_id) for each in entered]
+            rows = yard.rows("SELECT urgent FROM charging_orders WHERE command_id = ANY(%s)", commands)
+            self.recorded.append([row["urgent"] for row in rows] == [True])
+            nothing: tuple[None, ...] = ()
+            for each in nothing:
+                yield each
+
+    holder, stations = uuid4(), Recording()
+    site, numbers, _ = await furnish(yard)
+    for station_id in numbers.values():
+        yard.session(station_id, timedelta(hours=1), energy_wh=5_000)
+    limited(yard, site, 6)
+    doubles: Any = stations
+    kept = SiteKeeper(
+        yard.tenant_id, site, tenants=yard.tenants, stations=doubles, clock=yard.clock, gates=Gates(1), holder=holder
+    )
+
+    async def hold() -> None:
+        async with yard.worker.anyone() as conn:
+            assert await leases.hold_sites(conn, holder, [(yard.tenant_id, site)], timedelta(minutes=1), 1) == [site]
+
+    parts = 0
+
+    async def lost_meanwhile(*args: Any) -> bool:
+        nonlocal parts
+        parts += 1
+        if parts == 2:
+            yard.rows("DELETE FROM planner_leases WHERE site_id = %s", site)
+        return await leases.keep_lease(*args)
+
+    await hold()
+    monkeypatch.setattr(telling, "PART", 1)
+    monkeypatch.setattr(telling, "keep_lease", lost_meanwhile)
+
+    async def cut() -> None:
+        reading = await kept.read()
+        assert reading is not None
+        assert await kept.cut(reading, site_room(reading.known))
+        await kept.settled()
+
+    await cut()
+    assert (parts, len(stations.asked), stations.recorded) == (2, 1, [True])
+    assert len(yard.rows("SELECT 1 FROM charging_orders WHERE site_id = %s", site)) == 1
+    await hold()
+    await cut()
+    told = {identity for identity, _ in stations.asked}
+    assert (len(told), stations.recorded) == (2, [True, True])

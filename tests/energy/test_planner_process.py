@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from forecourt.energy.keeper import planner as planning
 from forecourt.energy.keeper.planner import LEASE, Planner
 from forecourt.energy.store import leases as holding
 from forecourt.energy.store import nudges
+from forecourt.platform.database import connect
 from forecourt.platform.settings import Settings
 from tests.care.yard import Yard
 from tests.conftest import Database
@@ -122,6 +124,106 @@ async def test_a_lease_of_a_process_that_was_killed_runs_out(
         assert site not in [each.site_id for each in keepers]
         lasts(-1)
         await until(lambda: site in [each.site_id for each in keepers])
+
+
+HOLDS = """
+import asyncio, sys, uuid
+from datetime import timedelta
+from forecourt.energy.store import leases
+from forecourt.platform.database import connect
+
+async def main(url, tenant_id, site_id, lock):
+    holder, long = uuid.uuid4(), timedelta(hours=1)
+    conn = await connect(url, "forecourt_worker", autocommit=True)
+    assert await leases.take_lock(conn, lock)
+    await leases.say_alive(conn, holder, long, lock)
+    assert await leases.hold_sites(conn, holder, [(tenant_id, site_id)], long, 1) == [site_id]
+    print("holds", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
+"""
+
+
+async def test_a_planner_that_was_killed_loses_its_sites_with_its_connection_and_not_before(
+    database: Database, yard: Yard, keepers: list[Keeper]
+) -> None:
+    site, _, _ = await furnish(yard)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDS, database.url, str(yard.tenant_id), str(site), "4711",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 60) == b"holds\n"
+        # Others that nobody holds are enough for the half of another.
+        await furnish(yard)
+        async with planner(database.url, yard):
+            await until(lambda: len({each.site_id for each in keepers}) >= sites(yard) // 2)
+            await looked(database, yard)
+            assert site not in {each.site_id for each in keepers}
+            process.kill()
+            await process.wait()
+            await until(lambda: site in {each.site_id for each in keepers})
+            [lease] = yard.rows("SELECT holder FROM planner_leases WHERE site_id = %s", site)
+            assert yard.rows("SELECT 1 FROM planner_holders WHERE holder = %s AND lock <> 4711", lease["holder"])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        yard.rows("DELETE FROM planner_holders")
+
+
+async def looked(database: Database, yard: Yard) -> None:
+    """The planner that runs has looked once more, from begin to end, since now."""
+    for _ in range(2):
+        yard.rows("UPDATE planner_holders SET until = until + interval '1 day' WHERE lock IS DISTINCT FROM 4711")
+        await until(
+            lambda: yard.rows(
+                "SELECT 1 FROM planner_holders WHERE lock IS DISTINCT FROM 4711"
+                " AND until < clock_timestamp() + interval '1 hour'"
+            )
+        )
+
+
+async def test_one_that_lost_its_connection_and_goes_on_records_nothing_once_another_holds_its_site(
+    database: Database, yard: Yard
+) -> None:
+    site, _, _ = await furnish(yard)
+    mine, other, long = uuid4(), uuid4(), timedelta(minutes=1)
+
+    async def take(holder: UUID) -> list[int]:
+        async with yard.worker.anyone() as conn:
+            return await holding.hold_sites(conn, holder, [(yard.tenant_id, site)], long, 1)
+
+    async def alive(holder: UUID, lock: int | None) -> int:
+        async with yard.worker.anyone() as conn:
+            return await holding.say_alive(conn, holder, long, lock)
+
+    line = await connect(database.url, "forecourt_worker", autocommit=True)
+    assert await holding.take_lock(line, 815)
+    others = await alive(mine, 815) - 1
+    assert await take(mine) == [site]
+    assert (await alive(other, None), await take(other)) == (others + 2, [])
+    # One without a lock, as of an older release, is known by its lease alone.
+    await alive(mine, None)
+    await line.close()
+    assert await take(other) == []
+    await alive(mine, 815)
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        assert await holding.keep_lease(conn, yard.tenant_id, site, mine)
+        taking = asyncio.create_task(take(other))
+        await asyncio.wait([taking], timeout=0.2)
+        # What is being recorded is, and is seen by who comes after.
+        assert not taking.done()
+    assert await taking == [site]
+    async with yard.tenants.tenant(yard.tenant_id) as conn:
+        assert not await holding.keep_lease(conn, yard.tenant_id, site, mine)
+        assert await holding.keep_lease(conn, yard.tenant_id, site, other)
+    assert await take(mine) == []
+    assert await alive(other, None) == others + 1
+    yard.rows("DELETE FROM planner_leases")
+    yard.rows("DELETE FROM planner_holders")
 
 
 async def test_who_can_hold_its_sites_no_more_gives_them_up_though_the_database_says_nothing(

@@ -200,7 +200,7 @@ async def test_what_may_still_hold_of_many_orders_is_never_forgotten(yard: Yard)
     session = yard.session(station_id, timedelta(hours=1))
 
     async def held() -> list[tuple[int, bool | None]]:
-        orders = await keeping.orders_of(conn, yard.tenant_id, site, [session], now, [])
+        orders = await keeping.orders_of(conn, yard.tenant_id, site, now, [])
         return [(order.limit_ma, order.accepted) for order in orders[session]]
 
     async with yard.tenants.tenant(yard.tenant_id) as conn:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.payments.fleets import billing, collection
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.fleets.model import Dunning, Invoice, Line, Seller, Terms
@@ -51,7 +52,7 @@ class Depot:
     def __init__(self, till: Till) -> None:
         self.till = till
         self.jobs = FleetJobs(till.worker, till.tenants, till.clock, SECRET)
-        self.accounts = AccountJobs(till.tenants, till.clock)
+        self.accounts = AccountJobs(till.tenants, till.clock, DriverLetters("https://drive.test"))
         self.reconciler = Reconciler(till.tenants, till.clock)
         self.bank = Bank(SECRET)
         self.tenant_id, self.fleet_id = till.tenant_id, 0

@@ -136,7 +136,7 @@ async def test_a_won_dispute_gives_the_money_back_but_for_its_fee(bank: Bank) ->
     intent = await bank.captured()
     dispute = await bank.dispute(intent)
     await bank.hint(intent)
-    sent = {"evidence": {"uncategorized_text": "winning_evidence"}}
+    sent: Any = {"evidence": {"uncategorized_text": "winning_evidence"}}
     await asyncio.to_thread(till.box.client.v1.disputes.update, dispute, sent)
     await asyncio.to_thread(till.box.advance, 60)
     till.clock.advance(60)

@@ -18,11 +18,11 @@ from forecourt.platform.database import Pool
 from tests.http import SECRET, House, Tenant, problem
 from tests.payments.depot import OURS, THEIRS
 
-SELLER = {
+SELLER: dict[str, Any] = {
     "name": "Volt & Söhne GmbH", "street": "Hafen 1", "postcode": "20457", "city": "Hamburg", "country": "DE",
     "vat_id": "DE123456789", "creditor_id": "DE98ZZZ09999999999", "prefix": "FC-",
 }  # fmt: skip
-TERMS = {
+TERMS: dict[str, Any] = {
     "name": "City Vans Ltd", "street": "Kai 2", "postcode": "20457", "city": "Hamburg", "country": "DE",
     "days": 14, "language": "de",
 }  # fmt: skip
@@ -160,7 +160,13 @@ async def test_a_fleet_is_debited_and_held_as_its_page_says(house: House, tenant
     bank = {"name": "Volt", "iban": OURS}
     assert (await owner.put("/api/v1/payout-bank", json=bank)).status_code == 200
     path = f"/fleets/{fleet_id}/mandate"
-    mandate = {"reference": "M-1", "signed_on": "2026-01-02", "holder": "City Vans", "iban": THEIRS, "scheme": "CORE"}
+    mandate: dict[str, Any] = {
+        "reference": "M-1",
+        "signed_on": "2026-01-02",
+        "holder": "City Vans",
+        "iban": THEIRS,
+        "scheme": "CORE",
+    }
     wrong = await sent(owner, path, 422, **mandate | {"iban": THEIRS[:-1] + "8", "signed_on": "2099-01-01"})
     assert f'value="{THEIRS[:-1]}8"' in wrong
     wrong = await sent(owner, path, 422, **mandate | {"signed_on": "2099-01-01"})
@@ -215,7 +221,13 @@ async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his
     assert wrong.count("aria-invalid") == 2
     wrong = await sent(owner, "/hosts/new", 422, name="Ada", country="DE", sites="north, nowhere", payout_every="day")
     assert "must be names in addresses of sites" in wrong
-    asked = {"name": "Ada & Sons", "country": "de", "sites": "north", "payout_every": "week", "payout_minimum": "25"}
+    asked: dict[str, Any] = {
+        "name": "Ada & Sons",
+        "country": "de",
+        "sites": "north",
+        "payout_every": "week",
+        "payout_minimum": "25",
+    }
     where = await sent(owner, "/hosts/new", **asked)
     host = where.partition("?")[0]
     number = int(host.rpartition("/")[2])
@@ -237,7 +249,7 @@ async def test_a_host_is_made_and_given_a_share_on_the_console_and_sees_only_his
     assert (rule["rule"]["energy"], rule["rule"]["monthly_fee"]) == ("70", 990)
     wrong = await sent(owner, f"{host}/expense", 422, key="power 3", kind="energy", amount="0", currency="EUR")
     assert 'value="power 3"' in wrong
-    power = {"key": "power-3", "kind": "energy", "amount": "125.00", "currency": "EUR", "site": "north"}
+    power: dict[str, Any] = {"key": "power-3", "kind": "energy", "amount": "125.00", "currency": "EUR", "site": "north"}
     await sent(owner, f"{host}/expense", **power)
     await sent(owner, f"{host}/expense", **power)
     wrong = await sent(owner, f"{host}/expense", 422, **power | {"amount": "126.00"})

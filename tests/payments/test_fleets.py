@@ -112,6 +112,26 @@ async def test_nothing_is_invoiced_before_the_month_is_over_and_settled(depot: D
     assert await depot.jobs.issue(depot.tenant_id) == 1
     [invoice] = await depot.invoices()
     assert len(await depot.lines(invoice)) == 2
+    # What comes of March after that is on the next one, and makes none by itself.
+    depot.till.clock.set(datetime(2026, 4, 3, tzinfo=UTC))
+    await depot.charged(uid, 7_000, datetime(2026, 3, 31, 20, tzinfo=UTC))
+    assert await depot.jobs.issue(depot.tenant_id) == 0
+    depot.till.clock.set(datetime(2026, 5, 1, 9, tzinfo=UTC))
+    assert await depot.jobs.issue(depot.tenant_id) == 1
+    [_, second] = await depot.invoices()
+    assert (second.month, second.period_from) == (date(2026, 4, 1), date(2026, 3, 31))
+
+
+async def test_a_month_with_more_than_one_invoice_holds_has_as_many_as_it_needs(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await three_drivers(depot)
+    monkeypatch.setattr(billing, "MAX_LINES", 4)
+    assert await depot.jobs.issue(depot.tenant_id) == 2
+    found = await depot.invoices()
+    assert [len(await depot.lines(each)) for each in found] == [4, 2]
+    assert {each.month for each in found} == {date(2026, 3, 1)}
+    assert sum(each.total for each in found) == depot.owes()
 
 
 async def test_two_workers_at_once_and_one_that_is_killed_leave_one_invoice_and_no_gap(

@@ -133,7 +133,7 @@ class Payday:
         await self.till.paid(evse=FIRST_EVSE - 1)
         self.fund = await asyncio.to_thread(taken, self.till.box, 500_000, "at_once")
         account = await asyncio.to_thread(connected, self.till.box)
-        ways = {
+        ways: dict[str, dict[str, Any]] = {
             "payout": {"iban_sealed": None, "iban_shown": "", "connect_account": account, "connect_by": "deployment"},
             "file": {"iban": IBANS[1]},
         }

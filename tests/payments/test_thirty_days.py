@@ -247,12 +247,12 @@ async def test_thirty_days_with_three_hosts(yard: Yard, tenant: Tenant, tmp_path
     assert await balance(yard, "write_offs") == lost.captured
     by_provider = sum(row.amount for row in rows if row.way == "connect")
     assert by_provider == sum(month.provider.moved.values())
-    for host, each in zip(month.hosts, told, strict=True):
-        assert each.closing == await owed(yard, host)
+    for host, tale in zip(month.hosts, told, strict=True):
+        assert tale.closing == await owed(yard, host)
         sent = {row.payout_id: row.amount for row in rows if row.host_id == host.host_id}
-        assert {line.payout_id: -line.amount for line in each.lines if line.kind == "payout"} == sent
-        sheet = list(csv.DictReader(io.StringIO(statement.as_csv(each, "https://c.test"))))
-        assert sheet[-1]["balance"] == statement.plain(each.closing, "EUR")
+        assert {line.payout_id: -line.amount for line in tale.lines if line.kind == "payout"} == sent
+        sheet = list(csv.DictReader(io.StringIO(statement.as_csv(tale, "https://c.test"))))
+        assert sheet[-1]["balance"] == statement.plain(tale.closing, "EUR")
         for line in sheet[1:-1]:
             if line["kind"].startswith("host_share"):
                 assert line["session_url"] == f"https://c.test/sessions/{line['session']}"

@@ -18,6 +18,7 @@ from forecourt.access import Actor
 from forecourt.app.slowing import SlowedByPlan
 from forecourt.ocpp.neutral import CommandAnswer, Measurand, StartCharging, StopCharging
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.intents import events
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
@@ -99,6 +100,7 @@ class Till:
         self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices, self.slower)
         self.cards = SavedCards(tenants, self.providers, clock)
         self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging, self.cards)
+        self.contracts = Contracts(tenants, clock, self.payments, self.charging, self.prices)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
         self.costing = CostingJobs(tenants, clock)
         self.starts = RemoteStartJobs(worker, tenants, clock)
@@ -223,7 +225,9 @@ class Till:
         return {
             events.AUTHORISED: [self.jobs.authorised],
             events.DUE: [self.jobs.hinted],
-            "session.started": [self.starts.link_session],
+            "session.started": [self.starts.link_session, self.contracts.begun],
+            events.FAILED: [self.contracts.unpaid],
+            events.RELEASED: [self.contracts.unpaid],
             "session.ended": [self.sessions.review],
             "session.assessed": [self.costing.price],
             "session.priced": [self.jobs.priced],

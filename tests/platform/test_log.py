@@ -34,6 +34,25 @@ def test_secrets_are_hidden_however_deep_they_lie(written: io.StringIO) -> None:
     assert (line["station"], line["event"], line["level"]) == ("CP1", "boot", "info")
 
 
+@pytest.mark.parametrize("spelled", ["4929123456781236", "4929 1234 5678 1236"])
+def test_the_number_of_a_payment_card_is_in_no_line(written: io.StringIO, spelled: str) -> None:
+    """In words, in what stands beside them however deep, as a number, and in a traceback; the line stays JSON."""
+    try:
+        raise ValueError(f"can't charge {spelled} today")
+    except ValueError:
+        structlog.get_logger("try").exception(f"paid by {spelled}", number=4929123456781236, said=[{"by": spelled}])
+    assert "4929" not in written.getvalue()
+    assert json.loads(written.getvalue())["number"] == "[card number]"
+    told = io.StringIO()
+    log.set_up("info", "console", told)
+    try:
+        raise ValueError(f"can't charge {spelled} today")
+    except ValueError:
+        structlog.get_logger("try").exception(f"paid by {spelled}", number=4929123456781236)
+    assert "4929" not in told.getvalue()
+    assert "ValueError: can't charge [card number] today" in told.getvalue()
+
+
 def test_libraries_that_use_the_standard_library_write_the_same_lines(written: io.StringIO) -> None:
     logging.getLogger("some.library").warning("odd %s", "thing", extra={"api_key": "s3cret"})
     line = json.loads(written.getvalue())

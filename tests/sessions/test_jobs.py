@@ -279,7 +279,7 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     assert set(lines.values()) == set(LINES)
     apart = {name: line for name, line in lines.items() if line != "default"}
     outward = {"mail.send", "sessions.check_outside", "sessions.tell_costs", "sessions.tell_final"}
-    outward |= {"sessions.tell_price", "energy.stop_reached"}
+    outward |= {"sessions.tell_price", "energy.stop_reached", "driver.begun"}
     outward |= {f"payments.{name}" for name in ("hinted", "linked", "priced", "start", "start_over")}
     assert apart == {"stations.bulk_run": LONG, **dict.fromkeys(outward, OUTWARD)}
 

@@ -11,7 +11,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from forecourt.payments.accounts.hooks import PREFIX
-from forecourt.platform.cards import holds_card
+from forecourt.platform.cards import UID_LENGTH, holds_card
 from forecourt.platform.errors import ForecourtError
 
 #: Bytes of a body that are looked through; a longer one is refused by its route.
@@ -22,6 +22,11 @@ _FORM: Final = b"application/x-www-form-urlencoded"
 _ESCAPED: Final = re.compile(r"\\u([0-9A-Fa-f]{4})")
 #: Headers of which something is kept.
 _KEPT: Final = frozenset({b"idempotency-key"})
+
+
+#: Where tokens are named, numbers of 14 digits are uids of RFID cards (see `platform.cards`).
+_OF_TOKENS: Final = re.compile(r"/(?:tokens|start)(?:/|$)")
+_UID: Final = re.compile(rf"(?<![0-9])[0-9]{{{UID_LENGTH}}}(?![0-9])")
 
 
 class CardNumberRefused(ForecourtError):
@@ -51,7 +56,10 @@ class CardNumbers:
             text = unquote_plus(text)
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
         kept = (value.decode("latin-1") for name, value in scope["headers"] if name in _KEPT)
-        if any(holds_card(each) for each in (asked, text, scope["path"], *kept)):
+        said = [asked, text, scope["path"], *kept]
+        if _OF_TOKENS.search(scope["path"]):
+            said = [_UID.sub("", each) for each in said]
+        if any(holds_card(each) for each in said):
             await _refuse(scope, send)
             return
         await self._inner(scope, again, send)

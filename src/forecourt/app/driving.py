@@ -8,6 +8,7 @@ from forecourt.access.model import Service
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.service import Members
 from forecourt.driver.gates import Gates
+from forecourt.driver.scans import Scans
 from forecourt.driver.service import Leaving, Ways
 from forecourt.driver.waiting.letters import TurnLetters
 from forecourt.driver.waiting.service import WaitingLists
@@ -93,5 +94,5 @@ def ways_of(settings: Settings, tenants: Pool, clock: Clock, commander: Commande
     payments = Payments(tenants, providers, clock, prices)
     charging = Charging(tenants, commander, clock, payments.saga, prices)
     gates = Gates(tenants, payments, clock, settings.secret())
-    lists = lists_of(settings, tenants, clock)
-    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock), lists)
+    lists, scans = lists_of(settings, tenants, clock), Scans(tenants, clock, settings.secret())
+    return Ways(tenants, payments, charging, clock, gates, Departures(tenants, clock), lists, scans=scans)

@@ -1,7 +1,6 @@
 """The gateway process: wires the gateway to PostgreSQL, the bus and its sockets, and runs until it is told to stop."""
 
 import asyncio
-import gc
 import resource
 from typing import Any
 from uuid import uuid4
@@ -16,15 +15,20 @@ from forecourt.drivers.outside.authorizer import Decision, Failure, OutsideAutho
 from forecourt.drivers.outside.lanes import LANES as DRIVER_LANES
 from forecourt.drivers.outside.lanes import write_of
 from forecourt.energy.lanes import LANES as ENERGY_LANES
+from forecourt.payments.companies.said import Companies, Vies
+from forecourt.payments.terminals.lanes import LANES as TERMINAL_LANES
+from forecourt.payments.terminals.said import Terminals
 from forecourt.platform import database, metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
+from forecourt.platform.collector import keep_frozen
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.live import LiveFeed
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings
 from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.service import Sessions
+from forecourt.sessions.told.total import Totals
 from forecourt.stations.gateway.knocks import Knocks
 from forecourt.stations.gateway.lanes import LANES as STATION_LANES
 from forecourt.stations.gateway.reports import StationReports
@@ -36,11 +40,10 @@ log = structlog.get_logger(__name__)
 
 #: Connections beside the group commit's own: roster and lease.
 POOL_SIZE = 2
+#: Connections by which ended transactions are priced, for stations that show what they came to.
+TOTALS_POOL = 2
 #: Sockets a process may hold; a hard limit below it is taken as it is.
 MAX_FILES = 65_536
-#: Station state is long-lived: a full collection over it would stop the loop, so generations are collected rarely.
-GC_THRESHOLDS = (50_000, 20, 100)
-FREEZE_EVERY_S = 60.0
 COMMIT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 5_000
 
@@ -64,14 +67,15 @@ async def serve(settings: Settings) -> None:
     bus = await Bus.wait(settings.nats_url, database.START_PATIENCE_S)
     async with (
         database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool,
+        database.Pool(settings.database_url, "forecourt_app", size=TOTALS_POOL, application="gateway") as tenants,
         Outward(private=settings.webhooks_private) as outward,
     ):
         live = LiveFeed(bus)
-        gateway = build(settings, bus, pool, live, outward)
+        gateway = build(settings, bus, pool, live, outward, tenants)
         with metrics.served(settings, metrics.CommitMeasures(gateway.commit)):
             await gateway.start()
             publishing = asyncio.create_task(live.run())
-            freezing = asyncio.create_task(_keep_frozen())
+            freezing = asyncio.create_task(keep_frozen())
             servers = await _listen(settings, gateway)
             log.info("gateway ready", port=settings.ocpp_port, gateway=gateway.gateway_id, stations=len(gateway.roster))
             await stopping.wait()
@@ -85,8 +89,16 @@ async def serve(settings: Settings) -> None:
             await bus.close()
 
 
-def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, outward: Outward) -> Gateway:
-    """The gateway with its rooms: routes and lanes of drivers, stations and sessions."""
+def build(
+    settings: Settings,
+    bus: Bus,
+    pool: database.Pool,
+    live: LiveFeed,
+    outward: Outward,
+    tenants: database.Pool | None = None,
+) -> Gateway:
+    """The gateway with its rooms: routes and lanes of drivers, stations, sessions, energy and payments. `tenants` is a
+    pool of role forecourt_app; without one no station is told what a session came to."""
     url = settings.database_url
     assert url is not None
 
@@ -104,7 +116,10 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, out
     def keep(kept: Decision | Failure) -> None:
         gateway.commit.submit_patiently(write_of(kept))
 
-    sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep))
+    costs = None if tenants is None else Totals(tenants, clock)
+    sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep), costs)
+    terminals = Terminals(settings.secret(), settings.console_url)
+    companies = Companies(None if settings.vies_url is None else Vies(outward, settings.vies_url))
     reports.on_linked.append(sessions.forget)
     roster = Roster(settings.secret(), behind_tls_proxy=settings.ocpp_behind_tls_proxy)
     gateway = Gateway(
@@ -114,10 +129,10 @@ def build(settings: Settings, bus: Bus, pool: database.Pool, live: LiveFeed, out
         connect=connect,
         pool=pool,
         roster=roster,
-        routes=routes(reports, sessions),
+        routes=routes(reports, sessions, terminals, companies),
         reports=reports,
         knocks=Knocks(settings.secret(), clock, roster.get),
-        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES, *ENERGY_LANES),
+        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES, *ENERGY_LANES, *TERMINAL_LANES),
     )
     return gateway
 
@@ -133,12 +148,3 @@ async def _listen(settings: Settings, gateway: Gateway) -> list[Any]:
         await secure.start(settings.host, settings.ocpp_tls_port)
         servers.append(secure)
     return servers
-
-
-async def _keep_frozen() -> None:
-    """Move what survived out of the collector's sight, so that collections stay short however many stations."""
-    gc.set_threshold(*GC_THRESHOLDS)
-    while True:
-        gc.collect()
-        gc.freeze()
-        await asyncio.sleep(FREEZE_EVERY_S)

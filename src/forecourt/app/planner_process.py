@@ -10,6 +10,7 @@ from forecourt.energy.keeper.planner import Planner
 from forecourt.platform import metrics
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
+from forecourt.platform.collector import keep_frozen
 from forecourt.platform.database import START_PATIENCE_S, Pool, wait_until_safe
 from forecourt.platform.errors import SettingsError
 from forecourt.platform.settings import Settings
@@ -44,6 +45,7 @@ async def serve(settings: Settings) -> None:
         commander = Commander(tenants, bus, clock, secret_key=settings.secret())
         planner = Planner(url, worker=worker, tenants=tenants, stations=commander.batch, clock=clock)
         with metrics.served(settings):
+            frozen = asyncio.create_task(keep_frozen())
             running = asyncio.create_task(planner.run())
             log.info("planner ready")
             stopped = asyncio.create_task(stopping.wait())
@@ -51,7 +53,8 @@ async def serve(settings: Settings) -> None:
             ended = running.done()
             running.cancel()
             stopped.cancel()
-            await asyncio.gather(running, stopped, return_exceptions=True)
+            frozen.cancel()
+            await asyncio.gather(running, stopped, frozen, return_exceptions=True)
         await bus.close()
         if ended:
             running.result()

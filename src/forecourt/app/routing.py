@@ -5,12 +5,14 @@ from typing import get_args
 from forecourt.energy.needs.said import hear_needs, hear_priority
 from forecourt.energy.outside.said import hear_asked, hear_limit, hear_profiles, hear_schedule
 from forecourt.ocpp import neutral
+from forecourt.payments.companies.said import Companies
+from forecourt.payments.terminals.said import Terminals
 from forecourt.sessions.service import Sessions
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.reports import StationReports
 
 
-def routes(stations: StationReports, sessions: Sessions) -> Routes:
+def routes(stations: StationReports, sessions: Sessions, terminals: Terminals, companies: Companies) -> Routes:
     """Neutral report -> verb."""
     return {
         neutral.Boot: stations.boot,
@@ -28,5 +30,7 @@ def routes(stations: StationReports, sessions: Sessions) -> Routes:
         neutral.DynamicAsked: hear_asked,
         neutral.PriorityNotice: hear_priority,
         neutral.ProfilesReport: hear_profiles,
+        neutral.Settlement: terminals.hear,
+        neutral.VatNumber: companies.hear,
         neutral.Notice: stations.notice,
     }

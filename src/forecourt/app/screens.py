@@ -30,6 +30,7 @@ from forecourt.care.live import RecentLoad
 from forecourt.care.pages import CarePages
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.pages import account_pages
+from forecourt.driver.codes_pages import changing_console
 from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.console_sign_in import sign_in_console
 from forecourt.driver.console_waiting import waiting_console
@@ -65,6 +66,7 @@ from forecourt.stations.import_pages import import_pages
 from forecourt.stations.pages.connect import connect_pages
 from forecourt.stations.pages.inbox import inbox_pages
 from forecourt.stations.pages.outcomes import outcomes_of
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.search import StationSearch
 from forecourt.stations.service import site_names
 from forecourt.stations.site_pages import site_pages
@@ -205,6 +207,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *forecourt.payments.pages.payment_pages(shell, db, payments),
         *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
         *payment_account_pages(shell, db, providers, settings.console_url),
+        *changing_console(shell, db, clock, CodeVault(settings.secret()), settings.console_url),
         *forecourt.stations.pages.station_pages(
             shell=shell,
             authenticate=of_guard,

@@ -16,11 +16,13 @@ import forecourt.driver.account.operator
 import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
+import forecourt.driver.codes_api
 import forecourt.driver.terminal.api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
 import forecourt.drivers.api
+import forecourt.drivers.autocharge.api
 import forecourt.drivers.fleets.api
 import forecourt.drivers.outside.api
 import forecourt.energy.api
@@ -29,6 +31,7 @@ import forecourt.payments.fleets.api
 import forecourt.payments.hosts.api
 import forecourt.payments.ledger.api
 import forecourt.payments.reconcile.api
+import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
@@ -67,6 +70,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
 from forecourt.stations.commands import Commander
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.service import site_names
 from forecourt.ui.i18n import spoken
 from forecourt.ui.live import Hub
@@ -135,6 +139,7 @@ def create_app(
         "leaving": given(Leaving(db, clock, members)),
         "driver": Provide(asking_driver),
         "speech": given(Speech()),
+        "vault": given(CodeVault(secret)),
         "home": given(HomeAddress(address=settings.console_url)),
         "telling": given(telling_of(settings)),
         "invitations": given(Invitations(db, secret, clock, access, settings.console_url)),
@@ -148,6 +153,7 @@ def create_app(
             forecourt.drivers.api.routes,
             forecourt.drivers.accounts.api.routes,
             forecourt.drivers.fleets.api.routes,
+            forecourt.drivers.autocharge.api.routes,
             forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
             forecourt.sessions.api.routes,
@@ -156,6 +162,7 @@ def create_app(
             forecourt.energy.api.routes,
             forecourt.pricing.api.routes,
             forecourt.payments.api.routes,
+            forecourt.payments.terminals.api.routes,
             forecourt.driver.api.routes,
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
@@ -164,6 +171,7 @@ def create_app(
             forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,
+            forecourt.driver.codes_api.routes,
             forecourt.payments.ledger.api.routes,
             forecourt.payments.hosts.api.routes,
             forecourt.payments.fleets.api.routes,

@@ -20,7 +20,8 @@ from forecourt.driver.brands import (
 )
 from forecourt.drivers.accounts.model import TEXT_VERSION_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
-from forecourt.drivers.fleets.api import MONTH_PATTERN
+from forecourt.drivers.autocharge.model import MAC_PATTERN
+from forecourt.drivers.fleets.api import MONTH_PATTERN, VAT_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
@@ -65,6 +66,8 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",
     repr(SLUG_PATTERN): "A name in addresses is of small letters, digits and hyphens, 40 at most, none first or last",
     repr(MONTH_PATTERN): "A month is written as 2026-03",
+    repr(MAC_PATTERN): "A car's address is of twelve hexadecimal digits, by twos, with : or - between them or nothing",
+    repr(VAT_PATTERN): "A rate of VAT is a percentage below 100 with two decimals at the most, such as 5.5",
     repr(CODE_PATTERN): "A code is of letters and digits; blanks and hyphens in it don't matter",
     repr(TEXT_VERSION_PATTERN): "A version of a text is named by letters, digits, points, - and _",
     repr("^[a-z0-9-]{1,40}$"): "A name in addresses is of small letters, digits and hyphens, 40 at most",

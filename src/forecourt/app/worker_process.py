@@ -21,6 +21,7 @@ from forecourt.app.telling import DESCRIBE
 from forecourt.app.works import Works, compose
 from forecourt.care.jobs import CareJobs
 from forecourt.driver.account.jobs import AccountJobs
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.jobs import DriverJobs
 from forecourt.driver.waiting.jobs import WaitingJobs
 from forecourt.drivers.outside.authorizer import OutsideAuthorizer
@@ -29,14 +30,17 @@ from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
 from forecourt.payments.accounts.service import Providers
+from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import Enclosures, FleetJobs
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from forecourt.payments.saved.service import SavedCards
+from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
@@ -45,12 +49,14 @@ from forecourt.platform.errors import ForecourtError, SettingsError
 from forecourt.platform.mail import MailJobs, post_of
 from forecourt.platform.outward import Outward
 from forecourt.platform.settings import Settings, days
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.jobs import SessionJobs
 from forecourt.sessions.outside import OutsideJobs
 from forecourt.sessions.remote.jobs import RemoteStartJobs
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
@@ -59,6 +65,7 @@ from forecourt.stations.desired.jobs import DesireJobs
 from forecourt.stations.desired.reconciler import Reconciler
 from forecourt.stations.jobs import Keep, StationJobs
 from forecourt.stations.message_log import THIN_DEADLINE_S
+from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.webhooks.jobs import WebhookJobs
 from forecourt.webhooks.sender import Sender
 
@@ -96,18 +103,25 @@ async def serve(settings: Settings) -> None:
         providers = providers_of(settings, tenants, SystemClock())
         stack.push_async_callback(providers.close)
         prices = Prices(SystemClock())
-        saga = Saga(tenants, providers, SystemClock(), prices)
+        paying = Payments(tenants, providers, SystemClock(), prices)
+        saga = paying.saga
         slower = SlowedByPlan(tenants, SystemClock())
         charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
+        contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
+        fees = Fees(pool, tenants, SystemClock(), paying)
         payments = PaymentJobs(pool, SystemClock(), saga, charging, SavedCards(tenants, providers, SystemClock()))
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
-        drivers = DriverJobs(tenants, ways, settings.console_url)
-        works = _works(settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers)
+        drivers = DriverJobs(tenants, ways, settings.console_url, commander)
+        works = _works(
+            settings, pool, tenants, log_pool, bus, outward, commander, payments, drivers, providers, contracts, fees
+        )
         # What must never wait for a long clearing has connections of its own.
         sender = Sender(steady, tenants, SystemClock(), outward, settings.secret(), settings.console_url)
         fetcher = Fetcher(steady, tenants, SystemClock(), outward, settings.secret())
         sweeper = Sweeper(steady, SystemClock(), saga, charging)
-        reconciler = Reconciler(steady, Bringer(tenants, commander.batch), commander.batch)
+        reconciler = Reconciler(
+            steady, Bringer(tenants, commander.batch, CodeVault(settings.secret())), commander.batch
+        )
         await _tend_first(works)
         app, routes = compose(url, works)
         with metrics.served(settings):
@@ -125,6 +139,8 @@ def _works(
     payments: PaymentJobs,
     drivers: DriverJobs,
     providers: Providers,
+    contracts: Contracts,
+    fees: Fees,
 ) -> Works:
     """Every room's jobs, as this deployment wants them."""
     clock, secret = SystemClock(), settings.secret()
@@ -133,10 +149,15 @@ def _works(
         sessions=SessionJobs(pool, tenants, clock, bus),
         costing=CostingJobs(tenants, clock),
         told=ToldJobs(pool, tenants, clock, commander),
+        said=SaidJobs(tenants, clock),
+        terminals=TerminalJobs(tenants, clock, Prices(clock)),
         default_tariffs=TariffJobs(pool, tenants, clock),
         payments=payments,
         drivers=drivers,
-        accounts=AccountJobs(tenants, clock),
+        accounts=AccountJobs(tenants, clock, DriverLetters(settings.console_url)),
+        contracts=contracts,
+        fees=fees,
+        cars=CarJobs(pool, clock),
         reservations=ReservationJobs(pool, tenants, clock, commander),
         waiting=WaitingJobs(pool, tenants, clock, serving_of(settings, tenants, clock)),
         stations=StationJobs(

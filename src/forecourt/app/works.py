@@ -17,19 +17,26 @@ from forecourt.care.jobs import CareJobs
 from forecourt.care.service.watch import CHANGED, CLOSED, OPENED
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.jobs import DriverJobs
+from forecourt.driver.model import BEGUN
 from forecourt.driver.waiting.jobs import WaitingJobs
+from forecourt.drivers.fleets.model import BEGUN as FEE_BEGUN
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
+from forecourt.payments.contracts.service import Contracts
+from forecourt.payments.fees.service import FEE_FAILED, Fees
 from forecourt.payments.fleets.jobs import FleetJobs
 from forecourt.payments.intents import events as paid
 from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.reconcile.jobs import MoneyJobs
+from forecourt.payments.terminals.jobs import TerminalJobs
+from forecourt.payments.terminals.lanes import TOLD as TERMINAL_TOLD
 from forecourt.platform import outbox
 from forecourt.platform.mail import WRITTEN, MailJobs
+from forecourt.sessions.cars import CarJobs
 from forecourt.sessions.costing.jobs import CostingJobs
 from forecourt.sessions.costing.model import ASSESSED, PRICED
 from forecourt.sessions.jobs import SessionJobs
@@ -40,6 +47,7 @@ from forecourt.sessions.reserving.events import ENDED, MADE
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.sessions.signed.service import LOOK_AGAIN as SIGNED_AGAIN
 from forecourt.sessions.told.jobs import ToldJobs
+from forecourt.sessions.told.said import COMPARED, SaidJobs
 from forecourt.sessions.told.tariffs import TariffJobs
 from forecourt.stations.bulk import ASKED, BulkJobs
 from forecourt.stations.desired.jobs import ANSWERED, BOOTED, DRIFTED, UNLINKED, DesireJobs
@@ -79,10 +87,15 @@ class Works(Struct, frozen=True, kw_only=True):
     sessions: SessionJobs
     costing: CostingJobs
     told: ToldJobs
+    said: SaidJobs
+    terminals: TerminalJobs
     default_tariffs: TariffJobs
     payments: PaymentJobs
     drivers: DriverJobs
     accounts: AccountJobs
+    contracts: Contracts
+    fees: Fees
+    cars: CarJobs
     reservations: ReservationJobs
     waiting: WaitingJobs
     stations: StationJobs
@@ -114,7 +127,11 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     for name, cron, job in _by_the_clock(works):
         app.periodic(cron=cron)(_clocked(app, name, job, lock=name, queueing_lock=name))
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, "sessions.tell_updates", _tell_updates(works)))
-    # They wait for stations.
+    # They wait for providers, and for stations.
+    due = _at_any_time(works.fees.look_at_due)
+    app.periodic(cron="*/5 * * * *")(
+        _clocked(app, "payments.fees", due, lock="payments.fees", queueing_lock="payments.fees", queue=OUTWARD)
+    )
     telling = _at_any_time(works.told.tell_running)
     app.periodic(cron=EVERY_MINUTE)(
         _clocked(app, "sessions.tell_costs", telling, lock="sessions.tell_costs", queueing_lock="sessions.tell_costs",
@@ -169,6 +186,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("stations.tidy_knocks", "27 * * * *", _at_any_time(works.stations.tidy_knocks)),
         ("webhooks.tidy", "43 * * * *", _at_any_time(works.webhooks.tidy)),
         ("drivers.tidy_decisions", "53 * * * *", _at_any_time(works.decisions.tidy)),
+        ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
         ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),
@@ -195,6 +213,12 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     plan = follow("energy.session_changed", works.energy.session_changed, AT_ONCE)
     plan_station = follow("energy.station_changed", works.energy.station_changed, AT_ONCE)
     start_over = follow("payments.start_over", works.payments.start_over, queue=OUTWARD)
+    fee_heard = follow("payments.fee_heard", works.fees.heard, queue=OUTWARD)
+    unpaid = (
+        fee_heard,
+        follow("payments.unpaid", works.contracts.unpaid, queue=OUTWARD),
+        follow("driver.unpaid", works.accounts.unpaid, AT_ONCE),
+    )
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
@@ -204,14 +228,18 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("sessions.check_held", works.reservations.started, queue=OUTWARD),
             review,
             plan,
+            follow("payments.begun", works.contracts.begun, queue=OUTWARD),
             follow("sessions.tell_price", works.told.tell_price, queue=OUTWARD),
         ),
         "session.ended": (review, plan, turn),
         SIGNED_AGAIN: (review,),
+        COMPARED: (review,),
         "session.reviewed": (watch,),
         ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
         PRICED: (
             follow("payments.priced", works.payments.priced, queue=OUTWARD),
+            follow("payments.terminal_priced", works.terminals.priced, AT_ONCE),
+            follow("sessions.compare_cost", works.said.compare, AT_ONCE),
             follow("driver.session_priced", works.accounts.priced, AT_ONCE),
             follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
         ),
@@ -228,12 +256,21 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         LINKED: (follow("payments.linked", works.payments.linked, queue=OUTWARD),),
         FAILED: (start_over,),
         EXPIRED: (start_over,),
+        TERMINAL_TOLD: (follow("payments.terminal_told", works.terminals.told, AT_ONCE),),
         paid.DUE: (follow("payments.hinted", works.payments.hinted, queue=OUTWARD),),
         paid.AUTHORISED: (follow("payments.start", works.payments.authorised, queue=OUTWARD),),
-        paid.CAPTURED: (follow("driver.captured", works.drivers.captured), share),
+        BEGUN: (follow("driver.begun", works.drivers.begun, queue=OUTWARD),),
+        paid.CAPTURED: (
+            follow("driver.captured", works.drivers.captured),
+            share,
+            fee_heard,
+            follow("driver.fee_paid", works.accounts.fee_paid, AT_ONCE),
+        ),
+        FEE_BEGUN: (follow("payments.fee_begun", works.fees.begun, queue=OUTWARD),),
+        FEE_FAILED: (follow("driver.fee_failed", works.accounts.fee_failed, AT_ONCE),),
         paid.REFUNDED: (share,),
-        paid.RELEASED: (),
-        paid.FAILED: (),
+        paid.RELEASED: unpaid,
+        paid.FAILED: unpaid,
         paid.DISPUTED: (share,),
         WRITTEN: (follow("mail.send", works.mail.send, queue=OUTWARD),),
         UNLINKED: (plan_station,),

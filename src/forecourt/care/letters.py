@@ -12,7 +12,9 @@ from forecourt.ui.i18n import ngettext
 
 
 def place(row: IncidentRow) -> str:
-    """Station, and EVSE where there is one: `Harbour 01 (HBR-01), EVSE 2`."""
+    """Station, and EVSE where there is one: `Harbour 01 (HBR-01), EVSE 2`; of a site its name."""
+    if row.station is None:
+        return row.site_name or row.node or ""
     name = f"{row.station_name} ({row.station})" if row.station_name else row.station
     return name if not row.evse else f"{name}, {_('EVSE %(n)s') % {'n': row.evse}}"
 

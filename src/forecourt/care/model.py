@@ -36,6 +36,8 @@ STILL_ASKING: Final = timedelta(hours=1)
 REPLAY_AGE: Final = timedelta(minutes=2)
 #: How long the replay of a station that is back may take.
 REPLAY_SETTLE: Final = timedelta(minutes=2)
+#: A building may draw too much for so long, as machines do when they start.
+OVERLOAD_GRACE: Final = timedelta(minutes=1)
 #: How long a session may be spoken of after its connector said that it is free.
 GHOST_SETTLE: Final = timedelta(minutes=2)
 #: The longest that an incident may be put aside.
@@ -58,6 +60,7 @@ class IncidentKind(StrEnum):
     CLOCK = "clock"
     GHOST = "ghost"
     DISOBEYS = "disobeys"
+    OVERLOADED = "overloaded"
 
 
 class Severity(IntEnum):
@@ -72,6 +75,7 @@ class Severity(IntEnum):
 SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.OFFLINE: Severity.CRITICAL,
     IncidentKind.FAILED_STARTS: Severity.CRITICAL,
+    IncidentKind.OVERLOADED: Severity.CRITICAL,
     IncidentKind.FLAPPING: Severity.WARNING,
     IncidentKind.QUARANTINED: Severity.WARNING,
     IncidentKind.GHOST: Severity.WARNING,
@@ -103,12 +107,15 @@ class SnoozeRefused(ForecourtError):
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """What an incident is about, as far as it is known: a station, one of its connectors, a session."""
+    """What an incident is about, as far as it is known: a station, one of its connectors, a session; or, without a
+    station, a site and a node of its electrics."""
 
-    station_id: int
+    station_id: int | None = None
     evse: int | None = None
     connector: int | None = None
     session_id: UUID | None = None
+    site_id: int | None = None
+    node: str | None = None
 
 
 class Finding(Struct, frozen=True, kw_only=True):

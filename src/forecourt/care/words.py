@@ -24,6 +24,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.CLOCK: mark("Clock wrong"),
     IncidentKind.GHOST: mark("Ghost session"),
     IncidentKind.DISOBEYS: mark("Draws more than it may"),
+    IncidentKind.OVERLOADED: mark("Overloaded by the building"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -33,9 +34,11 @@ SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
 
 
 class Action(StrEnum):
-    """What can be done about an incident at once; LOOK leads to its station, CREDENTIALS to that one's settings."""
+    """What can be done about an incident at once; LOOK leads to its station, CREDENTIALS to that one's settings, and
+    PLAN to the plan of its site."""
 
     LOOK = "look"
+    PLAN = "plan"
     CREDENTIALS = "credentials"
     ACCEPT = "accept"
     STOP = "stop"
@@ -45,7 +48,7 @@ class Action(StrEnum):
 
 
 #: What leads elsewhere and does nothing by itself.
-LEADING: Final = frozenset((Action.LOOK, Action.CREDENTIALS))
+LEADING: Final = frozenset((Action.LOOK, Action.PLAN, Action.CREDENTIALS))
 #: Faults that a restart may mend; the others need hands, or somebody at the car.
 RESETTABLE: Final = frozenset((None, "NoError", "OtherError", "InternalError"))
 
@@ -85,6 +88,8 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.STOP
         case IncidentKind.QUARANTINED:
             return Action.READ
+        case IncidentKind.OVERLOADED:
+            return Action.PLAN
         case _:
             return Action.LOOK
 
@@ -166,10 +171,25 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
                 next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
+        case IncidentKind.OVERLOADED:
+            return Told(
+                happened=_("%(node)s carries %(load)s kW without any car, and its limit is %(limit)s kW")
+                % {
+                    "node": detail.get("name", ""),
+                    "load": i18n.number(detail.get("load_w", 0) / 1000, 1),
+                    "limit": i18n.number(detail.get("limit_w", 0) / 1000, 1),
+                },
+                cause=_("the building takes more than it may, or its meter or the limit is set wrongly"),
+                next_step=_(
+                    "Switch something off in the building: nobody can charge there until then; if it doesn't take that"
+                    " much, correct the meter or the limit in the site's electrics"
+                ),
+            )
 
 
 ACTION_WORDS: Final[Mapping[Action, str]] = {
     Action.LOOK: mark("Open the station"),
+    Action.PLAN: mark("Open the plan of the site"),
     Action.CREDENTIALS: mark("Open the station's settings"),
     Action.ACCEPT: mark("Accept the station"),
     Action.STOP: mark("Stop the session"),

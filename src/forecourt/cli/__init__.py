@@ -17,6 +17,7 @@ from rich.text import Text
 
 from forecourt.cli import (
     bulk,
+    charging,
     energy,
     feeds,
     inbox,
@@ -56,6 +57,10 @@ for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incide
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)
+energy.app.add_typer(charging.limits)
+energy.app.add_typer(charging.needs)
+energy.app.command()(charging.plan)
+energy.app.command()(charging.why)
 
 
 @app.callback()

@@ -78,9 +78,13 @@ class Api:
         """The thing as it is after the change."""
         return self._ask("PATCH", path, body=body)
 
-    def delete(self, *path: str) -> Any:
+    def put(self, *path: str, body: Any, **query: Any) -> Any:
+        """The thing as it is after it was said anew."""
+        return self._ask("PUT", path, query=query, body=body)
+
+    def delete(self, *path: str, **query: Any) -> Any:
         """The thing as it is after it was taken away."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", path, query=query)
 
     def listed(self, *path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """Up to `limit` items of a list, page by page."""

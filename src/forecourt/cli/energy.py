@@ -1,4 +1,4 @@
-"""`forecourt energy`: smart charging on paper, before any station is told anything."""
+"""`forecourt energy`: smart charging on paper, before any station is told anything; its other verbs stand beside."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Of the table, between the way's name and what depends on the currency.
 COLUMNS = ("energy %", "lacks kWh", "peak kW", "energy", "demand")
 
-app = typer.Typer(name="energy", no_args_is_help=True, help="Smart charging: what-if simulations.")
+app = typer.Typer(name="energy", no_args_is_help=True, help="Smart charging: plans, limits, needs, what-ifs.")
 console = Console(stderr=True)
 
 #: Of a CSV, as `forecourt simulate` takes it.
@@ -43,7 +43,7 @@ Columns = Annotated[
 
 @app.callback()
 def energy() -> None:
-    """Smart charging: what-if simulations."""
+    """Smart charging: plans, limits, needs, what-ifs."""
 
 
 @app.command()

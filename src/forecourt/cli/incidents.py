@@ -10,7 +10,7 @@ app = typer.Typer(name="incidents", no_args_is_help=True, help="Incidents: what 
 
 _COLUMNS: list[shown.Column] = [
     ("Severity", lambda each: each["severity"]),
-    ("Station", lambda each: each["station"]),
+    ("Station", lambda each: each["station"] or each["site"]),
     ("EVSE", lambda each: each["evse"]),
     ("What happened", lambda each: each["happened"]),
     ("What to do", lambda each: each["next_step"]),

@@ -20,7 +20,7 @@ from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.money import Money
-from forecourt.pricing.display import Unit
+from forecourt.pricing.display import Line, Unit
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.api.fields import Identity
 from forecourt.stations.call_faults import StationOffline, StationTimeout
@@ -71,6 +71,12 @@ class DriverPlace(Struct, frozen=True, kw_only=True):
     prices: list[DriverPrice]
     hold: Annotated[Money | None, Meta(description="What is held before; null: nobody can pay here.")]
     hold_energy_wh: Annotated[int | None, Meta(description="About how much that is enough for.")]
+    member_of: Annotated[
+        str | None, Meta(description="The membership by which this price counts for the driver.", examples=[None])
+    ]
+    ordinary: Annotated[
+        list[DriverPrice], Meta(description="What others pay, where the driver who asks pays something else.")
+    ]
 
 
 class DriverSpot(Struct, frozen=True, kw_only=True):
@@ -150,7 +156,7 @@ async def show_place(
 ) -> DriverPlace:  # fmt: skip
     shown = await ways.look(station, evse)
     with speech.speaking(request, lang):
-        return _place(shown)
+        return place_of(shown)
 
 
 @get(
@@ -264,7 +270,8 @@ async def change_departure(
         return _payment(await ways.leave_at(payment_id, data.at))
 
 
-def _place(shown: Shown) -> DriverPlace:
+def place_of(shown: Shown) -> DriverPlace:
+    """A place as the API shows it, in the language that is being spoken."""
     spot, tariff = shown.spot, shown.tariff
     return DriverPlace(
         station=spot.station,
@@ -278,13 +285,15 @@ def _place(shown: Shown) -> DriverPlace:
         reachable=spot.connected,
         currency=None if tariff is None else tariff.currency,
         tax_included=shown.law.tax_included,
-        prices=_prices(shown),
+        prices=_prices(shown, shown.lines),
         hold=None if shown.hold is None else shown.hold.amount,
         hold_energy_wh=None if shown.hold is None else shown.hold.energy_wh,
+        member_of=shown.member_of,
+        ordinary=_prices(shown, shown.ordinary),
     )
 
 
-def _prices(shown: Shown) -> list[DriverPrice]:
+def _prices(shown: Shown, lines: tuple[Line, ...]) -> list[DriverPrice]:
     tariff = shown.tariff
     if tariff is None:
         return []
@@ -295,7 +304,7 @@ def _prices(shown: Shown) -> list[DriverPrice]:
             words=words.line_words(each, shown.law, tariff.currency),
             when=words.when_words(each.when),
         )
-        for each in shown.lines
+        for each in lines
     ]
 
 

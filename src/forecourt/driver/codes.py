@@ -11,6 +11,8 @@ SVG: Final = "image/svg+xml"
 #: Sunlight, dirt and scratches: a quarter of it may be unreadable.
 CORRECTION: Final = "q"
 QUIET_ZONE: Final = 4
+#: The pages of codes that change by themselves.
+SCAN: Final = "/scan/{station:str}/{evse:int}"
 
 
 class HomeAddress(Struct, frozen=True, kw_only=True):
@@ -22,6 +24,16 @@ class HomeAddress(Struct, frozen=True, kw_only=True):
 def address_of(home: str, station: str, evse: int) -> str:
     """What the code at an EVSE says."""
     return f"{home}/charge/{quote(station, safe='')}/{evse}"
+
+
+def changing_address(home: str) -> str:
+    """The template of a code that changes by itself, in the words that a station fills in (OCPP 2.1 C25)."""
+    return f"{home}/scan/{{chargingstationid}}/{{evse}}/{{version}}/{{totp}}"
+
+
+def pay_address(station: str, evse: int) -> str:
+    """Where one who has scanned such a code begins to pay."""
+    return f"/scan/{quote(station, safe='')}/{evse}"
 
 
 def code_svg(address: str, *, inline: bool = False) -> str:

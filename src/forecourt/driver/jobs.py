@@ -1,21 +1,36 @@
-"""What follows from events for drivers: the receipt goes where it was asked for."""
+"""What follows from events for drivers: the receipt goes where it was asked for, and a station hears that somebody
+pays there."""
 
+from typing import Final
 from uuid import UUID
+
+import structlog
 
 from forecourt.driver.brands import home_of
 from forecourt.driver.letters import write_receipt
-from forecourt.driver.model import Stage
+from forecourt.driver.model import WEB_PAYMENT_S, Stage
 from forecourt.driver.service import Ways
 from forecourt.driver.speech import Speech
+from forecourt.ocpp.neutral import WebPaymentBegun
 from forecourt.payments.intents.model import PaymentUnknown
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+from forecourt.stations.commands import Commander
+
+log = structlog.get_logger(__name__)
+
+#: Who tells, as the record of calls has it.
+TELLER: Final = "payments"
+#: Stages at which a driver is about to pay.
+WAITING: Final = frozenset({Stage.OPENING, Stage.PAY})
 
 
 class DriverJobs:
     """Durable follow-up work. `tenants` is a pool of role forecourt_app."""
 
-    def __init__(self, tenants: Pool, ways: Ways, address: str) -> None:
+    def __init__(self, tenants: Pool, ways: Ways, address: str, commander: Commander | None = None) -> None:
         self._tenants = tenants
+        self._commander = commander
         self._ways = ways
         self._address = address.rstrip("/")
         self._speech = Speech()
@@ -31,3 +46,19 @@ class DriverJobs:
         with self._speech.speaking_of(way.intent.language):
             async with self._tenants.tenant(tenant_id) as conn:
                 await write_receipt(conn, way, way.intent.email, home_of(way.brand, self._address))
+
+    async def begun(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody who has scanned a station's code begins to pay: its display says so, and nobody starts there
+        meanwhile (OCPP 2.1 C25.FR.21). One that doesn't hear of it loses nothing."""
+        try:
+            way = await self._ways.find(UUID(subject))
+        except PaymentUnknown:
+            return
+        intent = way.intent
+        if self._commander is None or way.stage not in WAITING or intent.station is None or intent.evse is None:
+            return
+        told = WebPaymentBegun(evse=intent.evse, timeout_s=WEB_PAYMENT_S)
+        try:
+            await self._commander.command(tenant_id, intent.station, told, TELLER)
+        except ForecourtError as fault:
+            log.info("a station did not hear that somebody pays there", station=intent.station, fault=fault.code)

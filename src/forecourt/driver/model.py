@@ -16,6 +16,12 @@ SOON_S: Final = 2
 LIVE_S: Final = 3
 
 
+#: The event by which the station hears that somebody pays there; the subject is the payment's id.
+BEGUN: Final = "driver.begun"
+#: So long its display says so, at the most; most have paid by then.
+WEB_PAYMENT_S: Final = 300
+
+
 class Stage(StrEnum):
     """What a driver sees of a payment."""
 
@@ -103,6 +109,14 @@ class PlaceUnknown(ForecourtError):
 
     status = 404
     code = "place-unknown"
+
+
+class CodeStale(ForecourtError):
+    """This code is not good any more: those on a station's display change every minute, and each is good once. Scan the
+    one that is shown now."""
+
+    status = 410
+    code = "code-stale"
 
 
 class NotRunning(ForecourtError):

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from forecourt.access.guard import origin_of
 from forecourt.driver.brands import home_of
+from forecourt.driver.codes import SCAN, pay_address
 from forecourt.driver.find_pages import find_pages
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import (
@@ -22,11 +23,13 @@ from forecourt.driver.model import (
     REFRESH_S,
     SOON_S,
     STEPS,
+    CodeStale,
     PlaceUnknown,
     Stage,
     departure_of,
 )
 from forecourt.driver.receipt import facts_of, lines_of, receipt_pdf
+from forecourt.driver.scans import MOST_ENERGY_WH
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
@@ -63,6 +66,10 @@ UNREACHED: Final = mark("The station could not be reached. Try again, or stop at
 
 StationInPath = Annotated[str, PathParameter(min_length=1, max_length=255, pattern=IDENTITY_PATTERN)]
 EvseInPath = Annotated[int, PathParameter(ge=1, le=1_000)]
+VersionInPath = Annotated[str, PathParameter(min_length=1, max_length=10, pattern="^[0-9A-Za-z.]+$")]
+PasswordInPath = Annotated[str, PathParameter(min_length=1, max_length=64, pattern="^[0-9A-Za-z]+$")]
+#: What a driver chose at the station (C25.FR.05); what can't be understood is no wish.
+EnergyInQuery = Annotated[str, QueryParameter(max_length=20)]
 Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
 Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 Flag = Annotated[str, QueryParameter(max_length=1)]
@@ -75,6 +82,12 @@ class EmailForm(Struct, frozen=True, kw_only=True):
     """Where a receipt goes."""
 
     email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+
+
+class TicketForm(Struct, frozen=True, kw_only=True):
+    """What the page of a scanned code holds."""
+
+    ticket: Annotated[str, Meta(max_length=300, pattern=r"^[0-9]{1,20}(\.[0-9]{1,20}){5}\.[0-9a-f]{64}$")]
 
 
 class LeaveForm(Struct, frozen=True, kw_only=True):
@@ -97,9 +110,11 @@ class DriverPages:
         self._address = address.rstrip("/")
 
     async def price(
-        self, request: Any, station: str, evse: int, lang: str | None, said: str = "", place: UUID | None = None
-    ) -> Response[str]:
-        """The price, before anything else. Says so where the place isn't known."""
+        self, request: Any, station: str, evse: int, lang: str | None, said: str = "", place: UUID | None = None,
+        ticket: str = "",
+    ) -> Response[str]:  # fmt: skip
+        """The price, before anything else. Says so where the place isn't known. `ticket`: of a code that was
+        scanned."""
         try:
             shown = await self._ways.look(station, evse, place_id=place)
         except PlaceUnknown:
@@ -108,6 +123,7 @@ class DriverPages:
         return self._shell.page(
             "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said),
             zone=shown.spot.zone, joining=await self._joining(shown),
+            ticket=ticket, pay_at=pay_address(station, evse) if ticket else "",
         )  # fmt: skip
 
     async def _joining(self, shown: Shown) -> Joining | None:
@@ -117,15 +133,42 @@ class DriverPages:
         found = await self._lists.look(shown.spot.station, shown.spot.evse)
         return found if found.open or found.free else None
 
-    async def pay(self, request: Any, station: str, evse: int, place: UUID | None) -> Response[Any]:
+    async def scanned(
+        self, request: Any, station: str, evse: int, version: str, password: str, lang: str | None,
+        max_energy_wh: int | None,
+    ) -> Response[str]:  # fmt: skip
+        """The price, to who has scanned a code that is good. One that isn't any more leads back to the display."""
+        try:
+            ticket = await self._ways.scans.scanned(station, evse, version, password, max_energy_wh)
+        except PlaceUnknown:
+            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        except CodeStale as fault:
+            return await self.stale(request, station, evse, lang, fault)
+        return await self.price(request, station, evse, lang, ticket=ticket)
+
+    async def stale(self, request: Any, station: str, evse: int, lang: str | None, fault: CodeStale) -> Response[str]:
+        """Says that a code is good no more, and how to go on."""
+        brand = spot = None
+        try:
+            shown = await self._ways.look(station, evse)
+            brand, spot = shown.brand, shown.spot
+        except PlaceUnknown:
+            log.info("a code of no place was scanned")
+        return self._shell.page("stale.html", request, lang=lang, status=fault.status, brand=brand, spot=spot)
+
+    async def pay(
+        self, request: Any, station: str, evse: int, place: UUID | None, ticket: str | None = None
+    ) -> Response[Any]:
         """Begins to pay, and leads on."""
         with self._shell.speech.speaking(request) as language:
             description = f"{station}, EVSE {evse}"
         try:
             intent = await self._ways.begin(
                 station, evse, return_to=self._back, language=language,
-                description=description, address=origin_of(request).address, place_id=place,
+                description=description, address=origin_of(request).address, place_id=place, ticket=ticket,
             )  # fmt: skip
+        except CodeStale as fault:
+            return await self.stale(request, station, evse, None, fault)
         except (PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother) as fault:
             return await self.price(request, station, evse, None, fault.code, place)
         return Redirect(f"/charging/{intent.intent_id}", status_code=303, headers=HEADERS)
@@ -227,6 +270,11 @@ class DriverPages:
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
 
 
+def _energy_of(said: str) -> int | None:
+    energy_wh = int(said) if said.isascii() and said.isdecimal() else 0
+    return energy_wh if 0 < energy_wh <= MOST_ENERGY_WH else None
+
+
 def _refresh_s(way: Way) -> int:
     if way.stage in LAST:
         return 0
@@ -253,6 +301,19 @@ def driver_pages(
         request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, place: Place = None
     ) -> Response[Any]:
         return await pages.pay(request, station, evse, place)
+
+    @get(SCAN + "/{version:str}/{password:str}", **quiet)
+    async def scanned(
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, version: VersionInPath,
+        password: PasswordInPath, lang: Lang = None, maxenergy: EnergyInQuery = "",
+    ) -> Response[str]:  # fmt: skip
+        return await pages.scanned(request, station, evse, version, password, lang, _energy_of(maxenergy))
+
+    @post(SCAN, status_code=303, **quiet)
+    async def pay_scanned(
+        request: Request[Any, Any, Any], station: StationInPath, evse: EvseInPath, data: URLEncodedBody[TicketForm]
+    ) -> Response[Any]:
+        return await pages.pay(request, station, evse, None, data.ticket)
 
     @get("/charging/{intent_id:uuid}", **quiet)
     async def way(
@@ -293,5 +354,6 @@ def driver_pages(
         return await pages.signed(intent_id)
 
     return [
-        *find_pages(shell, ways, clock), price, pay, way, part, back, stop, give_up, leave, email, receipt, measured,
+        *find_pages(shell, ways, clock), price, pay, scanned, pay_scanned, way, part, back, stop, give_up, leave, email,
+        receipt, measured,
     ]  # fmt: skip

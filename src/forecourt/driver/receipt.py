@@ -76,6 +76,8 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
         yield _("Seller"), way.seller.name
     if way.seller.statement:
         yield _("On your statement"), way.seller.statement
+    if intent.hold_said.get("vat_number"):
+        yield _("VAT number"), str(intent.hold_said["vat_number"])
     if way.signed is not None and way.signed.trust in TRUST:
         yield _("Measured"), _(TRUST[way.signed.trust])
         if way.signed.meter:

@@ -14,20 +14,24 @@ from msgspec import Struct
 
 from forecourt.driver import store
 from forecourt.driver.gates import Gates
-from forecourt.driver.model import LAST, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.model import BEGUN, LAST, CodeStale, NotRunning, PlaceUnknown, Running, Stage, stage_of
+from forecourt.driver.scans import Scans
 from forecourt.driver.store import Brand, FoundSpot, Spot
 from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
 from forecourt.drivers.accounts.model import Driver
+from forecourt.drivers.fleets.store import priced_for
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.prices import Offer
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import Sized
+from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.pricing.display import Line, PriceLaw, display, law_of
-from forecourt.pricing.model import Circumstances, Tariff
+from forecourt.pricing.model import Tariff
 from forecourt.sessions.costing.model import SessionCost
 from forecourt.sessions.costing.service import cost_of
 from forecourt.sessions.reserving.model import Reservation
@@ -61,7 +65,11 @@ class Leaving(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """A place and its price, before anybody pays. `hold` None: no price counts here, so nobody can pay here."""
+    """A place and its price, before anybody pays. `hold` None: no price counts here, so nobody can pay here.
+
+    Where a driver's price is another than anybody's, `ordinary` are the lines of that one, and `member_of` is the
+    membership by which the driver's counts, if it is one.
+    """
 
     tenant_id: int
     brand: Brand
@@ -70,6 +78,8 @@ class Shown(Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     tariff: Tariff | None = None
     hold: Sized | None = None
+    ordinary: tuple[Line, ...] = ()
+    member_of: str | None = None
     #: Until when the connector is held; `own`: for whoever looks.
     held_until: datetime | None = None
     own: bool = False
@@ -129,6 +139,8 @@ class Ways:
         gates: Gates,
         departure: Departure | None = None,
         waiting: WaitingLists | None = None,
+        *,
+        scans: Scans,
     ) -> None:
         self._tenants = tenants
         self._payments = payments
@@ -137,6 +149,7 @@ class Ways:
         self._gates = gates
         self._departure = departure
         self._waiting = waiting
+        self.scans = scans
 
     async def look(
         self, station: str, evse: int, *, place_id: UUID | None = None, driver: Driver | None = None
@@ -153,19 +166,39 @@ class Ways:
         if spot is None:
             raise PlaceUnknown
         law = law_of(spot.country)
+        driver_id = None if driver is None or driver.tenant_id != tenant_id else driver.driver_id
         held = await self._held(tenant_id, spot)
         own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
         until = None if held is None else held.until_at
         try:
-            quoted = await self._payments.quote(tenant_id, station, evse)
+            quoted = await self._payments.quote(tenant_id, station, evse, driver_id=driver_id)
         except PriceMissing:
             return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
+        ordinary, member_of = await self._beside(tenant_id, station, evse, driver_id, quoted.offer, law)
         tariff = quoted.offer.tariff
-        lines = display(tariff, law, Circumstances(evse_kind=quoted.offer.kind))
+        lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
-            held_until=until, own=own,
+            ordinary=ordinary, member_of=member_of, held_until=until, own=own,
         )  # fmt: skip
+
+    async def _beside(
+        self, tenant_id: int, station: str, evse: int, driver_id: int | None, own: Offer, law: PriceLaw
+    ) -> tuple[tuple[Line, ...], str | None]:
+        """What anybody pays where a driver pays something else, and the membership by which that is."""
+        if driver_id is None:
+            return (), None
+        try:
+            usual = (await self._payments.quote(tenant_id, station, evse)).offer
+        except PriceMissing:
+            usual = None
+        if usual is not None and (usual.tariff_id, usual.version) == (own.tariff_id, own.version):
+            return (), None
+        title = None
+        if own.subscription is not None:
+            async with self._tenants.tenant(tenant_id) as conn:
+                title = (await priced_for(conn, tenant_id, driver_id, self._clock.now())).title
+        return () if usual is None else display(usual.tariff, law, usual.circumstances), title
 
     async def _held(self, tenant_id: int, spot: Spot) -> Reservation | None:
         """For whom an EVSE is held; what is free now is given to whoever waits first."""
@@ -193,17 +226,27 @@ class Ways:
         description: str,
         address: str,
         place_id: UUID | None = None,
+        ticket: str | None = None,
     ) -> Intent:
         """Begins to pay at an EVSE; the driver is led to the provider's page. `address`: of the client, `place_id`: in
-        a waiting list, if the connector is held for it. Raises as `Payments.begin` does."""
+        a waiting list, if the connector is held for it; `ticket`: of a code that he scanned, which is used by this.
+        Raises CodeStale, and as `Payments.begin` does."""
         shown = await self.look(station, evse, place_id=place_id)
+        scanned = None if ticket is None else await self.scans.use(ticket, evse)
+        if scanned is not None and scanned.station_id != shown.spot.station_id:
+            raise CodeStale
         await self._gates.make_way(shown.tenant_id, station, evse, address)
         asked = Begin(
             station=station, evse=evse, return_url=return_to(shown.brand), language=language, description=description,
             reservation_id=await self.reservation_of(shown.tenant_id, place_id, None),
+            max_energy_wh=None if scanned is None else scanned.max_energy_wh,
         )  # fmt: skip
         intent = await self._payments.begin(shown.tenant_id, asked)
         await self._gates.note(shown.tenant_id, intent.intent_id, station, evse, address)
+        if scanned is not None:
+            # He stands before it: nobody else could have scanned, so nobody far away can block its display.
+            async with self._tenants.tenant(shown.tenant_id) as conn:
+                await outbox.write(conn, shown.tenant_id, BEGUN, str(intent.intent_id))
         return intent
 
     async def find(self, intent_id: UUID) -> Way:

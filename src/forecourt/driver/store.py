@@ -1,6 +1,6 @@
 """All SQL of the driver's pages: whose they are, and what is told there of stations and sessions."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +16,8 @@ Connection = AsyncConnection[Any]
 MAX_FOUND: Final = 300
 #: Connectors of them.
 MAX_CONNECTORS: Final = 2_000
+#: By then no password of a code is good any more.
+CODES_KEPT: Final = timedelta(days=1)
 #: Codes on one sheet.
 MAX_CODES: Final = 300
 
@@ -276,3 +278,35 @@ async def set_email(conn: Connection, tenant_id: int, intent_id: UUID, email: st
     await conn.execute(
         "UPDATE payment_intents SET email = %s WHERE tenant_id = %s AND intent_id = %s", (email, tenant_id, intent_id)
     )
+
+
+async def code_used(conn: Connection, tenant_id: int, station_id: int, evse: int, interval: int) -> bool:
+    """Whether somebody has begun to pay with the code of an interval."""
+    cursor = await conn.execute(
+        "SELECT FROM driver_codes_used WHERE tenant_id = %s AND station_id = %s AND evse = %s AND interval = %s",
+        (tenant_id, station_id, evse, interval),
+    )
+    return cursor.rowcount == 1
+
+
+async def use_code(conn: Connection, tenant_id: int, station_id: int, evse: int, interval: int, now: datetime) -> bool:
+    """Begin to pay with the code of an interval; whether nobody has before. Old ones are forgotten."""
+    await conn.execute(
+        "DELETE FROM driver_codes_used WHERE tenant_id = %s AND used_at < %s", (tenant_id, now - CODES_KEPT)
+    )
+    cursor = await conn.execute(
+        "INSERT INTO driver_codes_used (tenant_id, station_id, evse, interval, used_at) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (tenant_id, station_id, evse, interval, now),
+    )
+    return cursor.rowcount == 1
+
+
+async def speaks_21(conn: Connection, tenant_id: int, station: str) -> bool:
+    """Whether a station spoke OCPP 2.1 last."""
+    cursor = await conn.execute(
+        "SELECT FROM stations s JOIN station_links l ON l.tenant_id = s.tenant_id AND l.station_id = s.station_id"
+        " WHERE s.tenant_id = %s AND s.identity = %s AND l.protocol = 'ocpp2.1'",
+        (tenant_id, station),
+    )
+    return cursor.rowcount == 1

@@ -81,7 +81,7 @@ class Evse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_a: float = 6.0
 
 
-class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Electrics(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, weakref=True):
     """One site. Voltages are nominal: `voltage_v` from line to neutral, `line_voltage_v` from line to line."""
 
     nodes: tuple[Node, ...]

@@ -23,6 +23,7 @@ from forecourt.energy.model import (
     repeated,
     unhung,
 )
+from forecourt.platform.unchanged import Once
 from forecourt.stations.model import IDENTITY_PATTERN, MAX_IDENTITY
 from forecourt.ui.i18n import mark
 
@@ -131,7 +132,7 @@ class Battery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wear_per_kwh: Annotated[Decimal, Meta(description="What a kWh through it costs.", examples=["0.03"])] = Decimal(0)
 
 
-class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, weakref=True):
     """The electrics of a site as they are stored: nodes, and what hangs on them."""
 
     nodes: Annotated[tuple[Node, ...], Meta(max_length=MAX_NODES)]
@@ -168,15 +169,33 @@ class SiteTree(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def electrics(self) -> Electrics:
         """What limits are counted from."""
-        return Electrics(
-            nodes=self.nodes,
-            evses=tuple(
-                Evse(id=each.id, node=each.node, phases=each.phases, max_a=each.max_a, min_a=each.min_a)
-                for each in self.evses
-            ),
-            voltage_v=self.voltage_v,
-            line_voltage_v=self.line_voltage_v,
-        )
+        return _ELECTRICS(self)
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The places of its EVSEs, by id."""
+        return _NUMBERS(self)
+
+
+def _electrics_of(tree: SiteTree) -> Electrics:
+    return Electrics(
+        nodes=tree.nodes,
+        evses=tuple(
+            Evse(id=each.id, node=each.node, phases=each.phases, max_a=each.max_a, min_a=each.min_a)
+            for each in tree.evses
+        ),
+        voltage_v=tree.voltage_v,
+        line_voltage_v=tree.line_voltage_v,
+    )
+
+
+def _numbers_of(tree: SiteTree) -> Mapping[str, int]:
+    return {evse.id: number for number, evse in enumerate(tree.evses)}
+
+
+#: What follows from a tree is asked for many times at each look, and is the same as long as the tree is.
+_ELECTRICS: Final = Once[SiteTree, Electrics](_electrics_of)
+_NUMBERS: Final = Once[SiteTree, Mapping[str, int]](_numbers_of)
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

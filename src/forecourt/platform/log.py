@@ -1,5 +1,6 @@
 """Logging for every process: structured events, one line each, with secrets taken out before they are written."""
 
+import io
 import logging
 import re
 import sys
@@ -8,6 +9,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
+
+from forecourt.platform.cards import holds_card, masked
 
 SECRET_NAME = re.compile(r"password|secret|token|authorization|key", re.IGNORECASE)
 REDACTED = "[redacted]"
@@ -36,10 +39,13 @@ def set_up(
         redact,
     ]
     render: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, _without_cards, structlog.processors.JSONRenderer()]
         if style == "json"
         # Tracebacks without the values of variables: those hold headers and passwords.
-        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            _without_cards,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_traceback),
+        ]
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
@@ -62,6 +68,30 @@ def set_up(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _without_cards(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What is said without numbers of payment cards, whoever said them: in a traceback, too."""
+    return {name: value if name == "exc_info" else _cardless(value) for name, value in event.items()}
+
+
+def _traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """One without the values of variables, and without numbers of payment cards."""
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, exc_info)
+    stream.write(masked(told.getvalue()))
+
+
+def _cardless(value: Any, depth: int = REDACT_DEPTH) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return masked(str(value)) if holds_card(str(value)) else value
+    if depth and isinstance(value, Mapping):
+        return {name: _cardless(item, depth - 1) for name, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [_cardless(item, depth - 1) for item in value]
+    return value
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

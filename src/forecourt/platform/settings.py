@@ -84,6 +84,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stripe_url: str | None = None
     #: The same of Adyen's API, for accounts that organisations bring.
     adyen_url: str | None = None
+    #: The register of companies that VAT numbers are looked up in, by the interface of the Commission's VIES:
+    #: https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number; absent, numbers are checked by themselves.
+    vies_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     gateway_workers: Count = 1

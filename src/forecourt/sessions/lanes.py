@@ -108,6 +108,7 @@ def _token(where: str = "true") -> str:
                 CASE WHEN {where} AND {_held(key)} THEN '{HELD}'
                 ELSE coalesce((SELECT {_decision("n.at")} FROM token_decisions d
                                WHERE d.tenant_id = n.tenant_id AND d.uid_key = {key}),
+                              CASE WHEN n.token_type = 'DirectPayment' THEN 'Accepted' END,
                               (SELECT u.status FROM unknown_token_decisions u WHERE u.tenant_id = n.tenant_id),
                               'Invalid') END
             END AS status OFFSET 0) decided
@@ -317,16 +318,19 @@ AUTHORIZATIONS = Lane(
         "number bigint",
         "tenant_id int",
         "uid_key text",
+        "direct bool",
         "at timestamptz",
         "station_id bigint",
         "evse int",
     ),
-    # Where an outside service decides and its decision is not known, how it is asked comes with the fallback.
+    # A station's own terminal holds the money of a payment's token that nobody here knows. Where an outside service
+    # decides and its decision is not known, how it is asked comes with the fallback.
     answer=f"""
-        SELECT n.number, CASE WHEN {_held("n.uid_key")} THEN '{HELD}' ELSE coalesce({_decision("n.at")}, u.status) END,
+        SELECT n.number, CASE WHEN {_held("n.uid_key")} THEN '{HELD}'
+            ELSE coalesce({_decision("n.at")}, CASE WHEN n.direct THEN 'Accepted' END, u.status) END,
             d.group_uid, d.expires_at, (
             SELECT json_build_array(o.url, o.deadline_ms, o.cache_s, o.secrets) FROM outside_authorizations o
-            WHERE o.tenant_id = n.tenant_id AND NOT EXISTS (
+            WHERE o.tenant_id = n.tenant_id AND NOT n.direct AND NOT EXISTS (
                 SELECT FROM decided_outside k WHERE k.tenant_id = n.tenant_id AND k.uid_key = n.uid_key)
               AND NOT EXISTS (SELECT FROM ad_hoc_tokens a WHERE a.tenant_id = n.tenant_id AND a.uid_key = n.uid_key))
         FROM stage_authorizations n
@@ -335,4 +339,71 @@ AUTHORIZATIONS = Lane(
         """,
 )
 
-LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS)
+#: What stations reckon themselves. Said again it is the same; what is said last counts.
+COSTS_SAID = Lane(
+    name="costs_said",
+    columns=(
+        "station_id bigint",
+        "transaction_id text",
+        "tenant_id int",
+        "currency text",
+        "excl_tax text",
+        "incl_tax text",
+        "failed bool",
+        "reason text",
+        "said_at timestamptz",
+    ),
+    merge=(
+        """
+        INSERT INTO session_costs_said AS c (station_id, transaction_id, tenant_id, currency, excl_tax, incl_tax,
+            failed, reason, said_at)
+        SELECT n.station_id, n.transaction_id, n.tenant_id, n.currency, n.excl_tax::numeric, n.incl_tax::numeric,
+            n.failed, n.reason, n.said_at
+        FROM stage_costs_said n ORDER BY n.station_id, n.transaction_id
+        ON CONFLICT (station_id, transaction_id) DO UPDATE SET currency = excluded.currency,
+            excl_tax = excluded.excl_tax, incl_tax = excluded.incl_tax, failed = excluded.failed,
+            reason = excluded.reason, said_at = excluded.said_at, compared_at = NULL
+        WHERE excluded.said_at >= c.said_at
+        """,
+    ),
+)
+
+#: A car that named itself by its own address, where the organisation lets cars start by being plugged in.
+CARS = Lane(
+    name="cars_seen",
+    columns=("tenant_id int", "station_id bigint", "uid text", "at timestamptz"),
+    merge=(
+        """
+        INSERT INTO cars_seen AS c (tenant_id, station_id, uid_key, uid, seen_at)
+        SELECT DISTINCT ON (n.tenant_id, n.station_id, lower(n.uid COLLATE "C"))
+            n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.uid, n.at
+        FROM stage_cars_seen n JOIN driver_rules r ON r.tenant_id = n.tenant_id AND r.autocharge
+        ORDER BY n.tenant_id, n.station_id, lower(n.uid COLLATE "C"), n.at DESC
+        ON CONFLICT (tenant_id, station_id, uid_key) DO UPDATE SET seen_at = greatest(c.seen_at, excluded.seen_at)
+        """,
+    ),
+)
+
+#: Asked where a transaction ends: whether its station shows what it came to.
+SHOWING = Lane(
+    name="showing",
+    columns=("number bigint", "station_id bigint"),
+    answer="""
+        SELECT n.number, true FROM stage_showing n
+        WHERE EXISTS (
+            SELECT FROM station_variables v WHERE v.station_id = n.station_id AND v.component = 'TariffCostCtrlr'
+                AND v.variable = 'Enabled[Cost]' AND v.attribute = 'Actual' AND lower(v.value) = 'true')
+        """,
+)
+
+#: Asked with what is said of the transaction of a payment: where it ends by itself, which may be another than before.
+LIMITS = Lane(
+    name="limits",
+    columns=("number bigint", "tenant_id int", "uid_key text"),
+    answer="""
+        SELECT n.number, l.max_cost::text, l.max_energy_wh
+        FROM stage_limits n JOIN transaction_limits l USING (tenant_id, uid_key)
+        """,
+)
+
+LANES = (STARTS, REPORTS, METER_VALUES, RECALL, AUTHORIZATIONS, COSTS_SAID, CARS, SHOWING, LIMITS)

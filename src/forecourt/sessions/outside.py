@@ -5,7 +5,7 @@ The answer to a start waits for its commit and for nothing else, so it is given 
 outside decision is asked for afterwards, and a session that it refuses is stopped.
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -17,6 +17,9 @@ from forecourt.sessions.remote.service import ask_to_stop
 from forecourt.stations.commands import Commander, StationUnknown
 
 log = structlog.get_logger(__name__)
+
+#: Types of tokens that no service decides on: nobody is asked for one, or it has paid already.
+_UNASKED: Final = frozenset({"NoAuthorization", "DirectPayment"})
 
 
 def asker(tenant_id: int) -> Service:
@@ -53,7 +56,7 @@ class OutsideJobs:
         """Stops a session whose token the outside service refuses. Raises as `Commander.command`: tried again then."""
         async with self._tenants.tenant(tenant_id) as conn:
             session = await store.find_started(conn, tenant_id, subject)
-        if session is None or session.token_uid is None or session.token_type == "NoAuthorization":
+        if session is None or session.token_uid is None or session.token_type in _UNASKED:
             return
         token = Token(uid=session.token_uid, type=session.token_type or Token(uid="").type)
         status = await self._decides.decide_known(tenant_id, token, session.station)

@@ -53,6 +53,8 @@ class Finding(StrEnum):
     """Its signed meter values contradict themselves, their key or the session. It is held back, and not billed."""
     SIGNATURE_UNPROVEN = "signature-unproven"
     """Its signed meter values could not be verified. Where the law asks for proof it is held back."""
+    COST_DIFFERS = "cost-differs"
+    """2.1: its station reckons another cost than what is billed."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -61,7 +63,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     is known of it; `max_power_w` is what its station can deliver, where that was told; `shared`: another session of its
     EVSE overlaps it, each taken from its start to its end or, while it runs, to the last that is known of it;
     `start_late`: its register at the start is that of an update; `contradicted`: ends that differ were said;
-    `trust` in its signed meter values, None where there are none."""
+    `trust` in its signed meter values, None where there are none; `cost_differs`: its station reckons another cost."""
 
     over: bool
     ended: bool
@@ -80,6 +82,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     start_late: bool
     contradicted: bool
     trust: str | None = None
+    cost_differs: bool = False
 
 
 def review(evidence: Evidence) -> list[Finding]:
@@ -102,6 +105,7 @@ def review(evidence: Evidence) -> list[Finding]:
         Finding.NO_CONNECTOR: evidence.evse == 0,
         Finding.SIGNATURE_BROKEN: evidence.trust == "broken",
         Finding.SIGNATURE_UNPROVEN: evidence.over and evidence.trust == "unproven",
+        Finding.COST_DIFFERS: evidence.cost_differs,
     }
     return [finding for finding, holds in found.items() if holds]
 

@@ -7,22 +7,20 @@ answered. Memory holds the sessions that run, so that screens hear of every repo
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
-from hashlib import blake2b
-from itertools import groupby
-from operator import attrgetter
-from struct import Struct
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
+from forecourt.drivers.autocharge.model import address_of
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
 from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
-from forecourt.sessions.lanes import AUTHORIZATIONS, METER_VALUES, RECALL, REPORTS, STARTS
+from forecourt.sessions.lanes import AUTHORIZATIONS, CARS, LIMITS, RECALL, SHOWING, STARTS
 from forecourt.sessions.model import (
     Session,
     billing_time,
@@ -30,12 +28,20 @@ from forecourt.sessions.model import (
     session_keys,
     shown_state,
     start_fingerprint,
-    start_register,
-    start_register_key,
 )
 from forecourt.sessions.outside import Authorizer
 from forecourt.sessions.reserving.model import REFUSED
 from forecourt.sessions.review import FREE, QUIET
+from forecourt.sessions.rows import (
+    DIRECT_PAYMENT,
+    NO_TRANSACTION,
+    add_report,
+    add_said_cost,
+    add_samples,
+    ask_limit,
+    recall,
+)
+from forecourt.sessions.told.total import Costs
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports, Take
 from forecourt.stations.gateway.station import Station
@@ -45,6 +51,8 @@ from forecourt.stations.model import UNKNOWN
 MAX_REMEMBERED = 200_000
 #: Sessions that screens are yet to be told of; at so many they are, before their time.
 MAX_SPOKEN = 20_000
+#: Transactions of payments whose limits are remembered; one that is forgotten is told its limit once more.
+MAX_LIMITED = 20_000
 #: Stations whose names on screens are kept ready, those first that spoke last.
 MAX_LIVE_KEYS = 20_000
 
@@ -57,19 +65,25 @@ _ACTIVITY: Final = {
     "Idle": None,
 }
 
-_encode = msgspec.json.Encoder().encode
-_at = attrgetter("at")
-
 
 class Sessions:
     """Owns the memory of running sessions of one gateway. Every fact in it was read back or applied after a COMMIT."""
 
-    def __init__(self, live: LiveFeed, stations: StationReports, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveFeed,
+        stations: StationReports,
+        authorizer: Authorizer | None = None,
+        costs: Costs | None = None,
+    ) -> None:
         self._live = live
+        self._costs = costs
         self._authorizer = authorizer
         self._stations = stations
         self._running: OrderedDict[tuple[int, str], Session] = OrderedDict()
         self._at_station: dict[int, dict[str, Session]] = {}
+        #: Where transactions end by themselves, as their stations were told.
+        self._limited: OrderedDict[tuple[int, str], tuple[Any, ...]] = OrderedDict()
         #: Sessions spoken of since screens were told last, and which of them are over.
         self._spoken: dict[tuple[int, str], tuple[Station, Session, bool]] = {}
         live.before_flush.append(self._tell_screens)
@@ -109,13 +123,19 @@ class Sessions:
         key = (inbound.station.station_id, report.transaction_id)
         known = self._running.get(key)
         transaction = packrow.text(report.transaction_id)
-        _add_report(inbound, report, transaction, known, order, at, distrusted)
-        _add_samples(inbound, transaction, report.evse, report.samples)
+        add_report(inbound, report, transaction, known, order, at, distrusted)
+        add_samples(inbound, transaction, report.evse, report.samples)
         if known is None:
-            _recall(inbound, transaction)
+            recall(inbound, transaction)
+        ask_limit(inbound, report, known)
+        if report.said_cost is not None:
+            add_said_cost(inbound, transaction, report.said_cost, at)
+        if report.step is Step.ENDED and report.seq >= 0 and self._costs is not None and not report.offline:
+            write = inbound.write
+            write.add(SHOWING.name, packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id)))
         take = self._refine(inbound, report, order, known) if report.seq >= 0 else None
 
-        def decide() -> neutral.Answer:
+        def decide() -> neutral.Answer | Later:
             if take is not None:
                 take()
             token = None if report.token is None else _decided(inbound.write, report.token)
@@ -124,13 +144,36 @@ class Sessions:
                 self._remember(inbound, known.join(report, order, at, distrusted, accepted=accepted))
             elif (row := inbound.write.answers.get(RECALL.name)) is not None:
                 self._take_up(inbound, report.transaction_id or "", row)
-            return neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token)
+            limit = self._new_limit(inbound.write, key, over=report.step is Step.ENDED)
+            answer = neutral.TransactionAnswer(transaction_id=report.transaction_id, token=token, limit=limit)
+            if self._costs is not None and SHOWING.name in inbound.write.answers:
+                return Later(self._with_total(self._costs, inbound.station, answer))
+            return answer
 
         return decide
 
+    @staticmethod
+    async def _with_total(costs: Costs, station: Station, answer: neutral.TransactionAnswer) -> neutral.Answer:
+        transaction_id = answer.transaction_id or ""
+        return replace(answer, total_cost=await costs.total(station.tenant_id, station.station_id, transaction_id))
+
+    def _new_limit(self, write: Write, key: tuple[int, str], *, over: bool) -> neutral.Limit | None:
+        """Where a transaction ends by itself, if its station was not told that very thing: it answers each with an
+        event, which would be answered with another."""
+        said = write.answers.get(LIMITS.name)
+        if over:
+            self._limited.pop(key, None)
+        if said is None or over or self._limited.get(key) == said:
+            return None
+        if len(self._limited) >= MAX_LIMITED:
+            self._limited.popitem(last=False)
+        self._limited[key] = said
+        max_cost, max_energy_wh = said
+        return neutral.Limit(max_cost=None if max_cost is None else Decimal(max_cost), max_energy_wh=max_energy_wh)
+
     def measure(self, inbound: Inbound, report: neutral.MeterReport) -> Decide:
         """Store values that belong to no transaction; they are never billed (2.0.1 J01)."""
-        _add_samples(inbound, _NO_TRANSACTION, report.evse, report.samples)
+        add_samples(inbound, NO_TRANSACTION, report.evse, report.samples)
         return lambda: neutral.Acknowledged(now=inbound.arrived)
 
     def forget(self, station: Station) -> None:
@@ -183,11 +226,16 @@ class Sessions:
                 packrow.int8(write.number),
                 packrow.int4(inbound.station.tenant_id),
                 packrow.text(uid_key(token.uid)),
+                packrow.boolean(token.type == DIRECT_PAYMENT),
                 packrow.timestamp(at),
                 packrow.int8(inbound.station.station_id),
                 packrow.int4(evse),
             ),
         )
+        if address_of(token.uid, token.type) is not None:
+            station = inbound.station
+            car = (packrow.int4(station.tenant_id), packrow.int8(station.station_id), packrow.text(token.uid))
+            write.add(CARS.name, packrow.row(*car, packrow.timestamp(inbound.arrived)))
 
     def _refine(self, inbound: Inbound, report: TransactionReport, order: int, known: Session | None) -> Take | None:
         """Tell the stations room what a 2.x transaction says of its EVSE. One that says nothing of the car takes the
@@ -313,104 +361,9 @@ def _decided(write: Write, token: neutral.Token) -> TokenStatus:
     """The decision about a token from what the lane answered; a token nobody registered is Invalid."""
     if token.type == "NoAuthorization":
         return TokenStatus(status=AuthorizationStatus.ACCEPTED)
-    status, group, expires_at, _ = write.answers.get(AUTHORIZATIONS.name, (None, None, None, None))
+    status, group, expires_at, *_ = write.answers.get(AUTHORIZATIONS.name, (None, None, None))
     if status is None:
         return TokenStatus(status=AuthorizationStatus.INVALID)
     decided = AuthorizationStatus(status)
     message = REFUSED if decided is AuthorizationStatus.NOT_AT_THIS_TIME else None
     return TokenStatus(status=decided, group=group, expires_at=expires_at, message=message)
-
-
-def _recall(inbound: Inbound, transaction: bytes) -> None:
-    write = inbound.write
-    write.add(
-        RECALL.name,
-        packrow.row(packrow.int8(write.number), packrow.int8(inbound.station.station_id), transaction),
-    )
-
-
-_REPORT_COLUMNS: Final = len(REPORTS.columns)
-_place_in_order = packrow.fields("hqqtt??")
-#: What most reports leave out, by neighbours.
-_NO_PLACE: Final = packrow.int4(None) * 2
-_NO_TOKEN: Final = packrow.NULL_TEXT * 2
-_NO_FIRST: Final = packrow.int8(None) * 2
-_first = packrow.fields("qq")
-_NOTHING_MORE: Final = packrow.NULL_TEXT * 2 + packrow.int4(None)
-_NOTHING_GIVEN: Final = packrow.int8(None) * 2
-#: What samples without one say of their transaction.
-_NO_TRANSACTION: Final = packrow.text("")
-
-
-def _add_report(
-    inbound: Inbound, report: TransactionReport, transaction: bytes, known: Session | None, order: int, at: datetime,
-    distrusted: bool,
-) -> None:  # fmt: skip
-    """Only what is news: a place or a first register that loses against what memory knows, which PostgreSQL had
-    committed before, would lose there as well."""
-    token = report.token
-    state, reason, remote = report.charging_state, report.stop_reason, report.remote_start_id
-    arrived = packrow.micros(inbound.arrived)
-    plain = state is None and reason is None and remote is None
-    placed = known is not None and known.place_key < order
-    parts = (
-        inbound.station.packed,
-        _place_in_order(report.step, order, report.seq, packrow.micros(at), arrived, distrusted, report.offline),
-        transaction,
-        _NO_PLACE if placed else packrow.int4(report.evse) + packrow.int4(report.connector),
-        _NO_TOKEN if token is None else packrow.text(token.uid) + packrow.text(token.type),
-        _first_register(report, known, order),
-        packrow.int8(report.meter_last_wh),
-        packrow.int4(report.power_w),
-        packrow.int4(report.soc_pct),
-        _NOTHING_MORE if plain else packrow.text(state) + packrow.text(reason) + packrow.int4(remote),
-        _NOTHING_GIVEN if report.given_last_wh is None else _given(report),
-    )
-    inbound.write.add(REPORTS.name, packrow.joined(_REPORT_COLUMNS, parts))
-
-
-def _given(report: TransactionReport) -> bytes:
-    return packrow.int8(report.given_first_wh) + packrow.int8(report.given_last_wh)
-
-
-def _first_register(report: TransactionReport, known: Session | None, order: int) -> bytes:
-    first = start_register(report)
-    if first is None:
-        return _NO_FIRST
-    key = start_register_key(report, order)
-    return _NO_FIRST if known is not None and known.meter_start_key < key else _first(first, key)
-
-
-_SAMPLE_COLUMNS: Final = len(METER_VALUES.columns)
-_moment = packrow.fields("tq")
-_signed_number = Struct(">q").unpack
-
-
-def _add_samples(inbound: Inbound, transaction: bytes, evse: int | None, samples: tuple[neutral.Sample, ...]) -> None:
-    """One row for each moment in a report; its digest makes the same values said again the same row.
-
-    The moment is the station's own even where it can't be believed, or a replay would be new each time.
-    """
-    if not samples:
-        return
-    # Mostly there is one moment, and its samples share the object that says it.
-    one = samples[0].at is samples[-1].at
-    for at, taken in ((samples[0].at, samples),) if one else groupby(samples, key=_at):
-        readings: list[int] = []
-        signed: list[tuple[int, str]] = []
-        for sample in taken:
-            if sample.signed is not None:
-                signed.append((len(readings) // 2, sample.signed))
-            readings += (sample.code, sample.value)
-        packed = packrow.int8_array(readings)
-        kept = _encode(signed) if signed else b""
-        [digest] = _signed_number(blake2b(packed + kept, digest_size=8).digest())
-        parts = (
-            inbound.station.packed,
-            _moment(packrow.micros(at), digest),
-            transaction,
-            packrow.int4(evse),
-            packed,
-            packrow.raw(kept) if signed else packrow.NULL_TEXT,
-        )
-        inbound.write.add(METER_VALUES.name, packrow.joined(_SAMPLE_COLUMNS, parts))

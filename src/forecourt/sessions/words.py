@@ -102,4 +102,11 @@ FINDINGS: Final[dict[str, tuple[str, str]]] = {
             " again."
         ),
     ),
+    Finding.COST_DIFFERS: (
+        mark("The station reckons another cost"),
+        mark(
+            "What it showed its driver is not what is billed. Both stand beside each other below; mostly it has another"
+            " tariff than the one that counts."
+        ),
+    ),
 }

@@ -111,7 +111,7 @@ class Bay:
             if self.tx.token.lower() == token.lower():
                 self.stop("Local", at, token)
             return
-        if not self.operative or self.error != "NoError":
+        if not self.operative or self.error != "NoError" or self.station.paying.blocked(self.number, at):
             return
         if self.reserved and self.reserved[2] > at and self.reserved[1].lower() != token.lower():
             return
@@ -163,6 +163,10 @@ class Bay:
             self.given_wh += self._last.given_wh
         self._advanced_at = at
         self._limit_w = limit_w
+        ended = self.station.paying.reached(self, tx, self.register_wh)
+        if ended is not None:
+            self.stop(ended, at)
+            return
         self._charging_state(at)
         if self._sample_at is not None and at >= self._sample_at:
             interval = timedelta(seconds=self.station.meter_interval_s)

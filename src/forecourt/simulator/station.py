@@ -18,6 +18,7 @@ from forecourt.simulator.clock import Clock
 from forecourt.simulator.connection import Address
 from forecourt.simulator.faults import NO_CHANCES, PERFECT, Chances, Counts, Cut, Habits
 from forecourt.simulator.link import Link, Owner, Terms
+from forecourt.simulator.paying import Paying
 from forecourt.simulator.said import Kind, Said
 from forecourt.simulator.settings import Settings
 from forecourt.simulator.wire import Payload, Refused
@@ -49,6 +50,8 @@ class Make(msgspec.Struct, frozen=True, kw_only=True):
     meter_interval_s: int = 60
     #: 2.1: cars may give back at its bays, by setpoints.
     gives: bool = False
+    #: 2.1: it shows costs, and reckons them by the tariff that it is given.
+    reckons: bool = False
 
 
 class Dialect(Protocol):
@@ -105,6 +108,7 @@ class Station(Owner):
         #: When it last asked what a dynamic profile shall say, by its id.
         self.asked_at: dict[int, datetime] = {}
         self.local_list_version = 0
+        self.paying = Paying(self)
         self.accepted = False
         self.dialect = dialect(self)
         self.offset = habits.clock_offset

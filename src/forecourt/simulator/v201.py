@@ -23,6 +23,8 @@ STOPS = {
     "SoftReset": ("ResetCommand", "ImmediateReset"),
     "DeAuthorized": ("Deauthorized", "DeAuthorized"),
     "UnlockCommand": ("UnlockCommand", "Other"),
+    "EnergyLimit": ("EnergyLimitReached", "EnergyLimitReached"),
+    "CostLimit": ("CostLimitReached", "LocalOutOfCredit"),
     "PowerLoss": ("AbnormalCondition", "PowerLoss"),
     "EmergencyStop": ("AbnormalCondition", "EmergencyStop"),
 }
@@ -65,7 +67,7 @@ class Dialect201:
         self._station.link.say(
             Said(
                 "Authorize",
-                {"idToken": _token(token)},
+                {"idToken": self._token(token)},
                 then=lambda answer: then(answer["idTokenInfo"]["status"]),
                 failed=lambda reason: then("Unknown"),
             )
@@ -126,7 +128,9 @@ class Dialect201:
         if not station.link.online or station.habits.always_offline:
             payload["offline"] = True
         if token is not None:
-            payload["idToken"] = _token(token)
+            payload["idToken"] = self._token(token)
+        if kind == "Ended":
+            payload |= self.reckoned(bay, tx, reading)
         if context is not None:
             payload["meterValue"] = [{"timestamp": stamp(reading.at), "sampledValue": self.values(reading, context)}]
         facts = {"kind": {"Started": "start", "Updated": "update", "Ended": "stop"}[kind], "evse": bay.number}
@@ -137,6 +141,7 @@ class Dialect201:
         def answered(answer: Payload) -> None:
             if token is not None and "idTokenInfo" in answer and kind != "Ended":
                 station.token_answered(bay, tx, answer["idTokenInfo"]["status"])
+            station.paying.answered(bay, tx, answer, over=kind == "Ended")
 
         role = {"Started": Role.BEGIN, "Updated": Role.METER, "Ended": Role.END}[kind]
         station.link.say(
@@ -176,6 +181,13 @@ class Dialect201:
             add(round(max(-reading.power_w, 0.0), 1), "Power.Active.Export", "W")
         return values
 
+    def reckoned(self, bay: Bay, tx: Transaction, reading: Reading) -> Payload:
+        """What the end of a transaction says of its cost."""
+        return {}
+
+    def _token(self, uid: str) -> Payload:
+        return {"idToken": uid, "type": self._station.paying.types.get(uid.lower(), "ISO14443")}
+
     def answer(self, action: str, payload: Payload) -> Payload:
         verb = self.table.get(action)
         if verb is None:
@@ -184,13 +196,14 @@ class Dialect201:
 
 
 class Dialect21(Dialect201):
-    """2.1: its own subprotocol; tariffs on the station are known and turned down; profiles may be dynamic."""
+    """2.1: its own subprotocol; it may reckon by tariffs, and is paid by codes and terminals; profiles may be
+    dynamic."""
 
     subprotocol = "ocpp2.1"
     dynamic = True
 
     table = v201_answers.ANSWERS21
 
-
-def _token(uid: str) -> Payload:
-    return {"idToken": uid, "type": "ISO14443"}
+    def reckoned(self, bay: Bay, tx: Transaction, reading: Reading) -> Payload:
+        details = self._station.paying.cost_details(bay, tx, reading)
+        return {} if details is None else {"costDetails": details}

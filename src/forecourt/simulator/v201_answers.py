@@ -21,6 +21,8 @@ PAGE_ITEMS = 10
 
 
 def request_start(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    token = asked["idToken"]
+    station.paying.types[token["idToken"].lower()] = token["type"]
     bay = station.remote_start(
         asked.get("evseId"), asked["idToken"]["idToken"], asked["remoteStartId"], asked.get("chargingProfile")
     )
@@ -105,6 +107,7 @@ def base_report(dialect: "Dialect201", station: "Station", asked: Payload) -> Pa
         if s.place2 and (dialect.dynamic or not s.of21)
     ]
     items += gives_items(station)
+    items += cost_items(station)
     pages = [items[i : i + PAGE_ITEMS] for i in range(0, len(items), PAGE_ITEMS)]
     for seq, page in enumerate(pages):
         payload = {
@@ -131,6 +134,20 @@ def gives_items(station: "Station") -> list[Payload]:
         for bay in station.bays
         for name, value, type in told
         if station.make.gives
+    ]
+
+
+def cost_items(station: "Station") -> list[Payload]:
+    """What is told of costs (TariffCostCtrlr), where it shows any."""
+    return [
+        {
+            "component": {"name": "TariffCostCtrlr"},
+            "variable": {"name": "Enabled", "instance": instance},
+            "variableAttribute": [{"mutability": "ReadWrite", "value": "true"}],
+            "variableCharacteristics": {"dataType": "boolean", "supportsMonitoring": False},
+        }
+        for instance in ("Cost", "Tariff")
+        if station.make.reckons
     ]
 
 
@@ -264,6 +281,37 @@ def firmware(dialect: "Dialect201", station: "Station", asked: Payload) -> Paylo
     return {"status": "Accepted"}
 
 
+def cost_updated(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    station.paying.running[asked["transactionId"]] = asked["totalCost"]
+    return {}
+
+
+def set_tariff(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    if not station.make.reckons:
+        return {"status": "Rejected"}
+    station.paying.tariffs[asked["evseId"]] = asked["tariff"]
+    return {"status": "Accepted"}
+
+
+def clear_tariffs(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    gone = station.paying.tariffs.pop(asked.get("evseId", 0), None)
+    return {"clearTariffsResult": [{"status": "NoTariff" if gone is None else "Accepted"}]}
+
+
+def get_tariffs(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    known = [
+        {"tariffId": tariff["tariffId"], "tariffKind": "DefaultTariff", "evseIds": [number]}
+        for number, tariff in station.paying.tariffs.items()
+        if asked["evseId"] in (0, number)
+    ]
+    return {"status": "Accepted", "tariffAssignments": known} if known else {"status": "NoTariff"}
+
+
+def web_payment(dialect: "Dialect201", station: "Station", asked: Payload) -> Payload:
+    station.paying.notify_begun(asked["evseId"], asked["timeout"])
+    return {}
+
+
 ANSWERS: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     "RequestStartTransaction": request_start,
     "RequestStopTransaction": request_stop,
@@ -284,15 +332,17 @@ ANSWERS: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     "SendLocalList": lambda dialect, station, asked: answers.local_list(station, asked["versionNumber"], asked),
     "ReserveNow": reserve,
     "CancelReservation": cancel_reservation,
-    "CostUpdated": lambda dialect, station, asked: {},
+    "CostUpdated": cost_updated,
     "DataTransfer": lambda dialect, station, asked: {"status": "UnknownVendorId"},
     "GetLog": log,
     "UpdateFirmware": firmware,
 }
 ANSWERS21: "dict[str, Callable[[Dialect201, Station, Payload], Payload]]" = {
     **ANSWERS,
-    "SetDefaultTariff": lambda dialect, station, asked: {"status": "Rejected"},
-    "GetTariffs": lambda dialect, station, asked: {"status": "NoTariff"},
+    "SetDefaultTariff": set_tariff,
+    "ClearTariffs": clear_tariffs,
+    "GetTariffs": get_tariffs,
+    "NotifyWebPaymentStarted": web_payment,
     "UpdateDynamicSchedule": update_profile,
     "UsePriorityCharging": use_priority,
 }

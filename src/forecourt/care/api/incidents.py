@@ -38,14 +38,18 @@ Note = Annotated[str, Meta(max_length=MAX_NOTE, pattern=r"^[^\x00]*$", examples=
 
 
 class Incident(Struct, frozen=True, kw_only=True):
-    """Something that is or was wrong with a station, a connector or a session."""
+    """Something that is or was wrong with a station, a connector, a session or a site."""
 
     id: UUID
     kind: Annotated[IncidentKind, Meta(examples=["fault"])]
     severity: SeverityName
     status: Status
-    station: Annotated[str, Meta(description="The identity it had when the incident opened.", examples=["CP1"])]
-    site: Annotated[str | None, Meta(description="The slug of the station's site.")]
+    station: Annotated[
+        str | None,
+        Meta(description="The identity it had when the incident opened; null: it is of the site.", examples=["CP1"]),
+    ]
+    site: Annotated[str | None, Meta(description="The slug of its site.")]
+    node: Annotated[str | None, Meta(description="The node of the site's electrics.", examples=[None])]
     evse: int | None
     connector: int | None
     session: Annotated[UUID | None, Meta(description="The session it is about.")]
@@ -200,7 +204,7 @@ async def describe_incident(conn: Connection, tenant_id: int, subject: str) -> I
 def _shown(row: IncidentRow) -> dict[str, Any]:
     told = tell(row.kind, row.detail, "UTC")
     same = (
-        "station", "site", "evse", "connector", "detail", "since", "opened_at", "closed_at", "closed_by",
+        "station", "site", "node", "evse", "connector", "detail", "since", "opened_at", "closed_at", "closed_by",
         "acknowledged_at", "acknowledged_by", "snoozed_until",
     )  # fmt: skip
     return {

@@ -53,16 +53,26 @@ class Shown(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return self.row.station_name or self.row.station
+        """Of the station; of a site's node, as people call it."""
+        row = self.row
+        return row.station_name or row.station or row.detail.get("name") or row.node or ""
 
     @property
-    def station_href(self) -> str:
-        return station_href(self.row.station)
+    def place_href(self) -> str:
+        """Where what it is about is shown; empty where nothing is any more."""
+        return place_href(self.row)
 
 
 def station_href(identity: str) -> str:
     """Where a station is shown."""
     return f"/stations/{quote(identity, safe='')}"
+
+
+def place_href(row: IncidentRow) -> str:
+    """Where what an incident is about is shown: its station, as long as it is in service, or the plan of its site."""
+    if row.station is None:
+        return "" if row.site is None else f"/energy/sites/{quote(row.site, safe='')}/plan"
+    return station_href(row.station) if row.in_service else ""
 
 
 def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
@@ -71,8 +81,9 @@ def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
     here = f"/incidents/{row.incident_id}"
     # What is to be read stands on the incident's own page.
     href = {
-        Action.LOOK: station_href(row.station),
-        Action.CREDENTIALS: f"{station_href(row.station)}/settings",
+        Action.LOOK: place_href(row),
+        Action.PLAN: place_href(row),
+        Action.CREDENTIALS: f"{place_href(row)}/settings",
         Action.READ: here,
     }.get(action, f"{here}/act")
     return Shown(
@@ -84,7 +95,7 @@ def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
         action=action.value,
         action_word=action_word(action),
         action_href=href,
-        may_act=may_act(actor, action) and (row.in_service or action is Action.STOP),
+        may_act=may_act(actor, action) and (bool(place_href(row)) or action is Action.STOP),
         may_review=actor.may(Verb.REVIEW),
         snoozed=row.snoozed_until is not None and row.snoozed_until > now,
     )

@@ -135,6 +135,7 @@ async def _do(
 ) -> Acted:
     match action:
         case Action.ACCEPT:
+            assert row.station is not None
             async with db.tenant(actor.tenant_id) as conn:
                 await stations.change_station(conn, actor, secret_key, row.station, {"registration": "accepted"}, None)
             return Acted(accepted=True, status="Accepted")
@@ -147,11 +148,13 @@ async def _do(
             assert row.session_id is not None
             obeyed = await remote_stop(db, commander, actor, row.session_id)
         case Action.RESET:
+            assert row.station is not None
             obeyed = await control.reset(db, commander, actor, row.station, ResetType.SOFT)
         case Action.UNLOCK:
             assert row.evse is not None
+            assert row.station is not None
             connector = row.connector or 1
             obeyed = await control.unlock(db, commander, actor, row.station, evse=row.evse, connector=connector)
-        case Action.LOOK | Action.CREDENTIALS:
+        case Action.LOOK | Action.PLAN | Action.CREDENTIALS:
             raise AssertionError("what leads elsewhere is done there")
     return Acted(accepted=obeyed.accepted, status=obeyed.status)

@@ -68,10 +68,14 @@ async def say(conn: Connection, tenant_id: int, event: str, incident_ids: Sequen
 
 async def _open(conn: Connection, tenant_id: int, findings: Iterable[Finding], now: datetime) -> list[UUID]:
     findings = list(findings)
-    named = await conditions.name_stations(conn, tenant_id, sorted({one.place.station_id for one in findings}))
+    stations = {one.place.station_id for one in findings if one.place.station_id is not None}
+    named = await conditions.name_stations(conn, tenant_id, sorted(stations))
     opened = []
     for finding in findings:
-        incident_id = await incidents.open_incident(conn, tenant_id, finding, named[finding.place.station_id], now)
+        place = finding.place
+        of_site = conditions.Named(station_id=None, station=None, site_id=place.site_id)
+        of = of_site if place.station_id is None else named[place.station_id]
+        incident_id = await incidents.open_incident(conn, tenant_id, finding, of, now)
         if incident_id is not None:
             await incidents.add_event(conn, tenant_id, incident_id, "opened", now)
             opened.append(incident_id)
@@ -95,6 +99,8 @@ async def _find(
     found += await conditions.list_wrong_clocks(conn, tenant_id, station_id, now)
     found += await conditions.list_ghosts(conn, tenant_id, station_id)
     found += await conditions.list_disobeying(conn, tenant_id, station_id)
+    if station_id is None:
+        found += await conditions.list_overloaded(conn, tenant_id, now)
     return [one for one in found if one is not None]
 
 
@@ -107,7 +113,11 @@ async def _find_flapping(
     present: Iterable[Present],
 ) -> list[Finding | Unsure | None]:
     """What loses its connection again and again, and what did so and can't have calmed down yet."""
-    flapped = {one.place.station_id for one in present if one.kind is IncidentKind.FLAPPING}
+    flapped = {
+        one.place.station_id
+        for one in present
+        if one.kind is IncidentKind.FLAPPING and one.place.station_id is not None
+    }
     found: list[Finding | Unsure | None] = []
     if listening_since is not None and can_come(listening_since, now):
         losses = await conditions.list_losses(conn, tenant_id, station_id, now, listening_since)

@@ -18,6 +18,7 @@ from forecourt.care.model import (
     GHOST_SETTLE,
     LEAST_CHARGE,
     LEAST_CHARGE_WH,
+    OVERLOAD_GRACE,
     REPLAY_AGE,
     REPLAY_SETTLE,
     Away,
@@ -38,10 +39,10 @@ _OF_STATION: Final[LiteralString] = "(%(station_id)s::bigint IS NULL OR {}.stati
 
 
 class Named(Struct, frozen=True, kw_only=True):
-    """What an incident keeps of its station."""
+    """What an incident keeps of its station; of one that is of a site alone, that site."""
 
-    station_id: int
-    station: str
+    station_id: int | None
+    station: str | None
     site_id: int | None
 
 
@@ -52,7 +53,7 @@ async def name_stations(conn: Connection, tenant_id: int, station_ids: list[int]
         "SELECT station_id, station, site_id FROM station_conditions WHERE tenant_id = %s AND station_id = ANY(%s)",
         (tenant_id, station_ids),
     )
-    return {row.station_id: row for row in await cursor.fetchall()}
+    return {row.station_id: row for row in await cursor.fetchall() if row.station_id is not None}
 
 
 async def list_faulted(conn: Connection, tenant_id: int, station_id: int | None) -> list[Faulted]:
@@ -264,6 +265,26 @@ async def list_disobeying(conn: Connection, tenant_id: int, station_id: int | No
             Place(station_id=row["station_id"], evse=row["evse"]),
             row["disobeys_since"],
             row["disobeys_since"],
+        )
+        for row in rows
+    ]
+
+
+async def list_overloaded(conn: Connection, tenant_id: int, now: datetime) -> list[Finding]:
+    """Nodes of sites that are overloaded by what else hangs there, for longer than OVERLOAD_GRACE."""
+    rows = await _rows(
+        conn,
+        "SELECT site_id, node, name, since, load_w, limit_w FROM overload_conditions"
+        " WHERE tenant_id = %(tenant_id)s AND since <= %(until)s",
+        {"tenant_id": tenant_id, "until": now - OVERLOAD_GRACE},
+    )
+    return [
+        plain(
+            IncidentKind.OVERLOADED,
+            Place(site_id=row["site_id"], node=row["node"]),
+            row["since"],
+            row["since"],
+            {name: row[name] for name in ("name", "load_w", "limit_w")},
         )
         for row in rows
     ]

@@ -21,28 +21,32 @@ MAX_COUNTED: Final = 10_000
 
 _INCIDENT: LiteralString = """
 SELECT n.number, n.incident_id, n.kind, n.severity, n.station_id, n.station, s.name AS station_name,
-    s.station IS NOT NULL AS in_service, s.site, s.site_name, coalesce(s.time_zone, 'UTC') AS time_zone, n.evse,
-    n.connector, n.session_id, n.since, n.latest_at, n.detail, n.opened_at, n.gone_at, n.closed_at, n.closed_by,
-    n.acknowledged_at, n.acknowledged_by, n.snoozed_until
+    s.station IS NOT NULL AS in_service, coalesce(s.site, w.slug) AS site, coalesce(s.site_name, w.name) AS site_name,
+    coalesce(s.time_zone, w.time_zone, 'UTC') AS time_zone, n.node, n.evse, n.connector, n.session_id, n.since,
+    n.latest_at, n.detail, n.opened_at, n.gone_at, n.closed_at, n.closed_by, n.acknowledged_at, n.acknowledged_by,
+    n.snoozed_until
 FROM incidents n LEFT JOIN station_conditions s ON s.tenant_id = n.tenant_id AND s.station_id = n.station_id
+LEFT JOIN kept_sites w ON w.tenant_id = n.tenant_id AND w.site_id = n.site_id AND n.station_id IS NULL
 WHERE n.tenant_id = %(tenant_id)s
 """
 
 
 class IncidentRow(Struct, frozen=True, kw_only=True):
-    """One incident as it is shown. `station` is the identity it had; `in_service`: it stands in the registry."""
+    """One incident as it is shown. `station` is the identity it had; `in_service`: it stands in the registry. Without a
+    station it is of a `node` of its site."""
 
     number: int
     incident_id: UUID
     kind: str
     severity: int
-    station_id: int
-    station: str
+    station_id: int | None
+    station: str | None
     station_name: str | None
     in_service: bool
     site: str | None
     site_name: str | None
     time_zone: str
+    node: str | None
     evse: int | None
     connector: int | None
     session_id: UUID | None
@@ -89,7 +93,8 @@ async def list_present(conn: Connection, tenant_id: int, station_id: int | None)
     """Incidents whose cause was there at the last look."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
-        "SELECT incident_id, kind, station_id, evse, connector, session_id, severity, latest_at, detail, closed_at"
+        "SELECT incident_id, kind, station_id, evse, connector, session_id, severity, latest_at, detail, closed_at,"
+        " node, CASE WHEN station_id IS NULL THEN site_id END AS of_site"
         " FROM incidents WHERE tenant_id = %(tenant_id)s AND gone_at IS NULL"
         " AND (%(station_id)s::bigint IS NULL OR station_id = %(station_id)s)",
         {"tenant_id": tenant_id, "station_id": station_id},
@@ -103,6 +108,8 @@ async def list_present(conn: Connection, tenant_id: int, station_id: int | None)
                 evse=row["evse"],
                 connector=row["connector"],
                 session_id=row["session_id"],
+                site_id=row["of_site"],
+                node=row["node"],
             ),
             severity=Severity(row["severity"]),
             latest_at=row["latest_at"],
@@ -119,12 +126,12 @@ async def open_incident(conn: Connection, tenant_id: int, finding: Finding, name
     row = await (
         await conn.execute(
             "INSERT INTO incidents (tenant_id, kind, severity, station_id, station, site_id, evse, connector,"
-            " session_id, since, latest_at, detail, opened_at, changed_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            " session_id, node, since, latest_at, detail, opened_at, changed_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING RETURNING incident_id",
             (
                 tenant_id, finding.kind.value, finding.severity, place.station_id, named.station, named.site_id,
-                place.evse, place.connector, place.session_id, finding.since, finding.latest_at,
+                place.evse, place.connector, place.session_id, place.node, finding.since, finding.latest_at,
                 Jsonb(finding.detail), now, now,
             ),
         )
@@ -251,10 +258,10 @@ _MATCHES: LiteralString = """
     AND (%(open)s::bool IS NULL OR (n.closed_at IS NULL) = %(open)s)
     AND (%(kind)s::text IS NULL OR n.kind = %(kind)s)
     AND (%(severity)s::int IS NULL OR n.severity = %(severity)s)
-    AND (%(site)s::text IS NULL OR s.site = %(site)s)
+    AND (%(site)s::text IS NULL OR coalesce(s.site, w.slug) = %(site)s)
     AND (%(station)s::text IS NULL OR n.station = %(station)s)
     AND (%(acknowledged)s::bool IS NULL OR (n.acknowledged_at IS NOT NULL) = %(acknowledged)s)
-    AND (%(search)s = '' OR concat_ws(' ', n.station, s.name, s.site_name) ILIKE %(pattern)s)
+    AND (%(search)s = '' OR concat_ws(' ', n.station, s.name, s.site_name, w.name, n.node) ILIKE %(pattern)s)
 """
 
 
@@ -318,8 +325,10 @@ async def list_attention(conn: Connection, tenant_id: int, now: datetime, limit:
     return await cursor.fetchall()
 
 
-async def list_others(conn: Connection, tenant_id: int, station_id: int, but: UUID, limit: int) -> list[IncidentRow]:
-    """Other incidents of a station, the newest first."""
+async def list_others(
+    conn: Connection, tenant_id: int, station_id: int | None, but: UUID, limit: int
+) -> list[IncidentRow]:
+    """Other incidents of a station, the newest first; None: of no station, which has none."""
     cursor = conn.cursor(row_factory=class_row(IncidentRow))
     await cursor.execute(
         f"{_INCIDENT} AND n.station_id = %(station_id)s AND n.incident_id <> %(but)s"

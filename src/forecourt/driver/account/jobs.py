@@ -1,30 +1,41 @@
 """What follows from events for drivers with an account: what a fleet's session came to is kept by month, and billed
-once it is final."""
+once it is final; and who could not pay is told."""
 
+from typing import Final
 from uuid import UUID
 
 from forecourt.driver.account import store
+from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
+from forecourt.payments.contracts.service import goes_unpaid
+from forecourt.payments.fees.model import FeeState
+from forecourt.payments.fees.store import find_by_intent, find_fee
 from forecourt.payments.intents.books import charge_fleet
 from forecourt.payments.intents.prices import Prices
+from forecourt.payments.intents.store import find_intent, insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.costing.service import cost_of
+
+#: What the story of a payment says once its driver was told, that it was stopped and that it is owed.
+TOLD_STOPPED: Final = "driver_told_stopped"
+TOLD_OWED: Final = "driver_told_owed"
 
 
 class AccountJobs:
     """Durable follow-up work. `tenants` is a pool of role forecourt_app."""
 
-    def __init__(self, tenants: Pool, clock: Clock) -> None:
+    def __init__(self, tenants: Pool, clock: Clock, letters: DriverLetters) -> None:
         self._tenants = tenants
         self._clock = clock
+        self._letters = letters
 
     async def priced(self, *, tenant_id: int, subject: str) -> None:
         """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once."""
         session_id, now = UUID(subject), self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             whose = await store.driver_of_session(conn, tenant_id, session_id)
-            if whose is None:
+            if whose is None or whose.invoiced is False:
                 return
             cost = await cost_of(conn, tenant_id, session_id, now)
             if cost.incl_vat is None:
@@ -35,3 +46,33 @@ class AccountJobs:
             )  # fmt: skip
             if fleet_id is not None and cost.final and cost.incl_vat.amount:
                 await charge_fleet(conn, tenant_id, session_id, fleet_id, Prices(self._clock), now)
+
+    async def fee_paid(self, *, tenant_id: int, subject: str) -> None:
+        """A month of a membership was paid: the receipt goes to its driver; it may come twice."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            fee = await find_by_intent(conn, tenant_id, UUID(subject))
+            if fee is not None and fee.email is not None:
+                await self._letters.fee(conn, tenant_id, fee)
+
+    async def fee_failed(self, *, tenant_id: int, subject: str) -> None:
+        """A month could not be paid: its driver is told when it is tried again, or that the membership ended."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            fee = await find_fee(conn, tenant_id, UUID(subject))
+            if fee is not None and fee.email is not None and fee.state in (FeeState.DUE, FeeState.FAILED):
+                await self._letters.fee_failed(conn, tenant_id, fee)
+
+    async def unpaid(self, *, tenant_id: int, subject: str) -> None:
+        """Nothing pays for a session that a driver's own token began: they are told, once that it is stopped, and once
+        what is owed."""
+        intent_id, now = UUID(subject), self._clock.now()
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await find_intent(conn, tenant_id, intent_id, lock=True)
+            if intent is None or intent.email is None or intent.contract_key is None:
+                return
+            if not intent.owed_amount and not goes_unpaid(intent):
+                return
+            kind = TOLD_OWED if intent.owed_amount else TOLD_STOPPED
+            if any(step.kind == kind for step in await list_steps(conn, tenant_id, intent_id)):
+                return
+            await self._letters.unpaid(conn, intent)
+            await insert_step(conn, tenant_id, intent_id, kind, now)

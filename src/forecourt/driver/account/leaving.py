@@ -83,7 +83,7 @@ class Leaving:
         await self._members.cards.close_pages(driver.tenant_id, driver.payer)
         async with self._tenants.tenant(driver.tenant_id) as conn:
             held = await accounts.find_driver(conn, driver.tenant_id, driver.driver_id, lock=True)
-            if await store.list_running(conn, driver.tenant_id, driver.payer):
+            if await store.list_running(conn, driver.tenant_id, driver.driver_id):
                 raise MoneyLeft
             renamed, tokens = await self._forget_tokens(conn, held)
             await self._forget(conn, held, now)
@@ -109,7 +109,7 @@ class Leaving:
         await fleets.delete_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
         await saved.forget(conn, tenant_id, driver.payer, now)
-        await store.forget_payer(conn, tenant_id, driver.payer)
+        await store.forget_payer(conn, tenant_id, driver_id)
         if driver.email is not None:
             await entry.forget_links(conn, tenant_id, driver.email)
             await store.unsend(conn, driver.email)

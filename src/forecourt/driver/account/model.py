@@ -1,16 +1,17 @@
 """What a driver's own pages show, and their rules. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.driver.account.store import Charged
+from forecourt.driver.account.store import Charged, OfferedCar
 from forecourt.driver.waiting.model import Waiting
 from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
+from forecourt.drivers.autocharge.model import OwnCar
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.psp import Card
 from forecourt.platform.errors import ForecourtError
@@ -23,6 +24,8 @@ LATEST: Final = 5
 MIN_TOP_UP: Final = 500
 MAX_TOP_UP: Final = 50_000
 TOP_UPS: Final = (2_000, 5_000, 10_000)
+#: Sessions after which a car may be named began at most so long ago.
+OFFERED_FOR: Final = timedelta(days=1)
 #: Sessions of an export; who has more asks the operator for the rest.
 MAX_EXPORTED: Final = 20_000
 
@@ -44,6 +47,14 @@ class Purse(Struct, frozen=True, kw_only=True):
     wallet: Sequence[Money]
     debts: Sequence[Intent]
     currency: str
+
+
+class Plugged(Struct, frozen=True, kw_only=True):
+    """Cars that start by being plugged in, if that is `on` here, and those that may from now on."""
+
+    on: bool
+    cars: Sequence[OwnCar]
+    offered: Sequence[OfferedCar]
 
 
 class Home(Struct, frozen=True, kw_only=True):

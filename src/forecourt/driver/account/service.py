@@ -15,14 +15,16 @@ from forecourt.driver.account.model import (
     LATEST,
     MAX_TOP_UP,
     MIN_TOP_UP,
+    OFFERED_FOR,
     CardUnknown,
     Home,
+    Plugged,
     Purse,
     SavedCard,
     TopUpRefused,
     WayRefused,
 )
-from forecourt.driver.account.store import Charged, Connection
+from forecourt.driver.account.store import Charged, Connection, OfferedCar
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Seen, WaitingLists
@@ -30,11 +32,16 @@ from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import ConsentKind, Driver, PaysBy, Vehicle, VehicleSaid
+from forecourt.drivers.accounts.rules import find_rules
 from forecourt.drivers.accounts.service import Owned
+from forecourt.drivers.autocharge import service as autocharge
+from forecourt.drivers.autocharge.model import MAC, CarUnknown, OwnCar, address_of
 from forecourt.drivers.fleets import store as fleets
-from forecourt.drivers.fleets.model import Member
+from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
+from forecourt.payments.fees.model import Fee
+from forecourt.payments.fees.store import list_fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
 from forecourt.payments.intents.service import Begin, Payments
@@ -96,7 +103,7 @@ class Members:
         """The first page: what runs, what was, what is owed."""
         purse = await self.purse(driver)
         async with self.acting(driver) as conn:
-            running = await store.list_running(conn, driver.tenant_id, driver.payer)
+            running = await store.list_running(conn, driver.tenant_id, driver.driver_id)
             latest = await store.list_charged(conn, driver.tenant_id, driver.driver_id, before=2**63 - 1, limit=LATEST)
         waiting = await self.waits(driver)
         return Home(driver=driver, running=running, latest=latest, money=purse, waiting=waiting)
@@ -138,6 +145,11 @@ class Members:
             for each in methods
         ]  # fmt: skip
         return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
+
+    async def months(self, driver: Driver) -> list[Fee]:
+        """The months of the driver's memberships, the latest first."""
+        async with self.acting(driver) as conn:
+            return await list_fees(conn, driver.tenant_id, driver.driver_id)
 
     async def owned(self, driver: Driver) -> Owned:
         """Tokens, cars, consent, where the driver is signed in."""
@@ -211,7 +223,7 @@ class Members:
         shown = await self.ways.look(station, evse, driver=driver)
         if shown.tenant_id != driver.tenant_id:
             raise WayRefused
-        payer = driver.payer
+        payer, limit = driver.payer, None
         async with self.acting(driver) as conn:
             cars = await accounts.owned_by(conn, driver)
             member = await fleets.find_member(conn, driver.tenant_id, driver.driver_id)
@@ -223,15 +235,25 @@ class Members:
             if member is None:
                 raise WayRefused
             payer = f"fleet:{member.fleet_id}"
+            limit = await self._session_limit(driver, member)
         methods = {PaysBy.PAGE: Method.HOSTED, PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
         asked = Begin(
             station=station, evse=evse, return_url=return_url, language=language, description=f"{station}, EVSE {evse}",
             method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
             save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
             reservation_id=await self.ways.reservation_of(driver.tenant_id, None, driver),
-            driver_id=driver.driver_id,
+            driver_id=driver.driver_id, most=limit,
         )  # fmt: skip
         return await self._payments.begin(driver.tenant_id, asked)
+
+    async def _session_limit(self, driver: Driver, member: Member) -> int | None:
+        """What one session may cost, by the fleet's limit and the member's own. Raises WayRefused."""
+        now = self._clock.now()
+        async with self._tenants.tenant(driver.tenant_id) as conn:
+            fleet = await fleets.find_fleet(conn, driver.tenant_id, member.fleet_id, now)
+        if fleet is None or not fleet.active:
+            raise WayRefused
+        return least(fleet.session_limit, member.session_limit)
 
     async def top_up(
         self, driver: Driver, amount: Money, *, return_url: str, method_id: UUID | None = None, language: str = "en"
@@ -280,6 +302,36 @@ class Members:
         """The card is the driver's no more. Raises TokenUnknown."""
         async with self.acting(driver) as conn:
             await accounts.detach_token(conn, driver.acting(origin), driver.driver_id, uid)
+
+    async def plugged(self, driver: Driver) -> Plugged:
+        """Cars that start by being plugged in, and those of the driver's last sessions that may."""
+        async with self.acting(driver) as conn:
+            rules = await find_rules(conn, driver.tenant_id)
+            cars = await autocharge.list_cars(conn, driver.tenant_id, driver.driver_id)
+            offered = await self._offered(conn, driver) if rules.autocharge else []
+        known = {each.address for each in cars}
+        new = [each for each in offered if address_of(each.uid, MAC) not in known]
+        return Plugged(on=rules.autocharge, cars=cars, offered=new)
+
+    async def enrol(self, driver: Driver, session_id: UUID, name: str | None, origin: Origin) -> OwnCar:
+        """The car of a session that the driver paid otherwise starts by itself from now on. Raises AutochargeOff,
+        CarUnknown, TokenTaken, TooManyOwned."""
+        async with self.acting(driver) as conn:
+            offered = await self._offered(conn, driver)
+            uid = next((each.uid for each in offered if each.session_id == session_id), None)
+            if uid is None:
+                raise CarUnknown
+            who = driver.acting(origin)
+            return await autocharge.enrol(conn, who, driver.driver_id, uid, name, self._clock.now(), by="driver")
+
+    async def forget_car(self, driver: Driver, address: str, origin: Origin) -> None:
+        """The car starts nothing any more. Raises CarUnknown."""
+        async with self.acting(driver) as conn:
+            await autocharge.forget_car(conn, driver.acting(origin), driver.driver_id, address)
+
+    async def _offered(self, conn: Connection, driver: Driver) -> list[OfferedCar]:
+        since = self._clock.now() - OFFERED_FOR
+        return await store.list_offered_cars(conn, driver.tenant_id, driver.driver_id, since)
 
     async def put_vehicle(
         self, driver: Driver, said: VehicleSaid, origin: Origin, vehicle_id: int | None = None

@@ -9,15 +9,19 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from forecourt.drivers.autocharge.model import SEEN_AFTER_S, SEEN_BEFORE_S
+
 Connection = AsyncConnection[Any]
 
 #: Currencies of one wallet.
 MAX_CURRENCIES: Final = 10
+#: Cars that are offered to be named.
+MAX_OFFERED: Final = 5
 
 # A token's sessions are a driver's from when it became theirs: what was charged by a card before is somebody else's.
 _OWN: Final = """
     SELECT p.session_id FROM payment_intents p
-    WHERE p.tenant_id = %(tenant)s AND p.payer = %(payer)s AND p.session_id IS NOT NULL
+    WHERE p.tenant_id = %(tenant)s AND (p.payer = %(payer)s OR p.driver_id = %(driver)s) AND p.session_id IS NOT NULL
     UNION
     SELECT s.session_id FROM driver_tokens d JOIN tokens t ON t.tenant_id = d.tenant_id AND t.uid_key = d.uid_key
         JOIN sessions s ON s.tenant_id = d.tenant_id AND s.token_uid = ANY(ARRAY[t.uid, lower(t.uid), upper(t.uid)])
@@ -46,20 +50,33 @@ class Charged(Struct, frozen=True, kw_only=True):
     owed: int | None
 
 
+class OfferedCar(Struct, frozen=True, kw_only=True):
+    """The car of a session that was paid otherwise, and may start by itself from now on."""
+
+    session_id: UUID
+    started_at: datetime
+    place: str
+    zone: str
+    uid: str
+
+
 class Whose(Struct, frozen=True, kw_only=True):
-    """The driver whose token a session began with."""
+    """The driver whose session it is. `invoiced`: a fleet pays for it; False: another way does; None: nothing."""
 
     driver_id: int
     started_at: datetime
+    invoiced: bool | None
 
 
 async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) -> Whose | None:
-    """Whose session it is by its token; None where the token is nobody's, or became somebody's later."""
+    """Whose session it is by its payment or its token; None where the token is nobody's, or became somebody's later."""
     cursor = conn.cursor(row_factory=class_row(Whose))
     await cursor.execute(
-        "SELECT d.driver_id, s.started_at FROM sessions s JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
+        "SELECT coalesce(i.driver_id, d.driver_id) AS driver_id, s.started_at, i.method = 'invoice' AS invoiced"
+        " FROM sessions s LEFT JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.session_id = s.session_id"
+        " LEFT JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
         ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
-        " WHERE s.tenant_id = %s AND s.session_id = %s",
+        " WHERE s.tenant_id = %s AND s.session_id = %s AND coalesce(i.driver_id, d.driver_id) IS NOT NULL",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()
@@ -92,12 +109,40 @@ async def list_charged(conn: Connection, tenant_id: int, driver_id: int, *, befo
     return await cursor.fetchall()
 
 
-async def list_running(conn: Connection, tenant_id: int, payer: str) -> list[UUID]:
-    """Payments of a driver that are not over, the latest first."""
+async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, since: datetime) -> list[OfferedCar]:
+    """Cars that were plugged in when a driver's sessions began otherwise: of each session the one that named itself
+    there then, where it was just one. The latest first. The transaction acts as the driver."""
+    cursor = conn.cursor(row_factory=class_row(OfferedCar))
+    await cursor.execute(
+        f"""
+        SELECT s.session_id, s.started_at, max(coalesce(i.name, t.identity)) AS place,
+            max(coalesce(i.time_zone, 'UTC')) AS zone, min(c.uid) AS uid
+        FROM sessions s
+        JOIN cars_seen c ON c.tenant_id = s.tenant_id AND c.station_id = s.station_id
+            AND c.seen_at BETWEEN s.started_at - make_interval(secs => %(before)s)
+                AND s.started_at + make_interval(secs => %(after)s)
+        JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
+        LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id
+        WHERE s.tenant_id = %(tenant)s AND s.started_at >= %(since)s AND s.session_id IN ({_OWN})
+            AND lower(s.token_uid COLLATE "C") <> c.uid_key
+        GROUP BY s.session_id, s.started_at
+        HAVING count(DISTINCT regexp_replace(c.uid_key, '^vid:|[:-]', '', 'g')) = 1
+        ORDER BY s.started_at DESC LIMIT %(most)s
+        """,
+        {
+            "tenant": tenant_id, "driver": driver_id, "payer": f"driver:{driver_id}", "since": since,
+            "before": SEEN_BEFORE_S, "after": SEEN_AFTER_S, "most": MAX_OFFERED,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def list_running(conn: Connection, tenant_id: int, driver_id: int) -> list[UUID]:
+    """Payments of a driver's sessions that are not over, the latest first."""
     cursor = await conn.execute(
-        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND payer = %s AND purpose = 'session'"
-        " AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
-        (tenant_id, payer),
+        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)"
+        " AND purpose = 'session' AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
+        (tenant_id, f"driver:{driver_id}", driver_id),
     )
     return [row[0] for row in await cursor.fetchall()]
 
@@ -139,12 +184,13 @@ async def unsend(conn: Connection, email: str) -> None:
     await conn.execute("SELECT driver_unsend(%s)", (email,))
 
 
-async def forget_payer(conn: Connection, tenant_id: int, payer: str) -> None:
+async def forget_payer(conn: Connection, tenant_id: int, driver_id: int) -> None:
     """Takes out of payments what names somebody: address, card, the provider's name for them. Amounts stay."""
+    payer = f"driver:{driver_id}"
     await conn.execute(
-        "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL"
-        " WHERE tenant_id = %s AND payer = %s",
-        (tenant_id, payer),
+        "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL, contract_key = NULL"
+        " WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)",
+        (tenant_id, payer, driver_id),
     )
 
 

@@ -27,6 +27,9 @@ from forecourt.drivers.accounts.model import (
     TokenTaken,
     TooManyOwned,
 )
+from forecourt.drivers.accounts.rules import DriverRules, find_rules, put_rules
+from forecourt.drivers.autocharge import service as autocharge
+from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.store import find_member, find_subscription
 from forecourt.drivers.model import MAX_UID_LENGTH, TokenUnknown
 from forecourt.platform.clock import Clock
@@ -63,6 +66,11 @@ DONE: Final = {
     EmailTaken.code: mark("Another driver has this e-mail address."),
     TokenUnknown.code: mark("No token has this uid. Register it first."),
     TokenTaken.code: mark("This token is another driver's. Take it from there first."),
+    "ruled": mark("Kept. It counts from now on."),
+    "enrolled": mark("The car starts by being plugged in from now on."),
+    "forgotten": mark("The car starts nothing any more."),
+    AutochargeOff.code: mark("Cars don't start by being plugged in here. Turn that on below the list of drivers."),
+    CarUnknown.code: mark("This is no address of a car. It is of twelve hexadecimal digits."),
     TooManyOwned.code: mark("The driver has as many tokens as one can have."),
 }
 WebRequest = Request[Any, Any, Any]
@@ -86,6 +94,20 @@ class TokenForm(Struct, frozen=True, kw_only=True):
     uid: Annotated[str, Meta(min_length=1, max_length=MAX_UID_LENGTH)]
 
 
+class RulesForm(Struct, frozen=True, kw_only=True):
+    """What drivers' own tokens need: boxes that are ticked are sent."""
+
+    payment_required: Annotated[str, Meta(max_length=3)] = ""
+    autocharge: Annotated[str, Meta(max_length=3)] = ""
+
+
+class CarForm(Struct, frozen=True, kw_only=True):
+    """A car by its own address."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=40)]
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
 class DriverPages:
     """What the handlers below share."""
 
@@ -101,6 +123,7 @@ class DriverPages:
         place = CURSORS.decode(cursor or None)
         wanted = state if state in STATES else None
         async with self._db.tenant(actor.tenant_id) as conn:
+            rules = await find_rules(conn, actor.tenant_id)
             rows = await store.list_drivers(
                 conn, actor.tenant_id, state=wanted, search=search.strip() or None, place=place, limit=PAGE_SIZE + 1
             )
@@ -121,6 +144,7 @@ class DriverPages:
             older=f"/drivers?{urlencode(older)}" if more else "",
             done=DONE.get(done, ""),
             can_change=actor.may(Verb.CHANGE_TOKENS),
+            rules=rules,
         )
 
     async def show_one(self, request: WebRequest, actor: Actor, driver_id: int, done: str) -> Response[str]:
@@ -129,6 +153,8 @@ class DriverPages:
             has = await service.owned_by(conn, await service.find_driver(conn, actor.tenant_id, driver_id))
             member = await find_member(conn, actor.tenant_id, driver_id)
             plan = await find_subscription(conn, actor.tenant_id, driver_id)
+            cars = await autocharge.list_cars(conn, actor.tenant_id, driver_id)
+            rules = await find_rules(conn, actor.tenant_id)
         return self._shell.page(
             "drivers/driver.html",
             request,
@@ -138,6 +164,8 @@ class DriverPages:
             driver=has.driver,
             member=member,
             plan=plan,
+            plugged=cars,
+            rules=rules,
             states=STATES,
             tones=TONES,
             ways=WAYS,
@@ -145,6 +173,13 @@ class DriverPages:
             done=DONE.get(done, ""),
             can_change=actor.may(Verb.CHANGE_TOKENS) and has.driver.state is not AccountState.ERASED,
         )
+
+    async def rule(self, actor: Actor, data: RulesForm) -> Redirect:
+        """What drivers' own tokens need from now on."""
+        rules = DriverRules(payment_required=bool(data.payment_required), autocharge=bool(data.autocharge))
+        async with self._db.tenant(actor.tenant_id) as conn:
+            await put_rules(conn, actor, rules, self._clock.now())
+        return Redirect("/drivers?done=ruled", status_code=303)
 
     async def do(self, actor: Actor, driver_id: int, verb: Any, done: str, *arguments: Any, **named: Any) -> Redirect:
         """Does something about a driver, and tells on their page what became of it. Raises DriverUnknown."""
@@ -188,6 +223,21 @@ def account_pages(*, shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHand
     async def make(data: URLEncodedBody[DriverForm], actor: Asker) -> Redirect:
         return await pages.make(actor, data)
 
+    @post("/drivers/rules", opt=changing, include_in_schema=False, status_code=303)
+    async def rule(actor: Asker, data: URLEncodedBody[RulesForm]) -> Redirect:
+        return await pages.rule(actor, data)
+
+    @post("/drivers/{number:int}/plugged", opt=changing, include_in_schema=False, status_code=303)
+    async def enrol(actor: Asker, number: Number, data: URLEncodedBody[CarForm]) -> Redirect:
+        name = data.name.strip() or None
+        return await pages.do(
+            actor, number, autocharge.enrol, "enrolled", data.address, name, pages.now(), by="operator"
+        )
+
+    @post("/drivers/{number:int}/plugged/remove", opt=changing, include_in_schema=False, status_code=303)
+    async def forget_car(actor: Asker, number: Number, data: URLEncodedBody[CarForm]) -> Redirect:
+        return await pages.do(actor, number, autocharge.forget_car, "forgotten", data.address)
+
     @get("/drivers/{number:int}", include_in_schema=False)
     async def driver(request: WebRequest, actor: Asker, number: Number, done: Done = "") -> Response[str]:
         return await pages.show_one(request, actor, number, done)
@@ -210,4 +260,4 @@ def account_pages(*, shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHand
     async def detach(actor: Asker, number: Number, data: URLEncodedBody[TokenForm]) -> Redirect:
         return await pages.do(actor, number, service.detach_token, "detached", data.uid)
 
-    return [drivers, make, driver, block, unblock, attach, detach]
+    return [drivers, make, rule, driver, enrol, forget_car, block, unblock, attach, detach]

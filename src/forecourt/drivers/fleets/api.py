@@ -1,5 +1,6 @@
 """Routes of fleets and of plans that drivers subscribe to."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from litestar import Response, Router, delete, get, patch, post, put
@@ -35,6 +36,7 @@ from forecourt.platform.text import NAME_LINE, ONE_LINE
 TAGS = ["drivers"]
 #: Sessions of one fleet and month that are answered at once.
 MAX_SESSIONS = 20_000
+VAT_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,2})?$"
 MONTH_PATTERN = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
 
 Ticking = NamedDependency[Clock]
@@ -114,7 +116,16 @@ class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
     title: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE, examples=["Gold member"])]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"])]
-    month_fee: Annotated[int, Meta(ge=0, le=MAX_LIMIT, description="In minor units.", examples=[999])]
+    month_fee: Annotated[
+        int,
+        Meta(
+            ge=0, le=MAX_LIMIT, description="In minor units, taxes included; each month is paid ahead.", examples=[999]
+        ),
+    ]
+    vat: Annotated[
+        Annotated[str, Meta(pattern=VAT_PATTERN)] | None,
+        Meta(description="Percent of VAT within the fee; null: none.", examples=["19"]),
+    ] = None
 
 
 class Plans(Struct, frozen=True, kw_only=True):
@@ -231,7 +242,8 @@ async def list_fleet_sessions(
 @post("/plans", opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanNameTaken]}, summary="Make a plan", tags=TAGS)
 async def create_plan(data: JSONBody[NewPlan], actor: Asker, db: Database, clock: Ticking) -> Plan:
     async with db.tenant(actor.tenant_id) as conn:
-        return await service.create_plan(conn, actor, structs.asdict(data), clock.now())
+        values = structs.asdict(data) | {"vat": None if data.vat is None else Decimal(data.vat)}
+        return await service.create_plan(conn, actor, values, clock.now())
 
 
 @get("/plans", summary="List plans that drivers subscribe to", tags=TAGS)

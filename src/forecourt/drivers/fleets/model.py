@@ -1,6 +1,7 @@
 """What a fleet, its members and a subscription are. Pure."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from msgspec import Meta, Struct
 
 from forecourt.platform.errors import ForecourtError
 
+#: The event by which others hear that a membership began; the subject is its number.
+BEGUN: Final = "subscription.begun"
 MAX_NAME: Final = 200
 MAX_BILL_TO: Final = 1_000
 MAX_COST_CENTRE: Final = 60
@@ -63,19 +66,20 @@ class FleetSession(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A membership with a monthly fee; assignments of tariffs name it by `name`."""
+    """A membership with a monthly fee; assignments of tariffs name it by `name`. `vat`: percent within the fee."""
 
     plan_id: int
     name: str
     title: str
     currency: str
     month_fee: int
+    vat: Decimal | None
     open: bool
     created_at: datetime
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """A driver's membership, which goes on until it is ended."""
+    """A driver's membership, which goes on until it is ended: at once, or with a month that is paid."""
 
     subscription_id: int
     plan_id: int
@@ -83,6 +87,14 @@ class Subscription(Struct, frozen=True, kw_only=True):
     title: str
     began_at: datetime
     ends_at: datetime | None
+
+
+class PricedFor(Struct, frozen=True, kw_only=True):
+    """By what tariffs are chosen for a driver: the group of all their tokens, if it is one, and their membership."""
+
+    group: str | None = None
+    subscription: str | None = None
+    title: str | None = None
 
 
 def least(*limits: int | None) -> int | None:

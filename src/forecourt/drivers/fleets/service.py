@@ -11,6 +11,7 @@ from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts.model import DriverUnknown, PaysBy, payer_of
 from forecourt.drivers.fleets import store
 from forecourt.drivers.fleets.model import (
+    BEGUN,
     Fleet,
     FleetNameTaken,
     FleetUnknown,
@@ -20,6 +21,7 @@ from forecourt.drivers.fleets.model import (
     Subscription,
 )
 from forecourt.drivers.store import Connection
+from forecourt.platform import outbox
 
 
 async def create_fleet(conn: Connection, actor: Actor, values: Mapping[str, Any], now: datetime) -> Fleet:
@@ -86,7 +88,8 @@ async def create_plan(conn: Connection, actor: Actor, values: Mapping[str, Any],
     made = await store.insert_plan(conn, actor.tenant_id, values, now)
     if made is None:
         raise PlanNameTaken
-    await audit(conn, actor, "create plan", f"plan:{made.plan_id}", dict(values))
+    said = dict(values) | {"vat": None if made.vat is None else str(made.vat)}
+    await audit(conn, actor, "create plan", f"plan:{made.plan_id}", said)
     return made
 
 
@@ -98,13 +101,15 @@ async def close_plan(conn: Connection, actor: Actor, plan_id: int) -> None:
 
 
 async def subscribe(conn: Connection, actor: Actor, driver_id: int, plan_id: int, now: datetime) -> Subscription:
-    """A driver's subscription, in place of the one before. Raises DriverUnknown, PlanUnknown."""
+    """A driver's subscription, in place of the one before; its first month is to be paid. Raises DriverUnknown,
+    PlanUnknown."""
     await accounts.find_driver(conn, actor.tenant_id, driver_id, lock=True)
     if not await store.begin_subscription(conn, actor.tenant_id, driver_id, plan_id, now):
         raise PlanUnknown
     await audit(conn, actor, "begin subscription", payer_of(driver_id), {"plan": plan_id})
-    found = await store.find_subscription(conn, actor.tenant_id, driver_id)
+    found = await store.find_subscription(conn, actor.tenant_id, driver_id, now)
     assert found is not None
+    await outbox.write(conn, actor.tenant_id, BEGUN, str(found.subscription_id))
     return found
 
 

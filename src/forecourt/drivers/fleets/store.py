@@ -16,6 +16,7 @@ from forecourt.drivers.fleets.model import (
     FleetSession,
     Member,
     Plan,
+    PricedFor,
     Subscription,
 )
 
@@ -192,9 +193,9 @@ async def insert_plan(conn: Connection, tenant_id: int, values: Mapping[str, Any
     """A new plan; None where the name is taken."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, created_at)"
-        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(at)s) ON CONFLICT DO NOTHING"
-        " RETURNING plan_id, name, title, currency, month_fee, open, created_at",
+        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, vat, created_at)"
+        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(vat)s, %(at)s) ON CONFLICT DO NOTHING"
+        " RETURNING plan_id, name, title, currency, month_fee, vat, open, created_at",
         {**values, "tenant": tenant_id, "at": at},
     )
     return await cursor.fetchone()
@@ -204,7 +205,7 @@ async def list_plans(conn: Connection, tenant_id: int) -> list[Plan]:
     """Plans by name."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "SELECT plan_id, name, title, currency, month_fee, open, created_at FROM subscription_plans"
+        "SELECT plan_id, name, title, currency, month_fee, vat, open, created_at FROM subscription_plans"
         " WHERE tenant_id = %s ORDER BY name LIMIT %s",
         (tenant_id, MAX_PLANS),
     )
@@ -219,16 +220,37 @@ async def close_plan(conn: Connection, tenant_id: int, plan_id: int) -> bool:
     return cursor.rowcount == 1
 
 
-async def find_subscription(conn: Connection, tenant_id: int, driver_id: int) -> Subscription | None:
-    """The subscription of a driver that goes on."""
+async def find_subscription(
+    conn: Connection, tenant_id: int, driver_id: int, at: datetime | None = None
+) -> Subscription | None:
+    """The subscription of a driver that goes on at a time, or now."""
     cursor = conn.cursor(row_factory=class_row(Subscription))
     await cursor.execute(
         "SELECT s.subscription_id, s.plan_id, p.name, p.title, s.began_at, s.ends_at FROM subscriptions s"
         " JOIN subscription_plans p ON p.tenant_id = s.tenant_id AND p.plan_id = s.plan_id"
-        " WHERE s.tenant_id = %s AND s.driver_id = %s AND s.ends_at IS NULL",
-        (tenant_id, driver_id),
+        " WHERE s.tenant_id = %(tenant)s AND s.driver_id = %(driver)s AND s.began_at <= coalesce(%(at)s, now())"
+        " AND (s.ends_at IS NULL OR s.ends_at > coalesce(%(at)s, now())) ORDER BY s.began_at DESC LIMIT 1",
+        {"tenant": tenant_id, "driver": driver_id, "at": at},
     )
     return await cursor.fetchone()
+
+
+async def priced_for(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> PricedFor:
+    """By what tariffs are chosen for a driver with an account at a time."""
+    row = await (
+        await conn.execute(
+            "SELECT CASE WHEN count(DISTINCT t.group_uid) = 1 AND count(t.group_uid) = count(*) THEN min(t.group_uid)"
+            " END FROM driver_tokens d JOIN tokens t ON t.tenant_id = d.tenant_id AND t.uid_key = d.uid_key"
+            " WHERE d.tenant_id = %s AND d.driver_id = %s AND t.status = 'accepted'",
+            (tenant_id, driver_id),
+        )
+    ).fetchone()
+    has = await find_subscription(conn, tenant_id, driver_id, at)
+    return PricedFor(
+        group=None if row is None else row[0],
+        subscription=None if has is None else has.name,
+        title=None if has is None else has.title,
+    )
 
 
 async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, plan_id: int, at: datetime) -> bool:
@@ -245,7 +267,8 @@ async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, p
 async def end_subscription(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> bool:
     """Ends a driver's subscription; whether there was one."""
     cursor = await conn.execute(
-        "UPDATE subscriptions SET ends_at = %s WHERE tenant_id = %s AND driver_id = %s AND ends_at IS NULL",
-        (at, tenant_id, driver_id),
+        "UPDATE subscriptions SET ends_at = greatest(began_at, %(at)s) WHERE tenant_id = %(tenant)s"
+        " AND driver_id = %(driver)s AND (ends_at IS NULL OR ends_at > %(at)s)",
+        {"at": at, "tenant": tenant_id, "driver": driver_id},
     )
     return cursor.rowcount == 1

@@ -60,13 +60,16 @@ def defaults_of(tree: SiteTree, desired: Sequence[Desired]) -> dict[str, Held]:
     for evse in tree.evses:
         each = of.get((evse.station, profile_key(evse.evse, Purpose.TX_DEFAULT, STACK_LEVEL)))
         if each is not None:
-            watts_per_a = tree.watts_told(evse)
-            allowed = [_allowed_ma(value, watts_per_a) for value in (each.reported, *each.unsure)]
-            known = [ma for ma in allowed if ma is not None]
-            refused = each.state in _NO or each.refusals > 0 or each.attempts >= TRIES
-            most_ma = max(known) if len(known) == len(allowed) else None
-            found[evse.id] = Held(most_ma=most_ma, since=each.reported_at, refused=refused and each.reported is None)
+            found[evse.id] = _held(each, tree.watts_told(evse))
     return found
+
+
+def _held(each: Desired, watts_per_a: float) -> Held:
+    allowed = [_allowed_ma(value, watts_per_a) for value in (each.reported, *each.unsure)]
+    known = [ma for ma in allowed if ma is not None]
+    refused = each.state in _NO or each.refusals > 0 or each.attempts >= TRIES
+    most_ma = max(known) if len(known) == len(allowed) else None
+    return Held(most_ma=most_ma, since=each.reported_at, refused=refused and each.reported is None)
 
 
 def _allowed_ma(profile: object, watts_per_a: float) -> int | None:

@@ -14,13 +14,14 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.dispatch.standing import (
+    Draws,
     Order,
     Standing,
     controllable,
+    draws_of,
     is_forgotten,
     is_low,
     is_within,
-    may_draw,
     newest,
 )
 from forecourt.energy.dispatch.times import LOW_LEAST, LOW_VALID_FOR, VALID_FOR
@@ -56,21 +57,39 @@ def due(
     runs, and for one that can't be brought to it: that is told again what it was told. `least_ma`: what it must have to
     charge at all; more is granted from there on, or not yet.
     """
-    may_a = np.array([may_draw(standing, now)[0] for standing in standings], dtype=np.float64) / 1000
-    running = [number for number, standing in enumerate(standings) if _can_be_told(standing, now)]
-    over = rows.overload(may_a) > 1 + SLACK
-    target_ma = _meant(standings, target_ma, least_ma, rows, over, now)
-    less = [_less(number, standings[number], target_ma[number], over, now) for number in running]
-    found = [told for told in less if told is not None]
+    draws = draws_of(standings, now)
+    target_ma, found = _less_of_all(standings, target_ma, least_ma, rows, draws)
     told_less = {told.evse for told in found}
-    flows = Flows(rows, may_a)
-    for number in running:
-        if number not in told_less:
-            more = _more(number, standings[number], target_ma[number], least_ma[number], flows, may_a, now)
+    flows = Flows(rows, draws.may_a.copy())
+    for number, standing in enumerate(standings):
+        if number not in told_less and _can_be_told(standing, draws, number):
+            more = _more(number, standing, target_ma[number], least_ma[number], flows, draws.may_a, now)
             if more is not None:
-                flows.put(number, max(may_a[number], more.limit_ma / 1000))
+                flows.put(number, max(draws.may_a[number], more.limit_ma / 1000))
                 found.append(more)
     return found
+
+
+def cut_due(
+    standings: Sequence[Standing], target_ma: Sequence[int], least_ma: Sequence[int], rows: Rows, draws: Draws
+) -> list[Told]:
+    """What of it safety needs, at the time of `draws`."""
+    _, found = _less_of_all(standings, target_ma, least_ma, rows, draws)
+    return [told for told in found if told.urgent]
+
+
+def _less_of_all(
+    standings: Sequence[Standing], target_ma: Sequence[int], least_ma: Sequence[int], rows: Rows, draws: Draws
+) -> tuple[Sequence[int], list[Told]]:
+    """What is meant for each EVSE, and who is told less or the same."""
+    over = rows.overload(draws.may_a) > 1 + SLACK
+    target_ma = _meant(standings, target_ma, least_ma, rows, over, draws)
+    less = [
+        _less(number, standing, target_ma[number], draws, over=over)
+        for number, standing in enumerate(standings)
+        if _can_be_told(standing, draws, number)
+    ]
+    return target_ma, [told for told in less if told is not None]
 
 
 def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
@@ -82,19 +101,16 @@ def next_try(standings: Sequence[Standing], now: datetime) -> datetime | None:
 
 def _meant(
     standings: Sequence[Standing], target_ma: Sequence[int], least_ma: Sequence[int], rows: Rows, over: bool,
-    now: datetime,
-) -> list[int]:  # fmt: skip
+    draws: Draws,
+) -> Sequence[int]:  # fmt: skip
     """The targets, with what those are told that can't be brought to one: whatever they draw and count with, a limit is
     cut for them as for everybody. They get no more than there is beside what the others shall have."""
-    found, doubtful, granted_a = list(target_ma), [], np.zeros(len(standings))
-    for number, standing in enumerate(standings):
-        if standing.running_since is None:
-            continue
-        if controllable(standing, now):
-            granted_a[number] = target_ma[number] / 1000
-        else:
-            doubtful.append(number)
-    flows = Flows(rows, granted_a)
+    running = np.array([standing.running_since is not None for standing in standings], dtype=np.bool_)
+    doubtful = np.nonzero(running & ~draws.controllable)[0].tolist()
+    if not doubtful:
+        return target_ma
+    found = list(target_ma)
+    flows = Flows(rows, np.where(draws.controllable, np.array(target_ma, dtype=np.float64) / 1000, 0.0))
     for number in doubtful:
         wanted_ma = _wanted(standings[number], least_ma[number], over)
         room_ma = int(flows.room(number) * 1000 + SLACK) if np.isfinite(flows.room(number)) else wanted_ma
@@ -114,22 +130,23 @@ def _wanted(standing: Standing, least_ma: int, over: bool) -> int:
     return min(told_ma, least_ma) if over else told_ma
 
 
-def _can_be_told(standing: Standing, now: datetime) -> bool:
+def _can_be_told(standing: Standing, draws: Draws, number: int) -> bool:
     """One that refused is left alone for a while as well, and one out of reach for a moment."""
     if standing.running_since is None or standing.silent_since is not None:
         return False
     last = standing.orders[-1] if standing.orders else None
     if last is None or last.accepted is not False:
         return True
-    return not is_within(now, last.sent_at, AGAIN if last.unsent and controllable(standing, now) else REST)
+    return not is_within(draws.at, last.sent_at, AGAIN if last.unsent and draws.controllable[number] else REST)
 
 
-def _less(evse: int, standing: Standing, target_ma: int, over: bool, now: datetime) -> Told | None:
+def _less(evse: int, standing: Standing, target_ma: int, draws: Draws, *, over: bool) -> Told | None:
     """A decrease, or the same again for longer. A running car is told something in any case, or nobody would know
     whether its station obeys."""
+    now = draws.at
     last = newest(standing, now)
     if last is None:
-        most_ma, _ = may_draw(standing, now)
+        most_ma = round(float(draws.may_a[evse]) * 1000)
         return _told(evse, target_ma, standing, now, urgent=over) if target_ma <= most_ma else None
     if target_ma > last.limit_ma:
         return None

@@ -17,10 +17,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
 from forecourt.energy.dispatch.times import CLOCK_MARGIN, LOW_LEAST, PAUSE, VALID_FOR
+from forecourt.energy.rows import Floats
 
 #: A measured current is believed for so long.
 MEASURED_FOR: Final = timedelta(minutes=3)
@@ -56,7 +59,15 @@ class Ground(StrEnum):
     PRIORITISED = "prioritised"
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Draws(Struct, frozen=True, kw_only=True):
+    """Of each EVSE at a time: what it may draw, in A, and whether it can be thought to come to what it is told."""
+
+    at: datetime
+    may_a: Floats
+    controllable: npt.NDArray[np.bool_]
+
+
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """A limit that was sent to a station for a transaction. `accepted`: its answer, None as long as there is none (it
     may hold the limit or not). From `valid_to` on it holds no more. `gives_ma`: what was to flow back, of one that lets
     nothing be drawn. `unsent`: it never reached the station, which says
@@ -72,7 +83,7 @@ class Order(Struct, frozen=True, kw_only=True):
     gives_ma: int = 0
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Standing(Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one EVSE. `there`: its station was connected before. `orders` of the running transaction, oldest
     first.
 
@@ -134,6 +145,15 @@ def controllable(standing: Standing, now: datetime) -> bool:
         and not standing.prioritised
         and not _refuses(standing)
         and not _is_doubtful(standing, now)
+    )
+
+
+def draws_of(standings: Sequence[Standing], at: datetime) -> Draws:
+    """What is asked of all of them several times in one look."""
+    return Draws(
+        at=at,
+        may_a=np.array([may_draw(standing, at)[0] for standing in standings], dtype=np.float64) / 1000,
+        controllable=np.array([controllable(standing, at) for standing in standings], dtype=np.bool_),
     )
 
 

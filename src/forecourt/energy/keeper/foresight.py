@@ -6,6 +6,7 @@ It is read anew every hour: what is learnt in that time changes little.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -49,6 +50,8 @@ class Foresight:
         self._arrivals = Arrivals(self.visits, zone, _STEP, DAYS, _assumed(tree, zone) if self._known else ())
         #: The highest power that would have been best for the days before today; see `worthwhile`.
         self.worthwhile_w = 0
+        #: What was thought of the cars that are there when they were planned for last, by session.
+        self._thought: dict[UUID, tuple[datetime, int]] = {}
 
     def holds(self, version: int, now: datetime) -> bool:
         """Whether it is still good for a version of the tree."""
@@ -67,11 +70,16 @@ class Foresight:
             stated_kwh=None if not asked else asked / 1000,
         )
         found = self._predictor.predict(present, now)
-        return replace(
-            car,
-            expected_at=now + timedelta(hours=found.stay_h(LEAVE_LEVEL)),
-            expected_wh=car.energy_wh + round(found.need_kwh(NEED_LEVEL) * 1000),
-        )
+        expected_at = now + timedelta(hours=found.stay_h(LEAVE_LEVEL))
+        expected_wh = car.energy_wh + round(found.need_kwh(NEED_LEVEL) * 1000)
+        self._thought[car.session_id] = expected_at, expected_wh
+        return replace(car, expected_at=expected_at, expected_wh=expected_wh)
+
+    def last_of(self, car: KnownCar) -> KnownCar:
+        """The car with what was thought of it last: good enough for who can't wait. To think anew of thousands takes
+        longer than a cut may."""
+        thought = self._thought.get(car.session_id)
+        return car if thought is None else replace(car, expected_at=thought[0], expected_wh=thought[1])
 
     def expected(self, cars: Sequence[KnownCar], now: datetime) -> list[Expected]:
         """The cars that may come within what is planned. Today is compared with past days by what the cars took and

@@ -12,25 +12,25 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import psycopg
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 from prometheus_client import Counter, Histogram
 
 from forecourt.energy import store
 from forecourt.energy.dispatch.checking import QUIET
 from forecourt.energy.dispatch.orders import next_try
-from forecourt.energy.dispatch.standing import may_draw, next_change
+from forecourt.energy.dispatch.standing import draws_of, next_change
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.foresight import Foresight, read_foresight
 from forecourt.energy.keeper.knowledge import Knowledge, packed
 from forecourt.energy.keeper.limits import Room
+from forecourt.energy.keeper.memory import Memory
 from forecourt.energy.keeper.notes import FAULTS, Noted, keep_notes, let_go_of_strays
-from forecourt.energy.keeper.past import Past
-from forecourt.energy.keeper.planning import SitePlan, plan_site, share_out, site_room
+from forecourt.energy.keeper.planning import SitePlan, cut_out, plan_site, share_out, site_room
 from forecourt.energy.keeper.priorities import Priorities, wants_speed
-from forecourt.energy.keeper.reading import Reading, find_planned, read_site
+from forecourt.energy.keeper.reading import Reading, find_planned, foreseen, read_site
 from forecourt.energy.keeper.telling import Teller
 from forecourt.energy.keeper.worthwhile import read_days, worthwhile_w
 from forecourt.energy.planner.solver import SiteSolver
@@ -79,6 +79,13 @@ class Gates:
         self.looking_back = asyncio.Semaphore(1)
 
 
+class _Made(Struct, frozen=True, kw_only=True):
+    """A plan, and what was known when it was made, as it is stored."""
+
+    plan: SitePlan
+    known: bytes
+
+
 class SiteKeeper:
     """One site, for as long as this process holds it, which it does as `holder`; None: nobody else ever does."""
 
@@ -95,7 +102,7 @@ class SiteKeeper:
         self._sharer = SiteSolver()
         self._plan: SitePlan | None = None
         self._foresight: Foresight | None = None
-        self._past = Past()
+        self._memory = Memory()
         self._looked_back_on: tuple[date, int] | None = None
         self._worthwhile_w = 0
         self._woken = asyncio.Event()
@@ -152,13 +159,13 @@ class SiteKeeper:
         """Look once, cut what there is too much of, plan, and tell; the seconds until it is time to look again. What is
         to be kept of a look is kept after the cut: nothing that is wrong with it may keep stations from being told."""
         began_s = self._clock.monotonic()
-        reading = await self._read()
+        reading = await self.read()
         if reading is None:
             async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
                 await let_go_of_strays(conn, self.tenant_id, self.site_id, self._clock.now())
             return IDLE_EVERY.total_seconds()
         room = site_room(reading.known)
-        was_cut = await self._cut(reading, room)
+        was_cut = await self.cut(reading, room)
         if was_cut:
             CUT_S.observe(self._clock.monotonic() - began_s)
         async with self._gates.reading:
@@ -167,11 +174,12 @@ class SiteKeeper:
         if noted is None:
             return REST_S
         if was_cut or noted.changed or foreseen:
-            reading = await self._read() or reading
+            reading = await self.read() or reading
             room = site_room(reading.known)
             if noted.changed:
-                await self._cut(reading, room)
-        plan, missed = await self._plan_hearing(reading, room)
+                await self.cut(reading, room)
+        made, missed = await self._plan_hearing(reading, room)
+        plan = made.plan
         PLANNING_S.observe(self._clock.monotonic() - began_s)
         PLANS.labels(plan.grade.value).inc()
         if plan.why:
@@ -179,7 +187,7 @@ class SiteKeeper:
         self._plan = plan
         await self._tell_plan(reading, room, plan, fresh=not missed and self._clock.monotonic() - began_s < FRESH_S)
         async with self._tenants.tenant(self.tenant_id) as conn:
-            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, packed(reading.known))
+            await keeping.insert_plan(conn, self.tenant_id, self.site_id, plan, made.known)
         await self._checks.ask(reading)
         await self._ask_priorities(reading)
         if missed:
@@ -187,16 +195,16 @@ class SiteKeeper:
         rest_s = self._until_next(reading)
         return min(rest_s, QUIET.total_seconds()) if noted.more_comes else rest_s
 
-    async def _read(self) -> Reading | None:
+    async def read(self) -> Reading | None:
         """The site as it is now; None where it isn't planned for. What was foreseen is of one version of its tree."""
         async with self._gates.reading, self._tenants.tenant(self.tenant_id) as conn:
-            record = await find_planned(conn, self.tenant_id, self.site_id)
+            record = await find_planned(conn, self.tenant_id, self.site_id, self._memory)
             if record is None:
                 return None
             foresight = self._foresight
             if foresight is not None and foresight.version != record.version:
                 foresight = None
-            return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._past)
+            return await read_site(conn, record, foresight, self._clock.now(), self._teller.awaited, self._memory)
 
     async def _note(self, reading: Reading) -> Noted | None:
         """Keep what is to be kept of a look; None where the site is not planned for by this version any more."""
@@ -205,30 +213,31 @@ class SiteKeeper:
                 return None
             return await keep_notes(conn, reading, self._checks)
 
-    async def _cut(self, reading: Reading, room: Room) -> bool:
+    async def cut(self, reading: Reading, room: Room) -> bool:
         """Where the tree may be overloaded, share out at once what there is; whether it had to be."""
-        if _overload(reading.known, room) <= 1 + SLACK:
+        known = reading.known
+        draws = draws_of(known.standings, known.at)
+        if room.now().overload(draws.may_a) <= 1 + SLACK:
             return False
-        shared = share_out(reading.known, room, self._sharer)
-        await self._teller.tell(reading, room, shared.targets_ma, shared.batteries, safe_only=True)
+        await self._teller.cut(reading, room, cut_out(known, room, self._sharer, draws), draws)
         return True
 
     async def _look_meanwhile(self) -> Reading | None:
         """While a plan is made: cut what there is too much of, or else say again what is over soon. That something
         can't be read now is no reason to have no plan; what was read, if anything."""
         try:
-            reading = await self._read()
+            reading = await self.read()
             if reading is None:
                 return None
             room = site_room(reading.known)
-            if not await self._cut(reading, room):
+            if not await self.cut(reading, room):
                 await self._teller.renew(reading, room)
         except (psycopg.Error, ForecourtError, OSError) as fault:
             log.warning("a site could not be looked at", site=self.site_id, fault=type(fault).__name__)
             return None
         return reading
 
-    async def _plan_hearing(self, reading: Reading, room: Room) -> tuple[SitePlan, bool]:
+    async def _plan_hearing(self, reading: Reading, room: Room) -> tuple["_Made", bool]:
         """The plan, and whether something happened meanwhile. While it is made, or waits until others are made, what
         happens is looked at, and what comes with time: a cut can't wait for it."""
         planning, missed = asyncio.create_task(self._plan_in_turn(reading.known, room)), False
@@ -248,23 +257,29 @@ class SiteKeeper:
             planning.cancel()
         return await planning, missed or self._woken.is_set()
 
-    async def _plan_in_turn(self, known: Knowledge, room: Room) -> SitePlan:
+    async def _plan_in_turn(self, known: Knowledge, room: Room) -> "_Made":
         """The best plan; whatever goes wrong with it, what there is is shared out."""
         async with self._gates.planning:
-            try:
-                return await asyncio.to_thread(plan_site, known, self._solver, self._plan, room)
-            except Exception as fault:
-                log.exception("a site could not be planned", site=self.site_id)
-                FAULTS.inc()
-                # Nobody knows what state the other one is in.
-                self._solver = SiteSolver()
-                return replace(share_out(known, room, self._sharer), why=f"{type(fault).__name__}: {fault}")
+            return await asyncio.to_thread(self._planned, known, room)
+
+    def _planned(self, known: Knowledge, room: Room) -> "_Made":
+        """Beside the loop, which has cuts to answer meanwhile."""
+        try:
+            known = foreseen(known, self._foresight)
+            plan = plan_site(known, self._solver, self._plan, room)
+        except Exception as fault:
+            log.exception("a site could not be planned", site=self.site_id)
+            FAULTS.inc()
+            # Nobody knows what state the other one is in.
+            self._solver = SiteSolver()
+            plan = replace(share_out(known, room, SiteSolver()), why=f"{type(fault).__name__}: {fault}")
+        return _Made(plan=plan, known=packed(known))
 
     async def _tell_plan(self, reading: Reading, room: Room, plan: SitePlan, *, fresh: bool) -> None:
         """Tell what was planned by what is known now: limits may be lower than they were, and other cars there."""
         planned = {car.session_id for car in reading.known.cars}
         if not fresh:
-            again = await self._read()
+            again = await self.read()
             if again is None or again.known.tree.evses != reading.known.tree.evses:
                 return
             reading, room = again, site_room(again.known)
@@ -273,7 +288,7 @@ class SiteKeeper:
     async def _ask_priorities(self, reading: Reading) -> None:
         """Let cars charge faster whose stations know how, as far as there is room after all that was just told."""
         if any(wants_speed(car.needs) for car in reading.known.cars) or reading.priority_asks:
-            after = await self._read()
+            after = await self.read()
             if after is not None:
                 await self._priorities.ask(after, site_room(after.known))
 
@@ -339,9 +354,3 @@ class SiteKeeper:
             if at is not None and at > now
         ]
         return max((min(moments) - now).total_seconds(), REST_S)
-
-
-def _overload(known: Knowledge, room: Room) -> float:
-    """The largest load that may be there now, as a share of its limit."""
-    may_ma = [may_draw(standing, known.at)[0] for standing in known.standings]
-    return room.now().overload(np.array(may_ma, dtype=np.float64) / 1000)

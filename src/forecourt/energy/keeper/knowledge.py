@@ -40,7 +40,7 @@ BELIEVED_FOR: Final = timedelta(minutes=15)
 MAX_BYTES: Final = 64 * 1024 * 1024
 
 
-class KnownCar(Struct, frozen=True, kw_only=True):
+class KnownCar(Struct, frozen=True, kw_only=True, gc=False):
     """A car that is plugged in at an EVSE of the tree. `energy_wh`: what it got so far; `current_a` (the highest of its
     conductors), `power_w`: as last measured; `expected_at`, `expected_wh`: when it is thought to leave and what it will
     have taken by then, where its driver's word is not all there is; `means`: how the car said that it will charge.

@@ -10,14 +10,17 @@ import numpy as np
 from msgspec import Struct, structs
 
 from forecourt.energy.model import Electrics, Node
-from forecourt.energy.rows import Floats, Rows, adds_of, rows_of
+from forecourt.energy.rows import Floats, Frame, Rows, adds_of, rows_of
 from forecourt.energy.signals.outlook import Attached, Outlook
 from forecourt.energy.site import SiteTree
 from forecourt.energy.storage.model import DELIVERED_FOR, RELIED
+from forecourt.platform.unchanged import Once
 
 #: Names of the rows of a node, as `rows_of` gives them.
 _LINES: Final = (1, 2, 3)
 _Limit = TypeVar("_Limit", int, float)
+#: The rows of a tree are the same at each look.
+FRAME: Final = Once[Electrics, Frame](Frame)
 
 
 class Counted(Struct, frozen=True, kw_only=True):
@@ -42,7 +45,7 @@ class Room(Struct, frozen=True, kw_only=True):
     def now(self) -> Rows:
         """The rows with what EVSEs may load them with now."""
         limits = np.maximum(self.limits[:, 0] - self.charging, 0.0)
-        return Rows(of=self.rows.of, limits=limits, linear=self.rows.linear, names=self.rows.names)
+        return structs.replace(self.rows, limits=limits)
 
     def cut(self) -> "Room":
         """The same room with what there is now in the first step, for who plans nothing for batteries."""
@@ -64,7 +67,7 @@ def room_of(tree: SiteTree, outlook: Outlook, batteries: Sequence[Counted] = ())
     )
     # What a battery takes may make a row bind that EVSEs alone can't reach.
     taken = [(each.node, max(each.most_w, each.charged_w) / 1000) for each in batteries]
-    rows = rows_of(tightest, taken)
+    rows = rows_of(tightest, taken, FRAME(tree.electrics))
     by_name = {f"{node.id} L{line}": limits_a[node.id] for node in tree.nodes for line in _LINES}
     by_name |= {f"{node.id} power": limits_kw[node.id] for node in tree.nodes}
     steps = len(outlook.starts)
@@ -135,6 +138,18 @@ def _effective(
         {id: np.maximum(limit, 0.0) for id, limit in limits_a.items()},
         {id: np.maximum(limit, 0.0) for id, limit in limits_kw.items()},
     )
+
+
+def taken_besides(tree: SiteTree, outlook: Outlook) -> dict[str, tuple[float, float]]:
+    """What is measured to flow through each node now but for EVSEs and batteries, in W and in A of each conductor."""
+    taken = {node.id: (0.0, 0.0) for node in tree.nodes}
+    flows = [(each.node, float(each.measured_w or 0)) for each in outlook.loads]
+    flows += [(each.node, -_given_w(each, outlook.starts[0])) for each in outlook.solar]
+    for hung, power_w in flows:
+        for node, current_a in _upwards(tree, hung, power_w):
+            before_w, before_a = taken[node]
+            taken[node] = before_w + power_w, before_a + current_a
+    return taken
 
 
 def _deliver(

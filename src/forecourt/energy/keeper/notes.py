@@ -17,6 +17,7 @@ from forecourt.energy.dispatch.standing import may_draw
 from forecourt.energy.keeper.checks import Checks
 from forecourt.energy.keeper.limits import lasting
 from forecourt.energy.keeper.meters import take_meters
+from forecourt.energy.keeper.overloads import note_overloads
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.telling import ASKED_BY
 from forecourt.energy.service.letting_go import let_go
@@ -55,6 +56,7 @@ async def keep_notes(conn: AsyncConnection[Any], reading: Reading, checks: Check
     await _kept_alone(conn, site_id, "defaults", lambda: want_defaults(conn, reading))
     seen = await _kept_alone(conn, site_id, "obedience", lambda: note_obedience(conn, reading))
     await _kept_alone(conn, site_id, "power", lambda: note_power(conn, reading))
+    await _kept_alone(conn, site_id, "overloads", lambda: note_overloads(conn, reading))
     changed = bool(taken) or bool(seen) or (settled is not None and settled.compared)
     return Noted(changed=changed, more_comes=settled is not None and settled.more_comes)
 

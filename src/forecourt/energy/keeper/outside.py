@@ -18,7 +18,7 @@ from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
 from forecourt.energy.model import CURRENTS
 from forecourt.energy.outside.model import External, least_of
-from forecourt.energy.rows import SLACK, Complexes, Floats, Rows
+from forecourt.energy.rows import SLACK, Complexes, Floats, Rows, entries_of, joined_entries
 from forecourt.energy.site import HungEvse
 from forecourt.ocpp.neutral import Unit
 
@@ -45,16 +45,17 @@ def beside(room: Room, known: Knowledge, kw_per_a: Floats) -> Room:
     ]
     if not found:
         return room
-    rows = room.rows
+    rows, of = room.rows, np.vstack([row.of for row in found])
     angles = [np.angle(row.of[np.abs(row.of) > 0]) for row in found]
     linear = [bool(np.allclose(np.exp(1j * each), np.exp(1j * each[0]), atol=1e-9)) for each in angles]
     limits = np.vstack([room.limits, *[row.limit for row in found]])
     return Room(
         rows=Rows(
-            of=np.vstack([rows.of, *[row.of for row in found]]),
+            of=np.vstack([rows.of, of]),
             limits=np.concatenate([rows.limits, [float(row.limit.min()) for row in found]]),
             linear=np.concatenate([rows.linear, linear]),
             names=(*rows.names, *(row.name for row in found)),
+            entries=joined_entries(rows.entries, len(rows.limits), entries_of(of)),
         ),
         limits=limits,
         charging=np.concatenate([room.charging, np.zeros(len(found))]),
@@ -144,7 +145,7 @@ def _ends(known: Knowledge) -> Sequence[datetime]:
 
 
 def _of_cars(known: Knowledge, kw_per_a: Floats) -> Iterator[_Row]:
-    number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+    number_of = known.tree.numbers
     for car in known.cars:
         column = number_of.get(car.evse_id)
         if car.means is None or column is None:

@@ -1,10 +1,12 @@
 """The planner of a process: which sites it holds, and a keeper for each.
 
-Sites are shared out by leases: a process that is gone loses its sites when they run out, and others take them. A nudge
-of the database wakes the keeper of a site at once; one that is lost costs the time until the site is looked at anyway.
+Sites are shared out by leases: a process that is gone loses its sites when its connection is gone, or when they run
+out, and others take them. A nudge of the database wakes the keeper of a site at once; one that is lost costs the time
+until the site is looked at anyway.
 """
 
 import asyncio
+import secrets
 from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -57,6 +59,9 @@ class Planner:
         self._stations = stations
         self._clock = clock
         self._holder: UUID = uuid4()
+        #: Of a lock that goes with the connection that hears nudges; whether it is held now.
+        self._lock = secrets.randbelow(2**31 - 1) + 1
+        self._is_locked = False
         self._keepers: dict[int, tuple[SiteKeeper, asyncio.Task[None]]] = {}
         self._gates = Gates(READERS)
         #: When the sites that are kept were last held, by a clock that never jumps.
@@ -84,7 +89,7 @@ class Planner:
         began_s = self._clock.monotonic()
         async with self._worker.anyone() as conn:
             sites = {site.site_id: site for site in await store.planned_sites(conn)}
-            planners = await leases.say_alive(conn, self._holder, LEASE)
+            planners = await leases.say_alive(conn, self._holder, LEASE, self._lock if self._is_locked else None)
         share = min(-(-len(sites) // planners), MAX_SITES)
         surplus = sorted(self._keepers)[share:]
         # Others take them only once nobody keeps them here.
@@ -157,6 +162,7 @@ class Planner:
                     # What was said meanwhile was missed.
                     self._wake(*self._keepers)
                     while True:
+                        self._is_locked = self._is_locked or await leases.take_lock(conn, self._lock)
                         async for said in conn.notifies(timeout=ASK_EVERY_S):
                             if said.payload.isdecimal():
                                 self._wake(int(said.payload))
@@ -165,6 +171,9 @@ class Planner:
                             await conn.execute("SELECT 1")
             except (psycopg.Error, ForecourtError, OSError) as fault:
                 log.warning("the planner hears no nudges", fault=type(fault).__name__)
+            finally:
+                # The lock is gone with the connection: until there is another, leases alone tell that this one runs.
+                self._is_locked = False
             await asyncio.sleep(DEAF_REST_S)
 
     def _wake(self, *site_ids: int) -> None:

@@ -1,6 +1,6 @@
 """From what is known of a site to a plan for it: who shall have which current now, and what is meant to come. Pure."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -9,29 +9,27 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.standing import controllable, may_draw
+from forecourt.energy.dispatch.standing import Draws
+from forecourt.energy.keeper.fleet import KW_PER_A, Fleet, fleet_of, reserved_a
 from forecourt.energy.keeper.giving import counted_cars, discharging, gives_of, leaving
-from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
+from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.keeper.limits import Room, room_of
-from forecourt.energy.keeper.outside import MARGIN_A, beside
+from forecourt.energy.keeper.outside import beside
 from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, counted, planned_batteries
 from forecourt.energy.keeper.weighing import expected_cars, horizon_of, worth_of
 from forecourt.energy.needs.model import Priority
 from forecourt.energy.planner.filling import Claims, fill
-from forecourt.energy.planner.ladder import Answer, Grade, answer, filled
-from forecourt.energy.planner.modes import weighed
-from forecourt.energy.planner.problem import Cars, Ints, Minimums, Problem, Reserved, Unsolvable, joined
+from forecourt.energy.planner.ladder import Answer, Grade, answer, filled_now
+from forecourt.energy.planner.modes import room_kw, weighed
+from forecourt.energy.planner.problem import Cars, Minimums, Problem, Reserved, Unsolvable, joined
 from forecourt.energy.planner.reasons import Reason, reasons
 from forecourt.energy.planner.solver import SiteSolver
 from forecourt.energy.rows import Floats, Flows, Rows
-from forecourt.energy.site import DC_EFFICIENCY, Current, HungEvse, Mode
+from forecourt.energy.site import Mode
 
-#: How long the solver may think; the fast path has answered long before.
+#: How long the solver may think for one plan, however often it solves for it: others wait for the processor. The fast
+#: path has answered long before.
 DEADLINE_S: Final = 10.0
-#: How much worse one driver is left without than another.
-WEIGHTS: Final[Mapping[Priority, float]] = {Priority.LOW: 0.5, Priority.NORMAL: 1.0, Priority.HIGH: 3.0}
-#: A current from which on power over current tells how many conductors a car uses.
-TELLING_A: Final = 3.0
 #: What sharing evenly may cost more, as a share of all and at least so much.
 EVEN_COST: Final = 0.002
 EVEN_LEAST: Final = 0.01
@@ -70,22 +68,6 @@ class SitePlan(Struct, frozen=True, kw_only=True):
     gives_ma: tuple[int, ...] = ()
 
 
-class _Fleet(Struct, frozen=True, kw_only=True):
-    """The cars that can be told something, in numbers: their EVSEs and the columns of those, what they take, until
-    before which step they are there."""
-
-    cars: Sequence[KnownCar]
-    evses: Sequence[HungEvse]
-    column: Ints
-    kw_per_a: Floats
-    max_a: Floats
-    min_a: Floats
-    lacks_kwh: Floats
-    weight: Floats
-    left_h: Floats
-    last: Ints
-
-
 def plan_site(
     known: Knowledge, solver: SiteSolver, before: SitePlan | None = None, room: Room | None = None
 ) -> SitePlan:
@@ -94,6 +76,7 @@ def plan_site(
 
     Where a car shall give less than others are granted something by, the plan is made again without counting on it.
     """
+    solver.think_for(DEADLINE_S)
     plan = _planned(known, solver, before, site_room(known) if room is None else room)
     stops = leaving(known, plan.gives_ma)
     if not stops:
@@ -103,7 +86,7 @@ def plan_site(
 
 
 def _planned(known: Knowledge, solver: SiteSolver, before: SitePlan | None, room: Room) -> SitePlan:
-    fleet, still_a = _fleet(known), reserved_a(known)
+    fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room)
     if not fleet.cars and not planned_batteries(known, room):
         return _made(known, fleet, room, still_a, Answer(first_a=np.zeros(0), grade=Grade.OPTIMAL), ())
@@ -148,88 +131,41 @@ def site_room(known: Knowledge) -> Room:
 
 
 def share_out(known: Knowledge, room: Room, solver: SiteSolver) -> SitePlan:
-    """What there is now, shared out at once and fairly: the answer to a cut, before anybody thinks."""
-    fleet, still_a = _fleet(known), reserved_a(known)
+    """What there is now, shared out at once and fairly, as a plan: what counts where nobody could think."""
+    fleet, still_a = fleet_of(known), reserved_a(known)
     room = _with_others(known, fleet, room.cut())
-    first_a = np.zeros(0)
-    if fleet.cars:
-        mode = known.settings.mode
-        first_a = filled(solver, _problem(known, fleet, room, still_a, mode), _claims(known, fleet), mode)
+    first_a = _shared(known, fleet, room, still_a, solver)
     return _made(known, fleet, room, still_a, Answer(first_a=first_a, grade=Grade.FILLED), ())
 
 
-def _with_others(known: Knowledge, fleet: _Fleet, room: Room) -> Room:
+def cut_out(known: Knowledge, room: Room, solver: SiteSolver, draws: Draws) -> tuple[int, ...]:
+    """The same by the tree's EVSEs alone, in mA: the answer to a cut, before anybody thinks. `draws`: what EVSEs may
+    draw now."""
+    fleet, still_a = fleet_of(known, draws), reserved_a(known, draws)
+    room = _with_others(known, fleet, room.cut())
+    targets_a = still_a.copy()
+    targets_a[fleet.column] = _shared(known, fleet, room, still_a, solver)
+    _keep_awake(fleet, room.now(), targets_a, ())
+    return _milliamperes(targets_a)
+
+
+def _shared(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, solver: SiteSolver) -> Floats:
+    """What each car shall have now by equal right."""
+    if not fleet.cars:
+        return np.zeros(0)
+    together_kw = room_kw(known.settings.mode, horizon_of(known))
+    known_rows = solver.incidence(room.rows)
+    return filled_now(known_rows, room.limits[:, 0], _claims(known, fleet), _reserved(known, still_a), together_kw)
+
+
+def _with_others(known: Knowledge, fleet: Fleet, room: Room) -> Room:
     """The room beside what others keep cars to."""
-    electrics = known.tree.electrics
-    kw_per_a = np.array([electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses], dtype=np.float64)
+    kw_per_a = KW_PER_A(known.tree.electrics).copy()
     kw_per_a[fleet.column] = fleet.kw_per_a
     return beside(room, known, kw_per_a)
 
 
-def reserved_a(known: Knowledge) -> Floats:
-    """What EVSEs may draw now that can't be brought to anything else, by the tree's EVSEs."""
-    running = {car.evse_id for car in known.cars}
-    return np.array(
-        [
-            0.0
-            if evse.id in running and controllable(known.standings[number], known.at)
-            else may_draw(known.standings[number], known.at)[0] / 1000
-            for number, evse in enumerate(known.tree.evses)
-        ],
-        dtype=np.float64,
-    )
-
-
-def _fleet(known: Knowledge) -> _Fleet:
-    number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
-    cars = [
-        car
-        for car in known.cars
-        if car.evse_id in number_of and controllable(known.standings[number_of[car.evse_id]], known.at)
-    ]
-    evses = [known.tree.evses[number_of[car.evse_id]] for car in cars]
-    electrics = known.tree.electrics
-    usual = {evse.id: electrics.watts_per_ampere(evse) / 1000 for evse in electrics.evses}
-    left_h = np.array([(car.leaves_at(known.at) - known.at) / timedelta(hours=1) for car in cars], dtype=np.float64)
-    ends = np.cumsum(known.outlook.hours)
-    return _Fleet(
-        cars=cars,
-        evses=evses,
-        column=np.array([number_of[car.evse_id] for car in cars], dtype=np.int64),
-        kw_per_a=np.array(
-            [_kw_per_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
-        ),
-        max_a=np.array(
-            [_most_a(car, evse, usual[evse.id]) for car, evse in zip(cars, evses, strict=True)], dtype=np.float64
-        ),
-        min_a=np.array([evse.min_a for evse in evses], dtype=np.float64),
-        lacks_kwh=np.array([car.lacks_wh() / 1000 for car in cars], dtype=np.float64),
-        weight=np.array([WEIGHTS[car.needs.wants.priority or Priority.NORMAL] for car in cars], dtype=np.float64),
-        left_h=left_h,
-        last=np.maximum(np.searchsorted(ends, left_h + 1e-9, side="right"), 1).astype(np.int64),
-    )
-
-
-def _kw_per_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
-    """By what was measured, where that can be believed: a car may use fewer conductors than its EVSE has."""
-    if evse.current is Current.DC or car.power_w is None or car.current_a is None or car.current_a < TELLING_A:
-        return usual
-    found = car.power_w / 1000 / car.current_a
-    return found if usual / 4 <= found <= usual * 1.2 else usual
-
-
-def _most_a(car: KnownCar, evse: HungEvse, usual: float) -> float:
-    most = evse.max_a if car.needs.wants.max_a is None else min(evse.max_a, car.needs.wants.max_a)
-    told_w = [each for each in (car.needs.wants.max_w, None if car.cap is None else car.cap.max_w) if each is not None]
-    if told_w:
-        at_grid_kw = min(told_w) / 1000 / (DC_EFFICIENCY if evse.current is Current.DC else 1.0)
-        most = min(most, at_grid_kw / _kw_per_a(car, evse, usual))
-    if car.current_a is not None and car.offered_a is not None and TELLING_A < car.current_a < car.offered_a - MARGIN_A:
-        most = min(most, car.current_a + MARGIN_A)
-    return max(most, min(evse.min_a, evse.max_a))
-
-
-def _problem(known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, mode: Mode) -> Problem:
+def _problem(known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, mode: Mode) -> Problem:
     outlook, count = known.outlook, len(fleet.cars)
     co2_kg = np.array(outlook.co2.values, dtype=np.float64) / 1000
     horizon, worth = weighed(mode, horizon_of(known), worth_of(known), co2_kg, float(fleet.weight.max(initial=1.0)))
@@ -280,7 +216,7 @@ def _reserved(known: Knowledge, still_a: Floats) -> Reserved:
     )
 
 
-def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
+def _minimums(known: Knowledge, fleet: Fleet) -> Minimums | None:
     ends = np.cumsum(known.outlook.hours)
     found = []
     for number, car in enumerate(fleet.cars):
@@ -300,13 +236,13 @@ def _minimums(known: Knowledge, fleet: _Fleet) -> Minimums | None:
     return Minimums(car=np.array(number_of), by=np.array(by_step), kwh=np.array(kwh))
 
 
-def _soonest(fleet: _Fleet, number: int, ends: Floats) -> int:
+def _soonest(fleet: Fleet, number: int, ends: Floats) -> int:
     """Before which step a car that goes before others could have all that it takes: till then it is to charge."""
     hours = float(fleet.lacks_kwh[number] / max(fleet.kw_per_a[number] * fleet.max_a[number], 1e-9))
     return int(np.clip(np.searchsorted(ends, hours + 1e-9, side="right"), 1, fleet.last[number]))
 
 
-def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
+def _claims(known: Knowledge, fleet: Fleet) -> Claims:
     on_s, waited_s = np.zeros(len(fleet.cars)), np.zeros(len(fleet.cars))
     for number, car in enumerate(fleet.cars):
         if car.charges_since is not None:
@@ -326,7 +262,7 @@ def _claims(known: Knowledge, fleet: _Fleet) -> Claims:
 
 
 def _made(
-    known: Knowledge, fleet: _Fleet, room: Room, still_a: Floats, found: Answer, told: Sequence[Reason]
+    known: Knowledge, fleet: Fleet, room: Room, still_a: Floats, found: Answer, told: Sequence[Reason]
 ) -> SitePlan:
     targets_a = still_a.copy()
     targets_a[fleet.column] = found.first_a
@@ -344,7 +280,7 @@ def _made(
         at=known.at,
         grade=found.grade,
         why=found.why,
-        targets_ma=tuple(int(each * 1000 + 1e-6) for each in targets_a),
+        targets_ma=_milliamperes(targets_a),
         cars=tuple(
             _car_plan(known, fleet, number, kw[number], targets_a, gives_ma, reason_of.get(number))
             for number in range(len(fleet.cars))
@@ -356,7 +292,12 @@ def _made(
     )
 
 
-def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
+def _milliamperes(current_a: Floats) -> tuple[int, ...]:
+    """Whole ones, and never more than was meant."""
+    return tuple((current_a * 1000 + 1e-6).astype(np.int64).tolist())
+
+
+def _keep_awake(fleet: Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence[int]) -> None:
     """Cars that have stopped by themselves are offered the least where there is room, so that they may go on: to heat,
     to balance their cells."""
     if not any(car.is_full for car in fleet.cars):
@@ -364,13 +305,14 @@ def _keep_awake(fleet: _Fleet, rows: Rows, targets_a: Floats, gives_ma: Sequence
     flows = Flows(rows, targets_a)
     for number, car in enumerate(fleet.cars):
         column, least_a = int(fleet.column[number]), float(fleet.min_a[number])
-        if car.is_full and not gives_ma[column] and targets_a[column] < least_a and flows.room(column) >= least_a:
+        gives = bool(gives_ma) and gives_ma[column] > 0
+        if car.is_full and not gives and targets_a[column] < least_a and flows.room(column) >= least_a:
             flows.put(column, least_a)
 
 
 def _car_plan(
     known: Knowledge,
-    fleet: _Fleet,
+    fleet: Fleet,
     number: int,
     kw: Floats,
     targets_a: Floats,

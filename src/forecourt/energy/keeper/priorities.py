@@ -119,7 +119,7 @@ def _due(reading: Reading, room: Room, now: datetime) -> list[_Ask]:
     known, found = reading.known, list[_Ask]()
     may_a = np.array([may_draw(standing, now)[0] for standing in known.standings], dtype=np.float64) / 1000
     flows = Flows(room.now(), may_a)
-    number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+    number_of = known.tree.numbers
     for car in known.cars:
         link, number = reading.links.get(car.station), number_of[car.evse_id]
         if link is None or not link.connected or car.station not in reading.prioritising:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,11 +17,12 @@ from forecourt.energy.dispatch.standing import OBEY_S, Order, Standing
 from forecourt.energy.keeper.foresight import Foresight
 from forecourt.energy.keeper.giving import with_giver
 from forecourt.energy.keeper.knowledge import AHEAD, Knowledge, KnownCar, has_stopped
-from forecourt.energy.keeper.past import Past
+from forecourt.energy.keeper.memory import Memory
+from forecourt.energy.model import Evse
 from forecourt.energy.needs.caps import Cap
 from forecourt.energy.needs.model import Priority, Source
 from forecourt.energy.needs.said import BEFORE
-from forecourt.energy.outside.model import CarMeans
+from forecourt.energy.outside.model import CarMeans, External
 from forecourt.energy.planner.steps import steps_of
 from forecourt.energy.service.signals import known_signals
 from forecourt.energy.signals.outlook import signals_at
@@ -34,7 +36,7 @@ from forecourt.energy.store.priorities import PriorityAsk, asks_of, stations_tha
 from forecourt.energy.store.storage import known_batteries
 from forecourt.energy.store.turns import Turn, turns_of
 from forecourt.ocpp.neutral import Unit
-from forecourt.stations.desired.service import Desired, list_desired
+from forecourt.stations.desired.service import Desired, list_profiles
 
 #: A station that is away for less than this is not silent yet: it may only have changed its gateway.
 SILENT_AFTER: Final = timedelta(seconds=20)
@@ -71,9 +73,12 @@ class Reading(Struct, frozen=True, kw_only=True):
         return min((at for since in away if (at := since + SILENT_AFTER) > self.known.at), default=None)
 
 
-async def find_planned(conn: AsyncConnection[Any], tenant_id: int, site_id: int) -> SiteRecord | None:
-    """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on."""
-    record = await store.load_site(conn, tenant_id, site_id)
+async def find_planned(
+    conn: AsyncConnection[Any], tenant_id: int, site_id: int, memory: Memory | None = None
+) -> SiteRecord | None:
+    """The site, if there is something to plan: a tree with EVSEs, and smart charging that is on. `memory`: what was
+    read of it before."""
+    record = await store.load_site(conn, tenant_id, site_id, None if memory is None else memory.site)
     if record is None or record.tree is None or not record.tree.evses or not record.settings.enabled:
         return None
     return record
@@ -85,40 +90,38 @@ async def read_site(
     foresight: Foresight | None,
     now: datetime,
     awaited: Collection[int] = (),
-    past: Past | None = None,
+    memory: Memory | None = None,
 ) -> Reading:
-    """All that is known of a site that is planned for. `awaited`: the orders of which somebody waits for an answer,
-    `past`: what was read of the site before."""
-    past = Past() if past is None else past
+    """All that is known of a site that is planned for. `foresight`: what is known of its past; what is thought of its
+    cars is of the last plan (`foreseen`). `awaited`: the orders of which somebody waits for an answer, `memory`: what
+    was made of the site before."""
+    memory = Memory() if memory is None else memory
     tenant_id, site_id = record.tenant_id, record.site_id
     assert record.tree is not None
-    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id))
-    links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id)}
-    orders = await keeping.orders_of(conn, tenant_id, site_id, [car.session_id for car in cars], now, awaited)
+    cars = _at_the_grid(record.tree, await store.active_cars(conn, tenant_id, site_id, memory.cars), memory)
+    links = {link.station: link for link in await keeping.links_of(conn, tenant_id, site_id, memory.links)}
+    orders = await keeping.orders_of(conn, tenant_id, site_id, now, awaited, memory.orders)
     obedience = await keeping.obedience_of(conn, tenant_id, site_id)
-    desired = await list_desired(conn, tenant_id, sorted(links))
-    defaults = defaults_of(record.tree, desired)
-    signals = await known_signals(conn, record, now, now + AHEAD, await past.readings(conn, record, now))
+    station_ids = [link.station_id for link in links.values()]
+    desired = await list_profiles(conn, tenant_id, station_ids, memory.profiles)
+    defaults = memory.defaults.of(None, (record.tree, tuple(desired)), defaults_of)
+    signals = await known_signals(conn, record, now, now + AHEAD, await memory.past.readings(conn, record, now))
     outlook = signals_at(record, signals, now, _hours(now))
     demand = outlook.demand
-    paid_w = 0 if demand is None or not demand.charge_per_kw else await past.paid_w(conn, record, demand, now)
+    paid_w = 0 if demand is None or not demand.charge_per_kw else await memory.past.paid_w(conn, record, demand, now)
     externals = await outside.externals_of(conn, tenant_id, site_id)
-    last = {name: each.last for name, each in (await checks.checks_of(conn, tenant_id, site_id)).items()}
+    last = {name: each.last for name, each in (await _checks(conn, record, externals)).items()}
     means = await outside.means_of(conn, tenant_id, site_id)
-    turns = await turns_of(conn, tenant_id, [car.session_id for car in cars], now)
-    priority_asks = await asks_of(conn, tenant_id, [car.session_id for car in cars])
-    caps = await caps_of(conn, tenant_id, [car.session_id for car in cars])
-    known_cars = [
-        _known_car(car, means.get(car.evse_id), turns.get(car.session_id), caps.get(car.session_id), now)
-        for car in cars
-    ]
+    sessions = [car.session_id for car in cars]
+    turns = await turns_of(conn, tenant_id, sessions, now, memory.turns)
+    priority_asks = await asks_of(conn, tenant_id, sessions)
+    caps = await caps_of(conn, tenant_id, sessions)
+    known_cars = _known_cars(cars, means, turns, caps, now, memory)
     if foresight is not None:
-        known_cars = [foresight.of(car, now) for car in known_cars]
-    standings = _prioritised(
-        record.tree, cars, priority_asks, _standings(record.tree, cars, links, orders, obedience, defaults, now), now
-    )
-    refused = await keeping.refused_to_give(conn, tenant_id, [car.session_id for car in cars])
-    known_cars = _with_givers(record.tree, cars, known_cars, standings, links, refused, now)
+        known_cars = [foresight.last_of(car) for car in known_cars]
+    standings = _standings(record.tree, cars, links, orders, obedience, defaults, now, memory)
+    standings = _prioritised(record.tree, cars, priority_asks, standings, now)
+    known_cars = await _with_givers(conn, record, cars, known_cars, standings, links, now)
     known = Knowledge(
         at=now,
         tenant_id=tenant_id,
@@ -130,12 +133,12 @@ async def read_site(
         outlook=outlook,
         cars=known_cars,
         standings=standings,
-        expected=() if foresight is None else foresight.expected(known_cars, now),
         paid_w=paid_w,
         worthwhile_w=0 if foresight is None else foresight.worthwhile_w,
         externals=tuple(with_reported(externals, last)),
         batteries=await _batteries(conn, record, now),
     )
+    memory.end()
     return Reading(
         record=record,
         known=known,
@@ -151,16 +154,35 @@ async def read_site(
     )
 
 
-def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar]) -> list[store.ActiveCar]:
+def foreseen(known: Knowledge, foresight: Foresight | None) -> Knowledge:
+    """What is known of a site with what is thought of its cars, and of those that may come."""
+    if foresight is None:
+        return known
+    cars = [foresight.of(car, known.at) for car in known.cars]
+    return structs.replace(known, cars=cars, expected=foresight.expected(cars, known.at))
+
+
+async def _checks(
+    conn: AsyncConnection[Any], record: SiteRecord, externals: Sequence[External]
+) -> Mapping[str, checks.Check]:
+    """What stations were asked of what they hold, where it tells something of limits of others."""
+    return await checks.checks_of(conn, record.tenant_id, record.site_id) if externals else {}
+
+
+def _at_the_grid(tree: SiteTree, cars: Sequence[store.ActiveCar], memory: Memory) -> list[store.ActiveCar]:
     """The cars with what those at DC EVSEs draw from the grid: their own current is at another voltage."""
     dc = {evse.id: evse for evse in tree.evses if evse.current is Current.DC}
-    found = []
-    for car in cars:
-        if car.evse_id in dc:
-            drawn_a = None if car.power_w is None else car.power_w / tree.watts_told(dc[car.evse_id])
-            car = structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=car.power_at)  # noqa: PLW2901
-        found.append(car)
-    return found
+
+    def drawn(car: store.ActiveCar, evse: HungEvse) -> store.ActiveCar:
+        drawn_a = None if car.power_w is None else car.power_w / tree.watts_told(evse)
+        return structs.replace(car, currents_a=(drawn_a,) * 3, offered_a=None, measured_at=car.power_at)
+
+    if not dc:
+        return list(cars)
+    return [
+        car if (evse := dc.get(car.evse_id)) is None else memory.at_the_grid.of(car.evse_id, (car, evse), drawn)
+        for car in cars
+    ]
 
 
 async def _batteries(conn: AsyncConnection[Any], record: SiteRecord, now: datetime) -> tuple[KnownBattery, ...]:
@@ -174,11 +196,26 @@ def _hours(now: datetime) -> list[float]:
     return [float(each) for each in steps_of(now, AHEAD).hours]
 
 
-def _known_car(
-    car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, cap: Cap | None, now: datetime
-) -> KnownCar:
+def _known_cars(
+    cars: Sequence[store.ActiveCar],
+    means: Mapping[str, CarMeans],
+    turns: Mapping[UUID, Turn],
+    caps: Mapping[UUID, Cap],
+    now: datetime,
+    memory: Memory,
+) -> list[KnownCar]:
+    found = []
+    for car in cars:
+        parts = car, means.get(car.evse_id), turns.get(car.session_id), caps.get(car.session_id)
+        known = memory.known_cars.of(car.session_id, parts, _known_car)
+        found.append(structs.replace(known, is_full=True) if has_stopped(known, car.measured_at, now) else known)
+    return found
+
+
+def _known_car(car: store.ActiveCar, means: CarMeans | None, turn: Turn | None, cap: Cap | None) -> KnownCar:
+    """But for whether it has stopped, which time tells."""
     currents = [each for each in car.currents_a if each is not None]
-    known = KnownCar(
+    return KnownCar(
         session_id=car.session_id,
         station=car.station,
         evse=car.evse,
@@ -199,21 +236,25 @@ def _known_car(
         power_at=car.power_at,
         cap=cap,
     )
-    return structs.replace(known, is_full=has_stopped(known, car.measured_at, now))
 
 
-def _with_givers(
-    tree: SiteTree,
+async def _with_givers(
+    conn: AsyncConnection[Any],
+    record: SiteRecord,
     cars: Sequence[store.ActiveCar],
-    known_cars: Sequence[KnownCar],
+    known_cars: list[KnownCar],
     standings: Sequence[Standing],
     links: Mapping[str, keeping.Link],
-    refused: Collection[UUID],
     now: datetime,
 ) -> list[KnownCar]:
     """The cars with what they may give back."""
-    number_of = {evse.id: number for number, evse in enumerate(tree.evses)}
-    found = []
+    tree = record.tree
+    assert tree is not None
+    asked = [car.session_id for car in known_cars if car.needs.wants.may_discharge is not None]
+    if not asked:
+        return known_cars
+    refused = await keeping.refused_to_give(conn, record.tenant_id, asked)
+    number_of, found = tree.numbers, []
     for car, known in zip(cars, known_cars, strict=True):
         number, link = number_of.get(car.evse_id), links.get(car.station)
         if number is not None and known.needs.wants.may_discharge is not None:
@@ -233,20 +274,25 @@ def _standings(
     tree: SiteTree,
     cars: Sequence[store.ActiveCar],
     links: Mapping[str, keeping.Link],
-    orders: Mapping[UUID, list[Order]],
+    orders: Mapping[UUID, tuple[Order, ...]],
     obedience: Mapping[tuple[int, int], keeping.Obedience],
     defaults: Mapping[str, Held],
     now: datetime,
+    memory: Memory,
 ) -> list[Standing]:
     at_evse = {car.evse_id: car for car in cars}
-    electrics = tree.electrics
-    return [
-        _standing(
-            evse, at_evse.get(evse.id), links.get(evse.station), orders, obedience, defaults.get(evse.id),
-            _watts(tree, evse, (electrics.watts_per_ampere(of_tree), electrics.voltage_v)), now,
-        )
-        for evse, of_tree in zip(tree.evses, electrics.evses, strict=True)
-    ]  # fmt: skip
+    electrics, found = tree.electrics, []
+    make, volts = partial(_standing, tree), (tree.voltage_v, tree.line_voltage_v)
+    for evse, of_tree in zip(tree.evses, electrics.evses, strict=True):
+        car, link = at_evse.get(of_tree.id), links.get(evse.station)
+        # Of the tree no more than counts here: it is another one in each version.
+        parts = (
+            of_tree, evse, volts, car, link, () if car is None else orders.get(car.session_id, ()),
+            None if link is None else obedience.get((link.station_id, evse.evse)), defaults.get(of_tree.id),
+            _silent_since(link, now),
+        )  # fmt: skip
+        found.append(memory.standings.of(of_tree.id, parts, make))
+    return found
 
 
 def _watts(tree: SiteTree, evse: HungEvse, at_the_grid: tuple[float, float]) -> tuple[float, float]:
@@ -263,8 +309,7 @@ def _prioritised(
 ) -> list[Standing]:
     """With those marked that may go by a profile of their own: they were asked to, or their drivers did at the
     station."""
-    of = {evse.id: number for number, evse in enumerate(tree.evses)}
-    found = list(standings)
+    of, found = tree.numbers, list(standings)
     for car in cars:
         number, ask = of.get(car.evse_id), asks.get(car.session_id)
         if number is None:
@@ -276,16 +321,19 @@ def _prioritised(
 
 
 def _standing(
+    tree: SiteTree,
+    of_tree: Evse,
     evse: HungEvse,
+    _volts: tuple[float, float],
     car: store.ActiveCar | None,
     link: keeping.Link | None,
-    orders: Mapping[UUID, list[Order]],
-    obedience: Mapping[tuple[int, int], keeping.Obedience],
+    orders: tuple[Order, ...],
+    known: keeping.Obedience | None,
     default: Held | None,
-    watts_per_a: tuple[float, float],
-    now: datetime,
+    silent_since: datetime | None,
 ) -> Standing:
-    known = None if link is None else obedience.get((link.station_id, evse.evse))
+    electrics = tree.electrics
+    watts_per_a = _watts(tree, evse, (electrics.watts_per_ampere(of_tree), electrics.voltage_v))
     drawn_ma, drawn_most_ma, drawn_at = (None, None, None) if car is None else _drawn(car, *watts_per_a)
     return Standing(
         max_ma=int(evse.max_a * 1000),
@@ -294,12 +342,12 @@ def _standing(
         there=link is not None and link.since is not None,
         refuses_default=default is not None and default.refused,
         obey_s=OBEY_S if known is None else known.obey_s,
-        silent_since=_silent_since(link, now),
+        silent_since=silent_since,
         away_at=None if link is None else link.away_at,
         back_at=None if link is None or evse.evse in link.free else link.back_at,
         booted_at=None if link is None else link.booted_at,
         running_since=None if car is None else car.started_at,
-        orders=() if car is None else tuple(orders.get(car.session_id, ())),
+        orders=orders,
         disobeys=known is not None and known.disobeys_since is not None,
         drawn_ma=drawn_ma,
         drawn_most_ma=drawn_most_ma,

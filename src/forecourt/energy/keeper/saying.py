@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from forecourt.energy.dispatch.orders import Told, due
+from forecourt.energy.dispatch.orders import Told, cut_due, due
+from forecourt.energy.dispatch.standing import Draws, draws_of
 from forecourt.energy.keeper.giving import gives, leaving, tell_givers
 from forecourt.energy.keeper.knowledge import Knowledge
 from forecourt.energy.keeper.limits import Room
@@ -22,11 +23,16 @@ def told_of(known: Knowledge, room: Room, targets_ma: Sequence[int], gives_ma: S
     return tell_givers(known, told, gives_ma, without)
 
 
-def less_of(known: Knowledge, room: Room, targets_ma: Sequence[int]) -> list[Told]:
-    """What of it safety needs, at once and before anybody has planned; cars that give go on."""
-    return [each for each in _due(known, room, targets_ma) if each.urgent]
+def less_of(known: Knowledge, room: Room, targets_ma: Sequence[int], draws: Draws | None = None) -> list[Told]:
+    """What of it safety needs, at once and before anybody has planned; cars that give go on. `draws`: what EVSEs may
+    draw, where that is known already."""
+    draws = draws_of(known.standings, known.at) if draws is None else draws
+    return cut_due(known.standings, targets_ma, _least(known), room.now(), draws)
 
 
 def _due(known: Knowledge, room: Room, targets_ma: Sequence[int]) -> list[Told]:
-    least_ma = [int(evse.min_a * 1000) for evse in known.tree.evses]
-    return due(known.standings, targets_ma, least_ma, room.now(), known.at)
+    return due(known.standings, targets_ma, _least(known), room.now(), known.at)
+
+
+def _least(known: Knowledge) -> list[int]:
+    return [int(evse.min_a * 1000) for evse in known.tree.evses]

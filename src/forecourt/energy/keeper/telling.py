@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 import psycopg
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 from prometheus_client import Counter
 from psycopg import AsyncConnection
@@ -19,23 +20,23 @@ from forecourt.energy.dispatch.dynamic import Settled, change_of, is_dynamic, sa
 from forecourt.energy.dispatch.giving import told_to_give
 from forecourt.energy.dispatch.orders import Told
 from forecourt.energy.dispatch.profiles import running_profile
-from forecourt.energy.dispatch.standing import may_draw, newest
+from forecourt.energy.dispatch.standing import Draws, may_draw, newest
 from forecourt.energy.keeper.knowledge import Knowledge, KnownCar
 from forecourt.energy.keeper.limits import Room
 from forecourt.energy.keeper.reading import Reading
 from forecourt.energy.keeper.saying import less_of, told_of
-from forecourt.energy.keeper.storage import BatteryPlan, setpoints
+from forecourt.energy.keeper.storage import BatteryPlan, battery_plans, setpoints
+from forecourt.energy.keeper.weighing import horizon_of
 from forecourt.energy.storage.model import Setpoint, current_setpoint
 from forecourt.energy.store import keeping
 from forecourt.energy.store.dynamic import ToldDynamic, keep_told, settle_told
-from forecourt.energy.store.late import note_commands
 from forecourt.energy.store.leases import keep_lease
 from forecourt.energy.store.storage import insert_setpoint
 from forecourt.ocpp.neutral import Command, CommandAnswer, SetChargingProfile
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.stations.batch import Batch, Entered
+from forecourt.stations.batch import CALLS_IN_A_WORD, Batch, Entered
 from forecourt.stations.batch import Told as Answered
 from forecourt.stations.call_faults import CallInvalid, StationLacks
 
@@ -47,7 +48,18 @@ ASKED_BY: Final = "smart charging"
 #: What is asked: the station's identity and the command.
 Asked = tuple[str, Command]
 
+#: So many limits are recorded and sent together: a word of the bus holds no more.
+PART: Final = CALLS_IN_A_WORD
+
 ORDERS = Counter("forecourt_energy_orders_total", "Limits that were sent to stations, by their answer", ["answer"])
+
+
+class _Said(Struct, frozen=True, kw_only=True):
+    """A limit as a station is told it: the call, the order as it is kept, and the profile as a whole."""
+
+    asked: Asked
+    order: keeping.NewOrder
+    whole: SetChargingProfile
 
 
 class Teller:
@@ -84,66 +96,73 @@ class Teller:
         gives_ma: Sequence[int] = (),
         *,
         planned: Collection[UUID] | None = None,
-        safe_only: bool = False,
     ) -> None:
         """Record what is due, and send it; the answers are waited for elsewhere. `planned`: the sessions for which
         there are targets, if not for all."""
         now = self._clock.now()
         known = replace(reading.known, at=now)
-        car_of = {car.evse_id: car for car in known.cars}
-        told = less_of(known, room, targets_ma) if safe_only else told_of(known, room, targets_ma, gives_ma)
+        told = told_of(known, room, targets_ma, gives_ma)
         if planned is not None:
-            told = [each for each in told if car_of[known.tree.evses[each.evse].id].session_id in planned]
-        points = _setpoints(known, batteries, told, now, safe_only=safe_only)
-        if not told and not points:
-            return
-        asked: list[Asked] = []
-        orders: list[keeping.NewOrder] = []
-        wholes: list[SetChargingProfile] = []
-        for each in told:
-            evse = known.tree.evses[each.evse]
-            car = car_of[evse.id]
-            whole = running_profile(
-                evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
-                reading.unit_of(evse), now, each.valid_to, each.gives_ma,
-            )  # fmt: skip
-            held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
-            booted_at = known.standings[each.evse].booted_at
-            command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
-            wholes.append(whole)
-            asked.append((evse.station, command))
-            orders.append(_order(reading.station_ids[evse.station], car, each, now))
+            session_of = {car.evse_id: car.session_id for car in known.cars}
+            told = [each for each in told if session_of[known.tree.evses[each.evse].id] in planned]
+        await self._say(reading, known, told, _setpoints(known, batteries, told, now, safe_only=False))
+
+    async def cut(self, reading: Reading, room: Room, targets_ma: Sequence[int], draws: Draws) -> None:
+        """Record and send what of it safety needs. `draws`: what EVSEs may draw by what was read just now."""
+        known = reading.known
+        told = less_of(known, room, targets_ma, draws)
+        batteries = battery_plans(known, horizon_of(known), None)
+        await self._say(reading, known, told, _setpoints(known, batteries, told, known.at, safe_only=True))
+
+    async def _say(
+        self, reading: Reading, known: Knowledge, told: Sequence[Told], points: Sequence[tuple[str, Setpoint]]
+    ) -> None:
+        """In parts, so that the first are on their way while the last are still written down; each part is recorded
+        before it is sent, and by who holds the site then. They keep their order: less before more."""
+        car_of = {car.evse_id: car for car in known.cars}
+        parts = [told[begin : begin + PART] for begin in range(0, len(told), PART)]
+        for number, part in enumerate(parts or ([told] if points else [])):
+            if not await self._say_part(reading, known, car_of, part, points if number == 0 else ()):
+                return
+
+    async def _say_part(
+        self, reading: Reading, known: Knowledge, car_of: Mapping[str, KnownCar], told: Sequence[Told],
+        points: Sequence[tuple[str, Setpoint]],
+    ) -> bool:  # fmt: skip
+        """Whether this planner holds the site, without which nothing is said."""
+        now = known.at
+        said = [_said(reading, known, car_of, each) for each in told]
         async with self._tenants.tenant(self.tenant_id) as conn:
             if self._holder is not None and not await keep_lease(conn, self.tenant_id, self.site_id, self._holder):
                 log.warning("a site is held by another planner", site=self.site_id)
-                return
+                return False
             for id, setpoint in points:
                 await insert_setpoint(conn, self.tenant_id, self.site_id, id, setpoint)
             if not told:
-                return
+                return True
+            entered, unsent = await self._stations.enter(
+                conn, self.tenant_id, [each.asked for each in said], ASKED_BY, spare=True, routine=True
+            )
+            command_of = {(each.identity, each.command): UUID(each.command_id) for each in entered}
+            orders = [replace(each.order, command_id=command_of.get(each.asked)) for each in said]
             numbers = await keeping.insert_orders(conn, self.tenant_id, self.site_id, orders)
-            number_of = dict(zip(asked, numbers, strict=True))
+            number_of = {each.asked: number for each, number in zip(said, numbers, strict=True)}
             kept = [
-                _dynamic(order, number, whole, command)
-                for order, number, whole, (station, command) in zip(orders, numbers, wholes, asked, strict=True)
-                if (station, order.evse) in reading.dynamics
+                _dynamic(each.order, number, each.whole, each.asked[1])
+                for each, number in zip(said, numbers, strict=True)
+                if (each.asked[0], each.order.evse) in reading.dynamics
             ]
             await keep_told(conn, self.tenant_id, self.site_id, kept, now)
-            entered, unsent = await self._stations.enter(
-                conn, self.tenant_id, asked, ASKED_BY, spare=True, routine=True
-            )
-            await note_commands(
-                conn, self.tenant_id, [(number_of[each.identity, each.command], each.command_id) for each in entered]
-            )
             await self._keep_answers(conn, unsent, number_of)
         self.awaited.update(numbers)
         self.beside(self._send(entered, number_of, urgent=any(each.urgent for each in told)))
+        return True
 
     async def renew(self, reading: Reading, room: Room) -> None:
         """Say again what was said, where it is over soon and nobody has planned anything else yet."""
         known = reading.known
         last = [newest(standing, known.at) for standing in known.standings]
-        number_of = {evse.id: number for number, evse in enumerate(known.tree.evses)}
+        number_of = known.tree.numbers
         told = {car.session_id for car in known.cars if last[number_of[car.evse_id]] is not None}
         targets_ma = [0 if order is None else order.limit_ma for order in last]
         gives_ma = [told_to_give(standing, known.at) for standing in known.standings]
@@ -185,6 +204,21 @@ class Teller:
             if came is not None:
                 found[came].append(number_of[each.identity, each.command])
         await settle_told(conn, self.tenant_id, found, self._clock.now())
+
+
+def _said(reading: Reading, known: Knowledge, car_of: Mapping[str, KnownCar], each: Told) -> _Said:
+    """How a limit is said, and recorded."""
+    evse, now = known.tree.evses[each.evse], known.at
+    car = car_of[known.tree.electrics.evses[each.evse].id]
+    whole = running_profile(
+        evse.evse, car.transaction_id, each.limit_ma, evse.phases, known.tree.watts_told(evse),
+        reading.unit_of(evse), now, each.valid_to, each.gives_ma,
+    )  # fmt: skip
+    held = reading.dynamics.get((evse.station, evse.evse)) if known.settings.dynamic_profiles else None
+    booted_at = known.standings[each.evse].booted_at
+    command = said_dynamically(whole, held, car.session_id, now, each.valid_to, booted_at)
+    order = _order(reading.station_ids[evse.station], car, each, now)
+    return _Said(asked=(evse.station, command), order=order, whole=whole)
 
 
 def _setpoints(

@@ -43,7 +43,7 @@ NetWh = Annotated[int, Meta(ge=-(10**8), le=10**8)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
 
-class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Wants(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What somebody said of one session; None: nothing about that.
 
     `energy_wh` counts from the start of the session, as `minimum_wh` does, which is needed by `minimum_by`. `soc_pct`
@@ -150,7 +150,7 @@ class Preferences(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         return None if self.departure is None else _next(self.departure, started_at, zone)
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class Said(Struct, frozen=True, kw_only=True, gc=False):
     """What one source said, when, and who that was."""
 
     source: Source
@@ -159,7 +159,7 @@ class Said(Struct, frozen=True, kw_only=True):
     said_by: str
 
 
-class Needs(Struct, frozen=True, kw_only=True):
+class Needs(Struct, frozen=True, kw_only=True, gc=False):
     """What counts of all that was said: of each thing the word of the first source that said it; `sources` by name."""
 
     wants: Wants

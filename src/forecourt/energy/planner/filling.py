@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.planner.incidence import Incidence, summed
+from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.problem import Ints
-from forecourt.energy.rows import Complexes, Floats
+from forecourt.energy.rows import Complexes, Floats, summed
 
 #: For how long a car charges at least before another has its turn.
 TURN_S: Final = 1800.0

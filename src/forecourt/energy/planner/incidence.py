@@ -1,14 +1,10 @@
 """Which EVSE loads which limit of a site, as a sparse matrix: a site of thousands has few rows above each EVSE."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from forecourt.energy.rows import Complexes, Floats, Rows
-
-Ints = npt.NDArray[np.int64]
+from forecourt.energy.rows import Complexes, Entries, Floats, Ints, Rows, summed
 
 
 class Incidence(Struct, frozen=True, kw_only=True):
@@ -38,36 +34,24 @@ class Incidence(Struct, frozen=True, kw_only=True):
         return flows
 
     def under(self, evse: Ints) -> tuple[Ints, Ints]:
-        """The entries of these EVSEs, one EVSE after the other, and the place in the argument each belongs to."""
-        counts = self.begin[evse + 1] - self.begin[evse]
-        which = np.repeat(np.arange(len(evse)), counts)
-        before = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts
-        return np.arange(len(which)) - before[which] + self.begin[evse][which], which
+        """As `Entries.under`."""
+        return Entries(row=self.row, evse=self.evse, value=self.value, begin=self.begin).under(evse)
 
 
 def incidence_of(rows: Rows) -> Incidence:
     """The entries of a site's rows."""
-    evse, row = np.nonzero(rows.of.T)
-    value = rows.of[row, evse]
-    value = np.where(rows.linear[row], np.abs(value), value)
-    evses = rows.of.shape[1]
+    entries = rows.entries
+    value = np.where(rows.linear[entries.row], np.abs(entries.value), entries.value)
     return Incidence(
-        row=row,
-        evse=evse,
+        row=entries.row,
+        evse=entries.evse,
         value=value,
-        begin=np.searchsorted(evse, np.arange(evses + 1)),
+        begin=entries.begin,
         limits=rows.limits,
         linear=rows.linear,
         names=rows.names,
         together=any(_weakens(rows.of[each]) for each in np.nonzero(~rows.linear)[0]),
     )
-
-
-def summed(key: Ints, value: Any, number: int) -> Any:
-    """The sums of values with the same key, 0 to before `number`; phasors only if the values are."""
-    if not np.iscomplexobj(value):
-        return np.bincount(key, value, number)
-    return np.bincount(key, value.real, number) + 1j * np.bincount(key, value.imag, number)
 
 
 def _weakens(row: Complexes) -> bool:

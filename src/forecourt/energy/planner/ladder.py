@@ -11,8 +11,9 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.filling import Claims, fill
+from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.modes import room_kw
-from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Unsolvable, eased
+from forecourt.energy.planner.problem import NotANumber, Plan, Problem, Reserved, Unsolvable, eased
 from forecourt.energy.planner.rounding import rounded
 from forecourt.energy.planner.solver import DEADLINE_S, SiteSolver
 from forecourt.energy.rows import Floats
@@ -81,12 +82,19 @@ def filled(solver: SiteSolver, problem: Problem, claims: Claims, mode: Mode = Mo
     """The fast path: the claims filled into the limits of the first step, whatever comes later."""
     known = solver.incidence(problem.rows)
     limits = known.limits if problem.limits is None else problem.limits[:, 0]
-    still, room = np.zeros(known.rows, np.complex128), room_kw(mode, problem.horizon)
-    if problem.reserved is not None:
-        now = problem.reserved.current_a[:, 0]
-        still = known.flows(problem.reserved.evse, now)
-        room = max(0.0, room - float(problem.reserved.kw_per_a @ now))
-    return fill(known, claims, limits=limits, still=still, room_kw=room)
+    return filled_now(known, limits, claims, problem.reserved, room_kw(mode, problem.horizon))
+
+
+def filled_now(
+    known: Incidence, limits: Floats, claims: Claims, reserved: Reserved | None, together_kw: float
+) -> Floats:
+    """The claims filled into limits, beside what is reserved in the first step; all together get `together_kw`."""
+    still = np.zeros(known.rows, np.complex128)
+    if reserved is not None:
+        now = reserved.current_a[:, 0]
+        still = known.flows(reserved.evse, now)
+        together_kw = max(0.0, together_kw - float(reserved.kw_per_a @ now))
+    return fill(known, claims, limits=limits, still=still, room_kw=together_kw)
 
 
 def _needed(problem: Problem, claims: Claims) -> Claims:

@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Struct
 
 from forecourt.energy.planner.columns import Columns, Kind, stays
-from forecourt.energy.planner.incidence import Incidence, summed
+from forecourt.energy.planner.incidence import Incidence
 from forecourt.energy.planner.problem import Battery, Ints, Problem
-from forecourt.energy.rows import Complexes, Floats
+from forecourt.energy.rows import Complexes, Floats, summed
 
 
 class Loading(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ names. Rows that aren't linear (delta connections) are met by tangent cuts, adde
 them; they stay true, and are kept.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from time import monotonic
 from typing import Any, Final
 
 import highspy
@@ -63,9 +64,13 @@ class _Silent(highspy.Highs):
 
 
 class SiteSolver:
-    """What solves the problems of one site, one after the other. Not for two threads at once."""
+    """What solves the problems of one site, one after the other. Not for two threads at once. `seconds`: a clock that
+    never jumps."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
+        #: When all thinking is over that was allowed last; None: each solve has its own time.
+        self._until_s: float | None = None
         self._highs: Any = _Silent()  # type: ignore[no-untyped-call]
         for option, value in _OPTIONS.items():
             self._highs.setOptionValue(option, value)
@@ -90,6 +95,7 @@ class SiteSolver:
     def solve(self, problem: Problem, deadline_s: float = DEADLINE_S) -> Plan:
         """The plan of least cost. Raises NotANumber, Unsolvable, and TooLate if there's none within so many seconds."""
         check(problem)
+        self._allow(deadline_s)
         known = self.incidence(problem.rows)
         hours = problem.horizon.hours
         starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
@@ -108,6 +114,7 @@ class SiteSolver:
         form, problem = self._form, self._spread
         assert form is not None
         assert problem is not None
+        self._allow(deadline_s)
         cars, columns = problem.cars, form.columns
         now = np.nonzero((columns.step == 0) & (cars.scenario[columns.car] < 0))[0]
         car = columns.car[now]
@@ -151,9 +158,15 @@ class SiteSolver:
                 still[row] += value * kw
         return self._known, loading.limits[: loading.rows, 0], still
 
+    def think_for(self, seconds: float) -> None:
+        """All that is asked from now on, together, takes no longer than this; what comes later is TooLate."""
+        self._until_s = self._seconds() + seconds
+
     def incidence(self, rows: Rows) -> Incidence:
         """The rows as a sparse matrix, made once."""
-        if self._known is None or rows is not self._rows:
+        if self._known is not None and self._rows is not None and rows.of is self._rows.of:
+            self._rows, self._known = rows, msgspec.structs.replace(self._known, limits=rows.limits)
+        else:
             if self._rows is not None and rows.names != self._rows.names:
                 self._cuts, self._cut_ends = NO_CUTS, np.zeros(0)
             self._rows, self._known = rows, incidence_of(rows)
@@ -227,6 +240,14 @@ class SiteSolver:
             status = highs.getModelStatus()
         return status
 
+    def _allow(self, deadline_s: float) -> None:
+        """Lets HiGHS run for so long, or as long as it may think yet. Raises TooLate where that is over."""
+        left_s = deadline_s if self._until_s is None else min(deadline_s, self._until_s - self._seconds())
+        if self._until_s is not None and left_s <= 0:
+            raise TooLate("all the time that a plan may take is over")
+        # HiGHS counts the time of all its runs.
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(left_s, 0.0))
+
     def _try_primal(self) -> None:
         """A few steps of the primal simplex: where few bounds moved it is there at once, else the dual goes on."""
         for option, value in (("simplex_strategy", _PRIMAL), ("simplex_iteration_limit", FEW)):
@@ -239,8 +260,7 @@ class SiteSolver:
         """Runs, and cuts off what violates rows that aren't linear, until nothing does or time is up."""
         problem, highs = self._spread, self._highs
         assert problem is not None
-        # HiGHS counts the time of all its runs.
-        highs.setOptionValue("time_limit", highs.getRunTime() + max(deadline_s, 0.0))
+        self._allow(deadline_s)
         plan: Plan | None = None
         for _ in range(MAX_ROUNDS):
             form = self._form

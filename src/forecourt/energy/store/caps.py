@@ -63,7 +63,7 @@ async def put_cap(conn: Connection, tenant_id: int, session_id: UUID, station_id
 async def caps_of(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> dict[UUID, Cap]:
     """What each of these sessions is kept to; of which nobody said so is left out."""
     cursor = await conn.execute(
-        "SELECT session_id, max_w, why, since FROM session_caps WHERE tenant_id = %s AND session_id = ANY(%s)",
+        "SELECT session_id, max_w, why, since FROM session_caps WHERE tenant_id = %s AND session_id = ANY(%b)",
         (tenant_id, list(sessions)),
     )
     return {

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
@@ -14,6 +15,7 @@ from forecourt.energy.dispatch.obedience import MAX_OBEY_S
 from forecourt.energy.dispatch.standing import Order
 from forecourt.energy.dispatch.times import LOW_VALID_FOR
 from forecourt.energy.keeper.planning import SitePlan
+from forecourt.platform.unchanged import Texts
 
 Connection = AsyncConnection[Any]
 
@@ -23,7 +25,7 @@ ORDERS_OF_SESSION: Final = 8
 _SURELY_OBEYED: Final = timedelta(seconds=MAX_OBEY_S)
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class Link(Struct, frozen=True, kw_only=True, gc=False):
     """Whether a station is connected, and else since when not; None: it never was. `only_watts`: it says that it takes
     limits in watts and in nothing else. `version`: of OCPP, which it spoke last, from `connected_at` on. `gives_at`:
     the EVSEs at which it says that cars may give back by setpoints, 0: at all. `tells_profiles`: it is not known to
@@ -54,8 +56,8 @@ class Obedience(Struct, frozen=True, kw_only=True):
     obey_s: float
 
 
-class NewOrder(Struct, frozen=True, kw_only=True):
-    """A limit that is about to be sent."""
+class NewOrder(Struct, frozen=True, kw_only=True, gc=False):
+    """A limit that is about to be sent, by a command; None: it can't be."""
 
     station_id: int
     evse: int
@@ -65,6 +67,7 @@ class NewOrder(Struct, frozen=True, kw_only=True):
     sent_at: datetime
     valid_to: datetime
     gives_ma: int = 0
+    command_id: UUID | None = None
 
 
 class StoredPlan(Struct, frozen=True, kw_only=True):
@@ -75,11 +78,15 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
     known: bytes
 
 
-async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]:
-    """The stations whose EVSEs hang at a site."""
-    cursor = conn.cursor(row_factory=class_row(Link))
-    await cursor.execute(
-        "SELECT DISTINCT ON (t.station_id) t.station_id, t.identity AS station,"
+def links_held() -> Texts[Link]:
+    """Where `links_of` finds again what it has read before."""
+    return Texts(msgspec.json.Decoder(Link).decode)
+
+
+async def links_of(conn: Connection, tenant_id: int, site_id: int, held: Texts[Link] | None = None) -> list[Link]:
+    """The stations whose EVSEs hang at a site. `held`: what was read before."""
+    cursor = await conn.execute(
+        "SELECT row_to_json(k)::text FROM (SELECT DISTINCT ON (t.station_id) t.station_id, t.identity AS station,"
         " coalesce(g.lease_until > now(), false) AS connected, coalesce(k.disconnected_at, k.last_seen_at) AS since,"
         " EXISTS (SELECT FROM station_variables v WHERE v.tenant_id = h.tenant_id AND v.station_id = t.station_id"
         "  AND v.variable IN ('ChargingScheduleAllowedChargingRateUnit', 'RateUnit') AND v.attribute = 'Actual'"
@@ -103,51 +110,107 @@ async def links_of(conn: Connection, tenant_id: int, site_id: int) -> list[Link]
         " LEFT JOIN gateways g ON g.gateway_id = k.gateway_id"
         " LEFT JOIN connection_gaps p ON p.tenant_id = h.tenant_id AND p.station_id = h.station_id"
         "  AND p.returned_at = k.connected_at"
-        " WHERE h.tenant_id = %s AND h.site_id = %s AND t.retired_at IS NULL ORDER BY t.station_id",
+        " WHERE h.tenant_id = %s AND h.site_id = %s AND t.retired_at IS NULL ORDER BY t.station_id) k"
+        " ORDER BY k.station_id",
         (tenant_id, site_id),
     )
-    return await cursor.fetchall()
+    return (links_held() if held is None else held).of([text for (text,) in await cursor.fetchall()])
+
+
+class ToldSession(Struct, frozen=True, kw_only=True, gc=False):
+    """What a station was told of a session: by its numbers, the limits that it may still go by, oldest first."""
+
+    session_id: UUID
+    numbers: tuple[int, ...]
+    orders: tuple[Order, ...]
+
+
+class _OrderRow(Struct, frozen=True, array_like=True, gc=False):
+    order_id: int
+    limit_ma: int
+    sent_at: datetime
+    valid_to: datetime
+    answered_at: datetime | None
+    accepted: bool | None
+    unsent: bool
+    gives_ma: int
+
+
+class _OrdersRow(Struct, frozen=True, gc=False):
+    session_id: UUID
+    orders: tuple[_OrderRow, ...]
+
+
+_decode_orders: Final = msgspec.json.Decoder(_OrdersRow).decode
+
+
+def _told(text: str) -> ToldSession:
+    row = _decode_orders(text)
+    return ToldSession(
+        session_id=row.session_id,
+        numbers=tuple(each.order_id for each in row.orders),
+        orders=tuple(
+            Order(
+                limit_ma=each.limit_ma, sent_at=each.sent_at, valid_to=each.valid_to, answered_at=each.answered_at,
+                accepted=each.accepted, unsent=each.unsent, awaited=False, gives_ma=each.gives_ma,
+            )
+            for each in row.orders
+        ),
+    )  # fmt: skip
+
+
+def orders_held() -> Texts[ToldSession]:
+    """Where `orders_of` finds again what it has read before."""
+    return Texts(_told)
 
 
 async def orders_of(
-    conn: Connection, tenant_id: int, site_id: int, sessions: Sequence[UUID], now: datetime, awaited: Collection[int]
-) -> dict[UUID, list[Order]]:
-    """What stations were told of running sessions and may still go by, oldest first. `awaited`: the orders of which
-    somebody waits for an answer."""
+    conn: Connection,
+    tenant_id: int,
+    site_id: int,
+    now: datetime,
+    awaited: Collection[int],
+    held: Texts[ToldSession] | None = None,
+) -> dict[UUID, tuple[Order, ...]]:
+    """What stations were told of sessions and may still go by, oldest first, by session. `awaited`: the orders of which
+    somebody waits for an answer, `held`: what was read before."""
     cursor = await conn.execute(
         """
-        SELECT session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent, gives_ma FROM (
-            SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
-                row_number() OVER (PARTITION BY session_id
-                    ORDER BY accepted IS NOT FALSE DESC, limit_ma DESC, valid_to DESC) AS height
+        SELECT row_to_json(s)::text FROM (
+            SELECT session_id, json_agg(json_build_array(order_id, limit_ma, sent_at, valid_to, answered_at, accepted,
+                unsent, gives_ma) ORDER BY order_id) AS orders
             FROM (
-                SELECT *, max(order_id) FILTER (WHERE accepted AND answered_at < %(obeyed)s)
-                    OVER (PARTITION BY session_id) AS replacing
-                FROM charging_orders
-                WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND valid_to > %(since)s
-                    AND session_id = ANY(%(sessions)s)
-            ) o WHERE order_id >= coalesce(replacing, 0)
-        ) o WHERE age <= %(most)s OR height = 1 ORDER BY order_id
+                SELECT *, row_number() OVER (PARTITION BY session_id ORDER BY order_id DESC) AS age,
+                    row_number() OVER (PARTITION BY session_id
+                        ORDER BY accepted IS NOT FALSE DESC, limit_ma DESC, valid_to DESC) AS height
+                FROM (
+                    SELECT *, max(order_id) FILTER (WHERE accepted AND answered_at < %(obeyed)s)
+                        OVER (PARTITION BY session_id) AS replacing
+                    FROM charging_orders
+                    WHERE tenant_id = %(tenant_id)s AND site_id = %(site_id)s AND valid_to > %(since)s
+                ) o WHERE order_id >= coalesce(replacing, 0)
+            ) o WHERE age <= %(most)s OR height = 1 GROUP BY session_id
+        ) s
         """,
         {
             "tenant_id": tenant_id,
             "site_id": site_id,
-            "sessions": list(sessions),
             "since": now - LOW_VALID_FOR,
             "obeyed": now - _SURELY_OBEYED,
             "most": ORDERS_OF_SESSION,
         },
     )
-    found: dict[UUID, list[Order]] = {}
-    for row in await cursor.fetchall():
-        session_id, order_id, limit_ma, sent_at, valid_to, answered_at, accepted, unsent, gives_ma = row
-        found.setdefault(session_id, []).append(
-            Order(
-                limit_ma=limit_ma, sent_at=sent_at, valid_to=valid_to, answered_at=answered_at, accepted=accepted,
-                unsent=unsent, awaited=order_id in awaited, gives_ma=gives_ma,
-            )
-        )  # fmt: skip
-    return found
+    told = (orders_held() if held is None else held).of([text for (text,) in await cursor.fetchall()])
+    return {each.session_id: _with_awaited(each, awaited) for each in told}
+
+
+def _with_awaited(told: ToldSession, awaited: Collection[int]) -> tuple[Order, ...]:
+    if not any(number in awaited for number in told.numbers):
+        return told.orders
+    return tuple(
+        replace(order, awaited=True) if number in awaited else order
+        for number, order in zip(told.numbers, told.orders, strict=True)
+    )
 
 
 async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: Sequence[NewOrder]) -> list[int]:
@@ -155,11 +218,11 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
     columns = list(zip(*(msgspec.structs.astuple(order) for order in orders), strict=True))
     cursor = await conn.execute(
         "INSERT INTO charging_orders (tenant_id, site_id, station_id, evse, session_id, limit_ma, urgent, sent_at,"
-        " valid_to, gives_ma)"
-        " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma"
-        " FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::bool[], %s::timestamptz[],"
-        " %s::timestamptz[], %s::int[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma, urgent,"
-        " sent_at, valid_to, gives_ma, place) ORDER BY place RETURNING order_id",
+        " valid_to, gives_ma, command_id)"
+        " SELECT %s, %s, station_id, evse, session_id, limit_ma, urgent, sent_at, valid_to, gives_ma, command_id"
+        " FROM unnest(%b::bigint[], %b::int[], %b::uuid[], %b::int[], %b::bool[], %b::timestamptz[],"
+        " %b::timestamptz[], %b::int[], %b::uuid[]) WITH ORDINALITY AS o (station_id, evse, session_id, limit_ma,"
+        " urgent, sent_at, valid_to, gives_ma, command_id, place) ORDER BY place RETURNING order_id",
         (tenant_id, site_id, *map(list, columns)),
     )
     return sorted(order_id for (order_id,) in await cursor.fetchall())
@@ -168,7 +231,7 @@ async def insert_orders(conn: Connection, tenant_id: int, site_id: int, orders: 
 async def refused_to_give(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) -> set[UUID]:
     """Those of which a station once refused that their cars give back."""
     cursor = await conn.execute(
-        "SELECT DISTINCT session_id FROM charging_orders WHERE tenant_id = %s AND session_id = ANY(%s)"
+        "SELECT DISTINCT session_id FROM charging_orders WHERE tenant_id = %s AND session_id = ANY(%b)"
         " AND gives_ma > 0 AND accepted = false AND NOT unsent",
         (tenant_id, list(sessions)),
     )
@@ -190,7 +253,7 @@ async def answer_orders(conn: Connection, tenant_id: int, answers: Sequence[Orde
     numbers, accepted, unsent, words = zip(*(msgspec.structs.astuple(answer) for answer in answers), strict=True)
     await conn.execute(
         "UPDATE charging_orders o SET answered_at = %s, accepted = n.accepted, unsent = n.unsent, status = n.status"
-        " FROM unnest(%s::bigint[], %s::bool[], %s::bool[], %s::text[]) AS n (order_id, accepted, unsent, status)"
+        " FROM unnest(%b::bigint[], %b::bool[], %b::bool[], %b::text[]) AS n (order_id, accepted, unsent, status)"
         " WHERE o.tenant_id = %s AND o.order_id = n.order_id AND o.answered_at IS NULL",
         (at, list(numbers), list(accepted), list(unsent), list(words), tenant_id),
     )

@@ -3,7 +3,7 @@ clocks of hosts differ, and may jump."""
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -11,15 +11,32 @@ from psycopg import AsyncConnection
 Connection = AsyncConnection[Any]
 
 
-async def say_alive(conn: Connection, holder: UUID, lease: timedelta) -> int:
-    """Says that a planner runs; how many do, itself among them. For the worker's role."""
+#: The first half of the advisory locks of planners; the second is each one's own.
+LOCKS: Final = 0x506C616E
+#: Of a planner `p`: its process is gone, for the lock that goes with its connection is. One without a lock never is.
+_GONE: Final = f"""(p.lock IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_locks k WHERE k.locktype = 'advisory' AND k.granted
+        AND k.classid = {LOCKS} AND k.objid = p.lock::oid AND k.objsubid = 2
+        AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())))"""
+
+
+async def take_lock(conn: Connection, lock: int) -> bool:
+    """Takes a lock that is given back when the connection ends, however it does; whether nobody else has it."""
+    cursor = await conn.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", (LOCKS, lock))
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def say_alive(conn: Connection, holder: UUID, lease: timedelta, lock: int | None = None) -> int:
+    """Says that a planner runs; how many do, itself among them. `lock`: the one that it holds for as long as it does.
+    For the worker's role."""
     await conn.execute(
-        "INSERT INTO planner_holders (holder, until) VALUES (%s, clock_timestamp() + %s)"
-        " ON CONFLICT (holder) DO UPDATE SET until = excluded.until",
-        (holder, lease),
+        "INSERT INTO planner_holders (holder, until, lock) VALUES (%s, clock_timestamp() + %s, %s)"
+        " ON CONFLICT (holder) DO UPDATE SET until = excluded.until, lock = excluded.lock",
+        (holder, lease, lock),
     )
     await conn.execute("DELETE FROM planner_holders WHERE until < clock_timestamp()")
-    cursor = await conn.execute("SELECT count(*) FROM planner_holders")
+    cursor = await conn.execute(f"SELECT count(*) FROM planner_holders p WHERE p.holder = %s OR NOT {_GONE}", (holder,))
     row = await cursor.fetchone()
     assert row is not None
     return int(row[0])
@@ -28,20 +45,22 @@ async def say_alive(conn: Connection, holder: UUID, lease: timedelta) -> int:
 async def hold_sites(
     conn: Connection, holder: UUID, sites: Sequence[tuple[int, int]], lease: timedelta, most: int
 ) -> list[int]:
-    """Holds the sites (organisation, site) that this planner holds already or nobody does, `most` at the most; which.
-    For the worker's role."""
+    """Holds the sites (organisation, site) that this planner holds already or nobody does any more, `most` at the most;
+    which. For the worker's role."""
     cursor = await conn.execute(
-        """
-        WITH wanted AS (
+        f"""
+        WITH gone AS (SELECT p.holder FROM planner_holders p WHERE p.holder <> %(holder)s AND {_GONE}), wanted AS (
             SELECT w.tenant_id, w.site_id FROM unnest(%(tenants)s::int[], %(sites)s::int[]) AS w (tenant_id, site_id)
             LEFT JOIN planner_leases l ON l.site_id = w.site_id
             WHERE l.holder = %(holder)s OR l.until < clock_timestamp() OR l.site_id IS NULL
+                OR l.holder IN (SELECT holder FROM gone)
             ORDER BY (l.holder = %(holder)s) DESC NULLS LAST, w.site_id LIMIT %(most)s
         )
         INSERT INTO planner_leases (site_id, tenant_id, holder, until)
         SELECT site_id, tenant_id, %(holder)s, clock_timestamp() + %(lease)s FROM wanted ORDER BY site_id
         ON CONFLICT (site_id) DO UPDATE SET holder = excluded.holder, until = excluded.until
             WHERE planner_leases.holder = %(holder)s OR planner_leases.until < clock_timestamp()
+                OR planner_leases.holder IN (SELECT holder FROM gone)
         RETURNING site_id
         """,
         {

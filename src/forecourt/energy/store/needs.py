@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
 from forecourt.drivers.model import uid_key
 from forecourt.energy.needs.model import Needs, Preferences, Said, Source, Wants, merge
@@ -16,6 +16,7 @@ from forecourt.energy.needs.said import CarSaid
 from forecourt.energy.storage.cars import net_wh
 from forecourt.energy.store.measured import Mean, measured_of
 from forecourt.ocpp.neutral import ChargingNeeds, Location, Measurand, Phase
+from forecourt.platform.unchanged import Texts
 
 Connection = AsyncConnection[Any]
 
@@ -26,7 +27,7 @@ MAX_VISITS: Final = 20_000
 _POWER_AT_OUTLET = Measurand.POWER_IMPORT | Phase.NONE << 8 | Location.OUTLET << 16
 
 
-class ActiveCar(Struct, frozen=True, kw_only=True):
+class ActiveCar(Struct, frozen=True, kw_only=True, gc=False):
     """A car that is plugged in: a session that runs at an EVSE of a site.
 
     `evse_id` names the EVSE in the site's electrics. `currents_a` are those of the three conductors as last measured,
@@ -78,7 +79,7 @@ class PastVisit(Struct, frozen=True, kw_only=True):
     stated: Wants
 
 
-class _Car(Struct, frozen=True, kw_only=True):
+class _Car(Struct, frozen=True, kw_only=True, gc=False):
     session_id: UUID
     station_id: int
     station: str
@@ -100,47 +101,60 @@ class _Car(Struct, frozen=True, kw_only=True):
     preferred_at: datetime | None
     preferred_by: str | None
     measured: list[dict[str, Any]] | None
+    said: list[Said] | None
 
 
-async def active_cars(conn: Connection, tenant_id: int, site_id: int) -> list[ActiveCar]:
+_decode_car: Final = msgspec.json.Decoder(_Car).decode
+
+
+def cars_held() -> Texts[ActiveCar]:
+    """Where `active_cars` finds again what it has read before."""
+    return Texts(lambda text: _car(_decode_car(text)))
+
+
+async def active_cars(
+    conn: Connection, tenant_id: int, site_id: int, held: Texts[ActiveCar] | None = None
+) -> list[ActiveCar]:
     """The sessions that run at the EVSEs that hang at a site, of several at one EVSE the newest, by EVSE. Those of
-    retired stations are left out: nobody can tell them anything any more."""
-    cursor = conn.cursor(row_factory=class_row(_Car))
-    await cursor.execute(
+    retired stations are left out: nobody can tell them anything any more. `held`: what was read before."""
+    cursor = await conn.execute(
         """
-        SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse, n.connector,
-            n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.last_at, n.arrival_clock,
-            n.power_w, n.soc_pct,
-            coalesce(n.charging_state, (
-                SELECT c.state FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id
-                    AND c.evse = h.evse AND c.connector = coalesce(n.connector, c.connector)
-                    AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
-                ORDER BY c.state_at DESC LIMIT 1)) AS charging_state,
-            CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
-            greatest(coalesce(n.given_stop_wh - n.given_start_wh, 0), 0)::int AS given_wh,
-            i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
-            (SELECT jsonb_agg(to_jsonb(m)) FROM (
-                SELECT at, readings FROM meter_values
-                WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
-                ORDER BY at DESC LIMIT %(sets)s) m) AS measured
-        FROM hung_evses h
-        JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
-        JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
-        JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
-            AND n.over_at IS NULL
-        LEFT JOIN charging_preferences p ON p.tenant_id = h.tenant_id
-            AND p.uid_key = lower(n.token_uid COLLATE "C")
-        WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s
-        ORDER BY t.identity, n.evse, n.number DESC
+        SELECT row_to_json(c)::text FROM (
+            SELECT DISTINCT ON (t.identity, n.evse) n.session_id, n.station_id, t.identity AS station, n.evse,
+                n.connector, n.transaction_id, n.token_uid AS token, n.started_at, n.heard_at, n.last_at,
+                n.arrival_clock, n.power_w, n.soc_pct,
+                coalesce(n.charging_state, (
+                    SELECT c.state FROM connectors c WHERE c.tenant_id = h.tenant_id AND c.station_id = h.station_id
+                        AND c.evse = h.evse AND c.connector = coalesce(n.connector, c.connector)
+                        AND c.state IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')
+                    ORDER BY c.state_at DESC LIMIT 1)) AS charging_state,
+                CASE WHEN n.meter_stop_wh >= n.meter_start_wh THEN n.meter_stop_wh - n.meter_start_wh END AS energy_wh,
+                greatest(coalesce(n.given_stop_wh - n.given_start_wh, 0), 0)::int AS given_wh,
+                i.time_zone AS zone, p.wants AS preferences, p.changed_at AS preferred_at, p.changed_by AS preferred_by,
+                (SELECT json_agg(m) FROM (
+                    SELECT at, readings FROM meter_values
+                    WHERE tenant_id = %(tenant_id)s AND station_id = n.station_id AND transaction_id = n.transaction_id
+                    ORDER BY at DESC LIMIT %(sets)s) m) AS measured,
+                (SELECT json_agg(s) FROM (
+                    SELECT source, wants, said_at, said_by FROM session_needs
+                    WHERE tenant_id = %(tenant_id)s AND session_id = n.session_id ORDER BY source) s) AS said
+            FROM hung_evses h
+            JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id AND t.retired_at IS NULL
+            JOIN sites i ON i.tenant_id = h.tenant_id AND i.site_id = h.site_id
+            JOIN sessions n ON n.tenant_id = h.tenant_id AND n.station_id = h.station_id AND n.evse = h.evse
+                AND n.over_at IS NULL
+            LEFT JOIN charging_preferences p ON p.tenant_id = h.tenant_id
+                AND p.uid_key = lower(n.token_uid COLLATE "C")
+            WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s
+            ORDER BY t.identity, n.evse, n.number DESC
+        ) c ORDER BY c.station, c.evse
         """,
         {"tenant_id": tenant_id, "site_id": site_id, "sets": LATEST_SETS},
     )
-    rows = await cursor.fetchall()
-    said = await said_of(conn, tenant_id, [row.session_id for row in rows])
-    return [_car(row, said.get(row.session_id, [])) for row in rows]
+    return (cars_held() if held is None else held).of([text for (text,) in await cursor.fetchall()])
 
 
-def _car(row: _Car, said: list[Said]) -> ActiveCar:
+def _car(row: _Car) -> ActiveCar:
     measured = measured_of(row.measured or (), row.last_at, row.heard_at, believed=not row.arrival_clock)
     habit = _habit(row.preferences, row.preferred_at, row.preferred_by, row.started_at, row.zone)
     told = {name: getattr(row, name) for name in _SHARED}
@@ -156,7 +170,7 @@ def _car(row: _Car, said: list[Said]) -> ActiveCar:
         exact_soc_pct=measured.soc_pct,
         soc_at=measured.soc_at,
         mean=measured.mean,
-        needs=merge([*said, *habit]),
+        needs=merge([*(row.said or ()), *habit]),
     )
 
 

@@ -34,7 +34,7 @@ async def asks_of(conn: Connection, tenant_id: int, sessions: Sequence[UUID]) ->
     cursor = conn.cursor(row_factory=class_row(PriorityAsk))
     await cursor.execute(
         "SELECT session_id, wanted, active, asked_at, accepted, status, ended_at FROM priority_asks"
-        " WHERE tenant_id = %s AND session_id = ANY(%s)",
+        " WHERE tenant_id = %s AND session_id = ANY(%b)",
         (tenant_id, list(sessions)),
     )
     return {row.session_id: row for row in await cursor.fetchall()}

@@ -65,7 +65,7 @@ class _Row(Struct, frozen=True, kw_only=True):
     dynamic_profiles: bool | None
     settings_version: int | None
     version: int | None
-    tree: dict[str, Any] | None
+    tree: str | None
     changed_at: datetime | None
     changed_by: str | None
 
@@ -100,31 +100,61 @@ async def list_tenants(conn: Connection) -> list[int]:
     return [tenant_id for (tenant_id,) in await (await conn.execute("SELECT energy_tenants()")).fetchall()]
 
 
-async def load_site(conn: Connection, tenant_id: int, site_id: int) -> SiteRecord | None:
+class HeldSite:
+    """What `load_site` has read of a site before: a version of its tree, and which of its EVSEs stand there."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._stored: SiteTree | None = None
+        self._here = ""
+        self._tree: SiteTree | None = None
+        self._strays: tuple[Stray, ...] = ()
+
+    @property
+    def version(self) -> int | None:
+        """Of the tree that needn't be read again."""
+        return self._version
+
+    def tree_of(self, version: int | None, stored: str | None, here: str) -> tuple[SiteTree | None, tuple[Stray, ...]]:
+        """The tree of a version, and what hangs in it astray; the same object as before where nothing has changed.
+        `stored` where it isn't the version that is held, `here`: the ids of EVSEs, a line each."""
+        if version is None:
+            return None, ()
+        if version != self._version or self._stored is None:
+            assert stored is not None
+            self._version, self._stored, self._tree = version, msgspec.json.decode(stored, type=SiteTree), None
+        if self._tree is None or here != self._here:
+            self._here, there = here, set(here.split("\n"))
+            self._tree = structs.replace(
+                self._stored, evses=tuple(each for each in self._stored.evses if each.id in there)
+            )
+            self._strays = tuple(
+                Stray(station=each.station, evse=each.evse) for each in self._stored.evses if each.id not in there
+            )
+        return self._tree, self._strays
+
+
+async def load_site(conn: Connection, tenant_id: int, site_id: int, held: HeldSite | None = None) -> SiteRecord | None:
     """The site with what was set up for it; None if there is no such site. EVSEs whose stations stand there no more are
-    left out of its tree and named as strays."""
+    left out of its tree and named as strays. `held`: what was read before."""
+    held = HeldSite() if held is None else held
     cursor = conn.cursor(row_factory=class_row(_Row))
     await cursor.execute(
         "SELECT i.tenant_id, i.site_id, i.slug, i.name, i.time_zone AS zone, i.latitude, i.longitude, e.mode,"
         " e.enabled, e.unserved_per_kwh, e.fallback_a, e.feed_in_limit_w, e.car_wear_per_kwh,"
-        " e.dynamic_profiles, e.version AS settings_version, t.version, t.tree, t.changed_at, t.changed_by"
+        " e.dynamic_profiles, e.version AS settings_version, t.version,"
+        " CASE WHEN t.version IS DISTINCT FROM %(held)s::int THEN t.tree::text END AS tree, t.changed_at, t.changed_by"
         " FROM sites i LEFT JOIN energy_sites e ON e.tenant_id = i.tenant_id AND e.site_id = i.site_id"
         " LEFT JOIN electrics t ON t.tenant_id = e.tenant_id AND t.site_id = e.site_id"
         "  AND t.version = e.electrics_version"
-        " WHERE i.tenant_id = %s AND i.site_id = %s",
-        (tenant_id, site_id),
+        " WHERE i.tenant_id = %(tenant_id)s AND i.site_id = %(site_id)s",
+        {"tenant_id": tenant_id, "site_id": site_id, "held": held.version},
     )
     row = await cursor.fetchone()
     if row is None:
         return None
-    tree = None if row.tree is None else msgspec.convert(row.tree, SiteTree)
-    strays: tuple[Stray, ...] = ()
-    if tree is not None:
-        here = set((await evses_of(conn, tenant_id, site_id)).values())
-        strays = tuple(
-            Stray(station=each.station, evse=each.evse) for each in tree.evses if (each.station, each.evse) not in here
-        )
-        tree = structs.replace(tree, evses=tuple(each for each in tree.evses if (each.station, each.evse) in here))
+    here = "" if row.version is None else await _ids_of(conn, tenant_id, site_id)
+    tree, strays = held.tree_of(row.version, row.tree, here)
     return SiteRecord(
         tenant_id=tenant_id,
         site_id=site_id,
@@ -141,6 +171,18 @@ async def load_site(conn: Connection, tenant_id: int, site_id: int) -> SiteRecor
         changed_at=row.changed_at,
         changed_by=row.changed_by,
     )
+
+
+async def _ids_of(conn: Connection, tenant_id: int, site_id: int) -> str:
+    """The EVSEs that hang at a site and stand there, by their ids in its electrics, a line each."""
+    cursor = await conn.execute(
+        "SELECT coalesce(string_agg(t.identity || ':' || h.evse, E'\n' ORDER BY t.station_id, h.evse), '')"
+        " FROM hung_evses h JOIN stations t ON t.tenant_id = h.tenant_id AND t.station_id = h.station_id"
+        f" WHERE h.tenant_id = %(tenant_id)s AND h.site_id = %(site_id)s AND h.station_id IN ({_HERE})",
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    [(ids,)] = await cursor.fetchall()
+    return str(ids)
 
 
 def _settings(row: _Row) -> Settings:

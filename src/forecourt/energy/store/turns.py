@@ -5,28 +5,55 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
+
+from forecourt.platform.unchanged import Texts
 
 #: Orders of so long are looked at: whoever has charged or waited for longer is first or last all the same.
 TURNS_OF: Final = timedelta(hours=3)
 
 
-class Turn(Struct, frozen=True, kw_only=True):
+class Turn(Struct, frozen=True, kw_only=True, gc=False):
     """Whether a car may charge by what its station was told, and since when that was told without a break."""
 
     charges: bool
     since: datetime
 
 
+class _Row(Struct, frozen=True, array_like=True, gc=False):
+    session_id: UUID
+    charges: bool
+    since: datetime
+
+
+_decode: Final = msgspec.json.Decoder(_Row).decode
+
+
+def _turn(text: str) -> tuple[UUID, Turn]:
+    row = _decode(text)
+    return row.session_id, Turn(charges=row.charges, since=row.since)
+
+
+def turns_held() -> Texts[tuple[UUID, Turn]]:
+    """Where `turns_of` finds again what it has read before."""
+    return Texts(_turn)
+
+
 async def turns_of(
-    conn: AsyncConnection[Any], tenant_id: int, sessions: Sequence[UUID], now: datetime
+    conn: AsyncConnection[Any],
+    tenant_id: int,
+    sessions: Sequence[UUID],
+    now: datetime,
+    held: Texts[tuple[UUID, Turn]] | None = None,
 ) -> dict[UUID, Turn]:
-    """Of each of these sessions of which its station was told something; an order that renews one begins nothing."""
+    """Of each of these sessions of which its station was told something; an order that renews one begins nothing.
+    `held`: what was read before."""
     cursor = await conn.execute(
         """
-        SELECT n.session_id, l.charges, min(o.sent_at)
-        FROM unnest(%(sessions)s::uuid[]) AS n (session_id)
+        SELECT json_build_array(n.session_id, l.charges, min(o.sent_at))::text
+        FROM unnest(%(sessions)b::uuid[]) AS n (session_id)
         CROSS JOIN LATERAL (
             SELECT limit_ma > 0 AS charges FROM charging_orders
             WHERE tenant_id = %(tenant_id)s AND session_id = n.session_id AND accepted IS NOT FALSE
@@ -41,4 +68,4 @@ async def turns_of(
         """,
         {"tenant_id": tenant_id, "sessions": list(sessions), "since": now - TURNS_OF},
     )
-    return {row[0]: Turn(charges=row[1], since=row[2]) for row in await cursor.fetchall()}
+    return dict((turns_held() if held is None else held).of([text for (text,) in await cursor.fetchall()]))

@@ -1,11 +1,13 @@
 """What a station is answered, in neutral words."""
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 
 from forecourt.ocpp.neutral.charging import DynamicAnswer, NeedsAnswer
+from forecourt.ocpp.neutral.paying import Limit, SettlementAnswer, VatAnswer
 
 
 class Registration(StrEnum):
@@ -62,10 +64,13 @@ class AuthorizeAnswer(Struct, frozen=True, kw_only=True):
 
 class TransactionAnswer(Struct, frozen=True, kw_only=True):
     """The answer to a TransactionReport. `transaction_id` matters to 1.6 StartTransaction alone; `token` is
-    present when the report named one."""
+    present when the report named one. `limit`: where it ends by itself (2.1); `total_cost`: what it came to, after
+    taxes and in whole units, told once it is over (2.x)."""
 
     transaction_id: str | None = None
     token: TokenStatus | None = None
+    limit: Limit | None = None
+    total_cost: Decimal | None = None
 
 
 class Acknowledged(Struct, frozen=True, kw_only=True):
@@ -74,4 +79,14 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-Answer = BootAnswer | HeartbeatAnswer | AuthorizeAnswer | TransactionAnswer | NeedsAnswer | DynamicAnswer | Acknowledged
+Answer = (
+    BootAnswer
+    | HeartbeatAnswer
+    | AuthorizeAnswer
+    | TransactionAnswer
+    | NeedsAnswer
+    | DynamicAnswer
+    | SettlementAnswer
+    | VatAnswer
+    | Acknowledged
+)

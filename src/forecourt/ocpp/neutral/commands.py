@@ -10,6 +10,7 @@ from forecourt.ocpp.neutral.charging import (
     ChargingCommand,
     Schedule,
 )
+from forecourt.ocpp.neutral.paying import ShowPaymentCodes, WebPaymentBegun
 from forecourt.ocpp.neutral.values import Token
 
 
@@ -100,6 +101,8 @@ Command = (
     | ClearTariffs
     | Reserve
     | CancelReservation
+    | ShowPaymentCodes
+    | WebPaymentBegun
     | ChargingCommand
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from forecourt.ocpp.neutral.charging import ChargingReport
+from forecourt.ocpp.neutral.paying import SaidCost, Settlement, VatNumber
 from forecourt.ocpp.neutral.values import Sample, Token
 
 
@@ -79,6 +80,7 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     `given_first_wh` and `given_last_wh` are the same of the export register, which no bill goes by.
     `power_w`, below 0 where it flows back, and `soc_pct` are of the latest sample. `charging_state` is 2.x's.
     `evse`/`connector` are None where the report does not say.
+    `said_cost` is what the station reckons itself (2.1).
     `stop_reason` is the reason in 2.x's spelling, "Local" where 1.6 leaves it out.
     """
 
@@ -103,6 +105,7 @@ class TransactionReport(Struct, frozen=True, kw_only=True):
     offline: bool = False
     remote_start_id: int | None = None
     reservation_id: int | None = None
+    said_cost: SaidCost | None = None
 
 
 class MeterReport(Struct, frozen=True, kw_only=True):
@@ -120,4 +123,15 @@ class Notice(Struct, frozen=True, kw_only=True):
     request: Any
 
 
-Report = Boot | Heartbeat | ConnectorStatus | Authorize | TransactionReport | MeterReport | ChargingReport | Notice
+Report = (
+    Boot
+    | Heartbeat
+    | ConnectorStatus
+    | Authorize
+    | TransactionReport
+    | MeterReport
+    | ChargingReport
+    | Settlement
+    | VatNumber
+    | Notice
+)

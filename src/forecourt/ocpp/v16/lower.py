@@ -22,11 +22,13 @@ from forecourt.ocpp.neutral import (
     ResetType,
     SetChargingProfile,
     SetDefaultTariff,
+    ShowPaymentCodes,
     StartCharging,
     StopCharging,
     TokenStatus,
     TransactionAnswer,
     UnlockConnector,
+    WebPaymentBegun,
 )
 from forecourt.ocpp.v16 import charging
 from forecourt.ocpp.v16 import messages as m
@@ -178,7 +180,7 @@ def _content(command: Command) -> dict[str, object]:
             }  # fmt: skip
         case CancelReservation():
             return {"reservationId": command.id}
-        case SetDefaultTariff() | ClearTariffs():
+        case SetDefaultTariff() | ClearTariffs() | ShowPaymentCodes() | WebPaymentBegun():
             raise TypeError("it has no action of 1.6, so it was refused")
         case _:
             return charging.content(command)

@@ -1,9 +1,8 @@
 """OCPP 2.1, as one table of contents: 2.0.1 and what it adds."""
 
 from forecourt.ocpp.neutral import Version
-from forecourt.ocpp.v2x.lower import command_answer
 from forecourt.ocpp.v21 import lift
-from forecourt.ocpp.v21.lower import ANSWERS, COMMAND_ACTIONS, command
+from forecourt.ocpp.v21.lower import ANSWERS, COMMAND_ACTIONS, command, command_answer
 from forecourt.ocpp.v21.messages import REQUESTS, RESPONSES
 from forecourt.ocpp.v201.dialect import STATION_ACTIONS as STATION_ACTIONS_201
 from forecourt.ocpp.wire import Dialect

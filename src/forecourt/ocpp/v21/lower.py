@@ -1,23 +1,33 @@
 """What OCPP 2.1 answers beyond 2.0.1."""
 
+from typing import Any
+
 import msgspec
-from msgspec import UNSET
 
 from forecourt.ocpp.neutral import (
     Acknowledged,
     ClearTariffs,
     Command,
+    CommandAnswer,
     DynamicAnswer,
     NeedsAnswer,
     SetDefaultTariff,
+    SettlementAnswer,
+    ShowPaymentCodes,
+    TransactionAnswer,
     UpdateDynamicSchedule,
     UsePriorityCharging,
+    VatAnswer,
+    WebPaymentBegun,
 )
 from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v2x.lower import ANSWERS as ANSWERS_2X
 from forecourt.ocpp.v2x.lower import COMMAND_ACTIONS as ACTIONS_2X
-from forecourt.ocpp.v2x.lower import content
+from forecourt.ocpp.v2x.lower import command_answer as command_answer_2x
+from forecourt.ocpp.v2x.lower import content, transaction_content
+from forecourt.ocpp.v2x.lower import transaction as transaction_2x
 from forecourt.ocpp.v21 import messages as m
+from forecourt.ocpp.v21 import paying
 from forecourt.ocpp.wire import AnswerTable, action_of, always, instant, payload
 
 _encode = msgspec.json.Encoder().encode
@@ -42,9 +52,14 @@ def certificate_chain_status(request: m.GetCertificateChainStatusRequest, answer
 
 def vat_number(request: m.VatNumberValidationRequest, answer: Acknowledged) -> bytes:
     """Rejected, with the number that was asked about."""
-    evse = request.evse_id
-    content = {"vatNumber": request.vat_number, "evseId": None if evse is UNSET else evse, "status": "Rejected"}
-    return payload(content)
+    return paying.vat_checked(request, VatAnswer(valid=False))
+
+
+def transaction(request: m.TransactionEventRequest, answer: TransactionAnswer) -> bytes:
+    """TransactionEventResponse, with the limit of the transaction."""
+    if answer.limit is None:
+        return transaction_2x(request, answer)
+    return payload({**transaction_content(answer), "transactionLimit": paying.limit(answer.limit)})
 
 
 def needs(request: m.NotifyEVChargingNeedsRequest, answer: NeedsAnswer) -> bytes:
@@ -75,8 +90,11 @@ _ADDED: AnswerTable = {
     ("OpenPeriodicEventStream", Acknowledged): _REJECTED,
     ("PullDynamicScheduleUpdate", DynamicAnswer): dynamic,
     ("PullDynamicScheduleUpdate", Acknowledged): _REJECTED,
+    ("NotifySettlement", SettlementAnswer): paying.settled,
     ("ReportDERControl", Acknowledged): _RECEIVED,
+    ("TransactionEvent", TransactionAnswer): transaction,
     ("VatNumberValidation", Acknowledged): vat_number,
+    ("VatNumberValidation", VatAnswer): paying.vat_checked,
 }
 
 ANSWERS: AnswerTable = {**ANSWERS_2X, **_ADDED}
@@ -85,6 +103,8 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
     **ACTIONS_2X,
     ClearTariffs: "ClearTariffs",
     SetDefaultTariff: "SetDefaultTariff",
+    ShowPaymentCodes: "SetVariables",
+    WebPaymentBegun: "NotifyWebPaymentStarted",
     UpdateDynamicSchedule: "UpdateDynamicSchedule",
     UsePriorityCharging: "UsePriorityCharging",
 }
@@ -92,4 +112,16 @@ COMMAND_ACTIONS: dict[type[Command], str] = {
 
 def command(command: Command) -> tuple[str, bytes]:
     """The action of 2.1 and its payload. Raises CallFault as the versions before."""
-    return action_of(COMMAND_ACTIONS, command, "OCPP 2.1"), payload(content(command, offline=True))
+    action = action_of(COMMAND_ACTIONS, command, "OCPP 2.1")
+    if isinstance(command, ShowPaymentCodes | WebPaymentBegun):
+        return action, payload(paying.content(command))
+    return action, payload(content(command, offline=True))
+
+
+def command_answer(result: Any) -> CommandAnswer:
+    """What the station said to a command."""
+    if isinstance(result, m.SetVariablesResponse):
+        return paying.set_answer(result)
+    if isinstance(result, m.NotifyWebPaymentStartedResponse):
+        return CommandAnswer(accepted=True, status="Accepted")
+    return command_answer_2x(result)

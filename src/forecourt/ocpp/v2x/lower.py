@@ -26,11 +26,13 @@ from forecourt.ocpp.neutral import (
     ResetType,
     SetChargingProfile,
     SetDefaultTariff,
+    ShowPaymentCodes,
     StartCharging,
     StopCharging,
     TokenStatus,
     TransactionAnswer,
     UnlockConnector,
+    WebPaymentBegun,
 )
 from forecourt.ocpp.v2x import charging
 from forecourt.ocpp.v21 import messages as v21
@@ -85,7 +87,17 @@ def authorize(request: Any, answer: AuthorizeAnswer) -> bytes:
 
 def transaction(request: Any, answer: TransactionAnswer) -> bytes:
     """TransactionEventResponse, which says what became of the token if the event named one."""
-    return EMPTY if answer.token is None else payload({"idTokenInfo": _token(answer.token)})
+    if answer.token is None and answer.total_cost is None:
+        return EMPTY
+    return payload(transaction_content(answer))
+
+
+def transaction_content(answer: TransactionAnswer) -> dict[str, object]:
+    """The fields of a TransactionEventResponse that both versions have."""
+    return {
+        "idTokenInfo": None if answer.token is None else _token(answer.token),
+        "totalCost": None if answer.total_cost is None else float(answer.total_cost),
+    }
 
 
 def _token(token: TokenStatus) -> dict[str, object]:
@@ -200,6 +212,8 @@ def content(command: Command, *, offline: bool) -> dict[str, object]:
             return {"evseId": command.evse, "tariff": command.tariff}
         case ClearTariffs():
             return {"evseId": command.evse}
+        case ShowPaymentCodes() | WebPaymentBegun():
+            raise TypeError(f"{type(command).__name__} is of 2.1 alone")
         case _:
             return charging.content(command, offline=offline)
 

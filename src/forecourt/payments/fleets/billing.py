@@ -136,24 +136,25 @@ async def issue_month(
     conn: Connection, tenant_id: int, fleet_id: int, month: date, currency: str, now: datetime
 ) -> int | None:
     """One invoice of what was delivered until the end of that month and is on none; None where there is nothing, or
-    nobody said who issues it or whom it is for. What comes to less than nothing is a credit note."""
+    nobody said who issues it or whom it is for. What comes to less than nothing is a credit note. Twice is once."""
     await store.hold_fleet(conn, tenant_id, fleet_id)
     fleet = await collection.fleet_of(conn, tenant_id, fleet_id, now)
     zone = ZoneInfo(fleet.zone)
     end = begin_of(next_month(month), zone)
-    lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, MAX_LINES)
+    part, issued_at = await store.parts_made(conn, tenant_id, fleet_id, month, currency)
+    # Of a month that is invoiced only what one invoice could not hold: what is posted since then is on the next.
+    lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, issued_at or now, MAX_LINES)
     seller, terms = await store.find_seller(conn, tenant_id), await store.find_terms(conn, tenant_id, fleet_id)
     if not lines or seller is None or terms is None:
         return None
-    part = await store.parts_made(conn, tenant_id, fleet_id, month, currency) + 1
-    if part > MAX_PARTS:
+    if part >= MAX_PARTS:
         log.warning("a fleet's month has more than can be invoiced", tenant=tenant_id, fleet=fleet_id)
         return None
     first = min(line.ended_at for line in lines).astimezone(zone).date()
     span = (min(first, month), next_month(month) - timedelta(days=1))
     return await _issue(
         conn, tenant_id, fleet_id, lines, seller[0], terms, zone=zone, span=span, now=now, by=BY_THE_MONTH,
-        more={"month": month, "part": part},
+        more={"month": month, "part": part + 1},
     )  # fmt: skip
 
 
@@ -168,7 +169,7 @@ async def _issue(
     kind = Kind.INVOICE if of is None and net + vat >= 0 else Kind.CREDIT_NOTE
     today = now.astimezone(zone).date()
     due = today + timedelta(days=terms.days)
-    account = await _account(conn, tenant_id, fleet_id, terms, due)
+    account = await _account(conn, tenant_id, fleet_id, terms, max(due, today + NOTICE))
     serial = await store.next_serial(conn, tenant_id, today.year)
     number = number_of(seller.prefix, today.year, serial)
     said = Said(

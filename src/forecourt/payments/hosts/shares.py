@@ -17,7 +17,7 @@ from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.lines import About, LineRow, PlaceRow
 from forecourt.payments.ledger import store as ledger
 from forecourt.payments.ledger.billed import Billed, Line
-from forecourt.payments.ledger.entries import DRIVERS
+from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, psp
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
@@ -60,11 +60,16 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     if sale is None or sale.entry.session_id is None:
         return
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
-    if found is None and (settled or sale.entry.kind in OURS):
+    if found is None and (settled or _is_ours(sale)):
         await _give(conn, tenant_id, sale, now)
         found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is not None:
         await _take_back(conn, tenant_id, *found, sale, told, now)
+
+
+def _is_ours(sale: Told) -> bool:
+    """Whether no provider of ours settles it: a station's own terminal pays the organisation by itself."""
+    return sale.entry.kind in OURS or any(leg.account == psp(TERMINAL) for leg in sale.legs)
 
 
 async def _told(conn: Connection, tenant_id: int, intent: str) -> list[Told]:

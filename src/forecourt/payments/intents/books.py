@@ -1,6 +1,7 @@
 """What payments post to the ledger: each function in the transaction in which the state of the payment changes."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from forecourt.payments.accounts.store import find_account
@@ -11,14 +12,14 @@ from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Connection, Prices
 from forecourt.payments.intents.store import find_by_session
 from forecourt.payments.ledger import entries
-from forecourt.payments.ledger.billed import Billed
+from forecourt.payments.ledger.billed import Billed, of_fee
 from forecourt.payments.ledger.service import post
 
 
 async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> None:
     """Money was taken. A bill above what was held is lowered to it: nobody pays more than was held."""
     name = str(intent.intent_id)
-    if intent.purpose is not Purpose.SESSION:
+    if intent.purpose in (Purpose.TOP_UP, Purpose.DEBT):
         source = await _source(conn, intent)
         assert intent.payer is not None, "somebody's wallet or debt"
         who = intent.payer.partition(":")[2]
@@ -136,6 +137,9 @@ async def post_write_off(conn: Connection, intent: Intent, at: datetime) -> None
 
 
 async def _billed(conn: Connection, prices: Prices, intent: Intent, most: int) -> Billed:
+    if intent.purpose is Purpose.FEE:
+        said, vat = intent.hold_said, intent.hold_said.get("vat")
+        return of_fee(most, intent.currency, None if vat is None else Decimal(str(vat)), str(said["country"]))
     assert intent.session_id is not None, "a session that was charged for"
     billed = await prices.billed(conn, intent.tenant_id, intent.session_id)
     return billed if billed.total <= most else billed.part(most)
@@ -148,6 +152,8 @@ async def _source(conn: Connection, intent: Intent) -> str:
             return entries.wallet(_who(intent))
         case Method.INVOICE:
             return entries.fleet_owes(_who(intent))
+        case Method.TERMINAL:
+            return entries.psp(entries.TERMINAL)
         case _:
             assert intent.account_id is not None, "a provider's payment is one of an account"
             row = await find_account(conn, intent.tenant_id, intent.account_id)

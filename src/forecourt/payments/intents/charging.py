@@ -1,6 +1,7 @@
 """What payments ask of stations: a start once the money is held, a slower charge or a stop before the cost reaches
 that."""
 
+from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from forecourt.access.model import Service
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     CAPTURE_AHEAD,
+    TOKEN_LIFE,
     CallKind,
     Intent,
     PaymentOver,
@@ -18,15 +20,18 @@ from forecourt.payments.intents.model import (
     Watch,
     watched,
 )
+from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.money import minor_digits
 from forecourt.sessions import store as sessions
 from forecourt.sessions.remote import service as remote
 from forecourt.sessions.remote import store as starts
 from forecourt.sessions.reserving import service as reserving
+from forecourt.sessions.told import limits
 from forecourt.stations.commands import Commander
 
 log = structlog.get_logger(__name__)
@@ -85,6 +90,7 @@ class Charging:
                 return intent
             await turn.change({"start_asked_at": turn.now})
             await turn.step("start_asked")
+            await self._limit(turn)
             held = await turn.held()
         if held is not None:
             # The driver of this payment is who it is held for, or the payment were not authorised.
@@ -93,6 +99,24 @@ class Charging:
         if said is not None:
             await self._release(tenant_id, intent_id, said)
         return await self._saga.drive(tenant_id, intent_id)
+
+    async def _limit(self, turn: Turn) -> None:
+        """Has the station end the transaction by itself at what is held, and at what its driver chose, where it can
+        (2.1 F07)."""
+        intent = turn.intent
+        assert intent.station_id is not None
+        assert intent.token_uid is not None
+        able = await limits.supported(turn.conn, intent.tenant_id, intent.station_id)
+        most = None
+        if limits.COST in able:
+            most = Decimal(intent.authorised_amount).scaleb(-minor_digits(intent.currency))
+        wanted = intent.hold_said.get("max_energy_wh")
+        energy_wh = int(wanted) if wanted and limits.ENERGY in able else None
+        if most is not None or energy_wh is not None:
+            await limits.limit(
+                turn.conn, intent.tenant_id, intent.token_uid, max_cost=most, max_energy_wh=energy_wh,
+                until=turn.now + TOKEN_LIFE,
+            )  # fmt: skip
 
     async def _ask(self, intent: Intent) -> str | None:
         """Asks for a start; why none can come of it, or None where one may."""
@@ -142,7 +166,9 @@ class Charging:
 
     async def watch(self, intent: Intent) -> None:
         """Looks at what a running session has cost, and does something before that reaches what is held."""
-        if intent.state is not State.AUTHORISED or intent.session_id is None or intent.purpose is not Purpose.SESSION:
+        held = intent.state is State.AUTHORISED
+        waits = intent.state is State.HOLD_REQUESTED and intent.contract_key is not None
+        if not (held or waits) or intent.session_id is None or intent.purpose is not Purpose.SESSION:
             return
         async with self._tenants.tenant(intent.tenant_id) as conn:
             cost = await self._prices.cost(conn, intent.tenant_id, intent.session_id)
@@ -151,18 +177,27 @@ class Charging:
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
             await self.stop(intent.tenant_id, intent.intent_id, ENDS)
             return
-        match watched(cost.amount, intent.authorised_amount, intent.per_hour, intent.may_increment):
-            case Watch.RAISE:
-                async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
-                    calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
-                    if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
-                        more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
-                        await turn.open_call(CallKind.INCREMENT, more)
-                await self._saga.drive(intent.tenant_id, intent.intent_id)
+        # While the provider is away a driver's own token charges for what is to be held, and no more.
+        within = intent.authorised_amount if held else intent.hold_amount
+        may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
+        told = watched(cost.amount, within, intent.per_hour, may_raise)
+        if told is Watch.RAISE:
+            raised = await self._raise(intent)
+            told = watched(cost.amount, raised, intent.per_hour, may_raise=False)
+        match told:
             case Watch.SLOW:
                 await self._slow(intent)
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+
+    async def _raise(self, intent: Intent) -> int:
+        """Asks the provider for more, once at a time; how much is held then."""
+        async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
+            calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
+            if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
+                more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
+                await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
+        return (await self._saga.drive(intent.tenant_id, intent.intent_id)).authorised_amount
 
     async def _slow(self, intent: Intent) -> None:
         """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
@@ -177,9 +212,9 @@ class Charging:
                 await turn.change({"slowed_at": turn.now})
                 await turn.step("slowed", detail=f"{power_w / 1000:g} kW")
 
-    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None) -> None:
+    async def stop(self, tenant_id: int, intent_id: UUID, why: str | None = None, *, insist: bool = False) -> None:
         """Asks the station to stop the session of a payment. Raises PaymentOver where none runs, and as
-        `Commander.command` where a driver asked."""
+        `Commander.command` where a driver asked, or whoever asks tries again by itself (`insist`)."""
         async with self._saga.turn(tenant_id, intent_id) as turn:
             intent = turn.intent
             if intent.session_id is None:
@@ -193,5 +228,5 @@ class Charging:
             await remote.ask_to_stop(self._commander, payer(tenant_id), session)
         except ForecourtError as fault:
             log.info("a paid session was not stopped", intent=str(intent_id), code=fault.code)
-            if why is None:
+            if why is None or insist:
                 raise

@@ -13,6 +13,7 @@ from forecourt.payments.saved.service import SavedCards
 from forecourt.payments.saved.store import forget_ended
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.sessions.told import limits
 
 #: Webhooks are kept for so long.
 KEEP_HOOKS: Final = timedelta(days=90)
@@ -61,10 +62,12 @@ class PaymentJobs:
         await self._saga.priced(tenant_id, UUID(subject))
 
     async def tidy(self) -> int:
-        """Forgets old webhooks, tokens of sessions that are long over, and old pages for cards; how many webhooks."""
+        """Forgets old webhooks, tokens and limits of sessions that are long over, and old pages for cards; how many
+        webhooks."""
         async with self._worker.anyone() as conn:
             await adhoc.forget(conn, self._clock.now() - KEEP_TOKENS, FORGOTTEN_AT_ONCE)
             await forget_ended(conn, self._clock.now() - KEEP_PAGES, FORGOTTEN_AT_ONCE)
+            await limits.forget(conn, self._clock.now())
         forgotten = 0
         before = self._clock.now() - KEEP_HOOKS
         while True:

@@ -25,6 +25,8 @@ class Purpose(StrEnum):
     TOP_UP = "top_up"
     #: What a driver owed.
     DEBT = "debt"
+    #: A month of a membership.
+    FEE = "fee"
 
 
 class Method(StrEnum):
@@ -38,6 +40,8 @@ class Method(StrEnum):
     READER = "reader"
     WALLET = "wallet"
     INVOICE = "invoice"
+    #: At a terminal that a station has itself: it told of it afterwards.
+    TERMINAL = "terminal"
 
 
 class State(StrEnum):
@@ -127,7 +131,8 @@ CENTRAL: Final = "Central"
 
 
 class Intent(Struct, frozen=True, kw_only=True):
-    """A payment, as stored. Amounts in minor units of `currency`."""
+    """A payment, as stored. Amounts in minor units of `currency`. `driver_id`: the driver with an account whose it is;
+    `contract_key`: their own token, where the session began by it and not by this payment."""
 
     intent_id: UUID
     number: int
@@ -174,6 +179,14 @@ class Intent(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     read_at: datetime | None
     next_at: datetime | None
+    driver_id: int | None = None
+    contract_key: str | None = None
+
+    @property
+    def most(self) -> int | None:
+        """What may be held and billed at the most, by the limit of a fleet for one session; None: no limit."""
+        said = self.hold_said.get("most")
+        return None if said is None else int(said)
 
     @property
     def held(self) -> Money:

@@ -119,6 +119,8 @@ class Turn:
         )  # fmt: skip
         await self.step("authorised", amount=hold.authorised)
         await self._remember(hold)
+        if intent.session_id is not None:
+            await self.prices.limit(self.conn, intent.tenant_id, intent.session_id, self.intent.held)
         if intent.purpose is not Purpose.SESSION or intent.token_uid is None:
             return
         if intent.station_id is not None and intent.evse is not None:
@@ -236,11 +238,22 @@ class Turn:
     async def hold_lost(self, amount: int, reason: str) -> None:
         """Nothing can be taken of the hold: the saved card is tried, else it is owed."""
         await self.step("hold_lost", amount=amount, detail=reason)
-        if self.intent.saved is not None:
+        if self.intent.method is Method.INVOICE:
+            await self._put_on_account(amount)
+        elif self.intent.saved is not None:
             await self.change({"state": State.CAPTURING, "reason": reason})
             await self.open_call(CallKind.CHARGE, amount)
         else:
             await self.owe(amount, reason)
+
+    async def _put_on_account(self, amount: int) -> None:
+        """What a fleet's driver took before the session could be stopped stands on its next invoice, limit or none."""
+        held = max(self.intent.authorised_amount, amount)
+        changes = {"state": State.CAPTURED, "captured_amount": amount, "authorised_amount": held, "next_at": None}
+        await self.change(changes)
+        await books.post_captured(self.conn, self.prices, self.intent, amount, self.now)
+        await self.step("captured", amount=amount)
+        await self.say(events.CAPTURED)
 
     async def owe(self, amount: int, reason: str) -> None:
         """The session could not be charged: the driver owes it, and starts no other before it is paid."""

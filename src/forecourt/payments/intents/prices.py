@@ -40,11 +40,18 @@ class Offer(Struct, frozen=True, kw_only=True):
     zone: ZoneInfo
     kind: EvseKind | None = None
     power_w: int | None = None
+    group: str | None = None
+    #: The tariff counts for the members of this subscription.
+    subscription: str | None = None
 
     @property
     def circumstances(self) -> Circumstances:
         """Under which it is priced."""
-        return Circumstances(evse_kind=self.kind)
+        return Circumstances(evse_kind=self.kind, driver_group=self.group)
+
+    def said(self) -> dict[str, Any]:
+        """The circumstances as they are kept beside the payment."""
+        return {"kind": None if self.kind is None else self.kind.value, "group": self.group}
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -84,6 +91,8 @@ class Prices:
             zone=ZoneInfo(place.zone),
             kind=place.evse_kind or guessed,
             power_w=power_w,
+            group=group,
+            subscription=chosen.assignment.scope.subscription,
         )
 
     async def freeze(self, conn: Connection, tenant_id: int, session_id: UUID, intent: Intent) -> None:
@@ -94,9 +103,28 @@ class Prices:
             tariff_id=intent.tariff_id,
             version=intent.tariff_version,
             most=intent.held,
-            circumstances=Circumstances(evse_kind=_kind(intent)),
+            circumstances=Circumstances(evse_kind=_kind(intent), driver_group=intent.hold_said.get("group")),
         )
         await costing.freeze(conn, tenant_id, session_id, agreed, self._clock.now(), self._discounts)
+
+    async def counting(self, conn: Connection, tenant_id: int, session_id: UUID, station: str) -> Offer | None:
+        """The price that counts for a session that began at a station, fixed with this; None where none does."""
+        found = await costing.counting(conn, tenant_id, session_id, self._clock.now())
+        if found is None:
+            return None
+        _, power_w = await _connector(conn, tenant_id, station, found.evse or 1)
+        guessed = None if power_w is None else EvseKind.DC if power_w > MOST_AC_W else EvseKind.AC
+        return Offer(
+            station_id=found.station_id,
+            tariff=found.tariff,
+            tariff_id=found.tariff_id,
+            version=found.version,
+            name=found.name,
+            zone=ZoneInfo(found.zone),
+            kind=found.circumstances.evse_kind or guessed,
+            power_w=power_w,
+            group=found.circumstances.driver_group,
+        )
 
     async def limit(self, conn: Connection, tenant_id: int, session_id: UUID, most: Money) -> None:
         """More, or less, is held now, and may be billed."""

@@ -64,6 +64,7 @@ from forecourt.payments.psp import (
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
+from forecourt.sessions.told import limits
 
 log = structlog.get_logger(__name__)
 
@@ -284,6 +285,7 @@ class Saga:
             await turn.change({"read_at": turn.now})
             if state is State.HOLD_REQUESTED:
                 await turn.hold_answered(hold)
+                await charge_late(turn)
                 at_reader = intent.method is Method.READER
                 patience = READER_WAIT if at_reader else ABANDONED_AFTER
                 if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
@@ -346,7 +348,7 @@ async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:
 
 def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
     """A hold as the port has it."""
-    top_up = intent.purpose in (Purpose.TOP_UP, Purpose.DEBT)
+    whole = intent.purpose is not Purpose.SESSION
     return HoldAsked(
         intent=intent.intent_id.hex,
         call=call.call_id.hex,
@@ -359,7 +361,7 @@ def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
         email=intent.email,
         save=bool(intent.hold_said.get("save")),
         customer=intent.payer if intent.method in (Method.WALLET, Method.INVOICE) else intent.customer,
-        at_once=at_once or top_up,
+        at_once=at_once or whole,
     )
 
 
@@ -402,12 +404,16 @@ async def _settle(turn: Turn, call: Call, answered: Answered, why: str | None) -
 
 
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
-    if answered.confirm and turn.intent.method is Method.SAVED:
+    intent = turn.intent
+    there = intent.session_id is None and intent.contract_key is None
+    if answered.confirm and intent.method is Method.SAVED and there:
+        # Who began it is at the page; who held a card to the station and left is not.
         await turn.lead_to_page(call)
     elif why is not None or answered.hold is None:
         await turn.failed(why)
     else:
         await turn.hold_answered(answered.hold)
+    await charge_late(turn)
 
 
 async def _captured(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
@@ -433,6 +439,8 @@ async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | Non
         await turn.step("incremented", amount=hold.authorised)
         if turn.intent.session_id is not None:
             await turn.prices.limit(turn.conn, turn.intent.tenant_id, turn.intent.session_id, turn.intent.held)
+        if turn.intent.token_uid is not None:
+            await limits.raise_cost(turn.conn, turn.intent.tenant_id, turn.intent.token_uid, turn.intent.held)
 
 
 async def _cancelled(turn: Turn, why: str | None) -> None:

@@ -14,6 +14,8 @@ import structlog
 from msgspec import Struct
 
 from forecourt.access import Actor, audit
+from forecourt.drivers.fleets.model import PricedFor
+from forecourt.drivers.fleets.store import priced_for
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.fleets.store.invoices import find_line_of_session
 from forecourt.payments.fleets.store.money import fleet_held
@@ -82,8 +84,12 @@ class Begin(Struct, frozen=True, kw_only=True):
     account_id: UUID | None = None
     #: The hold of the connector that is the driver's own.
     reservation_id: UUID | None = None
-    #: Who charges where a fleet pays.
+    #: The driver with an account whose session it is, whoever pays: tariffs are chosen by their membership.
     driver_id: int | None = None
+    #: The energy at which the driver wants to end, told to stations that can.
+    max_energy_wh: int | None = None
+    #: What may be held and billed at the most, in minor units: a fleet's limit for one session.
+    most: int | None = None
 
 
 class Quoted(Struct, frozen=True, kw_only=True):
@@ -103,10 +109,13 @@ class Payments:
         self._prices = prices
         self.saga = Saga(tenants, providers, clock, prices)
 
-    async def quote(self, tenant_id: int, station: str, evse: int, *, car: Car | None = None) -> Quoted:
-        """The price that counts at an EVSE now, and what would be held. Raises PriceMissing, StationUnknown."""
+    async def quote(
+        self, tenant_id: int, station: str, evse: int, *, car: Car | None = None, driver_id: int | None = None
+    ) -> Quoted:
+        """The price that counts at an EVSE now, for anybody or for a driver, and what would be held. Raises
+        PriceMissing, StationUnknown."""
         async with self._tenants.tenant(tenant_id) as conn:
-            return await self._quote(conn, tenant_id, station, evse, car)
+            return await self._quote(conn, tenant_id, station, evse, car, driver_id)
 
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
@@ -121,7 +130,7 @@ class Payments:
                 raise DebtOpen
             if asked.payer is not None and await fleet_held(conn, tenant_id, asked.payer):
                 raise DebtOpen
-            quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car)
+            quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
             station_id = quoted.offer.station_id
             await store.hold_connector(conn, station_id, asked.evse)
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
@@ -133,25 +142,29 @@ class Payments:
             if held is not None and held.holds_at(now):
                 await reserving.admit(conn, tenant_id, held.reservation_id, token, now + PAY_GRACE)
             values = {
-                **await self._way(conn, tenant_id, asked),
+                **await self.way(conn, tenant_id, asked),
                 "purpose": Purpose.SESSION.value,
                 "currency": quoted.hold.amount.currency,
-                "hold_amount": quoted.hold.amount.amount,
+                "hold_amount": min(quoted.hold.amount.amount, asked.most or quoted.hold.amount.amount),
                 "per_hour": quoted.hold.per_hour,
                 "hold_said": {
                     **quoted.hold.said(),
+                    **quoted.offer.said(),
                     "description": asked.description[:MAX_DESCRIPTION],
                     "save": asked.save,
+                    "most": asked.most,
                     **({} if asked.driver_id is None else {"driver": asked.driver_id}),
+                    **({} if asked.max_energy_wh is None else {"max_energy_wh": asked.max_energy_wh}),
                 },
+                "driver_id": asked.driver_id,
                 "station_id": station_id,
                 "evse": asked.evse,
                 "token_uid": token,
                 "tariff_id": quoted.offer.tariff_id,
                 "tariff_version": quoted.offer.version,
             }
-            intent_id = await self._insert(conn, tenant_id, values, asked.return_url, asked.language, now)
-        return await self._carry_on(tenant_id, intent_id)
+            intent_id = await self.insert(conn, tenant_id, values, asked.return_url, asked.language, now)
+        return await self.carry_on(tenant_id, intent_id)
 
     async def top_up(
         self, tenant_id: int, payer: str, amount: Money, *, return_url: str, language: str = "en",
@@ -183,14 +196,14 @@ class Payments:
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
             values = {
-                **await self._way(conn, tenant_id, how),
+                **await self.way(conn, tenant_id, how),
                 "purpose": purpose.value,
                 "currency": amount.currency,
                 "hold_amount": amount.amount,
                 "hold_said": {"description": description[:MAX_DESCRIPTION]},
             }
-            intent_id = await self._insert(conn, tenant_id, values, how.return_url, language, now)
-        return await self._carry_on(tenant_id, intent_id)
+            intent_id = await self.insert(conn, tenant_id, values, how.return_url, language, now)
+        return await self.carry_on(tenant_id, intent_id)
 
     async def find(self, tenant_id: int, intent_id: UUID) -> Intent:
         """How a payment stands, as far as we know. Raises PaymentUnknown."""
@@ -214,7 +227,7 @@ class Payments:
             calls = await store.list_calls(turn.conn, tenant_id, intent_id)
             if intent.state is not State.RELEASING and not any(each.state == "open" for each in calls):
                 await turn.release(State.ABANDONED, None)
-        return await self._carry_on(tenant_id, intent_id)
+        return await self.carry_on(tenant_id, intent_id)
 
     async def refund(self, actor: Actor, intent_id: UUID, amount: int | None, why: str) -> Intent:
         """Gives money back: so much, or all that is left. Raises NothingCaptured, RefundTooHigh."""
@@ -223,6 +236,8 @@ class Payments:
             if not intent.captured_amount:
                 raise NothingCaptured
             await _check_uninvoiced(turn.conn, intent)
+            if intent.method is Method.TERMINAL:
+                raise NothingCaptured("This was paid at the station's own terminal. Give it back at its provider.")
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
             asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
             left = intent.captured_amount - asked
@@ -235,7 +250,7 @@ class Payments:
                 turn.conn, actor, "refund payment", f"payment:{intent_id}",
                 {"amount": wanted, "currency": intent.currency, "why": why},
             )  # fmt: skip
-        return await self._carry_on(actor.tenant_id, intent_id)
+        return await self.carry_on(actor.tenant_id, intent_id)
 
     async def write_off(self, actor: Actor, intent_id: UUID, why: str) -> Intent:
         """Gives up what is owed of a payment. Raises NothingOwed."""
@@ -252,15 +267,20 @@ class Payments:
             )  # fmt: skip
             return turn.intent
 
-    async def _quote(self, conn: Connection, tenant_id: int, station: str, evse: int, car: Car | None) -> Quoted:
+    async def _quote(
+        self, conn: Connection, tenant_id: int, station: str, evse: int, car: Car | None, driver_id: int | None
+    ) -> Quoted:
         now = self._clock.now()
-        offer = await self._prices.offer(conn, tenant_id, station, evse, now)
+        whom = PricedFor() if driver_id is None else await priced_for(conn, tenant_id, driver_id, now)
+        offer = await self._prices.offer(
+            conn, tenant_id, station, evse, now, group=whom.group, subscription=whom.subscription
+        )
         if offer is None:
             raise PriceMissing
         pricer = Pricer(offer.tariff, offer.zone, offer.circumstances)
         return Quoted(offer=offer, hold=size_hold(pricer, now, kind=offer.kind, power_w=offer.power_w, car=car))
 
-    async def _way(self, conn: Connection, tenant_id: int, asked: Begin) -> dict[str, Any]:
+    async def way(self, conn: Connection, tenant_id: int, asked: Begin) -> dict[str, Any]:
         """How it is paid, as the payment keeps it. Raises AccountMissing, PaymentUnknown."""
         way: dict[str, Any] = {"method": asked.method.value, "payer": asked.payer, "email": asked.email}
         if asked.method in (Method.WALLET, Method.INVOICE):
@@ -278,10 +298,12 @@ class Payments:
             way |= {"saved": saved, "customer": kept.customer, "account_id": kept.account_id}
         return way
 
-    async def _insert(
-        self, conn: Connection, tenant_id: int, values: dict[str, Any], return_url: str, language: str, now: datetime
-    ) -> UUID:
-        """The payment and its first call: from here on it goes on by itself, whoever dies."""
+    async def insert(
+        self, conn: Connection, tenant_id: int, values: dict[str, Any], return_url: str | None, language: str,
+        now: datetime, *, asks: bool = True,
+    ) -> UUID:  # fmt: skip
+        """The payment and, if anything is asked of a provider, its first call: from here on it goes on by itself,
+        whoever dies."""
         intent_id = await store.insert_intent(
             conn,
             tenant_id,
@@ -290,12 +312,17 @@ class Payments:
                 "updated_at": now, "next_at": now + LOOK_EVERY,
             },
         )  # fmt: skip
-        await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
+        if return_url is not None:
+            await store.set_return(conn, tenant_id, intent_id, return_url.replace("{intent}", str(intent_id)))
         await store.insert_step(conn, tenant_id, intent_id, "hold_requested", now, amount=values["hold_amount"])
-        await store.insert_call(conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now)
+        if asks:
+            await store.insert_call(
+                conn, tenant_id, intent_id, kind=CallKind.HOLD, amount=values["hold_amount"], at=now
+            )
         return intent_id
 
-    async def _carry_on(self, tenant_id: int, intent_id: UUID) -> Intent:
+    async def carry_on(self, tenant_id: int, intent_id: UUID) -> Intent:
+        """Does what is written down, as far as it goes now."""
         try:
             return await self.saga.drive(tenant_id, intent_id)
         except ProviderAway:

@@ -29,7 +29,7 @@ _INTENT: Final = """
     i.return_url, i.capture_before, i.may_increment, i.per_hour, i.card, i.saved, i.reader, i.customer, i.email,
     i.language, i.payer, i.station_id, coalesce(s.identity, s.retired_identity) AS station, i.evse, i.token_uid,
     i.tariff_id, i.tariff_version, i.session_id, i.authorised_at, i.start_asked_at, i.slowed_at, i.stop_asked_at,
-    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at
+    i.ends_as, i.reason, i.hold_said, i.created_at, i.updated_at, i.read_at, i.next_at, i.driver_id, i.contract_key
     """
 _FROM: Final = """
     FROM payment_intents i LEFT JOIN stations s ON s.tenant_id = i.tenant_id AND s.station_id = i.station_id

@@ -7,12 +7,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from forecourt.platform.money import Rounding, minor_digits
+from forecourt.platform.money import Rounding, minor_digits, rounded
 from forecourt.pricing.bill import Bill
 from forecourt.pricing.model import Dimension, Fee
 from forecourt.pricing.shown import Quote
 
 RESERVATION: Final = "revenue:reservation"
+SUBSCRIPTION: Final = "revenue:subscription"
 REVENUE: Final = {
     Dimension.ENERGY: "revenue:energy",
     Dimension.TIME: "revenue:time",
@@ -99,6 +100,16 @@ def of_quote(quote: Quote, country: str) -> Billed:
         currency=quote.currency,
         lines=tuple(Line(account=name, amount=amount) for name, amount in totals.items() if amount),
     )
+
+
+def of_fee(amount: int, currency: str, vat: Decimal | None, country: str) -> Billed:
+    """A membership's fee parted into revenue and the VAT within it, rounded once, half up."""
+    exact = Fraction(amount) / (1 + Fraction(vat or 0) / 100)
+    net = rounded(exact / 10 ** minor_digits(currency), currency)
+    lines = [Line(account=SUBSCRIPTION, amount=net)]
+    if amount - net:
+        lines.append(Line(account=f"vat_payable:{country}:{rate_name(vat or Decimal(0))}", amount=amount - net))
+    return Billed(currency=currency, lines=tuple(lines))
 
 
 def rate_name(rate: Decimal) -> str:

@@ -18,6 +18,9 @@ SHARES = "host_share"
 PLATFORM = "platform_revenue"
 DISPUTES = "disputes"
 WRITE_OFFS = "write_offs"
+UNMATCHED = "unmatched"
+#: What stations' own terminals took stands in one account, beside those of payment providers.
+TERMINAL = "terminal"
 
 
 def psp(account: str) -> str:
@@ -52,6 +55,17 @@ def wallet_use(*, intent: str, session_id: UUID | None, at: datetime, driver: st
     """A session was paid from a wallet. What the wallet didn't hold is the driver's debt."""
     paid = [(wallet(driver), used), (DRIVERS, billed.total - used)]
     return _sale(f"capture:{intent}", Kind.WALLET_USE, at, billed, paid, used, session_id, intent)
+
+
+def terminal_sale(*, intent: str, session_id: UUID, at: datetime, billed: Billed, taken: int) -> Entry:
+    """A session was paid at its station's own terminal, which took what the station reckoned. Nobody owes what is
+    missing of the bill, so revenue and VAT are those of what was taken; more than was billed is nobody's yet."""
+    sold = billed if billed.total <= taken else billed.part(taken)
+    earned = [(line.account, -line.amount) for line in sold.lines]
+    return Entry(
+        key=f"capture:{intent}", kind=Kind.CAPTURE, at=at, session_id=session_id, intent=intent,
+        legs=_legs(billed.currency, [(psp(TERMINAL), taken), (UNMATCHED, sold.total - taken), *earned]),
+    )  # fmt: skip
 
 
 def owed(*, intent: str, session_id: UUID | None, at: datetime, billed: Billed) -> Entry:

@@ -12,11 +12,11 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.drivers.fleets.store import find_fleet
 from forecourt.payments.ledger.entries import fleet_owes, wallet
 from forecourt.payments.ledger.store import balance_of
 from forecourt.payments.providers.stubs import Unable
@@ -28,9 +28,7 @@ Connection = AsyncConnection[Any]
 
 #: Where less than one part in so many of what was asked for is left, nothing is held at all.
 LEAST_PART: Final = 5
-
-
-#: What a fleet without a limit may be billed.
+#: What is left where there is no limit, in minor units.
 UNLIMITED: Final = 10**12
 
 
@@ -43,6 +41,8 @@ class BookKind(StrEnum):
 
 class _Row(Struct, frozen=True, kw_only=True):
     reference: UUID
+    intent: str
+    payer: str
     currency: str
     state: str
     authorised: int
@@ -50,7 +50,7 @@ class _Row(Struct, frozen=True, kw_only=True):
     refunds: list[dict[str, Any]]
 
 
-_COLUMNS: Final = "reference, currency, state, authorised, captured, refunds"
+_COLUMNS: Final = "reference, intent, payer, currency, state, authorised, captured, refunds"
 
 
 class Book(Unable):
@@ -70,21 +70,46 @@ class Book(Unable):
             known = await _find(conn, self._tenant_id, "key", key)
             if known is not None:
                 return _hold(known)
-            room = await self.room(conn, asked.customer, asked.amount.currency)
+            room = await self.room(conn, asked.customer, asked.amount.currency, asked.intent)
             amount = min(asked.amount.amount, room)
-            if amount * LEAST_PART < asked.amount.amount:
+            if amount * (1 if asked.at_once else LEAST_PART) < asked.amount.amount:
                 raise Declined(_TOO_LITTLE[self._kind])
             row = await self._insert(conn, asked, amount, key)
         return _hold(row)
 
-    async def room(self, conn: Connection, payer: str, currency: str) -> int:
-        """What is left to be held, in minor units; never below nothing."""
+    async def room(self, conn: Connection, payer: str, currency: str, intent: str = "") -> int:
+        """What is left to be held, of a fleet for this payment, in minor units; never below nothing."""
         name = payer.partition(":")[2]
+        held = await _held(conn, self._tenant_id, payer, self._kind, currency)
         if self._kind is BookKind.WALLET:
-            most = -await balance_of(conn, self._tenant_id, wallet(name), currency)
-        else:
-            most = await _left(conn, self._tenant_id, payer, currency, self._clock.now())
-        return max(most - await _held(conn, self._tenant_id, payer, self._kind, currency), 0)
+            return max(-await balance_of(conn, self._tenant_id, wallet(name), currency) - held, 0)
+        left = await _fleet_left(conn, self._tenant_id, name, currency, intent, self._clock.now())
+        limit = await _limit(conn, self._tenant_id, payer, currency)
+        if limit is not None:
+            owed = await balance_of(conn, self._tenant_id, fleet_owes(name), currency)
+            left = min(UNLIMITED if left is None else left, limit - owed - held)
+        return max(left or 0, 0)
+
+    async def increment(self, reference: str, amount: int, key: str) -> Hold:
+        """Raises a hold as far as there is room. Raises Declined where there is none."""
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            row = await _find(conn, self._tenant_id, "reference", UUID(reference))
+            if row is None:
+                raise ProviderRefused("There is no such hold.")
+            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('payer ' || %s, 0))", (row.payer,))
+            row = await _find(conn, self._tenant_id, "reference", row.reference, lock=True)
+            if row is None or row.state != "authorised":
+                raise ProviderRefused("The hold is over.")
+            room = await self.room(conn, row.payer, row.currency, row.intent)
+            raised = min(amount, row.authorised + room)
+            if raised < amount and raised == row.authorised:
+                raise Declined(_TOO_LITTLE[self._kind])
+            await conn.execute(
+                "UPDATE payment_book_holds SET authorised = greatest(authorised, %s)"
+                " WHERE tenant_id = %s AND reference = %s",
+                (raised, self._tenant_id, row.reference),
+            )
+            return _hold(replace(row, authorised=max(row.authorised, raised)))
 
     async def get(self, reference: str) -> Hold:
         async with self._tenants.tenant(self._tenant_id) as conn:
@@ -122,10 +147,11 @@ class Book(Unable):
     async def _insert(self, conn: Connection, asked: HoldAsked, amount: int, key: str) -> _Row:
         cursor = conn.cursor(row_factory=dict_row)
         await cursor.execute(
-            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, key, made_at)"  # noqa: S608
-            f" VALUES (%s, %s, %s, %s, %s, 'authorised', %s, %s, %s) RETURNING {_COLUMNS}",
+            "INSERT INTO payment_book_holds (tenant_id, intent, payer, kind, currency, state, authorised, captured,"  # noqa: S608
+            f" key, made_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}",
             (
-                self._tenant_id, asked.intent, asked.customer, self._kind.value, asked.amount.currency, amount, key,
+                self._tenant_id, asked.intent, asked.customer, self._kind.value, asked.amount.currency,
+                "captured" if asked.at_once else "authorised", amount, amount if asked.at_once else 0, key,
                 self._clock.now(),
             ),
         )  # fmt: skip
@@ -166,22 +192,37 @@ async def _find(conn: Connection, tenant_id: int, column: str, value: Any, *, lo
     return None if row is None else _Row(**row)
 
 
-async def _left(conn: Connection, tenant_id: int, payer: str, currency: str, now: datetime) -> int:
-    """What who pays by invoice may still be billed: by the limit that was said of what they owe, else by what is left
-    of their fleet's month."""
-    name = payer.partition(":")[2]
+async def _fleet_left(
+    conn: Connection, tenant_id: int, fleet: str, currency: str, intent: str, at: datetime
+) -> int | None:
+    """What a fleet may still spend this month on a payment of one of its drivers; None where no such fleet pays in this
+    currency."""
+    if not fleet.isdecimal():
+        return None
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(payments_fleet_left(f.tenant_id, f.fleet_id, i.driver_id, %(at)s), %(most)s) FROM fleets f"
+            " LEFT JOIN payment_intents i ON i.tenant_id = f.tenant_id AND i.intent_id = %(intent)s"
+            " WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s AND f.active AND f.held_at IS NULL"
+            " AND f.currency = %(currency)s",
+            {
+                "tenant": tenant_id, "fleet": int(fleet), "currency": currency, "intent": UUID(intent), "at": at,
+                "most": UNLIMITED,
+            },
+        )
+    ).fetchone()  # fmt: skip
+    return None if row is None else int(row[0])
+
+
+async def _limit(conn: Connection, tenant_id: int, payer: str, currency: str) -> int | None:
+    """What a payer may owe at the most; None: nobody said so."""
     row = await (
         await conn.execute(
             "SELECT most FROM payment_limits WHERE tenant_id = %s AND payer = %s AND currency = %s",
             (tenant_id, payer, currency),
         )
     ).fetchone()
-    if row is not None:
-        return int(row[0]) - await balance_of(conn, tenant_id, fleet_owes(name), currency)
-    fleet = await find_fleet(conn, tenant_id, int(name), now) if name.isdecimal() else None
-    if fleet is None or not fleet.active or fleet.held_at is not None or fleet.currency != currency:
-        return 0
-    return UNLIMITED if fleet.month_limit is None else fleet.month_limit - fleet.spent
+    return None if row is None else int(row[0])
 
 
 async def _held(conn: Connection, tenant_id: int, payer: str, kind: BookKind, currency: str) -> int:
@@ -208,6 +249,7 @@ def _hold(row: _Row) -> Hold:
         currency=row.currency,
         authorised=row.authorised,
         captured=row.captured,
+        may_increment=row.state == "authorised",
         refunded=sum(each["amount"] for each in row.refunds),
         refunds=tuple(Refund(**each) for each in row.refunds),
     )

@@ -9,6 +9,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from forecourt.access.guard import Asker, Database
 from forecourt.drivers.api import UID_PATTERN
@@ -35,6 +36,7 @@ from forecourt.sessions.remote.service import (
     SessionUnknown,
 )
 from forecourt.sessions.store import SessionFilter, SessionRow
+from forecourt.sessions.told.store import find_said
 from forecourt.stations.api.fields import AtSite, OfStation
 
 CURSORS = cursors_by_age("sessions by start", 2)
@@ -187,13 +189,15 @@ async def find_cdr(session_id: FromPath[UUID], actor: Asker, db: Database) -> Re
     summary="Tell what a session costs, line by line",
     description=(
         "So far while it runs, by what was heard of it until now; then in the end. A `tariff` that is null says that"
-        " none counts: it costs nothing."
+        " none counts: it costs nothing. `said` is what a station of OCPP 2.1 reckoned itself, in whole units, and"
+        " whether that `differs`; null where it said nothing."
     ),
     tags=["sessions"],
 )
 async def find_cost(session_id: FromPath[UUID], actor: Asker, db: Database, clock: Ticking) -> SessionCost:
     async with db.tenant(actor.tenant_id) as conn:
-        return await cost_of(conn, actor.tenant_id, session_id, clock.now())
+        cost = await cost_of(conn, actor.tenant_id, session_id, clock.now())
+        return replace(cost, said=await find_said(conn, actor.tenant_id, session_id))
 
 
 async def describe_session(conn: store.Connection, tenant_id: int, subject: str) -> Session | None:

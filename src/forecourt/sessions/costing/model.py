@@ -1,6 +1,7 @@
 """What a session costs, as others hear of it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Final, Literal
 from uuid import UUID
 
@@ -28,13 +29,28 @@ class TariffRef(Struct, frozen=True, kw_only=True):
     assignment_id: UUID | None
 
 
+class CostSaid(Struct, frozen=True, kw_only=True):
+    """What a station says that a session came to, in whole units of the currency. `differs` from the bill by more than
+    its own rounding; `compared_at` None: the bill is not final yet."""
+
+    currency: str
+    excl_tax: Decimal | None
+    incl_tax: Decimal | None
+    failed: bool
+    reason: str | None
+    said_at: datetime
+    differs: bool
+    compared_at: datetime | None
+
+
 class SessionCost(Struct, frozen=True, kw_only=True):
     """What a session costs, final or so far.
 
     `tariff` None: no tariff counts, so it costs nothing, and there is neither currency nor bill. `excl_vat` and
     `incl_vat` are rounded once; `bill` has all there is to say. `most`: what may be taken at the most, after taxes,
     within which it is. `sealed`: money has moved, so it changes no more; `later` is what it would cost by values that
-    came afterwards, where that differs. `at`: when it was priced.
+    came afterwards, where that differs. `at`: when it was priced. `said`: what its station reckons, where it does and
+    that was asked for.
     """
 
     session_id: UUID
@@ -47,6 +63,7 @@ class SessionCost(Struct, frozen=True, kw_only=True):
     most: Money | None = None
     sealed: bool = False
     later: Money | None = None
+    said: CostSaid | None = None
 
 
 class CostSealed(ForecourtError):

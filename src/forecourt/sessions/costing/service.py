@@ -45,6 +45,19 @@ class Agreed(Struct, frozen=True, kw_only=True):
     circumstances: Circumstances = Circumstances()
 
 
+class Counting(Struct, frozen=True, kw_only=True):
+    """The version of a tariff that counts for a session, and where and under which circumstances."""
+
+    tariff_id: UUID
+    version: int
+    name: str
+    tariff: Tariff
+    zone: str
+    circumstances: Circumstances
+    station_id: int
+    evse: int | None
+
+
 async def freeze(
     connection: Connection, tenant_id: int, session_id: UUID, tariff: Agreed | None, now: datetime,
     discounts: Discounts = no_discounts,
@@ -83,6 +96,27 @@ async def freeze(
     if costed.final and costed.sealed_at is None:
         # By a tariff that was not known when it was priced.
         await price(connection, tenant_id, session_id, now, discounts)
+
+
+async def counting(connection: Connection, tenant_id: int, session_id: UUID, now: datetime) -> Counting | None:
+    """By what a session is priced, fixed with this where it wasn't; None where no tariff counts. Raises
+    SessionUnknown."""
+    await freeze(connection, tenant_id, session_id, None, now)
+    costed = await _costed(connection, tenant_id, session_id)
+    frozen = await _frozen(connection, tenant_id, costed)
+    if frozen.tariff_id is None or frozen.tariff_version is None:
+        return None
+    version = await pricing.find_version(connection, tenant_id, frozen.tariff_id, frozen.tariff_version)
+    return Counting(
+        tariff_id=frozen.tariff_id,
+        version=frozen.tariff_version,
+        name=version.name,
+        tariff=version.tariff,
+        zone=frozen.zone,
+        circumstances=msgspec.json.decode(frozen.circumstances, type=Circumstances),
+        station_id=costed.station_id,
+        evse=costed.evse,
+    )
 
 
 async def limit_cost(
@@ -200,7 +234,9 @@ async def _assigned(connection: Connection, tenant_id: int, costed: Costed) -> F
     place = await pricing.find_place(connection, tenant_id, costed.station_id, costed.evse, costed.connector)
     chosen = None
     if place is not None:
-        chosen = await pricing.tariff_for(connection, tenant_id, place, costed.started_at, costed.group)
+        chosen = await pricing.tariff_for(
+            connection, tenant_id, place, costed.started_at, costed.group, costed.subscription
+        )
     there = Circumstances(evse_kind=None if place is None else place.evse_kind, driver_group=costed.group)
     return Frozen(
         tariff_id=None if chosen is None else chosen.tariff_id,

@@ -26,8 +26,8 @@ _MEASURANDS: Final = [
 
 class Costed(Struct, frozen=True, kw_only=True):
     """A session as far as its price depends on it, with what is kept of that. `frozen_by` None: nothing is yet.
-    `group`: of the driver, by the token. `held`: its signed meter values keep it from being billed; `proven_wh`: the
-    energy that they prove."""
+    `group`, `subscription`: of the driver, by the token, when it began. `held`: its signed meter values keep it from
+    being billed; `proven_wh`: the energy that they prove."""
 
     session_id: UUID
     station_id: int
@@ -36,6 +36,7 @@ class Costed(Struct, frozen=True, kw_only=True):
     connector: int | None
     token_uid: str | None
     group: str | None
+    subscription: str | None
     started_at: datetime
     over_at: datetime | None
     last_at: datetime
@@ -67,6 +68,9 @@ class Costed(Struct, frozen=True, kw_only=True):
 
 _COSTED: Final = """
 SELECT s.session_id, s.station_id, s.transaction_id, s.evse, s.connector, s.token_uid, d.group_uid AS group,
+    (SELECT u.subscription FROM token_subscriptions u WHERE u.tenant_id = s.tenant_id
+        AND u.uid_key = lower(s.token_uid COLLATE "C") AND u.began_at <= s.started_at
+        AND (u.ends_at IS NULL OR u.ends_at > s.started_at) ORDER BY u.began_at DESC LIMIT 1) AS subscription,
     s.started_at, s.over_at, s.last_at, s.meter_start_wh, s.meter_stop_wh, c.tariff_id, c.tariff_version, c.frozen_by,
     c.assignment_id, c.zone, c.circumstances, c.most_minor, c.final, c.currency, c.excl_minor, c.incl_minor, c.bill,
     c.priced_at, c.sealed_at, c.later_incl_minor, coalesce(g.held AND g.released_at IS NULL, false) AS held,

@@ -10,8 +10,9 @@ from msgspec import Struct
 from forecourt.platform.money import rounded
 from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown, Quote
-from forecourt.sessions.costing.model import SessionCost
+from forecourt.sessions.costing.model import CostSaid, SessionCost
 from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
 _WHAT: Final = {
@@ -100,3 +101,14 @@ def _digits(number: Decimal) -> str:
     exponent = plain.as_tuple().exponent
     assert isinstance(exponent, int)
     return i18n.number(plain, max(0, -exponent))
+
+
+def said_words(said: CostSaid) -> str:
+    """What a station reckons that a session costs, after taxes where it says so."""
+    if said.failed:
+        return _("It could not reckon.") + (f" {said.reason}" if said.reason else "")
+    if said.incl_tax is None and said.excl_tax is None:
+        return formats.NOTHING
+    amount = said.excl_tax if said.incl_tax is None else said.incl_tax
+    words = f"{_digits(amount or Decimal(0))} {said.currency}"
+    return words if said.incl_tax is not None else _("%(amount)s before taxes") % {"amount": words}

@@ -20,7 +20,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.sessions import curve, store
 from forecourt.sessions.cdr import record
 from forecourt.sessions.costing.service import cost_of, find_charged
-from forecourt.sessions.costing.words import lines
+from forecourt.sessions.costing.words import lines, said_words
 from forecourt.sessions.model import shown_state
 from forecourt.sessions.remote.service import SessionEnded, SessionUnknown, remote_stop
 from forecourt.sessions.samples import CONTEXTS
@@ -32,6 +32,7 @@ from forecourt.sessions.signed.store import find_signature
 from forecourt.sessions.signed.words import FLAWS, TRUSTS
 from forecourt.sessions.store import Heard, Place, SessionRow
 from forecourt.sessions.story import STOP_REASONS, TOLD_ACTIONS, Story, tell
+from forecourt.sessions.told.store import find_said
 from forecourt.sessions.words import FINDINGS
 from forecourt.stations import store as stations
 from forecourt.stations.api.fields import StationCommander
@@ -138,6 +139,7 @@ class SessionPages:
             now = self._clock.now()
             cost = await cost_of(conn, viewer.tenant_id, session_id, now)
             costs = await find_charged(conn, viewer.tenant_id, session_id)
+            said = await find_said(conn, viewer.tenant_id, session_id)
         energy_wh = None
         if session.meter_start_wh is not None and session.meter_stop_wh is not None:
             energy_wh = session.meter_stop_wh - session.meter_start_wh
@@ -163,6 +165,8 @@ class SessionPages:
             cdr=None if session.ended_at is None else record(session, told.heard, told.place, signed, costs),
             cost=cost,
             cost_lines=lines(cost),
+            said=said,
+            said_words=None if said is None else said_words(said),
             can_stop=isinstance(viewer, Actor) and viewer.may(Verb.CONTROL),
             outcome=STOPPED.get(outcome),
         )

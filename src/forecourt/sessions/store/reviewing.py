@@ -98,7 +98,9 @@ async def find_evidence(conn: Connection, tenant_id: int, session_id: str) -> Ev
              FROM session_ends e WHERE e.tenant_id = s.tenant_id AND e.station_id = s.station_id
                 AND e.transaction_id = s.transaction_id) AS contradicted,
             (SELECT g.trust FROM session_signatures g WHERE g.tenant_id = s.tenant_id AND g.session_id = s.session_id)
-                AS trust
+                AS trust,
+            EXISTS (SELECT FROM session_costs_said c WHERE c.tenant_id = s.tenant_id AND c.station_id = s.station_id
+                AND c.transaction_id = s.transaction_id AND c.differs) AS cost_differs
         FROM sessions s LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id
         WHERE s.tenant_id = %s AND s.session_id = %s
         """,

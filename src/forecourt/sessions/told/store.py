@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
+from forecourt.sessions.costing.model import CostSaid
 from forecourt.sessions.told.model import Hearer
 
 Connection = AsyncConnection[Any]
@@ -116,3 +117,35 @@ async def list_reckoning(conn: Connection, tenant_id: int) -> list[tuple[int, st
         (tenant_id, MAX_RECKONING),
     )
     return [(int(station_id), str(identity), int(evse)) for station_id, identity, evse in await cursor.fetchall()]
+
+
+async def find_session_of(conn: Connection, tenant_id: int, station_id: int, transaction_id: str) -> UUID | None:
+    """The session that a station calls so."""
+    cursor = await conn.execute(
+        "SELECT session_id FROM sessions WHERE tenant_id = %s AND station_id = %s AND transaction_id = %s",
+        (tenant_id, station_id, transaction_id),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def find_said(conn: Connection, tenant_id: int, session_id: UUID) -> CostSaid | None:
+    """What the station of a session reckoned itself."""
+    cursor = conn.cursor(row_factory=class_row(CostSaid))
+    await cursor.execute(
+        "SELECT c.currency, c.excl_tax, c.incl_tax, c.failed, c.reason, c.said_at, c.differs, c.compared_at"
+        " FROM session_costs_said c JOIN sessions s USING (tenant_id, station_id, transaction_id)"
+        " WHERE s.tenant_id = %s AND s.session_id = %s",
+        (tenant_id, session_id),
+    )
+    return await cursor.fetchone()
+
+
+async def note_compared(conn: Connection, tenant_id: int, session_id: UUID, *, differs: bool, at: datetime) -> None:
+    """Whether that is another cost than the final one."""
+    await conn.execute(
+        "UPDATE session_costs_said c SET differs = %s, compared_at = %s FROM sessions s WHERE s.tenant_id = %s"
+        " AND s.session_id = %s AND c.tenant_id = s.tenant_id AND c.station_id = s.station_id"
+        " AND c.transaction_id = s.transaction_id",
+        (differs, at, tenant_id, session_id),
+    )

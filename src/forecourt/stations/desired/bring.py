@@ -10,15 +10,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client import Counter
 
-from forecourt.ocpp.neutral import Command, CommandAnswer
+from forecourt.ocpp.neutral import Command, CommandAnswer, ShowPaymentCodes
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.audited import Audited
@@ -65,12 +66,21 @@ class _Begun(Struct, frozen=True):
     done: Sequence[Brought]
 
 
-class Bringer:
-    """Owns nothing but the way. `pool` is of role forecourt_app."""
+class Vault(Protocol):
+    """Opens secrets that stations are given and that stand in no desire."""
 
-    def __init__(self, pool: Pool, batch: Batch) -> None:
+    async def secret_of(self, conn: Connection, tenant_id: int, station_id: int, version: int, /) -> str | None:
+        """What payment codes are made of; None where another version counts by now. Raises SealBroken."""
+        ...
+
+
+class Bringer:
+    """Owns nothing but the way. `pool` is of role forecourt_app; without a `vault` what takes a secret is not sent."""
+
+    def __init__(self, pool: Pool, batch: Batch, vault: Vault | None = None) -> None:
         self._pool = pool
         self._batch = batch
+        self._vault = vault
         self._clock = batch.clock
 
     async def bring(
@@ -178,6 +188,8 @@ class Bringer:
         looked_at = sorted({row.station_id for row in rows if row.state == State.REACHED})
         said = await store.list_said(conn, tenant_id, looked_at) if looked_at else {}
         asked, settled = _asked(rows, said, now)
+        asked, without = await self._with_secrets(conn, tenant_id, asked, now)
+        settled += without
         done = [_left(row, meant.state) for row, meant in settled]
         entered, unsent = await self._batch.enter(
             conn, tenant_id, [(row.station, command) for row, command in asked], by, spare=True
@@ -194,6 +206,27 @@ class Bringer:
         await store.mark_sent(conn, tenant_id, sent, until)
         await store.settle_desires(conn, tenant_id, [_settled(row, None, meant) for row, meant in settled], now)
         return _Begun(entered, rows_of, done), unsent
+
+    async def _with_secrets(
+        self, conn: Connection, tenant_id: int, asked: Sequence[tuple[DesireRow, Command]], now: datetime
+    ) -> tuple[list[tuple[DesireRow, Command]], list[tuple[DesireRow, Verdict]]]:
+        """What is asked with the secrets that it takes, and what comes of that for which there is none."""
+        ready, without = list[tuple[DesireRow, Command]](), list[tuple[DesireRow, Verdict]]()
+        for row, command in asked:
+            if not isinstance(command, ShowPaymentCodes) or not command.shown:
+                ready.append((row, command))
+                continue
+            try:
+                version = int(row.wanted["secret"])
+                secret = self._vault and await self._vault.secret_of(conn, tenant_id, row.station_id, version)
+            except ForecourtError as fault:
+                without.append((row, _verdict(row, fault, now)))
+                continue
+            if secret:
+                ready.append((row, replace(command, secret=secret)))
+            else:
+                without.append((row, _verdict(row, CallInvalid(), now)))
+        return ready, without
 
     async def _not_taken(
         self,

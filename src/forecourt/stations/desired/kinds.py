@@ -19,12 +19,16 @@ from forecourt.ocpp.neutral import (
     Purpose,
     SetChargingProfile,
     SetDefaultTariff,
+    ShowPaymentCodes,
 )
 from forecourt.stations.desired.model import Want
 
 AVAILABILITY: Final = "availability"
 CHARGING_PROFILE: Final = "charging_profile"
 DEFAULT_TARIFF: Final = "default_tariff"
+PAYMENT_CODES: Final = "payment_codes"
+#: The key of what is the whole station's.
+STATION: Final = "0"
 
 
 class ConnectorSaid(Struct, frozen=True, kw_only=True):
@@ -112,7 +116,32 @@ class DefaultTariff:
         return None
 
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (Availability(), Profile(), DefaultTariff())}
+class PaymentCodes:
+    """Codes for payments that a station of OCPP 2.1 shows and that change by themselves: key `0`, wanted their address,
+    how long each is good for and of which length, and which secret by its version; None: it shall show none. The secret
+    itself stands in no desire: whoever sends it puts it in."""
+
+    name = PAYMENT_CODES
+    urgent = False
+    look_after = timedelta(days=7)
+
+    def command(self, key: str, wanted: Any) -> Command:
+        if wanted is None:
+            return ShowPaymentCodes(shown=False)
+        return ShowPaymentCodes(
+            shown=True,
+            address=str(wanted["address"]),
+            validity_s=int(wanted["validity_s"]),
+            length=int(wanted["length"]),
+        )
+
+    def reported(self, key: str, said: Sequence[ConnectorSaid]) -> Any:
+        return None
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind for kind in (Availability(), Profile(), DefaultTariff(), PaymentCodes())
+}
 
 
 def availability(station: str, *, operative: bool, evse: int = 0, connector: int | None = None) -> Want:
@@ -140,6 +169,17 @@ def no_charging_profile(station: str, evse: int, purpose: Purpose, stack_level: 
 def default_tariff(station: str, evse: int, tariff: Mapping[str, Any] | None) -> Want:
     """That an EVSE reckons costs by a tariff, in the words of OCPP 2.1; None: by none."""
     return Want(station=station, kind=DEFAULT_TARIFF, key=str(evse), wanted=tariff)
+
+
+def payment_codes(station: str, *, address: str, validity_s: int, length: int, secret_version: int) -> Want:
+    """That a station shows codes that change by themselves."""
+    wanted = {"address": address, "validity_s": validity_s, "length": length, "secret": secret_version}
+    return Want(station=station, kind=PAYMENT_CODES, key=STATION, wanted=wanted)
+
+
+def no_payment_codes(station: str) -> Want:
+    """That it shows none."""
+    return Want(station=station, kind=PAYMENT_CODES, key=STATION, wanted=None)
 
 
 def profile_key(evse: int, purpose: Purpose, stack_level: int) -> str:

@@ -3,17 +3,19 @@ moment, or at once by `bring.Bringer`."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
+from forecourt.platform.unchanged import Texts
 from forecourt.stations.desired import store
-from forecourt.stations.desired.kinds import KINDS, ConnectorSaid
+from forecourt.stations.desired.kinds import CHARGING_PROFILE, KINDS, ConnectorSaid
 from forecourt.stations.desired.model import State, Want
 from forecourt.stations.desired.store import Connection
 
 
-class Desired(Struct, frozen=True, kw_only=True):
+class Desired(Struct, frozen=True, kw_only=True, gc=False):
     """What a station is wanted to be, and how far it is. `reported` is what the station says, by its connectors or by
     the last yes to a call, `reported_at` when; `drifts`: that it is not, or not any more, as it is wanted. `unsure`:
     what else it may be, for it was asked and nobody knows what came of it, or it has booted since."""
@@ -91,6 +93,22 @@ async def list_desired(conn: Connection, tenant_id: int, stations: Sequence[str]
     rows = await store.list_desires(conn, tenant_id, stations)
     said = await store.list_said(conn, tenant_id, sorted({row.station_id for row in rows}))
     return [_shown(row, said.get(row.station_id, [])) for row in rows]
+
+
+_decode_row: Final = msgspec.json.Decoder(store.DesireRow).decode
+
+
+def profiles_held() -> Texts[Desired]:
+    """Where `list_profiles` finds again what it has read before."""
+    # Connectors tell nothing of profiles.
+    return Texts(lambda text: _shown(_decode_row(text), []))
+
+
+async def list_profiles(
+    conn: Connection, tenant_id: int, station_ids: Sequence[int], held: Texts[Desired]
+) -> list[Desired]:
+    """Which charging profiles are wanted of stations, and how far each is. `held`: what was read before."""
+    return held.of(await store.list_texts(conn, tenant_id, station_ids, CHARGING_PROFILE))
 
 
 def _shown(row: store.DesireRow, said: list[ConnectorSaid]) -> Desired:

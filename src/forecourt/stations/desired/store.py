@@ -295,6 +295,16 @@ async def list_desires(conn: Connection, tenant_id: int, stations: Sequence[str]
     return await cursor.fetchall()
 
 
+async def list_texts(conn: Connection, tenant_id: int, station_ids: Sequence[int], kind: str) -> list[str]:
+    """What of one kind is wanted of these stations: each a DesireRow as JSON."""
+    cursor = await conn.execute(
+        f"SELECT row_to_json(r)::text FROM (SELECT {_ROW} {_FROM} WHERE d.tenant_id = %s AND d.station_id = ANY(%b)"
+        " AND d.kind = %s) r ORDER BY r.station, r.key",
+        (tenant_id, list(station_ids), kind),
+    )
+    return [text for (text,) in await cursor.fetchall()]
+
+
 async def find_desires(conn: Connection, tenant_id: int, places: Sequence[Place]) -> list[DesireRow]:
     """These desires, as far as they are there."""
     cursor = conn.cursor(row_factory=class_row(DesireRow))

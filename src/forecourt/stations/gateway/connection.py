@@ -18,6 +18,7 @@ from forecourt.platform import packrow
 from forecourt.platform.clock import Clock
 from forecourt.platform.commit import GroupCommit, Outcome, Write
 from forecourt.stations.gateway import answers, journal
+from forecourt.stations.gateway.card_numbers import without_cards
 from forecourt.stations.gateway.inbound import Inbound
 from forecourt.stations.gateway.lanes import LINKS, PASSWORDS, SIGHTINGS, UNLINKS
 from forecourt.stations.gateway.outbound import Ask, CallLine, LineClosed, Reply, frame_of
@@ -273,6 +274,7 @@ class Connection:
         except FrameFault as fault:
             self._broken(raw, fault)
             return None
+        frame = without_cards(frame, raw)
         if isinstance(frame, frames.Call | frames.Send):
             return frame
         if isinstance(frame, frames.CallResult):

@@ -8,15 +8,17 @@ frequent ones only those with such a place are looked through. What can't be par
 import re
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from forecourt.ocpp.frames import UNREADABLE
 from forecourt.platform import packrow
+from forecourt.platform.cards import masked
 from forecourt.platform.commit import Write
 from forecourt.platform.text import HIDDEN
+from forecourt.stations.gateway.card_numbers import clear, clear_id
 from forecourt.stations.gateway.lanes import MESSAGES
 from forecourt.stations.gateway.outbound import Ask, Reply
 from forecourt.stations.gateway.station import Station
@@ -32,17 +34,6 @@ LEAST_SECRET = 8
 _CLOSED: Final = frozenset(("MeterValues", "TransactionEvent", "Heartbeat"))
 _CUSTOM: Final = b"customData"
 _ADDITIONAL: Final = b"additionalInfo"
-#: Messages of a station with free text, in which the number of a card may stand. Elsewhere long numbers are serials.
-_TEXTS: Final = frozenset(
-    ("DataTransfer", "StatusNotification", "NotifyEvent", "SecurityEventNotification", "NotifyCustomerInformation")
-)
-
-
-class _Look(NamedTuple):
-    """What is looked for beside named secrets: looser `words`, as in the text of a DataTransfer, and `cards`."""
-
-    words: bool
-    cards: bool
 
 
 #: What makes a payload worth decoding: a secret's name, a user in an address, or an escape that could hide either.
@@ -55,9 +46,6 @@ _USERINFO = re.compile(r"(://)[^/\s]*@")
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 #: A private key, whole or cut off.
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-#: What may be the number of a payment card (ISO/IEC 7812), in groups or not.
-_CARD = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
-_CARD_SUSPECT = re.compile(rb"[2-6](?:[ -]?[0-9]){12,18}")
 #: A secret in a text that is no JSON: password=..., "password": "...
 _SECRET_WORDS = r"password|passwd|passphrase|authorizationkey|secret|private.?key|\bpin|\bpw"
 _SPOKEN = re.compile(rf"({_SECRET_WORDS})([\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s;,&]+)", re.IGNORECASE)
@@ -81,33 +69,37 @@ _encode = msgspec.json.Encoder().encode
 
 def redact(action: str | None, payload: bytes) -> bytes:
     """The payload without its secrets; the same object where there are none. Never raises, whatever the payload is."""
-    look = _Look(words=action == "DataTransfer", cards=action in _TEXTS)
-    if not _suspect(payload, look):
+    payload, loose = clear(payload), action == "DataTransfer"
+    if not _suspect(payload, loose):
         return payload
     for password in passwords_set_by(action or "", payload):
         payload = _without(password, payload)
-    return _without_secrets(payload, look)
+    return _without_secrets(payload, loose)
 
 
 def safe(raw: bytes) -> bytes:
     """A whole frame, or what was meant to be one, without its secrets; the same object where there are none."""
+    raw = clear(raw)
     # A text in UTF-16, say, has its letters apart.
     text = raw.replace(b"\0", b"")
-    look = _Look(words=b"DataTransfer" in text, cards=True)
-    return _without_secrets(raw, look) if _suspect(text, look) else raw
+    if text is not raw and clear(text) != text:
+        return _encode("[withheld: not readable and may hold a secret]")
+    loose = b"DataTransfer" in text
+    return _without_secrets(raw, loose) if _suspect(text, loose) else raw
 
 
-def spoken(text: str | None, *, cards: bool = True) -> str | None:
+def spoken(text: str | None) -> str | None:
     """What a station says in words of its own, as it can be shown: without secrets and without hidden characters."""
     text = _HIDDEN.sub("", text) if text else text
-    look = _Look(words=False, cards=cards)
-    return _masked_text(text, look) if text and _suspect(text.encode(), look) else text
+    if not text:
+        return text
+    text = masked(text)
+    return _masked_text(text, loose=False) if _suspect(text.encode(), loose=False) else text
 
 
-def _suspect(text: bytes, look: _Look) -> bool:
-    if _SUSPECT.search(text) is not None or (look.cards and _CARD_SUSPECT.search(text) is not None):
-        return True
-    return look.words and _TRANSFER_SUSPECT.search(text) is not None
+def _suspect(text: bytes, loose: bool) -> bool:
+    """`loose`: looser words tell of a secret, as in the text of a DataTransfer."""
+    return _SUSPECT.search(text) is not None or (loose and _TRANSFER_SUSPECT.search(text) is not None)
 
 
 def without_password(ask: Ask, reply: Reply) -> Reply:
@@ -141,43 +133,41 @@ def _cleared(secret: str, value: Any) -> Any:
     return value
 
 
-def _without_secrets(text: bytes, look: _Look) -> bytes:
+def _without_secrets(text: bytes, loose: bool) -> bytes:
     try:
-        return _encode(_masked(_decode(text), look))
+        return _encode(_masked(_decode(text), loose))
     except UNREADABLE:
         return _encode("[withheld: not readable and may hold a secret]")
 
 
-def _masked(value: Any, look: _Look) -> Any:
-    """A value without its secrets, of what `look` names."""
+def _masked(value: Any, loose: bool) -> Any:
+    """A value without its secrets."""
     if isinstance(value, str):
-        return _masked_text(value, look)
-    if look.cards and isinstance(value, int) and _is_card(str(value)):
-        return MASK
+        return _masked_text(value, loose)
     if isinstance(value, list):
-        return [_masked(item, look) for item in value]
+        return [_masked(item, loose) for item in value]
     if not isinstance(value, dict):
         return value
     named = _value_fields(value) if _names_a_secret(value) else ()
-    loose = look.words and "value" not in value
+    looser = loose and "value" not in value
 
     def secret(key: str) -> bool:
-        return key in named or bool(_SECRET_NAME.search(key)) or (loose and bool(_TRANSFER_NAME.search(key)))
+        return key in named or bool(_SECRET_NAME.search(key)) or (looser and bool(_TRANSFER_NAME.search(key)))
 
     return {
-        key: MASK if item is not None and secret(key) else _masked_member(key, item, look)
+        key: MASK if item is not None and secret(key) else _masked_member(key, item, loose)
         for key, item in value.items()
     }
 
 
-def _masked_member(key: str, value: Any, look: _Look) -> Any:
+def _masked_member(key: str, value: Any, loose: bool) -> Any:
     secret = _SECRET_MEMBERS.get(key)
     if secret is not None and isinstance(value, dict):
         value = {name: MASK if name in secret and item is not None else item for name, item in value.items()}
-    return _masked(value, look)
+    return _masked(value, loose)
 
 
-def _masked_text(text: str, look: _Look) -> str:
+def _masked_text(text: str, loose: bool) -> str:
     """A text without addresses' users and spoken secrets. JSON in a text, as in DataTransfer, is looked into."""
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
@@ -185,21 +175,10 @@ def _masked_text(text: str, look: _Look) -> str:
         except UNREADABLE:
             pass
         else:
-            masked = _masked(inner, look)
+            masked = _masked(inner, loose)
             return text if masked == inner else _encode(masked).decode()
     text = _USERINFO.sub(rf"\1{MASK}@", _PRIVATE_KEY.sub(MASK, text))
-    if look.cards:
-        text = _CARD.sub(lambda found: MASK if _is_card(found[0]) else found[0], text)
-    return (_TRANSFER_SPOKEN if look.words else _SPOKEN).sub(rf"\1\2{MASK}", text)
-
-
-def _is_card(text: str) -> bool:
-    """Whether a number passes the check of ISO/IEC 7812-1 annex B, which one in ten others does as well."""
-    digits = [int(digit) for digit in text if digit.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in range(2, 7):
-        return False
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    return (_TRANSFER_SPOKEN if loose else _SPOKEN).sub(rf"\1\2{MASK}", text)
 
 
 def _names_a_secret(value: dict[str, Any]) -> bool:
@@ -254,7 +233,7 @@ def enter(
     parts = (
         station.packed,
         _moment(at, inbound, kind),
-        packrow.text(message_id),
+        packrow.text(clear_id(message_id)),
         packed_action,
         packrow.raw(payload if len(payload) <= MAX_PAYLOAD else cut(payload)),
         packrow.text("; ".join(deviations)) if deviations else packrow.NULL_TEXT,

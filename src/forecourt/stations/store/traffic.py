@@ -213,7 +213,7 @@ async def find_holders(conn: Connection, tenant_id: int, identities: Sequence[st
         " FROM stations s"
         " LEFT JOIN station_links l USING (station_id)"
         " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id AND g.lease_until > now()"
-        " WHERE s.tenant_id = %s AND s.identity = ANY(%s)",
+        " WHERE s.tenant_id = %s AND s.identity = ANY(%b)",
         (tenant_id, list(identities)),
     )
     return {
@@ -244,7 +244,7 @@ async def insert_commands(
     await conn.execute(
         "INSERT INTO commands (command_id, tenant_id, station_id, action, payload, asked_by, asked_at, routine,"
         " outcome) SELECT n.command_id, %s, n.station_id, n.action, n.payload, %s, %s, %s, 'sent'"
-        " FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[])"
+        " FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::text[])"
         " AS n (command_id, station_id, action, payload)",
         (
             tenant_id,
@@ -263,7 +263,7 @@ async def finish_commands(conn: Connection, tenant_id: int, outcomes: Sequence[O
     """Record what came of commands, but for those of which a late answer was quicker."""
     await conn.execute(
         "UPDATE commands c SET outcome = n.outcome, answer = n.answer, answered_at = %s"
-        " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS n (command_id, outcome, answer)"
+        " FROM unnest(%b::uuid[], %b::text[], %b::text[]) AS n (command_id, outcome, answer)"
         " WHERE c.tenant_id = %s AND c.command_id = n.command_id AND c.outcome = 'sent'",
         (
             at,

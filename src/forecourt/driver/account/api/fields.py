@@ -18,6 +18,7 @@ from forecourt.drivers.accounts.model import (
     MAX_EMAIL,
     MAX_NAME,
     MAX_TEXT_VERSION,
+    MAX_VEHICLE_NAME,
     TEXT_VERSION_PATTERN,
     AccountState,
     Consent,
@@ -28,6 +29,7 @@ from forecourt.drivers.accounts.model import (
     PaysBy,
     Vehicle,
 )
+from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.saved.model import Setup, SetupState
 from forecourt.platform.money import Money
@@ -51,6 +53,9 @@ ReturnUrl = Annotated[
 ]
 VehicleInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The car's number.")]
 CardInPath = FromPath[UUID]
+AddressInPath = Annotated[
+    str, PathParameter(pattern=MAC_PATTERN, description="The car's address, twelve hexadecimal digits.")
+]
 
 
 def own(*problems: type[Exception]) -> dict[str, Any]:
@@ -192,6 +197,13 @@ class ConsentSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             description="Which text was shown.", examples=["2026-01"],
         ),
     ]  # fmt: skip
+
+
+class CarOfSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The car that was plugged in for a session, and what it is called from now on."""
+
+    session_id: UUID
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_VEHICLE_NAME, pattern=NAME_LINE, examples=["The blue one"])]
 
 
 class Things(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from forecourt.driver.account.api.fields import (
 )
 from forecourt.driver.account.door import Asking, DriverAsker, Membership
 from forecourt.driver.account.model import HISTORY, CardUnknown, TopUpRefused, WayRefused
-from forecourt.driver.api import EvseInPath, StationInPath
+from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, StationInPath, place_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.intents.model import (
     AccountMissing,
@@ -130,6 +130,22 @@ async def say_money_returned(payment_id: FromPath[UUID], driver: DriverAsker, me
     return begun(await members.returned(driver, payment_id))
 
 
+@get(
+    "/me/places/{station:str}/{evse:int}",
+    opt=own(PlaceUnknown),
+    summary="Show a place with the price that the driver pays there",
+    description="A membership or a group may make it another than what others pay: then that stands in `ordinary`.",
+    tags=TAGS,
+)
+async def show_own_place(
+    station: StationInPath, evse: EvseInPath, request: Asking, driver: DriverAsker, members: Membership,
+    speech: DriverWords, lang: Lang = None,
+) -> DriverPlace:  # fmt: skip
+    shown = await members.ways.look(station, evse, driver=driver)
+    with speech.speaking(request, lang or driver.language):
+        return place_of(shown)
+
+
 @post(
     "/me/places/{station:str}/{evse:int}/start",
     opt=own(
@@ -150,6 +166,15 @@ async def start_own(
 
 
 handlers = [
-    list_charged, show_money, pay_by, add_card, say_card_added, remove_card, top_up, pay_debt, say_money_returned,
+    list_charged,
+    show_money,
+    pay_by,
+    add_card,
+    say_card_added,
+    remove_card,
+    top_up,
+    pay_debt,
+    say_money_returned,
+    show_own_place,
     start_own,
-]  # fmt: skip
+]

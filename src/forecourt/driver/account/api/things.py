@@ -5,8 +5,18 @@ from litestar import delete, get, post, put
 from litestar.params import JSONBody
 
 from forecourt.access.guard import origin_of
-from forecourt.driver.account.api.fields import TAGS, CodeSaid, ConsentSaid, Things, VehicleInPath, own
+from forecourt.driver.account.api.fields import (
+    TAGS,
+    AddressInPath,
+    CarOfSession,
+    CodeSaid,
+    ConsentSaid,
+    Things,
+    VehicleInPath,
+    own,
+)
 from forecourt.driver.account.door import Asking, DriverAsker, Membership
+from forecourt.driver.account.model import Plugged
 from forecourt.drivers.accounts.model import (
     ClaimUnknown,
     TokenTaken,
@@ -16,6 +26,7 @@ from forecourt.drivers.accounts.model import (
     VehicleUnknown,
 )
 from forecourt.drivers.api import UidInPath
+from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown, OwnCar
 from forecourt.drivers.model import TokenUnknown
 from forecourt.energy.needs.model import Preferences
 
@@ -61,6 +72,33 @@ async def remove_vehicle(vehicle_id: VehicleInPath, request: Asking, driver: Dri
     await members.remove_vehicle(driver, vehicle_id, origin_of(request))
 
 
+@get(
+    "/me/autocharge",
+    opt=own(),
+    summary="List cars that start by being plugged in, and those that may",
+    tags=TAGS,
+)
+async def show_plugged(driver: DriverAsker, members: Membership) -> Plugged:
+    return await members.plugged(driver)
+
+
+@post(
+    "/me/autocharge",
+    opt=own(AutochargeOff, CarUnknown, TokenTaken, TooManyOwned),
+    summary="Have the car of a session start by being plugged in from now on",
+    description="The session is one of `offered`. The car's address is sent unprotected: see the explanation of"
+    " accounts.",
+    tags=TAGS,
+)
+async def enrol_car(data: JSONBody[CarOfSession], request: Asking, driver: DriverAsker, members: Membership) -> OwnCar:
+    return await members.enrol(driver, data.session_id, data.name, origin_of(request))
+
+
+@delete("/me/autocharge/{address:str}", opt=own(CarUnknown), summary="Have a car start nothing any more", tags=TAGS)
+async def forget_car(address: AddressInPath, request: Asking, driver: DriverAsker, members: Membership) -> None:
+    await members.forget_car(driver, address, origin_of(request))
+
+
 @get("/me/preferences", opt=own(), summary="Show what the driver usually needs", tags=TAGS)
 async def show_own_preferences(driver: DriverAsker) -> Preferences:
     return msgspec.convert(driver.wants, Preferences)
@@ -87,5 +125,5 @@ async def say_consent(data: JSONBody[ConsentSaid], request: Asking, driver: Driv
 
 handlers = [
     show_things, claim_token, give_up_token, add_vehicle, change_vehicle, remove_vehicle, show_own_preferences,
-    say_preferences, say_consent,
+    say_preferences, say_consent, show_plugged, enrol_car, forget_car,
 ]  # fmt: skip

@@ -42,6 +42,7 @@ from forecourt.drivers.accounts.providers import (
     AddressUnverified,
     DriverProviders,
 )
+from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
 from forecourt.payments.psp import ProviderAway as PaymentsAway
@@ -76,6 +77,8 @@ SAID: Final = {
     TokenTaken.code: mark("This card is another driver's."),
     TokenUnknown.code: mark("There is no such card any more."),
     TooManyOwned.code: mark("There are too many of these. Remove one first."),
+    AutochargeOff.code: mark("Cars don't start by being plugged in here."),
+    CarUnknown.code: mark("It can't be told which car it was. Charge once more, then try again."),
     VehicleUnknown.code: mark("There is no such car any more."),
     "card-kept": mark("The card is saved."),
     "card-open": mark("No card was saved yet: the page was left before it was done."),

@@ -37,7 +37,8 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def money(request: Asking, lang: Lang = None, said: Said = "") -> Response[Any]:
         async def gather(driver: Driver) -> dict[str, Any]:
             purse = await members.purse(driver)
-            return {"purse": purse, "top_ups": [Money(amount=each, currency=purse.currency) for each in TOP_UPS]}
+            top_ups = [Money(amount=each, currency=purse.currency) for each in TOP_UPS]
+            return {"purse": purse, "top_ups": top_ups, "months": await members.months(driver)}
 
         return await pages.page(request, "money.html", lang, said, gather)
 

@@ -18,6 +18,7 @@ from forecourt.driver.account.pages.entry import CodeForm
 from forecourt.driver.pages import Flag, Lang, Said
 from forecourt.driver.shell import HEADERS
 from forecourt.drivers.accounts.model import MAX_NAME, MAX_VEHICLE_NAME, ConsentKind, Driver, VehicleSaid
+from forecourt.drivers.autocharge.model import address_of
 from forecourt.drivers.model import TokenUnknown
 from forecourt.energy.needs.model import DAYS, Preferences
 from forecourt.platform.paging import NEWEST
@@ -92,7 +93,12 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def gather(driver: Driver) -> dict[str, Any]:
             wants = msgspec.convert(driver.wants, Preferences)
             clocks = wants.departures or (wants.departure,) * DAYS
-            return {"has": await members.owned(driver), "wants": wants, "week": list(zip(WEEK, clocks, strict=True))}
+            has = await members.owned(driver)
+            cards = [each for each in has.tokens if address_of(each.uid, each.type) is None]
+            return {
+                "has": has, "cards": cards, "plugged": await members.plugged(driver), "wants": wants,
+                "week": list(zip(WEEK, clocks, strict=True)),
+            }  # fmt: skip
 
         return await pages.page(request, "things.html", lang, said, gather)
 

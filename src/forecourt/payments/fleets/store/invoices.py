@@ -141,12 +141,15 @@ async def find_line_of_session(conn: Connection, tenant_id: int, session_id: UUI
 
 
 async def list_open_lines(
-    conn: Connection, tenant_id: int, fleet_id: int, currency: str, before: datetime, limit: int
-) -> list[Line]:
-    """What was delivered before and is on no invoice yet, held until the transaction ends."""
+    conn: Connection, tenant_id: int, fleet_id: int, currency: str, before: datetime, posted: datetime, limit: int,
+) -> list[Line]:  # fmt: skip
+    """What was delivered before and posted by then, and is on no invoice yet, held until the transaction ends."""
     return await _lines(
-        conn, "fleet_id = %(fleet)s AND currency = %(currency)s AND ended_at < %(before)s AND invoice_id IS NULL",
-        {"fleet": fleet_id, "currency": currency, "before": before}, tenant_id, limit, lock="FOR UPDATE",
+        conn,
+        "fleet_id = %(fleet)s AND currency = %(currency)s AND ended_at < %(before)s AND at <= %(posted)s"
+        " AND invoice_id IS NULL",
+        {"fleet": fleet_id, "currency": currency, "before": before, "posted": posted},
+        tenant_id, limit, lock="FOR UPDATE",
     )  # fmt: skip
 
 
@@ -209,17 +212,19 @@ async def next_serial(conn: Connection, tenant_id: int, year: int) -> int:
     return int(row[0])
 
 
-async def parts_made(conn: Connection, tenant_id: int, fleet_id: int, month: date, currency: str) -> int:
-    """How many invoices of a month the job has made."""
+async def parts_made(
+    conn: Connection, tenant_id: int, fleet_id: int, month: date, currency: str
+) -> tuple[int, datetime | None]:
+    """How many invoices of a month the job has made, and when the first."""
     row = await (
         await conn.execute(
-            "SELECT coalesce(max(part), 0) FROM fleet_invoices WHERE tenant_id = %s AND fleet_id = %s AND month = %s"
-            " AND currency = %s",
+            "SELECT coalesce(max(part), 0), min(issued_at) FROM fleet_invoices WHERE tenant_id = %s"
+            " AND fleet_id = %s AND month = %s AND currency = %s",
             (tenant_id, fleet_id, month, currency),
         )
     ).fetchone()
     assert row is not None
-    return int(row[0])
+    return int(row[0]), row[1]
 
 
 async def insert_invoice(conn: Connection, tenant_id: int, values: Mapping[str, Any]) -> int:

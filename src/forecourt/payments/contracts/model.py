@@ -1,0 +1,72 @@
+"""What pays for a session that began by a driver's own token. Pure."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from forecourt.drivers.accounts.model import AccountState, PaysBy, payer_of
+from forecourt.payments.intents.model import Method
+
+#: Why nothing pays for a session that runs already.
+BLOCKED: Final = "The account is blocked."
+NO_CREDIT: Final = "The account can't pay: something is owed, or there is too little left, or nothing pays by itself."
+NO_FLEET: Final = "The fleet doesn't pay for this driver here."
+NO_CARD: Final = "The saved card is gone."
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """A session that began by a driver's own token. `refusal`: what is said against the token now, in the words of OCPP
+    2.x; None: nothing. `session_limit`: what one session may cost by the fleet and for the member."""
+
+    session_id: UUID
+    station: str
+    evse: int | None
+    uid_key: str
+    driver_id: int
+    state: AccountState
+    pays_by: PaysBy
+    pays_method: UUID | None
+    email: str | None
+    language: str
+    required: bool
+    refusal: str | None
+    fleet_id: int | None
+    fleet_currency: str | None
+    session_limit: int | None
+    started_at: datetime
+
+    @property
+    def owner(self) -> str:
+        """How payments know the driver."""
+        return payer_of(self.driver_id)
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """How a session is paid, or why it can't be: then the driver owes what is used until it is stopped, or the fleet
+    where it is the fleet's limit that is reached."""
+
+    method: Method
+    payer: str
+    method_id: UUID | None = None
+    most: int | None = None
+    why_not: str | None = None
+
+
+def choose(begun: Begun, currency: str) -> Chosen | None:
+    """What pays for a session in this currency; None where nobody has to: the account pays by nothing, and that is all
+    right here."""
+    if begun.state is not AccountState.ACTIVE:
+        return Chosen(method=Method.HOSTED, payer=begun.owner, why_not=BLOCKED)
+    why_not = None if begun.refusal is None else NO_CREDIT
+    match begun.pays_by:
+        case PaysBy.PAGE:
+            return Chosen(method=Method.HOSTED, payer=begun.owner, why_not=NO_CREDIT) if begun.required else None
+        case PaysBy.CARD:
+            return Chosen(method=Method.SAVED, payer=begun.owner, method_id=begun.pays_method, why_not=why_not)
+        case PaysBy.WALLET:
+            return Chosen(method=Method.WALLET, payer=begun.owner, why_not=why_not)
+    if begun.fleet_id is None or begun.fleet_currency != currency or begun.refusal == "Blocked":
+        return Chosen(method=Method.HOSTED, payer=begun.owner, why_not=NO_FLEET)
+    return Chosen(method=Method.INVOICE, payer=f"fleet:{begun.fleet_id}", most=begun.session_limit, why_not=why_not)

@@ -1,0 +1,125 @@
+"""What follows a start by a driver's own token: a payment by what the account pays by, and a stop where that fails.
+
+The station was answered already, by what the database knew: so what is asked of a provider here keeps nobody waiting.
+Both verbs are idempotent, and a session has one payment, whoever asks for it and how often.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from forecourt.payments.contracts import store
+from forecourt.payments.contracts.model import NO_CARD, Begun, Chosen, choose
+from forecourt.payments.intents import store as intents
+from forecourt.payments.intents.charging import Charging
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    Intent,
+    Method,
+    PaymentOver,
+    PaymentUnknown,
+    Purpose,
+    State,
+)
+from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.intents.prices import Connection, Offer, Prices
+from forecourt.payments.intents.service import Begin, Payments
+from forecourt.payments.intents.sizing import size_hold
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.money import Money
+from forecourt.pricing.engine import Pricer
+
+log = structlog.get_logger(__name__)
+
+
+class Contracts:
+    """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, payments: Payments, charging: Charging, prices: Prices) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._payments = payments
+        self._charging = charging
+        self._prices = prices
+
+    async def begun(self, *, tenant_id: int, subject: str) -> None:
+        """A session began. By a driver's own token, it is paid for by what their account says."""
+        session_id = UUID(subject)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.hold(conn, session_id)
+            begun = await store.find_begun(conn, tenant_id, session_id)
+            offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
+            if begun is None or offer is None:
+                return
+            chosen = choose(begun, offer.tariff.currency)
+            if chosen is None:
+                return
+            intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
+        await self._payments.carry_on(tenant_id, intent_id)
+
+    async def unpaid(self, *, tenant_id: int, subject: str) -> None:
+        """A payment came to nothing. A session of a driver's own token that still runs is stopped. Raises as
+        `Commander.command`: tried again then."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            intent = await intents.find_intent(conn, tenant_id, UUID(subject))
+        if intent is None or not goes_unpaid(intent):
+            return
+        try:
+            await self._charging.stop(tenant_id, intent.intent_id, intent.reason, insist=True)
+        except (PaymentOver, PaymentUnknown):
+            return
+
+    async def _open(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, chosen: Chosen) -> UUID:
+        """Writes down the payment of a session with its hold, a call to be made; where nothing pays, that it failed."""
+        now = self._clock.now()
+        pricer = Pricer(offer.tariff, offer.zone, offer.circumstances)
+        sized = size_hold(pricer, now, kind=offer.kind, power_w=offer.power_w)
+        amount = min(sized.amount.amount, chosen.most or sized.amount.amount)
+        way, why_not = await self._way(conn, tenant_id, begun, chosen)
+        values: dict[str, Any] = {
+            **way, "purpose": Purpose.SESSION.value, "currency": sized.amount.currency, "hold_amount": amount,
+            "per_hour": sized.per_hour, "station_id": offer.station_id, "evse": begun.evse,
+            "tariff_id": offer.tariff_id, "tariff_version": offer.version, "session_id": begun.session_id,
+            "driver_id": begun.driver_id, "contract_key": begun.uid_key,
+            "hold_said": {
+                **sized.said(), **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}",
+                "most": chosen.most, "driver": begun.driver_id,
+            },
+        }  # fmt: skip
+        intent_id = await self._payments.insert(
+            conn, tenant_id, values, None, begun.language, now, asks=why_not is None
+        )
+        await self._prices.limit(
+            conn, tenant_id, begun.session_id, Money(amount=amount, currency=sized.amount.currency)
+        )
+        if why_not is not None:
+            intent = await intents.find_intent(conn, tenant_id, intent_id, lock=True)
+            assert intent is not None, "it was just written"
+            await Turn(conn, self._prices, intent, now).failed(why_not)
+        log.info("a driver's token pays", session=str(begun.session_id), method=way["method"], why_not=why_not)
+        return intent_id
+
+    async def _way(
+        self, conn: Connection, tenant_id: int, begun: Begun, chosen: Chosen
+    ) -> tuple[dict[str, Any], str | None]:
+        """How the payment keeps what pays, and why that can't."""
+        if chosen.method is Method.HOSTED:
+            way = {"method": chosen.method.value, "payer": chosen.payer, "email": begun.email}
+            return way, chosen.why_not
+        asked = Begin(
+            station=begun.station, evse=begun.evse or 1, return_url="", method=chosen.method, payer=chosen.payer,
+            method_id=chosen.method_id, email=begun.email,
+        )  # fmt: skip
+        try:
+            return await self._payments.way(conn, tenant_id, asked), chosen.why_not
+        except (AccountMissing, PaymentUnknown):
+            way = {"method": Method.HOSTED.value, "payer": chosen.payer, "email": begun.email}
+            return way, chosen.why_not or NO_CARD
+
+
+def goes_unpaid(intent: Intent) -> bool:
+    """Whether a driver's own token began a session that nothing pays for, and that is not billed yet."""
+    nothing = intent.state in (State.FAILED, State.RELEASED, State.EXPIRED, State.ABANDONED)
+    return nothing and intent.contract_key is not None and intent.billed_amount is None

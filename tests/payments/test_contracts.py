@@ -1,0 +1,318 @@
+"""Drivers hold their own token to a station over a real socket, and their account pays: by a saved card at the sandbox
+provider, from the wallet, on a fleet's account, or not at all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from forecourt.access.model import Origin
+from forecourt.drivers.autocharge.model import CarUnknown
+from tests.payments.lot import UID, VERSIONS, Lot, a_lot
+from tests.sandbox import Sandbox
+
+SOLD = {"revenue:energy": -500, "vat_payable:ZZ:19": -95}
+
+
+@pytest_asyncio.fixture
+async def lot(servers: Any, box: Sandbox, tmp_path: Path) -> AsyncIterator[Lot]:
+    async with a_lot(servers, box, tmp_path) as made:
+        yield made
+
+
+def refused(version: str) -> str:
+    """How a version says that somebody can't pay."""
+    return "Blocked" if version == "ocpp1.6" else "NoCredit"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_saved_card_pays_for_a_session_that_a_drivers_own_card_began(lot: Lot, version: str) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    async with lot.station(version) as station:
+        assert await station.authorize() == "Accepted"
+        assert await station.begin() == "Accepted"
+        assert await lot.at_work(station) == []
+        [held] = lot.intents()
+        assert (held["method"], held["state"], held["payer"]) == ("saved", "authorised", f"driver:{driver}")
+        # 40 kWh at 0.595.
+        assert (held["hold_amount"], held["authorised_amount"]) == (2500, 2500)
+        # What runs is held once, however often it is told of.
+        lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.started', session_id::text, tenant_id"
+                " FROM sessions")  # fmt: skip
+        await station.measure(4_000)
+        await lot.at_work(station)
+        assert len(lot.intents()) == 1
+        await station.end(10_000)
+        await lot.at_work(station)
+    [paid] = lot.intents()
+    assert (paid["state"], paid["captured_amount"], paid["session_id"]) == (
+        "captured", 595, lot.one("SELECT session_id FROM sessions"),
+    )  # fmt: skip
+    assert [row["amount"] for row in lot.box.ledger(lot.box.account) if row["what"] == "capture"] == [595]
+    assert lot.balances() == {"psp_receivable:deployment": 595, **SOLD}
+    [(to, subject, body)] = lot.letters()
+    assert (to, "€5.95" in subject) == (f"{UID.lower()}@example.com", True)
+    assert "10 kWh" in body
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_declined_card_stops_the_session_and_what_was_used_is_owed_and_keeps_out(
+    lot: Lot, version: str
+) -> None:
+    driver = lot.driver()
+    await lot.card(driver, "pm_card_chargeCustomerFail")
+    async with lot.station(version) as station:
+        assert await station.begin() == "Accepted"
+        assert await lot.at_work(station) == [station.transaction]
+        [intent] = lot.intents()
+        assert (intent["state"], intent["authorised_amount"], intent["owed_amount"]) == ("failed", 0, 0)
+        [(_, subject, body)] = lot.letters()
+        assert "was stopped" in subject
+        assert "saved card was declined" in body
+        await station.end(1_000)
+        # The card is asked once more for what was used, before that is owed.
+        await lot.at_work(station)
+        [intent] = lot.intents()
+        assert (intent["state"], intent["owed_amount"], intent["captured_amount"]) == ("failed", 60, 0)
+        assert {subject for _, subject, _ in lot.letters()} == {
+            "Your session with Org was stopped", "Your session with Org is not paid yet",
+        }  # fmt: skip
+        assert lot.balances()["driver_receivable"] == 60
+        # The event comes again, and the driver is told nothing twice.
+        lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT 'payment.failed', intent_id::text, tenant_id"
+                " FROM payment_intents")  # fmt: skip
+        await lot.at_work(station)
+        assert len(lot.letters()) == 2
+        assert await station.authorize() == refused(version)
+        assert await station.begin(transaction="tx-2", minutes_ago=1) == refused(version)
+        lot.run("UPDATE payment_intents SET owed_amount = 0")
+        assert await station.authorize() == "Accepted"
+
+
+async def test_a_session_that_a_refused_driver_began_offline_is_stopped_and_charged_all_the_same(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("UPDATE driver_accounts SET state = 'blocked'")
+    async with lot.station("ocpp1.6") as station:
+        assert await station.authorize() == "Blocked"
+        assert await station.begin() == "Blocked"
+        assert await lot.at_work(station) == [station.transaction]
+        await station.end(2_000)
+        await lot.at_work(station)
+    [intent] = lot.intents()
+    assert (intent["state"], intent["owed_amount"], intent["payer"]) == ("failed", 119, f"driver:{driver}")
+    assert lot.box.ledger(lot.box.account) == []
+
+
+async def test_nobody_pays_for_a_card_that_was_lost(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("UPDATE tokens SET status = 'blocked'")
+    async with lot.station("ocpp2.0.1") as station:
+        assert await station.begin() == "Blocked"
+        await station.end(2_000)
+        await lot.at_work(station)
+    assert lot.intents() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_account_that_pays_by_nothing_starts_nothing_unless_that_is_all_right_here(
+    lot: Lot, version: str
+) -> None:
+    lot.driver()
+    lot.rig.token("NOBODYS")
+    async with lot.station(version) as station:
+        assert await station.authorize() == refused(version)
+        assert await station.begin() == refused(version)
+        assert await station.authorize("NOBODYS") == "Accepted"
+        lot.run("INSERT INTO driver_rules VALUES (%s, false, false, now())", lot.tenant_id)
+        assert await station.authorize() == "Accepted"
+        await lot.at_work(station)
+        assert lot.intents() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_wallet_pays_as_far_as_it_goes_and_an_empty_one_starts_nothing(lot: Lot, version: str) -> None:
+    driver = lot.driver()
+    await lot.fill_wallet(driver, 99)
+    async with lot.station(version) as station:
+        assert await station.authorize() == refused(version)
+        await lot.fill_wallet(driver, 501, key="second")
+        assert await station.authorize() == "Accepted"
+        assert await station.begin() == "Accepted"
+        await lot.at_work(station)
+        [intent] = lot.intents()
+        assert (intent["method"], intent["state"], intent["authorised_amount"]) == ("wallet", "authorised", 600)
+        # All of it is held, and yet the token may end its own session.
+        assert await station.authorize() == "Accepted"
+        await station.measure(10_000)
+        assert await lot.at_work(station, seconds=31) == [station.transaction]
+        await station.end(11_000)
+        await lot.at_work(station)
+        [intent] = lot.intents()
+        # 6.55, of which no more is taken than there was.
+        assert (intent["state"], intent["captured_amount"]) == ("captured", 600)
+        assert lot.one("SELECT incl_minor FROM session_costs") == 600
+        assert f"wallet:{driver}" not in lot.balances()
+        assert await station.authorize() == refused(version)
+
+
+async def test_a_fleets_limits_for_a_session_and_a_month_hold(lot: Lot) -> None:
+    first, second = lot.driver(), lot.driver("0B")
+    fleet = lot.fleet(first, second, session=300, month=500)
+    async with lot.station("ocpp2.0.1") as station:
+        assert await station.begin() == "Accepted"
+        await lot.at_work(station)
+        [intent] = lot.intents()
+        assert (intent["method"], intent["payer"], intent["authorised_amount"]) == ("invoice", f"fleet:{fleet}", 300)
+        await station.measure(5_000)
+        # 2.98 so far: it may reach 3.00 before the next look but one.
+        assert await lot.at_work(station, seconds=31) == [station.transaction]
+        await station.end(6_000)
+        await lot.at_work(station)
+        assert lot.intents()[0]["captured_amount"] == 300
+        # 2.00 of the month are left, of which the other driver holds all.
+        assert await station.begin("0B", transaction="tx-2", minutes_ago=20) == "Accepted"
+        await lot.at_work(station)
+        assert lot.intents()[1]["authorised_amount"] == 200
+        assert await station.authorize() == "NoCredit"
+        assert await station.authorize("0B") == "Accepted"
+        await station.end(1_000)
+        await lot.at_work(station)
+        assert lot.intents()[1]["captured_amount"] == 60
+        assert await station.authorize() == "Accepted"
+        lot.run("UPDATE fleet_members SET month_limit = 300 WHERE driver_id = %s", first)
+        assert (await station.authorize(), await station.authorize("0B")) == ("NoCredit", "Accepted")
+    assert lot.balances()[f"fleet_receivable:{fleet}"] == 360
+    spent = lot.rig.rows("SELECT driver_id, amount FROM fleet_sessions ORDER BY amount")
+    assert spent == [(second, 60), (first, 300)]
+
+
+async def test_what_a_fleet_is_refused_for_stands_on_its_account_and_keeps_nobody_out(lot: Lot) -> None:
+    driver = lot.driver()
+    fleet = lot.fleet(driver, month=1)
+    async with lot.station("ocpp1.6") as station:
+        # The least hold is five times what is left, so it is declined once energy flows.
+        assert await station.begin() == "Accepted"
+        assert await lot.at_work(station) == [station.transaction]
+        assert "limit" in str(lot.intents()[0]["reason"])
+        await station.end(1_000)
+        await lot.at_work(station)
+        [intent] = lot.intents()
+        assert (intent["state"], intent["captured_amount"], intent["owed_amount"]) == ("captured", 60, 0)
+        assert lot.balances()[f"fleet_receivable:{fleet}"] == 60
+        assert await station.authorize() == "Blocked"
+
+
+async def test_a_bigger_session_raises_the_hold_of_a_fleet_up_to_its_limit(lot: Lot) -> None:
+    lot.fleet(lot.driver(), session=3_000)
+    async with lot.station("ocpp2.1") as station:
+        await station.begin()
+        await lot.at_work(station)
+        assert lot.intents()[0]["authorised_amount"] == 2_500
+        await station.measure(41_000)
+        assert await lot.at_work(station, seconds=31) == []
+        assert lot.intents()[0]["authorised_amount"] == 3_000
+        await station.measure(50_200, minutes_ago=20)
+        assert await lot.at_work(station, seconds=31) == [station.transaction]
+        await station.end(60_000)
+        await lot.at_work(station)
+    assert lot.intents()[0]["captured_amount"] == 3_000
+
+
+async def test_a_provider_that_is_away_holds_up_no_start_and_bounds_what_may_be_used(lot: Lot) -> None:
+    await lot.card(lot.driver())
+    lot.box.faults(error=1.0)
+    async with lot.station("ocpp2.0.1") as station:
+        try:
+            assert await station.begin() == "Accepted"
+            await lot.at_work(station)
+            assert lot.intents()[0]["state"] == "hold_requested"
+            await station.measure(41_900)
+            assert await lot.at_work(station, seconds=31) == [station.transaction]
+        finally:
+            lot.box.faults()
+        await station.end(45_000)
+        for _ in range(6):
+            await lot.at_work(station, seconds=120)
+    [intent] = lot.intents()
+    assert (intent["state"], intent["captured_amount"]) == ("captured", 2_500)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_car_that_its_driver_named_after_a_session_starts_the_next_by_being_plugged_in(
+    lot: Lot, version: str
+) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    car, type_ = ("VID:001122AABBCC", "") if version == "ocpp1.6" else ("00:11:22:AA:BB:CC", "MacAddress")
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, false, now())", lot.tenant_id)
+    members = lot.members()
+    ada = await lot.account(driver)
+    async with lot.station(version) as station:
+        # Nothing is kept of cars until somebody turns that on.
+        assert await station.authorize(car, type_) == "Invalid"
+        assert lot.one("SELECT count(*) FROM cars_seen") == 0
+        lot.run("UPDATE driver_rules SET autocharge = true")
+        assert await station.authorize(car, type_) == "Invalid"
+        await station.begin(minutes_ago=0.5)
+        await station.end(1_000, minutes_ago=0.1)
+        await lot.at_work(station)
+        [offered] = (await members.plugged(ada)).offered
+        made = await members.enrol(ada, offered.session_id, "Blue", Origin())
+        assert (made.address, made.name) == ("001122AABBCC", "Blue")
+        assert (await members.plugged(ada)).offered == []
+        # It was named a moment ago, and the station's clock says that it is plugged in a minute later.
+        assert await station.authorize(car, type_) == "Accepted"
+        assert await station.begin(car, type_=type_, transaction="tx-2", minutes_ago=-0.5) == "Accepted"
+        await lot.at_work(station)
+        assert [each["state"] for each in lot.intents()] == ["captured", "authorised"]
+        assert lot.intents()[1]["driver_id"] == driver
+        await members.forget_car(ada, "001122aabbcc", Origin())
+        assert await station.authorize(car, type_) == "Invalid"
+
+
+async def test_a_car_is_offered_to_nobody_where_it_could_be_another(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("INSERT INTO driver_rules VALUES (%s, true, true, now())", lot.tenant_id)
+    async with lot.station("ocpp2.0.1") as station:
+        for car in ("001122AABBCC", "001122AABBDD"):
+            await station.authorize(car, "MacAddress")
+        await station.begin(minutes_ago=0.5)
+        await lot.at_work(station)
+        ada = await lot.account(driver)
+        assert (await lot.members().plugged(ada)).offered == []
+        [(session,)] = lot.rig.rows("SELECT session_id FROM sessions")
+        with pytest.raises(CarUnknown):
+            await lot.members().enrol(ada, session, "Theirs", Origin())
+        # A car that was there long before or after is none of this session.
+        lot.run("UPDATE cars_seen SET seen_at = now() - interval '20 minutes' WHERE uid = '001122AABBDD'")
+        assert len((await lot.members().plugged(ada)).offered) == 1
+        lot.clock.advance(3 * 86_400)
+        assert await lot.jobs.cars.tidy() == 2
+
+
+async def test_a_contract_of_plug_and_charge_is_paid_by_its_drivers_account(lot: Lot) -> None:
+    driver = lot.driver("DEABCC12345678", "eMAID")
+    await lot.card(driver)
+    async with lot.station("ocpp2.1") as station:
+        assert await station.authorize("DEABCC12345678", "eMAID") == "Accepted"
+        assert await station.begin("DEABCC12345678", type_="eMAID") == "Accepted"
+        await lot.at_work(station)
+        await station.end(10_000)
+        await lot.at_work(station)
+    assert (lot.intents()[0]["captured_amount"], lot.intents()[0]["driver_id"]) == (595, driver)
+
+
+async def test_where_nothing_has_a_price_nobody_is_asked_for_money(lot: Lot) -> None:
+    await lot.card(lot.driver())
+    lot.run("UPDATE tariff_assignments SET ends_at = starts_at + interval '1 second'")
+    async with lot.station("ocpp2.0.1") as station:
+        assert await station.begin() == "Accepted"
+        await station.end(1_000)
+        await lot.at_work(station)
+    assert lot.intents() == []
