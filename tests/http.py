@@ -37,6 +37,8 @@ SECRET = "a secret of the tests"
 #: How the document is called among schemas.
 DOCUMENT = "urn:forecourt:openapi"
 PASSWORD = "correct horse battery staple"
+#: Where no payment provider listens: no test asks a real one.
+NOBODY = "http://127.0.0.1:9"
 
 _numbers = itertools.count(1)
 #: As cheap as argon2 can be made: the tests check many passwords, and the cost is part of the stored hash.
@@ -211,6 +213,7 @@ async def application(
         # The tests' own provider listens on this machine.
         oidc_private=True,
         database_pool_size=2,
+        stripe_url=NOBODY,
     )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
@@ -225,7 +228,7 @@ async def application_with_pages(
     """The application with the console's pages, for modules that say that it is their `application`."""
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
-        database_pool_size=2,
+        database_pool_size=2, stripe_url=NOBODY,
     )  # fmt: skip
     bus, clock = await Bus.connect(nats_url), clock_of_module
     async with Pool(database.url, "forecourt_app", size=4) as db:

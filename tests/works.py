@@ -26,6 +26,7 @@ from forecourt.payments.intents.jobs import PaymentJobs
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.reconcile.jobs import MoneyJobs, no_accounts
+from forecourt.payments.saved.service import SavedCards
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
@@ -93,7 +94,8 @@ class Jobs:
         self.drivers = DriverJobs(tenants, ways_of(Settings(), tenants, clock, commander, providers), "http://console")
         self.accounts = AccountJobs(tenants, clock, DriverLetters("http://console"))
         charging = Charging(tenants, commander, clock, paying.saga, prices)
-        self.payments = PaymentJobs(pool, clock, paying.saga, charging)
+        cards = SavedCards(tenants, providers, clock)
+        self.payments = PaymentJobs(pool, clock, paying.saga, charging, cards)
         self.contracts = Contracts(tenants, clock, paying, charging, prices)
         self.fees = Fees(pool, tenants, clock, paying)
         self.cars = CarJobs(pool, clock)

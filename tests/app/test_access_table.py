@@ -29,7 +29,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
 from forecourt.ui.assets import Assets
 from tests.conftest import Database
-from tests.http import BASE, PASSWORD, SECRET, House, Tenant
+from tests.http import BASE, NOBODY, PASSWORD, SECRET, House, Tenant
 from tests.support import FakeClock
 
 TABLE = Path(__file__).parents[2] / "docs" / "reference" / "access.md"
@@ -128,9 +128,8 @@ NOTHING = {
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
-    "card_id": SOME_ID,
+    **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id"), SOME_ID),
     "address": "001122AABBCC",
-    "place_id": SOME_ID,
     "zone": "x",
     "battery": "x",
     "evse": "1",
@@ -286,7 +285,9 @@ async def town(
         "driver.css", "driver.js", "find.css", "find.js",
     )  # fmt: skip
     monkeypatch.setattr(Assets, "load", lambda: Assets({name: f"/static/{name}" for name in names}, {}))
-    settings = Settings(data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET)
+    settings = Settings(
+        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, stripe_url=NOBODY
+    )
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=2) as db:
         access = Access(db, SECRET.encode(), clock)

@@ -89,6 +89,16 @@ NEEDS = {
     ("POST", "/api/v1/payment-accounts"): Verb.PAYMENT_ACCOUNTS,
     ("GET", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
     ("PATCH", "/api/v1/payment-accounts/{account_id}"): Verb.PAYMENT_ACCOUNTS,
+    ("POST", "/api/v1/payment-accounts/{account_id}/connect"): Verb.PAYMENT_ACCOUNTS,
+    ("GET", "/api/v1/card-readers"): Verb.READ,
+    ("POST", "/api/v1/card-readers"): Verb.CHANGE_STATIONS,
+    ("GET", "/api/v1/card-readers/{reader_id}"): Verb.READ,
+    ("DELETE", "/api/v1/card-readers/{reader_id}"): Verb.CHANGE_STATIONS,
+    ("POST", "/api/v1/card-readers/{reader_id}/start"): Verb.CONTROL,
+    ("POST", "/api/v1/card-readers/{reader_id}/cancel"): Verb.CONTROL,
+    ("POST", "/api/v1/hosts/{host_id}/onboarding"): Verb.ONBOARD_HOSTS,
+    ("POST", "/api/v1/hosts/{host_id}/look"): Verb.ONBOARD_HOSTS,
+    ("POST", "/api/v1/hosts/{host_id}/resume"): Verb.CHANGE_HOSTS,
     ("GET", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("POST", "/api/v1/webhooks"): Verb.WEBHOOKS,
     ("GET", "/api/v1/webhooks/{webhook_id}"): Verb.WEBHOOKS,
@@ -380,6 +390,8 @@ DRIVERS = {
     *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
     ("PUT", "/api/v1/driver/me/pays-by"),
     ("PUT", "/api/v1/driver/me/preferences"),
+    ("POST", "/api/v1/driver/me/cards"),
+    ("POST", "/api/v1/driver/me/card-pages/{setup_id}/returned"),
     ("DELETE", "/api/v1/driver/me/cards/{card_id}"),
     ("POST", "/api/v1/driver/me/payments/{payment_id}/returned"),
     ("POST", "/api/v1/driver/me/places/{station}/{evse}/start"),
@@ -403,7 +415,7 @@ def filled(path: str) -> str:
     query = "?rubbish=1" if path == "/api/v1/stream" else ""
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
-    values |= dict.fromkeys(("payment_id", "account_id", "card_id", "place_id"), some_id)
+    values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
     values["address"] = "001122AABBCC"
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
@@ -477,7 +489,11 @@ async def test_a_role_passes_where_its_verbs_lead_and_nowhere_else(tenant: Tenan
 
 
 def test_a_site_host_reads_and_an_owner_does_everything() -> None:
-    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [Verb.READ, Verb.READ_HOSTS]
+    assert [verb for verb in Verb if may(Role.SITE_HOST, verb)] == [
+        Verb.READ,
+        Verb.READ_HOSTS,
+        Verb.ONBOARD_HOSTS,
+    ]
     assert all(may(Role.OWNER, verb) for verb in Verb)
 
 
@@ -583,6 +599,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("energy_planned_sites",),
             ("energy_tenants",),
             ("payments_of_deployment",),
+            ("payments_setup_of_deployment",),
             ("payments_tenant_of_account",),
             ("payments_tenants",),
             ("sessions_tenants_with_due_starts",),

@@ -28,7 +28,7 @@ from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
-from tests.http import PASSWORD_HASH, SECRET, House
+from tests.http import NOBODY, PASSWORD_HASH, SECRET, House
 from tests.support import WAIT_S
 from tests.ui.conftest import served
 
@@ -84,7 +84,7 @@ class Running(Struct, frozen=True, kw_only=True):
 async def api(database: Database, nats_url: str, folder: Path) -> AsyncIterator[str]:
     bus = await Bus.connect(nats_url)
     async with Pool(database.url, "forecourt_app", size=4) as db:
-        settings = Settings(data_dir=folder, secret_key=SECRET)
+        settings = Settings(data_dir=folder, secret_key=SECRET, stripe_url=NOBODY)
         app = create_app(settings, db, bus, SystemClock())
         async with db.tenant(1) as conn:
             await store.insert_member(
@@ -189,19 +189,24 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     component = {"type": "ENERGY", "price": "0.45"}
     body = {"id": "", "currency": "EUR", "elements": [{"price_components": [component]}]}
     tariff = make("/tariffs", {"name": "Day", "tariff": body})
-    host = make("/hosts", {"name": "Ada", "country": "DE"})
+    host = make("/hosts", {"name": "Ada", "country": "DE", "email": "ada@example.org"})
     driver = make("/drivers", {"email": "bea@example.org"})
     fleet = make("/fleets", {"name": "Vans", "currency": "EUR"})
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
     written = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
     account = make("/payment-accounts", written["content"]["application/json"]["example"])
-    incident_id, session_id, payment_id, place_id = uuid4(), uuid4(), uuid4(), uuid4()
+    incident_id, session_id, payment_id, place_id, reader_id = uuid4(), uuid4(), uuid4(), uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(
             "INSERT INTO payment_intents (intent_id, tenant_id, purpose, method, state, currency, hold_amount,"
             " hold_said, created_at, updated_at)"
             " VALUES (%s, 1, 'session', 'hosted', 'released', 'EUR', 1000, '{}', now(), now())",
             (payment_id,),
+        )
+        admin.execute(
+            "INSERT INTO card_readers (reader_id, tenant_id, account_id, reference, name, site_id, created_at)"
+            " SELECT %s, 1, %s, 'tmr_1', 'Kiosk', site_id, now() FROM sites WHERE slug = 'north-yard'",
+            (reader_id, account["id"]),
         )
         admin.execute(
             "INSERT INTO waiting_places (place_id, tenant_id, site_id, rank, state, language, joined_at)"
@@ -281,6 +286,8 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
         "incident_id": incident_id,
         "session_id": session_id,
         "payment_id": payment_id,
+        "reader_id": reader_id,
+        "setup_id": payment_id,
         "place_id": place_id,
         "account_id": account["id"],
         "tariff_id": tariff["id"],

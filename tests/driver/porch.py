@@ -1,4 +1,4 @@
-"""Where drivers with an account come in: no script, the sandbox provider behind them, one organisation, one station."""
+"""Where drivers with an account come in: no script, the sandbox provider behind it, one station."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ class Porch:
             till.tenants, till.payments, till.charging, till.clock, gates, scans=Scans(till.tenants, till.clock, b"-")
         )
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
-        self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways)
+        self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, till.cards)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
         self.providers = DriverProviders(till.tenants, SECRET, till.clock, entry, private=True)
         self.jobs = AccountJobs(till.tenants, till.clock, DriverLetters(HOST))
@@ -112,3 +112,11 @@ class Porch:
         assert intent.reference is not None
         await asyncio.to_thread(self.till.box.pay, intent.reference, card)
         return await self.till.payments.returned(self.tenant, intent_id)
+
+
+def leads_out(answer: httpx.Response) -> str:
+    """Where a page of ours leads by itself. No redirect of a form does: browsers let none lead to another site."""
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', answer.text)
+    assert answer.status_code == 200, answer.headers
+    assert found is not None, answer.text
+    return found[1]

@@ -1,34 +1,16 @@
 """A driver's own pages and money: no script, the sandbox provider behind them, one organisation with one station."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from forecourt.driver.account.model import MoneyLeft
 from forecourt.payments.intents.model import State
-from tests.conftest import Database
-from tests.driver.porch import Porch
-from tests.payments.till import a_tariff, a_till
-from tests.sandbox import Sandbox, sandbox
-from tests.support import FakeClock
+from tests.driver.porch import Porch, leads_out
 
 WORDS = {"en": "My charging", "de": "Mein Laden", "fr": "Mes recharges", "nl": "Mijn laden", "es": "Mis recargas"}
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with sandbox() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def porch(database: Database, clock: FakeClock, box: Sandbox) -> AsyncIterator[Porch]:
-    async with a_till(database, clock, box, a_tariff()) as till:
-        yield Porch(till)
 
 
 async def test_a_card_that_was_saved_pays_the_next_session_and_can_be_removed(porch: Porch) -> None:
@@ -73,7 +55,7 @@ async def test_a_wallet_is_topped_up_and_pays_and_holds_back_an_erasure(porch: P
     browser, ada = await porch.signed_in("ada@example.com")
     assert "Choose an amount" in (await browser.post("/my/money/top-up", data={"amount": "499"})).text
     topped = await browser.post("/my/money/top-up", data={"amount": "10000"}, follow_redirects=False)
-    assert topped.headers["location"].startswith("http://127.0.0.1")
+    assert leads_out(topped).startswith("http://127.0.0.1")
     assert (await porch.pay_page(topped)).state is State.CAPTURED
     assert "€100.00" in (await browser.get("/my/money")).text
     answer = await browser.post(porch.there, data={"by": "wallet"})
@@ -100,7 +82,7 @@ async def test_a_debt_is_shown_blocks_the_next_start_and_is_paid(porch: Porch) -
     assert "still unpaid" in (await browser.get("/my")).text
     assert "still unpaid" in (await browser.post(porch.there, data={"by": "page"})).text
     led = await browser.post("/my/money/pay", follow_redirects=False)
-    assert led.headers["location"].startswith("http://127.0.0.1")
+    assert leads_out(led).startswith("http://127.0.0.1")
     assert (await porch.pay_page(led)).state is State.CAPTURED
     assert "still unpaid" not in (await browser.get("/my")).text
     assert (await porch.driver(ada.driver_id)).driver_id == ada.driver_id

@@ -8,6 +8,7 @@ from babel.messages.extract import extract_from_dir, extract_from_file
 import forecourt.driver
 import forecourt.pricing.words
 from forecourt.driver.speech import Speech
+from forecourt.payments import declines
 from forecourt.payments.intents import charging, outcomes
 
 ROOM = Path(forecourt.driver.__file__).parent
@@ -15,7 +16,7 @@ METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extra
 KEYWORDS = {"_": None, "gettext": None, "mark": None}
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
 #: What the console shows of the room is in the console's own languages.
-CONSOLE = ("console", "codes_pages.py")
+CONSOLE = ("console", "codes_pages.py", "terminal/")
 CATALOGUES = [each for each in Speech().languages if each.language != "en"]
 
 
@@ -25,7 +26,9 @@ def said() -> set[str]:
     of_room = (each[2] for each in extracted if not each[0].startswith(CONSOLE))
     of_prices = (each[1] for each in extract_from_file("python", forecourt.pricing.words.__file__, KEYWORDS))
     found = {message for message in (*of_room, *of_prices) if isinstance(message, str)}
-    return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG, outcomes.HELD, outcomes.QUICKER}
+    of_readers = {declines.READER_BUSY, declines.READER_LEFT, declines.READER_OFFLINE}
+    of_payments = {*declines.DECLINES.values(), outcomes.HELD, outcomes.QUICKER}
+    return found | {charging.REFUSED, charging.UNREACHED, charging.NO_PLUG, *of_payments, *of_readers}
 
 
 def test_there_are_five_languages() -> None:

@@ -85,7 +85,7 @@ class Queue:
             scans=Scans(till.tenants, till.clock, b"-"),
         )  # fmt: skip
         entry = Entry(till.tenants, SECRET, till.clock, DriverLetters(HOST))
-        self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, self.lists)
+        self.members = Members(till.tenants, till.clock, SECRET, entry, till.payments, ways, till.cards, self.lists)
         self.leaving = Leaving(till.tenants, till.clock, self.members)
         self.jobs = WaitingJobs(till.worker, till.tenants, till.clock, self.serving)
         commander: Any = till.stations

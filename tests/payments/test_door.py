@@ -1,20 +1,12 @@
 """The door for providers' webhooks."""
 
-import hmac
 import json
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from forecourt.simulator.adyen.hooks import body_of
 from tests.http import House, Tenant
-
-SECRET = "whsec_of_the_door"
-
-
-def signed(body: bytes, at: int, secret: str = SECRET) -> dict[str, str]:
-    digest = hmac.digest(secret.encode(), f"{at}.".encode() + body, sha256).hex()
-    return {"stripe-signature": f"t={at},v1={digest}", "content-type": "application/json"}
+from tests.payments.signing import SECRET, signed
 
 
 def event(name: str, reference: str = "pi_unknown") -> bytes:

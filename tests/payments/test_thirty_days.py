@@ -68,6 +68,9 @@ class Provider:
         self.moved: dict[str, int] = {}
         self.lost = 0
 
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        return None
+
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
         assert host == "acct_c"
         if key not in self.moved:

@@ -27,6 +27,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.providers.stripe import StripeKeys
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.pricing import service as pricing
@@ -97,7 +98,8 @@ class Till:
         commander = commander or self.stations
         self.slower = SlowedByPlan(tenants, clock)
         self.charging = Charging(tenants, commander, clock, self.payments.saga, self.prices, self.slower)
-        self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging)
+        self.cards = SavedCards(tenants, self.providers, clock)
+        self.jobs = PaymentJobs(worker, clock, self.payments.saga, self.charging, self.cards)
         self.contracts = Contracts(tenants, clock, self.payments, self.charging, self.prices)
         self.sweeper = Sweeper(worker, clock, self.payments.saga, self.charging)
         self.costing = CostingJobs(tenants, clock)

@@ -48,6 +48,8 @@ class Verb(StrEnum):
     EXPLAIN_MONEY = "read bank statements and explain what does not agree"
     READ_HOSTS = "read what hosts are owed"
     CHANGE_HOSTS = "change hosts, their shares and where their money goes"
+    #: The provider asks hosts themselves.
+    ONBOARD_HOSTS = "go to the payment provider as a host"
 
     @property
     def scope(self) -> str:
@@ -111,7 +113,7 @@ ALLOWED: Mapping[Role, frozenset[Verb]] = {
     ),
     Role.SUPPORT: frozenset({Verb.READ, Verb.CHANGE_TOKENS, Verb.CONTROL, Verb.REVIEW}),
     Role.VIEWER: frozenset({Verb.READ}),
-    Role.SITE_HOST: frozenset({Verb.READ, Verb.READ_HOSTS}),
+    Role.SITE_HOST: frozenset({Verb.READ, Verb.READ_HOSTS, Verb.ONBOARD_HOSTS}),
 }
 
 

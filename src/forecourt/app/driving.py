@@ -22,6 +22,7 @@ from forecourt.payments.accounts.service import Providers
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
@@ -76,7 +77,8 @@ def members_of(settings: Settings, tenants: Pool, clock: Clock, providers: Provi
     secret = settings.secret()
     entry = Entry(tenants, secret, clock, DriverLetters(settings.console_url))
     payments, lists = Payments(tenants, providers, clock, Prices(clock)), lists_of(settings, tenants, clock)
-    return Members(tenants, clock, secret, entry, payments, ways, lists)
+    cards = SavedCards(tenants, providers, clock)
+    return Members(tenants, clock, secret, entry, payments, ways, cards, lists)
 
 
 def driver_providers_of(settings: Settings, tenants: Pool, clock: Clock) -> DriverProviders:

@@ -53,6 +53,7 @@ TAGS = {
     "tariffs": "What charging costs, in versions, and where, for whom and when each counts.",
     "prices": "What sessions cost by tariffs.",
     "payments": "What drivers paid, owe and got back, and the accounts that it goes to.",
+    "card readers": "Where drivers hold a card: readers that the payment provider drives for you.",
     "ledger": "The journal, what accounts come to, and what follows of that.",
     "hosts": "Who owns sites, what share is theirs, and how they are paid.",
     "reconciliation": "What providers and banks say otherwise than the journal.",

@@ -36,6 +36,7 @@ from forecourt.driver.console_sign_in import sign_in_console
 from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.terminal.pages import reader_pages
 from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
@@ -43,12 +44,14 @@ from forecourt.drivers.search import TokenSearch
 from forecourt.energy.pages import EnergyPages
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.pages import payment_account_pages
+from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.form_pages import host_form_pages
 from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
 from forecourt.payments.reconcile.pages import reconcile_pages
+from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -121,6 +124,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
     Command(label=mark("New host"), href="/hosts/new", shown_to=may(Verb.CHANGE_HOSTS)),
@@ -176,6 +180,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
     commander = Commander(db, bus, clock, secret_key=settings.secret())
     charging = SessionsAtStation(db, commander, clock)
     providers = providers_of(settings, db, clock)
+    payments = Payments(db, providers, clock, Prices(clock))
     ways = ways_of(settings, db, clock, commander, providers)
     members, lists = members_of(settings, db, clock, providers, ways), lists_of(settings, db, clock)
     addresses = OcppAddresses(
@@ -199,7 +204,8 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *driver_console(shell, db, settings.console_url),
         *waiting_console(shell, lists, clock),
         *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
-        *forecourt.payments.pages.payment_pages(shell, db, Payments(db, providers, clock, Prices(clock))),
+        *forecourt.payments.pages.payment_pages(shell, db, payments),
+        *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
         *payment_account_pages(shell, db, providers, settings.console_url),
         *changing_console(shell, db, clock, CodeVault(settings.secret()), settings.console_url),
         *forecourt.stations.pages.station_pages(
@@ -232,7 +238,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             )
         ),
         *forecourt.payments.ledger.pages.ledger_pages(shell, db),
-        *host_pages(shell, db, clock),
+        *host_pages(shell, db, clock, Connect(db, providers, clock), settings.console_url),
         *host_form_pages(shell, db, clock, settings.secret()),
         *report_pages(shell, db, clock),
         *forecourt.payments.fleets.pages.fleet_pages(shell, db, clock, settings.secret()),

@@ -17,6 +17,7 @@ import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.codes_api
+import forecourt.driver.terminal.api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
@@ -59,8 +60,10 @@ from forecourt.driver.speech import Speech
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.hooks import payment_hook
+from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
+from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -102,6 +105,7 @@ def create_app(
     providers = providers_of(settings, db, clock)
     ways = ways_of(settings, db, clock, commander, providers)
     members = members_of(settings, db, clock, providers, ways)
+    payments = Payments(db, providers, clock, Prices(clock))
 
     async def refresher() -> None:
         try:
@@ -125,7 +129,9 @@ def create_app(
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
         "providers": given(providers),
-        "payments": given(Payments(db, providers, clock, Prices(clock))),
+        "payments": given(payments),
+        "connect": given(Connect(db, providers, clock)),
+        "terminals": given(Terminals(db, providers, clock, payments)),
         "ways": given(ways),
         "members": given(members),
         "driver_providers": given(driver_providers_of(settings, db, clock)),
@@ -161,6 +167,7 @@ def create_app(
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
+            forecourt.driver.terminal.api.routes,
             forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,

@@ -29,6 +29,7 @@ from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, N
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
+from forecourt.payments.terminal.model import REFERENCE_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN
@@ -59,6 +60,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(SITE_PATTERN): "A site is named by its id or its slug: small letters, digits and hyphens, 63 at most",
     repr(r"^[a-z0-9][a-z0-9-]{0,62}$"): "A slug is of small letters, digits and hyphens, 63 at most, no hyphen first",
     repr(ACCOUNT_PATTERN): "An account's name is of small letters, digits and hyphens, 40 at most, no hyphen first",
+    repr(REFERENCE_PATTERN): "A card reader's name at its provider is of letters, digits and underscores, 100 at most",
     repr(MERCHANT_PATTERN): "A merchant account is of letters, digits, underscores and hyphens, 80 at most",
     repr(PREFIX_PATTERN): "A prefix of live addresses is of letters, digits and hyphens, 80 at most",
     repr(KEY_PATTERN): "A key of a provider is of printable ASCII characters without blanks",

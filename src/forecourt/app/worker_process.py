@@ -39,6 +39,7 @@ from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.intents.sweeper import Sweeper
 from forecourt.payments.reconcile.jobs import MoneyJobs
+from forecourt.payments.saved.service import SavedCards
 from forecourt.payments.terminals.jobs import TerminalJobs
 from forecourt.platform import metrics, outbox
 from forecourt.platform.bus import Bus
@@ -108,7 +109,7 @@ async def serve(settings: Settings) -> None:
         charging = Charging(tenants, commander, SystemClock(), saga, prices, slower)
         contracts = Contracts(tenants, SystemClock(), paying, charging, prices)
         fees = Fees(pool, tenants, SystemClock(), paying)
-        payments = PaymentJobs(pool, SystemClock(), saga, charging)
+        payments = PaymentJobs(pool, SystemClock(), saga, charging, SavedCards(tenants, providers, SystemClock()))
         ways = ways_of(settings, tenants, SystemClock(), commander, providers)
         drivers = DriverJobs(tenants, ways, settings.console_url, commander)
         works = _works(

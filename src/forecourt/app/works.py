@@ -189,6 +189,7 @@ def _by_the_clock(works: Works) -> list[tuple[str, str, Job]]:
         ("sessions.tidy_cars", "37 * * * *", _at_any_time(works.cars.tidy)),
         ("care.tidy", "43 3 * * *", _at_any_time(works.care.tidy)),
         ("energy.reckon_skies", "13 * * * *", _at_any_time(works.energy.reckon_skies)),
+        ("payments.tend_cards", "*/5 * * * *", _at_any_time(works.payments.tend_cards)),
         ("payments.tidy", "3 4 * * *", _at_any_time(works.payments.tidy)),
         ("energy.tidy", "53 3 * * *", _at_any_time(works.energy.tidy)),
         ("payments.night", "13 4 * * *", _at_any_time(works.money.night)),

@@ -72,6 +72,10 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
             if part
         )
         yield _("Card"), card
+    if way.seller.name:
+        yield _("Seller"), way.seller.name
+    if way.seller.statement:
+        yield _("On your statement"), way.seller.statement
     if intent.hold_said.get("vat_number"):
         yield _("VAT number"), str(intent.hold_said["vat_number"])
     if way.signed is not None and way.signed.trust in TRUST:

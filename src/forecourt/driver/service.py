@@ -21,6 +21,7 @@ from forecourt.driver.waiting.service import WaitingLists
 from forecourt.driver.waiting.store import site_of_station
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.fleets.store import priced_for
+from forecourt.payments.accounts.store import find_account
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import Intent, PaymentUnknown, PriceMissing
 from forecourt.payments.intents.prices import Offer
@@ -98,6 +99,13 @@ class Shown(Struct, frozen=True, kw_only=True):
         return self.spot.state in FREE or (self.own and self.spot.state == "Reserved")
 
 
+class Seller(Struct, frozen=True, kw_only=True):
+    """Who sells, as the payment provider says of the account that was paid to; empty where it was never asked."""
+
+    name: str = ""
+    statement: str = ""
+
+
 class Way(Struct, frozen=True, kw_only=True):
     """How far a driver is with one payment, and all that is shown of it."""
 
@@ -111,6 +119,7 @@ class Way(Struct, frozen=True, kw_only=True):
     plug_until: datetime | None = None
     leaving: Leaving | None = None
     signed: SignatureRow | None = None
+    seller: Seller = Seller()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -305,7 +314,10 @@ class Ways:
                 running = await store.find_running(conn, tenant_id, intent.session_id)
                 cost = await cost_of(conn, tenant_id, intent.session_id, self._clock.now())
                 signed = await find_signature(conn, tenant_id, intent.session_id)
-            elif intent.token_uid is not None:
+            account = None
+            if intent.account_id is not None and intent.captured_amount:
+                account = await find_account(conn, tenant_id, intent.account_id)
+            if intent.session_id is None and intent.token_uid is not None:
                 plug_until = await store.start_expires(conn, tenant_id, intent.token_uid)
         stage = stage_of(intent, running, plug_until)
         leaving = None
@@ -322,4 +334,5 @@ class Ways:
             plug_until=plug_until,
             leaving=leaving,
             signed=signed,
+            seller=Seller() if account is None else Seller(name=account.merchant, statement=account.statement),
         )

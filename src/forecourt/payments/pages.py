@@ -58,6 +58,7 @@ STEPS: Final[Mapping[str, str]] = {
     **STATES,
     "hold_requested": mark("A hold was asked for"),
     "session_started": mark("The session began"),
+    "confirm_on_page": mark("The bank wants the driver to confirm: led to the payment page"),
     "start_asked": mark("The station was asked to start"),
     "slowed": mark("It charges slower, as what was held is nearly used up"),
     "stop_asked": mark("The station was asked to stop"),

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from forecourt.payments.declines import Decline
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 
@@ -64,6 +65,27 @@ class Saved(Struct, frozen=True, kw_only=True):
 
     customer: str
     method: str
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """What became of a page on which somebody was to leave a card."""
+
+    reference: str
+    #: The page still waits.
+    open: bool
+    url: str | None = None
+    saved: Saved | None = None
+    card: Card | None = None
+
+
+class Reader(Struct, frozen=True, kw_only=True):
+    """A card reader as its provider sees it. `asks`: the hold that it asks for now, if any."""
+
+    reference: str
+    label: str
+    kind: str
+    online: bool
+    asks: str | None = None
 
 
 class Refund(Struct, frozen=True, kw_only=True):
@@ -173,6 +195,7 @@ class MethodAsked(Struct, frozen=True, kw_only=True):
     return_url: str
     cancel_url: str
     currency: str
+    expires_at: datetime
     customer: str | None = None
     email: str | None = None
     language: Language = Language.EN
@@ -195,6 +218,27 @@ class HostAsked(Struct, frozen=True, kw_only=True):
     refresh_url: str
     #: The provider's name of them, if they began before.
     reference: str | None = None
+
+
+class HostAccount(Struct, frozen=True, kw_only=True):
+    """What a host may do at the provider. `due`: what the provider still asks of them, by its own names; `closed`: why
+    it lets them do nothing, by its own name."""
+
+    reference: str
+    told: bool
+    may_receive: bool
+    may_pay_out: bool
+    due: tuple[str, ...] = ()
+    closed: str = ""
+
+
+class Merchant(Struct, frozen=True, kw_only=True):
+    """Whose account it is: the name that buyers see, and what stands on their statements."""
+
+    reference: str
+    name: str
+    statement: str
+    country: str
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -305,24 +349,69 @@ class Psp(Protocol):
         """A page on which a driver leaves a way to pay."""
         ...
 
+    async def kept(self, reference: str) -> Kept:
+        """What became of such a page."""
+        ...
+
+    async def drop_method(self, saved: Saved, key: str) -> None:
+        """Has the provider forget a way to pay; one that it doesn't know is forgotten."""
+        ...
+
+    async def drop_customer(self, customer: str, key: str) -> None:
+        """Has the provider forget somebody with all their ways to pay; one that it doesn't know is forgotten."""
+        ...
+
     async def charge_saved(self, asked: HoldAsked, saved: Saved, key: str) -> Hold:
         """A hold, or a payment `at_once`, by a way to pay that is kept, while the driver is away."""
         ...
 
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
-        """Has a card terminal ask for a hold."""
+        """Has a card terminal ask for a hold. Raises ReaderAway, with nothing left to be paid."""
+        ...
+
+    async def find_at(self, call: str, reader: str) -> Hold | None:
+        """What a call of `reader_pay` came to, if the terminal asks for it or did so last."""
+        ...
+
+    async def at_reader(self, reference: str, reader: str) -> Hold:
+        """How a hold stands that a terminal was to ask for: FAILED, with why, once it asks for it no more."""
+        ...
+
+    async def reader_stop(self, reference: str, reader: str, key: str) -> None:
+        """Has a terminal ask for a hold no more, if it still does."""
+        ...
+
+    async def reader(self, reference: str) -> Reader:
+        """A terminal. Raises ProviderRefused for one that the provider doesn't know."""
         ...
 
     async def find(self, call: str, customer: str) -> Hold | None:
         """What a call of `charge_saved` came to, if it was carried out."""
         ...
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
-        """The page on which a host says who he is and where his money goes."""
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
+        """The page on which a host says who he is and where his money goes. `key`: of making his account, if he has
+        none; `link_key`: of this way to the page."""
+        ...
+
+    async def host(self, reference: str) -> HostAccount:
+        """What a host may do there. Raises ProviderRefused for one that the provider doesn't know."""
+        ...
+
+    async def merchant(self) -> Merchant:
+        """Whose account it is."""
+        ...
+
+    async def send_hooks(self, url: str, key: str) -> str:
+        """Has the provider send webhooks to this address; the secret that they will be signed with."""
         ...
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
-        """Moves money to a host's account at the provider."""
+        """Moves money to a host's account at the provider. Raises BalanceLow where there isn't enough of it yet."""
+        ...
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        """What a call of `transfer` came to that was made since then, if it was carried out."""
         ...
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
@@ -351,6 +440,10 @@ class Declined(ProviderError):
     status = 402
     code = "payment-declined"
 
+    def __init__(self, detail: str | None = None, *, why: Decline = Decline.OTHER) -> None:
+        super().__init__(detail)
+        self.why = why
+
 
 class ProviderAway(ProviderError):
     """The payment provider doesn't answer, and whether it acted is not known yet. It is asked again within a minute."""
@@ -374,6 +467,25 @@ class ProviderRefused(ProviderError):
     """The payment provider refused the request. See the account's settings, and what it said."""
 
     code = "payment-provider-refused"
+
+
+class ProviderUnknown(ProviderRefused):
+    """The payment provider doesn't know what it was asked about. See whether it was removed there."""
+
+    code = "payment-provider-unknown"
+
+
+class ReaderAway(ProviderRefused):
+    """The card reader can't ask for a card now. See that it is connected and free, then try again."""
+
+    status = 409
+    code = "card-reader-away"
+
+
+class BalanceLow(ProviderRefused):
+    """The provider doesn't have enough of our money at hand yet to pass it on. It is tried again."""
+
+    code = "payment-balance-low"
 
 
 class HookRefused(ForecourtError):

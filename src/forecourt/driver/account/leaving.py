@@ -27,6 +27,7 @@ from forecourt.drivers.model import uid_key
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.store import IntentFilter
+from forecourt.payments.saved import store as saved
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.reserving.model import How
@@ -79,6 +80,7 @@ class Leaving:
         purse = await self._members.purse(driver)
         if purse.debts or any(each.amount for each in purse.wallet):
             raise MoneyLeft
+        await self._members.cards.close_pages(driver.tenant_id, driver.payer)
         async with self._tenants.tenant(driver.tenant_id) as conn:
             held = await accounts.find_driver(conn, driver.tenant_id, driver.driver_id, lock=True)
             if await store.list_running(conn, driver.tenant_id, driver.driver_id):
@@ -106,6 +108,7 @@ class Leaving:
         await owned.delete_vehicle(conn, tenant_id, driver_id, None)
         await fleets.delete_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
+        await saved.forget(conn, tenant_id, driver.payer, now)
         await store.forget_payer(conn, tenant_id, driver_id)
         if driver.email is not None:
             await entry.forget_links(conn, tenant_id, driver.email)

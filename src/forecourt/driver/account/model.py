@@ -34,7 +34,8 @@ class SavedCard(Struct, frozen=True, kw_only=True):
     """A way to pay that the provider keeps."""
 
     id: UUID
-    card: Card | None
+    #: Without brand and digits where the provider told none.
+    card: Card
     preferred: bool
     saved_at: datetime
 

@@ -48,6 +48,9 @@ from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import Car
 from forecourt.payments.ledger.entries import wallet
 from forecourt.payments.providers.book import Book, BookKind
+from forecourt.payments.psp import Card
+from forecourt.payments.saved.model import Setup
+from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money
@@ -57,10 +60,18 @@ class Members:
     """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
 
     def __init__(
-        self, tenants: Pool, clock: Clock, secret: bytes, entry: Entry, payments: Payments, ways: Ways,
+        self,
+        tenants: Pool,
+        clock: Clock,
+        secret: bytes,
+        entry: Entry,
+        payments: Payments,
+        ways: Ways,
+        cards: SavedCards,
         lists: WaitingLists | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.entry = entry
+        self.cards = cards
         self.ways = ways
         self.lists = lists
         self._tenants = tenants
@@ -128,7 +139,7 @@ class Members:
             debts = await payments_store.owed_by(conn, tenant_id, driver.payer)
         cards = [
             SavedCard(
-                id=each.method_id, card=each.card, saved_at=each.created_at,
+                id=each.method_id, card=each.card or Card(), saved_at=each.created_at,
                 preferred=driver.pays_by is PaysBy.CARD and driver.pays_method == each.method_id,
             )
             for each in methods
@@ -174,8 +185,22 @@ class Members:
                 conn, driver.acting(origin), driver.driver_id, changes, self._clock.now()
             )
 
+    async def add_card(self, driver: Driver, *, return_url: str, language: str = "en") -> Setup:
+        """Begins to add a card without paying: the driver is led to its `page_url`. Raises as `SavedCards.begin`."""
+        async with self.acting(driver) as conn:
+            currency = await store.usual_currency(conn, driver.tenant_id)
+        return await self.cards.begin(
+            driver.tenant_id, driver.payer, return_url=return_url, currency=currency, email=driver.email,
+            language=language,
+        )  # fmt: skip
+
+    async def card_added(self, driver: Driver, setup_id: UUID) -> Setup:
+        """The driver came back from the page; twice is once. Raises SetupUnknown."""
+        return await self.cards.returned(driver.tenant_id, driver.payer, setup_id)
+
     async def remove_card(self, driver: Driver, method_id: UUID, origin: Origin) -> None:
-        """A saved card is used no more; one that paid by itself is asked for on the page again. Raises CardUnknown."""
+        """A saved card is used no more, and its provider forgets it; one that paid by itself is asked for on the page
+        again. Raises CardUnknown."""
         now = self._clock.now()
         async with self.acting(driver) as conn:
             if not await payments_store.remove_method(conn, driver.tenant_id, driver.payer, method_id, now):
@@ -184,6 +209,7 @@ class Members:
             if driver.pays_method == method_id:
                 changes = {"pays_by": PaysBy.PAGE.value, "pays_method": None}
             await accounts.change_driver(conn, driver.acting(origin), driver.driver_id, changes, now)
+        await self.cards.drop(driver.tenant_id, method_id)
 
     async def start(
         self, driver: Driver, station: str, evse: int, by: PaysBy, *, return_url: str, method_id: UUID | None = None,

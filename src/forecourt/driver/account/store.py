@@ -187,7 +187,6 @@ async def unsend(conn: Connection, email: str) -> None:
 async def forget_payer(conn: Connection, tenant_id: int, driver_id: int) -> None:
     """Takes out of payments what names somebody: address, card, the provider's name for them. Amounts stay."""
     payer = f"driver:{driver_id}"
-    await conn.execute("DELETE FROM payment_methods WHERE tenant_id = %s AND payer = %s", (tenant_id, payer))
     await conn.execute(
         "UPDATE payment_intents SET email = NULL, card = NULL, saved = NULL, customer = NULL, contract_key = NULL"
         " WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)",

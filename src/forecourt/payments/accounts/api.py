@@ -26,6 +26,8 @@ from forecourt.payments.accounts.service import (
     keys_of,
 )
 from forecourt.payments.accounts.store import AccountRow
+from forecourt.payments.intents.model import AccountMissing
+from forecourt.payments.psp import ProviderAway, ProviderRefused
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 
 MIN_KEY: Final = 8
@@ -38,6 +40,7 @@ MERCHANT_PATTERN: Final = r"^[A-Za-z0-9_-]{1,80}$"
 PREFIX_PATTERN: Final = r"^[A-Za-z0-9-]{1,80}$"
 
 Opened = NamedDependency[Providers]
+ConsoleUrl = NamedDependency[str]
 AccountId = Annotated[UUID, PathParameter(description="The account's id.")]
 Secret = Annotated[str, Meta(min_length=MIN_KEY, max_length=MAX_KEY, pattern=KEY_PATTERN)]
 MerchantAccount = Annotated[
@@ -71,12 +74,13 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ]
     webhook_secret: Annotated[
-        Secret,
+        Secret | None,
         Meta(
-            description="With which the provider signs webhooks; Adyen calls it HMAC key. Never shown either.",
+            description="With which the provider signs webhooks; Adyen calls it HMAC key. Never shown either. Null, at"
+            " Stripe: connect the account, and the provider is asked to send them.",
             examples=["whsec_example"],
         ),
-    ]
+    ] = None
     provider: Annotated[Literal["stripe", "adyen"], Meta(examples=["stripe"])] = "stripe"
     merchant_account: MerchantAccount | None = None
     live_prefix: LivePrefix | None = None
@@ -100,6 +104,11 @@ class Account(Struct, frozen=True, kw_only=True):
     provider: Annotated[str, Meta(examples=["stripe"])]
     own: Annotated[bool, Meta(description="Yours; else that of whoever runs this deployment.")]
     active: bool
+    merchant: Annotated[
+        str, Meta(description="Who sells, as the provider says; on receipts.", examples=["Volt Charging GmbH"])
+    ]
+    statement: Annotated[str, Meta(description="What stands on buyers' statements.", examples=["VOLT CHARGING"])]
+    checked_at: Annotated[datetime | None, Meta(description="When the provider was asked that; null: never.")]
     webhook: Annotated[
         str, Meta(description="The path that the provider is to send webhooks to.", examples=["/hooks/payments/0d3f"])
     ]
@@ -127,7 +136,7 @@ async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
 )
 async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
     given = Given(
-        secret_key=data.secret_key, hook_secret=data.webhook_secret, merchant_account=data.merchant_account,
+        secret_key=data.secret_key, hook_secret=data.webhook_secret or "", merchant_account=data.merchant_account,
         live_prefix=data.live_prefix,
     )  # fmt: skip
     keys = keys_of(data.provider, given)
@@ -179,6 +188,27 @@ async def change_payment_account(
     return tagged(account(row), account_tag(row))
 
 
+@post(
+    "/payment-accounts/{account_id:uuid}/connect",
+    opt={
+        "verb": Verb.PAYMENT_ACCOUNTS,
+        "problems": [AccountUnknown, AccountMissing, ProviderRefused, ProviderAway],
+    },
+    status_code=200,
+    summary="Try the keys of a payment account, and have its webhooks sent here",
+    description=(
+        "At Stripe. The provider tells whose account it is. Where no secret of webhooks was said, it is asked to send"
+        " them to `webhook`, which must be reachable from outside."
+    ),
+    tags=["payments"],
+)
+async def connect_payment_account(
+    account_id: AccountId, actor: Asker, providers: Opened, console_url: ConsoleUrl
+) -> Account:
+    address = f"{console_url.rstrip('/')}{hooks.PREFIX}/{account_id}"
+    return account(await providers.connect(actor, account_id, address))
+
+
 def account(row: AccountRow) -> Account:
     """An account as the API shows it."""
     return Account(
@@ -187,10 +217,19 @@ def account(row: AccountRow) -> Account:
         provider=row.provider,
         own=row.own,
         active=row.active,
+        merchant=row.merchant,
+        statement=row.statement,
+        checked_at=row.checked_at,
         webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-handlers = [list_payment_accounts, add_payment_account, find_payment_account, change_payment_account]
+handlers = [
+    list_payment_accounts,
+    add_payment_account,
+    find_payment_account,
+    change_payment_account,
+    connect_payment_account,
+]

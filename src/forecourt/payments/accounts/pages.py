@@ -31,6 +31,8 @@ from forecourt.payments.accounts.service import (
     TooManyAccounts,
     keys_of,
 )
+from forecourt.payments.intents.model import AccountMissing
+from forecourt.payments.psp import ProviderAway, ProviderRefused
 from forecourt.platform.database import Pool
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -44,6 +46,8 @@ ADYEN: Final = mark(
     "Adyen needs its merchant account, and the HMAC key of the webhook: 64 digits and letters from a to f."
 )
 TAKEN: Final = mark("Another account has this name already.")
+AWAY: Final = mark("The payment provider doesn't answer just now. Try again in a minute.")
+REFUSED: Final = mark("The payment provider refused it: the key is wrong, or this server can't be reached from there.")
 FULL: Final = mark("There are as many accounts as an organisation may have.")
 
 WebRequest = Request[Any, Any, Any]
@@ -89,6 +93,16 @@ class AccountPages:
             return await self.show(request, given=form, fault=FULL, status=409)
         return Redirect("/payments/accounts", status_code=303)
 
+    async def connect(self, request: WebRequest, account_id: UUID) -> Response[Any]:
+        """Tries an account's keys, and has its webhooks sent here. Raises AccountUnknown."""
+        try:
+            await self._providers.connect(_actor(request), account_id, f"{self._hooks}/{account_id}")
+        except ProviderAway:
+            return await self.show(request, fault=AWAY, status=502)
+        except (ProviderRefused, AccountMissing):
+            return await self.show(request, fault=REFUSED, status=502)
+        return Redirect("/payments/accounts", status_code=303)
+
     async def switch(self, request: WebRequest, account_id: UUID) -> Response[Any]:
         """Lets new payments go to it, or none. Raises AccountUnknown."""
         actor, form = _actor(request), await request.form()
@@ -107,6 +121,9 @@ def _read(form: Mapping[str, str]) -> Keys | str:
     if not re.fullmatch(ACCOUNT_PATTERN, form["name"]):
         return NAME
     for name in ("secret_key", "webhook_secret"):
+        if name == "webhook_secret" and form["provider"] == "stripe" and not form[name]:
+            # Stripe is asked for one when the account is tried.
+            continue
         if not (MIN_KEY <= len(form[name]) <= MAX_KEY and re.fullmatch(KEY_PATTERN, form[name])):
             return KEYS
     adyen = form["provider"] == "adyen"
@@ -142,7 +159,11 @@ def payment_account_pages(shell: Shell, db: Pool, providers: Providers, console_
     async def switch_account(account_id: AccountId, request: WebRequest) -> Response[Any]:
         return await pages.switch(request, account_id)
 
-    return [payment_accounts, add_account, switch_account]
+    @post("/payments/accounts/{account_id:uuid}/connect", opt=SETTING_UP, include_in_schema=False)
+    async def connect_account(account_id: AccountId, request: WebRequest) -> Response[Any]:
+        return await pages.connect(request, account_id)
+
+    return [payment_accounts, add_account, switch_account, connect_account]
 
 
 def _actor(request: WebRequest) -> Actor:

@@ -255,6 +255,34 @@ class Providers:
         assert row is not None
         return row
 
+    async def connect(self, actor: Actor, account_id: UUID, address: str) -> AccountRow:
+        """Looks whose account it is, by its keys, and has the provider send its webhooks here, if it is the
+        organisation's own and nobody said a secret for them. `address`: of the door for them.
+
+        Raises AccountUnknown, AccountMissing, and as the port does: ProviderRefused where the keys are wrong.
+        """
+        async with self._tenants.tenant(actor.tenant_id) as conn:
+            row = await store.find_account(conn, actor.tenant_id, account_id)
+        if row is None:
+            raise AccountUnknown
+        psp, keys = await self.of_account(row), self._keys(row)
+        merchant, secret = await psp.merchant(), ""
+        if isinstance(keys, StripeKeys) and row.own and not keys.hook_secret:
+            secret = await psp.send_hooks(address, f"forecourt-hooks-{account_id.hex}")
+        async with self._tenants.tenant(actor.tenant_id) as conn:
+            held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
+            assert held is not None, "accounts stay"
+            now = self._clock.now()
+            if isinstance(keys, StripeKeys) and secret and held.sealed == row.sealed:
+                sealed = self._sealed(replace(keys, hook_secret=secret))
+                await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=held.active, at=now)
+            await store.set_merchant(conn, actor.tenant_id, account_id, merchant.name, merchant.statement, now)
+            detail = {"merchant": merchant.name, "webhooks": bool(secret)}
+            await audit(conn, actor, "connect payment account", f"payment_account:{row.name}", detail)
+            found = await store.find_account(conn, actor.tenant_id, account_id)
+        assert found is not None
+        return found
+
     def _changed(self, held: AccountRow, given: Given) -> Keys:
         before = self._keys(held)
         if isinstance(before, AdyenKeys):

@@ -12,7 +12,13 @@ Connection = AsyncConnection[Any]
 
 #: Accounts of one organisation.
 MAX_ACCOUNTS: Final = 20
-_COLUMNS: Final = "account_id, tenant_id, name, provider, own, sealed, active, created_at, updated_at"
+#: Characters of a merchant's name, and of what stands on statements.
+MAX_MERCHANT: Final = 200
+MAX_STATEMENT: Final = 60
+_COLUMNS: Final = (
+    "account_id, tenant_id, name, provider, own, sealed, active, merchant, statement, checked_at, created_at,"
+    " updated_at"
+)
 
 
 class AccountRow(Struct, frozen=True, kw_only=True):
@@ -25,6 +31,10 @@ class AccountRow(Struct, frozen=True, kw_only=True):
     own: bool
     sealed: bytes | None
     active: bool
+    #: Whose account it is, and what stands on statements of buyers, as the provider said at `checked_at`.
+    merchant: str
+    statement: str
+    checked_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -84,6 +94,17 @@ async def update_account(
     )
 
 
+async def set_merchant(
+    conn: Connection, tenant_id: int, account_id: UUID, merchant: str, statement: str, at: datetime
+) -> None:
+    """Whose account it is."""
+    await conn.execute(
+        "UPDATE payment_accounts SET merchant = %s, statement = %s, checked_at = %s"
+        " WHERE tenant_id = %s AND account_id = %s",
+        (merchant[:MAX_MERCHANT], statement[:MAX_STATEMENT], at, tenant_id, account_id),
+    )
+
+
 async def tenant_of(conn: Connection, account_id: UUID) -> int | None:
     """Whose own account this is, before a tenant is known."""
     row = await (await conn.execute("SELECT payments_tenant_of_account(%s)", (account_id,))).fetchone()
@@ -91,11 +112,14 @@ async def tenant_of(conn: Connection, account_id: UUID) -> int | None:
 
 
 async def of_deployment(conn: Connection, intent: UUID | None, reference: str | None) -> tuple[int, UUID] | None:
-    """Whose payment by the deployment's account this is, with that account of theirs, before a tenant is known."""
-    row = await (
-        await conn.execute("SELECT tenant_id, account_id FROM payments_of_deployment(%s, %s)", (intent, reference))
-    ).fetchone()
-    return None if row is None else (int(row[0]), row[1])
+    """Whose payment by the deployment's account this is, or whose page on which a card is left, with that account of
+    theirs, before a tenant is known."""
+    for of in ("payments_of_deployment", "payments_setup_of_deployment"):
+        query = f"SELECT tenant_id, account_id FROM {of}(%s, %s)"
+        row = await (await conn.execute(query.encode(), (intent, reference))).fetchone()
+        if row is not None:
+            return int(row[0]), row[1]
+    return None
 
 
 async def insert_hook(
@@ -123,7 +147,8 @@ async def heed_hooks(conn: Connection, tenant_id: int, intent_id: UUID, at: date
 async def forget_hooks(conn: Connection, before: datetime, most: int) -> int:
     """Forgets the oldest webhooks from before a time; how many. For the worker."""
     cursor = await conn.execute(
-        "DELETE FROM payment_hooks WHERE ctid IN (SELECT ctid FROM payment_hooks WHERE received_at < %s"
+        "DELETE FROM payment_hooks WHERE (account_id, event) IN (SELECT account_id, event FROM payment_hooks"
+        " WHERE received_at < %s"
         " ORDER BY received_at LIMIT %s)",
         (before, most),
     )

@@ -75,6 +75,10 @@ class Transfers(Protocol):
         """Moves money to a host's account at the provider; asked again with the same key it does nothing anew."""
         ...
 
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        """What a transfer that was asked for since then came to, if it was carried out."""
+        ...
+
 
 def share_of(rule: ShareRule, revenue: Mapping[str, int], energy_wh: int, vat_rate: Decimal | None) -> Share:
     """The share of a session that earned this much before VAT, by account (`revenue:energy`). Rounded once."""
@@ -154,6 +158,13 @@ class HostRefused(ForecourtError):
 
     status = 422
     code = "host-refused"
+
+
+class HostNotThere(ForecourtError):
+    """This host has no account at the payment provider yet. Lead them there by `POST /api/v1/hosts/{id}/onboarding`."""
+
+    status = 409
+    code = "host-not-there"
 
 
 class RuleRefused(ForecourtError):

@@ -5,19 +5,26 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
+from litestar.response import Redirect
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.hosts import service
+from forecourt.payments.hosts.connect import Connect, state_of
+from forecourt.payments.hosts.model import HostNotThere, HostRefused
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store import lines
 from forecourt.payments.hosts.store import payouts as kept
+from forecourt.payments.hosts.words import asked_for
+from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.ledger.words import EVERY, KINDS, STATES, money
+from forecourt.payments.psp import ProviderAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
 from forecourt.ui import formats
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -28,6 +35,7 @@ MAX_LISTED: Final = 500
 WebRequest = Request[Any, Any, Any]
 Done = Annotated[str, QueryParameter(name="done", max_length=30)]
 HostId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
+Said = Annotated[str, QueryParameter(name="said", max_length=60)]
 #: Of a share rule, in percent of what was earned before VAT.
 PERCENTS: Final = {
     "energy": mark("Percent of energy"),
@@ -37,10 +45,21 @@ PERCENTS: Final = {
     "reservation": mark("Percent of reservations"),
 }
 GUARDED: Final[dict[str, Any]] = {"verb": Verb.READ_HOSTS}
+ONBOARDING: Final[dict[str, Any]] = {"verb": Verb.ONBOARD_HOSTS}
+#: The way to the provider's page had run out.
+AGAIN: Final = "again"
+SAID: Final = {
+    AGAIN: mark("The way to the payment provider had run out. Go there again."),
+    HostRefused.code: mark("The payment provider needs the host's e-mail address. Say it first."),
+    HostNotThere.code: mark("This host has no account at the payment provider yet."),
+    AccountMissing.code: mark("There is no payment account that could pay this host. Add one first."),
+    ProviderAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
+}
+OTHER: Final = mark("The payment provider refused it. Look at the host's country and e-mail address.")
 
 
-def host_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
-    """`/hosts`, `/hosts/{host_id}`."""
+def host_pages(shell: Shell, db: Pool, clock: Clock, connect: Connect, address: str) -> list[HTTPRouteHandler]:
+    """`/hosts`, `/hosts/{host_id}`, and a host's way to the payment provider. `address`: where this is reached."""
 
     def page(name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
         return shell.page(
@@ -57,7 +76,9 @@ def host_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
         return page("hosts", request, actor, rows=rows, owed=owed, sites=sites, may_change=actor.may(Verb.CHANGE_HOSTS))
 
     @get("/hosts/{host_id:int}", opt=GUARDED, include_in_schema=False)
-    async def host(request: WebRequest, actor: Asker, host_id: HostId, done: Done = "") -> Response[str]:
+    async def host(
+        request: WebRequest, actor: Asker, host_id: HostId, said: Said = "", done: Done = ""
+    ) -> Response[str]:
         now = clock.now()
         async with db.tenant(actor.tenant_id) as conn:
             found = await service.find(conn, actor.tenant_id, host_id)
@@ -74,8 +95,47 @@ def host_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
             (word, path + urlencode({"from": first.isoformat(), "to": last.isoformat()}))
             for word, first, last in ((mark("Last month"), before, begin), (mark("This month"), begin, now))
         ]
-        return page("host", request, actor, host=found, rows=rows, owed=owed, payouts=paid, spans=spans,
-                    rules=rules, sites=sites, percents=PERCENTS, done=done == "stored",
-                    may_change=actor.may(Verb.CHANGE_HOSTS))  # fmt: skip
+        state = state_of(found)
+        return page(
+            "host", request, actor, host=found, rows=rows, owed=owed, payouts=paid, spans=spans, state=state,
+            rules=rules, sites=sites, percents=PERCENTS, done=done == "stored",
+            asked=[] if state is None else asked_for(state.due), fault=SAID.get(said, OTHER if said else ""),
+            may_onboard=actor.may(Verb.ONBOARD_HOSTS), may_change=actor.may(Verb.CHANGE_HOSTS),
+        )  # fmt: skip
 
-    return [hosts, host]
+    @post("/hosts/{host_id:int}/onboarding", opt=ONBOARDING, include_in_schema=False, status_code=200)
+    async def onboard(request: WebRequest, actor: Asker, host_id: HostId) -> Response[Any]:
+        back = f"{address.rstrip('/')}/hosts/{host_id}"
+        try:
+            there = await connect.onboard(
+                actor, host_id, return_url=f"{back}/provider/back", refresh_url=f"{back}/provider/again"
+            )
+        except ForecourtError as fault:
+            return Redirect(f"/hosts/{host_id}?said={fault.code}", status_code=303)
+        return shell.page("access/on.html", request, next=there.url)
+
+    # The provider leads here. Browsers keep the console's cookie from what another site leads to, so these go on to
+    # the host's page as pages of our own; they tell nothing and do nothing.
+    @get("/hosts/{host_id:int}/provider/back", opt={"public": True}, include_in_schema=False)
+    async def back(request: WebRequest, host_id: HostId) -> Response[str]:
+        return shell.page("access/on.html", request, next=f"/hosts/{host_id}/provider")
+
+    @get("/hosts/{host_id:int}/provider/again", opt={"public": True}, include_in_schema=False)
+    async def again(request: WebRequest, host_id: HostId) -> Response[str]:
+        return shell.page("access/on.html", request, next=f"/hosts/{host_id}?said={AGAIN}")
+
+    @get("/hosts/{host_id:int}/provider", opt=ONBOARDING, include_in_schema=False)
+    async def look(actor: Asker, host_id: HostId) -> Redirect:
+        try:
+            await connect.look(actor.tenant_id, host_id)
+        except ForecourtError as fault:
+            return Redirect(f"/hosts/{host_id}?said={fault.code}", status_code=303)
+        return Redirect(f"/hosts/{host_id}", status_code=303)
+
+    @post("/hosts/{host_id:int}/resume", opt={"verb": Verb.CHANGE_HOSTS}, include_in_schema=False, status_code=303)
+    async def resume(actor: Asker, host_id: HostId) -> Redirect:
+        async with db.tenant(actor.tenant_id) as conn:
+            await service.resume(conn, actor, host_id)
+        return Redirect(f"/hosts/{host_id}", status_code=303)
+
+    return [hosts, host, onboard, back, again, look, resume]

@@ -24,7 +24,8 @@ from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.hosts.store.lines import About, Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
-from forecourt.payments.ledger.host_entries import payout, payout_bounced
+from forecourt.payments.ledger.host_entries import payout, payout_bounced, payout_taken_back
+from forecourt.payments.psp import BalanceLow, ProviderRefused
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -32,6 +33,8 @@ from forecourt.platform.money import Money
 
 log = structlog.get_logger(__name__)
 
+#: Why a payout came back that nobody sent back.
+TAKEN_BACK: Final = "The payment provider took the transfer back."
 #: Errors of a provider that say for certain that it did nothing.
 REFUSALS: Final = (402, 400, 404, 409, 422)
 
@@ -47,8 +50,10 @@ def is_due(host: HostRow, day: date, currency: str) -> bool:
 
 
 def way_of(host: HostRow, currency: str, providers: Mapping[str, Transfers]) -> str | None:
-    """How a host is paid in a currency; None: there is no way that is known."""
-    if host.connect_account and host.connect_by in providers:
+    """How a host is paid in a currency; None: there is no way that is known. Who may not receive money at the provider
+    yet is paid as before."""
+    may_receive = host.connect_state is None or host.connect_state.get("may_receive", False)
+    if host.connect_account and host.connect_by in providers and may_receive:
         return "connect"
     return "sepa" if currency == sepa.CURRENCY and host.iban_sealed is not None else None
 
@@ -161,16 +166,17 @@ class Payouts:
             )  # fmt: skip
             row = await kept.find_payout(conn, tenant_id, number)
         assert row is not None
-        return await self._settle(tenant_id, row, providers)
+        return await self._settle(tenant_id, row, providers, again=False)
 
     async def settle_asked(self, tenant_id: int, providers: Mapping[str, Transfers]) -> None:
-        """Asks again, by the same keys, for payouts of which it isn't known what came of them."""
+        """Finds out about payouts of which it isn't known what came of them: providers forget keys within a day, so
+        what they did is looked up before they are asked again."""
         async with self._pool.tenant(tenant_id) as conn:
             asked = await kept.list_asked(conn, tenant_id)
         for row in asked:
-            await self._settle(tenant_id, row, providers)
+            await self._settle(tenant_id, row, providers, again=True)
 
-    async def _settle(self, tenant_id: int, row: PayoutRow, providers: Mapping[str, Transfers]) -> int:
+    async def _settle(self, tenant_id: int, row: PayoutRow, providers: Mapping[str, Transfers], *, again: bool) -> int:
         """Asks the provider for a payout and writes what came of it; 1 if it was made."""
         async with self._pool.tenant(tenant_id) as conn:
             host = await store.find_host(conn, tenant_id, row.host_id)
@@ -179,13 +185,13 @@ class Payouts:
         if provider is None:
             return 0
         key = f"payout:{tenant_id}:{row.payout_id}"
+        amount, ours = Money(amount=row.amount, currency=row.currency), f"{tenant_id}-{row.payout_id}"
         try:
-            sent = await provider.transfer(
-                row.bank_shown, Money(amount=row.amount, currency=row.currency), key, str(row.payout_id)
-            )
+            before = await provider.find_transfer(row.bank_shown, ours, row.made_at) if again else None
+            sent = before or await provider.transfer(row.bank_shown, amount, key, ours)
         except ForecourtError as fault:
-            if fault.status in REFUSALS or fault.code == "payment-provider-refused":
-                await self._refused(tenant_id, row, fault.detail)
+            if fault.status in REFUSALS or isinstance(fault, ProviderRefused):
+                await self._refused(tenant_id, row, fault.detail, hold=not isinstance(fault, BalanceLow))
             log.warning("a payout did not go", payout=row.payout_id, fault=fault.code)
             return 0
         async with self._pool.tenant(tenant_id) as conn:
@@ -198,14 +204,36 @@ class Payouts:
                 return 1
         return 0
 
-    async def _refused(self, tenant_id: int, row: PayoutRow, reason: str) -> None:
+    async def _refused(self, tenant_id: int, row: PayoutRow, reason: str, *, hold: bool) -> None:
+        """It never went. What there wasn't enough at hand for is paid another night; else somebody must look."""
         async with self._pool.tenant(tenant_id) as conn:
             await kept.end_payout(
                 conn, tenant_id, row.payout_id, was="asked", state="refused", at=self._clock.now(), reason=reason[:300]
             )
-            await store.update_host(
-                conn, tenant_id, row.host_id, {"held_at": self._clock.now(), "held_reason": reason[:300]}
-            )
+            if hold:
+                await store.update_host(
+                    conn, tenant_id, row.host_id, {"held_at": self._clock.now(), "held_reason": reason[:300]}
+                )
+
+
+async def take_back(
+    conn: Connection, tenant_id: int, transfer: str, amount: int, movement: str, now: datetime
+) -> PayoutRow | None:
+    """The provider took a transfer back, or a part of it: the host is owed so much again, and paid no more until
+    somebody looked why. Once for each movement. None where it is none of ours, or more than is left of it."""
+    row = await kept.find_by_reference(conn, tenant_id, transfer)
+    if row is None or amount > row.amount - row.taken_back:
+        return None
+    await store.find_host(conn, tenant_id, row.host_id, lock=True)
+    entry = payout_taken_back(
+        payout=str(row.payout_id), movement=movement, host=row.host_id, at=now, currency=row.currency, amount=amount,
+        source=row.source, memo=TAKEN_BACK,
+    )  # fmt: skip
+    if not await book(conn, tenant_id, row.host_id, entry, About(payout_id=row.payout_id, memo=TAKEN_BACK)):
+        return row
+    await kept.add_taken_back(conn, tenant_id, row.payout_id, amount, TAKEN_BACK, now)
+    await store.update_host(conn, tenant_id, row.host_id, {"held_at": now, "held_reason": TAKEN_BACK})
+    return await kept.find_payout(conn, tenant_id, row.payout_id)
 
 
 async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, now: datetime) -> PayoutRow:
@@ -219,8 +247,11 @@ async def bounce(conn: Connection, tenant_id: int, payout_id: int, reason: str, 
     await store.find_host(conn, tenant_id, row.host_id, lock=True)
     if not await kept.end_payout(conn, tenant_id, payout_id, was="paid", state="bounced", at=now, reason=reason):
         raise PayoutStands
+    # A part of it may have come back at the provider before.
+    left = row.amount - row.taken_back
+    await kept.add_taken_back(conn, tenant_id, payout_id, left, reason, now)
     entry = payout_bounced(
-        payout=str(payout_id), host=row.host_id, at=now, currency=row.currency, amount=row.amount, source=row.source,
+        payout=str(payout_id), host=row.host_id, at=now, currency=row.currency, amount=left, source=row.source,
         memo=reason,
     )  # fmt: skip
     await book(conn, tenant_id, row.host_id, entry, About(payout_id=payout_id, memo=reason))

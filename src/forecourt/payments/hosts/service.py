@@ -77,6 +77,15 @@ async def put_bank(
     return row
 
 
+async def resume(conn: Connection, actor: Actor, host_id: int) -> HostRow:
+    """Somebody looked why a host is not paid: they are paid again. Raises HostUnknown."""
+    await find(conn, actor.tenant_id, host_id)
+    row = await store.update_host(conn, actor.tenant_id, host_id, {"held_at": None, "held_reason": ""})
+    assert row is not None
+    await audit(conn, actor, "pay host again", f"host:{host_id}")
+    return row
+
+
 async def put_own_bank(
     conn: Connection, actor: Actor, bank: Bank, *, name: str, iban: str, bic: str, at: datetime
 ) -> BankRow:

@@ -97,6 +97,9 @@ MOVES: Final = frozenset({CallKind.CAPTURE, CallKind.CHARGE, CallKind.REFUND})
 PAGE_LIFE: Final = timedelta(minutes=60)
 #: How long a driver may be away from the page, never having paid, until the connector is free for others.
 ABANDONED_AFTER: Final = timedelta(minutes=15)
+#: How long a card reader waits for a card, and how often it is asked meanwhile: somebody stands there.
+READER_WAIT: Final = timedelta(minutes=3)
+READER_LOOK: Final = timedelta(seconds=3)
 #: How long after a hold was authorised a session of it may come: a remote start and its grace, and one more try.
 START_WITHIN: Final = timedelta(minutes=5)
 #: The token of an authorised hold may start for so long.

@@ -84,10 +84,21 @@ class Turn:
                 await self.authorised(hold)
             case HoldState.CAPTURED:
                 await self.captured(hold)
+            case HoldState.FAILED if self.intent.method is Method.READER:
+                # What the reader asked for must be asked for by nobody any more.
+                await self.release(State.FAILED, hold.reason)
             case HoldState.FAILED:
                 await self.failed(hold.reason)
             case HoldState.EXPIRED | HoldState.CANCELLED:
                 await self.end(State.ABANDONED)
+
+    async def lead_to_page(self, call: Call) -> None:
+        """The bank wants its customer to confirm: what the saved card was asked for is asked for on the page."""
+        saved = self.intent.saved
+        assert saved is not None, "a saved card was asked"
+        await self.change({"method": Method.HOSTED, "customer": saved.customer, "saved": None})
+        await self.step("confirm_on_page", amount=call.amount)
+        await self.open_call(CallKind.HOLD, call.amount)
 
     async def _name(self, hold: Hold) -> None:
         """By which name it is asked for from now on."""

@@ -7,7 +7,7 @@ the same, and the first answer that is kept counts.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import heed_hooks
+from forecourt.payments.declines import READER_LEFT, Decline
 from forecourt.payments.disputes.service import heed_disputes
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.intents import store
@@ -30,6 +31,8 @@ from forecourt.payments.intents.model import (
     MOVES,
     PAGE_LIFE,
     READ_EVERY,
+    READER_LOOK,
+    READER_WAIT,
     START_WITHIN,
     TAKEN,
     Call,
@@ -54,6 +57,7 @@ from forecourt.payments.psp import (
     OutcomeOpen,
     ProviderAway,
     ProviderRefused,
+    ProviderUnknown,
     Psp,
     Refund,
 )
@@ -73,7 +77,8 @@ NO_SESSION: Final = "No session began in time, so the hold is given back."
 class Answered(Struct, frozen=True, kw_only=True):
     """What came of a call: a hold or a refund as the provider tells it, or why there is none.
 
-    `refused`: nothing was done, and asking again would do nothing else. `gone`: the hold is no more.
+    `refused`: nothing was done, and asking again would do nothing else. `gone`: the hold is no more. `confirm`: the
+    bank wants its customer to confirm, who can do that on the provider's page.
     """
 
     hold: Hold | None = None
@@ -81,6 +86,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     declined: str | None = None
     refused: str | None = None
     gone: bool = False
+    confirm: bool = False
 
 
 class Saga:
@@ -166,7 +172,7 @@ class Saga:
                 answered = _given_up(psp, call)
             answered = answered or await self._made(psp, intent, call)
         except Declined as fault:
-            answered = Answered(declined=fault.detail)
+            answered = Answered(declined=fault.detail, confirm=fault.why is Decline.CONFIRM)
         except ProviderAway as fault:
             if fault.answered:
                 async with self._tenants.tenant(intent.tenant_id) as conn:
@@ -183,6 +189,9 @@ class Saga:
 
     async def _known(self, psp: Psp, intent: Intent, call: Call) -> Answered | None:
         """What came of a try before, as the provider knows it; None where nothing did."""
+        if call.kind is CallKind.HOLD and intent.method is Method.READER and intent.reader is not None:
+            at_reader = await psp.find_at(call.call_id.hex, intent.reader)
+            return None if at_reader is None else Answered(hold=at_reader)
         if call.kind in (CallKind.HOLD, CallKind.CHARGE):
             if intent.saved is None:
                 return None
@@ -239,6 +248,9 @@ class Saga:
             case CallKind.CAPTURE:
                 return Answered(hold=await psp.capture(reference, call.amount, call.key))
             case CallKind.CANCEL:
+                if intent.method is Method.READER and intent.reader is not None:
+                    with suppress(ProviderRefused):
+                        await psp.reader_stop(reference, intent.reader, f"{call.key}-stop")
                 return Answered(hold=await psp.cancel(reference, call.key))
             case CallKind.REFUND:
                 return Answered(refund=await psp.refund(reference, call.amount, call.key, call.call_id.hex))
@@ -265,7 +277,7 @@ class Saga:
             return False
         psp = await self._providers.of_intent(intent)
         try:
-            hold = await psp.get(intent.reference)
+            hold = await _seen(psp, intent, intent.reference)
         except ProviderAway:
             return False
         async with self.turn(intent.tenant_id, intent.intent_id) as turn:
@@ -274,8 +286,10 @@ class Saga:
             if state is State.HOLD_REQUESTED:
                 await turn.hold_answered(hold)
                 await charge_late(turn)
-                if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + ABANDONED_AFTER <= turn.now:
-                    await turn.release(State.ABANDONED, NEVER_PAID)
+                at_reader = intent.method is Method.READER
+                patience = READER_WAIT if at_reader else ABANDONED_AFTER
+                if turn.intent.state is State.HOLD_REQUESTED and intent.created_at + patience <= turn.now:
+                    await turn.release(State.ABANDONED, READER_LEFT if at_reader else NEVER_PAID)
             elif state in TAKEN and hold.state is HoldState.FAILED:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
@@ -319,7 +333,17 @@ def next_look(intent: Intent, calls: list[Call], now: datetime) -> datetime | No
     waiting = [each.next_at for each in calls if each.state == "open"]
     if waiting:
         return min(waiting)
+    if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED:
+        return now + READER_LOOK
     return None if intent.state in FINAL else now + LOOK_EVERY
+
+
+async def _seen(psp: Psp, intent: Intent, reference: str) -> Hold:
+    """How a hold stands; of one that a card reader asks for, by what the reader does as well."""
+    if intent.method is Method.READER and intent.state is State.HOLD_REQUESTED and intent.reader is not None:
+        with suppress(ProviderUnknown):
+            return await psp.at_reader(reference, intent.reader)
+    return await psp.get(reference)
 
 
 def asked_of(intent: Intent, call: Call, *, at_once: bool = False) -> HoldAsked:
@@ -364,7 +388,7 @@ async def _settle(turn: Turn, call: Call, answered: Answered, why: str | None) -
     """What an answer makes of the payment; why: it was not done."""
     match call.kind:
         case CallKind.HOLD:
-            await _held(turn, answered.hold, why)
+            await _held(turn, call, answered, why)
         case CallKind.CAPTURE:
             await _captured(turn, call, answered.hold, why)
         case CallKind.CHARGE:
@@ -379,11 +403,16 @@ async def _settle(turn: Turn, call: Call, answered: Answered, why: str | None) -
             await turn.refunded(call)
 
 
-async def _held(turn: Turn, hold: Hold | None, why: str | None) -> None:
-    if why is not None or hold is None:
+async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
+    intent = turn.intent
+    there = intent.session_id is None and intent.contract_key is None
+    if answered.confirm and intent.method is Method.SAVED and there:
+        # Who began it is at the page; who held a card to the station and left is not.
+        await turn.lead_to_page(call)
+    elif why is not None or answered.hold is None:
         await turn.failed(why)
     else:
-        await turn.hold_answered(hold)
+        await turn.hold_answered(answered.hold)
     await charge_late(turn)
 
 

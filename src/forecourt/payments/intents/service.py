@@ -79,8 +79,9 @@ class Begin(Struct, frozen=True, kw_only=True):
     save: bool = False
     #: A saved way to pay of the payer, for SAVED.
     method_id: UUID | None = None
-    #: A card terminal, for READER.
+    #: A card terminal, and the account at whose provider it is, for READER.
     reader: str | None = None
+    account_id: UUID | None = None
     #: The hold of the connector that is the driver's own.
     reservation_id: UUID | None = None
     #: The driver with an account whose session it is, whoever pays: tariffs are chosen by their membership.
@@ -285,7 +286,8 @@ class Payments:
         if asked.method in (Method.WALLET, Method.INVOICE):
             assert asked.payer is not None, "a wallet is somebody's"
             return way
-        way |= {"reader": asked.reader, "account_id": (await self._providers.choose(conn, tenant_id)).account_id}
+        account_id = asked.account_id or (await self._providers.choose(conn, tenant_id)).account_id
+        way |= {"reader": asked.reader, "account_id": account_id}
         if asked.method is Method.SAVED:
             assert asked.payer is not None, "a saved way to pay is somebody's"
             assert asked.method_id is not None, "it is named"

@@ -42,8 +42,9 @@ _CALL: Final = (
 #: Columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
-        "state", "authorised_amount", "billed_amount", "captured_amount", "refunded_amount", "owed_amount", "reference",
-        "page_reference", "page_url", "capture_before", "may_increment", "card", "saved", "session_id",
+        "state", "method", "customer", "authorised_amount", "billed_amount", "captured_amount", "refunded_amount",
+        "owed_amount", "reference", "page_reference", "page_url", "capture_before", "may_increment", "card", "saved",
+        "session_id",
         "authorised_at", "start_asked_at", "stop_asked_at", "ends_as", "reason", "read_at", "next_at",
         "stop_reason", "slowed_at",
     }
@@ -210,11 +211,11 @@ async def insert_method(
 
 
 async def remove_method(conn: Connection, tenant_id: int, payer: str, method_id: UUID, at: datetime) -> bool:
-    """A way to pay is used no more; whether there was one."""
+    """A way to pay is used no more, and its provider is to forget it; whether there was one."""
     cursor = await conn.execute(
-        "UPDATE payment_methods SET removed_at = %s WHERE tenant_id = %s AND payer = %s AND method_id = %s"
-        " AND removed_at IS NULL",
-        (at, tenant_id, payer, method_id),
+        "UPDATE payment_methods SET removed_at = %(at)s, drop_at = %(at)s WHERE tenant_id = %(tenant)s"
+        " AND payer = %(payer)s AND method_id = %(method)s AND removed_at IS NULL",
+        {"at": at, "tenant": tenant_id, "payer": payer, "method": method_id},
     )
     return cursor.rowcount == 1
 

@@ -56,6 +56,17 @@ def payout_bounced(
     )  # fmt: skip
 
 
+def payout_taken_back(
+    *, payout: str, movement: str, host: str | int, at: datetime, currency: str, amount: int, source: str,
+    memo: str = "",
+) -> Entry:  # fmt: skip
+    """So much of a payout came back at the provider by one of its movements: the host is owed it again."""
+    return _two(
+        f"payout:{payout}:back:{movement}", Kind.PAYOUT_BOUNCED, at, currency, source, host_owed(host),
+        _positive(amount), memo=memo,
+    )  # fmt: skip
+
+
 def expense(
     *, expense: str, kind: str, at: datetime, currency: str, amount: int, against: str, site_id: int | None = None,
     memo: str = "",

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 from msgspec import Struct
 
+from forecourt.payments.declines import DECLINES, Decline
 from forecourt.payments.providers.adyen_hooks import notices
 from forecourt.payments.providers.adyen_shapes import (
     AUTHORISATION,
@@ -70,7 +71,6 @@ WAYS: Final = ["scheme", "applepay", "googlepay"]
 PAGE_PREFIX: Final = "PL"
 PAYMENT_LENGTH: Final = 16
 NOT_OFFERED: Final = "This is not offered by this provider."
-CONFIRM: Final = "The bank wants the driver to confirm this payment. Pay on the payment page."
 _LOCALES: Final = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "nl": "nl-NL", "es": "es-ES"}
 #: A payment link on which somebody paid, or is about to.
 _PAID: Final = frozenset({"completed", "paymentPending"})
@@ -285,7 +285,7 @@ class Adyen(Unable):
         if paid.result_code in ("Received", "Pending"):
             raise OutcomeOpen
         if paid.result_code in _UNCONFIRMED:
-            raise Declined(CONFIRM)
+            raise Declined(DECLINES[Decline.CONFIRM], why=Decline.CONFIRM)
         if paid.result_code != "Authorised" or paid.psp_reference is None:
             raise Declined(f"The card was declined: {(paid.refusal_reason or paid.result_code)[:200]}.")
         await self._memory.keep(paid_by(asked, paid, saved, key, self._clock.now()))
@@ -310,7 +310,7 @@ class Adyen(Unable):
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
         raise ProviderRefused(NOT_OFFERED)
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         raise ProviderRefused(NOT_OFFERED)
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:

@@ -9,18 +9,25 @@ import asyncio
 import importlib
 import json
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forecourt.payments.providers.stripe_errors import in_our_words, keyed
 from forecourt.payments.providers.stripe_shapes import (
     OUR_CALL,
     OURS,
+    as_reader,
+    asked_at,
     at,
+    at_reader,
     dispute,
+    host_account,
+    kept,
+    merchant,
     metadata,
     money,
     movement,
@@ -33,19 +40,23 @@ from forecourt.payments.psp import (
     DEADLINE_S,
     MAX_HOOK_AGE_S,
     MOVEMENTS_AT_ONCE,
-    Declined,
     Dispute,
     Hold,
     HoldAsked,
     HoldState,
     HookRefused,
+    HostAccount,
     HostAsked,
+    Kept,
+    Merchant,
     MethodAsked,
     Movements,
     Notice,
     Page,
-    ProviderAway,
+    ProviderError,
     ProviderRefused,
+    ProviderUnknown,
+    Reader,
     Refund,
     Saved,
     Sent,
@@ -53,10 +64,25 @@ from forecourt.payments.psp import (
 from forecourt.platform.money import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from stripe import StripeClient
 
+#: What is asked to be told: each leads to a look at the payment that it is about.
+HEARD: Final = (
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.succeeded",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "charge.refunded",
+    "charge.expired",
+    "refund.failed",
+    "refund.updated",
+    "terminal.reader.action_failed",
+    "terminal.reader.action_succeeded",
+)
 #: Begins the name of a Checkout Session, and of a Payment Intent.
 PAGE_PREFIX: Final = "cs_"
 #: Payment Intents of a customer that are looked through for one of ours.
@@ -64,8 +90,8 @@ LOOKED_THROUGH: Final = 100
 #: What is read along with a Payment Intent, and a Checkout Session.
 _WITH: Final = ["latest_charge"]
 _WITH_PAGE: Final = [f"payment_intent.{each}" for each in _WITH]
-#: HTTP statuses by which Stripe says to come again: nothing is kept under the key.
-_BUSY: Final = (409, 429)
+_WITH_ASKED: Final = ["action.process_payment_intent.payment_intent"]
+_WITH_CARD: Final = ["setup_intent.payment_method"]
 #: Refunds that were made, or will be.
 _GIVEN_BACK: Final = ("pending", "succeeded", "requires_action")
 _SIGNATURE: Final = "stripe-signature"
@@ -139,7 +165,7 @@ class Stripe:
             params["customer_creation"] = "always"
         if asked.email and asked.customer is None:
             params["customer_email"] = asked.email
-        made = self._stripe.v1.checkout.sessions.create_async(params, _keyed(key))  # type: ignore[arg-type]
+        made = self._stripe.v1.checkout.sessions.create_async(params, keyed(key))  # type: ignore[arg-type]
         return of_page(await self._ask(made))
 
     async def get(self, reference: str) -> Hold:
@@ -166,24 +192,24 @@ class Stripe:
 
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
-        raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": _WITH}, _keyed(key))
+        raised = intents.increment_authorization_async(reference, {"amount": amount, "expand": _WITH}, keyed(key))
         return of_intent(await self._ask(raised))
 
     async def capture(self, reference: str, amount: int, key: str) -> Hold:
         intents = self._stripe.v1.payment_intents
         params: Any = {"amount_to_capture": amount, "expand": _WITH}
-        return of_intent(await self._ask(intents.capture_async(reference, params, _keyed(key))))
+        return of_intent(await self._ask(intents.capture_async(reference, params, keyed(key))))
 
     async def cancel(self, reference: str, key: str) -> Hold:
         if reference.startswith(PAGE_PREFIX):
             sessions = self._stripe.v1.checkout.sessions
-            return of_page(await self._ask(sessions.expire_async(reference, {"expand": _WITH_PAGE}, _keyed(key))))
+            return of_page(await self._ask(sessions.expire_async(reference, {"expand": _WITH_PAGE}, keyed(key))))
         intents = self._stripe.v1.payment_intents
-        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, _keyed(key))))
+        return of_intent(await self._ask(intents.cancel_async(reference, {"expand": _WITH}, keyed(key))))
 
     async def refund(self, reference: str, amount: int, key: str, ours: str) -> Refund:
         params: Any = {"payment_intent": reference, "amount": amount, "metadata": {OUR_CALL: ours}}
-        return refund(await self._ask(self._stripe.v1.refunds.create_async(params, _keyed(key))))
+        return refund(await self._ask(self._stripe.v1.refunds.create_async(params, keyed(key))))
 
     async def save_method(self, asked: MethodAsked, key: str) -> Page:
         params: dict[str, Any] = {
@@ -194,13 +220,37 @@ class Stripe:
             "setup_intent_data": {"metadata": {OURS: asked.intent}},
             "success_url": asked.return_url,
             "cancel_url": asked.cancel_url,
+            "expires_at": int(asked.expires_at.timestamp()),
             "locale": asked.language.value,
             **({"customer": asked.customer} if asked.customer else {"customer_creation": "always"}),
         }
         if asked.email and asked.customer is None:
             params["customer_email"] = asked.email
-        page: Any = await self._ask(self._stripe.v1.checkout.sessions.create_async(params, _keyed(key)))  # type: ignore[arg-type]
+        page: Any = await self._ask(self._stripe.v1.checkout.sessions.create_async(params, keyed(key)))  # type: ignore[arg-type]
         return Page(reference=page.id, url=page.url)
+
+    async def kept(self, reference: str) -> Kept:
+        sessions = self._stripe.v1.checkout.sessions
+        return kept(await self._ask(sessions.retrieve_async(reference, {"expand": _WITH_CARD})))
+
+    async def drop_method(self, saved: Saved, key: str) -> None:
+        methods = self._stripe.v1.payment_methods
+        try:
+            await self._ask(methods.detach_async(saved.method, None, keyed(key)))
+        except ProviderRefused:
+            # One that is nobody's any more can't be taken off anybody.
+            with suppress(ProviderUnknown):
+                found: Any = await self._ask(methods.retrieve_async(saved.method))
+                if found.customer is None:
+                    return
+                raise
+
+    async def drop_customer(self, customer: str, key: str) -> None:
+        customers = self._stripe.v1.customers
+        with suppress(ProviderUnknown):
+            found: Any = await self._ask(customers.retrieve_async(customer))
+            if not getattr(found, "deleted", False):
+                await self._ask(customers.delete_async(customer, None, keyed(key)))
 
     async def charge_saved(self, asked: HoldAsked, saved: Saved, key: str) -> Hold:
         params: dict[str, Any] = {
@@ -210,25 +260,71 @@ class Stripe:
             "off_session": True,
             "confirm": True,
         }
-        created = self._stripe.v1.payment_intents.create_async(params, _keyed(key))  # type: ignore[arg-type]
+        created = self._stripe.v1.payment_intents.create_async(params, keyed(key))  # type: ignore[arg-type]
         return of_intent(await self._ask(created))
 
     async def reader_pay(self, asked: HoldAsked, reader: str, key: str) -> Hold:
-        params: dict[str, Any] = {**_payment(asked), "payment_method_types": ["card_present"]}
+        params: dict[str, Any] = {
+            **_payment(asked),
+            "allowed_payment_method_types": ["card_present"],
+            "payment_method_options": {"card_present": {"request_incremental_authorization_support": True}},
+        }
         made = of_intent(
-            await self._ask(self._stripe.v1.payment_intents.create_async(params, _keyed(f"{key}:made")))  # type: ignore[arg-type]
+            await self._ask(self._stripe.v1.payment_intents.create_async(params, keyed(f"{key}:made")))  # type: ignore[arg-type]
         )
-        readers = self._stripe.v1.terminal.readers
         sent: Any = {"payment_intent": made.reference}
-        await self._ask(readers.process_payment_intent_async(reader, sent, _keyed(key)))
+        try:
+            await self._ask(self._readers.process_payment_intent_async(reader, sent, keyed(key)))
+        except ProviderRefused:
+            with suppress(ProviderError):
+                await self.cancel(made.reference, f"{key}:left")
+            raise
         return made
+
+    async def find_at(self, call: str, reader: str) -> Hold | None:
+        made: Any = await self._ask(self._readers.retrieve_async(reader, {"expand": _WITH_ASKED}))
+        intent = asked_at(made)
+        return None if metadata(intent).get(OUR_CALL) != call else at_reader(of_intent(intent), made)
+
+    async def at_reader(self, reference: str, reader: str) -> Hold:
+        hold = await self.get(reference)
+        if hold.state is not HoldState.OPEN:
+            return hold
+        hold = at_reader(hold, await self._ask(self._readers.retrieve_async(reader)))
+        # What the reader is done with may have been paid between the two looks.
+        now = hold if hold.state is HoldState.OPEN else await self.get(reference)
+        return now if now.state is not HoldState.OPEN else hold
+
+    async def reader_stop(self, reference: str, reader: str, key: str) -> None:
+        if (await self.reader(reader)).asks == reference:
+            await self._ask(self._readers.cancel_action_async(reader, None, keyed(key)))
+
+    async def reader(self, reference: str) -> Reader:
+        return as_reader(await self._ask(self._readers.retrieve_async(reference)))
+
+    @property
+    def _readers(self) -> Any:
+        return self._stripe.v1.terminal.readers
 
     async def find(self, call: str, customer: str) -> Hold | None:
         params: Any = {"customer": customer, "limit": LOOKED_THROUGH, "expand": [f"data.{each}" for each in _WITH]}
         found: Any = await self._ask(self._stripe.v1.payment_intents.list_async(params))
-        return next((of_intent(each) for each in found.data if metadata(each).get(OUR_CALL) == call), None)
+        hold = next((of_intent(each) for each in found.data if metadata(each).get(OUR_CALL) == call), None)
+        # Nobody is there to try another card.
+        return replace(hold, state=HoldState.FAILED) if hold is not None and hold.state is HoldState.OPEN else hold
 
-    async def onboard_host(self, asked: HostAsked, key: str) -> Page:
+    async def host(self, reference: str) -> HostAccount:
+        return host_account(await self._ask(self._stripe.v1.accounts.retrieve_async(reference)))
+
+    async def merchant(self) -> Merchant:
+        return merchant(await self._ask(self._stripe.v1.accounts.retrieve_current_async()))
+
+    async def send_hooks(self, url: str, key: str) -> str:
+        params: Any = {"url": url, "enabled_events": list(HEARD), "description": "Forecourt"}
+        made: Any = await self._ask(self._stripe.v1.webhook_endpoints.create_async(params, keyed(key)))
+        return str(made.secret)
+
+    async def onboard_host(self, asked: HostAsked, key: str, link_key: str) -> Page:
         reference = asked.reference
         if reference is None:
             params: Any = {
@@ -242,7 +338,7 @@ class Stripe:
                 "capabilities": {"transfers": {"requested": True}},
                 "metadata": {"forecourt_host": asked.host},
             }
-            made: Any = await self._ask(self._stripe.v1.accounts.create_async(params, _keyed(f"{key}:made")))
+            made: Any = await self._ask(self._stripe.v1.accounts.create_async(params, keyed(key)))
             reference = str(made.id)
         link: Any = {
             "account": reference,
@@ -250,7 +346,7 @@ class Stripe:
             "return_url": asked.return_url,
             "refresh_url": asked.refresh_url,
         }
-        page: Any = await self._ask(self._stripe.v1.account_links.create_async(link, _keyed(key)))
+        page: Any = await self._ask(self._stripe.v1.account_links.create_async(link, keyed(link_key)))
         return Page(reference=reference, url=page.url)
 
     async def transfer(self, host: str, amount: Money, key: str, ours: str) -> Sent:
@@ -260,12 +356,22 @@ class Stripe:
             "destination": host,
             "metadata": {OUR_CALL: ours},
         }
-        made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, _keyed(key)))
+        made: Any = await self._ask(self._stripe.v1.transfers.create_async(params, keyed(key)))
         return Sent(reference=made.id, amount=money(made), status="succeeded")
+
+    async def find_transfer(self, host: str, ours: str, since: datetime) -> Sent | None:
+        params: dict[str, Any] = {
+            "destination": host,
+            "created": {"gte": int(since.timestamp()) - MAX_HOOK_AGE_S},
+            "limit": LOOKED_THROUGH,
+        }
+        found: Any = await self._ask(self._stripe.v1.transfers.list_async(params))  # type: ignore[arg-type]
+        made = next((each for each in found.data if metadata(each).get(OUR_CALL) == ours), None)
+        return None if made is None else Sent(reference=made.id, amount=money(made), status="succeeded")
 
     async def payout(self, amount: Money, key: str, ours: str, host: str | None = None) -> Sent:
         params: Any = {"amount": amount.amount, "currency": amount.currency.lower(), "metadata": {OUR_CALL: ours}}
-        options = _keyed(key) | ({"stripe_account": host} if host else {})
+        options = keyed(key) | ({"stripe_account": host} if host else {})
         made: Any = await self._ask(self._stripe.v1.payouts.create_async(params, options))
         return Sent(reference=made.id, amount=money(made), status=str(made.status), arrives_at=at(made.arrival_date))
 
@@ -284,6 +390,9 @@ class Stripe:
     def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         import stripe
 
+        if not self._keys.hook_secret:
+            # Anybody could sign with nothing.
+            raise HookRefused
         signature = headers.get(_SIGNATURE)
         try:
             stripe.WebhookSignature.verify_header(body, signature, self._keys.hook_secret)
@@ -297,41 +406,9 @@ class Stripe:
 
     async def _ask(self, call: Awaitable[Any]) -> Any:
         """One call within its deadline, its failures in our words."""
-        with _in_our_words():
+        with in_our_words():
             async with asyncio.timeout(self._deadline_s):
                 return await call
-
-
-@contextmanager
-def _in_our_words() -> "Iterator[None]":
-    """Turns Stripe's errors into the port's."""
-    import stripe
-
-    try:
-        yield
-    except stripe.CardError as fault:
-        raise Declined(f"{fault.user_message or 'The card was declined.'}") from fault
-    except (stripe.APIConnectionError, TimeoutError, OSError) as fault:
-        raise ProviderAway from fault
-    except stripe.IdempotencyError as fault:
-        if fault.http_status in _BUSY:
-            raise ProviderAway from fault
-        raise ProviderRefused(_said(fault)) from fault
-    except stripe.StripeError as fault:
-        status = fault.http_status or 500
-        if status in _BUSY:
-            raise ProviderAway from fault
-        if status >= 500:
-            raise ProviderAway(answered=True) from fault
-        raise ProviderRefused(_said(fault)) from fault
-
-
-def _said(fault: Any) -> str:
-    return f"The payment provider refused the request: {fault.user_message or type(fault).__name__}"
-
-
-def _keyed(key: str) -> Any:
-    return {"idempotency_key": key}
 
 
 def _line(asked: HoldAsked) -> Any:

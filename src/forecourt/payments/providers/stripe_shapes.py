@@ -4,7 +4,25 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from forecourt.payments.psp import Card, Dispute, DisputeState, Hold, HoldState, Movement, Notice, Refund, Saved
+from msgspec.structs import replace
+
+from forecourt.payments.declines import DECLINES, READER_LEFT
+from forecourt.payments.providers.stripe_errors import why_of
+from forecourt.payments.psp import (
+    Card,
+    Dispute,
+    DisputeState,
+    Hold,
+    HoldState,
+    HostAccount,
+    Kept,
+    Merchant,
+    Movement,
+    Notice,
+    Reader,
+    Refund,
+    Saved,
+)
 from forecourt.platform.money import Money
 
 #: The names under which what is ours comes back from Stripe.
@@ -84,6 +102,81 @@ def of_intent(intent: Any) -> Hold:
     )
 
 
+def kept(page: Any) -> Kept:
+    """A Checkout Session in which a card was to be left."""
+    setup = field(page, "setup_intent")
+    method = field(setup, "payment_method")
+    left = str(page.status) == "complete" and str(field(setup, "status")) == "succeeded"
+    return Kept(
+        reference=page.id,
+        open=str(page.status) == "open",
+        url=field(page, "url"),
+        saved=saved(field(page, "customer") or field(setup, "customer"), method) if left else None,
+        card=card(str(method.type), field(method, str(method.type))) if left and field(method, "type") else None,
+    )
+
+
+def as_reader(made: Any) -> Reader:
+    """A Reader, and the Payment Intent that it asks for now."""
+    action = field(made, "action")
+    busy = field(action, "status") == "in_progress"
+    return Reader(
+        reference=made.id,
+        label=str(field(made, "label") or made.id),
+        kind=str(field(made, "device_type") or ""),
+        online=field(made, "status") == "online",
+        asks=_asked(action) if busy else None,
+    )
+
+
+def at_reader(hold: Hold, made: Any) -> Hold:
+    """A hold that nobody paid yet, by what its reader does."""
+    action = field(made, "action")
+    if _asked(action) == hold.reference and action.status != "failed":
+        return hold
+    fault = field(action, "api_error") if _asked(action) == hold.reference else None
+    code = field(fault, "code") or field(action, "failure_code")
+    if hold.reason is not None or field(fault, "type") == "card_error":
+        return replace(hold, state=HoldState.FAILED, reason=DECLINES[why_of(code, field(fault, "decline_code"))])
+    return replace(hold, state=HoldState.FAILED, reason=READER_LEFT)
+
+
+def asked_at(made: Any) -> Any:
+    """The Payment Intent that a Reader asks for or did so last: itself where it was read along, else its name."""
+    return field(field(field(made, "action"), "process_payment_intent"), "payment_intent")
+
+
+def _asked(action: Any) -> str | None:
+    intent = field(field(action, "process_payment_intent"), "payment_intent")
+    return intent if intent is None or isinstance(intent, str) else str(intent.id)
+
+
+def host_account(made: Any) -> HostAccount:
+    """A connected account: what it may do, and what is still asked of it."""
+    needs = field(made, "requirements")
+    due = [*(field(needs, "currently_due") or ()), *(field(needs, "past_due") or ())]
+    return HostAccount(
+        reference=made.id,
+        told=bool(field(made, "details_submitted")),
+        may_receive=field(field(made, "capabilities"), "transfers") == "active",
+        may_pay_out=bool(field(made, "payouts_enabled")),
+        due=tuple(dict.fromkeys(str(each) for each in due)),
+        closed=str(field(needs, "disabled_reason") or ""),
+    )
+
+
+def merchant(made: Any) -> Merchant:
+    """The account itself."""
+    settings = field(made, "settings")
+    shown = field(field(made, "business_profile"), "name") or field(field(settings, "dashboard"), "display_name")
+    return Merchant(
+        reference=made.id,
+        name=str(shown or ""),
+        statement=str(field(field(settings, "payments"), "statement_descriptor") or ""),
+        country=str(field(made, "country") or ""),
+    )
+
+
 def may_increment(details: Any) -> bool:
     online = field(field(details, "incremental_authorization"), "status") == "available"
     return online or bool(field(details, "incremental_authorization_supported"))
@@ -141,6 +234,9 @@ def dispute(made: Any) -> Dispute:
 def movement(made: Any) -> Movement:
     source = field(made, "source")
     source = source if source is not None or isinstance(made.source, str) else None
+    if field(source, "object") == "transfer_reversal":
+        # It is of the transfer that it takes back, by whose name the books know it.
+        source = field(source, "transfer")
     hold = field(source, "payment_intent")
     return Movement(
         reference=made.id,
@@ -160,6 +256,8 @@ def notice(event: Any) -> Notice:
     about = event["data"]["object"]
     kind = str(about.get("object") or "")
     reference = about.get("payment_intent") if kind in ("charge", "dispute", "refund") else about.get("id")
+    if kind == "terminal.reader":
+        reference = ((about.get("action") or {}).get("process_payment_intent") or {}).get("payment_intent")
     metadata = about.get("metadata") or {}
     return Notice(
         event=str(event["id"]),

@@ -9,6 +9,7 @@ import psycopg
 import structlog
 
 from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.connect import Tells, look_at_all
 from forecourt.payments.hosts.model import Transfers
 from forecourt.payments.hosts.payouts import Payouts
 from forecourt.payments.hosts.shares import ask_monthly_fees, follow, reimburse_due
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 FEE_DAYS: Final = 5
 
 
-class Provider(Transfers, Movements, Protocol):
+class Provider(Transfers, Movements, Tells, Protocol):
     """A payment provider, as far as nights ask it."""
 
 
@@ -67,6 +68,7 @@ class MoneyJobs:
             local = now.astimezone(ZoneInfo(await time_zone(conn, tenant_id)))
             if local.day <= FEE_DAYS:
                 await ask_monthly_fees(conn, tenant_id, _month_before(local), now)
+        await look_at_all(self._tenants, self._clock, tenant_id, accounts)
         await self._payouts.pay(tenant_id, accounts)
 
     async def follow(self, *, tenant_id: int, subject: str) -> None:

@@ -10,7 +10,7 @@ import structlog
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets import collection
 from forecourt.payments.fleets.store.invoices import fleet_named
-from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import payouts
@@ -27,6 +27,7 @@ from forecourt.payments.reconcile.model import (
     FEES,
     MAX_COMPARED,
     PAYOUTS,
+    TRANSFERS,
     BankLineMatched,
     BankLineUnknown,
     Difference,
@@ -96,6 +97,8 @@ class Reconciler:
             for row in rows:
                 for entry in told_by(account, row):
                     await post(conn, tenant_id, entry)
+                if row.kind in TRANSFERS and row.amount > 0 and row.source is not None:
+                    await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
                 if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
                     await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
                     if await _is_ours(conn, tenant_id, row.intent):

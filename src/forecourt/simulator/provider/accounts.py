@@ -40,6 +40,9 @@ def own(act: Act) -> Json:
         return act.of(act.platform).get("account", act.account)
     created = (act.books.get(act.account, act.account) or {}).get("created", act.now)
     account: Json = _blank("standard", "DE", "eur") | {"id": act.account, "created": created, "object": "account"}
+    name, statement = act.books.setting(f"merchant:{act.account}", [None, "SANDBOX"])
+    account["business_profile"]["name"] = name
+    account["settings"]["payments"]["statement_descriptor"] = statement
     return _able(
         account | {"details_submitted": True, "capabilities": {"card_payments": "active", "transfers": "active"}}
     )

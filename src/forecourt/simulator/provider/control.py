@@ -41,6 +41,7 @@ class Control:
             web.post("/_sandbox/sessions/{id}/pay", self._door(self.pay)),
             web.post("/_sandbox/readers/{id}", self._door(self.reader)),
             web.post("/_sandbox/readers/{id}/present", self._door(self.present)),
+            web.post("/_sandbox/readers/{id}/cancel", self._door(self.cancel_at_reader)),
             web.post("/_sandbox/charges/{id}/dispute", self._door(self.dispute)),
             web.post("/_sandbox/disputes/{id}", self._door(self.decide)),
             web.post("/_sandbox/payouts/{id}/fail", self._door(self.fail_payout)),
@@ -179,6 +180,12 @@ class Control:
         with self.bank.books.transaction():
             return terminal.hold_to(act, reader, card)
 
+    async def cancel_at_reader(self, request: web.Request, body: Json) -> Json:
+        """What somebody does who presses the reader's red key."""
+        act, reader = self._find(request, "terminal.reader")
+        with self.bank.books.transaction():
+            return terminal.press_cancel(act, reader)
+
     async def dispute(self, request: web.Request, body: Json) -> Json:
         act, charge = self._find(request, "charge")
         reason = body.get("reason", "fraudulent")
@@ -219,6 +226,10 @@ class Control:
                 accounts.plan_payout(act, account)
             if code is not None:
                 act.books.set(f"payout_fails:{given}", _failure(code))
+            if "name" in body:
+                act.books.set(
+                    f"merchant:{given}", [str(body["name"])[:100], str(body.get("statement", "SANDBOX"))[:22]]
+                )
         return {"id": given, "payouts": interval, "next_payout_fails": code}
 
     async def onboard(self, request: web.Request, body: Json) -> Json:

@@ -119,14 +119,31 @@ def hold_to(act: Act, reader: Json, card: Card) -> Json:
             raise refused("The PaymentIntent no longer waits for a payment method.", "intent_invalid_state")
         intents.ask_bank(act, intent, methods.make(act, card, present=True), card, reader=reader["id"])
     except ApiError as error:
-        return _failed(act, reader, str(error.error.get("code")), error.error["message"])
+        return _failed(act, reader, str(error.error.get("code")), error.error["message"], _told(error))
     action["status"] = "succeeded"
     act.emit("terminal.reader.action_succeeded", act.put(reader))
     return reader
 
 
-def _failed(act: Act, reader: Json, code: str, message: str) -> Json:
-    reader["action"] |= {"status": "failed", "failure_code": code, "failure_message": message}
+def _told(error: ApiError) -> Json:
+    """What is told of an error with a reader's action; null where the reader itself is why."""
+    names = ("code", "decline_code", "doc_url", "message", "param", "request_log_url", "type")
+    return {name: error.error.get(name) for name in names}
+
+
+def press_cancel(act: Act, reader: Json) -> Json:
+    """Who stands at the reader doesn't want to pay after all."""
+    if not reader["action"] or reader["action"]["status"] != "in_progress":
+        raise refused("The reader isn't collecting a payment.", None)
+    for what in ("timeout", "present"):
+        act.books.unschedule(what, reader["id"])
+    return _failed(act, reader, "customer_canceled", "The customer canceled the transaction.")
+
+
+def _failed(act: Act, reader: Json, code: str, message: str, error: Json | None = None) -> Json:
+    reader["action"] |= {
+        "status": "failed", "failure_code": code, "failure_message": message, "api_error": error,
+    }  # fmt: skip
     act.emit("terminal.reader.action_failed", act.put(reader))
     return reader
 

@@ -31,6 +31,7 @@ from forecourt.drivers.accounts.model import (
 )
 from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.payments.intents.model import Intent, State
+from forecourt.payments.saved.model import Setup, SetupState
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST
 from forecourt.platform.text import NAME_LINE
@@ -143,6 +144,29 @@ class DebtPaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     return_url: ReturnUrl
 
 
+class CardAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the driver is led after leaving a card on the provider's page, or leaving that page."""
+
+    return_url: Annotated[
+        str,
+        Meta(
+            max_length=500,
+            pattern=RETURN_PATTERN,
+            description="`{setup}` in it is replaced by the page's id.",
+            examples=["https://app.example.com/cards/{setup}"],
+        ),
+    ]
+
+
+class CardPage(Struct, frozen=True, kw_only=True):
+    """A page of the provider on which a card is left without paying. `card`: the one that was left."""
+
+    id: UUID
+    state: Annotated[SetupState, Meta(description="`open`: the page waits; `kept`: a card was left; `over`: none was.")]
+    page_url: Annotated[str | None, Meta(description="Where the driver leaves the card.")]
+    card: UUID | None
+
+
 class StartAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a session is to be paid."""
 
@@ -222,8 +246,8 @@ def purse(found: Purse) -> PurseShown:
     return PurseShown(
         cards=[
             SavedCardShown(
-                id=each.id, brand="" if each.card is None else each.card.brand,
-                last4="" if each.card is None else each.card.last4, preferred=each.preferred, saved_at=each.saved_at,
+                id=each.id, brand=each.card.brand,
+                last4=each.card.last4, preferred=each.preferred, saved_at=each.saved_at,
             )
             for each in found.cards
         ],
@@ -236,6 +260,11 @@ def purse(found: Purse) -> PurseShown:
             for each in found.debts
         ],
     )  # fmt: skip
+
+
+def card_page(setup: Setup) -> CardPage:
+    """A page on which a card is left, as whoever asked for it needs it."""
+    return CardPage(id=setup.setup_id, state=setup.state, page_url=setup.page_url, card=setup.method_id)
 
 
 def me(driver: Driver) -> Me:

@@ -10,7 +10,9 @@ from forecourt.access.guard import origin_of
 from forecourt.driver.account.api.fields import (
     TAGS,
     Begun,
+    CardAsked,
     CardInPath,
+    CardPage,
     DebtPaid,
     HistoryPage,
     Me,
@@ -19,6 +21,7 @@ from forecourt.driver.account.api.fields import (
     StartAsked,
     TopUp,
     begun,
+    card_page,
     me,
     own,
     purse,
@@ -35,6 +38,8 @@ from forecourt.payments.intents.model import (
     PaymentUnknown,
     PriceMissing,
 )
+from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.saved.model import SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST
 from forecourt.sessions.reserving.model import HeldForAnother
@@ -66,6 +71,29 @@ async def show_money(driver: DriverAsker, members: Membership) -> "PurseShown":
 )
 async def pay_by(data: JSONBody[PaysBySaid], request: Asking, driver: DriverAsker, members: Membership) -> Me:
     return me(await members.pay_by(driver, data.by, data.card, origin_of(request)))
+
+
+@post(
+    "/me/cards",
+    opt=own(TooManyCards, TooManyPages, AccountMissing, ProviderRefused, ProviderAway),
+    summary="Begin to add a card without paying",
+    description="Lead the driver to `page_url`, and say afterwards that they came back.",
+    tags=TAGS,
+)
+async def add_card(data: JSONBody[CardAsked], driver: DriverAsker, members: Membership) -> CardPage:
+    return card_page(await members.add_card(driver, return_url=data.return_url, language=driver.language))
+
+
+@post(
+    "/me/card-pages/{setup_id:uuid}/returned",
+    opt=own(SetupUnknown, ProviderRefused, ProviderAway),
+    status_code=200,
+    summary="Say that the driver came back from the page on which a card is left",
+    description="As often as you like: a card is kept once.",
+    tags=TAGS,
+)
+async def say_card_added(setup_id: FromPath[UUID], driver: DriverAsker, members: Membership) -> CardPage:
+    return card_page(await members.card_added(driver, setup_id))
 
 
 @delete("/me/cards/{card_id:uuid}", opt=own(CardUnknown), summary="Forget a saved card", tags=TAGS)
@@ -141,6 +169,8 @@ handlers = [
     list_charged,
     show_money,
     pay_by,
+    add_card,
+    say_card_added,
     remove_card,
     top_up,
     pay_debt,

@@ -45,13 +45,23 @@ from forecourt.drivers.accounts.providers import (
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
+from forecourt.payments.psp import ProviderAway as PaymentsAway
+from forecourt.payments.psp import ProviderRefused as PaymentsRefused
+from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.ui.i18n import mark
 
 PUBLIC: Final[dict[str, Any]] = {"include_in_schema": False, "opt": {"public": True}}
-#: What went wrong, where the driver is.
+#: What became of a page on which a card was to be left.
+CARD_SAID: Final = {
+    SetupState.KEPT: "card-kept",
+    SetupState.ASKED: "card-open",
+    SetupState.OPEN: "card-open",
+    SetupState.OVER: "card-over",
+}
+#: What was done or went wrong, where the driver is.
 SAID: Final = {
     ProviderUnknown.code: mark("There is no such sign-in here. Ask for a letter instead."),
     ProviderAway.code: mark("This sign-in does not answer just now. Try again later, or ask for a letter."),
@@ -70,6 +80,14 @@ SAID: Final = {
     AutochargeOff.code: mark("Cars don't start by being plugged in here."),
     CarUnknown.code: mark("It can't be told which car it was. Charge once more, then try again."),
     VehicleUnknown.code: mark("There is no such car any more."),
+    "card-kept": mark("The card is saved."),
+    "card-open": mark("No card was saved yet: the page was left before it was done."),
+    "card-over": mark("No card was saved. Add one again if you want to."),
+    TooManyCards.code: mark("You have as many saved cards as there may be. Remove one first."),
+    TooManyPages.code: mark("Several pages for adding a card are open already. Finish one of them, or wait an hour."),
+    SetupUnknown.code: mark("This page for adding a card is not yours, or is gone."),
+    PaymentsAway.code: mark("The payment provider doesn't answer just now. Try again in a minute."),
+    PaymentsRefused.code: mark("The payment provider refused it. Ask the organisation that you charge with."),
     CardUnknown.code: mark("This card is not saved any more. Choose another way to pay."),
     WayRefused.code: mark("You can't pay here that way. Choose another one."),
     TopUpRefused.code: mark("Choose an amount from 5 to 500."),
@@ -145,6 +163,9 @@ class AccountPages:
         said = ""
         try:
             where = await doing(driver)
+            if isinstance(where, str) and not where.startswith("/"):
+                brand = await self.members.brand_of(driver.tenant_id)
+                return self._shell.page("my/out.html", request, lang=driver.language, brand=brand, url=where)
             if isinstance(where, str):
                 return Redirect(where, status_code=303, headers=HEADERS)
         except ForecourtError as fault:
@@ -302,6 +323,10 @@ class AccountPages:
     def paid_at(self, intent: Intent) -> str:
         """Where a payment that is no session's goes on: to the provider's page, or back."""
         return intent.page_url or f"/my/money/back/{intent.intent_id}"
+
+    @property
+    def card_url(self) -> str:
+        return f"{self._address}/my/cards/back/{{setup}}"
 
     @property
     def money_url(self) -> str:

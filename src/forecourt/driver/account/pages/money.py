@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import Asking
 from forecourt.driver.account.model import TOP_UPS
-from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Id, Text, way_of
+from forecourt.driver.account.pages.common import CARD_SAID, PUBLIC, AccountPages, Id, Text, way_of
 from forecourt.driver.pages import EvseInPath, Lang, Said, StationInPath
 from forecourt.drivers.accounts.model import Driver
 from forecourt.platform.money import Money
@@ -66,6 +66,22 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
 
         return await pages.do(request, doing, "/my/money")
 
+    @post("/my/cards", status_code=303, **PUBLIC)
+    async def add_card(request: Asking) -> Response[Any]:
+        async def doing(driver: Driver) -> str:
+            setup = await members.add_card(driver, return_url=pages.card_url, language=driver.language)
+            return setup.page_url or "/my/money"
+
+        return await pages.do(request, doing, "/my/money")
+
+    @get("/my/cards/back/{setup_id:uuid}", **PUBLIC)
+    async def card_back(request: Asking, setup_id: Id) -> Response[Any]:
+        async def doing(driver: Driver) -> str:
+            setup = await members.card_added(driver, setup_id)
+            return f"/my/money?said={CARD_SAID[setup.state]}"
+
+        return await pages.do(request, doing, "/my/money")
+
     @post("/my/cards/{card_id:uuid}/remove", status_code=303, **PUBLIC)
     async def remove_card(request: Asking, card_id: Id) -> Response[Any]:
         origin = origin_of(request)
@@ -90,4 +106,4 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     ) -> Response[Any]:
         return await pages.start(request, station, evse, data.by)
 
-    return [money, back, top_up, pay_debt, remove_card, pays_by, choose, start]
+    return [money, back, top_up, pay_debt, add_card, card_back, remove_card, pays_by, choose, start]

@@ -19,6 +19,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.payments.hosts import service, statement
 from forecourt.payments.hosts.api.fields import BankAccount, Moment, Number, Sealing, Ticking, file
 from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.connect import state_of
 from forecourt.payments.hosts.model import (
     Every,
     HostRefused,
@@ -96,6 +97,18 @@ class HostChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connect_by: Annotated[str, Meta(max_length=100, pattern=ONE_LINE)] | UnsetType = UNSET
 
 
+class AtProvider(Struct, frozen=True, kw_only=True):
+    """What a host may do at the payment provider."""
+
+    may_receive: Annotated[bool, Meta(description="Payouts go there; else they go as before.")]
+    may_pay_out: Annotated[bool, Meta(description="The provider passes the money on to their bank.")]
+    due: Annotated[
+        list[str], Meta(description="What it still asks of them, by its own names.", examples=[["external_account"]])
+    ]
+    closed: Annotated[str, Meta(description="Why it lets them do nothing, by its own name.", examples=[""])]
+    read_at: datetime
+
+
 class Host(Struct, frozen=True, kw_only=True):
     """One host."""
 
@@ -112,6 +125,9 @@ class Host(Struct, frozen=True, kw_only=True):
     iban: Annotated[str, Meta(description="Its ends.", examples=["DE89 … 3000"])]
     connect_account: str
     connect_by: str
+    at_provider: Annotated[
+        AtProvider | None, Meta(description="What the provider said last of them; null: it was never asked.")
+    ]
     held_at: Annotated[datetime | None, Meta(description="Since when they are not paid: a payout came back.")]
     held_reason: str
     owed: list[Money]
@@ -197,7 +213,7 @@ async def create_host(data: JSONBody[NewHost], actor: Asker, db: Database, clock
     values = {name: getattr(data, name) for name in data.__struct_fields__ if name != "sites"}
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.create(conn, actor, values, data.sites, clock.now())
-        return await _shown(conn, actor.tenant_id, row)
+        return await show_host(conn, actor.tenant_id, row)
 
 
 @get(
@@ -226,7 +242,7 @@ async def list_hosts(
 async def find_host(host_id: Number, actor: Asker, db: Database) -> Response[Host]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.find(conn, actor.tenant_id, host_id)
-        return tagged(await _shown(conn, actor.tenant_id, row), etag(row))
+        return tagged(await show_host(conn, actor.tenant_id, row), etag(row))
 
 
 @patch(
@@ -242,7 +258,7 @@ async def change_host(
     sites = changes.pop("sites", None)
     async with db.tenant(actor.tenant_id) as conn:
         row = await service.change(conn, actor, host_id, changes, sites, if_match)
-        return tagged(await _shown(conn, actor.tenant_id, row), etag(row))
+        return tagged(await show_host(conn, actor.tenant_id, row), etag(row))
 
 
 @put(
@@ -259,7 +275,7 @@ async def put_bank(
         row = await service.put_bank(
             conn, actor, host_id, Bank(secret_key), name=data.name, iban=data.iban, bic=data.bic
         )
-        return await _shown(conn, actor.tenant_id, row)
+        return await show_host(conn, actor.tenant_id, row)
 
 
 @post(
@@ -350,16 +366,24 @@ async def add_expense(
     return ExpensePosted(new=new)
 
 
-async def _shown(conn: Any, tenant_id: int, row: HostRow) -> Host:
+async def show_host(conn: Any, tenant_id: int, row: HostRow) -> Host:
+    """A host with what they are owed, as the API shows them."""
     owed = await lines.owed(conn, tenant_id, host_ids=[row.host_id])
     return _host(row, owed, await store.name_sites(conn, tenant_id, row.site_ids))
 
 
 def _host(row: HostRow, owed: list[Owed], sites: dict[int, tuple[str, str]]) -> Host:
     same = {name: getattr(row, name) for name in Host.__struct_fields__ if name in HostRow.__struct_fields__}
+    state, said = state_of(row), None
+    if state is not None and row.connect_read_at is not None:
+        said = AtProvider(
+            may_receive=state.may_receive, may_pay_out=state.may_pay_out, due=list(state.due), closed=state.closed,
+            read_at=row.connect_read_at,
+        )  # fmt: skip
     return Host(
         id=row.host_id,
         iban=row.iban_shown,
+        at_provider=said,
         sites=[sites[site][0] for site in row.site_ids if site in sites],
         owed=[Money(amount=each.amount, currency=each.currency) for each in owed if each.host_id == row.host_id],
         **same,

@@ -48,6 +48,7 @@ class Payout(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(examples=[""])]
     made_at: datetime
     booked_on: Annotated[date | None, Meta(description="When our bank booked it.")]
+    taken_back: Annotated[int, Meta(description="Minor units of it that came back at the provider.", examples=[0])]
 
 
 class Bounced(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,7 +177,7 @@ def _payout(row: PayoutRow) -> Payout:
         id=row.payout_id, host=row.host_id, host_name=row.host, way=row.way,  # type: ignore[arg-type]  # the table's own
         amount=Money(amount=row.amount, currency=row.currency), state=row.state,  # type: ignore[arg-type]  # checks
         execution_on=row.execution_on, to=row.bank_shown, file=row.file_id, reference=row.reference, reason=row.reason,
-        made_at=row.made_at, booked_on=row.booked_on,
+        made_at=row.made_at, booked_on=row.booked_on, taken_back=row.taken_back,
     )  # fmt: skip
 
 

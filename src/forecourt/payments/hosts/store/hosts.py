@@ -16,14 +16,16 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _COLUMNS: Final = (
     "host_id, name, address, country, email, vat_id, vat_rate, site_ids, payout_every, payout_minimum, bank_name,"
-    " iban_sealed, iban_shown, bic, connect_account, connect_by, held_at, held_reason, created_at"
+    " iban_sealed, iban_shown, bic, connect_account, connect_by, connect_state, connect_read_at, held_at,"
+    " held_reason, created_at"
 )
 _ORDERS: Final = by_age("host_id")
 #: The columns that a change may name.
 CHANGEABLE: Final = frozenset(
     {
         "name", "address", "country", "email", "vat_id", "vat_rate", "site_ids", "payout_every", "payout_minimum",
-        "bank_name", "iban_sealed", "iban_shown", "bic", "connect_account", "connect_by", "held_at", "held_reason",
+        "bank_name", "iban_sealed", "iban_shown", "bic", "connect_account", "connect_by", "connect_state",
+        "connect_read_at", "held_at", "held_reason",
     }
 )  # fmt: skip
 
@@ -47,6 +49,9 @@ class HostRow(Struct, frozen=True, kw_only=True):
     bic: str
     connect_account: str
     connect_by: str
+    #: What the provider said last of it; None: it was never asked.
+    connect_state: dict[str, Any] | None
+    connect_read_at: datetime | None
     held_at: datetime | None
     held_reason: str
     created_at: datetime
@@ -109,6 +114,15 @@ async def find_host(conn: Connection, tenant_id: int, host_id: int, *, lock: boo
         (tenant_id, host_id),
     )
     return await cursor.fetchone()
+
+
+async def list_connected(conn: Connection, tenant_id: int) -> list[HostRow]:
+    """Hosts with an account at a payment provider."""
+    cursor = conn.cursor(row_factory=class_row(HostRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM hosts WHERE tenant_id = %s AND connect_account <> '' ORDER BY host_id", (tenant_id,)
+    )
+    return await cursor.fetchall()
 
 
 async def list_hosts(

@@ -11,7 +11,7 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 _COLUMNS: Final = (
     "p.payout_id, p.host_id, h.name AS host, p.way, p.currency, p.amount, p.state, p.execution_on, p.up_to_line,"
-    " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on"
+    " p.source, p.bank_shown, p.file_id, p.reference, p.reason, p.made_at, p.ended_at, p.booked_on, p.taken_back"
 )
 _FROM: Final = "FROM payouts p JOIN hosts h USING (tenant_id, host_id)"
 _FILE: Final = "file_id, message, execution_on, currency, payouts, total, sealed, made_at"
@@ -39,6 +39,8 @@ class PayoutRow(Struct, frozen=True, kw_only=True):
     made_at: datetime
     ended_at: datetime | None
     booked_on: date | None
+    #: Minor units of it that came back at the provider.
+    taken_back: int = 0
 
 
 class FileRow(Struct, frozen=True, kw_only=True):
@@ -112,6 +114,28 @@ async def end_payout(
         (state, at, reference, reason, tenant_id, payout_id, was),
     )
     return cursor.rowcount == 1
+
+
+async def find_by_reference(conn: Connection, tenant_id: int, reference: str) -> PayoutRow | None:
+    """The payout that a provider calls so, held until the transaction ends."""
+    cursor = conn.cursor(row_factory=class_row(PayoutRow))
+    await cursor.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE p.tenant_id = %s AND p.reference = %s LIMIT 1 FOR UPDATE OF p",
+        (tenant_id, reference),
+    )
+    return await cursor.fetchone()
+
+
+async def add_taken_back(
+    conn: Connection, tenant_id: int, payout_id: int, amount: int, reason: str, at: datetime
+) -> None:
+    """So much of a payout came back; one that came back whole has bounced."""
+    await conn.execute(
+        "UPDATE payouts SET taken_back = taken_back + %(amount)s, reason = %(reason)s, ended_at = %(at)s,"
+        " state = CASE WHEN taken_back + %(amount)s = amount THEN 'bounced' ELSE state END"
+        " WHERE tenant_id = %(tenant)s AND payout_id = %(payout)s",
+        {"amount": amount, "reason": reason, "at": at, "tenant": tenant_id, "payout": payout_id},
+    )
 
 
 async def set_booked(conn: Connection, tenant_id: int, payout_id: int, on: date) -> None:

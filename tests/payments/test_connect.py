@@ -1,0 +1,278 @@
+"""Hosts who are paid through the provider: their way there and back, transfers, and what it takes back, of payments
+that were really captured at the sandbox, by the real SDK."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest_asyncio
+
+from forecourt.payments.hosts import service
+from forecourt.payments.hosts.banks import Bank
+from forecourt.payments.hosts.connect import Connect, state_of
+from forecourt.payments.hosts.days import is_banking_day
+from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.store.hosts import BankRow, HostRow
+from forecourt.payments.hosts.words import asked_for
+from forecourt.payments.reconcile.jobs import MoneyJobs
+from tests.conftest import Database
+from tests.payments.hosts import IBANS, a_rule
+from tests.payments.till import SECRET, Till, a_till
+from tests.sandbox import sandbox
+from tests.support import FakeClock
+
+BACK, AGAIN = "https://owners.test/back", "https://owners.test/again"
+#: Of 10 kWh for 5.95: 70 % of what was earned before VAT.
+SHARE = 350
+
+
+class Estate:
+    """A till's place that is somebody else's, who gets a share of what is earned there."""
+
+    def __init__(self, till: Till) -> None:
+        self.till = till
+        self.connect = Connect(till.tenants, till.providers, till.clock)
+        self.money = MoneyJobs(till.worker, till.tenants, till.clock, SECRET, till.providers.by_name)
+        self.host_id = 0
+
+    async def opened(self, **more: Any) -> "Estate":
+        till = self.till
+        while not is_banking_day(till.clock.now().date(), "EUR"):
+            till.clock.advance(86_400)
+        site = till.one("SELECT site_id AS it FROM sites WHERE tenant_id = %s", till.tenant_id)
+        values = {"name": "Ada", "country": "DE", "email": "ada@owners.test", "site_ids": [site]} | more
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            values["created_at"] = till.clock.now()
+            self.host_id = (await store.insert_host(conn, till.tenant_id, values)).host_id
+            since = till.clock.now() - timedelta(days=9)
+            await store.insert_rule(
+                conn, till.tenant_id, host_id=self.host_id, site_id=site, station_id=None, valid_from=since,
+                rule=a_rule(), made_at=since, made_by="test",
+            )  # fmt: skip
+        return self
+
+    async def host(self) -> HostRow:
+        async with self.till.tenants.tenant(self.till.tenant_id) as conn:
+            return await service.find(conn, self.till.tenant_id, self.host_id)
+
+    async def led(self) -> str:
+        """Where the host is led now."""
+        page = await self.connect.onboard(self.till.actor, self.host_id, return_url=BACK, refresh_url=AGAIN)
+        assert page.url.startswith(f"{self.till.box.address}/c/onboard/")
+        return page.url
+
+    async def at_provider(self) -> None:
+        """The host goes there, says everything, and comes back."""
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.post(await self.led(), data={"iban": IBANS[0], "holder": "Ada"})
+        assert answer.headers["location"] == BACK
+        await self.connect.look(self.till.tenant_id, self.host_id)
+
+    async def earn(self, card: str = "at_once") -> None:
+        """A session is paid by a card whose money the provider lets us have at once."""
+        till = self.till
+        intent = await till.paid(card)
+        await till.work()
+        till.plug_in(intent, wh=10_000)
+        await till.work()
+        assert (await till.find(intent)).captured_amount == 595
+
+    async def night(self) -> None:
+        """A little later: the provider's clock is ahead of one that stands still."""
+        self.till.clock.advance(60)
+        await self.money.night_of(self.till.tenant_id)
+
+    def payouts(self) -> list[tuple[str, str, int, int]]:
+        rows = self.till.rows(
+            "SELECT way, state, amount, taken_back FROM payouts WHERE tenant_id = %s ORDER BY payout_id",
+            self.till.tenant_id,
+        )
+        return [(row["way"], row["state"], row["amount"], row["taken_back"]) for row in rows]
+
+    def owed(self) -> int:
+        return -self.till.balances().get(f"host_payable:{self.host_id}", 0)
+
+    def differences(self) -> list[dict[str, Any]]:
+        return self.till.rows(
+            "SELECT kind, about, said FROM reconcile_differences WHERE tenant_id = %s AND gone_at IS NULL",
+            self.till.tenant_id,
+        )
+
+    def transfers(self) -> list[Any]:
+        return list(self.till.box.client.v1.transfers.list().data)
+
+
+@pytest_asyncio.fixture
+async def estate(till: Till) -> AsyncIterator[Estate]:
+    yield await Estate(till).opened()
+
+
+async def test_a_host_goes_to_the_provider_once_or_in_two_turns_and_is_known_after_it(estate: Estate) -> None:
+    first = await estate.led()
+    host = await estate.host()
+    assert host.connect_account.startswith("acct_")
+    assert (state_of(host), host.connect_by) == (None, "deployment")
+    begun = state_of(await estate.connect.look(estate.till.tenant_id, estate.host_id))
+    assert begun is not None
+    assert (begun.may_receive, begun.may_pay_out) == (False, False)
+    assert asked_for(begun.due) == ["a bank account", "acceptance of the provider's terms"]
+    # Left, and gone there again: the same account by another way.
+    second = await estate.led()
+    assert second != first
+    assert (await estate.host()).connect_account == host.connect_account
+    assert len(estate.till.box.client.v1.accounts.list().data) == 1
+    async with httpx.AsyncClient() as browser:
+        wrong = await browser.post(second, data={"iban": "DE00", "holder": "Ada"})
+        assert "IBAN" in wrong.text
+        answer = await browser.post(second, data={"iban": IBANS[0], "holder": "Ada"})
+    assert answer.headers["location"] == BACK
+    done = state_of(await estate.connect.look(estate.till.tenant_id, estate.host_id))
+    assert done is not None
+    assert (done.told, done.may_receive, done.may_pay_out, done.due) == (True, True, True, ())
+
+
+async def test_two_who_begin_at_once_make_one_account(estate: Estate) -> None:
+    await asyncio.gather(estate.led(), estate.led(), estate.led())
+    assert len(estate.till.box.client.v1.accounts.list().data) == 1
+
+
+async def test_what_is_owed_goes_by_transfer_and_the_books_and_the_provider_agree(estate: Estate) -> None:
+    await estate.at_provider()
+    await estate.earn()
+    await estate.night()
+    assert estate.payouts() == [("connect", "paid", SHARE, 0)]
+    [transfer] = estate.transfers()
+    assert (transfer.amount, transfer.destination) == (SHARE, (await estate.host()).connect_account)
+    assert estate.owed() == 0
+    # What the provider says that it holds is what the books say.
+    balance = estate.till.box.client.v1.balance.retrieve()
+    parts: list[Any] = [*balance.available, *balance.pending]
+    held = sum(each.amount for each in parts if each.currency == "eur")
+    assert estate.till.balances()["psp_receivable:deployment"] == held
+    estate.till.clock.advance(86_400 * 2)
+    await estate.night()
+    assert estate.differences() == []
+    assert len(estate.transfers()) == 1
+
+
+async def test_who_may_not_receive_there_yet_is_paid_as_before(estate: Estate) -> None:
+    till = estate.till
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        bank = Bank(SECRET)
+        await service.put_bank(conn, till.actor, estate.host_id, bank, name="Ada", iban=IBANS[0], bic="")
+        own = BankRow(
+            name="Till", iban_sealed=bank.close(IBANS[1]), iban_shown="NL91", bic="", changed_at=till.clock.now()
+        )
+        await store.put_bank(conn, till.tenant_id, own)
+    await estate.led()
+    await estate.earn()
+    await estate.night()
+    assert estate.payouts() == [("sepa", "paid", SHARE, 0)]
+    # The night itself asked the provider, and asks again: once they may, the next goes there.
+    assert (await estate.host()).connect_read_at == till.clock.now()
+    async with httpx.AsyncClient() as browser:
+        await browser.post(await estate.led(), data={"iban": IBANS[0], "holder": "Ada"})
+    await estate.earn()
+    await estate.night()
+    assert [way for way, *_ in estate.payouts()] == ["sepa", "connect"]
+    assert estate.owed() == 0
+
+
+async def test_what_the_provider_takes_back_is_owed_again_and_waits_for_somebody_to_look(estate: Estate) -> None:
+    till = estate.till
+    await estate.at_provider()
+    await estate.earn()
+    await estate.night()
+    [transfer] = estate.transfers()
+    reversals = till.box.client.v1.transfers.reversals
+    await asyncio.to_thread(reversals.create, transfer.id, {"amount": 100})
+    till.clock.advance(1)
+    for _ in range(2):
+        await estate.night()
+    assert estate.payouts() == [("connect", "paid", SHARE, 100)]
+    assert estate.owed() == 100
+    assert (await estate.host()).held_at is not None
+    await asyncio.to_thread(reversals.create, transfer.id, {})
+    till.clock.advance(1)
+    await estate.night()
+    assert estate.payouts() == [("connect", "bounced", SHARE, SHARE)]
+    assert estate.owed() == SHARE
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await service.resume(conn, till.actor, estate.host_id)
+    till.clock.advance(86_400 * 3)
+    while not is_banking_day(till.clock.now().date(), "EUR"):
+        till.clock.advance(86_400)
+    await estate.night()
+    assert estate.payouts()[1:] == [("connect", "paid", SHARE, 0)]
+    assert (estate.owed(), estate.differences()) == (0, [])
+    assert sum(each.amount - each.amount_reversed for each in estate.transfers()) == SHARE
+
+
+async def test_a_payout_that_is_taken_back_by_hand_after_a_part_of_it_gives_the_rest_only(estate: Estate) -> None:
+    till = estate.till
+    await estate.at_provider()
+    await estate.earn()
+    await estate.night()
+    [transfer] = estate.transfers()
+    await asyncio.to_thread(till.box.client.v1.transfers.reversals.create, transfer.id, {"amount": 100})
+    till.clock.advance(1)
+    await estate.night()
+    [row] = till.rows("SELECT payout_id FROM payouts WHERE tenant_id = %s", till.tenant_id)
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await bounce(conn, till.tenant_id, row["payout_id"], "by hand", till.clock.now())
+    assert estate.owed() == SHARE
+    # The provider tells of the rest as well: it was booked already.
+    await asyncio.to_thread(till.box.client.v1.transfers.reversals.create, transfer.id, {})
+    till.clock.advance(1)
+    await estate.night()
+    assert estate.owed() == SHARE
+
+
+async def test_what_there_is_not_enough_of_at_hand_is_paid_another_night(estate: Estate) -> None:
+    till = estate.till
+    await estate.at_provider()
+    await estate.earn()
+    # The operator's own bank got it all first.
+    [there] = till.box.client.v1.balance.retrieve().available
+    await asyncio.to_thread(till.box.client.v1.payouts.create, {"amount": there.amount, "currency": "eur"})
+    await estate.night()
+    assert estate.payouts() == [("connect", "refused", SHARE, 0)]
+    assert (await estate.host()).held_at is None
+    assert estate.owed() == SHARE
+    for _ in range(2):
+        await estate.earn()
+    await estate.night()
+    assert estate.payouts()[1:] == [("connect", "paid", 3 * SHARE, 0)]
+    assert estate.owed() == 0
+
+
+async def test_a_transfer_whose_answer_was_lost_is_found_after_its_key_is_forgotten(
+    database: Database, clock: FakeClock
+) -> None:
+    with sandbox() as box:
+        async with a_till(database, clock, box) as till:
+            estate = await Estate(till).opened()
+            await estate.at_provider()
+            await estate.earn()
+            plan = [{"fault": "drop_after", "match": "POST /v1/transfers", "times": 1}]
+            await asyncio.to_thread(till.box.faults, next=plan)
+            await estate.night()
+            assert estate.payouts() == [("connect", "asked", SHARE, 0)]
+            assert len(estate.transfers()) == 1
+            # The next night the provider doesn't know the key any more.
+            await asyncio.to_thread(till.box.advance, 86_400 + 3_600)
+            till.clock.advance(86_400 + 3_600)
+            await estate.night()
+            assert estate.payouts() == [("connect", "paid", SHARE, 0)]
+            assert len(estate.transfers()) == 1
+            assert estate.owed() == 0
+
+
+def test_what_a_provider_asks_for_is_said_in_words_each_once() -> None:
+    due = ["individual.dob.day", "individual.dob.month", "individual.verification.document", "company.tax_id", "x.y"]
+    assert asked_for(due) == [
+        "a date of birth", "an identity document, or another proof", "a tax number", "more details",
+    ]  # fmt: skip
