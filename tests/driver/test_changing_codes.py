@@ -79,7 +79,7 @@ class Court:
         commander = Commander(till.tenants, bus, clock, secret_key=GATEWAY_SECRET.encode())
         saga = till.payments.saga
         till.charging = Charging(till.tenants, commander, clock, saga, till.prices)
-        payments = PaymentJobs(till.worker, clock, saga, till.charging)
+        payments = PaymentJobs(till.worker, clock, saga, till.charging, till.cards)
         self.reconciler = Reconciler(till.worker, Bringer(till.tenants, commander.batch, VAULT), commander.batch)
         gates = Gates(till.tenants, till.payments, clock, SECRET)
         ways = Ways(till.tenants, till.payments, till.charging, clock, gates, scans=Scans(till.tenants, clock, SECRET))

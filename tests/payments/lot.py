@@ -100,7 +100,7 @@ class Lot:
         """The verbs of drivers' own pages."""
         absent: Any = None
         payments = Payments(self.tenants, self.jobs.providers, self.clock, Prices(self.clock))
-        return Members(self.tenants, self.clock, SECRET.encode(), absent, payments, absent)
+        return Members(self.tenants, self.clock, SECRET.encode(), absent, payments, absent, absent)
 
     async def account(self, driver_id: int) -> Driver:
         async with self.tenants.tenant(self.tenant_id) as conn:
