@@ -101,9 +101,11 @@ async def test_an_account_at_adyen_is_added_answered_as_adyen_expects_and_what_i
 async def test_the_uid_of_an_rfid_card_is_a_token_though_it_could_be_a_cards_number(tenant: Tenant) -> None:
     """Fourteen digits, right by their check digit and as one scheme's begin; elsewhere they are refused."""
     client, uid = await tenant.client(), "36148900647913"
-    made = await client.post("/api/v1/tokens", json={"uid": uid, "type": "ISO14443"})
+    made = await client.post("/api/v1/tokens", json={"uid": uid, "type": "ISO14443", "status": "accepted"})
     assert (made.status_code, made.json()["uid"]) == (201, uid)
     assert (await client.get(f"/api/v1/tokens/{uid}")).status_code == 200
-    refused = await client.post("/api/v1/tokens", json={"uid": "4242424242424242", "type": "ISO14443"})
+    refused = await client.post(
+        "/api/v1/tokens", json={"uid": "4242424242424242", "type": "ISO14443", "status": "accepted"}
+    )
     assert (refused.status_code, refused.json()["code"]) == (422, "card-number-refused")
     assert (await client.post("/api/v1/sites", json={"name": f"Site {uid}"})).status_code == 422
