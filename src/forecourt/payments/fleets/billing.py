@@ -143,7 +143,7 @@ async def issue_month(
     end = begin_of(next_month(month), zone)
     part, issued_at = await store.parts_made(conn, tenant_id, fleet_id, month, currency)
     # Of a month that is invoiced only what one invoice could not hold: what is posted since then is on the next.
-    lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, issued_at or now, MAX_LINES)
+    lines = await store.list_open_lines(conn, tenant_id, fleet_id, currency, end, issued_at, MAX_LINES)
     seller, terms = await store.find_seller(conn, tenant_id), await store.find_terms(conn, tenant_id, fleet_id)
     if not lines or seller is None or terms is None:
         return None

@@ -206,8 +206,8 @@ async def _fleet_left(
             " WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s AND f.active AND f.held_at IS NULL"
             " AND f.currency = %(currency)s",
             {
-                "tenant": tenant_id, "fleet": int(fleet), "currency": currency, "intent": UUID(intent), "at": at,
-                "most": UNLIMITED,
+                "tenant": tenant_id, "fleet": int(fleet), "currency": currency, "at": at,
+                "intent": UUID(intent) if intent else None, "most": UNLIMITED,
             },
         )
     ).fetchone()  # fmt: skip

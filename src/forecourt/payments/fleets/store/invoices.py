@@ -141,13 +141,15 @@ async def find_line_of_session(conn: Connection, tenant_id: int, session_id: UUI
 
 
 async def list_open_lines(
-    conn: Connection, tenant_id: int, fleet_id: int, currency: str, before: datetime, posted: datetime, limit: int,
+    conn: Connection, tenant_id: int, fleet_id: int, currency: str, before: datetime, posted: datetime | None,
+    limit: int,
 ) -> list[Line]:  # fmt: skip
-    """What was delivered before and posted by then, and is on no invoice yet, held until the transaction ends."""
+    """What was delivered before, posted by then where that is said, and is on no invoice yet; held until the
+    transaction ends."""
     return await _lines(
         conn,
-        "fleet_id = %(fleet)s AND currency = %(currency)s AND ended_at < %(before)s AND at <= %(posted)s"
-        " AND invoice_id IS NULL",
+        "fleet_id = %(fleet)s AND currency = %(currency)s AND ended_at < %(before)s AND invoice_id IS NULL"
+        " AND (%(posted)s::timestamptz IS NULL OR at <= %(posted)s)",
         {"fleet": fleet_id, "currency": currency, "before": before, "posted": posted},
         tenant_id, limit, lock="FOR UPDATE",
     )  # fmt: skip
