@@ -25,7 +25,7 @@ import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.codes_api
-import forecourt.driver.terminal.api
+import forecourt.driver.readers.api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
@@ -207,14 +207,14 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.drivers.autocharge.api,
         forecourt.driver.account.operator,
         forecourt.driver.account.api,
-        forecourt.driver.terminal.api,
+        forecourt.driver.readers.api,
     )
     api = Router("/api/v1", route_handlers=[room.routes for room in rooms])
     given = (
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
-        "terminals", "connect",
+        "readers", "connect",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

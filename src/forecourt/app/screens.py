@@ -35,8 +35,8 @@ from forecourt.driver.console import CONSOLE_TEMPLATES, driver_console
 from forecourt.driver.console_sign_in import sign_in_console
 from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
+from forecourt.driver.readers.pages import reader_pages
 from forecourt.driver.shell import DriverShell
-from forecourt.driver.terminal.pages import reader_pages
 from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
@@ -50,8 +50,8 @@ from forecourt.payments.hosts.pages import host_pages
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.ledger.report_pages import report_pages
+from forecourt.payments.readers.service import Readers
 from forecourt.payments.reconcile.pages import reconcile_pages
-from forecourt.payments.terminal.service import Terminals
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -205,7 +205,7 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
         *waiting_console(shell, lists, clock),
         *sign_in_console(shell, db, driver_providers_of(settings, db, clock), settings.console_url),
         *forecourt.payments.pages.payment_pages(shell, db, payments),
-        *reader_pages(shell, db, Terminals(db, providers, clock, payments), payments, settings.console_url),
+        *reader_pages(shell, db, Readers(db, providers, clock, payments), payments, settings.console_url),
         *payment_account_pages(shell, db, providers, settings.console_url),
         *changing_console(shell, db, clock, CodeVault(settings.secret()), settings.console_url),
         *forecourt.stations.pages.station_pages(

@@ -17,7 +17,7 @@ import forecourt.driver.account.provider_api
 import forecourt.driver.api
 import forecourt.driver.brand_api
 import forecourt.driver.codes_api
-import forecourt.driver.terminal.api
+import forecourt.driver.readers.api
 import forecourt.driver.waiting.api
 import forecourt.driver.waiting.operator
 import forecourt.drivers.accounts.api
@@ -63,7 +63,7 @@ from forecourt.payments.accounts.hooks import payment_hook
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.terminal.service import Terminals
+from forecourt.payments.readers.service import Readers
 from forecourt.platform.bus import Bus
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -131,7 +131,7 @@ def create_app(
         "providers": given(providers),
         "payments": given(payments),
         "connect": given(Connect(db, providers, clock)),
-        "terminals": given(Terminals(db, providers, clock, payments)),
+        "readers": given(Readers(db, providers, clock, payments)),
         "ways": given(ways),
         "members": given(members),
         "driver_providers": given(driver_providers_of(settings, db, clock)),
@@ -167,7 +167,7 @@ def create_app(
             forecourt.driver.account.api.routes,
             forecourt.driver.account.operator.routes,
             forecourt.driver.brand_api.routes,
-            forecourt.driver.terminal.api.routes,
+            forecourt.driver.readers.api.routes,
             forecourt.driver.account.provider_api.routes,
             forecourt.driver.waiting.api.routes,
             forecourt.driver.waiting.operator.routes,

@@ -29,7 +29,7 @@ from forecourt.payments.fleets.model import CREDITOR_PATTERN, MANDATE_PATTERN, N
 from forecourt.payments.hosts.api.fields import BIC_PATTERN
 from forecourt.payments.hosts.api.hosts import EXPENSE_KEY_PATTERN, EXPENSE_PATTERN
 from forecourt.payments.hosts.model import FLEET_PATTERN
-from forecourt.payments.terminal.model import REFERENCE_PATTERN
+from forecourt.payments.readers.model import REFERENCE_PATTERN
 from forecourt.platform.text import NAME_LINE, ONE_LINE
 from forecourt.pricing.model import TIME_PATTERN
 from forecourt.stations.api.fields import SITE_PATTERN

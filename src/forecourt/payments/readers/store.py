@@ -8,7 +8,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from forecourt.payments.terminal.model import MAX_READERS, CardReader
+from forecourt.payments.readers.model import MAX_READERS, CardReader
 
 Connection = AsyncConnection[Any]
 

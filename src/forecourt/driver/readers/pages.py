@@ -13,12 +13,12 @@ from msgspec import Meta, Struct
 from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.driver.codes import code_svg
-from forecourt.driver.terminal.api import page_of
+from forecourt.driver.readers.api import page_of
 from forecourt.payments.intents.model import FINAL, ConnectorTaken, PaymentOver, PriceMissing, State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.pages import STATES, amount
 from forecourt.payments.psp import ProviderAway
-from forecourt.payments.terminal.model import (
+from forecourt.payments.readers.model import (
     MAX_NAME,
     ElsewhereStation,
     NothingAsked,
@@ -26,7 +26,7 @@ from forecourt.payments.terminal.model import (
     ReaderTaken,
     TooManyReaders,
 )
-from forecourt.payments.terminal.service import ReaderSaid, Terminals
+from forecourt.payments.readers.service import Readers, ReaderSaid
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.stations.call_faults import StationUnknown
@@ -80,16 +80,16 @@ class StartForm(Struct, frozen=True, kw_only=True):
 class ReaderPages:
     """What the handlers below share. `address`: where this deployment is reached."""
 
-    def __init__(self, shell: Shell, db: Pool, terminals: Terminals, payments: Payments, address: str) -> None:
+    def __init__(self, shell: Shell, db: Pool, readers: Readers, payments: Payments, address: str) -> None:
         self._shell = shell
         self._db = db
-        self._terminals = terminals
+        self._readers = readers
         self._payments = payments
         self._address = address
 
     async def list(self, request: WebRequest, actor: Actor, said: str) -> Response[str]:
         """Where readers stand, and one more."""
-        rows = await self._terminals.every(actor.tenant_id)
+        rows = await self._readers.every(actor.tenant_id)
         return self._page("readers", request, actor, rows=rows, said=said, may_change=actor.may(Verb.CHANGE_STATIONS))
 
     async def add(self, request: WebRequest, actor: Actor, form: ReaderForm) -> Response[Any]:
@@ -101,18 +101,18 @@ class ReaderPages:
         if not said.name or not said.reference.replace("_", "").isalnum() or len(said.reference) > MAX_NAME:
             return Redirect(f"{PATH}?said={ReaderRefused.code}", status_code=303)
         try:
-            reader = await self._terminals.add(actor, said)
+            reader = await self._readers.add(actor, said)
         except ForecourtError as fault:
             return Redirect(f"{PATH}?said={fault.code}", status_code=303)
         return Redirect(f"{PATH}/{reader.reader_id}", status_code=303)
 
     async def show(self, request: WebRequest, actor: Actor, reader_id: UUID, said: str) -> Response[str]:
         """One reader, and the places where a session can start at it. Raises ReaderUnknown."""
-        reader = await self._terminals.find(actor.tenant_id, reader_id)
+        reader = await self._readers.find(actor.tenant_id, reader_id)
         return self._page(
-            "reader", request, actor, reader=reader, said=said, now=await self._terminals.look(actor.tenant_id, reader),
-            places=await self._terminals.places(actor.tenant_id, reader),
-            asked=await self._terminals.asked(actor.tenant_id, reader), may_start=actor.may(Verb.CONTROL),
+            "reader", request, actor, reader=reader, said=said, now=await self._readers.look(actor.tenant_id, reader),
+            places=await self._readers.places(actor.tenant_id, reader),
+            asked=await self._readers.asked(actor.tenant_id, reader), may_start=actor.may(Verb.CONTROL),
             may_change=actor.may(Verb.CHANGE_STATIONS),
         )  # fmt: skip
 
@@ -123,7 +123,7 @@ class ReaderPages:
             return Redirect(f"{PATH}/{reader_id}?said=value", status_code=303)
         page = await page_of(self._db, actor.tenant_id, self._address)
         try:
-            intent = await self._terminals.start(actor, reader_id, station, int(evse), return_url=page)
+            intent = await self._readers.start(actor, reader_id, station, int(evse), return_url=page)
         except ForecourtError as fault:
             return Redirect(f"{PATH}/{reader_id}?said={fault.code}", status_code=303)
         return Redirect(f"{PATH}/{reader_id}/payments/{intent.intent_id}", status_code=303)
@@ -131,7 +131,7 @@ class ReaderPages:
     async def cancel(self, actor: Actor, reader_id: UUID) -> Response[Any]:
         """Has the reader ask for nothing any more."""
         try:
-            intent = await self._terminals.cancel(actor.tenant_id, reader_id)
+            intent = await self._readers.cancel(actor.tenant_id, reader_id)
         except ForecourtError as fault:
             return Redirect(f"{PATH}/{reader_id}?said={fault.code}", status_code=303)
         return Redirect(f"{PATH}/{reader_id}/payments/{intent.intent_id}", status_code=303)
@@ -139,14 +139,14 @@ class ReaderPages:
     async def remove(self, actor: Actor, reader_id: UUID) -> Response[Any]:
         """A reader stands there no more."""
         try:
-            await self._terminals.remove(actor, reader_id)
+            await self._readers.remove(actor, reader_id)
         except ForecourtError as fault:
             return Redirect(f"{PATH}/{reader_id}?said={fault.code}", status_code=303)
         return Redirect(PATH, status_code=303)
 
     async def asked(self, request: WebRequest, actor: Actor, reader_id: UUID, payment_id: UUID) -> Response[str]:
         """What became of a start. Raises ReaderUnknown, PaymentUnknown."""
-        reader = await self._terminals.find(actor.tenant_id, reader_id)
+        reader = await self._readers.find(actor.tenant_id, reader_id)
         intent = await self._payments.find(actor.tenant_id, payment_id)
         page = (await page_of(self._db, actor.tenant_id, self._address)).replace("{intent}", str(payment_id))
         waits = intent.state is State.HOLD_REQUESTED
@@ -163,11 +163,9 @@ class ReaderPages:
         )
 
 
-def reader_pages(
-    shell: Shell, db: Pool, terminals: Terminals, payments: Payments, address: str
-) -> list[HTTPRouteHandler]:
+def reader_pages(shell: Shell, db: Pool, verbs: Readers, payments: Payments, address: str) -> list[HTTPRouteHandler]:
     """The routes below `/card-readers`."""
-    pages = ReaderPages(shell, db, terminals, payments, address)
+    pages = ReaderPages(shell, db, verbs, payments, address)
 
     @get(PATH, opt=dict(READING), include_in_schema=False)
     async def readers(request: WebRequest, actor: Asker, said: Said = "") -> Response[str]:

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from forecourt.payments.declines import DECLINES, READER_BUSY, READER_LEFT, READER_OFFLINE, Decline
 from forecourt.payments.intents.model import Intent, Method, State
-from forecourt.payments.terminal.model import (
+from forecourt.payments.readers.model import (
     CardReader,
     ElsewhereStation,
     NothingAsked,
@@ -21,7 +21,7 @@ from forecourt.payments.terminal.model import (
     ReaderTaken,
     ReaderUnknown,
 )
-from forecourt.payments.terminal.service import ReaderSaid, Terminals
+from forecourt.payments.readers.service import Readers, ReaderSaid
 from tests.payments.till import RETURN, Till
 
 
@@ -30,17 +30,17 @@ class Kiosk:
 
     def __init__(self, till: Till) -> None:
         self.till = till
-        self.terminals = Terminals(till.tenants, till.providers, till.clock, till.payments)
+        self.readers = Readers(till.tenants, till.providers, till.clock, till.payments)
         made = {"registration_code": "simulated-s700", "label": "Kiosk"}
         self.reference = str(till.box.client.v1.terminal.readers.create(made).id)  # type: ignore[arg-type]
 
     async def opened(self) -> "Kiosk":
         said = ReaderSaid(name="Kiosk", reference=self.reference, site="yard")
-        self.reader: CardReader = await self.terminals.add(self.till.actor, said)
+        self.reader: CardReader = await self.readers.add(self.till.actor, said)
         return self
 
     async def start(self, evse: int = 1) -> Intent:
-        return await self.terminals.start(
+        return await self.readers.start(
             self.till.actor, self.reader.reader_id, self.till.station, evse, return_url=RETURN
         )
 
@@ -177,18 +177,18 @@ async def test_a_reader_that_is_offline_or_busy_says_so_at_once(kiosk: Kiosk) ->
 
 async def test_the_attendant_cancels_and_the_reader_asks_no_more(kiosk: Kiosk) -> None:
     intent = await kiosk.start()
-    ended = await kiosk.terminals.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
+    ended = await kiosk.readers.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
     assert (ended.intent_id, ended.state) == (intent.intent_id, State.ABANDONED)
     assert kiosk.till.box.client.v1.terminal.readers.retrieve(kiosk.reference).action is None
     assert kiosk.at_provider() == ["canceled"]
     with pytest.raises(NothingAsked):
-        await kiosk.terminals.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
+        await kiosk.readers.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
 
 
 async def test_a_card_that_was_quicker_than_the_cancelling_is_given_back(kiosk: Kiosk) -> None:
     intent = await kiosk.start()
     await kiosk.door("/present")
-    ended = await kiosk.terminals.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
+    ended = await kiosk.readers.cancel(kiosk.till.tenant_id, kiosk.reader.reader_id)
     assert ended.state is State.ABANDONED
     assert kiosk.at_provider() == ["canceled"]
     assert [len(kiosk.till.happened(what)) for what in ("hold", "cancel")] == [1, 1]
@@ -234,25 +234,25 @@ async def test_a_webhook_of_the_reader_leads_to_its_payment(kiosk: Kiosk) -> Non
 async def test_a_reader_is_known_to_the_provider_stands_once_and_serves_its_place_only(kiosk: Kiosk) -> None:
     till, actor = kiosk.till, kiosk.till.actor
     with pytest.raises(ReaderRefused):
-        await kiosk.terminals.add(actor, ReaderSaid(name="x", reference="tmr_unknown", site="yard"))
+        await kiosk.readers.add(actor, ReaderSaid(name="x", reference="tmr_unknown", site="yard"))
     with pytest.raises(ReaderTaken):
-        await kiosk.terminals.add(actor, ReaderSaid(name="x", reference=kiosk.reference, site="yard"))
+        await kiosk.readers.add(actor, ReaderSaid(name="x", reference=kiosk.reference, site="yard"))
     for wrong in ({"site": "nowhere"}, {"site": "yard", "station": "nowhere"}):
         with pytest.raises(ReaderRefused):
-            await kiosk.terminals.add(actor, ReaderSaid(name="x", reference=Kiosk(till).reference, **wrong))
+            await kiosk.readers.add(actor, ReaderSaid(name="x", reference=Kiosk(till).reference, **wrong))
     till.rows(
         "INSERT INTO sites (tenant_id, slug, name, time_zone, country) VALUES (%s, 'far', 'Far', 'UTC', 'DE')",
         till.tenant_id,
     )
-    far = await kiosk.terminals.add(actor, ReaderSaid(name="Far", reference=Kiosk(till).reference, site="far"))
+    far = await kiosk.readers.add(actor, ReaderSaid(name="Far", reference=Kiosk(till).reference, site="far"))
     with pytest.raises(ElsewhereStation):
-        await kiosk.terminals.start(actor, far.reader_id, till.station, 1, return_url=RETURN)
+        await kiosk.readers.start(actor, far.reader_id, till.station, 1, return_url=RETURN)
     own = ReaderSaid(name="Own", reference=Kiosk(till).reference, site="yard", station=till.station)
-    assert (await kiosk.terminals.add(actor, own)).station == till.station
-    assert [each.name for each in await kiosk.terminals.every(till.tenant_id)] == ["Far", "Kiosk", "Own"]
+    assert (await kiosk.readers.add(actor, own)).station == till.station
+    assert [each.name for each in await kiosk.readers.every(till.tenant_id)] == ["Far", "Kiosk", "Own"]
     # One that is taken away gives up what it asked for.
     intent = await kiosk.start()
-    await kiosk.terminals.remove(actor, kiosk.reader.reader_id)
+    await kiosk.readers.remove(actor, kiosk.reader.reader_id)
     assert (await till.find(intent)).state is State.ABANDONED
     with pytest.raises(ReaderUnknown):
         await kiosk.start()

@@ -18,7 +18,7 @@ from forecourt.driver.store import find_brand
 from forecourt.payments.api import Payment, shown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, Intent, PaymentOver, PriceMissing
 from forecourt.payments.psp import ProviderAway
-from forecourt.payments.terminal.model import (
+from forecourt.payments.readers.model import (
     MAX_NAME,
     REFERENCE_PATTERN,
     CardReader,
@@ -29,7 +29,7 @@ from forecourt.payments.terminal.model import (
     ReaderUnknown,
     TooManyReaders,
 )
-from forecourt.payments.terminal.service import ReaderSaid, Terminals
+from forecourt.payments.readers.service import Readers, ReaderSaid
 from forecourt.platform.database import Pool
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.call_faults import StationUnknown
@@ -39,7 +39,7 @@ TAGS = ["card readers"]
 CHANGING: dict[str, Any] = {"verb": Verb.CHANGE_STATIONS}
 STARTING: dict[str, Any] = {"verb": Verb.CONTROL}
 
-Readers = NamedDependency[Terminals]
+ReaderVerbs = NamedDependency[Readers]
 Home = NamedDependency[HomeAddress]
 ReaderId = Annotated[UUID, PathParameter(description="The card reader's id.")]
 Identity = Annotated[str, Meta(min_length=1, max_length=255, pattern=IDENTITY_PATTERN, examples=["CP1"])]
@@ -101,8 +101,8 @@ class StartedAtReader(Struct, frozen=True, kw_only=True):
 
 
 @get("/card-readers", summary="List card readers", tags=TAGS)
-async def list_card_readers(actor: Asker, terminals: Readers) -> CardReaders:
-    return CardReaders(items=[_reader(each) for each in await terminals.every(actor.tenant_id)])
+async def list_card_readers(actor: Asker, readers: ReaderVerbs) -> CardReaders:
+    return CardReaders(items=[_reader(each) for each in await readers.every(actor.tenant_id)])
 
 
 @post(
@@ -111,9 +111,9 @@ async def list_card_readers(actor: Asker, terminals: Readers) -> CardReaders:
     summary="Say where a card reader stands",
     tags=TAGS,
 )
-async def add_card_reader(data: JSONBody[NewCardReader], actor: Asker, terminals: Readers) -> CardReaderShown:
+async def add_card_reader(data: JSONBody[NewCardReader], actor: Asker, readers: ReaderVerbs) -> CardReaderShown:
     said = ReaderSaid(name=data.name, reference=data.reference, site=data.site, station=data.station)
-    return _reader(await terminals.add(actor, said))
+    return _reader(await readers.add(actor, said))
 
 
 @get(
@@ -122,10 +122,10 @@ async def add_card_reader(data: JSONBody[NewCardReader], actor: Asker, terminals
     summary="Show a card reader and what it does now",
     tags=TAGS,
 )
-async def find_card_reader(reader_id: ReaderId, actor: Asker, terminals: Readers) -> CardReaderNow:
-    reader = await terminals.find(actor.tenant_id, reader_id)
-    now = await terminals.look(actor.tenant_id, reader)
-    asked = await terminals.asked(actor.tenant_id, reader)
+async def find_card_reader(reader_id: ReaderId, actor: Asker, readers: ReaderVerbs) -> CardReaderNow:
+    reader = await readers.find(actor.tenant_id, reader_id)
+    now = await readers.look(actor.tenant_id, reader)
+    asked = await readers.asked(actor.tenant_id, reader)
     return CardReaderNow(reader=_reader(reader), online=None if now is None else now.online, payment=asked)
 
 
@@ -136,8 +136,8 @@ async def find_card_reader(reader_id: ReaderId, actor: Asker, terminals: Readers
     description="What it asks for just now is given up.",
     tags=TAGS,
 )
-async def remove_card_reader(reader_id: ReaderId, actor: Asker, terminals: Readers) -> None:
-    await terminals.remove(actor, reader_id)
+async def remove_card_reader(reader_id: ReaderId, actor: Asker, readers: ReaderVerbs) -> None:
+    await readers.remove(actor, reader_id)
 
 
 @post(
@@ -155,10 +155,10 @@ async def remove_card_reader(reader_id: ReaderId, actor: Asker, terminals: Reade
     tags=TAGS,
 )
 async def start_at_card_reader(
-    reader_id: ReaderId, data: JSONBody[StartAtReader], actor: Asker, db: Database, terminals: Readers, home: Home
+    reader_id: ReaderId, data: JSONBody[StartAtReader], actor: Asker, db: Database, readers: ReaderVerbs, home: Home
 ) -> StartedAtReader:
     page = await page_of(db, actor.tenant_id, home.address)
-    intent = await terminals.start(actor, reader_id, data.station, data.evse, return_url=page, language=data.language)
+    intent = await readers.start(actor, reader_id, data.station, data.evse, return_url=page, language=data.language)
     return _started(intent, page)
 
 
@@ -170,9 +170,9 @@ async def start_at_card_reader(
     tags=TAGS,
 )
 async def cancel_at_card_reader(
-    reader_id: ReaderId, actor: Asker, db: Database, terminals: Readers, home: Home
+    reader_id: ReaderId, actor: Asker, db: Database, readers: ReaderVerbs, home: Home
 ) -> StartedAtReader:
-    intent = await terminals.cancel(actor.tenant_id, reader_id)
+    intent = await readers.cancel(actor.tenant_id, reader_id)
     return _started(intent, await page_of(db, actor.tenant_id, home.address))
 
 

@@ -12,8 +12,8 @@ from forecourt.payments.hosts.store.hosts import find_sites, find_station
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.psp import ProviderAway, ProviderRefused, ProviderUnknown, Psp, Reader
-from forecourt.payments.terminal import store
-from forecourt.payments.terminal.model import (
+from forecourt.payments.readers import store
+from forecourt.payments.readers.model import (
     MAX_READERS,
     CardReader,
     ElsewhereStation,
@@ -23,7 +23,7 @@ from forecourt.payments.terminal.model import (
     ReaderUnknown,
     TooManyReaders,
 )
-from forecourt.payments.terminal.store import Place
+from forecourt.payments.readers.store import Place
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -37,7 +37,7 @@ class ReaderSaid(Struct, frozen=True, kw_only=True):
     station: str | None = None
 
 
-class Terminals:
+class Readers:
     """The verbs, for the life of a process. `tenants` is a pool of role forecourt_app."""
 
     def __init__(self, tenants: Pool, providers: Providers, clock: Clock, payments: Payments) -> None:
