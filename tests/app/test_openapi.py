@@ -42,6 +42,9 @@ PARTS = 4
 LEFT_OUT = {"stream", "test_hook", "put_driver_provider"}
 #: What a driver's own app asks.
 DRIVERS_OWN = "/driver/me"
+#: What is answered where a payment provider was asked, which is not there.
+AWAY = (502, 504)
+NOBODY_URL = "http://127.0.0.1:9"
 Case = Any
 
 
@@ -342,7 +345,9 @@ def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any]
                 name: known.get(name, value) for name, value in (case.path_parameters or {}).items()
             }
         response = case.call(base_url=url, headers=headers)
-        case.validate_response(response, checks=checks, headers=headers)
+        # A provider that is away is said by a status of the five hundreds, where the document says that it may be.
+        away = response.status_code in AWAY
+        case.validate_response(response, checks=checks[1:] if away else checks, headers=headers)
         if response.status_code >= 400:
             problem = response.json()
             assert problem["status"] == response.status_code
