@@ -14,7 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 from forecourt.payments.providers.adyen import Adyen
 from forecourt.payments.providers.stripe import Stripe
-from forecourt.payments.psp import Hold, OutcomeOpen, Told
+from forecourt.payments.psp.errors import OutcomeOpen
+from forecourt.payments.psp.words import Hold, Told
 from forecourt.platform.clock import SystemClock
 from forecourt.simulator.adyen.hooks import body_of
 from tests.adyen import AdyenBox

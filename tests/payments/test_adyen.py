@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from forecourt.payments.intents.model import FINAL, Intent, State
-from forecourt.payments.psp import ProviderAway
+from forecourt.payments.psp.errors import ProviderAway
 from tests.adyen import AdyenBox
 from tests.conftest import Database
 from tests.payments.door import Door, a_door

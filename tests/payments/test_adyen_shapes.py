@@ -17,7 +17,7 @@ from forecourt.payments.providers.adyen_shapes import (
     reference_of,
     told_by,
 )
-from forecourt.payments.psp import Card, DisputeState, HoldAsked, HoldState, Told
+from forecourt.payments.psp.words import Card, DisputeState, HoldAsked, HoldState, Told
 from forecourt.platform.money import Money
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

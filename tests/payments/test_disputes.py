@@ -12,7 +12,7 @@ import pytest_asyncio
 from forecourt.payments.disputes.store import list_disputes
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents.model import Intent, State
-from forecourt.payments.psp import DisputeState
+from forecourt.payments.psp.words import DisputeState
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, rules
 from tests.payments.till import Till

@@ -11,7 +11,8 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from forecourt.payments.providers.stripe import StripeKeys, open_stripe
-from forecourt.payments.psp import Declined, Hold, HoldAsked, HoldState, HookRefused, ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import Declined, HookRefused, ProviderAway, ProviderRefused
+from forecourt.payments.psp.words import Hold, HoldAsked, HoldState
 from forecourt.platform.money import Money
 from tests.adyen import AdyenBox
 from tests.payments.desks import HOOK_SECRET, AdyenDesk, Desk, StripeDesk

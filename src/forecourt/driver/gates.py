@@ -16,7 +16,7 @@ from forecourt.driver import store
 from forecourt.driver.store import OpenStart
 from forecourt.payments.intents.model import PaymentOver, PaymentUnknown, State
 from forecourt.payments.intents.service import Payments
-from forecourt.payments.psp import ProviderAway
+from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 

@@ -13,7 +13,7 @@ from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
 from forecourt.drivers.autocharge.model import OwnCar
 from forecourt.payments.intents.model import Intent
-from forecourt.payments.psp import Card
+from forecourt.payments.psp.words import Card
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 

@@ -48,7 +48,7 @@ from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import Car
 from forecourt.payments.ledger.entries import wallet
 from forecourt.payments.providers.book import Book, BookKind
-from forecourt.payments.psp import Card
+from forecourt.payments.psp.words import Card
 from forecourt.payments.saved.model import Setup
 from forecourt.payments.saved.service import SavedCards
 from forecourt.platform.clock import Clock

@@ -17,7 +17,7 @@ from forecourt.driver.codes import HomeAddress
 from forecourt.driver.store import find_brand
 from forecourt.payments.api import Payment, shown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, Intent, PaymentOver, PriceMissing
-from forecourt.payments.psp import ProviderAway
+from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
     MAX_NAME,
     REFERENCE_PATTERN,

@@ -17,7 +17,7 @@ from forecourt.driver.readers.api import page_of
 from forecourt.payments.intents.model import FINAL, ConnectorTaken, PaymentOver, PriceMissing, State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.pages import STATES, amount
-from forecourt.payments.psp import ProviderAway
+from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
     MAX_NAME,
     ElsewhereStation,

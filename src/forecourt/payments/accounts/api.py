@@ -27,7 +27,7 @@ from forecourt.payments.accounts.service import (
 )
 from forecourt.payments.accounts.store import AccountRow
 from forecourt.payments.intents.model import AccountMissing
-from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
 
 MIN_KEY: Final = 8

@@ -16,7 +16,9 @@ from forecourt.payments.accounts.service import DEPLOYMENT, Providers
 from forecourt.payments.accounts.told import insert_told
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_by_reference
-from forecourt.payments.psp import MAX_HOOK_BYTES, HookRefused, Notice, Psp
+from forecourt.payments.psp import MAX_HOOK_BYTES, Psp
+from forecourt.payments.psp.errors import HookRefused
+from forecourt.payments.psp.words import Notice
 from forecourt.platform import outbox
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool

@@ -32,7 +32,7 @@ from forecourt.payments.accounts.service import (
     keys_of,
 )
 from forecourt.payments.intents.model import AccountMissing
-from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.platform.database import Pool
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from forecourt.payments.psp import Told
+from forecourt.payments.psp.words import Told
 from forecourt.platform.database import Pool
 
 Connection = AsyncConnection[Any]

@@ -17,7 +17,7 @@ from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
-from forecourt.payments.psp import DECIDED, Dispute, DisputeState
+from forecourt.payments.psp.words import DECIDED, Dispute, DisputeState
 
 #: How each end is told of in a payment's story.
 STEPS: Final = {DisputeState.WON: "dispute_won", DisputeState.LOST: "dispute_lost"}

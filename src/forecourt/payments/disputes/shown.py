@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from forecourt.payments.disputes.store import DisputeRow
-from forecourt.payments.psp import DisputeState
+from forecourt.payments.psp.words import DisputeState
 from forecourt.ui.i18n import mark
 
 STATUSES: Final[Mapping[DisputeState, str]] = {

@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from forecourt.payments.psp import DECIDED, Dispute, DisputeState
+from forecourt.payments.psp.words import DECIDED, Dispute, DisputeState
 
 Connection = AsyncConnection[Any]
 

@@ -19,7 +19,8 @@ from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknow
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import HostRow
 from forecourt.payments.intents.model import AccountMissing
-from forecourt.payments.psp import HostAccount, HostAsked, Page, ProviderError
+from forecourt.payments.psp.errors import ProviderError
+from forecourt.payments.psp.words import HostAccount, HostAsked, Page
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 

@@ -21,7 +21,7 @@ from forecourt.payments.hosts.store import payouts as kept
 from forecourt.payments.hosts.words import asked_for
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.payments.ledger.words import EVERY, KINDS, STATES, money
-from forecourt.payments.psp import ProviderAway
+from forecourt.payments.psp.errors import ProviderAway
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError

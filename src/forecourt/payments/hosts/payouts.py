@@ -25,7 +25,7 @@ from forecourt.payments.hosts.store.lines import About, Owed
 from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
 from forecourt.payments.ledger.host_entries import payout, payout_bounced, payout_taken_back
-from forecourt.payments.psp import BalanceLow, ProviderRefused
+from forecourt.payments.psp.errors import BalanceLow, ProviderRefused
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError

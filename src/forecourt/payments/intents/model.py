@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.payments.psp import Card, Hold, HoldState, Saved
+from forecourt.payments.psp.words import Card, Hold, HoldState, Saved
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.money import Money
 

@@ -26,7 +26,7 @@ from forecourt.payments.intents.model import (
     State,
 )
 from forecourt.payments.intents.prices import Connection, Prices
-from forecourt.payments.psp import Hold, HoldState
+from forecourt.payments.psp.words import Hold, HoldState
 from forecourt.platform import outbox
 from forecourt.sessions.reserving import store as reservations
 from forecourt.sessions.reserving.model import Reservation

@@ -48,19 +48,9 @@ from forecourt.payments.intents.model import (
 )
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
-from forecourt.payments.psp import (
-    Declined,
-    Hold,
-    HoldAsked,
-    HoldState,
-    Language,
-    OutcomeOpen,
-    ProviderAway,
-    ProviderRefused,
-    ProviderUnknown,
-    Psp,
-    Refund,
-)
+from forecourt.payments.psp import Psp
+from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused, ProviderUnknown
+from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Language, Refund
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money

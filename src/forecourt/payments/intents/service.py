@@ -42,7 +42,8 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.prices import Connection, Offer, Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import Car, Sized, size_hold
-from forecourt.payments.psp import Card, ProviderAway, Saved
+from forecourt.payments.psp.errors import ProviderAway
+from forecourt.payments.psp.words import Card, Saved
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.money import Money

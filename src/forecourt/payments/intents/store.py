@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from forecourt.payments.intents.model import Call, CallKind, Intent, Step
-from forecourt.payments.psp import Card, Saved
+from forecourt.payments.psp.words import Card, Saved
 from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 
 Connection = AsyncConnection[Any]

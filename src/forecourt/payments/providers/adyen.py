@@ -33,9 +33,9 @@ from forecourt.payments.providers.adyen_shapes import (
     reference_of,
 )
 from forecourt.payments.providers.stubs import Unable
-from forecourt.payments.psp import (
-    DEADLINE_S,
-    Declined,
+from forecourt.payments.psp import DEADLINE_S
+from forecourt.payments.psp.errors import Declined, OutcomeOpen, ProviderAway, ProviderRefused
+from forecourt.payments.psp.words import (
     Hold,
     HoldAsked,
     HoldState,
@@ -43,10 +43,7 @@ from forecourt.payments.psp import (
     MethodAsked,
     Movements,
     Notice,
-    OutcomeOpen,
     Page,
-    ProviderAway,
-    ProviderRefused,
     Refund,
     Saved,
     Sent,

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.payments.providers.adyen_shapes import KEPT, Item, read_reference, told_by
-from forecourt.payments.psp import MAX_HOOK_AGE_S, HookRefused, Notice
+from forecourt.payments.psp import MAX_HOOK_AGE_S
+from forecourt.payments.psp.errors import HookRefused
+from forecourt.payments.psp.words import Notice
 
 #: Adyen brings a webhook that was not taken again for thirty days, with the date that it had.
 MAX_AGE: Final = timedelta(days=31)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.payments.psp import (
+from forecourt.payments.psp.words import (
     Card,
     Dispute,
     DisputeState,

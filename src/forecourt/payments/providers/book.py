@@ -20,7 +20,8 @@ from psycopg.types.json import Jsonb
 from forecourt.payments.ledger.entries import fleet_owes, wallet
 from forecourt.payments.ledger.store import balance_of
 from forecourt.payments.providers.stubs import Unable
-from forecourt.payments.psp import Declined, Hold, HoldAsked, HoldState, HookRefused, Notice, ProviderRefused, Refund
+from forecourt.payments.psp.errors import Declined, HookRefused, ProviderRefused
+from forecourt.payments.psp.words import Hold, HoldAsked, HoldState, Notice, Refund
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 

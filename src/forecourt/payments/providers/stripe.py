@@ -36,15 +36,13 @@ from forecourt.payments.providers.stripe_shapes import (
     of_page,
     refund,
 )
-from forecourt.payments.psp import (
-    DEADLINE_S,
-    MAX_HOOK_AGE_S,
-    MOVEMENTS_AT_ONCE,
+from forecourt.payments.psp import DEADLINE_S, MAX_HOOK_AGE_S, MOVEMENTS_AT_ONCE
+from forecourt.payments.psp.errors import HookRefused, ProviderError, ProviderRefused, ProviderUnknown
+from forecourt.payments.psp.words import (
     Dispute,
     Hold,
     HoldAsked,
     HoldState,
-    HookRefused,
     HostAccount,
     HostAsked,
     Kept,
@@ -53,9 +51,6 @@ from forecourt.payments.psp import (
     Movements,
     Notice,
     Page,
-    ProviderError,
-    ProviderRefused,
-    ProviderUnknown,
     Reader,
     Refund,
     Saved,

@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from forecourt.payments.declines import DECLINES, READER_BUSY, READER_OFFLINE, Decline
-from forecourt.payments.psp import BalanceLow, Declined, ProviderAway, ProviderRefused, ProviderUnknown, ReaderAway
+from forecourt.payments.psp.errors import (
+    BalanceLow,
+    Declined,
+    ProviderAway,
+    ProviderRefused,
+    ProviderUnknown,
+    ReaderAway,
+)
 
 #: HTTP statuses by which Stripe says to come again: nothing is kept under the key.
 _BUSY: Final = (409, 429)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from forecourt.payments.declines import DECLINES, READER_LEFT
 from forecourt.payments.providers.stripe_errors import why_of
-from forecourt.payments.psp import (
+from forecourt.payments.psp.words import (
     Card,
     Dispute,
     DisputeState,

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from forecourt.payments.psp import (
+from forecourt.payments.psp.errors import ProviderRefused
+from forecourt.payments.psp.words import (
     Hold,
     HoldAsked,
     HostAccount,
@@ -12,7 +13,6 @@ from forecourt.payments.psp import (
     MethodAsked,
     Movements,
     Page,
-    ProviderRefused,
     Reader,
     Saved,
     Sent,

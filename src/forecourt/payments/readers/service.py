@@ -11,7 +11,9 @@ from forecourt.payments.accounts.store import find_account
 from forecourt.payments.hosts.store.hosts import find_sites, find_station
 from forecourt.payments.intents.model import Intent, Method
 from forecourt.payments.intents.service import Begin, Payments
-from forecourt.payments.psp import ProviderAway, ProviderRefused, ProviderUnknown, Psp, Reader
+from forecourt.payments.psp import Psp
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused, ProviderUnknown
+from forecourt.payments.psp.words import Reader
 from forecourt.payments.readers import store
 from forecourt.payments.readers.model import (
     MAX_READERS,

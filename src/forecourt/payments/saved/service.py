@@ -14,7 +14,9 @@ import structlog
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.intents.store import insert_method
-from forecourt.payments.psp import Kept, Language, MethodAsked, ProviderError, Psp, Saved
+from forecourt.payments.psp import Psp
+from forecourt.payments.psp.errors import ProviderError
+from forecourt.payments.psp.words import Kept, Language, MethodAsked, Saved
 from forecourt.payments.saved import store
 from forecourt.payments.saved.model import (
     DROP_EVERY,

@@ -38,7 +38,7 @@ from forecourt.payments.intents.model import (
     PaymentUnknown,
     PriceMissing,
 )
-from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.payments.saved.model import SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.money import Money
 from forecourt.platform.paging import NEWEST

@@ -45,8 +45,8 @@ from forecourt.drivers.accounts.providers import (
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
-from forecourt.payments.psp import ProviderAway as PaymentsAway
-from forecourt.payments.psp import ProviderRefused as PaymentsRefused
+from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
+from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.paging import NEWEST

@@ -15,7 +15,7 @@ from forecourt.payments.hosts.api.hosts import Host, show_host
 from forecourt.payments.hosts.connect import Connect
 from forecourt.payments.hosts.model import HostNotThere, HostRefused, HostUnknown
 from forecourt.payments.intents.model import AccountMissing
-from forecourt.payments.psp import ProviderAway, ProviderRefused
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 
 Way = NamedDependency[Connect]
 Back = Annotated[str, Meta(max_length=500, pattern=r"^https?://[^\x00-\x20\x7f]+$")]
