@@ -1,0 +1,101 @@
+"""What the answer to a call makes of a payment, in the transaction that keeps it."""
+
+from msgspec import Struct
+
+from forecourt.payments.intents.model import Call, CallKind, Method, State
+from forecourt.payments.intents.outcomes import Turn
+from forecourt.payments.psp.words import Hold, HoldState, Refund
+from forecourt.sessions.told import limits
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """What came of a call: a hold or a refund as the provider tells it, or why there is none.
+
+    `refused`: nothing was done, and asking again would do nothing else. `gone`: the hold is no more. `confirm`: the
+    bank wants its customer to confirm, who can do that on the provider's page.
+    """
+
+    hold: Hold | None = None
+    refund: Refund | None = None
+    declined: str | None = None
+    refused: str | None = None
+    gone: bool = False
+    confirm: bool = False
+
+
+async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
+    """What an answer makes of the payment; why: it was not done."""
+    match call.kind:
+        case CallKind.HOLD:
+            await _held(turn, call, answered, why)
+        case CallKind.CAPTURE:
+            await _captured(turn, call, answered.hold, why)
+        case CallKind.CHARGE:
+            await _charged(turn, call, answered.hold, why)
+        case CallKind.CANCEL:
+            await _cancelled(turn, why)
+        case CallKind.INCREMENT:
+            await _incremented(turn, call, answered.hold, why)
+        case CallKind.REFUND if why is not None:
+            await turn.step("refund_refused", amount=call.amount, detail=why, by=call.asked_by)
+        case CallKind.REFUND:
+            await turn.refunded(call)
+
+
+async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
+    intent = turn.intent
+    there = intent.session_id is None and intent.contract_key is None
+    if answered.confirm and intent.method is Method.SAVED and there:
+        # Who began it is at the page; who held a card to the station and left is not.
+        await turn.lead_to_page(call)
+    elif why is not None or answered.hold is None:
+        await turn.failed(why)
+    else:
+        await turn.hold_answered(answered.hold)
+    await charge_late(turn)
+
+
+async def _captured(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None:
+        await turn.hold_lost(call.amount, why or "The hold is gone.")
+    else:
+        await turn.captured(hold)
+
+
+async def _charged(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None or hold.state is not HoldState.CAPTURED:
+        await turn.owe(call.amount, why or (hold.reason if hold else None) or "The saved card was refused.")
+    else:
+        await turn.captured(hold)
+
+
+async def _incremented(turn: Turn, call: Call, hold: Hold | None, why: str | None) -> None:
+    if why is not None or hold is None:
+        await turn.change({"may_increment": False})
+        await turn.step("increment_refused", amount=call.amount, detail=why)
+    else:
+        await turn.change({"authorised_amount": hold.authorised, "capture_before": hold.capture_before})
+        await turn.step("incremented", amount=hold.authorised)
+        if turn.intent.session_id is not None:
+            await turn.prices.limit(turn.conn, turn.intent.tenant_id, turn.intent.session_id, turn.intent.held)
+        if turn.intent.token_uid is not None:
+            await limits.raise_cost(turn.conn, turn.intent.tenant_id, turn.intent.token_uid, turn.intent.held)
+
+
+async def _cancelled(turn: Turn, why: str | None) -> None:
+    """The hold was given back, or will run out by itself."""
+    if why is not None:
+        await turn.step("release_refused", detail=why)
+    await turn.end(turn.intent.ends_as or State.RELEASED, turn.intent.reason)
+    await charge_late(turn)
+
+
+async def charge_late(turn: Turn) -> None:
+    """A session that began although its hold was given back is charged all the same, or owed, once it is priced."""
+    intent = turn.intent
+    late = intent.state in (State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED)
+    if not late or intent.session_id is None or intent.billed_amount is not None:
+        return
+    cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
+    if cost is not None and cost.final and cost.amount:
+        await turn.charge(cost.amount)
