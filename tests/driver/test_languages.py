@@ -16,7 +16,7 @@ METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extra
 KEYWORDS = {"_": None, "gettext": None, "mark": None}
 OPTIONS = {"**/templates/**.html": {"newstyle_gettext": "true", "silent": "false"}}
 #: What the console shows of the room is in the console's own languages.
-CONSOLE = ("console", "codes_pages.py", "terminal/")
+CONSOLE = ("console", "codes_pages.py", "readers/")
 CATALOGUES = [each for each in Speech().languages if each.language != "en"]
 
 

@@ -279,9 +279,12 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     assert set(lines.values()) == set(LINES)
     apart = {name: line for name, line in lines.items() if line != "default"}
     outward = {"mail.send", "sessions.check_outside", "sessions.tell_costs", "sessions.tell_final"}
-    outward |= {"sessions.tell_price", "energy.stop_reached", "driver.begun"}
-    outward |= {f"payments.{name}" for name in ("hinted", "linked", "priced", "start", "start_over")}
-    assert apart == {"stations.bulk_run": LONG, **dict.fromkeys(outward, OUTWARD)}
+    outward |= {"sessions.tell_price", "sessions.check_held", "sessions.reserve", "sessions.unreserve"}
+    outward |= {"energy.stop_reached", "driver.begun"}
+    paying = ("begun", "fee_begun", "fee_heard", "fees", "hinted", "linked", "priced", "start", "start_over", "unpaid")
+    outward |= {f"payments.{name}" for name in paying}
+    long = {"stations.bulk_run", "payments.bill_fleets"}
+    assert apart == {**dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
 
 
 def test_a_job_of_the_clock_is_in_line_once_and_at_work_once(bench: Bench) -> None:

@@ -18,7 +18,7 @@ TEMPLATES = ("**/templates/**.html", "**_templates/**.html")
 METHODS = [("**.py", "python"), *((pattern, "jinja2.ext:babel_extract") for pattern in TEMPLATES)]
 LANGUAGES = Languages(ROOMS)
 #: Drivers have languages of their own; of their room the console says only these.
-CONSOLE_OF_DRIVER = ("console", "terminal/")
+CONSOLE_OF_DRIVER = ("console", "readers/")
 #: What fleets are written to, in languages of their own.
 PAPER = "fleets/paper/"
 NOON = datetime(2026, 3, 3, 12, 5, 9, tzinfo=UTC)

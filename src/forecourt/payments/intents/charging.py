@@ -183,6 +183,8 @@ class Charging:
         told = watched(cost.amount, within, intent.per_hour, may_raise)
         if told is Watch.RAISE:
             raised = await self._raise(intent)
+            if raised is None:
+                return
             told = watched(cost.amount, raised, intent.per_hour, may_raise=False)
         match told:
             case Watch.SLOW:
@@ -190,14 +192,19 @@ class Charging:
             case Watch.STOP:
                 await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
 
-    async def _raise(self, intent: Intent) -> int:
-        """Asks the provider for more, once at a time; how much is held then."""
+    async def _raise(self, intent: Intent) -> int | None:
+        """Asks the provider for more, once at a time; how much is held then. None: the provider says later what came
+        of it, within moments, and no more than what is held is billed meanwhile."""
         async with self._saga.turn(intent.tenant_id, intent.intent_id) as turn:
             calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
             if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
                 more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
                 await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
-        return (await self._saga.drive(intent.tenant_id, intent.intent_id)).authorised_amount
+        now = await self._saga.drive(intent.tenant_id, intent.intent_id)
+        async with self._tenants.tenant(intent.tenant_id) as conn:
+            calls = await store.list_calls(conn, intent.tenant_id, intent.intent_id)
+        waits = any(each.state == "open" and each.kind is CallKind.INCREMENT for each in calls)
+        return None if waits else now.authorised_amount
 
     async def _slow(self, intent: Intent) -> None:
         """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
