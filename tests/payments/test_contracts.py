@@ -9,7 +9,10 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access.model import Origin
+from forecourt.drivers.accounts.service import detach_token
 from forecourt.drivers.autocharge.model import CarUnknown
+from forecourt.drivers.autocharge.service import enrol
+from forecourt.drivers.model import TokenUnknown
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -116,6 +119,45 @@ async def test_nobody_pays_for_a_card_that_was_lost(lot: Lot) -> None:
         await station.end(2_000)
         await lot.at_work(station)
     assert lot.intents() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_card_that_its_driver_gives_up_starts_nothing_and_one_that_an_operator_takes_off_goes_on(
+    lot: Lot, version: str
+) -> None:
+    driver, other = lot.driver(), lot.driver("0B")
+    await lot.card(driver)
+    await lot.card(other)
+    async with lot.station(version) as station:
+        assert (await station.authorize(), await station.authorize("0B")) == ("Accepted", "Accepted")
+        await lot.members().detach(await lot.account(driver), UID.lower(), Origin())
+        async with lot.tenants.tenant(lot.tenant_id) as conn:
+            await detach_token(conn, lot.actor, other, "0b")
+        assert (await station.authorize(), await station.authorize("0B")) == ("Blocked", "Accepted")
+        assert await station.begin(minutes_ago=0) == "Blocked"
+    with pytest.raises(TokenUnknown):
+        await lot.members().detach(await lot.account(driver), UID, Origin())
+    # A card that was lost, or ran out, stays what it was.
+    third = lot.driver("0C")
+    lot.run("UPDATE tokens SET status = 'no_credit' WHERE uid = '0C'")
+    await lot.members().detach(await lot.account(third), "0C", Origin())
+    assert lot.one("SELECT status FROM tokens WHERE uid = '0C'") == "no_credit"
+
+
+async def test_a_car_that_is_given_up_as_a_card_is_forgotten_in_all_its_forms(lot: Lot) -> None:
+    driver, car = lot.driver(), "00:11:22:AA:BB:CC"
+    lot.run("INSERT INTO driver_rules VALUES (%s, false, true, now())", lot.tenant_id)
+    async with lot.station("ocpp2.0.1") as station:
+        async with lot.tenants.tenant(lot.tenant_id) as conn:
+            await enrol(conn, lot.actor, driver, car, "Blue", lot.clock.now(), by="operator")
+        assert await station.authorize(car, "MacAddress") == "Accepted"
+        await lot.members().detach(await lot.account(driver), car, Origin())
+        # Nothing of it is left that would be good once cars start nothing here.
+        lot.run("UPDATE driver_rules SET autocharge = false")
+        assert await station.authorize(car, "MacAddress") == "Invalid"
+        assert await station.authorize("001122AABBCC", "MacAddress") == "Invalid"
+    assert lot.one("SELECT count(*) FROM tokens WHERE type = 'MacAddress'") == 0
+    assert lot.one("SELECT count(*) FROM driver_tokens") == 1
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -124,7 +124,8 @@ async def attach_token(conn: Connection, who: Who, driver_id: int, uid: str, now
 
 
 async def detach_token(conn: Connection, who: Who, driver_id: int, uid: str) -> None:
-    """The token is nobody's any more; it stays registered. Raises TokenUnknown."""
+    """The token is nobody's any more; it stays registered, and as good as it was: what a driver gives up themselves is
+    `autocharge.service.give_up`. Raises TokenUnknown."""
     token = await find_row(conn, who.tenant_id, uid_key(uid))
     if token is None or not await owned.detach_token(conn, who.tenant_id, driver_id, uid_key(uid)):
         raise TokenUnknown
