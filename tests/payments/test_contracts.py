@@ -9,10 +9,14 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access.model import Origin
+from forecourt.driver.account.store import forget_uids
 from forecourt.drivers.accounts.service import detach_token
 from forecourt.drivers.autocharge.model import CarUnknown
 from forecourt.drivers.autocharge.service import enrol
-from forecourt.drivers.model import TokenUnknown
+from forecourt.drivers.model import TokenUnknown, uid_key
+from forecourt.drivers.service import delete_token
+from forecourt.drivers.store import update_token
+from forecourt.pricing.assigning import Scope
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
@@ -114,6 +118,7 @@ async def test_nobody_pays_for_a_card_that_was_lost(lot: Lot) -> None:
     driver = lot.driver()
     await lot.card(driver)
     lot.run("UPDATE tokens SET status = 'blocked'")
+    lot.run("UPDATE tokens SET barred_at = now() - interval '2 hours'")
     async with lot.station("ocpp2.0.1") as station:
         assert await station.begin() == "Blocked"
         await station.end(2_000)
@@ -158,6 +163,117 @@ async def test_a_car_that_is_given_up_as_a_card_is_forgotten_in_all_its_forms(lo
         assert await station.authorize("001122AABBCC", "MacAddress") == "Invalid"
     assert lot.one("SELECT count(*) FROM tokens WHERE type = 'MacAddress'") == 0
     assert lot.one("SELECT count(*) FROM driver_tokens") == 1
+
+
+async def off(lot: Lot, driver: int, how: str) -> None:
+    """The driver's card is theirs no more, or good no more."""
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        if how == "taken off":
+            await detach_token(conn, lot.actor, driver, UID)
+        elif how == "deleted":
+            await delete_token(conn, lot.actor, UID)
+        elif how == "blocked":
+            await update_token(conn, lot.tenant_id, uid_key(UID), {"status": "blocked"})
+    if how == "given up":
+        await lot.members().detach(await lot.account(driver), UID, Origin())
+
+
+GOES = ("given up", "taken off", "deleted", "blocked")
+
+
+@pytest.mark.parametrize("how", GOES)
+async def test_whoever_had_the_card_when_a_session_began_pays_however_late_that_is_looked_at(
+    lot: Lot, how: str
+) -> None:
+    driver, other = lot.driver(), lot.driver("0B")
+    await lot.card(driver)
+    async with lot.station("ocpp2.0.1") as station:
+        # By a clock that is two minutes ahead.
+        assert await station.begin(minutes_ago=-2) == "Accepted"
+        await off(lot, driver, how)
+        if how == "taken off":
+            lot.run(
+                "INSERT INTO driver_tokens VALUES (%s, lower(%s), %s, now(), 'operator')", lot.tenant_id, UID, other
+            )
+        await lot.at_work(station)
+        [held] = lot.intents()
+        assert (held["state"], held["driver_id"], held["payer"]) == ("authorised", driver, f"driver:{driver}")
+        await station.end(10_000, minutes_ago=-3)
+        lot.clock.advance(300)
+        await lot.at_work(station)
+    [paid] = lot.intents()
+    assert (paid["state"], paid["captured_amount"]) == ("captured", 595)
+
+
+@pytest.mark.parametrize("how", GOES)
+async def test_what_a_station_tells_late_is_paid_by_whoever_had_the_card_then_and_by_nobody_after(
+    lot: Lot, how: str
+) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    await off(lot, driver, how)
+    async with lot.station("ocpp1.6") as station:
+        # It was offline when the card was good, and the session is over by now.
+        await station.begin(minutes_ago=60)
+        await station.end(10_000, minutes_ago=30)
+        await lot.at_work(station)
+        [paid] = lot.intents()
+        assert (paid["state"], paid["captured_amount"], paid["driver_id"]) == ("captured", 595, driver)
+        await station.begin(minutes_ago=-1, transaction="tx-2")
+        await station.end(1_000, minutes_ago=-2)
+        lot.clock.advance(300)
+        await lot.at_work(station)
+    assert len(lot.intents()) == 1
+
+
+async def test_a_membership_counts_for_a_session_that_is_priced_after_the_card_was_taken_off(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run(
+        "WITH plan AS (INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, created_at)"
+        " VALUES (%s, 'gold', 'Gold', 'EUR', 0, now()) RETURNING plan_id, tenant_id)"
+        " INSERT INTO subscriptions (tenant_id, driver_id, plan_id, began_at)"
+        " SELECT tenant_id, %s, plan_id, now() - interval '2 days' FROM plan",
+        lot.tenant_id, driver,
+    )  # fmt: skip
+    await lot.priced("0.25", Scope(subscription="gold"))
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await off(lot, driver, "given up")
+        await station.end(10_000)
+        await lot.at_work(station)
+    assert lot.intents()[0]["captured_amount"] == 298
+
+
+async def test_a_session_that_had_no_price_when_it_began_is_paid_for_once_it_has_one(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("DELETE FROM outbox")
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        # That it began is lost, or was looked at while nothing had a price.
+        lot.run("DELETE FROM outbox")
+        await station.end(10_000)
+        await lot.at_work(station)
+        [paid] = lot.intents()
+        assert (paid["state"], paid["captured_amount"], paid["driver_id"]) == ("captured", 595, driver)
+        # What was heard of long ago and is priced anew was never to be paid by itself.
+        await station.begin(transaction="tx-2", minutes_ago=20)
+        lot.run("DELETE FROM outbox")
+        lot.run("UPDATE sessions SET start_arrived_at = now() - interval '8 days' WHERE number ="
+                " (SELECT max(number) FROM sessions)")  # fmt: skip
+        await station.end(1_000)
+        await lot.at_work(station)
+    assert len(lot.intents()) == 1
+
+
+async def test_an_erased_driver_leaves_no_word_of_which_cards_were_theirs(lot: Lot) -> None:
+    driver = lot.driver()
+    await off(lot, driver, "given up")
+    assert lot.one("SELECT driver_id FROM driver_tokens_past WHERE uid_key = lower(%s)", UID) == driver
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        await forget_uids(conn, lot.tenant_id, driver, [])
+    assert lot.one("SELECT count(*) FROM driver_tokens_past") == 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)
