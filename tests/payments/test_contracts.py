@@ -1,6 +1,7 @@
 """Drivers hold their own token to a station over a real socket, and their account pays: by a saved card at the sandbox
 provider, from the wallet, on a fleet's account, or not at all."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from forecourt.drivers.autocharge.service import enrol
 from forecourt.drivers.model import TokenUnknown, uid_key
 from forecourt.drivers.service import delete_token
 from forecourt.drivers.store import update_token
+from forecourt.payments.contracts.store import hold
 from forecourt.pricing.assigning import Scope
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 SOLD = {"revenue:energy": -500, "vat_payable:ZZ:19": -95}
 
 
@@ -363,6 +366,42 @@ async def test_what_a_fleet_is_refused_for_stands_on_its_account_and_keeps_nobod
         assert (intent["state"], intent["captured_amount"], intent["owed_amount"]) == ("captured", 60, 0)
         assert lot.balances()[f"fleet_receivable:{fleet}"] == 60
         assert await station.authorize() == "Blocked"
+
+
+@pytest.mark.parametrize("first", ["priced", "begun"])
+async def test_a_session_that_arrives_whole_is_on_its_fleets_account_once_whoever_comes_first(
+    lot: Lot, first: str
+) -> None:
+    fleet = lot.fleet(lot.driver(), month=5_000)
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await station.end(10_000)
+    session = lot.one("SELECT session_id FROM sessions")
+    await lot.jobs.costing.price(tenant_id=lot.tenant_id, subject=str(session))
+    lot.run("DELETE FROM outbox")
+    ways = {"priced": lot.jobs.accounts.priced, "begun": lot.jobs.contracts.begun}
+    both, running = [first, *(ways.keys() - {first})], []
+    # Both come at once, and wait for each other in this order.
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        await hold(conn, session)
+        for number, way in enumerate(both, 1):
+            running.append(asyncio.create_task(ways[way](tenant_id=lot.tenant_id, subject=str(session))))
+            async with asyncio.timeout(20):
+                while lot.one(WAITING) < number:
+                    await asyncio.sleep(0)
+    await asyncio.gather(*running)
+    lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT event, %s, %s FROM unnest(%s::text[]) event",
+            str(session), lot.tenant_id, ["session.started", "session.priced"])  # fmt: skip
+    async with lot.station("ocpp2.0.1") as station:
+        for _ in range(2):
+            await lot.at_work(station, seconds=120)
+    made = [(each["method"], each["state"], each["captured_amount"]) for each in lot.intents()]
+    assert made == ([] if first == "priced" else [("invoice", "captured", 595)])
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
+    assert lot.one("SELECT count(*) FROM fleet_lines") == 1
+    assert lot.one("SELECT count(*) FROM payment_book_holds WHERE state = 'authorised'") == 0
+    left = "SELECT payments_fleet_left(tenant_id, fleet_id, NULL, now()) FROM fleets WHERE fleet_id = %s"
+    assert lot.one(left, fleet) == 5_000 - 595
 
 
 async def test_a_bigger_session_raises_the_hold_of_a_fleet_up_to_its_limit(lot: Lot) -> None:
