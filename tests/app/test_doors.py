@@ -297,6 +297,7 @@ TENANT_TABLES = (
     "driver_links",
     "driver_sessions",
     "driver_tokens",
+    "driver_tokens_past",
     "token_claims",
     "driver_vehicles",
     "driver_consents",

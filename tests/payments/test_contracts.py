@@ -1,6 +1,7 @@
 """Drivers hold their own token to a station over a real socket, and their account pays: by a saved card at the sandbox
 provider, from the wallet, on a fleet's account, or not at all."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,19 @@ import pytest
 import pytest_asyncio
 
 from forecourt.access.model import Origin
+from forecourt.driver.account.store import forget_uids
+from forecourt.drivers.accounts.service import detach_token
 from forecourt.drivers.autocharge.model import CarUnknown
+from forecourt.drivers.autocharge.service import enrol
+from forecourt.drivers.model import TokenUnknown, uid_key
+from forecourt.drivers.service import delete_token
+from forecourt.drivers.store import update_token
+from forecourt.payments.contracts.store import hold
+from forecourt.pricing.assigning import Scope
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 SOLD = {"revenue:energy": -500, "vat_payable:ZZ:19": -95}
 
 
@@ -111,11 +121,162 @@ async def test_nobody_pays_for_a_card_that_was_lost(lot: Lot) -> None:
     driver = lot.driver()
     await lot.card(driver)
     lot.run("UPDATE tokens SET status = 'blocked'")
+    lot.run("UPDATE tokens SET barred_at = now() - interval '2 hours'")
     async with lot.station("ocpp2.0.1") as station:
         assert await station.begin() == "Blocked"
         await station.end(2_000)
         await lot.at_work(station)
     assert lot.intents() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_card_that_its_driver_gives_up_starts_nothing_and_one_that_an_operator_takes_off_goes_on(
+    lot: Lot, version: str
+) -> None:
+    driver, other = lot.driver(), lot.driver("0B")
+    await lot.card(driver)
+    await lot.card(other)
+    async with lot.station(version) as station:
+        assert (await station.authorize(), await station.authorize("0B")) == ("Accepted", "Accepted")
+        await lot.members().detach(await lot.account(driver), UID.lower(), Origin())
+        async with lot.tenants.tenant(lot.tenant_id) as conn:
+            await detach_token(conn, lot.actor, other, "0b")
+        assert (await station.authorize(), await station.authorize("0B")) == ("Blocked", "Accepted")
+        assert await station.begin(minutes_ago=0) == "Blocked"
+    with pytest.raises(TokenUnknown):
+        await lot.members().detach(await lot.account(driver), UID, Origin())
+    # A card that was lost, or ran out, stays what it was.
+    third = lot.driver("0C")
+    lot.run("UPDATE tokens SET status = 'no_credit' WHERE uid = '0C'")
+    await lot.members().detach(await lot.account(third), "0C", Origin())
+    assert lot.one("SELECT status FROM tokens WHERE uid = '0C'") == "no_credit"
+
+
+async def test_a_car_that_is_given_up_as_a_card_is_forgotten_in_all_its_forms(lot: Lot) -> None:
+    driver, car = lot.driver(), "00:11:22:AA:BB:CC"
+    lot.run("INSERT INTO driver_rules VALUES (%s, false, true, now())", lot.tenant_id)
+    async with lot.station("ocpp2.0.1") as station:
+        async with lot.tenants.tenant(lot.tenant_id) as conn:
+            await enrol(conn, lot.actor, driver, car, "Blue", lot.clock.now(), by="operator")
+        assert await station.authorize(car, "MacAddress") == "Accepted"
+        await lot.members().detach(await lot.account(driver), car, Origin())
+        # Nothing of it is left that would be good once cars start nothing here.
+        lot.run("UPDATE driver_rules SET autocharge = false")
+        assert await station.authorize(car, "MacAddress") == "Invalid"
+        assert await station.authorize("001122AABBCC", "MacAddress") == "Invalid"
+    assert lot.one("SELECT count(*) FROM tokens WHERE type = 'MacAddress'") == 0
+    assert lot.one("SELECT count(*) FROM driver_tokens") == 1
+
+
+async def off(lot: Lot, driver: int, how: str) -> None:
+    """The driver's card is theirs no more, or good no more."""
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        if how == "taken off":
+            await detach_token(conn, lot.actor, driver, UID)
+        elif how == "deleted":
+            await delete_token(conn, lot.actor, UID)
+        elif how == "blocked":
+            await update_token(conn, lot.tenant_id, uid_key(UID), {"status": "blocked"})
+    if how == "given up":
+        await lot.members().detach(await lot.account(driver), UID, Origin())
+
+
+GOES = ("given up", "taken off", "deleted", "blocked")
+
+
+@pytest.mark.parametrize("how", GOES)
+async def test_whoever_had_the_card_when_a_session_began_pays_however_late_that_is_looked_at(
+    lot: Lot, how: str
+) -> None:
+    driver, other = lot.driver(), lot.driver("0B")
+    await lot.card(driver)
+    async with lot.station("ocpp2.0.1") as station:
+        # By a clock that is two minutes ahead.
+        assert await station.begin(minutes_ago=-2) == "Accepted"
+        await off(lot, driver, how)
+        if how == "taken off":
+            lot.run(
+                "INSERT INTO driver_tokens VALUES (%s, lower(%s), %s, now(), 'operator')", lot.tenant_id, UID, other
+            )
+        await lot.at_work(station)
+        [held] = lot.intents()
+        assert (held["state"], held["driver_id"], held["payer"]) == ("authorised", driver, f"driver:{driver}")
+        await station.end(10_000, minutes_ago=-3)
+        lot.clock.advance(300)
+        await lot.at_work(station)
+    [paid] = lot.intents()
+    assert (paid["state"], paid["captured_amount"]) == ("captured", 595)
+
+
+@pytest.mark.parametrize("how", GOES)
+async def test_what_a_station_tells_late_is_paid_by_whoever_had_the_card_then_and_by_nobody_after(
+    lot: Lot, how: str
+) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    await off(lot, driver, how)
+    async with lot.station("ocpp1.6") as station:
+        # It was offline when the card was good, and the session is over by now.
+        await station.begin(minutes_ago=60)
+        await station.end(10_000, minutes_ago=30)
+        await lot.at_work(station)
+        [paid] = lot.intents()
+        assert (paid["state"], paid["captured_amount"], paid["driver_id"]) == ("captured", 595, driver)
+        await station.begin(minutes_ago=-1, transaction="tx-2")
+        await station.end(1_000, minutes_ago=-2)
+        lot.clock.advance(300)
+        await lot.at_work(station)
+    assert len(lot.intents()) == 1
+
+
+async def test_a_membership_counts_for_a_session_that_is_priced_after_the_card_was_taken_off(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run(
+        "WITH plan AS (INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, created_at)"
+        " VALUES (%s, 'gold', 'Gold', 'EUR', 0, now()) RETURNING plan_id, tenant_id)"
+        " INSERT INTO subscriptions (tenant_id, driver_id, plan_id, began_at)"
+        " SELECT tenant_id, %s, plan_id, now() - interval '2 days' FROM plan",
+        lot.tenant_id, driver,
+    )  # fmt: skip
+    await lot.priced("0.25", Scope(subscription="gold"))
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await off(lot, driver, "given up")
+        await station.end(10_000)
+        await lot.at_work(station)
+    assert lot.intents()[0]["captured_amount"] == 298
+
+
+async def test_a_session_that_had_no_price_when_it_began_is_paid_for_once_it_has_one(lot: Lot) -> None:
+    driver = lot.driver()
+    await lot.card(driver)
+    lot.run("DELETE FROM outbox")
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        # That it began is lost, or was looked at while nothing had a price.
+        lot.run("DELETE FROM outbox")
+        await station.end(10_000)
+        await lot.at_work(station)
+        [paid] = lot.intents()
+        assert (paid["state"], paid["captured_amount"], paid["driver_id"]) == ("captured", 595, driver)
+        # What was heard of long ago and is priced anew was never to be paid by itself.
+        await station.begin(transaction="tx-2", minutes_ago=20)
+        lot.run("DELETE FROM outbox")
+        lot.run("UPDATE sessions SET start_arrived_at = now() - interval '8 days' WHERE number ="
+                " (SELECT max(number) FROM sessions)")  # fmt: skip
+        await station.end(1_000)
+        await lot.at_work(station)
+    assert len(lot.intents()) == 1
+
+
+async def test_an_erased_driver_leaves_no_word_of_which_cards_were_theirs(lot: Lot) -> None:
+    driver = lot.driver()
+    await off(lot, driver, "given up")
+    assert lot.one("SELECT driver_id FROM driver_tokens_past WHERE uid_key = lower(%s)", UID) == driver
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        await forget_uids(conn, lot.tenant_id, driver, [])
+    assert lot.one("SELECT count(*) FROM driver_tokens_past") == 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -205,6 +366,42 @@ async def test_what_a_fleet_is_refused_for_stands_on_its_account_and_keeps_nobod
         assert (intent["state"], intent["captured_amount"], intent["owed_amount"]) == ("captured", 60, 0)
         assert lot.balances()[f"fleet_receivable:{fleet}"] == 60
         assert await station.authorize() == "Blocked"
+
+
+@pytest.mark.parametrize("first", ["priced", "begun"])
+async def test_a_session_that_arrives_whole_is_on_its_fleets_account_once_whoever_comes_first(
+    lot: Lot, first: str
+) -> None:
+    fleet = lot.fleet(lot.driver(), month=5_000)
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await station.end(10_000)
+    session = lot.one("SELECT session_id FROM sessions")
+    await lot.jobs.costing.price(tenant_id=lot.tenant_id, subject=str(session))
+    lot.run("DELETE FROM outbox")
+    ways = {"priced": lot.jobs.accounts.priced, "begun": lot.jobs.contracts.begun}
+    both, running = [first, *(ways.keys() - {first})], []
+    # Both come at once, and wait for each other in this order.
+    async with lot.tenants.tenant(lot.tenant_id) as conn:
+        await hold(conn, session)
+        for number, way in enumerate(both, 1):
+            running.append(asyncio.create_task(ways[way](tenant_id=lot.tenant_id, subject=str(session))))
+            async with asyncio.timeout(20):
+                while lot.one(WAITING) < number:
+                    await asyncio.sleep(0)
+    await asyncio.gather(*running)
+    lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT event, %s, %s FROM unnest(%s::text[]) event",
+            str(session), lot.tenant_id, ["session.started", "session.priced"])  # fmt: skip
+    async with lot.station("ocpp2.0.1") as station:
+        for _ in range(2):
+            await lot.at_work(station, seconds=120)
+    made = [(each["method"], each["state"], each["captured_amount"]) for each in lot.intents()]
+    assert made == ([] if first == "priced" else [("invoice", "captured", 595)])
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
+    assert lot.one("SELECT count(*) FROM fleet_lines") == 1
+    assert lot.one("SELECT count(*) FROM payment_book_holds WHERE state = 'authorised'") == 0
+    left = "SELECT payments_fleet_left(tenant_id, fleet_id, NULL, now()) FROM fleets WHERE fleet_id = %s"
+    assert lot.one(left, fleet) == 5_000 - 595
 
 
 async def test_a_bigger_session_raises_the_hold_of_a_fleet_up_to_its_limit(lot: Lot) -> None:

@@ -240,6 +240,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("payments.priced", works.payments.priced, queue=OUTWARD),
             follow("payments.terminal_priced", works.terminals.priced, AT_ONCE),
             follow("sessions.compare_cost", works.said.compare, AT_ONCE),
+            follow("payments.contract_priced", works.contracts.priced, queue=OUTWARD),
             follow("driver.session_priced", works.accounts.priced, AT_ONCE),
             follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
         ),

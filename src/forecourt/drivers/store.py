@@ -1,7 +1,7 @@
 """All SQL of the room drivers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from msgspec import Struct, structs
@@ -18,6 +18,8 @@ Connection = AsyncConnection[Any]
 _COLUMNS = (
     "number, uid, type, status, group_uid, expires_at, driver_name, driver_reference, vehicle, created_at, updated_at"
 )
+#: How long it is known whose token it was: stations may tell of their sessions so late.
+PAST_FOR: Final = timedelta(days=366)
 #: What its keeper notes of a token.
 NOTED = ("driver_name", "driver_reference", "vehicle")
 #: The columns that a change may name; the uid is what the token is.
@@ -162,8 +164,37 @@ async def update_token(conn: Connection, tenant_id: int, key: str, changes: Mapp
 
 
 async def delete_token(conn: Connection, tenant_id: int, key: str) -> bool:
-    """Forgets a token; whether there was one."""
+    """Forgets a token, but not whose it was; whether there was one."""
+    await part_token(conn, tenant_id, key)
     cursor = await conn.execute("DELETE FROM tokens WHERE tenant_id = %s AND uid_key = %s", (tenant_id, key))
+    return cursor.rowcount == 1
+
+
+async def part_token(conn: Connection, tenant_id: int, key: str, driver_id: int | None = None) -> bool:
+    """Takes a token off its driver, or off this one alone; whether it was theirs. Until when it was, and was good, is
+    kept for PAST_FOR."""
+    values = {"tenant": tenant_id, "key": key, "driver": driver_id}
+    cursor = await conn.execute(
+        """
+        INSERT INTO driver_tokens_past (tenant_id, uid_key, driver_id, attached_at, until_at)
+        SELECT d.tenant_id, d.uid_key, d.driver_id, d.attached_at, least(now(), d.until_at) FROM token_drivers d
+        WHERE d.tenant_id = %(tenant)s AND d.uid_key = %(key)s AND d.still
+          AND (%(driver)s::bigint IS NULL OR d.driver_id = %(driver)s)
+          AND least(now(), d.until_at) > d.attached_at
+        RETURNING driver_id
+        """,
+        values,
+    )
+    if (row := await cursor.fetchone()) is not None:
+        await conn.execute(
+            "DELETE FROM driver_tokens_past WHERE tenant_id = %s AND driver_id = %s AND until_at < now() - %s",
+            (tenant_id, row[0], PAST_FOR),
+        )
+    cursor = await conn.execute(
+        "DELETE FROM driver_tokens WHERE tenant_id = %(tenant)s AND uid_key = %(key)s"
+        " AND (%(driver)s::bigint IS NULL OR driver_id = %(driver)s)",
+        values,
+    )
     return cursor.rowcount == 1
 
 

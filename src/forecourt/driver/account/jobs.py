@@ -8,6 +8,7 @@ from forecourt.driver.account import store
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
+from forecourt.payments.contracts.store import hold
 from forecourt.payments.fees.model import FeeState
 from forecourt.payments.fees.store import find_by_intent, find_fee
 from forecourt.payments.intents.books import charge_fleet
@@ -31,9 +32,11 @@ class AccountJobs:
         self._letters = letters
 
     async def priced(self, *, tenant_id: int, subject: str) -> None:
-        """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once."""
+        """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once. Whoever
+        makes a payment for the session waits, or is waited for: it is on the fleet's account in one of the two ways."""
         session_id, now = UUID(subject), self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
+            await hold(conn, session_id)
             whose = await store.driver_of_session(conn, tenant_id, session_id)
             if whose is None or whose.invoiced is False:
                 return

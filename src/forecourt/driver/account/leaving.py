@@ -96,7 +96,8 @@ class Leaving:
         tokens, renamed = await owned.list_tokens(conn, driver.tenant_id, driver.driver_id), 0
         for number, token in enumerate(tokens, 1):
             renamed += await store.rename_token(conn, token.uid, f"erased-{driver.driver_id}-{number}")
-        await store.forget_uids(conn, driver.tenant_id, [uid_key(token.uid) for token in tokens])
+        keys = [uid_key(token.uid) for token in tokens]
+        await store.forget_uids(conn, driver.tenant_id, driver.driver_id, keys)
         return renamed, len(tokens)
 
     async def _forget(self, conn: store.Connection, driver: Driver, now: datetime) -> None:

@@ -299,9 +299,9 @@ class Members:
                 await self._tell_tokens(conn, driver, msgspec.convert(driver.wants, Preferences), now)
 
     async def detach(self, driver: Driver, uid: str, origin: Origin) -> None:
-        """The card is the driver's no more. Raises TokenUnknown."""
+        """The driver gives up a card, which starts nothing any more, or a car. Raises TokenUnknown."""
         async with self.acting(driver) as conn:
-            await accounts.detach_token(conn, driver.acting(origin), driver.driver_id, uid)
+            await autocharge.give_up(conn, driver.acting(origin), driver.driver_id, uid)
 
     async def plugged(self, driver: Driver) -> Plugged:
         """Cars that start by being plugged in, and those of the driver's last sessions that may."""

@@ -74,9 +74,12 @@ async def driver_of_session(conn: Connection, tenant_id: int, session_id: UUID) 
     await cursor.execute(
         "SELECT coalesce(i.driver_id, d.driver_id) AS driver_id, s.started_at, i.method = 'invoice' AS invoiced"
         " FROM sessions s LEFT JOIN payment_intents i ON i.tenant_id = s.tenant_id AND i.session_id = s.session_id"
-        " LEFT JOIN driver_tokens d ON d.tenant_id = s.tenant_id"
+        " LEFT JOIN token_drivers d ON d.tenant_id = s.tenant_id"
         ' AND d.uid_key = lower(s.token_uid COLLATE "C") AND d.attached_at <= s.started_at'
-        " WHERE s.tenant_id = %s AND s.session_id = %s AND coalesce(i.driver_id, d.driver_id) IS NOT NULL",
+        " AND (d.until_at IS NULL OR d.until_at > least(s.started_at, s.start_arrived_at, s.heard_at)"
+        " OR (d.still AND s.token_status = 'Accepted'))"
+        " WHERE s.tenant_id = %s AND s.session_id = %s AND coalesce(i.driver_id, d.driver_id) IS NOT NULL"
+        " ORDER BY d.attached_at LIMIT 1",
         (tenant_id, session_id),
     )
     return await cursor.fetchone()
@@ -194,8 +197,9 @@ async def forget_payer(conn: Connection, tenant_id: int, driver_id: int) -> None
     )
 
 
-async def forget_uids(conn: Connection, tenant_id: int, keys: Sequence[str]) -> None:
-    """Forgets tokens, with what hangs on them, and what an outside service decided of them."""
+async def forget_uids(conn: Connection, tenant_id: int, driver_id: int, keys: Sequence[str]) -> None:
+    """Forgets tokens, with what hangs on them, what an outside service decided of them, and which were the driver's."""
+    await conn.execute("DELETE FROM driver_tokens_past WHERE tenant_id = %s AND driver_id = %s", (tenant_id, driver_id))
     await conn.execute("DELETE FROM tokens WHERE tenant_id = %s AND uid_key = ANY(%s)", (tenant_id, list(keys)))
     await conn.execute(
         "DELETE FROM outside_decisions WHERE tenant_id = %s AND uid_key = ANY(%s)", (tenant_id, list(keys))

@@ -37,7 +37,7 @@ from forecourt.drivers.accounts.model import (
 from forecourt.drivers.accounts.store import entry, owned
 from forecourt.drivers.model import TokenUnknown, uid_key
 from forecourt.drivers.service import find_token
-from forecourt.drivers.store import Connection
+from forecourt.drivers.store import Connection, part_token
 from forecourt.drivers.store import find_token as find_row
 from forecourt.platform.digest import keyed_digest
 
@@ -124,9 +124,10 @@ async def attach_token(conn: Connection, who: Who, driver_id: int, uid: str, now
 
 
 async def detach_token(conn: Connection, who: Who, driver_id: int, uid: str) -> None:
-    """The token is nobody's any more; it stays registered. Raises TokenUnknown."""
+    """The token is nobody's any more; it stays registered, and as good as it was: what a driver gives up themselves is
+    `autocharge.service.give_up`. Raises TokenUnknown."""
     token = await find_row(conn, who.tenant_id, uid_key(uid))
-    if token is None or not await owned.detach_token(conn, who.tenant_id, driver_id, uid_key(uid)):
+    if token is None or not await part_token(conn, who.tenant_id, uid_key(uid), driver_id):
         raise TokenUnknown
     await audit(conn, who, "detach token", payer_of(driver_id), {"token": token.number})
 

@@ -18,7 +18,7 @@ from forecourt.drivers.autocharge.model import (
     address_of,
     uids_of,
 )
-from forecourt.drivers.model import TokenState, uid_key
+from forecourt.drivers.model import TokenState, TokenUnknown, uid_key
 from forecourt.drivers.store import Connection
 
 
@@ -79,3 +79,22 @@ async def forget_car(conn: Connection, who: Who, driver_id: int, address: str) -
     if not gone:
         raise CarUnknown
     await audit(conn, who, "forget car", payer_of(driver_id))
+
+
+async def give_up(conn: Connection, who: Who, driver_id: int, uid: str) -> None:
+    """A driver takes a token off their account: a card is blocked until an operator says otherwise, for else it would
+    go on at nobody's expense; a car is forgotten, for whoever has it next. Raises TokenUnknown."""
+    key = uid_key(uid)
+    own = next(
+        (each for each in await owned.list_tokens(conn, who.tenant_id, driver_id) if uid_key(each.uid) == key), None
+    )
+    if own is None:
+        raise TokenUnknown
+    address = address_of(own.uid, own.type)
+    if address is not None:
+        await forget_car(conn, who, driver_id, address)
+        return
+    await accounts.detach_token(conn, who, driver_id, uid)
+    if own.status == TokenState.ACCEPTED.value:
+        await tokens.update_token(conn, who.tenant_id, key, {"status": TokenState.BLOCKED.value})
+        await tokens.tell_changed(conn, who.tenant_id, own.uid)

@@ -1,6 +1,6 @@
 """What pays for a session that began by a driver's own token. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +9,9 @@ from msgspec import Struct
 from forecourt.drivers.accounts.model import AccountState, PaysBy, payer_of
 from forecourt.payments.intents.model import Method
 
+#: How long after a session was heard of it is looked for what pays for it, should its cost be known only then: what
+#: is priced anew much later was nobody's to pay.
+TAKEN_UP_FOR: Final = timedelta(days=7)
 #: Why nothing pays for a session that runs already.
 BLOCKED: Final = "The account is blocked."
 NO_CREDIT: Final = "The account can't pay: something is owed, or there is too little left, or nothing pays by itself."
@@ -36,6 +39,8 @@ class Begun(Struct, frozen=True, kw_only=True):
     fleet_currency: str | None
     session_limit: int | None
     started_at: datetime
+    #: When it was heard of, which is later where the station was offline; its start where that isn't kept.
+    heard_at: datetime
 
     @property
     def owner(self) -> str:

@@ -4,13 +4,14 @@ The station was answered already, by what the database knew: so what is asked of
 Both verbs are idempotent, and a session has one payment, whoever asks for it and how often.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from forecourt.payments.contracts import store
-from forecourt.payments.contracts.model import NO_CARD, Begun, Chosen, choose
+from forecourt.payments.contracts.model import NO_CARD, TAKEN_UP_FOR, Begun, Chosen, choose
 from forecourt.payments.intents import store as intents
 from forecourt.payments.intents.charging import Charging
 from forecourt.payments.intents.model import (
@@ -46,18 +47,12 @@ class Contracts:
 
     async def begun(self, *, tenant_id: int, subject: str) -> None:
         """A session began. By a driver's own token, it is paid for by what their account says."""
-        session_id = UUID(subject)
-        async with self._tenants.tenant(tenant_id) as conn:
-            await store.hold(conn, session_id)
-            begun = await store.find_begun(conn, tenant_id, session_id)
-            offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
-            if begun is None or offer is None:
-                return
-            chosen = choose(begun, offer.tariff.currency)
-            if chosen is None:
-                return
-            intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
-        await self._payments.carry_on(tenant_id, intent_id)
+        await self._take_up(tenant_id, UUID(subject), datetime.min.replace(tzinfo=UTC))
+
+    async def priced(self, *, tenant_id: int, subject: str) -> None:
+        """A session's cost is known. One that a driver began, and that had no price or no payment until now, is paid
+        for as it would have been at once, if it was heard of within TAKEN_UP_FOR."""
+        await self._take_up(tenant_id, UUID(subject), self._clock.now() - TAKEN_UP_FOR)
 
     async def unpaid(self, *, tenant_id: int, subject: str) -> None:
         """A payment came to nothing. A session of a driver's own token that still runs is stopped. Raises as
@@ -70,6 +65,22 @@ class Contracts:
             await self._charging.stop(tenant_id, intent.intent_id, intent.reason, insist=True)
         except (PaymentOver, PaymentUnknown):
             return
+
+    async def _take_up(self, tenant_id: int, session_id: UUID, since: datetime) -> None:
+        """Makes the payment of a session that was heard of since then, if it has none."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.hold(conn, session_id)
+            begun = await store.find_begun(conn, tenant_id, session_id)
+            if begun is not None and begun.heard_at < since:
+                return
+            offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
+            if begun is None or offer is None:
+                return
+            chosen = choose(begun, offer.tariff.currency)
+            if chosen is None:
+                return
+            intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
+        await self._payments.carry_on(tenant_id, intent_id)
 
     async def _open(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, chosen: Chosen) -> UUID:
         """Writes down the payment of a session with its hold, a call to be made; where nothing pays, that it failed."""

@@ -18,29 +18,34 @@ async def hold(conn: Connection, session_id: UUID) -> None:
 
 
 async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begun | None:
-    """A session by a driver's token that was good by itself when it began, and has no payment yet, nor was put on a
-    fleet's account without one."""
+    """A session by a token that was a driver's and good by itself when it began, whatever is said of it by now, or that
+    its station was told is accepted; it has no payment yet, nor was put on a fleet's account without one.
+
+    A station whose clock is ahead begins nothing later than what it says arrives."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         """
         SELECT s.session_id, coalesce(t.identity, t.retired_identity) AS station, s.evse, d.uid_key, d.driver_id,
             a.state, a.pays_by, a.pays_method, a.email, a.language, coalesce(u.payment_required, true) AS required,
             r.status AS refusal, f.fleet_id, f.currency AS fleet_currency,
-            least(f.session_limit, m.session_limit) AS session_limit, s.started_at
+            least(f.session_limit, m.session_limit) AS session_limit, s.started_at,
+            coalesce(s.start_arrived_at, s.started_at) AS heard_at
         FROM sessions s
         JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
-        JOIN driver_tokens d ON d.tenant_id = s.tenant_id AND d.uid_key = lower(s.token_uid COLLATE "C")
+        JOIN token_drivers d ON d.tenant_id = s.tenant_id AND d.uid_key = lower(s.token_uid COLLATE "C")
             AND d.attached_at <= s.started_at
-        JOIN tokens k ON k.tenant_id = d.tenant_id AND k.uid_key = d.uid_key AND k.status = 'accepted'
-            AND (k.expires_at IS NULL OR k.expires_at > s.started_at)
+            AND (d.until_at IS NULL OR d.until_at > least(s.started_at, s.start_arrived_at, s.heard_at)
+                OR (d.still AND s.token_status = 'Accepted'))
         JOIN driver_accounts a ON a.tenant_id = d.tenant_id AND a.driver_id = d.driver_id
         LEFT JOIN driver_rules u ON u.tenant_id = s.tenant_id
-        LEFT JOIN account_refusals r ON r.tenant_id = d.tenant_id AND r.uid_key = d.uid_key
+        LEFT JOIN account_refusals r ON d.still AND r.tenant_id = d.tenant_id AND r.uid_key = d.uid_key
         LEFT JOIN fleet_members m ON m.tenant_id = d.tenant_id AND m.driver_id = d.driver_id
         LEFT JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id AND f.active
-        WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s AND r.status IS DISTINCT FROM 'Invalid'
+        WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s
+          AND (r.status IS DISTINCT FROM 'Invalid' OR s.token_status = 'Accepted')
           AND NOT EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.session_id = s.session_id)
           AND NOT EXISTS (SELECT FROM journal j WHERE j.tenant_id = s.tenant_id AND j.key = 'capture:' || s.session_id)
+        ORDER BY d.attached_at LIMIT 1
         """,
         {"tenant": tenant_id, "session": session_id},
     )

@@ -70,7 +70,8 @@ async def charge_fleet(
     conn: Connection, tenant_id: int, session_id: UUID, fleet_id: int, prices: Prices, at: datetime
 ) -> None:
     """A session by a card of a fleet's driver has its final cost: it is sealed, and on the fleet's account; its host's
-    share follows. Twice is once. One that a payment was begun for is charged by that."""
+    share follows. Twice is once. One that a payment was begun for is charged by that: the caller holds the session
+    (`contracts.store.hold`), so that none is begun behind its back, which could never hold what is sealed."""
     if await find_by_session(conn, tenant_id, session_id) is not None:
         return
     await prices.seal(conn, tenant_id, session_id)

@@ -31,15 +31,6 @@ async def attach_token(
     return None if row is None else int(row[0])
 
 
-async def detach_token(conn: Connection, tenant_id: int, driver_id: int, uid_key: str) -> bool:
-    """The token is nobody's; whether it was this driver's."""
-    cursor = await conn.execute(
-        "DELETE FROM driver_tokens WHERE tenant_id = %s AND driver_id = %s AND uid_key = %s",
-        (tenant_id, driver_id, uid_key),
-    )
-    return cursor.rowcount == 1
-
-
 async def list_tokens(conn: Connection, tenant_id: int, driver_id: int) -> list[OwnToken]:
     """The tokens of a driver, in the order in which they came."""
     cursor = conn.cursor(row_factory=class_row(OwnToken))
