@@ -21,6 +21,7 @@ from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, psp
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
+from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +188,12 @@ async def reimburse(conn: Connection, tenant_id: int, session_id: UUID, now: dat
 async def reimburse_due(conn: Connection, tenant_id: int, now: datetime) -> int:
     """All sessions at home that are over and not paid yet; how many."""
     found = await lines.list_at_home(conn, tenant_id, now=now, settled=SETTLED_AFTER, back=LOOK_BACK, limit=AT_ONCE)
-    return sum([await reimburse(conn, tenant_id, session_id, now) for session_id in found])
+    new = 0
+    for session_id in found:
+        with apart("a session at home was not paid back", tenant=tenant_id, session=str(session_id)):
+            async with conn.transaction():
+                new += await reimburse(conn, tenant_id, session_id, now)
+    return new
 
 
 async def ask_monthly_fees(conn: Connection, tenant_id: int, month: str, now: datetime) -> None:
