@@ -9,6 +9,7 @@ import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
@@ -182,6 +183,7 @@ class Reconciler:
         still without a match. Raises StatementUnreadable."""
         lines = camt.read(content)
         async with self._pool.tenant(tenant_id) as conn:
+            await money.hold_bank(conn, tenant_id)
             new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
             rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
@@ -254,6 +256,7 @@ class Reconciler:
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
+        await money.hold_bank(conn, actor.tenant_id)
         row = await store.find_line(conn, actor.tenant_id, line_id)
         if row is None:
             raise BankLineUnknown
