@@ -208,7 +208,7 @@ async def test_a_statement_of_many_fleets_and_their_debits_never_wait_for_each_o
     lines = [booked("1.00", DAY, structured=by_fleet[each].reference) for each in (1, 2, 0)]
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:
         await store.hold_fleet(conn, depot.tenant_id, fleets[2])
-        both = [asyncio.create_task(draw(depot))]
+        both: list[asyncio.Task[Any]] = [asyncio.create_task(draw(depot))]
         await waiting(depot, 1)
         both.append(asyncio.create_task(depot.read(*lines)))
         await waiting(depot, 2)

@@ -234,7 +234,8 @@ class Turn:
             if part:
                 turn = Turn(self.conn, self.prices, debt, self.now)
                 await turn.change({"owed_amount": debt.owed_amount - part})
-                await turn.step("debt_paid", amount=part)
+                # By which payment: its host is owed their share once that one's money is ours to use.
+                await turn.step("debt_paid", amount=part, detail=str(self.intent.intent_id))
                 amount -= part
         if amount:
             await self.open_call(CallKind.REFUND, amount, said=NOT_OWED)
