@@ -1,5 +1,6 @@
 """How fleets pay: by transfer or debit, matched from the bank's statement; who is late is reminded and held."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -158,6 +159,62 @@ async def test_a_debit_is_first_then_recurring_asked_for_once_and_paid_by_the_ba
     assert await depot.read(booked("11.90", date(2026, 5, 15), text=f"SAMMLER {message}")) == (1, 0)
     assert [each["state"] for each in await debits(depot)] == ["paid", "paid"]
     assert await standing(depot) == [(0, "paid"), (0, "paid")]
+
+
+async def waiting(depot: Depot, many: int) -> None:
+    """Until so many wait for a lock."""
+    while (
+        len(depot.till.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")) < many
+    ):  # fmt: skip
+        await asyncio.sleep(0.01)
+
+
+async def test_what_a_transfer_pays_at_the_same_moment_is_drawn_only_for_what_it_left(depot: Depot) -> None:
+    await by_debit(depot)
+    first, second = await billed(depot, 10_000, 20_000)
+    depot.till.clock.set(datetime(2026, 5, 13, 9, tzinfo=UTC))
+    # Both see what was open; the statement comes first.
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.hold_fleet(conn, depot.tenant_id, depot.fleet_id)
+        reading = asyncio.create_task(
+            depot.read(
+                booked("5.95", DAY, structured=first.reference), booked("2.90", DAY, structured=second.reference)
+            )
+        )
+        await waiting(depot, 1)
+        drawing = asyncio.create_task(draw(depot))
+        await waiting(depot, 2)
+    assert await reading == (2, 0)
+    [content] = await drawing
+    assert [(each["invoice_id"], each["amount"]) for each in await debits(depot)] == [(second.invoice_id, 900)]
+    assert ElementTree.fromstring(content).findtext(".//p:CtrlSum", "", PAIN) == "9.00"
+    assert await standing(depot) == [(0, "paid"), (900, "collecting")]
+
+
+async def test_a_statement_of_many_fleets_and_their_debits_never_wait_for_each_other_in_a_circle(depot: Depot) -> None:
+    fleets = [depot.fleet_id, depot.fleet("Trucks"), depot.fleet("Taxis")]
+    said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"pays_by": "debit"}
+    by_fleet: dict[int, Invoice] = {}
+    # Invoices are made in another order than that of the fleets.
+    for turn, number in enumerate((0, 2, 1)):
+        depot.fleet_id = fleets[number]
+        async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+            await store.put_terms(conn, depot.tenant_id, depot.fleet_id, TERMS.__class__(**said), FIRST_OF_APRIL)
+        await depot.mandate(reference=f"M-{number}")
+        await depot.charged(depot.driver("Ada"), 10_000, MARCH)
+        assert await depot.jobs.issue(depot.tenant_id) == 1
+        by_fleet[number] = (await depot.invoices())[turn]
+    depot.till.clock.set(datetime(2026, 4, 13, 9, tzinfo=UTC))
+    lines = [booked("1.00", DAY, structured=by_fleet[each].reference) for each in (1, 2, 0)]
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.hold_fleet(conn, depot.tenant_id, fleets[2])
+        both: list[asyncio.Task[Any]] = [asyncio.create_task(draw(depot))]
+        await waiting(depot, 1)
+        both.append(asyncio.create_task(depot.read(*lines)))
+        await waiting(depot, 2)
+    await asyncio.gather(*both)
+    assert {each["amount"] for each in await debits(depot)} == {595}
+    assert {(each.asked, each.open_amount) for each in await depot.invoices()} == {(True, 495)}
 
 
 @pytest.mark.parametrize(("reason", "stands"), [("AM04", True), ("AC04", False), ("MD01", False)])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from forecourt.payments.hosts import service
@@ -14,6 +15,7 @@ from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.connect import Connect, state_of
 from forecourt.payments.hosts.days import is_banking_day
 from forecourt.payments.hosts.payouts import bounce
+from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import BankRow, HostRow
 from forecourt.payments.hosts.words import asked_for
@@ -276,3 +278,38 @@ def test_what_a_provider_asks_for_is_said_in_words_each_once() -> None:
     assert asked_for(due) == [
         "a date of birth", "an identity document, or another proof", "a tax number", "more details",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("given_up", [0, 119])
+async def test_a_host_gets_their_share_of_what_was_owed_once_it_is_paid(estate: Estate, given_up: int) -> None:
+    till = estate.till
+    debts = []
+    for wh in (10_000, 2_000):
+        intent = await till.paid()
+        await till.work()
+        till.clock.advance(301)
+        await till.sweeper.sweep()
+        till.plug_in(intent, wh=wh)
+        await till.work()
+        debts.append(intent)
+    till.rows("UPDATE payment_intents SET payer = 'driver:7' WHERE tenant_id = %s", till.tenant_id)
+    assert [(await till.find(each)).owed_amount for each in debts] == [595, 119]
+    await estate.night()
+    assert estate.owed() == 0
+    if given_up:
+        await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
+    paying = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=BACK)
+    assert paying.reference is not None
+    await asyncio.to_thread(till.box.pay, paying.reference, "at_once")
+    await till.payments.returned(till.tenant_id, paying.intent_id)
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await follow(conn, till.tenant_id, str(paying.intent_id), till.clock.now(), settled=False)
+    assert estate.owed() == 0, "the money is not ours yet"
+    for _ in range(2):
+        till.clock.advance(60)
+        await estate.money._reconciler.reconcile(till.tenant_id, await till.providers.by_name(till.tenant_id))
+        assert estate.owed() == SHARE + (0 if given_up else 70)
+    shares = till.rows(
+        "SELECT intent, amount FROM host_lines WHERE tenant_id = %s ORDER BY amount DESC", till.tenant_id
+    )
+    assert [row["intent"] for row in shares] == [str(each.intent_id) for each in debts[: 1 if given_up else 2]]

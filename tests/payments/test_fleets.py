@@ -44,7 +44,6 @@ from forecourt.payments.fleets.paper.sheet import as_csv
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
-from forecourt.platform.database import DatabaseBusy
 from tests.conftest import Database
 from tests.payments.depot import FIRST_OF_APRIL, OURS, SELLER, TERMS, Depot, a_depot, two_rates
 from tests.sandbox import Sandbox
@@ -148,22 +147,50 @@ async def test_two_workers_at_once_and_one_that_is_killed_leave_one_invoice_and_
         """The connection is cut in the transaction that issues, once the number is taken and lines are on it."""
         nonlocal killed
         await put(conn, tenant_id, invoice_id, line_ids)
-        if killed < 3:
+        if killed < 6:
             killed += 1
             depot.till.rows("SELECT pg_terminate_backend(%s)", conn.info.backend_pid)
             await conn.execute("SELECT 1")
 
     monkeypatch.setattr(store, "put_on_invoice", dies_after)
-    for _ in range(3):
-        with pytest.raises((psycopg.Error, DatabaseBusy)):
-            await depot.jobs.issue(depot.tenant_id)
-        assert await depot.invoices() == []
+    for each in (2, 4, 6):
+        # One fleet that fails keeps no other from being tried.
+        assert await depot.jobs.issue(depot.tenant_id) == 0
+        assert (killed, await depot.invoices()) == (each, [])
     made = await asyncio.gather(*(depot.jobs.issue(depot.tenant_id) for _ in range(4)))
     assert sum(made) == 2
     found = await depot.invoices()
     assert sorted(each.number for each in found) == ["FC-2026-00001", "FC-2026-00002"]
     assert {each.fleet_id for each in found} == {depot.fleet_id, other}
     assert sum(each.total for each in found) == depot.owes() + depot.owes(other)
+
+
+async def test_one_invoice_without_a_document_keeps_nothing_else_of_the_night_from_being_done(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A name that no XML can hold: the document of this fleet's invoice can't be made. It is the first in line.
+    bad = TERMS.__class__(**{**_fields(TERMS), "name": "City\uffffVans"})
+    other = depot.fleet("Trucks", "trucks@vans.test")
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        await store.put_terms(conn, depot.tenant_id, depot.fleet_id, bad, FIRST_OF_APRIL)
+        await store.put_terms(conn, depot.tenant_id, other, TERMS, FIRST_OF_APRIL)
+        dunning = Dunning(levels=[Level(days=7, fee=500)])
+        await store.put_seller(conn, depot.tenant_id, SELLER, dunning, FIRST_OF_APRIL)
+    await depot.charged(depot.driver("Ada"), 7_000, MARCH)
+    assert await depot.jobs.issue(depot.tenant_id) == 1
+    await depot.charged(depot.driver("Eve", fleet_id=other), 7_000, MARCH)
+    monkeypatch.setattr("forecourt.payments.fleets.jobs.DOCUMENTS", 1)
+    depot.till.clock.set(datetime(2026, 4, 30, 9, tzinfo=UTC))
+    await depot.jobs.bill()
+    broken, made = await depot.invoices()
+    assert (broken.fleet_id, made.fleet_id) == (depot.fleet_id, other)
+    async with depot.till.tenants.tenant(depot.tenant_id) as conn:
+        assert await store.find_document(conn, depot.tenant_id, broken.invoice_id) is None
+        assert await store.find_document(conn, depot.tenant_id, made.invoice_id) is not None
+    depot.till.clock.set(datetime(2026, 5, 30, 9, tzinfo=UTC))
+    await depot.jobs.bill()
+    assert {each["recipient"] for each in depot.letters()} >= {"trucks@vans.test"}
+    assert (await depot.invoice(made.invoice_id)).level == 1
 
 
 async def test_what_is_issued_changes_for_nobody(depot: Depot) -> None:

@@ -1,13 +1,15 @@
 """A driver pays for a session, from the page to what is posted, over the real provider's wire."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
-from forecourt.payments.intents.model import ConnectorTaken, RefundTooHigh, State
+from forecourt.payments.intents import store
+from forecourt.payments.intents.model import ConnectorTaken, Intent, NothingOwed, RefundTooHigh, State
 from forecourt.stations.call_faults import StationOffline
-from tests.payments.till import Till
+from tests.payments.till import RETURN, Till
 
 
 async def test_a_session_is_held_started_captured_once_and_posted(till: Till) -> None:
@@ -149,6 +151,95 @@ async def test_a_session_that_begins_after_its_hold_was_given_back_is_stopped_an
     late = await till.find(intent)
     assert (late.state, late.owed_amount, late.captured_amount) == (State.FAILED, 119, 0)
     assert till.balances()["driver_receivable"] == 119
+
+
+async def a_debt(till: Till) -> Intent:
+    """A session of 5.95 that began once its hold was given back."""
+    intent = await till.paid(payer="driver:7")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(intent, wh=10_000)
+    await till.work()
+    intent = await till.find(intent)
+    assert (intent.state, intent.owed_amount, intent.captured_amount) == (State.FAILED, 595, 0)
+    assert till.balances()["driver_receivable"] == 595
+    return intent
+
+
+async def pay_debt(till: Till) -> Intent:
+    return await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+
+
+async def on_the_page(till: Till, intent: Intent) -> None:
+    assert intent.reference is not None
+    await asyncio.to_thread(till.box.pay, intent.reference, "visa")
+
+
+async def test_a_debt_is_paid_once_however_often_its_payment_is_begun(till: Till) -> None:
+    debt = await a_debt(till)
+    begun = await asyncio.gather(*(pay_debt(till) for _ in range(4)))
+    assert len({each.intent_id for each in begun}) == 1
+    paying = await till.find(begun[0])
+    await on_the_page(till, paying)
+    # Begun once more while nobody has told of it yet: it is the same, and its end is seen.
+    assert (await pay_debt(till)).intent_id == paying.intent_id
+    paying = await till.payments.returned(till.tenant_id, paying.intent_id)
+    assert (paying.state, paying.captured_amount) == (State.CAPTURED, 595)
+    assert (await till.find(debt)).owed_amount == 0
+    assert "driver_receivable" not in till.balances()
+    with pytest.raises(NothingOwed):
+        await pay_debt(till)
+    assert till.happened("refund") == []
+    assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
+
+
+async def test_what_is_paid_beyond_what_is_still_owed_goes_back(till: Till) -> None:
+    debt = await a_debt(till)
+    paying = await pay_debt(till)
+    await till.payments.write_off(till.actor, debt.intent_id, "too little to chase")
+    await on_the_page(till, paying)
+    paying = await till.payments.returned(till.tenant_id, paying.intent_id)
+    await till.settle()
+    paying = await till.find(paying)
+    assert (paying.state, paying.captured_amount, paying.refunded_amount) == (State.REFUNDED, 595, 595)
+    assert [row["amount"] for row in till.happened("refund")] == [595]
+    assert (await till.find(debt)).owed_amount == 0
+    assert till.balances() == {"write_offs": 595, "revenue:energy": -500, "vat_payable:DE:19": -95}
+
+
+@pytest.mark.parametrize("given_up_first", [True, False])
+async def test_a_debt_that_is_given_up_at_the_moment_it_is_paid_is_one_of_both(
+    till: Till, given_up_first: bool
+) -> None:
+    debt = await a_debt(till)
+    paying = await pay_debt(till)
+    await on_the_page(till, paying)
+
+    async def give_up() -> None:
+        with suppress(NothingOwed):
+            await till.payments.write_off(till.actor, debt.intent_id, "too little to chase")
+
+    async def pay() -> None:
+        await till.payments.returned(till.tenant_id, paying.intent_id)
+
+    tasks = []
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        await store.find_intent(conn, till.tenant_id, debt.intent_id, lock=True)
+        for number, each in enumerate((give_up, pay) if given_up_first else (pay, give_up), 1):
+            tasks.append(asyncio.create_task(each()))
+            while len(till.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) < number:
+                await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks)
+    await till.settle()
+    assert (await till.find(debt)).owed_amount == 0
+    sold = {"revenue:energy": -500, "vat_payable:DE:19": -95}
+    if given_up_first:
+        assert till.balances() == sold | {"write_offs": 595}
+        assert [row["amount"] for row in till.happened("refund")] == [595]
+    else:
+        assert till.balances() == sold | {"psp_receivable:deployment": 595}
+        assert till.happened("refund") == []
 
 
 async def test_a_hold_that_ran_out_falls_to_debt_which_blocks_and_is_written_off(till: Till) -> None:

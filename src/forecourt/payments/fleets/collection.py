@@ -39,6 +39,7 @@ from forecourt.payments.ledger import fleet_entries
 from forecourt.payments.ledger.entries import fleet_paid
 from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile.store import BankLineRow
+from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
 
@@ -240,33 +241,20 @@ async def end_mandate(conn: Connection, actor: Actor, fleet_id: int, now: dateti
 
 async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> list[int]:
     """Files of direct debits for what is to be drawn soon: one a scheme and day; their numbers. What came back once is
-    drawn no second time by itself."""
+    drawn no second time by itself, and what was paid meanwhile not at all."""
     seller, ours = await store.find_seller(conn, tenant_id), await hosts.find_bank(conn, tenant_id)
     if seller is None or ours is None or not seller[0].creditor_id:
         return []
+    await money.hold_bank(conn, tenant_id)
+    open_ = await store.list_invoices(conn, tenant_id, only_open=True, order="oldest", limit=MAX_OPEN)
     drawn: dict[tuple[str, date], list[tuple[int, Debit]]] = {}
-    first: set[int] = set()
-    for invoice in await store.list_invoices(conn, tenant_id, only_open=True, order="oldest", limit=MAX_OPEN):
-        on = invoice.said.account.on
-        today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
-        if on is None or invoice.currency != CURRENCY or invoice.asked or on - AHEAD > today:
-            continue
-        await store.hold_fleet(conn, tenant_id, invoice.fleet_id)
-        mandate = await money.find_mandate(conn, tenant_id, invoice.fleet_id)
-        before = await money.list_debits(conn, tenant_id, invoice_id=invoice.invoice_id, limit=1)
-        if mandate is None or before:
-            continue
-        day = max(on, next_banking_day(today, CURRENCY))
-        sequence = "RCUR" if mandate.used or mandate.mandate_id in first else "FRST"
-        first.add(mandate.mandate_id)
-        values = {
-            "invoice_id": invoice.invoice_id, "mandate_id": mandate.mandate_id, "amount": invoice.open_amount,
-            "sequence": sequence, "collection_on": day, "made_at": now,
-        }  # fmt: skip
-        number = await money.insert_debit(conn, tenant_id, values)
-        if number is not None:
-            there = drawn.setdefault((mandate.scheme, day), [])
-            there.append((number, _debit(mandate, bank, invoice, sequence, number)))
+    # In one order, so that nobody who holds several waits for this in a circle.
+    for fleet_id in sorted({each.fleet_id for each in open_ if _is_to_be_drawn(each, now)}):
+        with apart("a fleet's invoices were not drawn", tenant=tenant_id, fleet=fleet_id):
+            async with conn.transaction():
+                found = await _draw_fleet(conn, tenant_id, fleet_id, bank, now)
+            for of, debits in found.items():
+                drawn.setdefault(of, []).extend(debits)
     account = Account(name=ours.name, iban=bank.open(ours.iban_sealed), bic=ours.bic)
     made: list[int] = []
     for (scheme, day), all_of in drawn.items():
@@ -274,6 +262,46 @@ async def draw(conn: Connection, tenant_id: int, bank: Bank, now: datetime) -> l
             some = all_of[at : at + sepa.MAX_DEBITS]
             made.append(await _file(conn, tenant_id, bank, account, seller[0].creditor_id, scheme, day, some, now))
     return made
+
+
+def _is_to_be_drawn(invoice: Invoice, now: datetime) -> bool:
+    on = invoice.said.account.on
+    if on is None or invoice.currency != CURRENCY or invoice.asked or invoice.open_amount <= 0:
+        return False
+    return on - AHEAD <= now.astimezone(ZoneInfo(invoice.said.zone)).date()
+
+
+async def _draw_fleet(
+    conn: Connection, tenant_id: int, fleet_id: int, bank: Bank, now: datetime
+) -> dict[tuple[str, date], list[tuple[int, Debit]]]:
+    """The debits of a fleet, by scheme and day. What its invoices ask for is read once nobody else can change it."""
+    await store.hold_fleet(conn, tenant_id, fleet_id)
+    mandate = await money.find_mandate(conn, tenant_id, fleet_id)
+    if mandate is None:
+        return {}
+    drawn: dict[tuple[str, date], list[tuple[int, Debit]]] = {}
+    used = mandate.used
+    open_ = await store.list_invoices(
+        conn, tenant_id, fleet_id=fleet_id, only_open=True, order="oldest", limit=MAX_OPEN
+    )
+    for invoice in open_:
+        on = invoice.said.account.on
+        before = await money.list_debits(conn, tenant_id, invoice_id=invoice.invoice_id, limit=1)
+        if on is None or before or not _is_to_be_drawn(invoice, now):
+            continue
+        today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
+        day = max(on, next_banking_day(today, CURRENCY))
+        sequence = "RCUR" if used else "FRST"
+        values = {
+            "invoice_id": invoice.invoice_id, "mandate_id": mandate.mandate_id, "amount": invoice.open_amount,
+            "sequence": sequence, "collection_on": day, "made_at": now,
+        }  # fmt: skip
+        number = await money.insert_debit(conn, tenant_id, values)
+        if number is not None:
+            used = True
+            there = drawn.setdefault((mandate.scheme, day), [])
+            there.append((number, _debit(mandate, bank, invoice, sequence, number)))
+    return drawn
 
 
 def _debit(mandate: MandateRow, bank: Bank, invoice: Invoice, sequence: str, number: int) -> Debit:

@@ -1,5 +1,6 @@
 """What is done for fleets by the clock: invoices of months that are over, their documents and letters, debits,
-reminders. Each step is a transaction of its own and may be done again: what stands is not done twice."""
+reminders. Each step is a transaction of its own and may be done again: what stands is not done twice, and one that
+fails keeps no other from being done."""
 
 import asyncio
 from contextlib import AbstractContextManager
@@ -7,9 +8,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-import psycopg
-import structlog
 
 from forecourt.drivers.fleets import store as fleets
 from forecourt.payments.fleets import billing, collection
@@ -21,13 +19,11 @@ from forecourt.payments.fleets.paper.letters import write_invoice, write_reminde
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.store import hosts
+from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.errors import ForecourtError
 from forecourt.platform.mail import Enclosure
 from forecourt.ui.i18n import speaking
-
-log = structlog.get_logger(__name__)
 
 #: Documents that are made in one run.
 DOCUMENTS: Final = 200
@@ -49,18 +45,20 @@ class FleetJobs:
         async with self._worker.anyone() as conn:
             rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
         for (tenant_id,) in rows:
-            try:
+            with apart("fleets were not billed", tenant=tenant_id):
                 await self.bill_of(tenant_id)
-            except (ForecourtError, psycopg.Error, OSError) as fault:
-                log.warning("fleets were not billed", tenant=tenant_id, fault=repr(fault))
 
     async def bill_of(self, tenant_id: int) -> None:
-        """One organisation."""
-        await self.issue(tenant_id)
-        await self.document(tenant_id)
-        async with self._tenants.tenant(tenant_id) as conn:
-            await collection.draw(conn, tenant_id, self._bank, self._clock.now())
-        await self.remind(tenant_id)
+        """One organisation. What fails of it waits for the next run, and nothing else waits for that."""
+        with apart("not all months were invoiced", tenant=tenant_id):
+            await self.issue(tenant_id)
+        with apart("not all invoices got their documents", tenant=tenant_id):
+            await self.document(tenant_id)
+        with apart("no direct debits were drawn", tenant=tenant_id):
+            async with self._tenants.tenant(tenant_id) as conn:
+                await collection.draw(conn, tenant_id, self._bank, self._clock.now())
+        with apart("not all who are late were reminded", tenant=tenant_id):
+            await self.remind(tenant_id)
 
     async def issue(self, tenant_id: int) -> int:
         """The invoices of months that are over by their fleets' clocks; how many were made."""
@@ -69,19 +67,29 @@ class FleetJobs:
             due = await store.list_unbilled(conn, tenant_id)
         made = 0
         for fleet_id, zone, currency, first in due:
-            for month in billing.months_due(ZoneInfo(zone), first, now):
-                for _ in range(MAX_PARTS):
-                    async with self._tenants.tenant(tenant_id) as conn:
-                        if await billing.issue_month(conn, tenant_id, fleet_id, month, currency, now) is None:
-                            break
-                    made += 1
+            # A fleet's months are invoiced in their order: behind one that fails none of its own is made.
+            with apart("a fleet was not invoiced", tenant=tenant_id, fleet=fleet_id):
+                for month in billing.months_due(ZoneInfo(zone), first, now):
+                    for _ in range(MAX_PARTS):
+                        async with self._tenants.tenant(tenant_id) as conn:
+                            if await billing.issue_month(conn, tenant_id, fleet_id, month, currency, now) is None:
+                                break
+                        made += 1
         return made
 
     async def document(self, tenant_id: int) -> int:
         """The documents of what was issued, each with its letter; how many were made."""
-        async with self._tenants.tenant(tenant_id) as conn:
-            waiting = await store.list_undocumented(conn, tenant_id, DOCUMENTS)
-        return sum([await self._document(tenant_id, invoice_id) for invoice_id in waiting])
+        made = after = 0
+        while made < DOCUMENTS:
+            async with self._tenants.tenant(tenant_id) as conn:
+                waiting = await store.list_undocumented(conn, tenant_id, DOCUMENTS - made, after=after)
+            if not waiting:
+                break
+            for invoice_id in waiting:
+                with apart("an invoice got no document", tenant=tenant_id, invoice=invoice_id):
+                    made += await self._document(tenant_id, invoice_id)
+            after = waiting[-1]
+        return made
 
     async def _document(self, tenant_id: int, invoice_id: int) -> bool:
         async with self._tenants.tenant(tenant_id) as conn:
@@ -118,7 +126,11 @@ class FleetJobs:
         if said is None:
             return 0
         due = [each for each in late if each.said.buyer.dunned and not each.asked and self._is_late(each, now)]
-        return sum([await self._remind(tenant_id, each.invoice_id) for each in due])
+        written = 0
+        for each in due:
+            with apart("nobody was reminded of an invoice", tenant=tenant_id, invoice=each.invoice_id):
+                written += await self._remind(tenant_id, each.invoice_id)
+        return written
 
     def _is_late(self, invoice: Invoice, now: datetime) -> bool:
         return invoice.due_on < now.astimezone(ZoneInfo(invoice.said.zone)).date()

@@ -26,6 +26,7 @@ from forecourt.payments.hosts.store.payouts import PayoutRow
 from forecourt.payments.ledger.entries import BANK, psp
 from forecourt.payments.ledger.host_entries import payout, payout_bounced, payout_taken_back
 from forecourt.payments.psp.errors import BalanceLow, ProviderRefused
+from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -82,7 +83,8 @@ class Payouts:
         made = 0
         for each in due:
             if ways[each.host_id, each.currency] == "connect":
-                made += await self._ask(tenant_id, each, day, providers)
+                with apart("a host was not paid", tenant=tenant_id, host=each.host_id):
+                    made += await self._ask(tenant_id, each, day, providers)
         return made + await self._file(
             tenant_id, [each.host_id for each in due if ways[each.host_id, each.currency] == "sepa"], day
         )
@@ -174,7 +176,8 @@ class Payouts:
         async with self._pool.tenant(tenant_id) as conn:
             asked = await kept.list_asked(conn, tenant_id)
         for row in asked:
-            await self._settle(tenant_id, row, providers, again=True)
+            with apart("it is not known what came of a payout", tenant=tenant_id, payout=row.payout_id):
+                await self._settle(tenant_id, row, providers, again=True)
 
     async def _settle(self, tenant_id: int, row: PayoutRow, providers: Mapping[str, Transfers], *, again: bool) -> int:
         """Asks the provider for a payout and writes what came of it; 1 if it was made."""

@@ -21,6 +21,7 @@ from forecourt.payments.ledger.entries import DRIVERS, TERMINAL, psp
 from forecourt.payments.ledger.host_entries import host_fee, reimbursement, share, share_back
 from forecourt.payments.ledger.model import Kind
 from forecourt.payments.ledger.store import EntryRow, PostingRow
+from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +54,13 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     """Writes what a host is owed of a payment, as far as the ledger says it and it isn't written yet.
 
     `settled`: the provider has let us have the money, so the share is owed. Refunds and disputes before that wait.
+    What was owed and is paid by another payment is settled with the last that paid of it.
     """
     await lines.hold_intent(conn, tenant_id, intent)
     told = await _told(conn, tenant_id, intent)
+    if settled and any(each.entry.kind == Kind.DEBT_PAID for each in told):
+        for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
+            await _give_late(conn, tenant_id, debt, paid, now)
     sale = next((each for each in told if each.entry.kind in SALES), None)
     if sale is None or sale.entry.session_id is None:
         return
@@ -78,7 +83,17 @@ async def _told(conn: Connection, tenant_id: int, intent: str) -> list[Told]:
     return [Told(entry=entry, legs=[leg for leg in legs if leg.entry_id == entry.entry_id]) for entry in entries]
 
 
-async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime) -> None:
+async def _give_late(conn: Connection, tenant_id: int, intent: str, paid: int, now: datetime) -> None:
+    """The share of a session that was owed whole, of what was paid of it in the end."""
+    await lines.hold_intent(conn, tenant_id, intent)
+    sale = next((each for each in await _told(conn, tenant_id, intent) if each.entry.kind in SALES), None)
+    if sale is None or sale.entry.session_id is None:
+        return
+    if await lines.find_share(conn, tenant_id, sale.entry.session_id) is None:
+        await _give(conn, tenant_id, sale, now, late=paid)
+
+
+async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, late: int = 0) -> None:
     session_id = sale.entry.session_id
     assert session_id is not None
     place = await lines.find_place(conn, tenant_id, session_id)
@@ -91,7 +106,7 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime) -> 
         return
     host = await store.find_host(conn, tenant_id, version.host_id)
     assert host is not None
-    given = share_of(version.rule, _earned(sale), place.energy_wh or 0, host.vat_rate)
+    given = share_of(version.rule, _earned(sale, late), place.energy_wh or 0, host.vat_rate)
     entry = share(
         session_id=session_id, host=version.host_id, at=now, currency=currency, share=given.share, vat=given.vat,
         vat_account=vat_account(host.country, host.vat_rate), platform_fee=given.platform_fee,
@@ -100,12 +115,15 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime) -> 
     await book(conn, tenant_id, version.host_id, entry, _about(place, version, given, sale.entry.intent))
 
 
-def _earned(sale: Told) -> dict[str, int]:
-    """What a sale earned before VAT, by account: of what was paid, not of what is still owed by the driver."""
+def _earned(sale: Told, late: int) -> dict[str, int]:
+    """What a sale earned before VAT, by account: of what was paid, at once and late, not of what is still owed by the
+    driver."""
     currency = sale.legs[0].currency
     earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, "vat_payable:"))]
     billed = Billed(currency=currency, lines=tuple(Line(account=leg.account, amount=-leg.amount) for leg in earned))
     paid = billed.total - sum(leg.amount for leg in sale.legs if leg.account == DRIVERS)
+    # A capture that was told and lost is paid by its debt: of one sale there is one share.
+    paid = min(paid + late, billed.total)
     part = billed if paid == billed.total else billed.part(paid)
     return {line.account: line.amount for line in part.lines if line.account.startswith(REVENUE)}
 
@@ -187,7 +205,12 @@ async def reimburse(conn: Connection, tenant_id: int, session_id: UUID, now: dat
 async def reimburse_due(conn: Connection, tenant_id: int, now: datetime) -> int:
     """All sessions at home that are over and not paid yet; how many."""
     found = await lines.list_at_home(conn, tenant_id, now=now, settled=SETTLED_AFTER, back=LOOK_BACK, limit=AT_ONCE)
-    return sum([await reimburse(conn, tenant_id, session_id, now) for session_id in found])
+    new = 0
+    for session_id in found:
+        with apart("a session at home was not paid back", tenant=tenant_id, session=str(session_id)):
+            async with conn.transaction():
+                new += await reimburse(conn, tenant_id, session_id, now)
+    return new
 
 
 async def ask_monthly_fees(conn: Connection, tenant_id: int, month: str, now: datetime) -> None:

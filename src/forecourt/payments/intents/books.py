@@ -112,6 +112,11 @@ async def post_refunded(
             refund=str(call.call_id), payment=name, at=at, account=source.partition(":")[2], driver=_who(intent),
             currency=intent.currency, amount=call.amount,
         )  # fmt: skip
+    elif intent.purpose is Purpose.DEBT:
+        entry = entries.debt_back(
+            refund=str(call.call_id), payment=name, at=at, account=source.partition(":")[2], currency=intent.currency,
+            amount=call.amount, memo=call.said or "",
+        )  # fmt: skip
     else:
         billed = await _billed(conn, prices, intent, intent.captured_amount)
         entry = entries.refund(

@@ -32,6 +32,7 @@ from forecourt.sessions.reserving import store as reservations
 from forecourt.sessions.reserving.model import Reservation
 
 HELD = "The connector is held for somebody who waited. The hold on your card is given back."
+NOT_OWED = "It was owed no more when it was paid. It goes back to where it came from."
 QUICKER = "Somebody else was quicker at this connector. The hold is given back."
 
 
@@ -225,15 +226,20 @@ class Turn:
             await self._pay_debts(hold.captured)
 
     async def _pay_debts(self, amount: int) -> None:
-        """What somebody owed is paid, the oldest first."""
+        """What somebody owed is paid, the oldest first; what is over goes back. Debts are held in one order, so that
+        each is paid or given up once, whoever comes first."""
         assert self.intent.payer is not None, "somebody who owed"
-        for debt in await store.owed_by(self.conn, self.intent.tenant_id, self.intent.payer):
+        for debt in await store.owed_by(self.conn, self.intent.tenant_id, self.intent.payer, lock=True):
             part = min(amount, debt.owed_amount) if debt.currency == self.intent.currency else 0
             if part:
                 turn = Turn(self.conn, self.prices, debt, self.now)
                 await turn.change({"owed_amount": debt.owed_amount - part})
-                await turn.step("debt_paid", amount=part)
+                # By which payment: its host is owed their share once that one's money is ours to use.
+                await turn.step("debt_paid", amount=part, detail=str(self.intent.intent_id))
                 amount -= part
+        if amount:
+            await self.open_call(CallKind.REFUND, amount, said=NOT_OWED)
+            await self.step("refund_asked", amount=amount, detail=NOT_OWED)
 
     async def hold_lost(self, amount: int, reason: str) -> None:
         """Nothing can be taken of the hold: the saved card is tried, else it is owed."""

@@ -181,30 +181,44 @@ class Payments:
     async def pay_debt(
         self, tenant_id: int, payer: str, *, return_url: str, language: str = "en", description: str = "Charging"
     ) -> Intent:
-        """Begins a payment of what somebody owes, in the currency of the oldest debt. Raises NothingOwed."""
+        """Begins a payment of what somebody owes, in the currency of the oldest debt; one that was begun and waits is
+        returned instead, so that nothing is paid twice. Raises NothingOwed."""
         async with self._tenants.tenant(tenant_id) as conn:
+            await store.hold_payer(conn, tenant_id, payer)
             owed = await store.owed_by(conn, tenant_id, payer)
-        if not owed:
-            raise NothingOwed
-        currency = owed[0].currency
-        amount = Money(amount=sum(each.owed_amount for each in owed if each.currency == currency), currency=currency)
-        how = Begin(station="", evse=0, return_url=return_url, payer=payer)
-        return await self._take(tenant_id, Purpose.DEBT, amount, how, language, description)
+            if not owed:
+                raise NothingOwed
+            begun = await store.find_paying(conn, tenant_id, payer)
+            currency = owed[0].currency
+            due = sum(each.owed_amount for each in owed if each.currency == currency)
+            how = Begin(station="", evse=0, return_url=return_url, payer=payer)
+            amount = Money(amount=due, currency=currency)
+            intent_id = (
+                await self._insert_taken(conn, tenant_id, Purpose.DEBT, amount, how, language, description)
+                if begun is None
+                else begun.intent_id
+            )
+        return await self.carry_on(tenant_id, intent_id)
 
     async def _take(
         self, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str, description: str
     ) -> Intent:
-        now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
-            values = {
-                **await self.way(conn, tenant_id, how),
-                "purpose": purpose.value,
-                "currency": amount.currency,
-                "hold_amount": amount.amount,
-                "hold_said": {"description": description[:MAX_DESCRIPTION]},
-            }
-            intent_id = await self.insert(conn, tenant_id, values, how.return_url, language, now)
+            intent_id = await self._insert_taken(conn, tenant_id, purpose, amount, how, language, description)
         return await self.carry_on(tenant_id, intent_id)
+
+    async def _insert_taken(
+        self, conn: Connection, tenant_id: int, purpose: Purpose, amount: Money, how: Begin, language: str,
+        description: str,
+    ) -> UUID:  # fmt: skip
+        values = {
+            **await self.way(conn, tenant_id, how),
+            "purpose": purpose.value,
+            "currency": amount.currency,
+            "hold_amount": amount.amount,
+            "hold_said": {"description": description[:MAX_DESCRIPTION]},
+        }
+        return await self.insert(conn, tenant_id, values, how.return_url, language, self._clock.now())
 
     async def find(self, tenant_id: int, intent_id: UUID) -> Intent:
         """How a payment stands, as far as we know. Raises PaymentUnknown."""

@@ -367,11 +367,26 @@ async def list_hooks(conn: Connection, tenant_id: int, intent_id: UUID) -> list[
     return await cursor.fetchall()
 
 
-async def owed_by(conn: Connection, tenant_id: int, payer: str) -> list[Intent]:
-    """Payments of which somebody owes something."""
+async def owed_by(conn: Connection, tenant_id: int, payer: str, *, lock: bool = False) -> list[Intent]:
+    """Payments of which somebody owes something, the oldest first; `lock`: held until the transaction ends."""
     return await _many(
         conn,
-        "AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number",
+        f"AND i.payer = %(payer)s AND i.owed_amount > 0 ORDER BY i.number {'FOR UPDATE OF i' if lock else ''}",
+        {"tenant_id": tenant_id, "payer": payer},
+    )
+
+
+async def hold_payer(conn: Connection, tenant_id: int, payer: str) -> None:
+    """Nobody else begins to pay what they owe until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('owed by ' || %s, %s))", (payer, tenant_id))
+
+
+async def find_paying(conn: Connection, tenant_id: int, payer: str) -> Intent | None:
+    """The payment that somebody began for what they owe, and of which it isn't known what came."""
+    return await _one(
+        conn,
+        "AND i.payer = %(payer)s AND i.purpose = 'debt' AND i.state IN ('hold_requested', 'authorised', 'capturing')"
+        " ORDER BY i.number",
         {"tenant_id": tenant_id, "payer": payer},
     )
 

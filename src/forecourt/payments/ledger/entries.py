@@ -98,6 +98,16 @@ def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency
     )
 
 
+def debt_back(
+    *, refund: str, payment: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
+) -> Entry:
+    """Of what a driver paid for debts, what was owed no more goes back."""
+    return _two(
+        f"refund:{refund}", Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=payment,
+        memo=memo,
+    )  # fmt: skip
+
+
 def capture_lost(
     *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
 ) -> Entry:

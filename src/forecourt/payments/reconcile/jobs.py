@@ -5,9 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-import psycopg
-import structlog
-
 from forecourt.payments.hosts.banks import Bank
 from forecourt.payments.hosts.connect import Tells, look_at_all
 from forecourt.payments.hosts.model import Transfers
@@ -16,11 +13,9 @@ from forecourt.payments.hosts.shares import ask_monthly_fees, follow, reimburse_
 from forecourt.payments.hosts.store.hosts import time_zone
 from forecourt.payments.reconcile.model import Movements
 from forecourt.payments.reconcile.service import Reconciler
+from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
-from forecourt.platform.errors import ForecourtError
-
-log = structlog.get_logger(__name__)
 
 #: Days of a month on which the fee of the month before is asked for: one night may fail.
 FEE_DAYS: Final = 5
@@ -50,26 +45,31 @@ class MoneyJobs:
         async with self._worker.anyone() as conn:
             rows = await (await conn.execute("SELECT payments_tenants()")).fetchall()
         for (tenant_id,) in rows:
-            try:
+            with apart("a night's money was not done", tenant=tenant_id):
                 await self.night_of(tenant_id)
-            except (ForecourtError, psycopg.Error, OSError) as fault:
-                log.warning("a night's money was not done", tenant=tenant_id, fault=repr(fault))
 
     async def night_of(self, tenant_id: int) -> None:
-        """One organisation: a provider that is away keeps nobody from being paid what is owed already."""
+        """One organisation: a provider that is away, or a step that fails, keeps nobody from being paid what is owed
+        already. Without its accounts at providers nothing is done: nobody would be paid the way that they agreed to."""
         accounts = await self._accounts(tenant_id)
-        try:
+        with apart("not all accounts were compared", tenant=tenant_id):
             await self._reconciler.reconcile(tenant_id, accounts)
-        except ForecourtError as fault:
-            log.warning("not all accounts were compared", tenant=tenant_id, fault=fault.code)
         now = self._clock.now()
+        with apart("who charged at home was not paid back", tenant=tenant_id):
+            async with self._tenants.tenant(tenant_id) as conn:
+                await reimburse_due(conn, tenant_id, now)
+        with apart("hosts were not asked for their monthly fees", tenant=tenant_id):
+            await self._ask_fees(tenant_id, now)
+        with apart("hosts were not looked at", tenant=tenant_id):
+            await look_at_all(self._tenants, self._clock, tenant_id, accounts)
+        with apart("not all hosts were paid", tenant=tenant_id):
+            await self._payouts.pay(tenant_id, accounts)
+
+    async def _ask_fees(self, tenant_id: int, now: datetime) -> None:
         async with self._tenants.tenant(tenant_id) as conn:
-            await reimburse_due(conn, tenant_id, now)
             local = now.astimezone(ZoneInfo(await time_zone(conn, tenant_id)))
             if local.day <= FEE_DAYS:
                 await ask_monthly_fees(conn, tenant_id, _month_before(local), now)
-        await look_at_all(self._tenants, self._clock, tenant_id, accounts)
-        await self._payouts.pay(tenant_id, accounts)
 
     async def follow(self, *, tenant_id: int, subject: str) -> None:
         """A payment was captured, refunded or disputed: its host's share goes with it."""

@@ -103,6 +103,7 @@ class Differs(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     LATE = "late"
     FEE_MISMATCH = "fee_mismatch"
+    UNPOSTED = "unposted"
     BANK_UNKNOWN = "bank_unknown"
     BANK_AMOUNT = "bank_amount"
     BANK_MISSING = "bank_missing"
@@ -152,6 +153,10 @@ EXPLAINED: Final[Mapping[Differs, tuple[str, str]]] = {
     Differs.FEE_MISMATCH: (
         mark("The provider's fee is another one than was posted for the same movement."),
         mark("Compare it with the contract, and post what lies between them."),
+    ),
+    Differs.UNPOSTED: (
+        mark("The journal can't take what the provider says, mostly because it says something else already."),
+        mark("Compare the journal with the provider. Every night tries again. If the journal is right, explain it."),
     ),
     Differs.BANK_UNKNOWN: (
         mark("The bank booked money that belongs to no payout and no settlement."),

@@ -9,6 +9,7 @@ import structlog
 
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets import collection
+from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
@@ -38,6 +39,7 @@ from forecourt.payments.reconcile.model import (
 )
 from forecourt.payments.reconcile.store import BankLineRow, Connection, DifferenceRow, MovementRow, ReconciliationRow
 from forecourt.platform import outbox
+from forecourt.platform.apart import apart
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 
@@ -52,7 +54,9 @@ AT_ONCE: Final = 500
 BANK_DAYS: Final = timedelta(days=5)
 #: The "account" of what the bank differs in.
 BANK: Final = "bank"
-OF_PROVIDERS: Final = tuple(kind for kind in Differs if not kind.startswith("bank_"))
+#: Found by holding movements against entries.
+OF_PROVIDERS: Final = tuple(kind for kind in Differs if not kind.startswith("bank_") and kind is not Differs.UNPOSTED)
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Reconciler:
@@ -63,12 +67,20 @@ class Reconciler:
         self._clock = clock
 
     async def reconcile(self, tenant_id: int, accounts: Mapping[str, Movements]) -> int:
-        """Every account of an organisation; how many differences stand unexplained."""
+        """Every account of an organisation; how many differences stand unexplained. What fails of an account keeps
+        neither the rest of it nor another from being done."""
         for account, provider in accounts.items():
-            await self.take(tenant_id, account, provider)
-            await self.settle(tenant_id, account)
-            await self.compare(tenant_id, account)
-        await self.compare_bank(tenant_id)
+            with apart("an account's movements were not taken", tenant=tenant_id, account=account) as taking:
+                await self.take(tenant_id, account, provider)
+            with apart("an account was not settled", tenant=tenant_id, account=account):
+                await self.settle(tenant_id, account)
+            if taking.failed:
+                # What the provider could not tell would seem to be missing there.
+                continue
+            with apart("an account was not compared", tenant=tenant_id, account=account):
+                await self.compare(tenant_id, account)
+        with apart("the bank was not compared", tenant=tenant_id):
+            await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
             return len(await store.list_differences(conn, tenant_id, limit=MAX_COMPARED))
 
@@ -87,38 +99,59 @@ class Reconciler:
             log.warning("a provider's movements did not end", account=account)
         async with self._pool.tenant(tenant_id) as conn:
             await store.name_intents(conn, tenant_id, account)
-        while await self._post_some(tenant_id, account):
+        failed: list[str] = []
+        while await self._post_some(tenant_id, account, failed):
             pass
 
-    async def _post_some(self, tenant_id: int, account: str) -> bool:
-        """Whether there may be more."""
+    async def _post_some(self, tenant_id: int, account: str, failed: list[str]) -> bool:
+        """Whether there may be more. What can't be posted joins what failed, is listed as a difference, and is tried
+        again the next night."""
         async with self._pool.tenant(tenant_id) as conn:
-            rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE)
+            rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
+            posted: list[str] = []
             for row in rows:
-                for entry in told_by(account, row):
-                    await post(conn, tenant_id, entry)
-                if row.kind in TRANSFERS and row.amount > 0 and row.source is not None:
-                    await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
-                if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
-                    await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
-                    if await _is_ours(conn, tenant_id, row.intent):
-                        # How it stands is looked at as well, should its webhook be lost.
-                        await outbox.write(conn, tenant_id, DUE, row.intent)
-            await store.set_posted(conn, tenant_id, account, [row.reference for row in rows], self._clock.now())
+                with apart("a movement was not posted", tenant=tenant_id, account=account, movement=row.reference):
+                    async with conn.transaction():
+                        await self._post(conn, tenant_id, account, row)
+                    posted.append(row.reference)
+            await store.set_posted(conn, tenant_id, account, posted, self._clock.now())
+        failed += [row.reference for row in rows if row.reference not in set(posted)]
         return len(rows) == AT_ONCE
+
+    async def _post(self, conn: Connection, tenant_id: int, account: str, row: MovementRow) -> None:
+        for entry in told_by(account, row):
+            await post(conn, tenant_id, entry)
+        if row.kind in TRANSFERS and row.amount > 0 and row.source is not None:
+            await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
+        if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
+            await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
+            if await _is_ours(conn, tenant_id, row.intent):
+                # How it stands is looked at as well, should its webhook be lost.
+                await outbox.write(conn, tenant_id, DUE, row.intent)
 
     async def settle(self, tenant_id: int, account: str) -> None:
         """Hosts are owed their share of every charge whose money the provider lets us have."""
+        failed: list[str] = []
         while True:
+            now = self._clock.now()
             async with self._pool.tenant(tenant_id) as conn:
-                rows = await store.list_to_settle(conn, tenant_id, account, self._clock.now(), sorted(CHARGES), AT_ONCE)
+                rows = await store.list_to_settle(
+                    conn, tenant_id, account, now, sorted(CHARGES), AT_ONCE, but=failed
+                )  # fmt: skip
             for row in rows:
-                assert row.intent is not None
-                async with self._pool.tenant(tenant_id) as conn:
-                    await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
-                    await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
+                about = {"tenant": tenant_id, "account": account, "movement": row.reference}
+                with apart("a host got no share of a charge", **about) as settling:
+                    await self._settle(tenant_id, account, row)
+                if settling.failed:
+                    failed.append(row.reference)
             if len(rows) < AT_ONCE:
                 return
+
+    async def _settle(self, tenant_id: int, account: str, row: MovementRow) -> None:
+        assert row.intent is not None
+        async with self._pool.tenant(tenant_id) as conn:
+            await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
+            await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
     async def compare(self, tenant_id: int, account: str) -> list[Difference]:
         """Holds what was read of an account against the journal; what was found."""
@@ -132,6 +165,12 @@ class Reconciler:
             found = [each for each in compare(said, booked, fees, now) if each.at >= since]
             kinds = [kind.value for kind in OF_PROVIDERS]
             await store.put_differences(conn, tenant_id, account, found, now, since, kinds)
+            # Whatever its age: what the journal can't take stays a difference until it is taken.
+            waiting = await store.list_to_post(conn, tenant_id, account, MAX_COMPARED)
+            unposted = [_unposted(each) for each in waiting]
+            kinds = [Differs.UNPOSTED.value]
+            await store.put_differences(conn, tenant_id, account, unposted, now, BEGINNING, kinds)
+            found += unposted
             row = ReconciliationRow(
                 account=account, since=since, until=now, made_at=now, differences=len(found),
                 movements=sum(each.at >= since for each in said),
@@ -144,6 +183,7 @@ class Reconciler:
         still without a match. Raises StatementUnreadable."""
         lines = camt.read(content)
         async with self._pool.tenant(tenant_id) as conn:
+            await money.hold_bank(conn, tenant_id)
             new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
             # Payouts before what came back of them.
             rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
@@ -206,8 +246,7 @@ class Reconciler:
                 Differs.BANK_AMOUNT.value,
                 Differs.BANK_MISSING.value,
             ]
-            beginning = datetime.min.replace(tzinfo=UTC)
-            await store.put_differences(conn, tenant_id, BANK, found, now, beginning, kinds)
+            await store.put_differences(conn, tenant_id, BANK, found, now, BEGINNING, kinds)
         return found
 
     async def _payout_of(self, conn: Connection, tenant_id: int, row: BankLineRow) -> int | None:
@@ -217,6 +256,7 @@ class Reconciler:
 
     async def assign(self, conn: Connection, actor: Actor, line_id: int, fleet: str) -> BankLineRow:
         """Says that a fleet paid what the bank booked. Raises BankLineUnknown, BankLineMatched."""
+        await money.hold_bank(conn, actor.tenant_id)
         row = await store.find_line(conn, actor.tenant_id, line_id)
         if row is None:
             raise BankLineUnknown
@@ -277,6 +317,13 @@ def told_by(account: str, row: MovementRow) -> list[Entry]:
             entries.fee(movement=row.reference, amount=row.fee, intent=row.intent, **about)  # type: ignore[arg-type]
         )
     return said
+
+
+def _unposted(row: MovementRow) -> Difference:
+    return Difference(
+        kind=Differs.UNPOSTED, about=row.reference, at=row.at, reference=row.reference, intent=row.intent,
+        said=row.amount, said_currency=row.currency,
+    )  # fmt: skip
 
 
 def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:

@@ -123,13 +123,15 @@ async def name_intents(conn: Connection, tenant_id: int, account: str) -> None:
     )
 
 
-async def list_to_post(conn: Connection, tenant_id: int, account: str, limit: int) -> list[MovementRow]:
-    """Movements that the journal has not taken yet, the oldest first."""
+async def list_to_post(
+    conn: Connection, tenant_id: int, account: str, limit: int, *, but: Sequence[str] = ()
+) -> list[MovementRow]:
+    """Movements that the journal has not taken yet, but these, the oldest first; held until the transaction ends."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND posted_at IS NULL"
-        " ORDER BY at, reference LIMIT %s FOR UPDATE",
-        (tenant_id, account, limit),
+        " AND reference <> ALL(%s) ORDER BY at, reference LIMIT %s FOR UPDATE",
+        (tenant_id, account, list(but), limit),
     )
     return await cursor.fetchall()
 
@@ -143,14 +145,16 @@ async def set_posted(conn: Connection, tenant_id: int, account: str, references:
 
 
 async def list_to_settle(
-    conn: Connection, tenant_id: int, account: str, now: datetime, kinds: Sequence[str], limit: int
-) -> list[MovementRow]:
-    """Charges whose money is ours to use now, and of which hosts are not owed their share yet."""
+    conn: Connection, tenant_id: int, account: str, now: datetime, kinds: Sequence[str], limit: int, *,
+    but: Sequence[str] = (),
+) -> list[MovementRow]:  # fmt: skip
+    """Charges whose money is ours to use now, and of which hosts are not owed their share yet; but these."""
     cursor = conn.cursor(row_factory=class_row(MovementRow))
     await cursor.execute(
         f"SELECT {_MOVEMENT} FROM provider_movements WHERE tenant_id = %s AND account = %s AND settled_at IS NULL"
-        " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL ORDER BY available_at, reference LIMIT %s",
-        (tenant_id, account, now, list(kinds), limit),
+        " AND available_at <= %s AND kind = ANY(%s) AND intent IS NOT NULL AND reference <> ALL(%s)"
+        " ORDER BY available_at, reference LIMIT %s",
+        (tenant_id, account, now, list(kinds), list(but), limit),
     )
     return await cursor.fetchall()
 

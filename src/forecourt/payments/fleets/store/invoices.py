@@ -278,12 +278,12 @@ async def list_invoices(
     )
 
 
-async def list_undocumented(conn: Connection, tenant_id: int, limit: int) -> list[int]:
-    """What was issued and has no document yet."""
+async def list_undocumented(conn: Connection, tenant_id: int, limit: int, *, after: int = 0) -> list[int]:
+    """What was issued and has no document yet, behind one of them."""
     cursor = await conn.execute(
         "SELECT i.invoice_id FROM fleet_invoices i WHERE i.tenant_id = %s AND NOT EXISTS (SELECT FROM fleet_documents d"
-        " WHERE d.invoice_id = i.invoice_id) ORDER BY i.invoice_id LIMIT %s",
-        (tenant_id, limit),
+        " WHERE d.invoice_id = i.invoice_id) AND i.invoice_id > %s ORDER BY i.invoice_id LIMIT %s",
+        (tenant_id, after, limit),
     )
     return [int(row[0]) for row in await cursor.fetchall()]
 

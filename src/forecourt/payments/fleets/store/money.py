@@ -121,6 +121,12 @@ async def insert_debit(conn: Connection, tenant_id: int, values: Mapping[str, An
     return None if row is None else int(row[0])
 
 
+async def hold_bank(conn: Connection, tenant_id: int) -> None:
+    """Nobody else asks for debits or matches what the bank booked until the transaction ends. It is taken before any
+    fleet is held: both hold many fleets, in an order that only a statement knows."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('bank ' || %s, 0))", (tenant_id,))
+
+
 async def put_in_file(conn: Connection, tenant_id: int, debit_ids: Sequence[int], file_id: int) -> None:
     """These debits stand in this file."""
     await conn.execute(

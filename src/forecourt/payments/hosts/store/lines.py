@@ -196,6 +196,19 @@ async def list_at_home(
     return [session_id for (session_id,) in await rows.fetchall()]
 
 
+async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
+    """The payments whose debts a payment paid, of which nothing is owed any more, and what all that paid them came
+    to."""
+    cursor = await conn.execute(
+        "SELECT s.intent_id::text, sum(s.amount)::bigint FROM payment_steps s JOIN payment_intents i USING (intent_id)"
+        " WHERE s.tenant_id = %(tenant)s AND i.tenant_id = %(tenant)s AND s.kind = 'debt_paid' AND i.owed_amount = 0"
+        " AND s.intent_id IN (SELECT intent_id FROM payment_steps WHERE tenant_id = %(tenant)s AND kind = 'debt_paid'"
+        "  AND detail = %(payment)s) GROUP BY s.intent_id ORDER BY s.intent_id",
+        {"tenant": tenant_id, "payment": payment},
+    )
+    return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
+
+
 async def hold_intent(conn: Connection, tenant_id: int, intent: str) -> None:
     """One at a time looks what follows of a payment, until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtext('share'), hashtext(%s))", (f"{tenant_id} {intent}",))
