@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -260,3 +260,38 @@ async def test_a_hold_that_ran_out_falls_to_debt_which_blocks_and_is_written_off
     assert "driver_receivable" not in till.balances()
     till.clock.advance(8 * 86_400)
     assert (await till.begin(payer="driver:7", evse=2)).state is State.HOLD_REQUESTED
+
+
+async def test_a_session_held_back_is_owed_once_released_though_its_hold_ran_out(till: Till) -> None:
+    till.clock.set(datetime.fromtimestamp(await asyncio.to_thread(till.box.advance, 0), UTC))
+    intent = await till.paid(payer="driver:7")
+    await till.work()
+    session_id = till.plug_in(intent, wh=10_000, over=False)
+    await till.work()
+    till.rows("UPDATE sessions SET ended_at = last_at WHERE session_id = %s", session_id)
+    till.rows(
+        "INSERT INTO session_signatures (session_id, tenant_id, station_id, trust, flaws, records, held, checked_at)"
+        " VALUES (%s, %s, %s, 'broken', '{key-other}', 2, true, now())",
+        session_id, till.tenant_id, till.station_id,
+    )  # fmt: skip
+    held = await till.find(intent)
+    assert held.capture_before is not None
+    till.clock.set(held.capture_before - timedelta(hours=1))
+    for _ in range(2):
+        till.clock.advance(31)
+        await till.sweeper.sweep()
+        await till.work()
+    assert (await till.find(intent)).state is State.AUTHORISED
+    assert (till.happened("capture"), till.balances()) == ([], {})
+    await asyncio.to_thread(till.box.advance, 8 * 86_400)
+    till.clock.advance(8 * 86_400)
+    await till.sweeper.sweep()
+    assert (await till.find(intent)).state is State.AUTHORISED
+    till.rows("UPDATE session_signatures SET released_at = now(), released_by = 'me' WHERE session_id = %s", session_id)
+    await till.costing.price(tenant_id=till.tenant_id, subject=str(session_id))
+    await till.work()
+    intent = await till.find(intent)
+    assert (intent.state, intent.owed_amount, intent.captured_amount) == (State.FAILED, 595, 0)
+    assert till.balances()["driver_receivable"] == 595
+    [cost] = till.rows("SELECT incl_minor, sealed_at FROM session_costs WHERE session_id = %s", session_id)
+    assert (cost["incl_minor"], cost["sealed_at"] is not None) == (595, True)

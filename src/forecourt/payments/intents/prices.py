@@ -55,11 +55,13 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What a session comes to in minor units, with taxes: so far, or in the end."""
+    """What a session comes to in minor units, with taxes: so far, or in the end. `held`: its measurement is broken or
+    unproven, and nothing is taken for it until a person releases it."""
 
     amount: int
     currency: str
     final: bool
+    held: bool = False
 
 
 class Prices:
@@ -135,7 +137,8 @@ class Prices:
         found = await costing.cost_of(conn, tenant_id, session_id, self._clock.now(), self._discounts)
         if found.incl_vat is None:
             return None
-        return Cost(amount=found.incl_vat.amount, currency=found.incl_vat.currency, final=found.final)
+        said = found.incl_vat
+        return Cost(amount=said.amount, currency=said.currency, final=found.final, held=found.held)
 
     async def seal(self, conn: Connection, tenant_id: int, session_id: UUID) -> None:
         """Money moves by the final cost: it changes no more. One that isn't final yet stays open."""

@@ -286,7 +286,8 @@ class Saga:
                 return False
             cost = await self._prices.cost(turn.conn, intent.tenant_id, intent.session_id)
             last = intent.capture_before is not None and intent.capture_before - CAPTURE_AHEAD <= turn.now
-            if cost is None or not (cost.final or last):
+            # What nobody released is not taken though the hold runs out: it is charged, or owed, once it is released.
+            if cost is None or cost.held or not (cost.final or last):
                 return False
             await turn.charge(cost.amount)
             return True

@@ -97,5 +97,5 @@ async def charge_late(turn: Turn) -> None:
     if not late or intent.session_id is None or intent.billed_amount is not None:
         return
     cost = await turn.prices.cost(turn.conn, intent.tenant_id, intent.session_id)
-    if cost is not None and cost.final and cost.amount:
+    if cost is not None and cost.final and not cost.held and cost.amount:
         await turn.charge(cost.amount)

@@ -50,7 +50,7 @@ class SessionCost(Struct, frozen=True, kw_only=True):
     `incl_vat` are rounded once; `bill` has all there is to say. `most`: what may be taken at the most, after taxes,
     within which it is. `sealed`: money has moved, so it changes no more; `later` is what it would cost by values that
     came afterwards, where that differs. `at`: when it was priced. `said`: what its station reckons, where it does and
-    that was asked for.
+    that was asked for. `held`: its signed meter values hold it back until a person releases it.
     """
 
     session_id: UUID
@@ -64,6 +64,7 @@ class SessionCost(Struct, frozen=True, kw_only=True):
     sealed: bool = False
     later: Money | None = None
     said: CostSaid | None = None
+    held: bool = False
 
 
 class CostSealed(ForecourtError):

@@ -269,8 +269,9 @@ async def _running(
     at = costed.over_at or max(costed.last_at, now or costed.last_at)
     if frozen.tariff_id is None or frozen.tariff_version is None:
         return SessionCost(
-            session_id=costed.session_id, final=final, tariff=None, excl_vat=None, incl_vat=None, bill=None, at=at
-        )
+            session_id=costed.session_id, final=final, tariff=None, excl_vat=None, incl_vat=None, bill=None, at=at,
+            held=costed.held,
+        )  # fmt: skip
     version = await pricing.find_version(connection, tenant_id, frozen.tariff_id, frozen.tariff_version)
     there = msgspec.json.decode(frozen.circumstances, type=Circumstances)
     pricer = ready(frozen.tariff_id, frozen.tariff_version, version.tariff, frozen.zone, there)
@@ -292,6 +293,7 @@ async def _running(
         bill=quote,
         at=at,
         most=_money(costed.most_minor, version.tariff.currency),
+        held=costed.held,
     )
 
 
@@ -345,6 +347,7 @@ async def _kept(connection: Connection, tenant_id: int, costed: Costed) -> Sessi
         most=_money(costed.most_minor, costed.currency),
         sealed=costed.sealed_at is not None,
         later=_money(costed.later_incl_minor, costed.currency),
+        held=costed.held,
     )
 
 
