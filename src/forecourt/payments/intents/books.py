@@ -34,6 +34,13 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
             )
         await post(conn, intent.tenant_id, entry)
         return
+    if intent.purpose is Purpose.SESSION and intent.session_id is None:
+        account = (await _source(conn, intent)).partition(":")[2]
+        entry = entries.capture_unbilled(
+            intent=name, at=at, account=account, currency=intent.currency, captured=captured
+        )
+        await post(conn, intent.tenant_id, entry)
+        return
     billed = await _billed(conn, prices, intent, captured)
     about = {"intent": name, "session_id": intent.session_id, "at": at, "billed": billed}
     match intent.method:
@@ -114,23 +121,40 @@ async def post_refunded(
         )  # fmt: skip
     elif intent.purpose is Purpose.DEBT:
         entry = entries.debt_back(
-            refund=str(call.call_id), payment=name, at=at, account=source.partition(":")[2], currency=intent.currency,
+            refund=str(call.call_id), intent=name, at=at, account=source.partition(":")[2], currency=intent.currency,
             amount=call.amount, memo=call.said or "",
+        )  # fmt: skip
+    elif intent.purpose is Purpose.SESSION and intent.session_id is None:
+        entry = entries.refund_unbilled(
+            refund=str(call.call_id), intent=name, at=at, source=source, currency=intent.currency, amount=call.amount,
+            memo=call.said or "",
         )  # fmt: skip
     else:
         billed = await _billed(conn, prices, intent, intent.captured_amount)
+        before, amount, unbilled = _parted(intent.captured_amount - billed.total, before, call.amount)
+        part = billed.part(amount, before) if amount else Billed(currency=billed.currency, lines=())
         entry = entries.refund(
             refund=str(call.call_id), intent=name, session_id=intent.session_id, at=at, source=source,
-            part=billed.part(call.amount, before), memo=call.said or "",
+            part=part, memo=call.said or "", unbilled=unbilled,
         )  # fmt: skip
         line = None
         if intent.method is Method.INVOICE and intent.session_id is not None:
             line = await find_line_of_session(conn, intent.tenant_id, intent.session_id)
         if line is not None:
-            part = billed.part(call.amount, before)
             await owe_back(conn, intent.tenant_id, int(_who(intent)), entry, part, line)
             return
     await post(conn, intent.tenant_id, entry)
+
+
+def _parted(above: int, before: list[int], amount: int) -> tuple[list[int], int, int]:
+    """What of each refund, earlier ones and this, is of the bill, and what of this is of the money `above` it, which
+    goes back first."""
+    of_bill, unbilled = [], 0
+    for each in (*before, amount):
+        unbilled = max(min(each, above), 0)
+        above -= unbilled
+        of_bill.append(each - unbilled)
+    return of_bill[:-1], of_bill[-1], unbilled
 
 
 async def post_write_off(conn: Connection, intent: Intent, at: datetime) -> None:

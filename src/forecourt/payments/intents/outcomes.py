@@ -17,6 +17,7 @@ from forecourt.payments.intents.model import (
     DIRECT_PAYMENT,
     FINAL,
     LOOK_EVERY,
+    TAKEN,
     TOKEN_LIFE,
     Call,
     CallKind,
@@ -182,7 +183,7 @@ class Turn:
     async def link(self, session_id: UUID) -> None:
         """The session that the hold is for, by the price that the driver agreed to."""
         intent = self.intent
-        if intent.session_id is not None:
+        if intent.session_id is not None or intent.state in TAKEN:
             return
         await self.change({"session_id": session_id, "next_at": self.now})
         await self.step("session_started", detail=str(session_id))
@@ -224,6 +225,9 @@ class Turn:
         await self.say(events.CAPTURED)
         if intent.purpose is Purpose.DEBT:
             await self._pay_debts(hold.captured)
+        if intent.session_id is None:
+            # Taken by hand at the provider: nobody starts by it any more.
+            await self._bar_token()
 
     async def _pay_debts(self, amount: int) -> None:
         """What somebody owed is paid, the oldest first; what is over goes back. Debts are held in one order, so that
@@ -293,6 +297,10 @@ class Turn:
         await books.post_refunded(self.conn, self.prices, intent, call, done, self.now)
         back = intent.refunded_amount + call.amount
         whole = back == intent.captured_amount
-        await self.change({"refunded_amount": back, **({"state": State.REFUNDED} if whole else {})})
+        # What a debt was paid with is owed again, of this payment; what was owed no more is not.
+        surplus = call.said == NOT_OWED and call.asked_by is None
+        owes = intent.purpose is Purpose.DEBT and not surplus
+        again = {"owed_amount": intent.owed_amount + call.amount} if owes else {}
+        await self.change({"refunded_amount": back, **again, **({"state": State.REFUNDED} if whole else {})})
         await self.step("refunded", amount=call.amount, detail=call.said, by=call.asked_by)
         await self.say(events.REFUNDED)

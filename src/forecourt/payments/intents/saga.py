@@ -268,6 +268,8 @@ class Saga:
                 await turn.capture_lost(hold.reason)
             elif state in TAKEN:
                 await heed_disputes(turn, hold.disputes)
+            elif state is State.AUTHORISED and hold.state is HoldState.CAPTURED and turn.intent.session_id is None:
+                await turn.captured(hold)
             elif state is State.AUTHORISED and is_gone(hold) and turn.intent.session_id is None:
                 await turn.end(State.EXPIRED, hold.reason)
             return turn.intent.state is not state

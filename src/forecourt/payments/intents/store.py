@@ -248,6 +248,14 @@ async def take_due(conn: Connection, now: datetime, until: datetime) -> list[tup
     return [(int(tenant_id), intent_id) for tenant_id, intent_id in await cursor.fetchall()]
 
 
+async def put_off(conn: Connection, tenant_id: int, intent_id: UUID, until: datetime) -> None:
+    """A payment is not looked at before then. For the worker."""
+    await conn.execute(
+        "UPDATE payment_intents SET next_at = %s WHERE tenant_id = %s AND intent_id = %s",
+        (until, tenant_id, intent_id),
+    )
+
+
 async def insert_call(
     conn: Connection, tenant_id: int, intent_id: UUID, *, kind: CallKind, amount: int, at: datetime,
     asked_by: str | None = None, said: str | None = None,

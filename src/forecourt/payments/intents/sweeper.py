@@ -5,6 +5,7 @@ workers there are and whichever of them is left.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -29,6 +30,8 @@ AWAY_REST_S: Final = 3.0
 AT_ONCE: Final = 8
 #: Nobody else takes a payment for so long after it was taken; one whose worker died is taken up again then.
 LEASE: Final = timedelta(seconds=40)
+#: A payment at which something is wrong that nobody thought of is left alone for so long.
+BROKEN_REST: Final = timedelta(minutes=10)
 
 LOOKS = Counter("forecourt_payment_looks_total", "Looks at payments that are not final, by how they ended", ["end"])
 
@@ -79,5 +82,12 @@ class Sweeper:
         except (ForecourtError, psycopg.Error, OSError) as fault:
             LOOKS.labels("failed").inc()
             log.warning("a payment could not be looked at", intent=str(intent_id), fault=repr(fault))
+        except Exception:
+            # Whatever is wrong with one payment, all others go on; this one is looked at less often.
+            LOOKS.labels("broken").inc()
+            log.exception("a payment could not be looked at", intent=str(intent_id))
+            with suppress(psycopg.Error, ForecourtError, OSError):
+                async with self._worker.anyone() as conn:
+                    await store.put_off(conn, tenant_id, intent_id, self._clock.now() + BROKEN_REST)
         else:
             LOOKS.labels("done").inc()

@@ -46,9 +46,18 @@ def host_owed(host: str | int) -> str:
 def capture(
     *, intent: str, session_id: UUID | None, at: datetime, account: str, billed: Billed, captured: int
 ) -> Entry:
-    """A session was paid by card. What was captured below the bill is the driver's debt."""
-    paid = [(psp(account), captured), (DRIVERS, billed.total - captured)]
-    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, captured, session_id, intent)
+    """A session was paid by card. What was captured below the bill is the driver's debt; more than the bill, taken by
+    hand at the provider, is nobody's yet."""
+    settled = min(captured, billed.total)
+    paid = [(psp(account), captured), (DRIVERS, billed.total - settled), (UNMATCHED, settled - captured)]
+    return _sale(f"capture:{intent}", Kind.CAPTURE, at, billed, paid, settled, session_id, intent)
+
+
+def capture_unbilled(*, intent: str, at: datetime, account: str, currency: str, captured: int) -> Entry:
+    """Money was taken by hand at the provider for no session: it is nobody's yet."""
+    return _two(
+        f"capture:{intent}", Kind.CAPTURE, at, currency, psp(account), UNMATCHED, _positive(captured), intent=intent
+    )
 
 
 def wallet_use(*, intent: str, session_id: UUID | None, at: datetime, driver: str, billed: Billed, used: int) -> Entry:
@@ -98,16 +107,6 @@ def debt_paid(*, intent: str, payment: str, at: datetime, account: str, currency
     )
 
 
-def debt_back(
-    *, refund: str, payment: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
-) -> Entry:
-    """Of what a driver paid for debts, what was owed no more goes back."""
-    return _two(
-        f"refund:{refund}", Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=payment,
-        memo=memo,
-    )  # fmt: skip
-
-
 def capture_lost(
     *, intent: str, session_id: UUID | None, at: datetime, source: str, currency: str, amount: int
 ) -> Entry:
@@ -142,15 +141,36 @@ def top_up_back(
     )
 
 
-def refund(
-    *, refund: str, intent: str, session_id: UUID | None, at: datetime, source: str, part: Billed, memo: str = ""
+def debt_back(
+    *, refund: str, intent: str, at: datetime, account: str, currency: str, amount: int, memo: str = ""
 ) -> Entry:
+    """What a driver paid of a debt went back to the card: it is owed again, or was owed no more."""
+    return _two(
+        f"refund:{refund}", Kind.REFUND, at, currency, DRIVERS, psp(account), _positive(amount), intent=intent,
+        memo=memo,
+    )  # fmt: skip
+
+
+def refund_unbilled(
+    *, refund: str, intent: str, at: datetime, source: str, currency: str, amount: int, memo: str = ""
+) -> Entry:
+    """What was taken for no session, and was nobody's, went back."""
+    return _two(
+        f"refund:{refund}", Kind.REFUND, at, currency, UNMATCHED, source, _positive(amount), memo=memo, intent=intent
+    )
+
+
+def refund(
+    *, refund: str, intent: str, session_id: UUID | None, at: datetime, source: str, part: Billed, memo: str = "",
+    unbilled: int = 0,
+) -> Entry:  # fmt: skip
     """A driver got money back. `source`: the account it came from, `psp(account)` or `wallet(driver)`; `part`: of what
-    was billed, by `Billed.part`, so that revenue and VAT go down with it."""
-    back = [(line.account, line.amount) for line in part.lines]
+    was billed, by `Billed.part`, so that revenue and VAT go down with it; `unbilled`: beside it, of what had been taken
+    above the bill."""
+    back = [*((line.account, line.amount) for line in part.lines), (UNMATCHED, unbilled)]
     return Entry(
         key=f"refund:{refund}", kind=Kind.REFUND, at=at, memo=memo, session_id=session_id, intent=intent,
-        legs=_legs(part.currency, [*back, (source, -part.total)]),
+        legs=_legs(part.currency, [*back, (source, -part.total - unbilled)]),
     )  # fmt: skip
 
 

@@ -1,0 +1,116 @@
+"""What is done by hand about payments, at the provider or here: all of it is posted, and none of it stops a worker."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from forecourt.payments.intents.model import Intent, NothingOwed, Purpose, State
+from forecourt.payments.intents.saga import Saga
+from tests.payments.till import RETURN, Till
+
+
+def capture(till: Till, intent: Intent, amount: int | None = None) -> None:
+    """Somebody takes the money on the provider's own pages."""
+    assert intent.reference is not None
+    till.box.client.v1.payment_intents.capture(
+        intent.reference, params={} if amount is None else {"amount_to_capture": amount}
+    )
+
+
+async def a_debtor(till: Till) -> Intent:
+    """Who owes 1.19 euro of a session that began after its hold was given back."""
+    intent = await till.paid(payer="driver:7")
+    await till.work()
+    till.clock.advance(301)
+    await till.sweeper.sweep()
+    till.plug_in(intent, wh=2_000)
+    await till.work()
+    return await till.find(intent)
+
+
+async def test_what_a_debt_was_paid_with_is_owed_again_once_it_went_back(till: Till) -> None:
+    assert (await a_debtor(till)).owed_amount == 119
+    paid = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+    assert paid.reference is not None
+    await asyncio.to_thread(till.box.pay, paid.reference)
+    paid = await till.payments.returned(till.tenant_id, paid.intent_id)
+    assert (paid.purpose, paid.state, till.balances().get("driver_receivable")) == (Purpose.DEBT, State.CAPTURED, None)
+    part = await till.payments.refund(till.actor, paid.intent_id, 19, "by mistake")
+    assert (part.state, part.owed_amount, part.refunded_amount) == (State.CAPTURED, 19, 19)
+    whole = await till.payments.refund(till.actor, paid.intent_id, None, "by mistake")
+    assert (whole.state, whole.owed_amount) == (State.REFUNDED, 119)
+    assert [row["amount"] for row in till.happened("refund")] == [19, 100]
+    assert till.balances() == {"driver_receivable": 119, "revenue:energy": -100, "vat_payable:DE:19": -19}
+    with pytest.raises(Exception, match="unpaid"):
+        await till.begin(payer="driver:7", evse=2)
+    again = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+    assert again.hold_amount == 119
+    assert again.reference is not None
+    await asyncio.to_thread(till.box.pay, again.reference)
+    await till.payments.returned(till.tenant_id, again.intent_id)
+    assert "driver_receivable" not in till.balances()
+    with pytest.raises(NothingOwed):
+        await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+
+
+async def test_what_is_taken_by_hand_before_a_session_is_nobodys_and_starts_nothing(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    await asyncio.to_thread(capture, till, intent)
+    till.clock.advance(11 * 60)
+    await till.sweeper.sweep()
+    taken = await till.find(intent)
+    assert (taken.state, taken.captured_amount, taken.session_id) == (State.CAPTURED, 4000, None)
+    assert till.balances() == {"psp_receivable:deployment": 4000, "unmatched": -4000}
+    [token] = till.rows("SELECT status FROM tokens WHERE uid = %s", intent.token_uid)
+    assert token["status"] == "invalid"
+    await till.payments.refund(till.actor, intent.intent_id, None, "nobody charged")
+    assert till.balances() == {}
+
+
+async def test_what_is_taken_by_hand_above_the_bill_is_nobodys_and_goes_back_first(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    session_id = till.plug_in(intent, wh=20_000, over=False)
+    await till.work()
+    await asyncio.to_thread(capture, till, intent, 2000)
+    till.go_on(session_id, wh=20_000)
+    await till.work()
+    taken = await till.find(intent)
+    assert (taken.state, taken.captured_amount, taken.billed_amount) == (State.CAPTURED, 2000, 1190)
+    assert till.balances() == {
+        "psp_receivable:deployment": 2000, "revenue:energy": -1000, "vat_payable:DE:19": -190, "unmatched": -810,
+    }  # fmt: skip
+    await till.payments.refund(till.actor, intent.intent_id, 700, "too much")
+    assert till.balances()["unmatched"] == -110
+    await till.payments.refund(till.actor, intent.intent_id, 229, "too much")
+    assert till.balances() == {
+        "psp_receivable:deployment": 1071, "revenue:energy": -900, "vat_payable:DE:19": -171,
+    }  # fmt: skip
+    await till.payments.refund(till.actor, intent.intent_id, None, "goodwill")
+    assert till.balances() == {}
+
+
+async def test_a_payment_at_which_something_is_wrong_stops_neither_the_worker_nor_others(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = await till.begin(), await till.begin(evse=2)
+    real = Saga.drive
+
+    async def drive(self: Saga, tenant_id: int, intent_id: Any) -> Intent:
+        assert intent_id != broken.intent_id, "nobody thought of this"
+        return await real(self, tenant_id, intent_id)
+
+    monkeypatch.setattr(Saga, "drive", drive)
+    assert whole.reference is not None
+    await asyncio.to_thread(till.box.pay, whole.reference)
+    till.clock.advance(31)
+    assert await till.sweeper.sweep() == 2
+    assert (await till.find(whole)).state is State.AUTHORISED
+    waits = (await till.find(broken)).next_at
+    assert waits is not None
+    assert (waits - till.clock.now()).total_seconds() == 600
+    till.clock.advance(60)
+    await till.sweeper.sweep()
+    assert (await till.find(broken)).next_at == waits
