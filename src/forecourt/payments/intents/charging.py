@@ -11,6 +11,7 @@ from forecourt.access.model import Service
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     CAPTURE_AHEAD,
+    MAX_STOPS,
     TOKEN_LIFE,
     CallKind,
     Intent,
@@ -18,11 +19,13 @@ from forecourt.payments.intents.model import (
     Purpose,
     State,
     Watch,
+    stop_after,
     watched,
 )
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.sizing import most_held
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -43,6 +46,7 @@ AT_HOLD: Final = "What was held is used up."
 GIVEN_BACK: Final = "The hold was given back before the session began."
 ENDS: Final = "The hold runs out soon."
 _OVER: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED})
+STOP_ASKED: Final = "stop_asked"
 #: A session that is slowed down goes on at this part of the power that it was reckoned with.
 SLOW_PARTS: Final = 4
 #: Raises of one hold come in parts of what was held first.
@@ -52,6 +56,11 @@ RAISE_PARTS: Final = 2
 def payer(tenant_id: int) -> Service:
     """Who asks stations to start and stop for what was paid: named so in the audit."""
     return Service(tenant_id=tenant_id, id="payments", name="Payments")
+
+
+def _ceiling(intent: Intent) -> int:
+    """What may be held for a session in all: by the limit of its fleet, else what its driver was told."""
+    return most_held(intent.currency).amount if intent.most is None else intent.most
 
 
 class Slower(Protocol):
@@ -175,11 +184,11 @@ class Charging:
         if cost is None or cost.final:
             return
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
-            await self.stop(intent.tenant_id, intent.intent_id, ENDS)
+            await self._end(intent, ENDS)
             return
         # While the provider is away a driver's own token charges for what is to be held, and no more.
         within = intent.authorised_amount if held else intent.hold_amount
-        may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
+        may_raise = held and intent.may_increment and within < _ceiling(intent)
         told = watched(cost.amount, within, intent.per_hour, may_raise)
         if told is Watch.RAISE:
             raised = await self._raise(intent)
@@ -188,7 +197,7 @@ class Charging:
             case Watch.SLOW:
                 await self._slow(intent)
             case Watch.STOP:
-                await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+                await self._end(intent, AT_HOLD)
 
     async def _raise(self, intent: Intent) -> int:
         """Asks the provider for more, once at a time; how much is held then."""
@@ -196,8 +205,17 @@ class Charging:
             calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
             if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
                 more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
-                await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
+                await turn.open_call(CallKind.INCREMENT, min(more, _ceiling(turn.intent)))
         return (await self._saga.drive(intent.tenant_id, intent.intent_id)).authorised_amount
+
+    async def _end(self, intent: Intent, why: str) -> None:
+        """Asks for a stop; of a station that doesn't obey, or can't be reached, after growing pauses."""
+        if intent.stop_asked_at is not None:
+            async with self._tenants.tenant(intent.tenant_id) as conn:
+                asked = await store.count_steps(conn, intent.tenant_id, intent.intent_id, STOP_ASKED)
+            if asked >= MAX_STOPS or self._clock.now() < intent.stop_asked_at + stop_after(max(asked, 1)):
+                return
+        await self.stop(intent.tenant_id, intent.intent_id, why)
 
     async def _slow(self, intent: Intent) -> None:
         """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
@@ -223,7 +241,7 @@ class Charging:
             if session is None or session.ended_at is not None:
                 return
             await turn.change({"stop_asked_at": turn.now, "stop_reason": why})
-            await turn.step("stop_asked", detail=why)
+            await turn.step(STOP_ASKED, detail=why)
         try:
             await remote.ask_to_stop(self._commander, payer(tenant_id), session)
         except ForecourtError as fault:
