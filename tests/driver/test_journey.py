@@ -141,6 +141,7 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert price.index("€0.595 per kWh") < price.index("€0.119 per minute parked")
     assert "All prices include taxes." in price
     assert "are held on your card" in price
+    assert "to €300.00 at the most. Then it is stopped" in price
     assert "<script" not in price
     way = await street.pay()
     await street.till.work()
@@ -154,7 +155,7 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "€2.38" in live
     assert (await street.browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
     # What is held is told, and that it is nearly used up once the car is slowed down for that.
-    assert "At most" in live
+    assert "are held so far" in live
     assert "nearly used up" not in live
     street.till.rows("UPDATE payment_intents SET slowed_at = now() WHERE intent_id = %s", intent.intent_id)
     assert "nearly used up" in await street.page(way)

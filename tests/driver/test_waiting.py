@@ -42,7 +42,9 @@ from forecourt.drivers.accounts.entry import Entry
 from forecourt.ocpp.neutral import CommandAnswer, Reserve, StopCharging
 from forecourt.payments.intents.model import State
 from forecourt.payments.intents.outcomes import HELD
+from forecourt.payments.intents.store import hold_connector
 from forecourt.platform.database import Pool
+from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.reserving.events import ENDED, MADE
 from forecourt.sessions.reserving.jobs import ReservationJobs
 from forecourt.ui.assets import Assets
@@ -364,6 +366,41 @@ async def test_paying_and_calling_at_the_same_moment_give_it_to_one_of_them(queu
         if paid:
             await queue.till.payments.abandon(queue.tenant, intent.intent_id)
     assert outcomes
+
+
+@pytest.mark.parametrize("ends", ["lapses", "is left"])
+async def test_a_turn_that_ends_as_its_driver_begins_to_pay_locks_nobody_up(queue: Queue, ends: str) -> None:
+    """Whoever pays has the connector and comes for its hold; whoever ends the turn wants both, for the next."""
+    first, second = await queue.join(queue.browser("10.8.3.1")), await queue.join(queue.browser("10.8.3.2"))
+    queue.connector(1, "Available")
+    assert await queue.stages(first, second) == ["held", "waiting"]
+    [row] = queue.till.rows("SELECT reservation_id FROM reservations WHERE tenant_id = %s", queue.tenant)
+    queue.till.clock.advance(60 * 60 if ends == "lapses" else 1)
+    async with queue.till.tenants.tenant(queue.tenant) as paying:
+        await hold_connector(paying, queue.till.station_id, 1)
+        ending: asyncio.Task[Any] = asyncio.create_task(
+            queue.serving.serve(queue.tenant, queue.site)
+            if ends == "lapses"
+            else queue.lists.leave(UUID(first.rpartition("/")[2]))
+        )
+        waits = (
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        while not queue.till.rows(waits):
+            assert not ending.done(), "nobody waits for who pays"
+            await asyncio.sleep(0)
+        until = queue.till.clock.now() + timedelta(minutes=15)
+        assert await reserving.admit(paying, queue.tenant, row["reservation_id"], "PAYS", until)
+    await ending
+    [kept] = queue.till.rows("SELECT ended_at FROM reservations WHERE reservation_id = %s", row["reservation_id"])
+    if ends == "lapses":
+        # They began to pay before it was over: it is theirs a while longer.
+        assert kept["ended_at"] is None
+        assert await queue.stages(first, second) == ["held", "waiting"]
+    else:
+        assert kept["ended_at"] is not None
+        assert await queue.stages(first, second) == ["left", "held"]
 
 
 async def test_a_turn_that_nobody_takes_goes_on_and_one_may_snooze_once(queue: Queue) -> None:

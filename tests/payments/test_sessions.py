@@ -3,13 +3,24 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
+from forecourt.ocpp.neutral import StopCharging
 from forecourt.payments.intents import store
-from forecourt.payments.intents.model import ConnectorTaken, Intent, NothingOwed, RefundTooHigh, State
+from forecourt.payments.intents.model import (
+    MAX_STOPS,
+    ConnectorTaken,
+    Intent,
+    NothingOwed,
+    RefundTooHigh,
+    State,
+)
+from forecourt.payments.intents.sizing import MOST, RAISED_MOST, most_held
 from forecourt.stations.call_faults import StationOffline
-from tests.payments.till import RETURN, Till
+from tests.payments.till import RETURN, Till, a_tariff
 
 
 async def test_a_session_is_held_started_captured_once_and_posted(till: Till) -> None:
@@ -80,6 +91,72 @@ async def test_a_running_session_raises_its_hold_where_it_can_and_stops_before_w
     [stop] = till.stations.stops
     assert stop.transaction_id
     assert (await till.find(fixed)).authorised_amount == 4000
+
+
+def stops_of(till: Till, session_id: UUID) -> list[StopCharging]:
+    """How often its station was asked to stop a session: the worker looks after other organisations too."""
+    [row] = till.rows("SELECT transaction_id FROM sessions WHERE session_id = %s", session_id)
+    return [each for each in till.stations.stops if each.transaction_id == row["transaction_id"]]
+
+
+async def test_raises_end_at_what_the_driver_was_told_and_the_session_is_stopped_there(till: Till) -> None:
+    await till.priced(a_tariff("2", "60"))
+    intent = await till.paid("visa")
+    await till.work()
+    session_id = till.plug_in(intent, wh=60_000, minutes=60, over=False)
+    await till.work()
+    held = []
+    # 142.80, and then parked for ever at 71.40 an hour, with a card that every raise is good for.
+    for _ in range(60):
+        till.clock.advance(300)
+        till.go_on(session_id, wh=60_000, over=False)
+        await till.work()
+        await till.sweeper.sweep()
+        held.append((await till.find(intent)).authorised_amount)
+        if stops_of(till, session_id):
+            break
+    assert sorted(set(held)) == [22_500, 30_000]
+    assert held[-1] == RAISED_MOST * MOST * 100 == most_held("EUR").amount
+    assert len(stops_of(till, session_id)) == 1
+    till.clock.advance(24 * 3600)
+    till.go_on(session_id, wh=60_000)
+    await till.work()
+    assert (await till.find(intent)).captured_amount == 30_000
+
+
+async def test_a_station_that_does_not_stop_is_asked_after_growing_pauses(till: Till) -> None:
+    intent = await till.paid("unionpay")
+    await till.work()
+    session_id = till.plug_in(intent, wh=65_000, minutes=60, over=False)
+    await till.work()
+    till.stations.answer = StationOffline("away")
+    since = till.clock.now()
+    asked: list[float] = []
+    for _ in range(1000):
+        till.clock.advance(31)
+        before = len(stops_of(till, session_id))
+        await till.sweeper.sweep()
+        if len(stops_of(till, session_id)) > before:
+            assert len(stops_of(till, session_id)) == before + 1
+            asked.append((till.clock.now() - since).total_seconds() // 31)
+    looks = [b - a for a, b in pairwise(asked)]
+    # Looks between: 30 s, 1, 2, 4, 8, 16, 32 minutes, and then an hour.
+    assert looks[:9] == [1, 2, 4, 8, 16, 31, 62, 117, 117]
+    assert set(looks[9:]) <= {117}
+    [steps] = till.rows(
+        "SELECT count(*) AS n FROM payment_steps WHERE intent_id = %s AND kind = 'stop_asked'", intent.intent_id
+    )
+    assert steps["n"] == len(asked)
+    # And never more often than anybody could want.
+    till.rows(
+        "INSERT INTO payment_steps (tenant_id, intent_id, at, kind)"
+        " SELECT %s, %s, now(), 'stop_asked' FROM generate_series(1, %s)",
+        till.tenant_id, intent.intent_id, MAX_STOPS - len(asked) - 1,
+    )  # fmt: skip
+    for _ in range(5):
+        till.clock.advance(3601)
+        await till.sweeper.sweep()
+    assert len(stops_of(till, session_id)) == len(asked) + 1
 
 
 @pytest.mark.parametrize("way", ["offline", "expired", "nobody paid"])

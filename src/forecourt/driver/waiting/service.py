@@ -37,10 +37,12 @@ from forecourt.driver.waiting.serving import Serving, end_place, wait_again
 from forecourt.driver.waiting.store import Connection, HeldAt, WaitingSite
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.accounts.store import act_as
+from forecourt.payments.intents.store import hold_connector
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.sessions.reserving import service as reserving
 from forecourt.sessions.reserving.model import How
+from forecourt.sessions.reserving.store import find as find_reservation
 from forecourt.stations.service import find_site
 
 
@@ -264,6 +266,10 @@ class WaitingLists:
     @staticmethod
     async def _release(conn: Connection, tenant_id: int, place: Waiting, now: datetime) -> None:
         if place.state is PlaceState.HELD and place.reservation_id is not None:
+            held = await find_reservation(conn, tenant_id, place.reservation_id)
+            if held is not None:
+                # The connector before its hold, as whoever pays there.
+                await hold_connector(conn, held.station_id, held.evse)
             await reserving.let_go(conn, tenant_id, place.reservation_id, How.RELEASED, now)
 
     async def _place(self, place_id: UUID) -> tuple[int, Waiting]:

@@ -53,7 +53,7 @@ class Serving:
         """As `serve`, in a transaction that holds the site."""
         now = self._clock.now()
         for held in await store.list_held(conn, tenant_id, site_id, now):
-            await self._look_at(conn, tenant_id, held, now)
+            await self._look_at(conn, tenant_id, site_id, held, now)
         waiting = await store.list_open(conn, tenant_id, site_id)
         for each in waiting:
             if each.state is PlaceState.WAITING and each.joined_at + LONGEST_WAIT <= now:
@@ -68,21 +68,17 @@ class Serving:
             given += await self._give(conn, tenant_id, place, spot, policy, now)
         return given
 
-    async def _look_at(self, conn: Connection, tenant_id: int, held: Held, now: datetime) -> None:
+    async def _look_at(self, conn: Connection, tenant_id: int, site_id: int, held: Held, now: datetime) -> None:
         """Ends a hold that is used, over, or of no use any more."""
-        if held.ended:
-            how = How(held.how or How.RELEASED)
-        elif held.paid:
-            # The connector is theirs by the payment from here on.
+        if _over(held, now) is None:
             return
-        elif not held.usable:
-            how = How.UNUSABLE
-        elif held.until_at <= now:
-            how = How.LAPSED
-        else:
-            return
-        await reserving.let_go(conn, tenant_id, held.reservation_id, how, now)
-        await self.settle(conn, tenant_id, held.place_id, how, now)
+        # Whoever pays there takes the connector first and its hold then. So do we, and see what they did meanwhile.
+        await hold_connector(conn, held.station_id, held.evse)
+        for each in await store.list_held(conn, tenant_id, site_id, now):
+            how = _over(each, now) if each.place_id == held.place_id else None
+            if how is not None:
+                await reserving.let_go(conn, tenant_id, each.reservation_id, how, now)
+                await self.settle(conn, tenant_id, each.place_id, how, now)
 
     async def settle(self, conn: Connection, tenant_id: int, place_id: UUID, how: How, now: datetime) -> None:
         """What the end of a hold makes of the place that it was for. One whose connector failed keeps its turn."""
@@ -124,6 +120,17 @@ class Serving:
         return True
 
 
+def _over(held: Held, now: datetime) -> How | None:
+    """Why a hold is over, or ends now. What was paid for is its driver's by the payment from there on."""
+    if held.ended:
+        return How(held.how or How.RELEASED)
+    if held.paid:
+        return None
+    if not held.usable:
+        return How.UNUSABLE
+    return How.LAPSED if held.until_at <= now else None
+
+
 async def end_place(conn: Connection, tenant_id: int, place_id: UUID, state: PlaceState, now: datetime) -> None:
     """A place is over: what it knew of somebody is forgotten with it."""
     await store.change_place(
@@ -141,9 +148,8 @@ async def wait_again(conn: Connection, tenant_id: int, place_id: UUID, **changes
 
 async def _is_due(conn: Connection, tenant_id: int, site_id: int, now: datetime) -> bool:
     """Whether anything may be over, or given."""
-    for held in await store.list_held(conn, tenant_id, site_id, now):
-        if held.ended or ((held.until_at <= now or not held.usable) and not held.paid):
-            return True
+    if any(_over(held, now) is not None for held in await store.list_held(conn, tenant_id, site_id, now)):
+        return True
     waiting = await store.list_open(conn, tenant_id, site_id)
     if any(each.state is PlaceState.WAITING and each.joined_at + LONGEST_WAIT <= now for each in waiting):
         return True

@@ -50,6 +50,8 @@ class Held(Struct, frozen=True, kw_only=True):
 
     place_id: UUID
     reservation_id: UUID
+    station_id: int
+    evse: int
     until_at: datetime
     ended: bool
     how: str | None
@@ -248,7 +250,7 @@ async def list_held(conn: Connection, tenant_id: int, site_id: int, now: datetim
     """What is held at a site, and how it stands there."""
     cursor = conn.cursor(row_factory=class_row(Held))
     await cursor.execute(
-        "SELECT w.place_id, r.reservation_id, r.until_at, r.ended_at IS NOT NULL AS ended, r.how,"
+        "SELECT w.place_id, r.reservation_id, r.station_id, r.evse, r.until_at, r.ended_at IS NOT NULL AS ended, r.how,"
         " s.retired_at IS NULL AND s.site_id = w.site_id"
         " AND (coalesce(g.lease_until > now(), false) OR coalesce(l.disconnected_at > %(away)s, false))"
         " AND NOT EXISTS (SELECT FROM connectors c WHERE c.tenant_id = r.tenant_id AND c.station_id = r.station_id"

@@ -1,6 +1,7 @@
 """What payments ask of stations: a start once the money is held, a slower charge or a stop before the cost reaches
 that."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
@@ -11,6 +12,7 @@ from forecourt.access.model import Service
 from forecourt.payments.intents import store
 from forecourt.payments.intents.model import (
     CAPTURE_AHEAD,
+    MAX_STOPS,
     TOKEN_LIFE,
     CallKind,
     Intent,
@@ -18,11 +20,13 @@ from forecourt.payments.intents.model import (
     Purpose,
     State,
     Watch,
+    stop_after,
     watched,
 )
 from forecourt.payments.intents.outcomes import Turn
 from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.sizing import most_held
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -43,8 +47,11 @@ AT_HOLD: Final = "What was held is used up."
 GIVEN_BACK: Final = "The hold was given back before the session began."
 ENDS: Final = "The hold runs out soon."
 _OVER: Final = frozenset({State.RELEASING, State.RELEASED, State.EXPIRED, State.ABANDONED, State.FAILED})
+STOP_ASKED: Final = "stop_asked"
 #: A session that is slowed down goes on at this part of the power that it was reckoned with.
 SLOW_PARTS: Final = 4
+#: How long what comes of a raise is waited for while the session goes on.
+RAISE_PATIENCE: Final = timedelta(minutes=2)
 #: Raises of one hold come in parts of what was held first.
 RAISE_PARTS: Final = 2
 
@@ -52,6 +59,11 @@ RAISE_PARTS: Final = 2
 def payer(tenant_id: int) -> Service:
     """Who asks stations to start and stop for what was paid: named so in the audit."""
     return Service(tenant_id=tenant_id, id="payments", name="Payments")
+
+
+def _ceiling(intent: Intent) -> int:
+    """What may be held for a session in all: by the limit of its fleet, else what its driver was told."""
+    return most_held(intent.currency).amount if intent.most is None else intent.most
 
 
 class Slower(Protocol):
@@ -175,11 +187,11 @@ class Charging:
         if cost is None or cost.final:
             return
         if intent.capture_before is not None and intent.capture_before - 2 * CAPTURE_AHEAD <= self._clock.now():
-            await self.stop(intent.tenant_id, intent.intent_id, ENDS)
+            await self._end(intent, ENDS)
             return
         # While the provider is away a driver's own token charges for what is to be held, and no more.
         within = intent.authorised_amount if held else intent.hold_amount
-        may_raise = held and intent.may_increment and (intent.most is None or within < intent.most)
+        may_raise = held and intent.may_increment and within < _ceiling(intent)
         told = watched(cost.amount, within, intent.per_hour, may_raise)
         if told is Watch.RAISE:
             raised = await self._raise(intent)
@@ -190,7 +202,7 @@ class Charging:
             case Watch.SLOW:
                 await self._slow(intent)
             case Watch.STOP:
-                await self.stop(intent.tenant_id, intent.intent_id, AT_HOLD)
+                await self._end(intent, AT_HOLD)
 
     async def _raise(self, intent: Intent) -> int | None:
         """Asks the provider for more, once at a time; how much is held then. None: the provider says later what came
@@ -199,12 +211,22 @@ class Charging:
             calls = await store.list_calls(turn.conn, intent.tenant_id, intent.intent_id)
             if turn.intent.state is State.AUTHORISED and not any(each.state == "open" for each in calls):
                 more = turn.intent.authorised_amount + -(-turn.intent.hold_amount // RAISE_PARTS)
-                await turn.open_call(CallKind.INCREMENT, min(more, turn.intent.most or more))
+                await turn.open_call(CallKind.INCREMENT, min(more, _ceiling(turn.intent)))
         now = await self._saga.drive(intent.tenant_id, intent.intent_id)
         async with self._tenants.tenant(intent.tenant_id) as conn:
             calls = await store.list_calls(conn, intent.tenant_id, intent.intent_id)
-        waits = any(each.state == "open" and each.kind is CallKind.INCREMENT for each in calls)
+        asked = [each.asked_at for each in calls if each.state == "open" and each.kind is CallKind.INCREMENT]
+        waits = any(self._clock.now() < at + RAISE_PATIENCE for at in asked)
         return None if waits else now.authorised_amount
+
+    async def _end(self, intent: Intent, why: str) -> None:
+        """Asks for a stop; of a station that doesn't obey, or can't be reached, after growing pauses."""
+        if intent.stop_asked_at is not None:
+            async with self._tenants.tenant(intent.tenant_id) as conn:
+                asked = await store.count_steps(conn, intent.tenant_id, intent.intent_id, STOP_ASKED)
+            if asked >= MAX_STOPS or self._clock.now() < intent.stop_asked_at + stop_after(max(asked, 1)):
+                return
+        await self.stop(intent.tenant_id, intent.intent_id, why)
 
     async def _slow(self, intent: Intent) -> None:
         """Has the session go on slowly, once. Where that can't be had it goes on as it is, and is stopped in time."""
@@ -230,7 +252,7 @@ class Charging:
             if session is None or session.ended_at is not None:
                 return
             await turn.change({"stop_asked_at": turn.now, "stop_reason": why})
-            await turn.step("stop_asked", detail=why)
+            await turn.step(STOP_ASKED, detail=why)
         try:
             await remote.ask_to_stop(self._commander, payer(tenant_id), session)
         except ForecourtError as fault:

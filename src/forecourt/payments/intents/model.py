@@ -118,8 +118,10 @@ CAPTURE_AHEAD: Final = timedelta(hours=6)
 MAX_REFUSALS: Final = 5
 #: How far ahead the running cost is looked at: two looks.
 AHEAD: Final = 2 * LOOK_EVERY
-#: Calls of one payment.
-MAX_CALLS: Final = 60
+#: A station that doesn't stop is asked again at the next look, then after twice as long each time up to the most, and
+#: no more once it was asked so often: that takes weeks.
+STOP_MOST: Final = timedelta(hours=1)
+MAX_STOPS: Final = 1000
 #: Characters of why something was done.
 MAX_REASON: Final = 500
 
@@ -228,6 +230,12 @@ def retry_after(tries: int) -> timedelta:
     """How long to wait after so many tries, at least one."""
     longer: timedelta = RETRY_FIRST * (1 << min(tries - 1, 20))
     return min(longer, RETRY_MOST)
+
+
+def stop_after(asked: int) -> timedelta:
+    """How long to wait until a station is asked again that was asked to stop so often, at least once."""
+    longer: timedelta = LOOK_EVERY * (1 << min(asked - 1, 20))
+    return min(longer, STOP_MOST)
 
 
 def settled_by(call: Call, hold: Hold) -> bool:

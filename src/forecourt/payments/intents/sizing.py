@@ -2,8 +2,8 @@
 
 Held is what a likely session costs by the tariff that the driver is shown: the energy that the car is likely to take,
 at the power that station and car have in common, and half an hour of parking behind it; rounded up to a round sum,
-within a least and a most. A session never costs more than what was held: a small hold means a shorter session, and no
-debt.
+within a least and a most. A session never costs more than what is held: a small hold means a shorter session, and no
+debt. Where a hold can be raised that has a most too, so that a car that was forgotten is stopped in the end.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,8 @@ LIKELY_W: Final[Mapping[EvseKind, int]] = {EvseKind.AC: 22_000, EvseKind.DC: 150
 IDLE_S: Final = 1_800
 #: Holds are multiples of this many of the currency's major unit, no less than the first, no more than the last.
 LEAST, STEP, MOST = 5, 5, 150
+#: What one session may have held in all, however often its hold is raised: so many times the most that is held first.
+RAISED_MOST: Final = 2
 #: In currencies without minor units, whose major unit is worth about a hundredth.
 WITHOUT_MINOR: Final = 100
 
@@ -50,6 +52,11 @@ class Sized(Struct, frozen=True, kw_only=True):
     capped: bool
     per_hour: int
 
+    @property
+    def most(self) -> Money:
+        """What may be held in all, if the session costs more."""
+        return most_held(self.amount.currency)
+
     def said(self) -> dict[str, Any]:
         """As it is kept beside the payment."""
         names = ("likely", "energy_wh", "power_w", "charging_s", "idle_s", "capped")
@@ -70,7 +77,7 @@ def size_hold(
     )
     tariff = pricer.tariff
     likely = sum(rate.incl_vat for rate in pricer.price(start_at, segments).rounded())
-    unit = 10 ** minor_digits(tariff.currency) * (1 if minor_digits(tariff.currency) else WITHOUT_MINOR)
+    unit = _unit(tariff.currency)
     whole = min(max(-(-likely // (STEP * unit)) * STEP, LEAST), MOST)
     return Sized(
         amount=Money(amount=whole * unit, currency=tariff.currency),
@@ -82,6 +89,17 @@ def size_hold(
         capped=likely > MOST * unit,
         per_hour=most_per_hour(tariff, power_w or power),
     )
+
+
+def most_held(currency: str) -> Money:
+    """What one session may have held in all, unless a fleet's limit says otherwise: what its driver is told before."""
+    return Money(amount=RAISED_MOST * MOST * _unit(currency), currency=currency)
+
+
+def _unit(currency: str) -> int:
+    """What holds are multiples of, in minor units."""
+    digits = minor_digits(currency)
+    return int(10**digits) if digits else WITHOUT_MINOR
 
 
 def most_per_hour(tariff: Tariff, power_w: int) -> int:

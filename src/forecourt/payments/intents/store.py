@@ -353,6 +353,17 @@ async def insert_step(
     )
 
 
+async def count_steps(conn: Connection, tenant_id: int, intent_id: UUID, kind: str) -> int:
+    """How often something happened to a payment."""
+    cursor = await conn.execute(
+        "SELECT count(*) FROM payment_steps WHERE tenant_id = %s AND intent_id = %s AND kind = %s",
+        (tenant_id, intent_id, kind),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 async def list_steps(conn: Connection, tenant_id: int, intent_id: UUID) -> list[Step]:
     """What happened to a payment, the latest first."""
     cursor = conn.cursor(row_factory=class_row(Step))
