@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from forecourt.payments.intents.model import Intent, NothingOwed, Purpose, State
+from forecourt.payments.intents.model import Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
 from forecourt.payments.intents.saga import Saga
+from forecourt.payments.intents.store import list_methods
+from forecourt.platform.money import Money
 from tests.payments.till import RETURN, Till
 
 
@@ -114,3 +116,62 @@ async def test_a_payment_at_which_something_is_wrong_stops_neither_the_worker_no
     till.clock.advance(60)
     await till.sweeper.sweep()
     assert (await till.find(broken)).next_at == waits
+
+
+async def test_who_gives_up_while_the_provider_is_away_is_not_billed_later(till: Till) -> None:
+    kept = await till.paid(payer="driver:8", save=True, evse=2)
+    await till.work()
+    async with till.tenants.tenant(till.tenant_id) as conn:
+        [card] = await list_methods(conn, till.tenant_id, "driver:8")
+    till.box.faults(seed=1, match="*", error=1.0)
+    try:
+        saved = await till.begin(method=Method.SAVED, payer="driver:8", method_id=card.method_id)
+        page = await till.begin(evse=3)
+        for each in (saved, page):
+            away = await till.payments.abandon(till.tenant_id, each.intent_id)
+            assert (away.state, away.reference) == (State.HOLD_REQUESTED, None)
+    finally:
+        till.box.faults()
+    till.clock.advance(120)
+    await till.sweeper.sweep()
+    await till.work()
+    assert [start.token.uid for start in till.stations.starts] == [kept.token_uid]
+    for each in (saved, page):
+        over = await till.find(each)
+        assert (over.state, over.captured_amount, over.start_asked_at) == (State.ABANDONED, 0, None)
+    assert len(till.happened("cancel")) == 1
+    tokens = till.rows("SELECT status FROM tokens WHERE uid = ANY(%s)", [saved.token_uid, page.token_uid])
+    assert all(row["status"] == "invalid" for row in tokens)
+
+
+async def test_a_top_up_goes_back_as_far_as_it_is_neither_spent_nor_held(till: Till) -> None:
+    top_up = await till.payments.top_up(
+        till.tenant_id, "driver:7", Money(amount=5000, currency="EUR"), return_url=RETURN
+    )
+    assert top_up.reference is not None
+    await asyncio.to_thread(till.box.pay, top_up.reference)
+    await till.payments.returned(till.tenant_id, top_up.intent_id)
+    spent = await till.begin(method=Method.WALLET, payer="driver:7")
+    assert spent.authorised_amount == 4000
+    with pytest.raises(RefundTooHigh, match="left in the wallet"):
+        await till.payments.refund(till.actor, top_up.intent_id, 1001, "as asked")
+    await till.work()
+    till.plug_in(spent, wh=20_000)
+    await till.work()
+    assert till.balances()["wallet:7"] == -3810
+    till.box.faults(seed=1, match="*", error=1.0)
+    try:
+        # On its way back, it is neither held nor given back once more.
+        await till.payments.refund(till.actor, top_up.intent_id, 3000, "as asked")
+        small = await till.begin(method=Method.WALLET, payer="driver:7", evse=2)
+        assert small.authorised_amount == 810
+        await till.payments.abandon(till.tenant_id, small.intent_id)
+    finally:
+        till.box.faults()
+    till.clock.advance(600)
+    await till.sweeper.sweep()
+    back = await till.payments.refund(till.actor, top_up.intent_id, None, "all of it")
+    assert back.refunded_amount == 3810
+    assert "wallet:7" not in till.balances()
+    with pytest.raises(RefundTooHigh, match="left in the wallet"):
+        await till.payments.refund(till.actor, top_up.intent_id, None, "and more")

@@ -80,6 +80,8 @@ class Turn:
             return
         await self._name(hold)
         match hold.state:
+            case HoldState.OPEN if self.given_up:
+                await self.release(State.ABANDONED, None)
             case HoldState.OPEN:
                 await self.change({"next_at": self.now + LOOK_EVERY})
             case HoldState.AUTHORISED:
@@ -93,6 +95,11 @@ class Turn:
                 await self.failed(hold.reason)
             case HoldState.EXPIRED | HoldState.CANCELLED:
                 await self.end(State.ABANDONED)
+
+    @property
+    def given_up(self) -> bool:
+        """The driver changed his mind while the provider was asked for the hold, and no session began meanwhile."""
+        return self.intent.ends_as is State.ABANDONED and self.intent.session_id is None
 
     async def lead_to_page(self, call: Call) -> None:
         """The bank wants its customer to confirm: what the saved card was asked for is asked for on the page."""
@@ -121,6 +128,9 @@ class Turn:
         )  # fmt: skip
         await self.step("authorised", amount=hold.authorised)
         await self._remember(hold)
+        if self.given_up:
+            await self.release(State.ABANDONED, None)
+            return
         if intent.session_id is not None:
             await self.prices.limit(self.conn, intent.tenant_id, intent.session_id, self.intent.held)
         if intent.purpose is not Purpose.SESSION or intent.token_uid is None:

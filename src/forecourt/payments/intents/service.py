@@ -42,6 +42,7 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.intents.prices import Connection, Offer, Prices
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.sizing import Car, Sized, size_hold
+from forecourt.payments.providers.book import Book, BookKind
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.psp.words import Card, Saved
 from forecourt.platform.clock import Clock
@@ -233,14 +234,17 @@ class Payments:
         return await self.saga.drive(tenant_id, intent_id)
 
     async def abandon(self, tenant_id: int, intent_id: UUID) -> Intent:
-        """The driver changed his mind before a session began: the hold, or the page, is given back. Raises PaymentOver
-        where a session runs."""
+        """The driver changed his mind before a session began: the hold, or the page, is given back, at once or as soon
+        as the provider says that there is one. Raises PaymentOver where a session runs."""
         async with self.saga.turn(tenant_id, intent_id) as turn:
             intent = turn.intent
             if intent.session_id is not None or intent.state in (State.CAPTURING, *FINAL):
                 raise PaymentOver
             calls = await store.list_calls(turn.conn, tenant_id, intent_id)
-            if intent.state is not State.RELEASING and not any(each.state == "open" for each in calls):
+            if any(each.state == "open" for each in calls):
+                if intent.state is State.HOLD_REQUESTED:
+                    await turn.change({"ends_as": State.ABANDONED})
+            elif intent.state is not State.RELEASING:
                 await turn.release(State.ABANDONED, None)
         return await self.carry_on(tenant_id, intent_id)
 
@@ -256,6 +260,8 @@ class Payments:
             calls = await store.list_calls(turn.conn, actor.tenant_id, intent_id)
             asked = sum(each.amount for each in calls if each.kind is CallKind.REFUND and each.state != "failed")
             left = intent.captured_amount - asked
+            if intent.purpose is Purpose.TOP_UP:
+                left = await self._left_in_wallet(turn.conn, intent, left, amount)
             wanted = left if amount is None else amount
             if not 0 < wanted <= left:
                 raise RefundTooHigh(left=left)
@@ -266,6 +272,15 @@ class Payments:
                 {"amount": wanted, "currency": intent.currency, "why": why},
             )  # fmt: skip
         return await self.carry_on(actor.tenant_id, intent_id)
+
+    async def _left_in_wallet(self, conn: Connection, intent: Intent, left: int, amount: int | None) -> int:
+        """What of a top-up may go back: no more than is left in the wallet and not held. Raises RefundTooHigh."""
+        assert intent.payer is not None, "somebody's wallet"
+        book = Book(self._tenants, intent.tenant_id, BookKind.WALLET, self._clock)
+        room = await book.room_to_refund(conn, intent.payer, intent.currency)
+        if room < left and (not room or (amount is not None and amount > room)):
+            raise RefundTooHigh("That is more than is left in the wallet. Refund what is left, or less.", left=room)
+        return min(left, room)
 
     async def write_off(self, actor: Actor, intent_id: UUID, why: str) -> Intent:
         """Gives up what is owed of a payment. Raises NothingOwed."""

@@ -45,7 +45,9 @@ async def settle(turn: Turn, call: Call, answered: Answered, why: str | None) ->
 async def _held(turn: Turn, call: Call, answered: Answered, why: str | None) -> None:
     intent = turn.intent
     there = intent.session_id is None and intent.contract_key is None
-    if answered.confirm and intent.method is Method.SAVED and there:
+    if turn.given_up and (why is not None or answered.hold is None):
+        await turn.end(State.ABANDONED, why)
+    elif answered.confirm and intent.method is Method.SAVED and there:
         # Who began it is at the page; who held a card to the station and left is not.
         await turn.lead_to_page(call)
     elif why is not None or answered.hold is None:

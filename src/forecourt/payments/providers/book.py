@@ -67,7 +67,7 @@ class Book(Unable):
         """Holds what is left, if that is enough to begin with. Raises Declined."""
         assert asked.customer is not None, "somebody pays"
         async with self._tenants.tenant(self._tenant_id) as conn:
-            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('payer ' || %s, 0))", (asked.customer,))
+            await _hold_payer(conn, asked.customer)
             known = await _find(conn, self._tenant_id, "key", key)
             if known is not None:
                 return _hold(known)
@@ -83,7 +83,8 @@ class Book(Unable):
         name = payer.partition(":")[2]
         held = await _held(conn, self._tenant_id, payer, self._kind, currency)
         if self._kind is BookKind.WALLET:
-            return max(-await balance_of(conn, self._tenant_id, wallet(name), currency) - held, 0)
+            going = await _going_back(conn, self._tenant_id, payer, currency)
+            return max(-await balance_of(conn, self._tenant_id, wallet(name), currency) - held - going, 0)
         left = await _fleet_left(conn, self._tenant_id, name, currency, intent, self._clock.now())
         limit = await _limit(conn, self._tenant_id, payer, currency)
         if limit is not None:
@@ -91,13 +92,18 @@ class Book(Unable):
             left = min(UNLIMITED if left is None else left, limit - owed - held)
         return max(left or 0, 0)
 
+    async def room_to_refund(self, conn: Connection, payer: str, currency: str) -> int:
+        """What of a wallet may go back, which nobody spends until the caller's transaction ends."""
+        await _hold_payer(conn, payer)
+        return await self.room(conn, payer, currency)
+
     async def increment(self, reference: str, amount: int, key: str) -> Hold:
         """Raises a hold as far as there is room. Raises Declined where there is none."""
         async with self._tenants.tenant(self._tenant_id) as conn:
             row = await _find(conn, self._tenant_id, "reference", UUID(reference))
             if row is None:
                 raise ProviderRefused("There is no such hold.")
-            await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('payer ' || %s, 0))", (row.payer,))
+            await _hold_payer(conn, row.payer)
             row = await _find(conn, self._tenant_id, "reference", row.reference, lock=True)
             if row is None or row.state != "authorised":
                 raise ProviderRefused("The hold is over.")
@@ -180,6 +186,25 @@ _TOO_LITTLE: Final = {
     BookKind.WALLET: "There is too little in the wallet. Top it up first.",
     BookKind.INVOICE: "The limit of this account is used up. Ask whoever keeps it to raise it.",
 }
+
+
+async def _hold_payer(conn: Connection, payer: str) -> None:
+    """Makes others who draw on the same wait until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('payer ' || %s, 0))", (payer,))
+
+
+async def _going_back(conn: Connection, tenant_id: int, payer: str, currency: str) -> int:
+    """What of a wallet is on its way back to the cards that it was filled by, and not posted yet."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(sum(c.amount), 0)::bigint FROM payment_calls c JOIN payment_intents i"
+            " ON i.tenant_id = c.tenant_id AND i.intent_id = c.intent_id WHERE c.tenant_id = %s AND i.payer = %s"
+            " AND i.currency = %s AND i.purpose = 'top_up' AND c.kind = 'refund' AND c.state = 'open'",
+            (tenant_id, payer, currency),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def _find(conn: Connection, tenant_id: int, column: str, value: Any, *, lock: bool = False) -> _Row | None:
