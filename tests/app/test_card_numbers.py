@@ -61,6 +61,8 @@ def written() -> Iterator[io.StringIO]:
     stream, was = io.StringIO(), structlog.get_config()
     handlers, level = logging.root.handlers[:], logging.root.level
     log.set_up("debug", "json", stream)
+    # A logger that was kept as it is here would log here for ever.
+    structlog.configure(cache_logger_on_first_use=False)
     # Who asks here is no part of what is looked at.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

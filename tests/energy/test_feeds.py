@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from forecourt.access import Actor, Role
 from forecourt.energy import store
@@ -103,9 +104,12 @@ def told(tmp_path: Path) -> Iterator[Path]:
     handlers, level = logging.root.handlers[:], logging.root.level
     with path.open("w", encoding="utf-8") as stream:
         log.set_up("debug", "json", stream)
+        # A logger that was kept as it is here would log here for ever.
+        structlog.configure(cache_logger_on_first_use=False)
         yield path
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+    structlog.reset_defaults()
 
 
 async def test_quarters_of_entsoe_are_stored_with_their_hole_and_the_token_is_told_to_nobody_else(

@@ -281,7 +281,19 @@ def test_every_job_is_in_a_line_that_workers_do_and_what_waits_long_is_in_nobody
     outward = {"mail.send", "sessions.check_outside", "sessions.tell_costs", "sessions.tell_final"}
     outward |= {"sessions.tell_price", "sessions.check_held", "sessions.reserve", "sessions.unreserve"}
     outward |= {"energy.stop_reached", "driver.begun"}
-    paying = ("begun", "fee_begun", "fee_heard", "fees", "hinted", "linked", "priced", "start", "start_over", "unpaid")
+    paying = (
+        "begun",
+        "contract_priced",
+        "fee_begun",
+        "fee_heard",
+        "fees",
+        "hinted",
+        "linked",
+        "priced",
+        "start",
+        "start_over",
+        "unpaid",
+    )
     outward |= {f"payments.{name}" for name in paying}
     long = {"stations.bulk_run", "payments.bill_fleets"}
     assert apart == {**dict.fromkeys(long, LONG), **dict.fromkeys(outward, OUTWARD)}
