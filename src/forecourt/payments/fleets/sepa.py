@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from forecourt.payments.fleets.model import DEBIT
-from forecourt.payments.hosts.sepa import CURRENCY, Account
+from forecourt.payments.hosts.sepa import CURRENCY, Account, exported
 
 SCHEMA: Final = "pain.008.001.08"
 #: Debits of one file.
@@ -51,7 +51,6 @@ def debit_file(
     if creditor.bic:
         config["BIC"] = creditor.bic
     file = SepaDD(config, schema=SCHEMA, clean=True)
-    file.msg_id = message
     for each in debits:
         payment: dict[str, Any] = {
             "name": each.debtor.name, "IBAN": each.debtor.iban, "amount": each.amount, "type": each.sequence,
@@ -61,8 +60,4 @@ def debit_file(
         if each.debtor.bic:
             payment["BIC"] = each.debtor.bic
         file.add_payment(payment)
-    # The library wrote the message's id into the header before it could be said.
-    header = file._xml.find(f"{file.root_el}/GrpHdr/MsgId")
-    header.text = message
-    written: bytes = file.export(validate=True)
-    return written
+    return exported(file, message)

@@ -49,7 +49,6 @@ def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: 
     if debtor.bic:
         config["BIC"] = debtor.bic
     file = SepaTransfer(config, schema=SCHEMA, clean=True)
-    file.msg_id = message
     for each in transfers:
         payment: dict[str, Any] = {
             "name": each.to.name, "IBAN": each.to.iban, "amount": each.amount, "execution_date": execution_on,
@@ -58,8 +57,12 @@ def transfer_file(debtor: Account, transfers: Sequence[Transfer], execution_on: 
         if each.to.bic:
             payment["BIC"] = each.to.bic
         file.add_payment(payment)
+    return exported(file, message)
+
+
+def exported(file: Any, message: str) -> bytes:
+    """A file of the library under our name of it, checked against the scheme's own schema."""
     # The library wrote the message's id into the header before it could be said.
-    header = file._xml.find(f"{file.root_el}/GrpHdr/MsgId")
-    header.text = message
+    file._xml.find(f"{file.root_el}/GrpHdr/MsgId").text = message
     written: bytes = file.export(validate=True)
     return written
