@@ -46,14 +46,7 @@ class Catalogue:
         self._messages: dict[Message, str | tuple[str, ...]] = {}
         self._forms = list(_gettext_forms(self.locale))
         for path in files:
-            with path.open("rb") as file:
-                catalogue = read_po(file, locale=language)
-            for message in catalogue:
-                if message.id and message.string and not message.fuzzy:
-                    key = (message.id[0], message.id[1]) if isinstance(message.id, list | tuple) else message.id
-                    self._messages[key] = (
-                        tuple(message.string) if isinstance(message.string, list | tuple) else message.string
-                    )
+            self._messages |= _translations(path, language)
         self.decimal = self.locale.number_symbols["latn"]["decimal"]
         self.group = self.locale.number_symbols["latn"]["group"]
 
@@ -74,6 +67,19 @@ class Catalogue:
     def missing(self, messages: Sequence[Message]) -> list[Message]:
         """Those that have no translation here."""
         return [message for message in messages if message not in self._messages]
+
+
+@cache
+def _translations(path: Path, language: str) -> dict[Message, str | tuple[str, ...]]:
+    """What a catalogue's file translates; several parts of a process read the same ones at its start."""
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    found: dict[Message, str | tuple[str, ...]] = {}
+    for message in catalogue:
+        if message.id and message.string and not message.fuzzy:
+            key = (message.id[0], message.id[1]) if isinstance(message.id, list | tuple) else message.id
+            found[key] = tuple(message.string) if isinstance(message.string, list | tuple) else message.string
+    return found
 
 
 def _gettext_forms(locale: Locale) -> Iterator[str]:
