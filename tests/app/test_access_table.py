@@ -276,33 +276,41 @@ async def a_thing_of_every_kind(house: House, tenant: Tenant, mark: str) -> tupl
     return {**NOTHING, **things}, other["id"]
 
 
-@pytest_asyncio.fixture
-async def town(
-    database: Database, nats_url: str, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Town]:
+@pytest_asyncio.fixture(scope="module")
+async def whole(
+    database: Database, nats_url: str, clock_of_module: FakeClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Pool, Any]]:
+    """The whole application, its pages included; to put all its routes together takes long."""
     names = (
         "console.css", "console.js", "signin.js", "inter-latin-wght-normal.woff2", "countries.json", "map-worker.js",
         "driver.css", "driver.js", "find.css", "find.js",
     )  # fmt: skip
-    monkeypatch.setattr(Assets, "load", lambda: Assets({name: f"/static/{name}" for name in names}, {}))
     settings = Settings(
-        data_dir=tmp_path, database_url=database.url, nats_url=nats_url, secret_key=SECRET, stripe_url=NOBODY
-    )
-    bus = await Bus.connect(nats_url)
+        data_dir=tmp_path_factory.mktemp("data"), database_url=database.url, nats_url=nats_url, secret_key=SECRET,
+        stripe_url=NOBODY,
+    )  # fmt: skip
+    bus, clock = await Bus.connect(nats_url), clock_of_module
     async with Pool(database.url, "forecourt_app", size=2) as db:
         access = Access(db, SECRET.encode(), clock)
-        seen = screens(settings, db, bus, clock, access)
-        app: Any = create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
-        house = House(database, db, app, clock)
-        tenant, stranger = await house.tenant(), await house.tenant()
-        mark = f"mark{uuid4().hex[:10]}"
-        things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)
-        yield Town(
-            house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark,
-            things=things, elsewhere=elsewhere,
-        )  # fmt: skip
-        await house.close()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Assets, "load", lambda: Assets({name: f"/static/{name}" for name in names}, {}))
+            seen = screens(settings, db, bus, clock, access)
+        yield db, create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
     await bus.close()
+
+
+@pytest_asyncio.fixture
+async def town(whole: tuple[Pool, Any], database: Database, clock: FakeClock) -> AsyncIterator[Town]:
+    db, app = whole
+    house = House(database, db, app, clock)
+    tenant, stranger = await house.tenant(), await house.tenant()
+    mark = f"mark{uuid4().hex[:10]}"
+    things, elsewhere = await a_thing_of_every_kind(house, tenant, mark)
+    yield Town(
+        house=house, doors=doors_of(app._inner._inner._inner), tenant=tenant, stranger=stranger, mark=mark,
+        things=things, elsewhere=elsewhere,
+    )  # fmt: skip
+    await house.close()
 
 
 def passed(answer: Any) -> bool:

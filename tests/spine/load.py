@@ -26,7 +26,8 @@ TERMS = Terms(backoff_first_s=0.05, backoff_most_s=0.5, retry_interval_s=0.1)
 #: Long enough ago for every session to lie in the past when it is told of.
 BEGINNING = timedelta(days=60)
 CHARGING = timedelta(hours=1)
-SAMPLE_EVERY = timedelta(minutes=4)
+#: Many to a session: each session that ended makes work that is the same every time.
+SAMPLE_EVERY = timedelta(minutes=2)
 #: Real seconds between two things a station does, at the most.
 LONGEST_PAUSE_S = 0.25
 #: Messages that a station may run ahead of the answers while it is online.

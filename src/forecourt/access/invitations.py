@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from forecourt.access import store
+from forecourt.access.auditing import audit
 from forecourt.access.errors import (
     AlreadyInvited,
     AlreadyMember,
@@ -19,7 +20,7 @@ from forecourt.access.errors import (
 )
 from forecourt.access.limits import Limits, check_gift
 from forecourt.access.model import Actor, Origin, Role
-from forecourt.access.service import MAX_SECRET_LENGTH, Access, SignedIn, audit, limit_of
+from forecourt.access.service import MAX_SECRET_LENGTH, Access, SignedIn, limit_of
 from forecourt.access.signin.model import check_password
 from forecourt.access.store import Connection, InvitationRow, Invited
 from forecourt.platform.clock import Clock

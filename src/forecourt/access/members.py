@@ -5,10 +5,10 @@ from datetime import datetime
 from zoneinfo import available_timezones
 
 from forecourt.access import store
+from forecourt.access.auditing import audit
 from forecourt.access.errors import LanguageRefused, LastOwner, NotAPerson, PersonUnknown, ZoneRefused
 from forecourt.access.limits import Limits, check_gift
 from forecourt.access.model import Actor, Role
-from forecourt.access.service import audit
 from forecourt.access.signin.model import BySomebodyElse
 from forecourt.access.store import Connection, MemberRow, OrganisationRow, ProfileRow
 from forecourt.platform.preconditions import check_match, etag

@@ -5,13 +5,13 @@ How people prove who they are otherwise than by a password is in `signin`.
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from msgspec import Struct
 
 from forecourt.access import store
+from forecourt.access.auditing import audit
 from forecourt.access.errors import ExpiryRefused
 from forecourt.access.limits import check_gift
 from forecourt.access.model import (
@@ -22,7 +22,6 @@ from forecourt.access.model import (
     NotAMember,
     Origin,
     Role,
-    Service,
     SignInRefused,
     Verb,
 )
@@ -362,30 +361,3 @@ async def revoke_key(conn: Connection, actor: Actor, key_id: int) -> KeyRow:
         raise KeyUnknown
     await audit(conn, actor, "revoke key", f"key:{key_id}", {"name": row.name})
     return row
-
-
-async def audit(
-    conn: Connection,
-    actor: Actor | Service,
-    action: str,
-    subject: str,
-    detail: Mapping[str, Any] | None = None,
-    *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    """Writes down who did what to what, from where, in the transaction that does it.
-
-    `before` and `after` hold what was changed, as it was and is. None of the three may hold a secret.
-    """
-    await store.insert_audit(
-        conn,
-        actor.tenant_id,
-        actor=str(actor),
-        action=action,
-        subject=subject,
-        detail=detail or {},
-        before=before,
-        after=after,
-        origin=actor.origin,
-    )

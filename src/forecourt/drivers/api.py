@@ -16,7 +16,7 @@ from forecourt.drivers.model import MAX_UID_LENGTH, Token, TokenState, TokenUnkn
 from forecourt.drivers.store import Order, TokenFilter, TokenRow
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, etag, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 from forecourt.platform.sheets import Imported, SheetBody, SheetRefused, imported
 from forecourt.platform.text import HIDDEN, NAME_LINE
 

@@ -1,19 +1,6 @@
 """Text that people look for in a list: found anywhere, in whatever case."""
 
-from typing import Annotated
-
-from litestar.params import QueryParameter
-
 MAX_SEARCH_LENGTH = 200
-
-Search = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=MAX_SEARCH_LENGTH,
-        pattern=r"^[^\x00]*$",
-        description="Only those with this text in a name or an id, in whatever case.",
-    ),
-]
 
 
 def anywhere(text: str) -> str:

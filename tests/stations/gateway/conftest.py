@@ -77,6 +77,8 @@ class Rig:
         self.database = database
         self.nats_url = nats_url
         self.transport = transport
+        #: Whose stations and tokens are made.
+        self.organisation = "Org"
         self.port = free_port()
         self.admin = psycopg.connect(database.admin_url, autocommit=True)
         self._stack = AsyncExitStack()
@@ -87,8 +89,9 @@ class Rig:
         """What a query by the superuser returns."""
         return self.admin.execute(query, parameters).fetchall()
 
-    def tenant(self, name: str = "Org") -> int:
+    def tenant(self, name: str = "") -> int:
         """An organisation of that name, made if it is missing."""
+        name = name or self.organisation
         found = self.rows("SELECT tenant_id FROM organisations WHERE name = %s", name)
         if found:
             return int(found[0][0])

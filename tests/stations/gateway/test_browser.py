@@ -1,9 +1,11 @@
 """The paths of a day at stations, gone in a real browser: the real application, a real gateway, a station by hand."""
 
 import asyncio
+import itertools
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +36,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
 ]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(servers: Servers) -> AsyncIterator[Rig]:
-    """The carrier makes no difference here."""
-    with servers.database() as database:
-        made = Rig(database, servers.nats.url, "picows")
-        await made.start()
-        try:
-            yield made
-        finally:
-            await made.stop()
+_numbers = itertools.count(1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -71,8 +62,8 @@ class Console:
 
     async def close(self) -> None:
         """Close every page, so that none holds the server up."""
-        for context in self._opened:
-            await context.close()
+        while self._opened:
+            await self._opened.pop().close()
 
     async def page(self, path: str = "/stations", **arguments: Any) -> Page:
         """A page of somebody who is signed in as owner."""
@@ -97,34 +88,65 @@ class Console:
         clock = SystemClock()
         commander = Commander(self.pool, self._bus, clock, secret_key=SECRET.encode())
         jobs = BulkJobs(self.pool, commander, clock, SECRET.encode())
-        for tenant_id, run_id in self.rig.rows("SELECT tenant_id, subject FROM outbox WHERE event = 'bulk_run.asked'"):
-            await jobs.run(tenant_id=tenant_id, subject=run_id)
+        asked = "SELECT subject FROM outbox WHERE event = 'bulk_run.asked' AND tenant_id = %s"
+        for (run_id,) in self.rig.rows(asked, self.rig.tenant()):
+            await jobs.run(tenant_id=self.rig.tenant(), subject=run_id)
 
     def name(self, identity: str, name: str) -> None:
         self.rig.admin.execute("UPDATE stations SET name = %s WHERE identity = %s", (name, identity))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def console(rig: Rig, browser: Browser, tmp_path: Path) -> AsyncIterator[Console]:
-    settings = Settings(
-        data_dir=tmp_path, database_url=rig.database.url, nats_url=rig.nats_url, secret_key=SECRET, database_pool_size=4
-    )
-    bus = await Bus.connect(rig.nats_url)
-    clock = SystemClock()
-    async with Pool(rig.database.url, "forecourt_app", size=4) as pool:
-        access = Access(pool, settings.secret(), clock)
-        try:
-            seen = screens(settings, pool, bus, clock, access)
-        except AssetsMissing as fault:
-            pytest.skip(fault.detail)
-        app = create_app(settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+@asynccontextmanager
+async def looked_at(servers: Servers, browser: Browser, folder: Path) -> AsyncIterator[Console]:
+    """A deployment and its web as long as the block lasts. The carrier makes no difference here."""
+    with servers.database() as database:
+        rig = Rig(database, servers.nats.url, "picows")
+        await rig.start()
+        settings = Settings(
+            data_dir=folder, database_url=database.url, nats_url=rig.nats_url, secret_key=SECRET, database_pool_size=4
+        )
+        bus = await Bus.connect(rig.nats_url)
+        clock = SystemClock()
         telling = asyncio.create_task(rig.live.run())
-        made = Console(rig, pool, bus, "", browser)
-        async with served(app) as made.address:
-            yield made
-            await made.close()
-        telling.cancel()
-    await bus.close()
+        try:
+            async with Pool(database.url, "forecourt_app", size=4) as pool:
+                access = Access(pool, settings.secret(), clock)
+                try:
+                    seen = screens(settings, pool, bus, clock, access)
+                except AssetsMissing as fault:
+                    pytest.skip(fault.detail)
+                app = create_app(settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+                made = Console(rig, pool, bus, "", browser)
+                async with served(app) as made.address:
+                    yield made
+                    await made.close()
+        finally:
+            telling.cancel()
+            await bus.close()
+            await rig.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def deployment(
+    servers: Servers, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Console]:
+    """To put all the routes together takes longer than most tests."""
+    async with looked_at(servers, browser, tmp_path_factory.mktemp("data")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(deployment: Console) -> AsyncIterator[Console]:
+    """For an organisation of the test's own."""
+    deployment.rig.organisation = f"Organisation {next(_numbers)}"
+    deployment.complaints.clear()
+    yield deployment
+    await deployment.close()
+
+
+@pytest.fixture
+def rig(console: Console) -> Rig:
+    return console.rig
 
 
 async def obey(station: StationClient, result: object) -> Any:
@@ -168,10 +190,10 @@ async def test_a_station_is_found_by_a_part_of_its_name_and_reset(rig: Rig, cons
 
 
 async def test_a_station_that_refuses_is_shown_refusing_in_its_own_word(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
-    async with rig.station("CP-1") as station:
+    await rig.register("CP-21")
+    async with rig.station("CP-21") as station:
         await station.call("StatusNotification", status(1, "Available"))
-        page = await console.page("/stations/CP-1")
+        page = await console.page("/stations/CP-21")
         await page.get_by_role("link", name="Unlock").first.click()
         asked = asyncio.create_task(obey(station, {"status": "NotSupported"}))
         await page.get_by_role("dialog").get_by_role("button", name="Unlock").click()
@@ -183,10 +205,10 @@ async def test_a_station_that_refuses_is_shown_refusing_in_its_own_word(rig: Rig
 
 
 async def test_a_state_and_its_fault_are_seen_on_the_page_as_they_are_said(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
-    async with rig.station("CP-1") as station:
+    await rig.register("CP-31")
+    async with rig.station("CP-31") as station:
         await station.call("StatusNotification", status(1, "Available"))
-        page = await console.page("/stations/CP-1")
+        page = await console.page("/stations/CP-31")
         await expect(page.locator("html")).to_have_attribute("data-connection", "live")
         connector = page.get_by_role("list", name="Connectors").get_by_role("listitem").first
         await expect(connector).to_contain_text("Available")
@@ -198,12 +220,12 @@ async def test_a_state_and_its_fault_are_seen_on_the_page_as_they_are_said(rig: 
 
 
 async def test_a_message_log_is_filtered_to_one_call_and_read(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
-    async with rig.station("CP-1") as station:
+    await rig.register("CP-41")
+    async with rig.station("CP-41") as station:
         for number in range(3):
             await station.call("Heartbeat", {}, f"h{number}")
         await station.call("StatusNotification", status(2, "Faulted", "GroundFailure"), "the-one")
-        page = await console.page("/stations/CP-1/messages")
+        page = await console.page("/stations/CP-41/messages")
         lines = page.locator("#log > li")
         await expect(lines).to_have_count(8)
         await page.get_by_label("Action").fill("StatusNotification")
@@ -223,10 +245,10 @@ async def test_a_message_log_is_filtered_to_one_call_and_read(rig: Rig, console:
 
 
 async def test_new_messages_appear_by_themselves_until_the_log_is_paused(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
-    async with rig.station("CP-1") as station:
+    await rig.register("CP-51")
+    async with rig.station("CP-51") as station:
         await station.call("Heartbeat", {})
-        page = await console.page("/stations/CP-1/messages")
+        page = await console.page("/stations/CP-51/messages")
         lines = page.locator("#log > li")
         await expect(lines).to_have_count(2)
         await station.call("StatusNotification", status(1, "Preparing"))
@@ -241,9 +263,9 @@ async def test_new_messages_appear_by_themselves_until_the_log_is_paused(rig: Ri
 
 
 async def test_many_stations_are_reset_after_the_plan_was_read(rig: Rig, console: Console) -> None:
-    for name in ("CP-1", "CP-2", "CP-3"):
+    for name in ("CP-61", "CP-62", "CP-63"):
         await rig.register(name)
-    async with rig.station("CP-1") as first, rig.station("CP-2") as second:
+    async with rig.station("CP-61") as first, rig.station("CP-62") as second:
         await first.call("StatusNotification", status(1, "Charging"))
         await second.call("StatusNotification", status(1, "Available"))
         page = await console.page()
@@ -257,22 +279,22 @@ async def test_many_stations_are_reset_after_the_plan_was_read(rig: Rig, console
         await expect(page.get_by_text("0 of 3 stations")).to_be_visible()
         await asyncio.gather(console.work(), obey(first, {"status": "Accepted"}), obey(second, {"status": "Rejected"}))
         await expect(page.locator("[data-run-state]")).to_have_text("Done")
-        await expect(page.get_by_role("row", name="CP-1")).to_contain_text("Done")
-        await expect(page.get_by_role("row", name="CP-2")).to_contain_text("Refused")
-        await expect(page.get_by_role("row", name="CP-3")).to_contain_text("not connected")
+        await expect(page.get_by_role("row", name="CP-61")).to_contain_text("Done")
+        await expect(page.get_by_role("row", name="CP-62")).to_contain_text("Refused")
+        await expect(page.get_by_role("row", name="CP-63")).to_contain_text("not connected")
     assert console.complaints == []
 
 
 async def test_a_station_s_variables_are_read_searched_and_changed(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
+    await rig.register("CP-71")
     keys = [
         {"key": "HeartbeatInterval", "readonly": False, "value": "300"},
         {"key": "NumberOfConnectors", "readonly": True, "value": "2"},
         {"key": "AuthorizationKey", "readonly": False, "value": "0123456789abcdef0123"},
     ]
-    async with rig.station("CP-1") as station:
+    async with rig.station("CP-71") as station:
         await station.call("Heartbeat", {})
-        page = await console.page("/stations/CP-1/configuration")
+        page = await console.page("/stations/CP-71/configuration")
         await expect(page.get_by_text("Not read yet.")).to_be_visible()
         asked = asyncio.create_task(obey(station, {"configurationKey": keys}))
         await page.get_by_role("button", name="Read from the station").click()
@@ -295,10 +317,10 @@ async def test_a_station_s_variables_are_read_searched_and_changed(rig: Rig, con
 
 
 async def test_a_2x_station_s_report_is_put_together_from_its_pages(rig: Rig, console: Console) -> None:
-    await rig.register("CP-2")
-    async with rig.station("CP-2", "ocpp2.0.1") as station:
+    await rig.register("CP-82")
+    async with rig.station("CP-82", "ocpp2.0.1") as station:
         await station.call("Heartbeat", {})
-        page = await console.page("/stations/CP-2/configuration")
+        page = await console.page("/stations/CP-82/configuration")
         asked = asyncio.create_task(obey(station, {"status": "Accepted"}))
         await page.get_by_role("button", name="Read from the station").click()
         action, payload = await asked
@@ -324,13 +346,13 @@ async def test_a_2x_station_s_report_is_put_together_from_its_pages(rig: Rig, co
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
 async def test_no_page_of_a_station_breaks_a_rule_of_wcag_a_or_aa_or_sticks_out(rig: Rig, console: Console) -> None:
-    await rig.register("CP-1")
-    async with rig.station("CP-1") as station:
+    await rig.register("CP-101")
+    async with rig.station("CP-101") as station:
         await station.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M", "extra": 1})
         await station.call("StatusNotification", status(1, "Available"))
         await station.call("StatusNotification", status(2, "Faulted", "GroundFailure"))
         page = await console.page("/stations")
-        await page.get_by_label("Choose CP-1").check()
+        await page.get_by_label("Choose CP-101").check()
         await page.get_by_role("button", name="Plan").click()
         await expect(page.locator(".consequence")).to_be_visible()
         await breaks_no_rule_in_any_view(page)
@@ -339,20 +361,20 @@ async def test_no_page_of_a_station_breaks_a_rule_of_wcag_a_or_aa_or_sticks_out(
         run = page.url.removeprefix(console.address)
         number = rig.rows("SELECT max(number) FROM messages WHERE action = 'StatusNotification'")[0][0]
         for path in (
-            "/stations/CP-1",
-            "/stations/CP-1/messages",
-            f"/stations/CP-1/messages/{number}",
-            "/stations/CP-1/configuration",
-            "/stations/CP-1/settings",
-            "/stations/CP-1/ask/reset",
-            "/stations/CP-1/retire",
+            "/stations/CP-101",
+            "/stations/CP-101/messages",
+            f"/stations/CP-101/messages/{number}",
+            "/stations/CP-101/configuration",
+            "/stations/CP-101/settings",
+            "/stations/CP-101/ask/reset",
+            "/stations/CP-101/retire",
             "/bulk-runs",
             run,
         ):
             await page.goto(f"{console.address}{path}")
             await page.locator("h1, h2").first.wait_for()
             await breaks_no_rule_in_any_view(page)
-        await page.goto(f"{console.address}/stations/CP-1")
+        await page.goto(f"{console.address}/stations/CP-101")
         await page.get_by_role("link", name="Start charging").click()
         await expect(page.get_by_role("dialog")).to_be_visible()
         await breaks_no_rule_in_any_view(page)

@@ -1,21 +1,25 @@
 """A stranger is adopted, and a first station is connected, in a real browser with a station that really knocks."""
 
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 import websockets
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.conftest import Servers
 from tests.console import CHROMIUM
 from tests.looks import PHONE, breaks_no_rule_in_any_view
 from tests.stations.gateway.conftest import Rig
-from tests.stations.gateway.test_browser import Console, browser, console, rig
+from tests.stations.gateway.test_browser import Console, browser, looked_at, rig
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
-__all__ = ["browser", "console", "rig"]
+__all__ = ["browser", "rig"]
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
@@ -24,6 +28,13 @@ pytestmark = [
 OWN_PASSWORD = "the-password-it-came-with"
 #: How often somebody clicks whose click does nothing, and how long they look at that before.
 CLICKS, CLICK_AGAIN_MS = 10, 5_000
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def console(servers: Servers, browser: Browser, tmp_path: Path) -> AsyncIterator[Console]:
+    """Of the only organisation: who is a stranger to all knocks at its door."""
+    async with looked_at(servers, browser, tmp_path) as made:
+        yield made
 
 
 async def knock(rig: Rig, identity: str, *protocols: str, **how: Any) -> int:

@@ -26,7 +26,7 @@ from forecourt.access.model import Role, Verb
 from forecourt.access.store import InvitationRow, MemberOrder, MemberRow
 from forecourt.platform.paging import ByAge, CursorRefused, Cursors, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 
 CURSORS: Mapping[MemberOrder, Cursors] = {
     "oldest": Cursors("people"),

@@ -35,7 +35,7 @@ from forecourt.drivers.model import TokenUnknown
 from forecourt.platform.clock import Clock
 from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, check_match, etag, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 from forecourt.platform.text import NAME_LINE
 
 CURSORS: Final = Cursors("drivers")

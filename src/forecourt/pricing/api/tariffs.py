@@ -16,7 +16,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.ordering import Age
 from forecourt.platform.paging import CursorRefused, Limit, NextCursor, Page, cursors_by_age
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 from forecourt.platform.text import NAME_LINE
 from forecourt.pricing import service, store
 from forecourt.pricing.errors import PastRefused, TariffEnded, TariffUnknown, TariffUnreadable, TariffUnsayable

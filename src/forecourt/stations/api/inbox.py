@@ -24,7 +24,7 @@ from forecourt.platform.paging import (
     time_of_place,
 )
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 from forecourt.stations import inbox, service
 from forecourt.stations.api.fields import IdentityInPath, SecretKey, SiteName, StationRefresher, Text
 from forecourt.stations.api.registry import Password, SecurityProfile, Station, shown

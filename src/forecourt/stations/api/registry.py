@@ -13,7 +13,7 @@ from forecourt.access.guard import Asker, Database
 from forecourt.ocpp.neutral import Registration
 from forecourt.platform.paging import CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.platform.preconditions import ChangedMeanwhile, IfMatch, tagged
-from forecourt.platform.search import Search
+from forecourt.platform.search_parameter import Search
 from forecourt.stations import service, store
 from forecourt.stations.api.fields import (
     AtSite,

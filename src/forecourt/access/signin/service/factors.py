@@ -6,8 +6,9 @@ from typing import Final
 from msgspec import Struct, ValidationError, json
 
 from forecourt.access import store as people
+from forecourt.access.auditing import audit
 from forecourt.access.model import Actor, Origin
-from forecourt.access.service import Access, SignedIn, audit
+from forecourt.access.service import Access, SignedIn
 from forecourt.access.signin import store
 from forecourt.access.signin.attempts import place_of
 from forecourt.access.signin.letters import Change

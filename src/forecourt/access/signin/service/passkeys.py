@@ -19,8 +19,9 @@ from webauthn.helpers.structs import (
 )
 
 from forecourt.access import store as people
+from forecourt.access.auditing import audit
 from forecourt.access.model import Actor, Origin
-from forecourt.access.service import Access, SignedIn, audit, chosen_of, unsigned
+from forecourt.access.service import Access, SignedIn, chosen_of, unsigned
 from forecourt.access.signin import store
 from forecourt.access.signin.letters import Change
 from forecourt.access.signin.model import PasskeyRefused, PasskeyUnknown, StepGone, TooManyPasskeys

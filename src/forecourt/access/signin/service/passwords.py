@@ -1,8 +1,9 @@
 """Changing a password, and choosing a new one by a letter."""
 
 from forecourt.access import store as people
+from forecourt.access.auditing import audit
 from forecourt.access.model import Actor, Origin, SignInRefused, TooManyAttempts
-from forecourt.access.service import Access, audit, chosen_of, unsigned
+from forecourt.access.service import Access, chosen_of, unsigned
 from forecourt.access.signin import store
 from forecourt.access.signin.attempts import place_of
 from forecourt.access.signin.letters import Change

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.access import store as people
+from forecourt.access.auditing import audit
 from forecourt.access.model import Actor, Origin, Role
-from forecourt.access.service import Access, SignedIn, audit, unsigned
+from forecourt.access.service import Access, SignedIn, unsigned
 from forecourt.access.signin import store
 from forecourt.access.signin.federation import Claimed, ClientSecrets, Federation, claimed
 from forecourt.access.signin.model import (

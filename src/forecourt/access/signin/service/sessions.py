@@ -1,7 +1,8 @@
 """A person's own sessions: which there are, and how to end them."""
 
+from forecourt.access.auditing import audit
 from forecourt.access.model import Actor
-from forecourt.access.service import SESSION_IDLE, audit
+from forecourt.access.service import SESSION_IDLE
 from forecourt.access.signin import store
 from forecourt.access.signin.model import SessionUnknown
 from forecourt.access.signin.service.proof import session_of
