@@ -22,6 +22,7 @@ from forecourt.platform.bus import Bus
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.settings import Settings
+from tests.cli.conftest import Forker
 from tests.stations.gateway.conftest import SECRET, Rig, rig, transport
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
 from tests.support import WAIT_S
@@ -47,8 +48,9 @@ class Said(Struct, frozen=True, kw_only=True):
 class Shell:
     """Runs `forecourt` in an environment of its own."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, forker: Forker) -> None:
         self.url = url
+        self._forker = forker
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
         self.env |= {"FORECOURT_PUBLIC_URL": url, "FORECOURT_API_KEY": KEY, "FORECOURT_DATA_DIR": str(folder)}
 
@@ -59,14 +61,12 @@ class Shell:
         )  # fmt: skip
 
     async def run(self, *arguments: str) -> Said:
-        process = await self.start(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
-        assert process.returncode is not None
-        return Said(code=process.returncode, out=out.decode(), err=" ".join(err.decode().split()))
+        code, out, err = await self._forker.run(arguments, self.env)
+        return Said(code=code, out=out, err=" ".join(err.split()))
 
 
 @pytest_asyncio.fixture
-async def shell(rig: Rig, tmp_path: Path) -> AsyncIterator[Shell]:
+async def shell(rig: Rig, tmp_path: Path, forker: Forker) -> AsyncIterator[Shell]:
     tenant_id = rig.tenant()
     async with AsyncExitStack() as stack:
         bus = await Bus.connect(rig.nats_url)
@@ -75,7 +75,7 @@ async def shell(rig: Rig, tmp_path: Path) -> AsyncIterator[Shell]:
         async with db.tenant(tenant_id) as conn:
             await store.insert_key(conn, tenant_id, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
         app = create_app(Settings(secret_key=SECRET), db, bus, SystemClock())
-        yield Shell(await stack.enter_async_context(served(app)), tmp_path)
+        yield Shell(await stack.enter_async_context(served(app)), tmp_path, forker)
 
 
 async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Runs `forecourt` commands in processes of their own that need not load it anew: most of a short command is that.
+
+`python -m tests.cli.forking` reads commands as JSON, one a line: arguments, environment and where output goes. A child,
+forked with everything loaded, is that command to its end; its exit code is answered, one a line.
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from forecourt.cli import app
+
+#: What commands load once they run.
+USUAL = ("forecourt.cli.client", "httpx", "pydantic.main", "rich.table")
+
+
+def main() -> None:
+    for name in USUAL:
+        import_module(name)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            be(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def be(command: dict[str, Any]) -> None:
+    """Is this command; it ends the process."""
+    os.environ.clear()
+    os.environ.update(command["env"])
+    for file, name in ((sys.stdin, os.devnull), (sys.stdout, command["out"]), (sys.stderr, command["err"])):
+        path = Path(name)
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), file.fileno())
+    sys.argv = ["forecourt", *command["arguments"]]
+    app()
+
+
+if __name__ == "__main__":
+    main()
