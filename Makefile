@@ -27,7 +27,7 @@ run: setup ## start everything with a demo organisation and simulated stations
 # because a test hung is not replaced: the run would wait for its tests for ever.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## run the tests (real PostgreSQL, real sockets)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 check: setup ## lint, types, architecture, generated code, lock files
 	$(BIN)/ruff check
