@@ -23,7 +23,9 @@ class AdyenBox:
     def __init__(self, address: str) -> None:
         self.address = address
         name = "".join(each for each in secrets.token_urlsafe(18) if each.isalpha())
-        self.keys = AdyenKeys(api_key=f"AQE{name}", hook_key=secrets.token_hex(32), merchant_account=f"Of{name}")
+        self.keys = AdyenKeys(
+            api_key=f"AQE{name}", hook_key=secrets.token_hex(32), merchant_account=f"Of{name}", report_key=f"Rep{name}"
+        )
         self.send_to(None)
 
     def another(self) -> "AdyenBox":
@@ -46,6 +48,7 @@ class AdyenBox:
         """Where webhooks go; None: nowhere."""
         keys = self.keys
         asked = {"merchant": keys.merchant_account, "key": keys.api_key, "hmac": keys.hook_key, "url": url}
+        asked["reports"] = keys.report_key
         self.control("webhook", asked)
 
     def pay(self, link: str, card: str = "visa", **more: Any) -> Any:
@@ -64,6 +67,20 @@ class AdyenBox:
         """All that happened on this account, the oldest first."""
         rows: list[Json] = self.control(f"ledger?merchant={self.keys.merchant_account}")
         return rows
+
+    def settle(self) -> str | None:
+        """Closes a batch and tells of its report; the report's name."""
+        name: str | None = self.control("settle", {"merchant": self.keys.merchant_account})["report"]
+        return name
+
+    def report(self, name: str) -> str:
+        """A report, as its user fetches it."""
+        request = urllib.request.Request(
+            f"{self.address}/reports/download/MerchantAccount/{self.keys.merchant_account}/{name}",
+            headers={"x-api-key": str(self.keys.report_key)},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return str(answer.read().decode())
 
     def faults(self, **plan: Any) -> None:
         """What goes wrong from now on; nothing, without arguments."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from forecourt.payments.providers.adyen import Adyen
 from forecourt.payments.providers.stripe import Stripe
 from forecourt.payments.psp.errors import OutcomeOpen
-from forecourt.payments.psp.words import Hold, Told
+from forecourt.payments.psp.words import Hold, Movement, Told
 from forecourt.platform.clock import SystemClock
 from forecourt.simulator.adyen.hooks import body_of
 from tests.adyen import AdyenBox
@@ -51,6 +51,10 @@ class Desk(Protocol):
         """Amounts that the provider itself says it moved so."""
         ...
 
+    async def moved(self) -> list[Movement]:
+        """All that moved, once the provider tells it, page by page as a night reads it."""
+        ...
+
     def hook(self, at: datetime, *, forged: bool = False) -> tuple[bytes, dict[str, str]]:
         """A webhook of the payment `intent`, as it is sent then."""
         ...
@@ -58,6 +62,16 @@ class Desk(Protocol):
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         ...
+
+
+async def _pages(psp: Any) -> list[Movement]:
+    now, found, after = SystemClock().now() + timedelta(minutes=1), [], None
+    while True:
+        page = await psp.list_movements(now - timedelta(days=14), now, after)
+        found += page.movements
+        after = page.next
+        if after is None:
+            return found
 
 
 class StripeDesk:
@@ -82,6 +96,9 @@ class StripeDesk:
 
     def happened(self, what: str) -> list[int]:
         return [row["amount"] for row in self.box.ledger(self.box.account) if row["what"] == what]
+
+    async def moved(self) -> list[Movement]:
+        return await _pages(self.psp)
 
     def hook(self, at: datetime, *, forged: bool = False) -> tuple[bytes, dict[str, str]]:
         about = {"id": "pi_1", "object": "payment_intent", "metadata": {"forecourt_intent": self.intent}}
@@ -115,6 +132,11 @@ class Remembered:
 
     async def answer_to(self, key: str) -> Told | None:
         return next((each for each in self.told.values() if each.key == key), None)
+
+    async def unread(self) -> list[Told]:
+        read = {each.reference for each in self.told.values() if each.kind == "report_read"}
+        found = [each for each in self.told.values() if each.kind == "REPORT_AVAILABLE" and each.reference not in read]
+        return sorted(found, key=lambda each: (each.at, each.event))
 
 
 class AdyenDesk:
@@ -157,6 +179,11 @@ class AdyenDesk:
 
     def happened(self, what: str) -> list[int]:
         return [row["amount"] for row in self.box.ledger() if row["what"] == what]
+
+    async def moved(self) -> list[Movement]:
+        await asyncio.to_thread(self.box.settle)
+        await self.hear()
+        return await _pages(self.psp)
 
     def hook(self, at: datetime, *, forged: bool = False) -> tuple[bytes, dict[str, str]]:
         item = {

@@ -18,6 +18,8 @@ from forecourt.drivers.model import TokenUnknown, uid_key
 from forecourt.drivers.service import delete_token
 from forecourt.drivers.store import update_token
 from forecourt.payments.contracts.store import hold
+from forecourt.payments.ledger.model import Entry, Kind, Leg
+from forecourt.payments.ledger.service import post
 from forecourt.pricing.assigning import Scope
 from tests.payments.lot import UID, VERSIONS, Lot, a_lot
 from tests.sandbox import Sandbox
@@ -368,7 +370,7 @@ async def test_what_a_fleet_is_refused_for_stands_on_its_account_and_keeps_nobod
         assert await station.authorize() == "Blocked"
 
 
-@pytest.mark.parametrize("first", ["priced", "begun"])
+@pytest.mark.parametrize("first", ["priced", "begun", "noted"])
 async def test_a_session_that_arrives_whole_is_on_its_fleets_account_once_whoever_comes_first(
     lot: Lot, first: str
 ) -> None:
@@ -379,29 +381,123 @@ async def test_a_session_that_arrives_whole_is_on_its_fleets_account_once_whoeve
     session = lot.one("SELECT session_id FROM sessions")
     await lot.jobs.costing.price(tenant_id=lot.tenant_id, subject=str(session))
     lot.run("DELETE FROM outbox")
-    ways = {"priced": lot.jobs.accounts.priced, "begun": lot.jobs.contracts.begun}
-    both, running = [first, *(ways.keys() - {first})], []
-    # Both come at once, and wait for each other in this order.
+    ways = {"priced": lot.jobs.contracts.priced, "begun": lot.jobs.contracts.begun, "noted": lot.jobs.accounts.priced}
+    about: dict[str, Any] = {"tenant_id": lot.tenant_id, "subject": str(session)}
+    # Both who make payments come at once, and wait for each other in this order; the month is told of before or after.
+    if first == "noted":
+        await ways["noted"](**about)
+    running = []
     async with lot.tenants.tenant(lot.tenant_id) as conn:
         await hold(conn, session)
-        for number, way in enumerate(both, 1):
-            running.append(asyncio.create_task(ways[way](tenant_id=lot.tenant_id, subject=str(session))))
+        for number, way in enumerate(sorted(("priced", "begun"), key=lambda each: each != first), 1):
+            running.append(asyncio.create_task(ways[way](**about)))
             async with asyncio.timeout(20):
                 while lot.one(WAITING) < number:
                     await asyncio.sleep(0)
     await asyncio.gather(*running)
+    await ways["noted"](**about)
     lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT event, %s, %s FROM unnest(%s::text[]) event",
             str(session), lot.tenant_id, ["session.started", "session.priced"])  # fmt: skip
     async with lot.station("ocpp2.0.1") as station:
         for _ in range(2):
             await lot.at_work(station, seconds=120)
     made = [(each["method"], each["state"], each["captured_amount"]) for each in lot.intents()]
-    assert made == ([] if first == "priced" else [("invoice", "captured", 595)])
+    assert made == [("invoice", "captured", 595)]
     assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
-    assert lot.one("SELECT count(*) FROM fleet_lines") == 1
-    assert lot.one("SELECT count(*) FROM payment_book_holds WHERE state = 'authorised'") == 0
+    assert lot.rig.rows("SELECT amount, over_limit FROM fleet_lines") == [(595, False)]
+    assert lot.one("SELECT count(*) FROM payment_book_holds") == 0
     left = "SELECT payments_fleet_left(tenant_id, fleet_id, NULL, now()) FROM fleets WHERE fleet_id = %s"
     assert lot.one(left, fleet) == 5_000 - 595
+    assert [subject for _, subject, _ in lot.letters() if "limit" in subject] == []
+
+
+@pytest.mark.parametrize("limit", ["session", "month", "blocked", "closed"])
+async def test_a_session_that_arrives_whole_above_a_limit_is_billed_whole_marked_and_told_once(
+    lot: Lot, limit: str
+) -> None:
+    driver = lot.driver()
+    above = limit in ("session", "month")
+    fleet = lot.fleet(driver, **({limit: 500} if above else {}))
+    lot.run("UPDATE fleets SET email = 'vans@example.com'")
+    async with lot.station("ocpp1.6") as station:
+        # It was offline: nobody could hold, slow or stop anything.
+        await station.begin(minutes_ago=90)
+        await station.end(10_000, minutes_ago=30)
+        if limit == "blocked":
+            lot.run("UPDATE driver_accounts SET state = 'blocked'")
+        if limit == "closed":
+            lot.run("UPDATE fleets SET active = false")
+        await lot.at_work(station)
+        for event in ("session.started", "session.priced"):
+            lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT %s, session_id::text, tenant_id"
+                    " FROM sessions", event)  # fmt: skip
+        await lot.at_work(station, seconds=120)
+    [intent] = lot.intents()
+    assert (intent["state"], intent["captured_amount"], intent["owed_amount"]) == ("captured", 595, 0)
+    assert lot.rig.rows("SELECT amount, over_limit FROM fleet_lines") == [(595, above)]
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
+    told = [(to, subject) for to, subject, _ in lot.letters() if "limit" in subject]
+    assert told == ([("vans@example.com", "Vans: a session above its limit")] if above else [])
+    story = [kind for (kind,) in lot.rig.rows("SELECT kind FROM payment_steps ORDER BY step_id")]
+    assert story == ["delivered", *(["over_limit"] if above else []), "captured"]
+
+
+async def test_a_token_that_a_session_names_later_puts_it_on_the_fleets_account(lot: Lot) -> None:
+    fleet = lot.fleet(lot.driver(), month=5_000)
+    async with lot.station("ocpp2.0.1") as station:
+        await station._event("Started", 60, 0, evse={"id": 1, "connectorId": 1})
+        assert await lot.at_work(station) == []
+        assert lot.intents() == []
+        await station._event("Updated", 50, 0, idToken={"idToken": UID, "type": "ISO14443"})
+        await station.measure(4_000)
+        await lot.at_work(station)
+        await station.end(10_000)
+        await lot.at_work(station)
+        await lot.at_work(station, seconds=120)
+    [intent] = lot.intents()
+    assert (intent["method"], intent["state"], intent["captured_amount"]) == ("invoice", "captured", 595)
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
+
+
+async def test_a_session_of_a_fleet_whose_cost_is_final_weeks_later_is_billed_then(lot: Lot) -> None:
+    fleet = lot.fleet(lot.driver())
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await station.end(10_000)
+        lot.run("DELETE FROM outbox")
+        lot.run("UPDATE sessions SET start_arrived_at = now() - interval '30 days'")
+        lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT 'session.assessed', session_id::text, tenant_id"
+                " FROM sessions")  # fmt: skip
+        await lot.at_work(station)
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
+
+
+async def test_what_was_held_for_a_session_that_its_fleet_was_billed_for_without_it_is_given_back(lot: Lot) -> None:
+    fleet = lot.fleet(lot.driver(), month=5_000)
+    async with lot.station("ocpp2.0.1") as station:
+        await station.begin()
+        await lot.at_work(station)
+        await station.end(10_000)
+        lot.run("DELETE FROM outbox")
+        [held] = lot.intents()
+        # As it once was: the session is on the fleet's account by its own name, and its hold stands.
+        amounts = {f"fleet_receivable:{fleet}": 595, **SOLD}
+        entry = Entry(
+            key=f"capture:{held['session_id']}", kind=Kind.FLEET_INVOICE, at=lot.clock.now(), memo="",
+            session_id=held["session_id"], intent=str(held["session_id"]),
+            legs=tuple(Leg(account=name, currency="EUR", amount=amount) for name, amount in amounts.items()),
+        )  # fmt: skip
+        async with lot.tenants.tenant(lot.tenant_id) as conn:
+            await post(conn, lot.tenant_id, entry)
+        assert [lot.one("SELECT payments_release_stuck()") for _ in range(2)] == [1, 0]
+        for event in ("session.ended", "session.priced", "session.started"):
+            lot.run("INSERT INTO outbox (event, subject, tenant_id) SELECT %s, session_id::text, tenant_id"
+                    " FROM sessions", event)  # fmt: skip
+        await lot.at_work(station, seconds=120)
+    [intent] = lot.intents()
+    assert (intent["state"], intent["captured_amount"], intent["owed_amount"]) == ("released", 0, 0)
+    assert lot.one("SELECT count(*) FROM payment_book_holds WHERE state = 'authorised'") == 0
+    assert lot.balances() == {f"fleet_receivable:{fleet}": 595, **SOLD}
 
 
 async def test_a_bigger_session_raises_the_hold_of_a_fleet_up_to_its_limit(lot: Lot) -> None:

@@ -4,7 +4,7 @@ params of `desk`, with what stands for the driver and for the provider's bank.""
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from forecourt.payments.providers.stripe import StripeKeys, open_stripe
 from forecourt.payments.psp.errors import Declined, HookRefused, ProviderAway, ProviderRefused
 from forecourt.payments.psp.words import Hold, HoldAsked, HoldState
+from forecourt.payments.reconcile.model import CHARGES, REFUNDS
 from forecourt.platform.money import Money
 from tests.adyen import AdyenBox
 from tests.payments.desks import HOOK_SECRET, AdyenDesk, Desk, StripeDesk
@@ -180,6 +181,27 @@ async def test_money_may_be_taken_on_the_page_at_once(desk: Desk) -> None:
     assert (hold.state, hold.captured) == (HoldState.CAPTURED, 4000)
     assert hold.card is not None
     assert (hold.card.brand, len(hold.card.last4)) == ("visa", 4)
+
+
+async def test_what_moved_is_told_with_what_it_cost_by_our_name_of_the_payment(desk: Desk) -> None:
+    intents = [uuid4() for _ in range(2)]
+    for intent, amount in zip(intents, (1190, 2380), strict=True):
+        page = await desk.psp.start_hold(replace(asked(), intent=intent.hex), uuid4().hex)
+        await desk.pay(page)
+        hold, key = await desk.psp.get(page.reference), uuid4().hex
+        await desk.done(lambda: desk.psp.capture(hold.reference, amount, key))  # noqa: B023  done before the next
+    back = uuid4().hex
+    await desk.done(lambda: desk.psp.refund(hold.reference, 400, back, "ours"))
+    moved = await desk.moved()
+    charges = {UUID(str(each.intent)): each for each in moved if each.kind in CHARGES}
+    assert {intent: each.amount for intent, each in charges.items()} == dict(zip(intents, (1190, 2380), strict=True))
+    assert all(0 < each.fee < each.amount // 10 for each in charges.values())
+    [refund] = [each for each in moved if each.kind in REFUNDS]
+    assert (refund.amount, refund.currency, refund.hold or charges[intents[1]].hold) == (
+        -400, "EUR", charges[intents[1]].hold,
+    )  # fmt: skip
+    assert len({each.reference for each in moved}) == len(moved)
+    assert all(each.available_at >= each.at for each in moved)
 
 
 def test_a_webhook_is_taken_signed_and_fresh_only(desk: Desk) -> None:

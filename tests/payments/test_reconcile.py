@@ -34,6 +34,7 @@ from tests.payments.bills import START
 from tests.payments.hosts import SECRET, a_bank, a_host, a_rule, a_session, balance, owed, rules
 
 NOW = START + timedelta(days=40)
+DAY = timedelta(days=1)
 MOVEMENTS = 10_000
 ERRORS = 100
 
@@ -60,6 +61,8 @@ class Page(Struct, frozen=True, kw_only=True):
 
 class Provider:
     """Tells movements some at a time, the newest first."""
+
+    told_within = DAY
 
     def __init__(self, moved: Sequence[Moved] = (), at_once: int = 2) -> None:
         self.moved, self.at_once = list(moved), at_once
@@ -125,7 +128,7 @@ def seeded(minutes: int = 5) -> tuple[list[Moved], list[Booked], dict[str, int],
 
 def test_of_ten_thousand_movements_every_wrong_one_is_found_and_no_other() -> None:
     moved, booked, fees, wrong = seeded()
-    found = compare(moved, booked, fees, NOW)
+    found = compare(moved, booked, fees, NOW, DAY)
     assert len(found) == len(wrong) == ERRORS
     assert {(each.kind, each.about) for each in found} == wrong
     assert {kind for kind, _ in wrong} == set(OF_PROVIDERS)
@@ -140,10 +143,12 @@ async def test_a_night_finds_all_of_them_in_the_database_and_no_other(yard: Yard
     # First each costs nothing; that some cost something after all is said later.
     told = sorted((msgspec.structs.replace(each, fee=0) for each in moved), key=lambda each: each.at)
     await nights.take(yard.tenant_id, "acme", Provider(told, at_once=1_000))
+    await nights.post(yard.tenant_id, "acme")
     more = [msgspec.structs.replace(each, fee=int(fees.get(each.reference, 30) != 30)) for each in told]
     await nights.take(yard.tenant_id, "acme", Provider(more, at_once=1_000))
+    await nights.post(yard.tenant_id, "acme")
     for _ in range(2):
-        found = await nights.compare(yard.tenant_id, "acme")
+        found = await nights.compare(yard.tenant_id, "acme", DAY)
         assert {(each.kind, each.about) for each in found} == wrong
         assert len(found) == ERRORS
     kept = yard.rows("SELECT kind, about FROM reconcile_differences WHERE tenant_id = %s", yard.tenant_id)
@@ -182,8 +187,8 @@ def book_at_once(yard: Yard, booked: Sequence[Booked]) -> None:
 
 def test_what_was_posted_a_moment_ago_is_not_missing_yet_and_is_tomorrow() -> None:
     entry = Booked(entry_id=1, key="k", side=Side.IN, about="i", amount=5, currency="EUR", at=START)
-    assert compare([], [entry], {}, START + timedelta(hours=23)) == []
-    assert [each.kind for each in compare([], [entry], {}, START + timedelta(hours=25))] == [Differs.MISSING]
+    assert compare([], [entry], {}, START + timedelta(hours=23), DAY) == []
+    assert [each.kind for each in compare([], [entry], {}, START + timedelta(hours=25), DAY)] == [Differs.MISSING]
 
 
 async def test_a_night_posts_what_the_provider_tells_pays_hosts_their_share_and_lists_what_differs(yard: Yard) -> None:
@@ -272,7 +277,7 @@ async def test_a_movement_that_the_journal_cant_take_is_a_difference_and_the_res
         ]  # fmt: skip
     # Long after the span of a comparison it still stands; once the journal can take it, it is gone.
     yard.clock.advance(86_400 * 40)
-    assert {each.kind for each in await nights.compare(yard.tenant_id, "acme")} == {Differs.UNPOSTED}
+    assert {each.kind for each in await nights.compare(yard.tenant_id, "acme", DAY)} == {Differs.UNPOSTED}
     yard.rows(
         "UPDATE provider_movements SET amount = -700 WHERE tenant_id = %s AND reference = 'txn_3'", yard.tenant_id
     )

@@ -57,6 +57,8 @@ STATES: Final[Mapping[str, str]] = {
 STEPS: Final[Mapping[str, str]] = {
     **STATES,
     "hold_requested": mark("A hold was asked for"),
+    "delivered": mark("The session was told whole, before anything was held for it"),
+    "over_limit": mark("It is above a limit of its fleet, and billed all the same"),
     "session_started": mark("The session began"),
     "confirm_on_page": mark("The bank wants the driver to confirm: led to the payment page"),
     "start_asked": mark("The station was asked to start"),

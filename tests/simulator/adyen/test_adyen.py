@@ -3,8 +3,10 @@ webhooks that come again."""
 
 import asyncio
 import base64
+import csv
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -217,3 +219,42 @@ async def test_webhooks_are_signed_as_adyen_says_and_come_again_until_they_are_a
 async def receiver_turn() -> None:
     """Lets what is under way arrive."""
     await asyncio.sleep(0.02)
+
+
+def test_a_batch_is_settled_to_nothing_and_its_report_is_its_users_alone(box: AdyenBox) -> None:
+    link = ask(box, "paymentLinks", wish(box)).json()["id"]
+    payment = box.pay(link)["payment"]
+    change(box, payment, "captures", 3000)
+    assert box.settle() == "settlement_detail_report_batch_1.csv"
+    change(box, payment, "refunds", 2990)
+    box.settle()
+    box.control(f"dispute/{payment}", {})
+    box.control(f"dispute/{payment}/won", {})
+    box.settle()
+    assert box.settle() == "settlement_detail_report_batch_4.csv", "what is owed is carried on"
+    sums, types = [], []
+    for number in range(1, 5):
+        rows = list(csv.DictReader(io.StringIO(box.report(f"settlement_detail_report_batch_{number}.csv"))))
+        cents = [int((row[f"Net {side} (NC)"] or "0").replace(".", "")) for row in rows for side in ("Credit", "Debit")]
+        sums.append(sum(cents[::2]) - sum(cents[1::2]))
+        types.append([row["Type"] for row in rows])
+    assert sums == [0, 0, 0, 0]
+    assert types == [
+        ["Settled", "Fee", "MerchantPayout"], ["Refunded", "Balancetransfer"],
+        ["Balancetransfer", "Chargeback", "ChargebackReversed", "Balancetransfer"],
+        ["Balancetransfer", "Balancetransfer"],
+    ]  # fmt: skip
+    told_of = [each for each in told(box) if each["eventCode"] == "REPORT_AVAILABLE"]
+    assert told_of[0]["pspReference"] == "settlement_detail_report_batch_1.csv"
+    assert told_of[0]["reason"].startswith(f"{box.address}/reports/download/MerchantAccount/")
+    for key in (box.keys.api_key, "", box.another().keys.report_key):
+        assert httpx.get(told_of[0]["reason"], headers={"x-api-key": str(key)}).status_code == 401
+    assert httpx.get(f"{told_of[0]['reason']}x", headers={"x-api-key": str(box.keys.report_key)}).status_code == 404
+
+
+def test_a_batch_closes_by_itself_at_midnight(running: AdyenBox) -> None:
+    box = running.another()
+    payment = box.pay(ask(box, "paymentLinks", wish(box)).json()["id"])["payment"]
+    change(box, payment, "captures", 3000)
+    box.advance(86_400)
+    assert [each["eventCode"] for each in told(box)][-1] == "REPORT_AVAILABLE"

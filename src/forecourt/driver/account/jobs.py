@@ -1,5 +1,5 @@
-"""What follows from events for drivers with an account: what a fleet's session came to is kept by month, and billed
-once it is final; and who could not pay is told."""
+"""What follows from events for drivers with an account: what a fleet's session came to is kept by month, and who could
+not pay is told."""
 
 from typing import Final
 from uuid import UUID
@@ -8,11 +8,8 @@ from forecourt.driver.account import store
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.drivers.fleets.store import note_session
 from forecourt.payments.contracts.service import goes_unpaid
-from forecourt.payments.contracts.store import hold
 from forecourt.payments.fees.model import FeeState
 from forecourt.payments.fees.store import find_by_intent, find_fee
-from forecourt.payments.intents.books import charge_fleet
-from forecourt.payments.intents.prices import Prices
 from forecourt.payments.intents.store import find_intent, insert_step, list_steps
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
@@ -32,23 +29,19 @@ class AccountJobs:
         self._letters = letters
 
     async def priced(self, *, tenant_id: int, subject: str) -> None:
-        """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once. Whoever
-        makes a payment for the session waits, or is waited for: it is on the fleet's account in one of the two ways."""
+        """A session's cost is known, or is another: it counts against the limits of its fleet. Twice is once."""
         session_id, now = UUID(subject), self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
-            await hold(conn, session_id)
             whose = await store.driver_of_session(conn, tenant_id, session_id)
             if whose is None or whose.invoiced is False:
                 return
             cost = await cost_of(conn, tenant_id, session_id, now)
             if cost.incl_vat is None:
                 return
-            fleet_id = await note_session(
+            await note_session(
                 conn, tenant_id, session_id, driver_id=whose.driver_id, started_at=whose.started_at,
                 currency=cost.incl_vat.currency, amount=cost.incl_vat.amount, at=now,
             )  # fmt: skip
-            if fleet_id is not None and cost.final and cost.incl_vat.amount:
-                await charge_fleet(conn, tenant_id, session_id, fleet_id, Prices(self._clock), now)
 
     async def fee_paid(self, *, tenant_id: int, subject: str) -> None:
         """A month of a membership was paid: the receipt goes to its driver; it may come twice."""

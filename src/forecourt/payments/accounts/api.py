@@ -59,6 +59,17 @@ LivePrefix = Annotated[
 ]
 
 
+ReportKey = Annotated[
+    str,
+    Meta(
+        min_length=MIN_KEY,
+        max_length=MAX_KEY,
+        pattern=KEY_PATTERN,
+        description="Adyen: the API key of the report user. With it settlements are read, and hosts owed their share.",
+    ),
+]
+
+
 class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account of yours at a provider: payments go to it, and you are the merchant of record."""
 
@@ -84,15 +95,17 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     provider: Annotated[Literal["stripe", "adyen"], Meta(examples=["stripe"])] = "stripe"
     merchant_account: MerchantAccount | None = None
     live_prefix: LivePrefix | None = None
+    report_key: ReportKey | None = None
 
 
 class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall change; what is absent stays. Keys are changed together."""
+    """What shall change; what is absent stays. Keys are changed together, but for that of the report user."""
 
     secret_key: Annotated[Secret | UnsetType, Meta(examples=["sk_test_example"])] = UNSET
     webhook_secret: Annotated[Secret | UnsetType, Meta(examples=["whsec_example"])] = UNSET
     merchant_account: MerchantAccount | UnsetType = UNSET
     live_prefix: LivePrefix | UnsetType = UNSET
+    report_key: ReportKey | UnsetType = UNSET
     active: Annotated[bool | UnsetType, Meta(description="Off: no new payment goes to it.")] = UNSET
 
 
@@ -109,6 +122,7 @@ class Account(Struct, frozen=True, kw_only=True):
     ]
     statement: Annotated[str, Meta(description="What stands on buyers' statements.", examples=["VOLT CHARGING"])]
     checked_at: Annotated[datetime | None, Meta(description="When the provider was asked that; null: never.")]
+    settles: Annotated[bool, Meta(description="What it settles is read, so that hosts are owed their share of it.")]
     webhook: Annotated[
         str, Meta(description="The path that the provider is to send webhooks to.", examples=["/hooks/payments/0d3f"])
     ]
@@ -123,9 +137,10 @@ class Accounts(Struct, frozen=True, kw_only=True):
 
 
 @get("/payment-accounts", opt={"verb": Verb.PAYMENT_ACCOUNTS}, summary="List payment accounts", tags=["payments"])
-async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
+async def list_payment_accounts(actor: Asker, db: Database, providers: Opened) -> Accounts:
     async with db.tenant(actor.tenant_id) as conn:
-        return Accounts(accounts=[account(row) for row in await accounts.list_accounts(conn, actor.tenant_id)])
+        rows = await accounts.list_accounts(conn, actor.tenant_id)
+    return Accounts(accounts=[account(row, providers) for row in rows])
 
 
 @post(
@@ -137,11 +152,11 @@ async def list_payment_accounts(actor: Asker, db: Database) -> Accounts:
 async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Database, providers: Opened) -> Account:
     given = Given(
         secret_key=data.secret_key, hook_secret=data.webhook_secret or "", merchant_account=data.merchant_account,
-        live_prefix=data.live_prefix,
+        live_prefix=data.live_prefix, report_key=data.report_key,
     )  # fmt: skip
     keys = keys_of(data.provider, given)
     async with db.tenant(actor.tenant_id) as conn:
-        return account(await providers.add(conn, actor, data.name, keys))
+        return account(await providers.add(conn, actor, data.name, keys), providers)
 
 
 @get(
@@ -150,12 +165,14 @@ async def add_payment_account(data: JSONBody[NewAccount], actor: Asker, db: Data
     summary="Show a payment account",
     tags=["payments"],
 )
-async def find_payment_account(account_id: AccountId, actor: Asker, db: Database) -> Response[Account]:
+async def find_payment_account(
+    account_id: AccountId, actor: Asker, db: Database, providers: Opened
+) -> Response[Account]:
     async with db.tenant(actor.tenant_id) as conn:
         row = await accounts.find_account(conn, actor.tenant_id, account_id)
     if row is None:
         raise AccountUnknown
-    return tagged(account(row), account_tag(row))
+    return tagged(account(row, providers), account_tag(row))
 
 
 @patch(
@@ -184,8 +201,10 @@ async def change_payment_account(
         )  # fmt: skip
     async with db.tenant(actor.tenant_id) as conn:
         active = None if data.active is UNSET else data.active
-        row = await providers.change(conn, actor, account_id, given=given, active=active, if_match=if_match)
-    return tagged(account(row), account_tag(row))
+        row = await providers.change(
+            conn, actor, account_id, given=given, active=active, report_key=data.report_key or None, if_match=if_match
+        )
+    return tagged(account(row, providers), account_tag(row))
 
 
 @post(
@@ -206,10 +225,10 @@ async def connect_payment_account(
     account_id: AccountId, actor: Asker, providers: Opened, console_url: ConsoleUrl
 ) -> Account:
     address = f"{console_url.rstrip('/')}{hooks.PREFIX}/{account_id}"
-    return account(await providers.connect(actor, account_id, address))
+    return account(await providers.connect(actor, account_id, address), providers)
 
 
-def account(row: AccountRow) -> Account:
+def account(row: AccountRow, providers: Providers) -> Account:
     """An account as the API shows it."""
     return Account(
         id=row.account_id,
@@ -220,6 +239,7 @@ def account(row: AccountRow) -> Account:
         merchant=row.merchant,
         statement=row.statement,
         checked_at=row.checked_at,
+        settles=providers.settles(row),
         webhook=f"{hooks.PREFIX}/{row.account_id if row.own else DEPLOYMENT}",
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -25,6 +25,7 @@ from forecourt.payments.accounts.service import (
     DEPLOYMENT,
     AccountIncomplete,
     AccountNameTaken,
+    AccountShared,
     Given,
     Keys,
     Providers,
@@ -74,6 +75,7 @@ class AccountPages:
         return self._shell.page(
             "payments/accounts.html", request, viewer=actor, current="payments", status=status, rows=rows, where=where,
             first=next((row.account_id for row in rows if row.active), None), providers=PROVIDERS,
+            unsettled={row.account_id for row in rows if not self._providers.settles(row)},
             given={name: given[name] if given else word for name, word in _SHOWN.items()}, fault=fault,
         )  # fmt: skip
 
@@ -103,6 +105,19 @@ class AccountPages:
             return await self.show(request, fault=REFUSED, status=502)
         return Redirect("/payments/accounts", status_code=303)
 
+    async def read_reports(self, request: WebRequest, account_id: UUID) -> Response[Any]:
+        """Takes the key of a report user. Raises AccountUnknown."""
+        actor, form = _actor(request), await request.form()
+        key = str(form.get("report_key", "")).strip()
+        if not (MIN_KEY <= len(key) <= MAX_KEY and re.fullmatch(KEY_PATTERN, key)):
+            return await self.show(request, fault=KEYS, status=422)
+        try:
+            async with self._db.tenant(actor.tenant_id) as conn:
+                await self._providers.change(conn, actor, account_id, given=None, active=None, report_key=key)
+        except (AccountIncomplete, AccountShared):
+            return await self.show(request, fault=ADYEN, status=422)
+        return Redirect("/payments/accounts", status_code=303)
+
     async def switch(self, request: WebRequest, account_id: UUID) -> Response[Any]:
         """Lets new payments go to it, or none. Raises AccountUnknown."""
         actor, form = _actor(request), await request.form()
@@ -113,14 +128,18 @@ class AccountPages:
 
 #: Fields that are shown again, and what stands in them first; keys never are.
 _SHOWN: Final[Mapping[str, str]] = {"provider": "stripe", "name": "", "merchant_account": "", "live_prefix": ""}
-_FIELDS: Final = ("provider", "name", "secret_key", "webhook_secret", "merchant_account", "live_prefix")
+_FIELDS: Final = (
+    "provider", "name", "secret_key", "webhook_secret", "merchant_account", "live_prefix", "report_key",
+)  # fmt: skip
 
 
 def _read(form: Mapping[str, str]) -> Keys | str:
     """The keys that a form gives, or what is wrong with it."""
     if not re.fullmatch(ACCOUNT_PATTERN, form["name"]):
         return NAME
-    for name in ("secret_key", "webhook_secret"):
+    for name in ("secret_key", "webhook_secret", "report_key"):
+        if name == "report_key" and not form[name]:
+            continue
         if name == "webhook_secret" and form["provider"] == "stripe" and not form[name]:
             # Stripe is asked for one when the account is tried.
             continue
@@ -137,6 +156,7 @@ def _read(form: Mapping[str, str]) -> Keys | str:
                 secret_key=form["secret_key"], hook_secret=form["webhook_secret"],
                 merchant_account=(form["merchant_account"] or None) if adyen else None,
                 live_prefix=(form["live_prefix"] or None) if adyen else None,
+                report_key=(form["report_key"] or None) if adyen else None,
             ),
         )  # fmt: skip
     except AccountIncomplete:
@@ -163,7 +183,11 @@ def payment_account_pages(shell: Shell, db: Pool, providers: Providers, console_
     async def connect_account(account_id: AccountId, request: WebRequest) -> Response[Any]:
         return await pages.connect(request, account_id)
 
-    return [payment_accounts, add_account, switch_account, connect_account]
+    @post("/payments/accounts/{account_id:uuid}/reports", opt=SETTING_UP, include_in_schema=False)
+    async def read_account_reports(account_id: AccountId, request: WebRequest) -> Response[Any]:
+        return await pages.read_reports(request, account_id)
+
+    return [payment_accounts, add_account, switch_account, connect_account, read_account_reports]
 
 
 def _actor(request: WebRequest) -> Actor:

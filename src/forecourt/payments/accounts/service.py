@@ -24,7 +24,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.preconditions import check_match, etag
-from forecourt.platform.sealing import Seal
+from forecourt.platform.sealing import Seal, SealBroken
 
 SEAL_PURPOSE: Final = "payment account"
 #: The name of the deployment's account in every organisation that uses it.
@@ -65,7 +65,7 @@ class TooManyAccounts(ForecourtError):
 
 class AccountIncomplete(ForecourtError):
     """These keys are not those of the provider. Stripe has a secret key and a secret for webhooks; Adyen an API key, a
-    merchant account, and an HMAC key of 64 hexadecimal digits for webhooks."""
+    merchant account, an HMAC key of 64 hexadecimal digits for webhooks, and perhaps the API key of a report user."""
 
     status = 422
     code = "payment-account-incomplete"
@@ -90,19 +90,20 @@ class Given(Struct, frozen=True, kw_only=True):
     hook_secret: str
     merchant_account: str | None = None
     live_prefix: str | None = None
+    report_key: str | None = None
 
 
 def keys_of(provider: str, given: Given) -> Keys:
     """The keys of an account at a provider. Raises AccountIncomplete."""
     if provider == "stripe":
-        if given.merchant_account is not None or given.live_prefix is not None:
+        if given.merchant_account is not None or given.live_prefix is not None or given.report_key is not None:
             raise AccountIncomplete
         return StripeKeys(secret_key=given.secret_key, hook_secret=given.hook_secret)
     if not given.merchant_account or not _HMAC.fullmatch(given.hook_secret):
         raise AccountIncomplete
     return AdyenKeys(
         api_key=given.secret_key, hook_key=given.hook_secret, merchant_account=given.merchant_account,
-        live_prefix=given.live_prefix,
+        live_prefix=given.live_prefix, report_key=given.report_key,
     )  # fmt: skip
 
 
@@ -175,6 +176,14 @@ class Providers:
         opened = {row.name: await self.of_account(row) for row in rows if row.own or self._deployment is not None}
         return {name: psp for name, psp in opened.items() if psp.lists_movements}
 
+    def settles(self, row: AccountRow) -> bool:
+        """Whether what an account settles is read, by its keys."""
+        try:
+            keys = self._keys(row)
+        except (AccountMissing, SealBroken):
+            return False
+        return not isinstance(keys, AdyenKeys) or keys.report_key is not None
+
     async def choose(self, conn: Connection, tenant_id: int) -> AccountRow:
         """The account that a new payment goes to: the organisation's own, else the deployment's. Raises
         AccountMissing."""
@@ -234,21 +243,24 @@ class Providers:
         *,
         given: Given | None,
         active: bool | None,
+        report_key: str | None = None,
         if_match: str | None = None,
     ) -> AccountRow:
-        """Gives it other keys, or lets no new payment go to it; of Adyen's, the merchant account and the prefix stay
-        where they are not given. Raises AccountUnknown, AccountShared, AccountIncomplete, ChangedMeanwhile."""
+        """Gives it other keys, or lets no new payment go to it; of Adyen's, the merchant account, the prefix and the
+        key of the report user stay where they are not given, and the last may be given alone. Raises AccountUnknown,
+        AccountShared, AccountIncomplete, ChangedMeanwhile."""
         held = await store.find_account(conn, actor.tenant_id, account_id, lock=True)
         if held is None:
             raise AccountUnknown
         check_match(if_match, account_tag(held))
-        if given is not None and not held.own:
+        changes = given is not None or report_key is not None
+        if changes and not held.own:
             raise AccountShared
-        sealed = held.sealed if given is None else self._sealed(self._changed(held, given))
+        sealed = self._sealed(self._changed(held, given, report_key)) if changes else held.sealed
         on = held.active if active is None else active
         await store.update_account(conn, actor.tenant_id, account_id, sealed=sealed, active=on, at=self._clock.now())
         await audit(
-            conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": given is not None},
+            conn, actor, "change payment account", f"payment_account:{held.name}", {"new_keys": changes},
             before={"active": held.active}, after={"active": on},
         )  # fmt: skip
         row = await store.find_account(conn, actor.tenant_id, account_id)
@@ -283,14 +295,19 @@ class Providers:
         assert found is not None
         return found
 
-    def _changed(self, held: AccountRow, given: Given) -> Keys:
+    def _changed(self, held: AccountRow, given: Given | None, report_key: str | None) -> Keys:
         before = self._keys(held)
-        if isinstance(before, AdyenKeys):
-            given = replace(
-                given,
-                merchant_account=given.merchant_account or before.merchant_account,
-                live_prefix=given.live_prefix or before.live_prefix,
-            )
+        if not isinstance(before, AdyenKeys):
+            if given is None or report_key is not None:
+                raise AccountIncomplete
+            return keys_of(held.provider, given)
+        given = given or Given(secret_key=before.api_key, hook_secret=before.hook_key)
+        given = replace(
+            given,
+            merchant_account=given.merchant_account or before.merchant_account,
+            live_prefix=given.live_prefix or before.live_prefix,
+            report_key=report_key or before.report_key,
+        )
         return keys_of(held.provider, given)
 
     def _sealed(self, keys: Keys) -> bytes:

@@ -47,6 +47,19 @@ async def list_told(conn: Connection, tenant_id: int, account_id: UUID, column: 
     return [msgspec.convert(row, Told) for row in await cursor.fetchall()]
 
 
+async def list_unread(conn: Connection, tenant_id: int, account_id: UUID) -> list[Told]:
+    """Reports that can be fetched and were not read yet, the earliest first."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"SELECT {_COLUMNS} FROM payment_told t WHERE tenant_id = %s AND account_id = %s"  # noqa: S608  constants
+        " AND kind = 'REPORT_AVAILABLE' AND good AND NOT EXISTS (SELECT FROM payment_told r"
+        "  WHERE r.account_id = t.account_id AND r.reference = t.reference AND r.kind = 'report_read')"
+        " ORDER BY at, event LIMIT %s",
+        (tenant_id, account_id, MAX_TOLD),
+    )
+    return [msgspec.convert(row, Told) for row in await cursor.fetchall()]
+
+
 class AccountMemory:
     """What one account was told, for its adapter. `tenants` is a pool of role forecourt_app."""
 
@@ -75,6 +88,11 @@ class AccountMemory:
     async def answer_to(self, key: str) -> Told | None:
         """What was answered to a key, if an answer was heard."""
         return next(iter(await self._list("key", key)), None)
+
+    async def unread(self) -> list[Told]:
+        """Reports whose movements were not kept yet, the earliest first."""
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            return await list_unread(conn, self._tenant_id, self._account_id)
 
     async def _list(self, column: str, value: str) -> list[Told]:
         async with self._tenants.tenant(self._tenant_id) as conn:

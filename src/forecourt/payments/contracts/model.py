@@ -38,9 +38,19 @@ class Begun(Struct, frozen=True, kw_only=True):
     fleet_id: int | None
     fleet_currency: str | None
     session_limit: int | None
+    fleet_active: bool
+    #: Its station told all of it by now: energy that was delivered, whatever may be said against the token.
+    over: bool
     started_at: datetime
     #: When it was heard of, which is later where the station was offline; its start where that isn't kept.
     heard_at: datetime
+
+    @property
+    def delivered_to(self) -> str | None:
+        """The fleet that a session is billed to which is over before anything was held for it; as payments know it."""
+        if self.over and self.pays_by is PaysBy.FLEET and self.fleet_id is not None:
+            return f"fleet:{self.fleet_id}"
+        return None
 
     @property
     def owner(self) -> str:
@@ -72,6 +82,11 @@ def choose(begun: Begun, currency: str) -> Chosen | None:
             return Chosen(method=Method.SAVED, payer=begun.owner, method_id=begun.pays_method, why_not=why_not)
         case PaysBy.WALLET:
             return Chosen(method=Method.WALLET, payer=begun.owner, why_not=why_not)
-    if begun.fleet_id is None or begun.fleet_currency != currency or begun.refusal == "Blocked":
+    if (
+        begun.fleet_id is None
+        or not begun.fleet_active
+        or begun.fleet_currency != currency
+        or begun.refusal == "Blocked"
+    ):
         return Chosen(method=Method.HOSTED, payer=begun.owner, why_not=NO_FLEET)
     return Chosen(method=Method.INVOICE, payer=f"fleet:{begun.fleet_id}", most=begun.session_limit, why_not=why_not)

@@ -51,7 +51,7 @@ class Contracts:
 
     async def priced(self, *, tenant_id: int, subject: str) -> None:
         """A session's cost is known. One that a driver began, and that had no price or no payment until now, is paid
-        for as it would have been at once, if it was heard of within TAKEN_UP_FOR."""
+        for as it would have been at once, if it was heard of within TAKEN_UP_FOR; a fleet's that is over, whenever."""
         await self._take_up(tenant_id, UUID(subject), self._clock.now() - TAKEN_UP_FOR)
 
     async def unpaid(self, *, tenant_id: int, subject: str) -> None:
@@ -71,16 +71,49 @@ class Contracts:
         async with self._tenants.tenant(tenant_id) as conn:
             await store.hold(conn, session_id)
             begun = await store.find_begun(conn, tenant_id, session_id)
-            if begun is not None and begun.heard_at < since:
+            if begun is not None and begun.heard_at < since and begun.delivered_to is None:
                 return
             offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
             if begun is None or offer is None:
                 return
+            if begun.delivered_to is not None and begun.fleet_currency == offer.tariff.currency:
+                await self._deliver(conn, tenant_id, begun, offer, begun.delivered_to)
+                return
             chosen = choose(begun, offer.tariff.currency)
-            if chosen is None:
+            if chosen is None or begun.heard_at < since:
                 return
             intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
         await self._payments.carry_on(tenant_id, intent_id)
+
+    async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, payer: str) -> None:
+        """The payment of a fleet's session that is over before anything was held for it: once its cost is final, all of
+        it stands on the fleet's account, whatever is left of its limits. Before that there is nothing to do: whoever
+        hears of the final cost comes here again."""
+        cost = await self._prices.cost(conn, tenant_id, begun.session_id)
+        if cost is None or not cost.final or cost.held or not cost.amount:
+            return
+        now = self._clock.now()
+        values: dict[str, Any] = {
+            **self._of_contract(begun, offer), "method": Method.INVOICE.value, "payer": payer, "email": begun.email,
+            "currency": cost.currency, "hold_amount": cost.amount, "per_hour": 0, "state": State.HOLD_REQUESTED.value,
+            "language": begun.language, "created_at": now, "updated_at": now,
+            "hold_said": {
+                **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}", "driver": begun.driver_id,
+            },
+        }  # fmt: skip
+        intent_id = await intents.insert_intent(conn, tenant_id, values)
+        intent = await intents.find_intent(conn, tenant_id, intent_id, lock=True)
+        assert intent is not None, "it was just written"
+        await Turn(conn, self._prices, intent, now).delivered(cost.amount)
+        log.info("a fleet's session was told whole", session=str(begun.session_id), amount=cost.amount)
+
+    def _of_contract(self, begun: Begun, offer: Offer) -> dict[str, Any]:
+        """What the payment of a driver's own token keeps, whoever pays."""
+        return {
+            "purpose": Purpose.SESSION.value, "station_id": offer.station_id, "evse": begun.evse,
+            "tariff_id": offer.tariff_id, "tariff_version": offer.version, "session_id": begun.session_id,
+            "driver_id": begun.driver_id, "contract_key": begun.uid_key,
+        }  # fmt: skip
 
     async def _open(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, chosen: Chosen) -> UUID:
         """Writes down the payment of a session with its hold, a call to be made; where nothing pays, that it failed."""
@@ -90,10 +123,8 @@ class Contracts:
         amount = min(sized.amount.amount, chosen.most or sized.amount.amount)
         way, why_not = await self._way(conn, tenant_id, begun, chosen)
         values: dict[str, Any] = {
-            **way, "purpose": Purpose.SESSION.value, "currency": sized.amount.currency, "hold_amount": amount,
-            "per_hour": sized.per_hour, "station_id": offer.station_id, "evse": begun.evse,
-            "tariff_id": offer.tariff_id, "tariff_version": offer.version, "session_id": begun.session_id,
-            "driver_id": begun.driver_id, "contract_key": begun.uid_key,
+            **way, **self._of_contract(begun, offer), "currency": sized.amount.currency, "hold_amount": amount,
+            "per_hour": sized.per_hour,
             "hold_said": {
                 **sized.said(), **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}",
                 "most": chosen.most, "driver": begun.driver_id,

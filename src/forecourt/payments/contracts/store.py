@@ -19,7 +19,8 @@ async def hold(conn: Connection, session_id: UUID) -> None:
 
 async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begun | None:
     """A session by a token that was a driver's and good by itself when it began, whatever is said of it by now, or that
-    its station was told is accepted; it has no payment yet, nor was put on a fleet's account without one.
+    its station was told is accepted; it has no payment yet, nor was put on a fleet's account without one, as sessions
+    of fleets once were. Its fleet is the one of its first word.
 
     A station whose clock is ahead begins nothing later than what it says arrives."""
     cursor = conn.cursor(row_factory=dict_row)
@@ -28,7 +29,8 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
         SELECT s.session_id, coalesce(t.identity, t.retired_identity) AS station, s.evse, d.uid_key, d.driver_id,
             a.state, a.pays_by, a.pays_method, a.email, a.language, coalesce(u.payment_required, true) AS required,
             r.status AS refusal, f.fleet_id, f.currency AS fleet_currency,
-            least(f.session_limit, m.session_limit) AS session_limit, s.started_at,
+            least(f.session_limit, m.session_limit) AS session_limit, coalesce(f.active, false) AS fleet_active,
+            s.over_at IS NOT NULL AS over, s.started_at,
             coalesce(s.start_arrived_at, s.started_at) AS heard_at
         FROM sessions s
         JOIN stations t ON t.tenant_id = s.tenant_id AND t.station_id = s.station_id
@@ -40,7 +42,8 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
         LEFT JOIN driver_rules u ON u.tenant_id = s.tenant_id
         LEFT JOIN account_refusals r ON d.still AND r.tenant_id = d.tenant_id AND r.uid_key = d.uid_key
         LEFT JOIN fleet_members m ON m.tenant_id = d.tenant_id AND m.driver_id = d.driver_id
-        LEFT JOIN fleets f ON f.tenant_id = m.tenant_id AND f.fleet_id = m.fleet_id AND f.active
+        LEFT JOIN fleet_sessions n ON n.tenant_id = s.tenant_id AND n.session_id = s.session_id
+        LEFT JOIN fleets f ON f.tenant_id = s.tenant_id AND f.fleet_id = coalesce(n.fleet_id, m.fleet_id)
         WHERE s.tenant_id = %(tenant)s AND s.session_id = %(session)s
           AND (r.status IS DISTINCT FROM 'Invalid' OR s.token_status = 'Accepted')
           AND NOT EXISTS (SELECT FROM payment_intents i WHERE i.tenant_id = s.tenant_id AND i.session_id = s.session_id)

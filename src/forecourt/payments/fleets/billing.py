@@ -38,6 +38,8 @@ from forecourt.payments.fleets.model import (
     rates_of,
     reference_of,
 )
+from forecourt.payments.fleets.paper import languages
+from forecourt.payments.fleets.paper.letters import write_over_limit
 from forecourt.payments.fleets.store import Connection, money
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.hosts.store import hosts
@@ -46,6 +48,7 @@ from forecourt.payments.ledger.billed import Billed
 from forecourt.payments.ledger.billed import Line as Leg
 from forecourt.payments.ledger.model import Entry
 from forecourt.payments.ledger.service import post
+from forecourt.ui.i18n import speaking
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +62,8 @@ async def owe_session(
     conn: Connection, tenant_id: int, fleet_id: int, *, intent: str, session_id: UUID, driver_id: int | None,
     billed: Billed, rates: Mapping[Decimal | None, int], at: datetime,
 ) -> bool:  # fmt: skip
-    """A session is on a fleet's account: posted, with its line; whether that is new."""
+    """A session is on a fleet's account: posted, with its line. Whether it is beyond what the fleet or its driver may
+    spend: it was delivered, so it is billed all the same, marked, and the fleet is written to, once."""
     entry = entries.fleet_session(intent=intent, session_id=session_id, at=at, fleet=str(fleet_id), billed=billed)
     where = await store.find_where(conn, tenant_id, session_id)
     if driver_id is not None:
@@ -69,8 +73,25 @@ async def owe_session(
         )  # fmt: skip
     who = await store.find_who(conn, tenant_id, session_id, driver_id)
     parts = parts_of(billed, rates, where.get("country", ""))
-    about = {"kind": "session", "session_id": session_id, "currency": billed.currency, **where, **who}
-    return await _book(conn, tenant_id, fleet_id, entry, about, billed.total, parts) is not None
+    over = await store.is_over_limit(
+        conn, tenant_id, fleet_id, who.get("driver_id"), where.get("started_at", at), billed.total
+    )
+    about = {
+        "kind": "session", "session_id": session_id, "currency": billed.currency, "over_limit": over, **where, **who,
+    }  # fmt: skip
+    line = await _book(conn, tenant_id, fleet_id, entry, about, billed.total, parts)
+    if line is not None and over:
+        await _tell_over(conn, tenant_id, fleet_id, line, at)
+    return over
+
+
+async def _tell_over(conn: Connection, tenant_id: int, fleet_id: int, line: Line, at: datetime) -> None:
+    """A fleet that has an address is written to about a session beyond its limits, in its language."""
+    fleet = await collection.fleet_of(conn, tenant_id, fleet_id, at)
+    terms = await store.find_terms(conn, tenant_id, fleet_id)
+    if fleet.email:
+        with speaking(languages().choose("" if terms is None else terms.language, "")):
+            await write_over_limit(conn, tenant_id, fleet.name, line, ZoneInfo(fleet.zone), fleet.email)
 
 
 async def owe_back(

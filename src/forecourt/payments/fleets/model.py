@@ -130,6 +130,8 @@ class Line(Struct, frozen=True, kw_only=True):
     parts: list[Part]
     memo: str
     invoice_id: int | None
+    #: It was delivered beyond what the fleet, or its driver, may spend.
+    over_limit: bool = False
 
     @property
     def net(self) -> int:

@@ -2,22 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from forecourt.payments.accounts.store import find_account
 from forecourt.payments.fleets.billing import owe_back, owe_session
 from forecourt.payments.fleets.store.invoices import find_line_of_session, fleet_named
-from forecourt.payments.hosts.shares import follow
 from forecourt.payments.intents.model import Call, Intent, Method, Purpose
 from forecourt.payments.intents.prices import Connection, Prices
-from forecourt.payments.intents.store import find_by_session
 from forecourt.payments.ledger import entries
 from forecourt.payments.ledger.billed import Billed, of_fee
 from forecourt.payments.ledger.service import post
 
 
-async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> None:
-    """Money was taken. A bill above what was held is lowered to it: nobody pays more than was held."""
+async def post_captured(conn: Connection, prices: Prices, intent: Intent, captured: int, at: datetime) -> bool:
+    """Money was taken. A bill above what was held is lowered to it: nobody pays more than was held. Whether it is
+    beyond the limits of the fleet that pays."""
     name = str(intent.intent_id)
     if intent.purpose in (Purpose.TOP_UP, Purpose.DEBT):
         source = await _source(conn, intent)
@@ -33,31 +31,31 @@ async def post_captured(conn: Connection, prices: Prices, intent: Intent, captur
                 intent=name, payment=name, at=at, account=account, currency=intent.currency, amount=captured
             )
         await post(conn, intent.tenant_id, entry)
-        return
+        return False
     if intent.purpose is Purpose.SESSION and intent.session_id is None:
         account = (await _source(conn, intent)).partition(":")[2]
         entry = entries.capture_unbilled(
             intent=name, at=at, account=account, currency=intent.currency, captured=captured
         )
         await post(conn, intent.tenant_id, entry)
-        return
+        return False
     billed = await _billed(conn, prices, intent, captured)
     about = {"intent": name, "session_id": intent.session_id, "at": at, "billed": billed}
     match intent.method:
         case Method.WALLET:
             entry = entries.wallet_use(**about, driver=_who(intent), used=captured)  # type: ignore[arg-type]
         case Method.INVOICE:
-            await _on_fleet(conn, prices, intent, billed, at)
-            return
+            return await _on_fleet(conn, prices, intent, billed, at)
         case _:
             account = (await _source(conn, intent)).partition(":")[2]
             entry = entries.capture(**about, account=account, captured=captured)  # type: ignore[arg-type]
     await post(conn, intent.tenant_id, entry)
+    return False
 
 
-async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Billed, at: datetime) -> None:
+async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Billed, at: datetime) -> bool:
     """A session on a fleet's account, which its next invoice lists. One who pays by invoice and is no fleet of ours
-    is billed by somebody else."""
+    is billed by somebody else. Whether it is beyond the fleet's limits."""
     assert intent.session_id is not None, "a session that was charged for"
     fleet_id, driver = await fleet_named(conn, intent.tenant_id, _who(intent)), intent.hold_said.get("driver")
     if fleet_id is None:
@@ -65,30 +63,12 @@ async def _on_fleet(conn: Connection, prices: Prices, intent: Intent, billed: Bi
             intent=str(intent.intent_id), session_id=intent.session_id, at=at, fleet=_who(intent), billed=billed
         )
         await post(conn, intent.tenant_id, entry)
-        return
-    await owe_session(
+        return False
+    return await owe_session(
         conn, intent.tenant_id, fleet_id, intent=str(intent.intent_id), session_id=intent.session_id,
         driver_id=None if driver is None else int(driver), billed=billed,
         rates=await prices.rates(conn, intent.tenant_id, intent.session_id), at=at,
     )  # fmt: skip
-
-
-async def charge_fleet(
-    conn: Connection, tenant_id: int, session_id: UUID, fleet_id: int, prices: Prices, at: datetime
-) -> None:
-    """A session by a card of a fleet's driver has its final cost: it is sealed, and on the fleet's account; its host's
-    share follows. Twice is once. One that a payment was begun for is charged by that: the caller holds the session
-    (`contracts.store.hold`), so that none is begun behind its back, which could never hold what is sealed."""
-    if await find_by_session(conn, tenant_id, session_id) is not None:
-        return
-    await prices.seal(conn, tenant_id, session_id)
-    billed = await prices.billed(conn, tenant_id, session_id)
-    new = await owe_session(
-        conn, tenant_id, fleet_id, intent=str(session_id), session_id=session_id, driver_id=None, billed=billed,
-        rates=await prices.rates(conn, tenant_id, session_id), at=at,
-    )  # fmt: skip
-    if new:
-        await follow(conn, tenant_id, str(session_id), at, settled=False)
 
 
 async def post_owed(conn: Connection, prices: Prices, intent: Intent, owed: int, at: datetime) -> None:

@@ -266,12 +266,21 @@ class Turn:
         else:
             await self.owe(amount, reason)
 
+    async def delivered(self, cost: int) -> None:
+        """A fleet's session was told whole, and nothing was held for it: all of it stands on the fleet's account."""
+        assert self.intent.session_id is not None, "what was delivered is a session"
+        await self.change({"billed_amount": cost})
+        await self.prices.seal(self.conn, self.intent.tenant_id, self.intent.session_id)
+        await self.step("delivered", amount=cost)
+        await self._put_on_account(cost)
+
     async def _put_on_account(self, amount: int) -> None:
         """What a fleet's driver took before the session could be stopped stands on its next invoice, limit or none."""
         held = max(self.intent.authorised_amount, amount)
         changes = {"state": State.CAPTURED, "captured_amount": amount, "authorised_amount": held, "next_at": None}
         await self.change(changes)
-        await books.post_captured(self.conn, self.prices, self.intent, amount, self.now)
+        if await books.post_captured(self.conn, self.prices, self.intent, amount, self.now):
+            await self.step("over_limit", amount=amount)
         await self.step("captured", amount=amount)
         await self.say(events.CAPTURED)
 

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from forecourt.payments.declines import DECLINES, Decline
+from forecourt.payments.providers import adyen_settling as settling
 from forecourt.payments.providers.adyen_hooks import notices
 from forecourt.payments.providers.adyen_shapes import (
     AUTHORISATION,
@@ -67,6 +68,8 @@ WAYS: Final = ["scheme", "applepay", "googlepay"]
 #: How the name of a payment link begins; it is longer than that of a payment, which may begin so too.
 PAGE_PREFIX: Final = "PL"
 PAYMENT_LENGTH: Final = 16
+#: What was captured stands in a report after the days that a scheme takes, a weekend, and until the batch closes.
+SETTLES_WITHIN: Final = timedelta(days=7)
 NOT_OFFERED: Final = "This is not offered by this provider."
 _LOCALES: Final = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "nl": "nl-NL", "es": "es-ES"}
 #: A payment link on which somebody paid, or is about to.
@@ -83,28 +86,18 @@ _UNCONFIRMED: Final = frozenset({"RedirectShopper", "IdentifyShopper", "Challeng
 
 class AdyenKeys(Struct, frozen=True, kw_only=True, tag="adyen"):
     """What an account at Adyen is reached by: its API key, the merchant account, the key that its webhooks are signed
-    with (HMAC, in base 16), and the prefix of its live addresses; without one it is a test account."""
+    with (HMAC, in base 16), and the prefix of its live addresses; without one it is a test account. `report_key`: the
+    API key of its report user; without one nothing is known of what it settles."""
 
     api_key: str
     hook_key: str
     merchant_account: str
     live_prefix: str | None = None
+    report_key: str | None = None
 
 
-class Memory(Protocol):
+class Memory(settling.Memory, Protocol):
     """What an account was told."""
-
-    async def keep(self, told: Told) -> None:
-        """Keeps it, once."""
-        ...
-
-    async def about(self, reference: str) -> list[Told]:
-        """What happened to a payment, or a page."""
-        ...
-
-    async def named(self, reference: str) -> list[Told]:
-        """What was told by this name: of a request, that it was taken and what came of it."""
-        ...
 
     async def of_call(self, call: str) -> list[Told]:
         """What came of a call of ours."""
@@ -127,7 +120,7 @@ class Adyen(Unable):
 
     key_life = KEY_LIFE
     reads_back = False
-    lists_movements = False
+    told_within = SETTLES_WITHIN
     hook_answer = "[accepted]"
 
     def __init__(
@@ -153,6 +146,12 @@ class Adyen(Unable):
         if address is not None:
             for each in (self._payments, self._links, self._changes):
                 each.baseUrl = f"{address}/{VERSION}"
+
+        self.lists_movements = keys.report_key is not None
+        base = address or (settling.TEST if keys.live_prefix is None else settling.LIVE)
+        self._reports = settling.Reports(
+            memory, clock, merchant_account=keys.merchant_account, key=keys.report_key or "", base=base
+        )
 
     async def close(self) -> None:
         """Lets its threads go; what they are at they end by themselves."""
@@ -317,7 +316,10 @@ class Adyen(Unable):
         raise ProviderRefused(NOT_OFFERED)
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> Movements:
-        raise ProviderRefused(NOT_OFFERED)
+        """Of reports that were not read yet, whatever their time: what is behind one is told once that was kept."""
+        if not self.lists_movements:
+            raise ProviderRefused(NOT_OFFERED)
+        return await self._reports.page(after)
 
     # How it is asked.
 

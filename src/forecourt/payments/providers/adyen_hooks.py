@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from forecourt.payments.providers.adyen_shapes import KEPT, Item, read_reference, told_by
+from forecourt.payments.providers.adyen_report import REPORT_NAME
+from forecourt.payments.providers.adyen_shapes import KEPT, REPORT, Item, read_reference, told_by
 from forecourt.payments.psp import MAX_HOOK_AGE_S
 from forecourt.payments.psp.errors import HookRefused
 from forecourt.payments.psp.words import Notice
@@ -56,5 +57,12 @@ def _notice(raw: msgspec.Raw, now: datetime, hook_key: str, merchant_account: st
         kind=item.event_code,
         intent=intent,
         reference=told.about,
-        told=told if item.event_code in KEPT else None,
+        told=told if _is_kept(item) else None,
     )
+
+
+def _is_kept(item: Item) -> bool:
+    """Whether nothing else will say it. Of reports, only those of settlements are read."""
+    if item.event_code == REPORT:
+        return REPORT_NAME.fullmatch(item.psp_reference) is not None
+    return item.event_code in KEPT

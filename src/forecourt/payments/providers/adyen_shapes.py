@@ -38,6 +38,8 @@ REFUND_LOST: Final = frozenset({"REFUND_FAILED", "REFUNDED_REVERSED"})
 SECOND_CHARGEBACK: Final = "SECOND_CHARGEBACK"
 DISPUTED: Final = frozenset({"CHARGEBACK", SECOND_CHARGEBACK})
 DISPUTE_WON: Final = "CHARGEBACK_REVERSED"
+#: A report can be fetched.
+REPORT: Final = "REPORT_AVAILABLE"
 #: Events that are kept; others are heard and forgotten.
 KEPT: Final = frozenset(
     {
@@ -48,6 +50,7 @@ KEPT: Final = frozenset(
         EXPIRED,
         REFUND,
         DISPUTE_WON,
+        REPORT,
         *CANCELLED,
         *REFUND_LOST,
         *DISPUTED,
@@ -230,20 +233,22 @@ def hold_of(payment: str, told: Sequence[Told]) -> Hold | None:
         reason=next((each.reason for each in lost), None),
         disputed=sum(each.kind in DISPUTED for each in done) > sum(each.kind == DISPUTE_WON for each in done),
         refunds=refunds,
-        disputes=_disputes(done),
+        disputes=disputes_of(told),
     )
 
 
-def _disputes(done: Sequence[Told]) -> tuple[Dispute, ...]:
-    """Each chargeback with what reversed it, in their order. The second of a payment is the last word."""
+def disputes_of(told: Sequence[Told]) -> tuple[Dispute, ...]:
+    """Each chargeback with what reversed it, in their order. The second of a payment is the last word; where it goes by
+    the name of the first, it is told apart."""
+    done = [each for each in sorted(told, key=lambda each: (each.at, each.event)) if each.good]
     back = [each for each in done if each.kind == DISPUTE_WON]
-    found = []
+    found: list[Dispute] = []
     for number, each in enumerate(taken for taken in done if taken.kind in DISPUTED):
         reversed_by = back[number] if number < len(back) else None
         status = DisputeState.LOST if each.kind == SECOND_CHARGEBACK else DisputeState.NEEDS_RESPONSE
         found.append(
             Dispute(
-                reference=each.reference,
+                reference=second_of(each.reference, [before.reference for before in found]),
                 amount=each.amount,
                 currency=each.currency,
                 status=status if reversed_by is None else DisputeState.WON,
@@ -256,6 +261,11 @@ def _disputes(done: Sequence[Told]) -> tuple[Dispute, ...]:
             )
         )
     return tuple(found)
+
+
+def second_of(reference: str, before: Sequence[str]) -> str:
+    """The name of a chargeback behind others of the same payment."""
+    return f"{reference}-2" if reference in before else reference
 
 
 def _moved(told: Told, amount: int) -> Movement:

@@ -114,6 +114,7 @@ class Stripe:
     key_life = KEY_LIFE
     reads_back = True
     lists_movements = True
+    told_within = timedelta(days=1)
     hook_answer = ""
 
     def __init__(self, keys: StripeKeys, address: str | None = None, deadline_s: float = DEADLINE_S) -> None:

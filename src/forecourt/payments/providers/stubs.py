@@ -26,6 +26,7 @@ class Unable:
     key_life = timedelta(hours=23)
     reads_back = True
     lists_movements = True
+    told_within = timedelta(days=1)
     hook_answer = ""
 
     async def close(self) -> None:

@@ -57,6 +57,11 @@ class Psp(Protocol):
         ...
 
     @property
+    def told_within(self) -> timedelta:
+        """What moved is told after so long at the latest; what was not told by then is missing there."""
+        ...
+
+    @property
     def hook_answer(self) -> str:
         """What the provider wants to read when its webhook was taken."""
         ...

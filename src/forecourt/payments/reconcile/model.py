@@ -10,8 +10,6 @@ from msgspec import Struct
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.i18n import mark
 
-#: An entry whose movement isn't there yet is missing only after this.
-GRACE: Final = timedelta(days=1)
 #: A movement this long after what it is of is late.
 LATE: Final = timedelta(days=3)
 #: What one comparison looks at.
@@ -74,6 +72,11 @@ class SaidPage(Protocol):
 
 class Movements(Protocol):
     """A provider's account, as far as it tells what moved there."""
+
+    @property
+    def told_within(self) -> timedelta:
+        """An entry whose movement isn't told yet is missing only after this."""
+        ...
 
     async def list_movements(self, since: datetime, until: datetime, after: str | None = None) -> SaidPage:
         """What moved in [since, until), page by page."""
@@ -190,11 +193,13 @@ def about_of(said: Said) -> str:
 
 
 def compare(
-    movements: Sequence[Said], booked: Sequence[Booked], fees: Mapping[str, int], now: datetime
-) -> list[Difference]:
+    movements: Sequence[Said], booked: Sequence[Booked], fees: Mapping[str, int], now: datetime,
+    told_within: timedelta,
+) -> list[Difference]:  # fmt: skip
     """Every way in which a provider and the journal disagree, and no other, in the order of the movements.
 
-    `fees`: what was posted as the fee of a movement, by its reference; one that isn't there was not posted yet.
+    `told_within`: how old an entry may be that the provider told nothing of yet. `fees`: what was posted as the fee of
+    a movement, by its reference; one that isn't there was not posted yet.
     """
     by_group: dict[tuple[Side, str], list[Booked]] = {}
     for each in sorted(booked, key=lambda each: (each.at, each.entry_id)):
@@ -217,11 +222,11 @@ def compare(
                 )
             )  # fmt: skip
     for group in by_group.keys() | said_by_group.keys():
-        found += _matched(said_by_group.get(group, []), by_group.get(group, []), now)
+        found += _matched(said_by_group.get(group, []), by_group.get(group, []), now - told_within)
     return sorted(found, key=lambda each: (each.at, each.about, each.kind))
 
 
-def _matched(said: list[Said], booked: list[Booked], now: datetime) -> Iterable[Difference]:
+def _matched(said: list[Said], booked: list[Booked], told_until: datetime) -> Iterable[Difference]:
     """The movements and the entries of one payment, each the oldest first: same with same, then what is left."""
     left = list(booked)
     equal: set[tuple[int, str]] = set()
@@ -246,7 +251,7 @@ def _matched(said: list[Said], booked: list[Booked], now: datetime) -> Iterable[
             match,
         )
     for one in left:
-        if now - one.at > GRACE:
+        if one.at < told_until:
             yield Difference(
                 kind=Differs.MISSING, about=one.key, at=one.at, entry_id=one.entry_id, intent=one.about,
                 booked=one.amount, booked_currency=one.currency,

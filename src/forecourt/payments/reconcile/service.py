@@ -72,20 +72,22 @@ class Reconciler:
         for account, provider in accounts.items():
             with apart("an account's movements were not taken", tenant=tenant_id, account=account) as taking:
                 await self.take(tenant_id, account, provider)
+            with apart("an account's movements were not posted", tenant=tenant_id, account=account):
+                await self.post(tenant_id, account)
             with apart("an account was not settled", tenant=tenant_id, account=account):
                 await self.settle(tenant_id, account)
             if taking.failed:
                 # What the provider could not tell would seem to be missing there.
                 continue
             with apart("an account was not compared", tenant=tenant_id, account=account):
-                await self.compare(tenant_id, account)
+                await self.compare(tenant_id, account, provider.told_within)
         with apart("the bank was not compared", tenant=tenant_id):
             await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
             return len(await store.list_differences(conn, tenant_id, limit=MAX_COMPARED))
 
     async def take(self, tenant_id: int, account: str, provider: Movements) -> None:
-        """Reads what moved since LOOK_BACK, and posts what only the provider can tell."""
+        """Reads what moved since LOOK_BACK, page by page, each kept before the next is asked for."""
         now = self._clock.now()
         after: str | None = None
         for _ in range(MAX_PAGES):
@@ -97,6 +99,9 @@ class Reconciler:
                 break
         else:
             log.warning("a provider's movements did not end", account=account)
+
+    async def post(self, tenant_id: int, account: str) -> None:
+        """Posts what only the provider can tell of the movements that were read."""
         async with self._pool.tenant(tenant_id) as conn:
             await store.name_intents(conn, tenant_id, account)
         failed: list[str] = []
@@ -153,7 +158,7 @@ class Reconciler:
             await follow(conn, tenant_id, row.intent, self._clock.now(), settled=True)
             await store.set_settled(conn, tenant_id, account, row.reference, self._clock.now())
 
-    async def compare(self, tenant_id: int, account: str) -> list[Difference]:
+    async def compare(self, tenant_id: int, account: str, told_within: timedelta) -> list[Difference]:
         """Holds what was read of an account against the journal; what was found."""
         now = self._clock.now()
         since = now - LOOK_BACK
@@ -162,7 +167,7 @@ class Reconciler:
             said = await store.list_movements(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
             booked = await store.list_booked(conn, tenant_id, account, since - LOOK_BACK, now, MAX_COMPARED)
             fees = await store.list_fees(conn, tenant_id, [each.reference for each in said])
-            found = [each for each in compare(said, booked, fees, now) if each.at >= since]
+            found = [each for each in compare(said, booked, fees, now, told_within) if each.at >= since]
             kinds = [kind.value for kind in OF_PROVIDERS]
             await store.put_differences(conn, tenant_id, account, found, now, since, kinds)
             # Whatever its age: what the journal can't take stays a difference until it is taken.

@@ -183,7 +183,8 @@ async def list_movements(
 async def list_booked(
     conn: Connection, tenant_id: int, account: str, since: datetime, until: datetime, limit: int
 ) -> list[Booked]:
-    """What the journal says moved on a provider's account within [since, until): payments, refunds, transfers."""
+    """What the journal says moved on a provider's account within [since, until): payments, refunds, transfers. A
+    capture that was told and lost moved nothing."""
     rows = await conn.execute(
         """
         SELECT j.entry_id, j.key, CASE WHEN j.kind LIKE 'payout%%' THEN 'transfer' WHEN j.kind = 'refund' THEN 'back'
@@ -193,6 +194,8 @@ async def list_booked(
             AND o.payout_id::text = split_part(j.key, ':', 2)
         WHERE a.tenant_id = %s AND a.name = %s AND j.at >= %s AND j.at < %s
         AND j.kind IN ('capture', 'top_up', 'debt_paid', 'refund', 'payout', 'payout_bounced')
+        AND NOT (j.kind = 'capture' AND EXISTS (SELECT FROM journal l WHERE l.tenant_id = j.tenant_id
+            AND l.key = 'lost:' || j.intent))
         GROUP BY j.entry_id, j.key, j.kind, o.reference, j.intent, p.currency, j.at ORDER BY j.at, j.entry_id LIMIT %s
         """,
         (tenant_id, f"psp_receivable:{account}", since, until, limit),

@@ -9,6 +9,7 @@ from forecourt.simulator.adyen import form, limits
 from forecourt.simulator.adyen.books import ApiError, Books, Json, Link, Merchant, Payment, Token, new_reference
 from forecourt.simulator.adyen.cards import CARDS, Card
 from forecourt.simulator.adyen.hooks import Courier, event
+from forecourt.simulator.adyen.settling import Settling
 
 LITTLE = "Insufficient balance on payment"
 
@@ -19,9 +20,11 @@ class Bank:
     def __init__(self, wall: Callable[[], float] = time) -> None:
         self.books = Books()
         self.courier = Courier(self.books)
+        self.settling = Settling(self.books, self.courier)
         self.address = ""
         self._wall = wall
         self._ahead_s = 0
+        self._day = int(wall()) // limits.DAY_S
 
     def now(self) -> int:
         """UNIX seconds by its own clock."""
@@ -36,8 +39,12 @@ class Bank:
         return self.now()
 
     def tick(self) -> None:
-        """Pages and holds whose time is over."""
+        """Pages and holds whose time is over, and batches that close at midnight."""
         now = self.now()
+        if now // limits.DAY_S > self._day:
+            self._day = now // limits.DAY_S
+            for merchant in [each for each in self.books.merchants.values() if each.report_key is not None]:
+                self.settling.close(merchant, now)
         for link in self.books.links.values():
             if link.status == "active" and link.expires_at <= now:
                 link.status = "expired"
@@ -213,7 +220,18 @@ class Bank:
     def dispute(self, payment_id: str) -> None:
         """The cardholder's bank takes the money back."""
         payment = self.books.payments[payment_id]
-        self._changed(payment, "CHARGEBACK", payment.captured, new_reference(), payment.reference)
+        payment.disputed = new_reference()
+        self.books.note(self.now(), payment.merchant, "chargeback", payment.disputed, payment.captured, payment.id)
+        self._changed(payment, "CHARGEBACK", payment.captured, payment.disputed, payment.reference)
+
+    def win(self, payment_id: str) -> None:
+        """The cardholder's bank gives it back. A dispute goes by one name until its end."""
+        payment = self.books.payments[payment_id]
+        if payment.disputed is None:
+            raise ApiError(422, "702", "The payment is not disputed")
+        self.books.note(self.now(), payment.merchant, "chargeback_back", payment.disputed, payment.captured, payment.id)
+        self._changed(payment, "CHARGEBACK_REVERSED", payment.captured, payment.disputed, payment.reference)
+        payment.disputed = None
 
     def _changed(
         self, payment: Payment, code: str, amount: int, name: str, ours: str, fault: str | None = None,

@@ -47,6 +47,8 @@ class Payment(msgspec.Struct, kw_only=True):
     refunded: int = 0
     refused: bool = False
     over: bool = False
+    #: The name of the dispute that stands.
+    disputed: str | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,13 @@ class Merchant(msgspec.Struct, kw_only=True):
     key: str
     url: str | None = None
     hmac: str = ""
+    #: The API key of its report user; without one no batch is closed by itself.
+    report_key: str | None = None
+    reports_at: str = ""
+    #: The last batch that was closed, up to where of the books, and what it owed by currency.
+    batch: int = 0
+    settled: int = 0
+    carried: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Books:
@@ -84,6 +93,8 @@ class Books:
         self.tokens: dict[str, Token] = {}
         self.keys: dict[tuple[str, str], Kept] = {}
         self.ledger: list[Json] = []
+        #: Reports by merchant account and name.
+        self.reports: dict[tuple[str, str], bytes] = {}
 
     def merchant(self, name: str, key: str) -> Merchant:
         """The account of this name, which belongs to whoever used it first."""

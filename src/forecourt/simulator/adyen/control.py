@@ -14,6 +14,8 @@ from forecourt.simulator.adyen.cards import CARDS
 from forecourt.simulator.adyen.hooks import Mischief, body_of
 from forecourt.simulator.provider.faults import Faults, Plan
 
+#: Where reports are fetched, behind it the merchant account and the name.
+REPORTS = "/reports/download/MerchantAccount"
 Do = Callable[[web.Request, Any], Awaitable[Any]]
 
 
@@ -24,6 +26,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str
     url: str | None = None
     hmac: str
+    #: The API key of the report user: with it a batch is closed each midnight (UTC), and its report told of.
+    reports: str | None = None
 
 
 class Paying(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +44,17 @@ def control(bank: Bank, faults: Faults) -> list[web.RouteDef]:
         wanted = msgspec.convert(body, Webhook)
         merchant = bank.books.merchant(wanted.merchant, wanted.key)
         merchant.url, merchant.hmac = wanted.url, wanted.hmac
+        merchant.report_key, merchant.reports_at = wanted.reports, f"{bank.address}{REPORTS}"
+        return {}
+
+    async def settle(_request: web.Request, body: Any) -> Any:
+        """Closes a batch now."""
+        return {"report": bank.settling.close(bank.books.merchants[body["merchant"]], bank.now())}
+
+    async def win(request: web.Request, _body: Any) -> Any:
+        if request.match_info["id"] not in bank.books.payments:
+            raise ApiError(404, "000", "There is no such payment.")
+        bank.win(request.match_info["id"])
         return {}
 
     async def plan(_request: web.Request, body: Any) -> Any:
@@ -93,6 +108,8 @@ def control(bank: Bank, faults: Faults) -> list[web.RouteDef]:
         web.post("/_adyen/clock", _door(clock)),
         web.post("/_adyen/pay/{id}", _door(pay)),
         web.post("/_adyen/dispute/{id}", _door(dispute)),
+        web.post("/_adyen/dispute/{id}/won", _door(win)),
+        web.post("/_adyen/settle", _door(settle)),
         web.get("/_adyen/ledger", _door(ledger)),
         web.get("/_adyen/events", _door(events)),
         web.get("/_adyen/idle", _door(idle)),

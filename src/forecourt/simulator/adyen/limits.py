@@ -11,6 +11,8 @@ MAX_TEXT: Final = 2_000
 #: Kept in memory until the server ends: more of any is refused.
 MAX_MERCHANTS: Final = 1_000
 MAX_KEPT: Final = 200_000
+MAX_REPORTS: Final = 5_000
+DAY_S: Final = 24 * 3600
 #: A page, where nothing else is said, and at the most.
 LINK_S: Final = 24 * 3600
 MAX_LINK_S: Final = 70 * 24 * 3600

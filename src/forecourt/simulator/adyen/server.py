@@ -15,7 +15,7 @@ from aiohttp import web
 from forecourt.simulator.adyen import limits
 from forecourt.simulator.adyen.acts import Bank
 from forecourt.simulator.adyen.books import ApiError, Json, Kept, Merchant
-from forecourt.simulator.adyen.control import control
+from forecourt.simulator.adyen.control import REPORTS, control
 from forecourt.simulator.adyen.hosted import hosted
 from forecourt.simulator.provider.faults import Faults
 
@@ -49,6 +49,20 @@ class Api:
         headers = {"idempotency-key": key} if key else {}
         created = request.method == "POST" and path != "/payments"
         return web.Response(body=body, status=201 if created else 200, content_type="application/json", headers=headers)
+
+    async def report(self, request: web.Request) -> web.StreamResponse:
+        """A report, to whoever has the key of its merchant's report user."""
+        fault = self.faults.choose(f"{request.method} {request.path}")
+        if fault in ("drop", "drop_after", "timeout", "timeout_after"):
+            return await self._cut(request, fault)
+        if fault is not None:
+            return web.Response(status=429 if fault == "rate_limit" else 500)
+        self.bank.tick()
+        merchant = self.bank.books.merchants.get(request.match_info["merchant"])
+        if merchant is None or merchant.report_key is None or request.headers.get("x-api-key") != merchant.report_key:
+            return web.Response(status=401)
+        found = self.bank.books.reports.get((merchant.name, request.match_info["name"]))
+        return web.Response(status=404) if found is None else web.Response(body=found, content_type="text/csv")
 
     async def _answer(self, request: web.Request, path: str) -> tuple[bytes, str | None]:
         """What was answered to this key before, or is now."""
@@ -127,7 +141,9 @@ async def serving(
     app = web.Application(client_max_size=limits.MAX_BODY)
     app.add_routes(control(bank, faults))
     app.add_routes(hosted(bank))
-    app.router.add_route("*", f"/{limits.VERSION}/{{rest:.*}}", Api(bank, faults).handle)
+    api = Api(bank, faults)
+    app.router.add_route("*", f"/{limits.VERSION}/{{rest:.*}}", api.handle)
+    app.router.add_get(f"{REPORTS}/{{merchant}}/{{name}}", api.report)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

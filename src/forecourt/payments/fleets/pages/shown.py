@@ -104,6 +104,7 @@ class FleetScreens:
         return {
             "centres": [Centre(name=name, sessions=count, amount=total) for name, count, total in spent],
             "invoices": await store.list_invoices(conn, tenant_id, fleet_id=fleet_id, limit=SHOWN),
+            "over_limit": await store.list_over_limit(conn, tenant_id, fleet_id, SHOWN),
             "unbilled": await store.unbilled(conn, tenant_id, fleet_id),
             "terms": await store.find_terms(conn, tenant_id, fleet_id),
             "mandate": await money.find_mandate(conn, tenant_id, fleet_id),

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from forecourt.payments.fleets.model import Invoice, Kind
+from forecourt.payments.fleets.model import Invoice, Kind, Line
 from forecourt.payments.fleets.store import Connection
 from forecourt.payments.fleets.store import invoices as store
 from forecourt.payments.ledger.words import money
@@ -53,6 +54,23 @@ async def write_reminder(
     elif level >= LAST:
         body.append(_("If it stays open, your drivers can't charge on your account any more."))
     await _write(conn, tenant_id, invoice, "reminder", level, email, subject, body, at)
+
+
+async def write_over_limit(
+    conn: Connection, tenant_id: int, fleet: str, line: Line, zone: ZoneInfo, email: str
+) -> None:
+    """The letter about a session that was delivered beyond the limits of a fleet, or of its driver."""
+    about = {
+        "fleet": fleet, "driver": line.driver or "-", "amount": money(line.amount, line.currency),
+        "place": " · ".join(each for each in (line.site, line.station) if each) or "-",
+        "day": date_of((line.started_at or line.ended_at).astimezone(zone).date()),
+    }  # fmt: skip
+    subject = _("%(fleet)s: a session above its limit") % about
+    body = [
+        _("%(driver)s charged at %(place)s on %(day)s for %(amount)s, which is above what was agreed on.") % about,
+        _("The energy was delivered before this could be seen, so it will be on the next invoice."),
+    ]
+    await mail.write(conn, tenant_id, Letter(recipient=email, subject=subject, body="\n\n".join(body)))
 
 
 def _how(invoice: Invoice) -> list[str]:

@@ -16,7 +16,7 @@ from forecourt.platform.ordering import Age, Place, bounds, by_age, onward
 _ORDERS: Final = by_age("i.invoice_id")
 _LINE: Final = (
     "line_id, kind, session_id, driver_id, driver, cost_centre, started_at, ended_at, station, site, country,"
-    " energy_wh, currency, amount, parts, memo, invoice_id"
+    " energy_wh, currency, amount, parts, memo, invoice_id, over_limit"
 )
 _INVOICE: Final = """
     SELECT i.invoice_id, i.fleet_id, f.name AS fleet, i.kind, i.number, i.reference, i.month, i.corrects, i.reason,
@@ -119,6 +119,33 @@ async def find_who(conn: Connection, tenant_id: int, session_id: UUID, driver_id
         {"tenant": tenant_id, "session": session_id, "driver": driver_id},
     )
     return await cursor.fetchone() or {}
+
+
+async def is_over_limit(
+    conn: Connection, tenant_id: int, fleet_id: int, driver_id: int | None, started_at: datetime, amount: int
+) -> bool:
+    """Whether a session that counts already is beyond what the fleet, or its driver, may spend on one or in a month."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(%(amount)s > least(f.session_limit, m.session_limit), false)"
+            " OR coalesce(payments_fleet_left(f.tenant_id, f.fleet_id, %(driver)s, %(at)s) < 0, false)"
+            " FROM fleets f LEFT JOIN fleet_members m ON m.tenant_id = f.tenant_id AND m.fleet_id = f.fleet_id"
+            " AND m.driver_id = %(driver)s WHERE f.tenant_id = %(tenant)s AND f.fleet_id = %(fleet)s",
+            {"tenant": tenant_id, "fleet": fleet_id, "driver": driver_id, "at": started_at, "amount": amount},
+        )
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+async def list_over_limit(conn: Connection, tenant_id: int, fleet_id: int, limit: int) -> list[Line]:
+    """Sessions that a fleet was billed for beyond its limits, the latest first."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"SELECT {_LINE} FROM fleet_lines WHERE tenant_id = %s AND fleet_id = %s AND over_limit"
+        " ORDER BY line_id DESC LIMIT %s",
+        (tenant_id, fleet_id, limit),
+    )
+    return [msgspec.convert(row, Line, strict=False) for row in await cursor.fetchall()]
 
 
 async def insert_line(conn: Connection, tenant_id: int, fleet_id: int, key: str, values: Mapping[str, Any]) -> Line:

@@ -1,0 +1,148 @@
+"""What Adyen settled: reports that a webhook named are fetched, each until it was read, and told as movements.
+
+A report is asked for by its name, which is signed. The address that stands in the webhook is not, and is used for
+nothing: whoever could change it would be sent the key.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final, Protocol
+
+import aiohttp
+import structlog
+
+from forecourt.payments.providers.adyen_report import (
+    REPORT_NAME,
+    SECOND,
+    WON,
+    ReportUnreadable,
+    Said,
+    movement_of,
+    read_report,
+)
+from forecourt.payments.providers.adyen_shapes import REPORT, disputes_of, second_of
+from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
+from forecourt.payments.psp.words import DisputeState, Movement, Movements, Told
+from forecourt.platform.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+#: Our word for that the movements of a report were kept.
+READ: Final = "report_read"
+#: Where reports are, live and of test accounts.
+LIVE: Final = "https://ca-live.adyen.com"
+TEST: Final = "https://ca-test.adyen.com"
+#: Bytes of one report, and how long it may take.
+MAX_BYTES: Final = 64 * 1024 * 1024
+DEADLINE_S: Final = 120.0
+#: A report that can't be had for so long is asked for no more.
+GIVE_UP: Final = timedelta(days=60)
+_GONE: Final = 404
+_BUSY: Final = 429
+_BROKEN: Final = 500
+_GOOD: Final = 200
+
+
+class Memory(Protocol):
+    """What an account was told, as far as reports are concerned."""
+
+    async def keep(self, told: Told) -> None:
+        """Keeps it, once."""
+        ...
+
+    async def about(self, reference: str) -> list[Told]:
+        """What happened to a payment."""
+        ...
+
+    async def named(self, reference: str) -> list[Told]:
+        """What was told by this name."""
+        ...
+
+    async def unread(self) -> list[Told]:
+        """Reports whose movements were not kept yet, the earliest first."""
+        ...
+
+
+class Reports:
+    """The reports of one merchant account, by the key of its report user."""
+
+    def __init__(self, memory: Memory, clock: Clock, *, merchant_account: str, key: str, base: str) -> None:
+        self._memory, self._clock = memory, clock
+        self._merchant, self._key, self._base = merchant_account, key, base
+
+    async def page(self, after: str | None) -> Movements:
+        """The movements of the first report that was not read, behind that of a name. Who asks for what is behind a
+        report has kept it. Raises ProviderAway; and ProviderRefused, at the end, where one could not be read."""
+        unread = await self._memory.unread()
+        if after is not None:
+            [before, *_] = [each for each in await self._memory.named(after) if each.kind == REPORT]
+            await self._done(after)
+            unread = [each for each in unread if each.reference != after]
+            ahead = [each for each in unread if (each.at, each.event) > (before.at, before.event)]
+        else:
+            ahead = unread
+        for told in ahead:
+            try:
+                return Movements(movements=await self._movements(told), next=told.reference)
+            except ReportUnreadable as fault:
+                if told.at + GIVE_UP < self._clock.now():
+                    await self._done(told.reference)
+                log.warning("a settlement report can't be read", report=told.reference, why=str(fault))
+        left = await self._memory.unread()
+        if left:
+            raise ProviderRefused(f"The report {left[0].reference} of the payment provider can't be read.")
+        return Movements(movements=())
+
+    async def _done(self, name: str) -> None:
+        await self._memory.keep(Told(kind=READ, reference=name, about=name, at=self._clock.now()))
+
+    async def _movements(self, told: Told) -> tuple[Movement, ...]:
+        text = await self._fetch(told.reference)
+        # Its clock may be ahead of ours: what stands in a report is ours to use.
+        closed_at, found = min(told.at, self._clock.now()), []
+        for said in await asyncio.to_thread(read_report, text, self._merchant):
+            found.append(movement_of(said, closed_at, await self._dispute(said)))
+        return tuple(found)
+
+    async def _dispute(self, said: Said) -> str | None:
+        """The name by which a payment tells the chargeback that a line is of: the one that is still taken, or that was
+        given back by this."""
+        if said.type not in (WON, SECOND) or said.payment is None:
+            return None
+        known = disputes_of(await self._memory.about(said.payment))
+        if said.type == SECOND:
+            return second_of(str(said.change), [each.reference for each in known[:1]])
+        back = [each for each in known if any(one.reference == said.change for one in each.movements[1:])]
+        standing = [each for each in known if each.status is not DisputeState.WON]
+        return next((each.reference for each in (*back, *standing)), None)
+
+    async def _fetch(self, name: str) -> str:
+        """A report's text. Raises ProviderAway where it may be had later, and ReportUnreadable."""
+        assert REPORT_NAME.fullmatch(name), "only what is called so is kept"
+        url = f"{self._base}/reports/download/MerchantAccount/{self._merchant}/{name}"
+        try:
+            async with (
+                asyncio.timeout(DEADLINE_S),
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+                session.get(url, headers={"x-api-key": self._key}, allow_redirects=False) as answer,
+            ):
+                if answer.status == _GONE:
+                    raise ReportUnreadable("the provider has none of this name")
+                if answer.status == _BUSY or answer.status >= _BROKEN:
+                    raise ProviderAway
+                if answer.status != _GOOD:
+                    raise ProviderRefused(
+                        f"The payment provider does not give its reports ({answer.status}). See the key of its report"
+                        " user."
+                    )
+                body = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    body += chunk
+                    if len(body) > MAX_BYTES:
+                        raise ReportUnreadable(f"it is larger than {MAX_BYTES} bytes")
+        except (TimeoutError, aiohttp.ClientError, OSError) as fault:
+            raise ProviderAway from fault
+        try:
+            return body.decode()
+        except UnicodeDecodeError:
+            raise ReportUnreadable("it is no text") from None
