@@ -29,6 +29,10 @@ from forecourt.platform.settings import Settings
 from forecourt.sessions.lanes import LANES as SESSION_LANES
 from forecourt.sessions.service import Sessions
 from forecourt.sessions.told.total import Totals
+from forecourt.stations.certificates.judge import Judge
+from forecourt.stations.certificates.lanes import LANES as CERTIFICATE_LANES
+from forecourt.stations.certificates.responders import Responders
+from forecourt.stations.certificates.said import Certificates
 from forecourt.stations.gateway.knocks import Knocks
 from forecourt.stations.gateway.lanes import LANES as STATION_LANES
 from forecourt.stations.gateway.reports import StationReports
@@ -117,7 +121,10 @@ def build(
         gateway.commit.submit_patiently(write_of(kept))
 
     costs = None if tenants is None else Totals(tenants, clock)
-    sessions = Sessions(live, reports, OutsideAuthorizer(outward, settings.secret(), clock, keep), costs)
+    responders = Responders(outward, clock)
+    authorizer = OutsideAuthorizer(outward, settings.secret(), clock, keep)
+    sessions = Sessions(live, reports, authorizer, costs, Judge(responders, clock))
+    certificates = Certificates(outward, responders, settings.secret(), clock)
     terminals = Terminals(settings.secret(), settings.console_url)
     companies = Companies(None if settings.vies_url is None else Vies(outward, settings.vies_url))
     reports.on_linked.append(sessions.forget)
@@ -129,10 +136,10 @@ def build(
         connect=connect,
         pool=pool,
         roster=roster,
-        routes=routes(reports, sessions, terminals, companies),
+        routes=routes(reports, sessions, terminals, companies, certificates),
         reports=reports,
         knocks=Knocks(settings.secret(), clock, roster.get),
-        lanes=(*DRIVER_LANES, *STATION_LANES, *SESSION_LANES, *ENERGY_LANES, *TERMINAL_LANES),
+        lanes=(*DRIVER_LANES, *STATION_LANES, *CERTIFICATE_LANES, *SESSION_LANES, *ENERGY_LANES, *TERMINAL_LANES),
     )
     return gateway
 

@@ -8,11 +8,18 @@ from forecourt.ocpp import neutral
 from forecourt.payments.companies.said import Companies
 from forecourt.payments.terminals.said import Terminals
 from forecourt.sessions.service import Sessions
+from forecourt.stations.certificates.said import Certificates
 from forecourt.stations.gateway.inbound import Routes
 from forecourt.stations.gateway.reports import StationReports
 
 
-def routes(stations: StationReports, sessions: Sessions, terminals: Terminals, companies: Companies) -> Routes:
+def routes(
+    stations: StationReports,
+    sessions: Sessions,
+    terminals: Terminals,
+    companies: Companies,
+    certificates: Certificates,
+) -> Routes:
     """Neutral report -> verb."""
     return {
         neutral.Boot: stations.boot,
@@ -32,5 +39,8 @@ def routes(stations: StationReports, sessions: Sessions, terminals: Terminals, c
         neutral.ProfilesReport: hear_profiles,
         neutral.Settlement: terminals.hear,
         neutral.VatNumber: companies.hear,
+        neutral.CertificateAsked: certificates.hear_status,
+        neutral.ChainAsked: certificates.hear_chain,
+        neutral.ContractCertificateAsked: certificates.hear_certificate,
         neutral.Notice: stations.notice,
     }

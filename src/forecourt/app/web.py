@@ -35,6 +35,7 @@ import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.stations.certificates.api
 import forecourt.webhooks.api
 from forecourt.access import Access, guard
 from forecourt.access.idempotency import Idempotent
@@ -69,6 +70,7 @@ from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import Settings
+from forecourt.stations.certificates.service import ContractRules
 from forecourt.stations.commands import Commander
 from forecourt.stations.payment_codes.service import CodeVault
 from forecourt.stations.service import site_names
@@ -125,6 +127,7 @@ def create_app(
         "secret_key": given(secret),
         "console_url": given(settings.console_url),
         "hooks": given(AuthorizationHooks(secret, clock, private=settings.webhooks_private)),
+        "contract_rules": given(ContractRules(secret, private=settings.webhooks_private)),
         "streams": given(Streams(hub or Live(db, bus, clock).hub)),
         "feeds": given(Feeds(secret, private=settings.webhooks_private)),
         "webhooks": given(Webhooks(secret, clock, private=settings.webhooks_private)),
@@ -156,6 +159,7 @@ def create_app(
             forecourt.drivers.autocharge.api.routes,
             forecourt.drivers.outside.api.routes,
             forecourt.stations.api.routes,
+            forecourt.stations.certificates.api.routes,
             forecourt.sessions.api.routes,
             forecourt.webhooks.api.routes,
             forecourt.care.api.routes,

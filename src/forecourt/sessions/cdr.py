@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, structs
 from forecourt.platform.errors import ForecourtError
 from forecourt.pricing.ocpi_object import TariffObject
 from forecourt.sessions.costing.charged import CdrDimension, Charged, ChargingPeriod, Price
-from forecourt.sessions.signed.ocmf import opened
+from forecourt.sessions.signed.records import opened
 from forecourt.sessions.store import Heard, Place, SessionRow, SignedRow
 
 

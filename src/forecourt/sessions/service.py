@@ -4,6 +4,7 @@ Ingest verbs read nothing and wait for nothing: they put rows on lanes, and deci
 answered. Memory holds the sessions that run, so that screens hear of every report without a query.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,10 +17,11 @@ from msgspec.structs import replace
 from forecourt.drivers.autocharge.model import address_of
 from forecourt.drivers.model import uid_key
 from forecourt.ocpp import neutral
-from forecourt.ocpp.neutral import AuthorizationStatus, Step, TokenStatus, TransactionReport
+from forecourt.ocpp.neutral import AuthorizationStatus, ContractStatus, Step, TokenStatus, TransactionReport
 from forecourt.platform import packrow
 from forecourt.platform.commit import Write
 from forecourt.platform.live import LiveFeed
+from forecourt.sessions.contracts import EMAID, proven
 from forecourt.sessions.lanes import AUTHORIZATIONS, CARS, LIMITS, RECALL, SHOWING, STARTS
 from forecourt.sessions.model import (
     Session,
@@ -42,6 +44,8 @@ from forecourt.sessions.rows import (
     recall,
 )
 from forecourt.sessions.told.total import Costs
+from forecourt.stations.certificates.judge import Judge, Trusted
+from forecourt.stations.certificates.lanes import CONTRACTS
 from forecourt.stations.gateway.inbound import Decide, Inbound, Later
 from forecourt.stations.gateway.reports import StationReports, Take
 from forecourt.stations.gateway.station import Station
@@ -75,8 +79,10 @@ class Sessions:
         stations: StationReports,
         authorizer: Authorizer | None = None,
         costs: Costs | None = None,
+        contracts: Judge | None = None,
     ) -> None:
         self._live = live
+        self._contracts = contracts
         self._costs = costs
         self._authorizer = authorizer
         self._stations = stations
@@ -92,24 +98,40 @@ class Sessions:
 
     def authorize(self, inbound: Inbound, report: neutral.Authorize) -> Decide:
         """Say whether a token may charge (1.6 4.2, 2.0.1 C01). The answer may wait for an outside service."""
-        token = report.token
+        token, write = report.token, inbound.write
         self._ask(inbound, token, inbound.arrived)
+        if report.contract is not None or token.type == EMAID:
+            write.add(CONTRACTS.name, packrow.row(packrow.int8(write.number), packrow.int4(inbound.station.tenant_id)))
 
         def decide() -> neutral.Answer | Later:
-            fallback = _decided(inbound.write, token)
-            hook = inbound.write.answers.get(AUTHORIZATIONS.name, (None,))[-1]
-            if hook is None or self._authorizer is None or token.type == "NoAuthorization":
+            fallback = _decided(write, token)
+            hook = write.answers.get(AUTHORIZATIONS.name, (None,))[-1]
+            asks = hook is not None and self._authorizer is not None and token.type != "NoAuthorization"
+            proves = self._contracts is not None and CONTRACTS.name in write.answers
+            if not asks and not proves:
                 return neutral.AuthorizeAnswer(token=fallback)
-            return Later(self._decide_outside(self._authorizer, inbound.station, hook, token, fallback))
+            return Later(self._decide_later(inbound, report, fallback, hook if asks else None))
 
         return decide
 
-    @staticmethod
-    async def _decide_outside(
-        authorizer: Authorizer, station: Station, hook: Any, token: neutral.Token, fallback: TokenStatus
+    async def _decide_later(
+        self, inbound: Inbound, report: neutral.Authorize, fallback: TokenStatus, hook: Any
     ) -> neutral.Answer:
-        decided = await authorizer.decide(station.tenant_id, hook, token, station.identity)
-        return neutral.AuthorizeAnswer(token=fallback if decided is None else decided)
+        """What an outside service says of the token and what its contract is worth, asked at the same time."""
+        station, trusted = inbound.station, inbound.write.answers.get(CONTRACTS.name)
+
+        async def outside() -> TokenStatus | None:
+            if hook is None or self._authorizer is None:
+                return None
+            return await self._authorizer.decide(station.tenant_id, hook, report.token, station.identity)
+
+        async def contract() -> ContractStatus | None:
+            if trusted is None or self._contracts is None:
+                return None
+            return await self._contracts.judge(Trusted.of(trusted), report.contract, report.token.uid)
+
+        decided, status = await asyncio.gather(outside(), contract())
+        return proven(fallback if decided is None else decided, status)
 
     def record(self, inbound: Inbound, report: TransactionReport) -> Decide:
         """Store what was said of a transaction. Idempotent: said twice, or in any order, it is one session."""

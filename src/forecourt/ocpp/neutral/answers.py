@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from forecourt.ocpp.neutral.charging import DynamicAnswer, NeedsAnswer
+from forecourt.ocpp.neutral.contracts import CertificateAnswer, ChainAnswer, ContractCertificateAnswer, ContractStatus
 from forecourt.ocpp.neutral.paying import Limit, SettlementAnswer, VatAnswer
 
 
@@ -57,9 +58,11 @@ class HeartbeatAnswer(Struct, frozen=True, kw_only=True):
 
 
 class AuthorizeAnswer(Struct, frozen=True, kw_only=True):
-    """The answer to Authorize."""
+    """The answer to Authorize. `certificate`: what the certificates of a contract are worth, where any were looked at
+    or should have come."""
 
     token: TokenStatus
+    certificate: ContractStatus | None = None
 
 
 class TransactionAnswer(Struct, frozen=True, kw_only=True):
@@ -88,5 +91,8 @@ Answer = (
     | DynamicAnswer
     | SettlementAnswer
     | VatAnswer
+    | CertificateAnswer
+    | ChainAnswer
+    | ContractCertificateAnswer
     | Acknowledged
 )

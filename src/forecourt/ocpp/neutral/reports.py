@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from forecourt.ocpp.neutral.charging import ChargingReport
+from forecourt.ocpp.neutral.contracts import CertificateAsked, ChainAsked, Contract, ContractCertificateAsked
 from forecourt.ocpp.neutral.paying import SaidCost, Settlement, VatNumber
 from forecourt.ocpp.neutral.values import Sample, Token
 
@@ -56,9 +57,10 @@ class ConnectorStatus(Struct, frozen=True, kw_only=True):
 
 
 class Authorize(Struct, frozen=True, kw_only=True):
-    """Authorize: may this token charge here?"""
+    """Authorize: may this token charge here? `contract` is what proves it, where it is one of Plug & Charge (2.x)."""
 
     token: Token
+    contract: Contract | None = None
 
 
 class Step(IntEnum):
@@ -133,5 +135,8 @@ Report = (
     | ChargingReport
     | Settlement
     | VatNumber
+    | CertificateAsked
+    | ChainAsked
+    | ContractCertificateAsked
     | Notice
 )

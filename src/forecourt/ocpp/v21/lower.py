@@ -6,6 +6,7 @@ import msgspec
 
 from forecourt.ocpp.neutral import (
     Acknowledged,
+    ChainAnswer,
     ClearTariffs,
     Command,
     CommandAnswer,
@@ -14,6 +15,7 @@ from forecourt.ocpp.neutral import (
     SetDefaultTariff,
     SettlementAnswer,
     ShowPaymentCodes,
+    Standing,
     TransactionAnswer,
     UpdateDynamicSchedule,
     UsePriorityCharging,
@@ -33,21 +35,29 @@ from forecourt.ocpp.wire import AnswerTable, action_of, always, instant, payload
 _encode = msgspec.json.Encoder().encode
 
 
-def certificate_chain_status(request: m.GetCertificateChainStatusRequest, answer: Acknowledged) -> bytes:
-    """Failed for every certificate asked about, to be asked again at once."""
+def certificate_chain(request: m.GetCertificateChainStatusRequest, answer: ChainAnswer) -> bytes:
+    """GetCertificateChainStatusResponse."""
     return _encode(
         {
             "certificateStatus": [
                 {
                     "certificateHashData": asked.certificate_hash_data,
                     "source": asked.source,
-                    "status": "Failed",
-                    "nextUpdate": instant(answer.now),
+                    "status": standing.value,
+                    "nextUpdate": instant(next_update),
                 }
-                for asked in request.certificate_status_requests
+                for asked, (standing, next_update) in zip(
+                    request.certificate_status_requests, answer.standings, strict=True
+                )
             ]
         }
     )
+
+
+def undecided_chain(request: m.GetCertificateChainStatusRequest, answer: Acknowledged) -> bytes:
+    """Failed for every certificate asked about, to be asked again at once."""
+    number = len(request.certificate_status_requests)
+    return certificate_chain(request, ChainAnswer(standings=((Standing.FAILED, answer.now),) * number))
 
 
 def vat_number(request: m.VatNumberValidationRequest, answer: Acknowledged) -> bytes:
@@ -80,7 +90,8 @@ _REJECTED = always({"status": "Rejected"})
 _ADDED: AnswerTable = {
     ("BatterySwap", Acknowledged): _RECEIVED,
     ("ClosePeriodicEventStream", Acknowledged): _RECEIVED,
-    ("GetCertificateChainStatus", Acknowledged): certificate_chain_status,
+    ("GetCertificateChainStatus", ChainAnswer): certificate_chain,
+    ("GetCertificateChainStatus", Acknowledged): undecided_chain,
     ("NotifyDERAlarm", Acknowledged): _RECEIVED,
     ("NotifyDERStartStop", Acknowledged): _RECEIVED,
     ("NotifyEVChargingNeeds", NeedsAnswer): needs,

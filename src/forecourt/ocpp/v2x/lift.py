@@ -5,14 +5,19 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from forecourt.ocpp import measure
 from forecourt.ocpp.deviations import Deviation, Notes
 from forecourt.ocpp.neutral import (
     Authorize,
     Boot,
+    CertificateAsked,
+    CertificateQuestion,
     ConnectorState,
     ConnectorStatus,
+    Contract,
+    ContractCertificateAsked,
     Heartbeat,
     MeterReport,
     Report,
@@ -51,8 +56,33 @@ def heartbeat(request: v201.HeartbeatRequest | v21.HeartbeatRequest, notes: Note
 
 
 def authorize(request: v201.AuthorizeRequest | v21.AuthorizeRequest, notes: Notes) -> Report:
-    """The token; a contract certificate that comes with it is judged elsewhere."""
-    return Authorize(token=_token(request.id_token))
+    """The token, and what proves its contract."""
+    chain, hashes = request.certificate, request.iso15118_certificate_hash_data
+    contract = None
+    if chain is not UNSET or hashes is not UNSET:
+        questions = () if hashes is UNSET else tuple(_question(each) for each in hashes)
+        contract = Contract(chain="" if chain is UNSET else chain, questions=questions)
+    return Authorize(token=_token(request.id_token), contract=contract)
+
+
+def certificate_status(
+    request: v201.GetCertificateStatusRequest | v21.GetCertificateStatusRequest, notes: Notes
+) -> Report:
+    """GetCertificateStatus."""
+    return CertificateAsked(question=_question(request.ocsp_request_data))
+
+
+def contract_certificate(
+    request: v201.Get15118EVCertificateRequest | v21.Get15118EVCertificateRequest, notes: Notes
+) -> Report:
+    """Get15118EVCertificate."""
+    asked = ContractCertificateAsked(
+        schema_version=request.iso15118_schema_version, action=str(request.action), request=request.exi_request
+    )
+    if isinstance(request, v201.Get15118EVCertificateRequest):
+        return asked
+    most, emaids = request.maximum_contract_certificate_chains, request.prioritized_emai_ds
+    return replace(asked, most=None if most is UNSET else most, emaids=() if emaids is UNSET else tuple(emaids))
 
 
 def status(request: v201.StatusNotificationRequest | v21.StatusNotificationRequest, notes: Notes) -> Report:
@@ -112,6 +142,16 @@ def _stop_reason(step: Step, reason: str | None) -> str | None:
     return reason or "Local" if step is Step.ENDED else None
 
 
+def _question(of: v201.OCSPRequestDataType | v21.OCSPRequestDataType) -> CertificateQuestion:
+    return CertificateQuestion(
+        algorithm=str(of.hash_algorithm),
+        issuer_name_hash=of.issuer_name_hash,
+        issuer_key_hash=of.issuer_key_hash,
+        serial=of.serial_number,
+        url=of.responder_url,
+    )
+
+
 def _token(token: v201.IdTokenType | v21.IdTokenType) -> Token:
     return Token(token.id_token, str(token.type))
 
@@ -147,6 +187,8 @@ LIFTS: dict[str, Callable[[Any, Notes], Report]] = {
     "Authorize": authorize,
     "BootNotification": boot,
     "ClearedChargingLimit": charging.cleared,
+    "Get15118EVCertificate": contract_certificate,
+    "GetCertificateStatus": certificate_status,
     "Heartbeat": heartbeat,
     "MeterValues": meter_values,
     "NotifyChargingLimit": charging.limited,

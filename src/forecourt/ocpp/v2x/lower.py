@@ -10,11 +10,13 @@ from forecourt.ocpp.neutral import (
     AuthorizeAnswer,
     BootAnswer,
     CancelReservation,
+    CertificateAnswer,
     ChangeAvailability,
     ClearChargingProfile,
     ClearTariffs,
     Command,
     CommandAnswer,
+    ContractCertificateAnswer,
     GetChargingProfiles,
     GetCompositeSchedule,
     HeartbeatAnswer,
@@ -54,6 +56,9 @@ from forecourt.ocpp.wire import (
 TOKEN_LIMIT = 36
 #: The longest content of a message to a driver.
 MESSAGE_LIMIT = 512
+#: The longest answers about certificates and for cars, which 2.1 made longer.
+RESULT_LIMIT_201, RESULT_LIMIT = 5_500, 18_000
+EXI_LIMIT_201, EXI_LIMIT = 7_500, 17_000
 #: How 2.1 calls a token of a driver who pays without any (C17).
 DIRECT_PAYMENT = "DirectPayment"
 
@@ -82,7 +87,26 @@ def heartbeat(request: Any, answer: HeartbeatAnswer | Acknowledged) -> bytes:
 
 def authorize(request: Any, answer: AuthorizeAnswer) -> bytes:
     """AuthorizeResponse."""
-    return payload({"idTokenInfo": _token(answer.token)})
+    certificate = None if answer.certificate is None else answer.certificate.value
+    return payload({"idTokenInfo": _token(answer.token), "certificateStatus": certificate})
+
+
+def certificate_status(request: Any, answer: CertificateAnswer) -> bytes:
+    """GetCertificateStatusResponse; an answer of a responder that is too long for the version is none."""
+    most = RESULT_LIMIT_201 if isinstance(request, v201.GetCertificateStatusRequest) else RESULT_LIMIT
+    if answer.result is None or len(answer.result) > most:
+        return payload({"status": "Failed"})
+    return payload({"status": "Accepted", "ocspResult": answer.result})
+
+
+def contract_certificate(request: Any, answer: ContractCertificateAnswer) -> bytes:
+    """Get15118EVCertificateResponse; a message for the car that is too long for the version is none."""
+    old = isinstance(request, v201.Get15118EVCertificateRequest)
+    if answer.response is None or len(answer.response) > (EXI_LIMIT_201 if old else EXI_LIMIT):
+        reason = answer.reason or "TooLong"
+        return payload({"status": "Failed", "exiResponse": "", "statusInfo": {"reasonCode": reason}})
+    remaining = None if old else answer.remaining
+    return payload({"status": "Accepted", "exiResponse": answer.response, "remainingContracts": remaining})
 
 
 def transaction(request: Any, answer: TransactionAnswer) -> bytes:
@@ -130,6 +154,8 @@ ANSWERS: AnswerTable = {
     ("ClearedChargingLimit", Acknowledged): _RECEIVED,
     ("DataTransfer", Acknowledged): always({"status": "UnknownVendorId"}),
     ("FirmwareStatusNotification", Acknowledged): _RECEIVED,
+    ("Get15118EVCertificate", ContractCertificateAnswer): contract_certificate,
+    ("GetCertificateStatus", CertificateAnswer): certificate_status,
     ("Get15118EVCertificate", Acknowledged): always({"status": "Failed", "exiResponse": ""}),
     ("GetCertificateStatus", Acknowledged): always({"status": "Failed"}),
     ("Heartbeat", HeartbeatAnswer): heartbeat,

@@ -26,7 +26,7 @@ from forecourt.sessions.remote.service import SessionEnded, SessionUnknown, remo
 from forecourt.sessions.samples import CONTEXTS
 from forecourt.sessions.signed.api import ReleaseAsked
 from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
-from forecourt.sessions.signed.ocmf import opened
+from forecourt.sessions.signed.records import opened
 from forecourt.sessions.signed.service import release
 from forecourt.sessions.signed.store import find_signature
 from forecourt.sessions.signed.words import FLAWS, TRUSTS

@@ -16,7 +16,7 @@ from forecourt.platform.text import NAME_LINE
 from forecourt.sessions.remote.service import SessionUnknown
 from forecourt.sessions.signed import service, store
 from forecourt.sessions.signed.export import MEDIA_TYPE, transparency_file
-from forecourt.sessions.signed.ocmf import MAX_KEY
+from forecourt.sessions.signed.keys import MAX_KEY
 from forecourt.sessions.signed.service import MAX_REASON, KeyKnown, KeyRefused, NotHeld
 from forecourt.sessions.signed.store import KeyRow, SignatureRow
 from forecourt.sessions.store import find_session, list_signed

@@ -1,4 +1,4 @@
-"""What the signed records of a session prove. Pure; how a record is read and its signature checked is in `ocmf`.
+"""What the signed records of a session prove. Pure; how one is read and its signature checked is in `records`.
 
 A bill in Germany may only go by a pair of begin and end that anybody can verify (MessEG §33, MessEV §23). The registers
 that OCPP reports beside the records may be others than those that are signed (Open Charge Alliance, Signed Meter Values
@@ -6,9 +6,9 @@ in OCPP, 5.2), so a verified pair says by itself how much energy was delivered.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +17,10 @@ from forecourt.sessions.review import REGISTER_STEP_WH
 
 #: By how much the signed energy and that of the other registers may differ, beside one coarse register's step.
 DIFFERS_PERCENT: Final = 2
+#: No meter of a station has counted more, in Wh; what says so isn't billed by.
+MAX_WH: Final = 10**12
+#: Powers of ten by which registers are told.
+MAX_SCALER: Final = 6
 #: Countries where nothing is billed by records that could not be verified, ISO 3166.
 STRICT: Final = frozenset({"DE"})
 
@@ -54,24 +58,39 @@ class Flaw(StrEnum):
 HARMLESS: Final = frozenset({Flaw.PAIR_MISSING, Flaw.KEY_MISSING, Flaw.FORMAT_UNKNOWN})
 
 
+class Role(StrEnum):
+    """What a reading was taken for."""
+
+    BEGIN = "begin"
+    BETWEEN = "between"
+    END = "end"
+
+
 class Register(Struct, frozen=True, kw_only=True):
-    """One reading of a register that may be billed by, out of a record: exact Wh, by the meter's own time."""
+    """One reading of a register that may be billed by, out of a record: exact Wh. `page`: the meter's running number of
+    the reading, which rises, where the format has one."""
 
     begin: bool
     end: bool
     wh: Fraction
-    at: datetime
     meter: str | None
+    page: int | None = None
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """One signed record after its check: `flaw` None where its signature is genuine. `format` as the station named
-    it; `key` the public key in hex of its DER that the record came with, if any."""
+    """One signed record after its check: `flaw` None where its signature is genuine. `format` as the transparency
+    software names it, or else the station; `key` the public key in hex of its DER that the record came with, if any.
+
+    `bond`: what all records of one transaction have in common beside the meter, as who charges and which transaction it
+    is; None where the format is held together otherwise. `faulty`: the meter itself says that it is in error.
+    """
 
     format: str
     flaw: Flaw | None
     registers: tuple[Register, ...] = ()
     key: str | None = None
+    bond: str | None = None
+    faulty: bool = False
 
 
 class Verification(Struct, frozen=True, kw_only=True):
@@ -99,7 +118,8 @@ def judge(
     if not checked:
         return Verification(trust=Trust.NONE)
     flaws = {each.flaw for each in checked if each.flaw is not None}
-    genuine = [register for each in checked if each.flaw is None for register in each.registers]
+    whole_ones = [each for each in checked if each.flaw is None]
+    genuine = [register for each in whole_ones for register in each.registers]
     begins = {register.wh for register in genuine if register.begin}
     ends = {register.wh for register in genuine if register.end}
     if len(begins) > 1:
@@ -110,9 +130,9 @@ def judge(
     whole = any(register.begin for register in said) and any(register.end for register in said)
     if over and not whole and Flaw.FORMAT_UNKNOWN not in flaws:
         flaws.add(Flaw.PAIR_MISSING)
-    if unfit or len({register.meter for register in genuine}) > 1:
-        flaws.add(Flaw.PAIR_UNFIT)
     proven = max(ends) - min(begins) if begins and ends else None
+    if unfit or _strangers(whole_ones) or _out_of_order(genuine) or (proven is not None and proven < 0):
+        flaws.add(Flaw.PAIR_UNFIT)
     if proven is not None and energy_wh is not None and _differs(proven, energy_wh):
         flaws.add(Flaw.ENERGY_DIFFERS)
     trust = _trust(flaws, proven)
@@ -132,10 +152,37 @@ def judge(
     )
 
 
+def reading(value: int, scaler: int) -> Fraction | None:
+    """A register of so many times ten to the power of `scaler` Wh; None where no meter can say so."""
+    if abs(scaler) > MAX_SCALER:
+        return None
+    wh = value * Fraction(10) ** scaler
+    return wh if 0 <= wh <= MAX_WH else None
+
+
 def holds_back(trust: Trust, country: str | None) -> bool:
     """Whether nothing may be billed before a person has looked: broken ones anywhere, unproven ones where the law of
     the country (ISO 3166) asks for proof."""
     return trust is Trust.BROKEN or (trust is Trust.UNPROVEN and country in STRICT)
+
+
+def _strangers(genuine: Sequence[Checked]) -> bool:
+    """Whether these are not all of one meter and one transaction, or a meter says that it is in error."""
+    meters = {register.meter for each in genuine for register in each.registers}
+    bonds = {each.bond for each in genuine if each.bond is not None}
+    return len(meters) > 1 or len(bonds) > 1 or any(each.faulty for each in genuine)
+
+
+def _out_of_order(genuine: Sequence[Register]) -> bool:
+    """Whether the meter's running numbers say otherwise than the readings: energy running backwards, two readings of
+    one number, a begin after others or an end before them, or one reading for both."""
+    paged = sorted({(each.page, each.wh) for each in genuine if each.page is not None})
+    if len({page for page, _ in paged}) < len(paged) or any(a[1] > b[1] for a, b in pairwise(paged)):
+        return True
+    pages = [page for page, _ in paged]
+    begins = {each.page for each in genuine if each.begin and each.page is not None}
+    ends = {each.page for each in genuine if each.end and each.page is not None}
+    return not begins <= set(pages[:1]) or not ends <= set(pages[-1:]) or bool(begins & ends)
 
 
 def _trust(flaws: Iterable[Flaw], proven: Fraction | None) -> Trust:

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from forecourt.access import Actor, audit
 from forecourt.platform import outbox
 from forecourt.platform.errors import ForecourtError
-from forecourt.sessions.signed import ocmf, store
+from forecourt.sessions.signed import records as forms
+from forecourt.sessions.signed import store
+from forecourt.sessions.signed.keys import key_of, usable
 from forecourt.sessions.signed.model import Checked, Flaw, Verification, holds_back, judge
 from forecourt.sessions.signed.store import Connection, KeyRow, SignatureRow, Subject
 from forecourt.sessions.store import list_signed
@@ -57,14 +59,17 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
     if subject is None:
         return None
     rows = await list_signed(conn, tenant_id, subject.station_id, subject.transaction_id)
-    # A station may say the same record in several reports.
-    records = list(dict.fromkeys(row.record for row in rows))
+    # A station may say the same record in several reports, and for several reasons.
+    contexts: dict[str, set[int]] = {}
+    for row in rows:
+        contexts.setdefault(row.record, set()).add(row.context)
+    records = list(contexts)
     if not records and await store.find_signature(conn, tenant_id, session_id) is None:
         return judge((), key=None, energy_wh=None, unfit=False, over=subject.over)
     kept = await _kept_key(conn, tenant_id, subject)
     key = kept.public_key if kept is not None else await _said_key(conn, tenant_id, subject, records)
-    checked = [_against(ocmf.check(record, key), key) for record in records]
-    unfit = not any(each.flaw for each in checked) and ocmf.unfit(records)
+    checked = [_against(forms.check(record, key, contexts[record]), key) for record in records]
+    unfit = not any(each.flaw for each in checked) and forms.unfit(records)
     found = judge(checked, key=key, energy_wh=subject.energy_wh, unfit=unfit, over=subject.over)
     if kept is None and key is not None and any(each.flaw is None for each in checked):
         at, evse = subject.started_at, subject.evse or FIRST_EVSE
@@ -80,8 +85,8 @@ async def add_key(conn: Connection, actor: Actor, identity: str, evse: int, said
     station = await find_station(conn, actor.tenant_id, identity)
     if station is None:
         raise StationUnknown
-    key = ocmf.key_of(said)
-    if key is None or not ocmf.usable(key):
+    key = key_of(said)
+    if key is None or not usable(key):
         raise KeyRefused
     named = (conn, actor.tenant_id, station.station_id, evse, since)
     if not await store.insert_key(*named, key, "operator", str(actor)):
@@ -122,10 +127,10 @@ async def _said_key(conn: Connection, tenant_id: int, subject: Subject, records:
     of_evse = [value for component, variable, value in said if _names(component, variable, evse)]
     alone = [said[0][2]] if len(said) == 1 and not of_evse else []
     for text in (*of_evse, *alone):
-        key = ocmf.key_of(text)
+        key = key_of(text)
         if key is not None:
             return key
-    return next((key for key in map(ocmf.own_key, records) if key is not None), None)
+    return next((key for key in map(forms.own_key, records) if key is not None), None)
 
 
 def _names(component: str, variable: str, evse: int) -> bool:
