@@ -15,7 +15,7 @@ PRINT = re.compile(r"@media print \{.*?\n\}", re.DOTALL)
 
 
 #: What pages of drivers load, which load nothing of the console: the rest are the console's.
-DRIVERS = {"driver.css", "find.css"}
+DRIVERS = {"driver.css", "find.css", "my.css"}
 
 
 @pytest.mark.parametrize(("whose", "least"), [("console", 100), ("drivers", 8)])

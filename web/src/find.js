@@ -1,7 +1,9 @@
 // Places to charge: what is free is asked anew, and a map comes when there is time for it; the list works without either.
-const map = document.getElementById("map"), EVERY_MS = 20000;
-const rows = new Map([...document.querySelectorAll("[data-site]")].map((row) => [row.dataset.site, row]));
-let shown;
+// Who wants to know what is near is asked by the browser; without an answer the list stays as it is, and says so.
+const map = document.getElementById("map"), near = document.getElementById("near"), told = document.getElementById("near-said");
+const list = document.getElementById("places"), EVERY_MS = 20000, EARTH_KM = 6371;
+const rows = new Map([...list.querySelectorAll("[data-site]")].map((row) => [row.dataset.site, row]));
+let shown, latest = [];
 
 async function ask() {
   try {
@@ -16,21 +18,45 @@ async function ask() {
         word.className = free ? "free" : "none";
         if (price) row.querySelector("[data-price]").textContent = price;
       }
-      shown?.(places);
-      return places;
+      latest = places.filter((p) => p.latitude !== null && rows.has(p.site));
+      shown?.(latest);
     }
   } catch { /* The list stays as it was. */ }
+  return latest;
 }
 
 const choose = (site) => { const row = rows.get(site); if (row) { row.open = true; row.querySelector("summary").focus(); row.scrollIntoView({ block: "center" }); } };
 async function draw() {
-  const places = await ask();
-  if (!places?.some((p) => p.latitude !== null)) return;
+  if (!(await ask()).length) return;
   map.hidden = false;
   try {
     const { start } = await import("./finder.js");
-    shown = await start(map, places.filter((p) => p.latitude !== null), choose);
+    shown = await start(map, latest, choose);
   } catch { map.hidden = true; }
+}
+
+const radians = (degrees) => (degrees * Math.PI) / 180;
+function distance(a, b) {
+  const h = Math.sin(radians(b.latitude - a.latitude) / 2) ** 2 + Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * Math.sin(radians(b.longitude - a.longitude) / 2) ** 2;
+  return 2 * EARTH_KM * Math.asin(Math.sqrt(h));
+}
+function refused() { told.textContent = near.dataset.refused; told.hidden = false; near.disabled = false; }
+function sort({ coords }) {
+  near.disabled = false;
+  told.hidden = true;
+  const far = latest.map((p) => [distance(coords, p), p]).sort(([a], [b]) => a - b);
+  const words = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "kilometer", maximumSignificantDigits: 2 });
+  for (const [km, { site }] of far) rows.get(site).querySelector("[data-away]").textContent = ` · ${near.dataset.away.replace("{}", words.format(km))}`;
+  list.prepend(...far.map(([, { site }]) => rows.get(site)));
+  if (far.length) shown?.(latest, far[0][1]);
+}
+if (navigator.geolocation) {
+  near.hidden = false;
+  near.addEventListener("click", async () => {
+    near.disabled = true;
+    if (!latest.length) await ask();
+    navigator.geolocation.getCurrentPosition(sort, refused, { timeout: 15000, maximumAge: 60000 });
+  });
 }
 if (navigator.connection?.saveData) ask(); else (self.requestIdleCallback ?? setTimeout)(draw);
 setInterval(() => { if (!document.hidden) ask(); }, EVERY_MS);

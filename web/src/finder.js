@@ -29,7 +29,11 @@ export async function start(element, places, choose) {
   map.setStyle(style());
   map.on("click", "places", ({ features }) => choose(features[0].properties.site));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.setStyle(style(), { diff: false }));
-  return (now) => { points = collection(now.filter((p) => p.latitude !== null)); map.getSource("places")?.setData(points); };
+  return (now, goto) => {
+    points = collection(now);
+    map.getSource("places")?.setData(points);
+    if (goto) map.jumpTo({ center: [goto.longitude, goto.latitude], zoom: CLOSEST_ZOOM });
+  };
 }
 
 const collection = (places) => ({ type: "FeatureCollection", features: places.map((p) => ({ type: "Feature", properties: { site: p.site, name: p.name, free: p.free > 0 }, geometry: { type: "Point", coordinates: [p.longitude, p.latitude] } })) });

@@ -1,28 +1,41 @@
 """The pages on which drivers find a place, and what makes them an app on a phone's home screen."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from litestar import MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect
+from msgspec import structs
 
 from forecourt.driver import words
-from forecourt.driver.finding import Finder, Place
+from forecourt.driver.finding import POWERS_W, Finder, Place, Wanted, fitting, types_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import HEADERS, DriverShell, icon_svg, theme_css
+from forecourt.driver.waiting.model import MAX_TYPE, type_words
 from forecourt.platform.clock import Clock
 from forecourt.ui.i18n import gettext as _
+from forecourt.ui.security import SECURITY_HEADERS
 
 PUBLIC: Final = {"public": True}
 FOR_A_DAY: Final = "public, max-age=86400"
 MANIFEST: Final = "application/manifest+json"
+#: This page may ask where the driver is, who is asked by the browser first; no other page of ours may.
+FIND_HEADERS: Final = {
+    **HEADERS,
+    "permissions-policy": SECURITY_HEADERS["permissions-policy"].replace("geolocation=()", "geolocation=(self)"),
+}
 
 Asking = Request[Any, Any, Any]
 Lang = Annotated[str | None, QueryParameter(name="lang", pattern="^[a-z]{2}$")]
 Slug = Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$")]
+#: As a form sends it; what can't be understood is no wish.
+Wish = Annotated[str, QueryParameter(max_length=MAX_TYPE)]
+Kinds = Annotated[str, QueryParameter(name="type", max_length=MAX_TYPE)]
 Colour = Annotated[str, PathParameter(pattern="^[0-9a-f]{6}$")]
 
 
@@ -34,8 +47,8 @@ class FindPages:
         self._ways = ways
         self._finder = finder
 
-    async def show(self, request: Any, slug: str, lang: str | None) -> Response[Any]:
-        """The list, and a map where there is a script."""
+    async def show(self, request: Any, slug: str, lang: str | None, wanted: Wanted) -> Response[Any]:
+        """The list of what fits, and a map where there is a script."""
         try:
             brand, places = await self._finder.places(slug, host_of(request))
         except PlaceUnknown:
@@ -43,13 +56,21 @@ class FindPages:
             if only is not None:
                 return Redirect(f"/find/{only}", status_code=303)
             return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
-        return self._shell.page("find.html", request, lang=lang, brand=brand, places=places, slug=brand.slug)
+        page = self._shell.page(
+            "find.html", request, lang=lang, brand=brand, places=fitting(places, wanted), slug=brand.slug,
+            wanted=wanted, types=types_of(places), powers=POWERS_W, named=type_words, any_there=bool(places),
+            asks=_query(wanted),
+        )  # fmt: skip
+        page.headers.update(FIND_HEADERS)
+        return page
 
-    async def now(self, request: Any, slug: str) -> Response[Any]:
-        """What is free now, for the page that stays open. Raises PlaceUnknown."""
+    async def now(self, request: Any, slug: str, wanted: Wanted) -> Response[Any]:
+        """What fits and is free now, for the page that stays open. Raises PlaceUnknown."""
         _brand, places = await self._finder.places(slug, "")
+        # What filled up meanwhile stays on the page, and says so.
+        wanted = structs.replace(wanted, free=False)
         with self._shell.speech.speaking(request):
-            content = {"places": [_said(each) for each in places]}
+            content = {"places": [_said(each) for each in fitting(places, wanted)]}
         return Response(content, media_type=MediaType.JSON, headers=HEADERS)
 
     async def manifest(self, slug: str) -> Response[Any]:
@@ -74,12 +95,35 @@ def host_of(request: Any) -> str:
     return str(request.headers.get("host", "")).partition(":")[0].lower()
 
 
+def wanted_of(kind: str, power: str, price: str, free: str) -> Wanted:
+    """What a driver looks for, as the form says it."""
+    try:
+        most = Decimal(price.strip().replace(",", ".")) if price.strip() else None
+    except InvalidOperation:
+        most = None
+    return Wanted(
+        type=kind or None,
+        power_w=int(power) if power.isascii() and power.isdecimal() and int(power) in POWERS_W else None,
+        price=most if most is not None and most.is_finite() and most >= 0 else None,
+        free=bool(free),
+    )
+
+
+def _query(wanted: Wanted) -> str:
+    """What asks for the same again; empty for anything."""
+    asked = {"type": wanted.type, "power": wanted.power_w, "price": wanted.price, "free": "1" if wanted.free else None}
+    said = urlencode({name: str(value) for name, value in asked.items() if value is not None})
+    return f"?{said}" if said else ""
+
+
 def _said(place: Place) -> dict[str, Any]:
     """What the open page is told of a place."""
-    shown = place.shown
+    shown = place.cheapest
     price = ""
     if shown is not None and shown.tariff is not None and shown.lines:
         price = words.line_words(shown.lines[0], shown.law, shown.tariff.currency)
+        if not place.one_price:
+            price = _("from %(price)s") % {"price": price}
     return {
         "site": place.site,
         "name": place.name,
@@ -97,16 +141,25 @@ def find_pages(shell: DriverShell, ways: Ways, clock: Clock) -> Sequence[HTTPRou
     quiet: dict[str, Any] = {"include_in_schema": False, "opt": PUBLIC}
 
     @get("/find", **quiet)
-    async def find_all(request: Asking, lang: Lang = None) -> Response[Any]:
-        return await pages.show(request, "", lang)
+    async def find_all(
+        request: Asking, kind: Kinds = "",
+        power: Wish = "", price: Wish = "", free: Wish = "", lang: Lang = None,
+    ) -> Response[Any]:  # fmt: skip
+        return await pages.show(request, "", lang, wanted_of(kind, power, price, free))
 
     @get("/find/{slug:str}", **quiet)
-    async def find(request: Asking, slug: Slug, lang: Lang = None) -> Response[Any]:
-        return await pages.show(request, slug, lang)
+    async def find(
+        request: Asking, slug: Slug, kind: Kinds = "",
+        power: Wish = "", price: Wish = "", free: Wish = "", lang: Lang = None,
+    ) -> Response[Any]:  # fmt: skip
+        return await pages.show(request, slug, lang, wanted_of(kind, power, price, free))
 
     @get("/find/{slug:str}/places.json", **quiet)
-    async def now(request: Asking, slug: Slug) -> Response[Any]:
-        return await pages.now(request, slug)
+    async def now(
+        request: Asking, slug: Slug, kind: Kinds = "",
+        power: Wish = "", price: Wish = "", free: Wish = "",
+    ) -> Response[Any]:  # fmt: skip
+        return await pages.now(request, slug, wanted_of(kind, power, price, free))
 
     @get("/find/{slug:str}/app.webmanifest", **quiet)
     async def manifest(slug: Slug) -> Response[Any]:

@@ -1,26 +1,73 @@
-"""The places of an organisation that anybody may find: what is free there now, and what it costs."""
+"""The places of an organisation that anybody may find: what is free there now, what fits, and what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.service import Shown, Ways
 from forecourt.driver.store import Brand, FoundSpot
 from forecourt.platform.clock import Clock
+from forecourt.pricing.display import Unit
 
 #: A price that was looked up counts so long on the list; before anybody pays it is looked up anew.
 PRICED_FOR: Final = timedelta(minutes=1)
 #: Prices looked up anew for one list; those beyond come with the next.
-MAX_PRICED: Final = 30
+MAX_PRICED: Final = 60
 #: Prices kept; all are forgotten past that.
 MAX_KEPT: Final = 5_000
+#: Powers that drivers choose from, in W.
+POWERS_W: Final = (11_000, 22_000, 50_000, 150_000)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a driver looks for; None: anything. `price`: the most per kWh, in the currency's major unit."""
+
+    type: str | None = None
+    power_w: int | None = None
+    price: Decimal | None = None
+    free: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether everything fits."""
+        return self == Wanted()
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """EVSEs of one site that give the same. `shown`: the price at the first of them, where it is known by now."""
+
+    types: Sequence[str]
+    power_w: int | None
+    spots: Sequence[FoundSpot]
+    shown: Shown | None
+
+    @property
+    def free(self) -> int:
+        """How many of them somebody could go to now."""
+        return sum(each.free for each in self.spots)
+
+    @property
+    def per_kwh(self) -> Decimal | None:
+        """The dearest price of a kWh; None where there is none, or it isn't known."""
+        lines = () if self.shown is None else self.shown.lines
+        return max((each.amount for each in lines if each.unit is Unit.KWH), default=None)
+
+    def fits(self, wanted: Wanted) -> bool:
+        """Whether a driver wants one of these. What isn't known doesn't fit."""
+        return (
+            (wanted.type is None or wanted.type in self.types)
+            and (wanted.power_w is None or (self.power_w or 0) >= wanted.power_w)
+            and (wanted.price is None or (self.per_kwh is not None and self.per_kwh <= wanted.price))
+            and (not wanted.free or self.free > 0)
+        )
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A site with its EVSEs. `shown`: the price at the first of them, where it is known by now."""
+    """A site with what is found there."""
 
     site: str
     name: str
@@ -28,15 +75,32 @@ class Place(Struct, frozen=True, kw_only=True):
     city: str | None
     latitude: float | None
     longitude: float | None
-    spots: Sequence[FoundSpot]
-    shown: Shown | None = None
+    kinds: Sequence[Kind]
     #: It has a waiting list.
     waiting: bool = False
 
     @property
+    def spots(self) -> list[FoundSpot]:
+        """All EVSEs."""
+        return [spot for kind in self.kinds for spot in kind.spots]
+
+    @property
     def free(self) -> int:
         """How many EVSEs somebody could go to now."""
-        return sum(each.connected and each.state == "Available" for each in self.spots)
+        return sum(each.free for each in self.kinds)
+
+    @property
+    def cheapest(self) -> Shown | None:
+        """The lowest price per kWh there; else the first that is known."""
+        priced = [each for each in self.kinds if each.per_kwh is not None]
+        if priced:
+            return min(priced, key=lambda each: each.per_kwh or 0).shown
+        return next((each.shown for each in self.kinds if each.shown is not None and each.shown.lines), None)
+
+    @property
+    def one_price(self) -> bool:
+        """Whether all there costs the same."""
+        return len({None if each.shown is None else each.shown.lines for each in self.kinds}) == 1
 
 
 class Finder:
@@ -55,16 +119,18 @@ class Finder:
             by_site.setdefault(spot.site, []).append(spot)
         left, places = MAX_PRICED, []
         for site, those in by_site.items():
-            first = those[0]
-            known = self._known(first)
-            if known is None and left:
-                left -= 1
-                known = (await self._look(first),)
+            first, kinds = those[0], []
+            for alike in _alike(those):
+                known = self._known(alike[0])
+                if known is None and left:
+                    left -= 1
+                    known = (await self._look(alike[0]),)
+                shown = known[0] if known else None
+                kinds.append(Kind(types=alike[0].types, power_w=alike[0].power_w, spots=alike, shown=shown))
             places.append(
                 Place(
                     site=site, name=first.site_name, address=first.address, city=first.city, latitude=first.latitude,
-                    longitude=first.longitude, spots=those, shown=known[0] if known else None,
-                    waiting=first.waiting,
+                    longitude=first.longitude, kinds=kinds, waiting=first.waiting,
                 )
             )  # fmt: skip
         return brand, places
@@ -82,3 +148,27 @@ class Finder:
             self._prices.clear()
         self._prices[spot.station, spot.evse] = (self._clock.now(), shown)
         return shown
+
+
+def fitting(places: Sequence[Place], wanted: Wanted) -> list[Place]:
+    """Places with what a driver wants, and only that of each."""
+    found = []
+    for place in places:
+        kinds = [each for each in place.kinds if each.fits(wanted)]
+        if kinds:
+            found.append(structs.replace(place, kinds=kinds))
+    return found
+
+
+def types_of(places: Sequence[Place]) -> list[str]:
+    """The connector types that are found anywhere."""
+    return sorted({each for place in places for kind in place.kinds for each in kind.types})
+
+
+def _alike(spots: Sequence[FoundSpot]) -> Iterator[list[FoundSpot]]:
+    """EVSEs that give the same, the weaker first."""
+    alike: dict[tuple[tuple[str, ...], int], list[FoundSpot]] = {}
+    for spot in spots:
+        alike.setdefault((tuple(spot.types), spot.power_w or 0), []).append(spot)
+    for _, those in sorted(alike.items(), key=lambda each: each[0][1]):
+        yield those

@@ -15,6 +15,7 @@ from forecourt.access.guard import origin_of
 from forecourt.driver.brands import home_of
 from forecourt.driver.codes import SCAN, pay_address
 from forecourt.driver.find_pages import find_pages
+from forecourt.driver.held import held_of
 from forecourt.driver.letters import write_receipt
 from forecourt.driver.model import (
     CAN_GIVE_UP,
@@ -34,7 +35,7 @@ from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
-from forecourt.driver.words import STAGES
+from forecourt.driver.words import STAGES, named_spot
 from forecourt.energy.errors import NeedsRefused
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
 from forecourt.platform.clock import Clock
@@ -161,7 +162,7 @@ class DriverPages:
     ) -> Response[Any]:
         """Begins to pay, and leads on."""
         with self._shell.speech.speaking(request) as language:
-            description = f"{station}, EVSE {evse}"
+            description = named_spot(station, evse)
         try:
             intent = await self._ways.begin(
                 station, evse, return_to=self._back, language=language,
@@ -191,6 +192,7 @@ class DriverPages:
         with self._shell.speech.speaking(request, lang):
             over = way.stage is Stage.RECEIPT
             lines, facts = (list(lines_of(way)), list(facts_of(way))) if over else ([], [])
+            held = held_of(way)
         return self._shell.page(
             "part.html" if part else "way.html",
             request,
@@ -209,6 +211,8 @@ class DriverPages:
             zone=str(way.zone),
             lines=lines,
             facts=facts,
+            held=held,
+            lasted=None if way.running is None else self._clock.now() - way.running.started_at,
             paid=Money(amount=way.intent.captured_amount, currency=way.intent.currency),
         )
 

@@ -1,6 +1,6 @@
 """The receipt: what was charged, line by line, by the bill that everything else goes by. As lines, and as a PDF."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from io import BytesIO
@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 from babel.numbers import format_decimal
 
 from forecourt.driver.service import Way
-from forecourt.driver.words import money, price
+from forecourt.driver.store import Brand
+from forecourt.driver.words import card_name, money, named_spot, price
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.model import Dimension
 from forecourt.pricing.shown import LineShown
@@ -46,7 +47,7 @@ def lines_of(way: Way) -> Iterator[tuple[str, str]]:
         for rate in cost.bill.rounded.by_rate:
             tax = rate.incl_vat.amount - rate.excl_vat.amount
             if rate.vat is not None and tax:
-                words = _("of which VAT %(percent)s") % {"percent": f"{_number(rate.vat)} %"}
+                words = _("of which VAT %(percent)s") % {"percent": f"{number_words(rate.vat)} %"}
                 yield words, money(Money(amount=tax, currency=rate.incl_vat.currency))
     if intent.refunded_amount:
         yield _("Refunded"), money(Money(amount=intent.refunded_amount, currency=intent.currency))
@@ -59,19 +60,14 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
     if spot is not None:
         place = ", ".join(part for part in (spot.site_name, spot.address, spot.city) if part)
         yield _("Place"), place or spot.station
-        yield _("Station"), f"{spot.station_name or spot.station}, EVSE {spot.evse}"
+        yield _("Station"), named_spot(spot.station_name or spot.station, spot.evse)
     if running is not None:
         yield _("From"), stamp(running.started_at, str(way.zone))
         if running.ended_at is not None:
             yield _("Until"), stamp(running.ended_at, str(way.zone))
         yield _("Energy"), formats.kwh(running.energy_wh)
     if intent.card is not None:
-        card = " ".join(
-            part
-            for part in ((intent.card.brand or "").title(), intent.card.last4 and f"•••• {intent.card.last4}")
-            if part
-        )
-        yield _("Card"), card
+        yield _("Card"), card_name(intent.card)
     if way.seller.name:
         yield _("Seller"), way.seller.name
     if way.seller.statement:
@@ -86,6 +82,14 @@ def facts_of(way: Way) -> Iterator[tuple[str, str]]:
 
 def receipt_pdf(way: Way, address: str) -> bytes:
     """The receipt as a PDF of one page, in the language that is being spoken."""
+    title = f"{_('Receipt')} {way.intent.number}"
+    return paper(way.brand, title, facts_of(way), lines_of(way), f"{address}/charging/{way.intent.intent_id}")
+
+
+def paper(
+    brand: Brand, title: str, facts: Iterable[tuple[str, str]], lines: Iterable[tuple[str, str]], address: str
+) -> bytes:
+    """A PDF of one page that says who was paid, for what, and how much. `address`: where it is kept."""
     from reportlab.lib import colors
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import getSampleStyleSheet
@@ -94,7 +98,7 @@ def receipt_pdf(way: Way, address: str) -> bytes:
     styles: Any = getSampleStyleSheet()
     file = BytesIO()
     document = SimpleDocTemplate(
-        file, pagesize=A4, title=f"{_('Receipt')} {way.intent.number}", author=way.brand.name, leftMargin=64,
+        file, pagesize=A4, title=title, author=brand.name, leftMargin=64,
         rightMargin=64, topMargin=64, bottomMargin=64, lang=current().language,
     )  # fmt: skip
     look = TableStyle(
@@ -106,7 +110,7 @@ def receipt_pdf(way: Way, address: str) -> bytes:
         ]
     )
 
-    def table(rows: Iterator[tuple[str, str]]) -> Any:
+    def table(rows: Iterable[tuple[str, str]]) -> Any:
         cells = [
             [Paragraph(escape(what), styles["BodyText"]), Paragraph(f'<para align="right">{escape(said)}</para>')]
             for what, said in rows
@@ -114,18 +118,16 @@ def receipt_pdf(way: Way, address: str) -> bytes:
         return Table(cells, colWidths=[230, 230], style=look)
 
     story: list[Any] = [
-        Paragraph(escape(way.brand.name), styles["Title"]),
-        table(facts_of(way)),
+        Paragraph(escape(brand.name), styles["Title"]),
+        table(facts),
         Spacer(1, 18),
-        table(lines_of(way)),
+        table(lines),
         Spacer(1, 18),
-        Paragraph(escape(f"{address}/charging/{way.intent.intent_id}"), styles["BodyText"]),
+        Paragraph(escape(address), styles["BodyText"]),
     ]
-    if way.brand.help_phone or way.brand.help_email:
+    if brand.help_phone or brand.help_email:
         story.append(
-            Paragraph(
-                escape(" · ".join(filter(None, (way.brand.help_phone, way.brand.help_email)))), styles["BodyText"]
-            )
+            Paragraph(escape(" · ".join(filter(None, (brand.help_phone, brand.help_email)))), styles["BodyText"])
         )
     document.build(story)
     return file.getvalue()
@@ -140,7 +142,7 @@ def _line(line: LineShown, currency: str) -> str:
         (billed / 1000, 3, "kWh") if line.dimension is Dimension.ENERGY else (billed / 60, 1, "min")
     )
     each = _rounded(Fraction(line.incl_vat) / quantity, EACH_DIGITS).normalize()
-    return f"{what}, {_number(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {price(each, currency)}"
+    return f"{what}, {number_words(_rounded(quantity, digits))} {unit} \N{MULTIPLICATION SIGN} {price(each, currency)}"
 
 
 def _major(exact: str, currency: str) -> Decimal:
@@ -151,5 +153,6 @@ def _rounded(value: Fraction, digits: int) -> Decimal:
     return (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
-def _number(value: Decimal) -> str:
+def number_words(value: Decimal) -> str:
+    """A number as the language writes it, without digits that say nothing."""
     return str(format_decimal(value.normalize(), locale=current().locale))

@@ -10,6 +10,7 @@ from litestar.datastructures import Cookie
 
 from forecourt.driver import words
 from forecourt.driver.speech import COOKIE, ROOM, Connection, Speech
+from forecourt.driver.waiting.model import type_words
 from forecourt.ui import formats, i18n
 from forecourt.ui.assets import Assets
 from forecourt.ui.security import CONTENT_SECURITY_POLICY
@@ -43,20 +44,22 @@ class DriverShell:
         environment: Any = self._environment
         environment.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)
         self._environment.globals.update(
-            asset=assets.address, languages=tuple(self.speech.languages), minor=words.minor
+            asset=assets.address, names=self.speech.names, minor=words.minor, named_spot=words.named_spot
         )
         self._environment.filters.update(
             kwh=formats.kwh, kw=formats.kw, duration=formats.duration, money=words.money, line=words.line_words,
-            when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp,
-            rated_kw=formats.rated_kw, device=words.device,
+            when=words.when_words, clock=words.hour, price=words.price, stamp=formats.stamp, moment=formats.moment,
+            rated_kw=formats.rated_kw, rated_kwh=words.rated_kwh, device=words.device, card=words.card_name,
+            car=words.car_words, named_type=type_words, day=words.day,
         )  # fmt: skip
 
     def page(
-        self, template: str, connection: Connection, *, lang: str | None = None, status: int = 200, **context: Any
-    ) -> Response[str]:
-        """A whole page, or a part of one."""
-        with self.speech.speaking(connection, lang) as language:
-            content = self._environment.get_template(template).render(context, language=language)
+        self, template: str, connection: Connection, *, lang: str | None = None, status: int = 200,
+        zone: str = "UTC", **context: Any,
+    ) -> Response[str]:  # fmt: skip
+        """A whole page, or a part of one. `zone`: whose clocks its times are read from, where nothing else says."""
+        with self.speech.speaking(connection, lang) as language, i18n.in_zone(zone):
+            content = self._environment.get_template(template).render(context, language=language, zone=zone)
         cookies = [] if lang is None else [_remembered(language)]
         return Response(content, media_type=MediaType.HTML, status_code=status, headers=HEADERS, cookies=cookies)
 

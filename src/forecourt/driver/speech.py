@@ -21,6 +21,8 @@ class Speech:
 
     def __init__(self) -> None:
         self.languages = i18n.Languages([ROOM], folder="languages")
+        #: What each is called by those who speak it, by its code.
+        self.names = {each.language: str(each.locale.get_language_name()).capitalize() for each in self.languages}
 
     @contextmanager
     def speaking(self, connection: Connection, lang: str | None = None) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """All SQL of the driver's pages: whose they are, and what is told there of stations and sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -89,6 +90,15 @@ class FoundSpot(Struct, frozen=True, kw_only=True):
     connected: bool
     #: Its site has a waiting list.
     waiting: bool = False
+    #: What can be plugged in, and the most that is given there in W, as far as that is known.
+    types: Sequence[str] = ()
+    power_w: int | None = None
+    name: str | None = None
+
+    @property
+    def free(self) -> bool:
+        """Whether somebody could go there now."""
+        return self.connected and self.state == "Available"
 
 
 async def tenant_of_station(conn: Connection, identity: str) -> int | None:
@@ -175,15 +185,19 @@ async def list_spots(conn: Connection, tenant_id: int) -> list[FoundSpot]:
     await cursor.execute(
         "SELECT i.site_id, i.slug AS site, i.name AS site_name, i.address, i.city,"
         " coalesce(t.latitude, i.latitude)::float AS latitude, coalesce(t.longitude, i.longitude)::float AS longitude,"
-        " t.identity AS station, c.evse, min(c.state) AS state, coalesce(g.lease_until > now(), false) AS connected,"
+        " t.identity AS station, t.name, c.evse, min(c.state) AS state,"
+        " coalesce(g.lease_until > now(), false) AS connected,"
         " EXISTS (SELECT FROM waiting_policies w WHERE w.tenant_id = i.tenant_id AND w.site_id = i.site_id"
-        "  AND w.active) AS waiting"
+        "  AND w.active) AS waiting, coalesce(p.types, '{}') AS types, coalesce(p.power_w, t.max_power_w) AS power_w"
         " FROM sites i JOIN stations t ON t.site_id = i.site_id AND t.tenant_id = i.tenant_id"
         " JOIN connectors c ON c.station_id = t.station_id AND c.tenant_id = t.tenant_id"
         " LEFT JOIN station_links l ON l.station_id = t.station_id AND l.tenant_id = t.tenant_id"
         " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
+        " LEFT JOIN (SELECT tenant_id, station_id, evse, array_agg(DISTINCT connector_type ORDER BY connector_type)"
+        "  FILTER (WHERE connector_type IS NOT NULL) AS types, max(max_power_w) AS power_w FROM evse_plugs"
+        "  GROUP BY 1, 2, 3) p ON p.tenant_id = c.tenant_id AND p.station_id = c.station_id AND p.evse = c.evse"
         " WHERE i.tenant_id = %s AND t.identity IS NOT NULL AND c.evse > 0"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12 ORDER BY i.name, t.identity, c.evse LIMIT %s",
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15 ORDER BY i.name, t.identity, c.evse LIMIT %s",
         (tenant_id, MAX_CONNECTORS),
     )
     return await cursor.fetchall()

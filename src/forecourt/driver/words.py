@@ -1,19 +1,25 @@
 """What drivers read of prices, in their language. `_` translates where it is called."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_time
+from babel.dates import format_skeleton, format_time
 
 from forecourt.driver.model import Stage
+from forecourt.payments.psp.words import Card
 from forecourt.platform.money import Money, minor_digits
 from forecourt.pricing.words import line_words, price, when_words
-from forecourt.ui.i18n import current, mark
+from forecourt.ui.formats import SPACE, rated_kw
+from forecourt.ui.i18n import current, day, mark, number
 from forecourt.ui.i18n import gettext as _
 
-__all__ = ["STAGES", "device", "hour", "line_words", "money", "price", "stage_words", "when_words"]
+__all__ = [
+    "STAGES", "car_words", "card_name", "day", "device", "hour", "line_words", "money", "month", "named_spot", "price",
+    "rated_kwh", "stage_words", "when_words",
+]  # fmt: skip
 
 #: What a driver does or waits for at each stage: a heading and a sentence.
 STAGES: Final = {
@@ -67,6 +73,36 @@ def device(user_agent: str) -> str:
 def hour(at: datetime, zone: str) -> str:
     """The time of day of a moment in a zone, to the minute."""
     return str(format_time(at, "short", tzinfo=ZoneInfo(zone), locale=current().locale))
+
+
+def month(at: datetime, zone: str) -> str:
+    """The month of a moment in a zone: `March 2026`."""
+    return str(format_skeleton("yMMMM", at.astimezone(ZoneInfo(zone)), locale=current().locale))
+
+
+def named_spot(station: str, evse: int) -> str:
+    """A place to plug in, as drivers are told: OCPP's EVSE is theirs to know as little as its name."""
+    return _("%(station)s, connector %(evse)s") % {"station": station, "evse": evse}
+
+
+def card_name(card: Card) -> str:
+    """A card as its owner knows it: `Visa •••• 4242`."""
+    brand = card.brand.replace("_", " ").title()
+    return " ".join(filter(None, (brand, card.last4 and f"••••{SPACE}{card.last4}"))) or _("Card")
+
+
+def rated_kwh(energy_wh: int) -> str:
+    """`52 kWh`: a size, without decimals that say nothing."""
+    tenths = (energy_wh + 50) // 100
+    return f"{number(tenths / 10, 1 if tenths % 10 else 0)}{SPACE}kWh"
+
+
+def car_words(known: Sequence[int | None]) -> str:
+    """What is known of a car: its battery in Wh, and what it takes of AC and DC in W."""
+    battery_wh, max_ac_w, max_dc_w = known
+    said = [rated_kwh(battery_wh)] if battery_wh else []
+    said += [f"{name} {rated_kw(power_w)}" for name, power_w in (("AC", max_ac_w), ("DC", max_dc_w)) if power_w]
+    return " · ".join(said)
 
 
 def minor(amount: int, currency: str) -> Money:

@@ -109,6 +109,7 @@ class Leaving:
         await owned.delete_vehicle(conn, tenant_id, driver_id, None)
         await fleets.delete_member(conn, tenant_id, driver_id)
         await fleets.end_subscription(conn, tenant_id, driver_id, now)
+        await fleets.forget_method(conn, tenant_id, driver_id)
         await saved.forget(conn, tenant_id, driver.payer, now)
         await store.forget_payer(conn, tenant_id, driver_id)
         if driver.email is not None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from forecourt.driver.account.store import Charged, OfferedCar
+from forecourt.driver.account.store import Charged, OfferedCar, Underway
 from forecourt.driver.waiting.model import Waiting
 from forecourt.driver.waiting.service import Seen
 from forecourt.drivers.accounts.model import Consent, Driver, OwnSession, OwnToken, Vehicle
@@ -61,7 +61,7 @@ class Home(Struct, frozen=True, kw_only=True):
     """The first page."""
 
     driver: Driver
-    running: Sequence[UUID]
+    running: Sequence[Underway]
     latest: Sequence[Charged]
     money: Purse
     waiting: Sequence[Seen] = ()

@@ -11,6 +11,7 @@ import msgspec
 from forecourt.access.model import Origin
 from forecourt.driver import store as pages
 from forecourt.driver.account import store
+from forecourt.driver.account.memberships import Memberships
 from forecourt.driver.account.model import (
     LATEST,
     MAX_TOP_UP,
@@ -28,6 +29,7 @@ from forecourt.driver.account.store import Charged, Connection, OfferedCar
 from forecourt.driver.service import Way, Ways
 from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Seen, WaitingLists
+from forecourt.driver.words import named_spot
 from forecourt.drivers.accounts import service as accounts
 from forecourt.drivers.accounts import store as driver_rows
 from forecourt.drivers.accounts.entry import Entry
@@ -40,8 +42,7 @@ from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.fleets.model import Member, least
 from forecourt.energy.needs.model import Preferences
 from forecourt.energy.service.needs import change_preferences
-from forecourt.payments.fees.model import Fee
-from forecourt.payments.fees.store import list_fees
+from forecourt.payments.fees.service import Fees
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent, Method, PaymentUnknown
 from forecourt.payments.intents.service import Begin, Payments
@@ -78,6 +79,7 @@ class Members:
         self._clock = clock
         self._secret = secret
         self._payments = payments
+        self.memberships = Memberships(self, Fees(None, tenants, clock, payments), clock)
 
     @asynccontextmanager
     async def acting(self, driver: Driver) -> AsyncIterator[Connection]:
@@ -98,6 +100,11 @@ class Members:
         """How the pages of an organisation look."""
         async with self._tenants.tenant(tenant_id) as conn:
             return await pages.find_brand(conn, tenant_id)
+
+    async def zone_of(self, tenant_id: int) -> str:
+        """By whose clock an organisation's drivers are told of times at no place."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await store.zone_of(conn, tenant_id)
 
     async def home(self, driver: Driver) -> Home:
         """The first page: what runs, what was, what is owed."""
@@ -145,11 +152,6 @@ class Members:
             for each in methods
         ]  # fmt: skip
         return Purse(cards=cards, wallet=held, debts=debts, currency=usual)
-
-    async def months(self, driver: Driver) -> list[Fee]:
-        """The months of the driver's memberships, the latest first."""
-        async with self.acting(driver) as conn:
-            return await list_fees(conn, driver.tenant_id, driver.driver_id)
 
     async def owned(self, driver: Driver) -> Owned:
         """Tokens, cars, consent, where the driver is signed in."""
@@ -209,6 +211,7 @@ class Members:
             if driver.pays_method == method_id:
                 changes = {"pays_by": PaysBy.PAGE.value, "pays_method": None}
             await accounts.change_driver(conn, driver.acting(origin), driver.driver_id, changes, now)
+            await fleets.forget_method(conn, driver.tenant_id, driver.driver_id, method_id)
         await self.cards.drop(driver.tenant_id, method_id)
 
     async def start(
@@ -238,7 +241,7 @@ class Members:
             limit = await self._session_limit(driver, member)
         methods = {PaysBy.PAGE: Method.HOSTED, PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
         asked = Begin(
-            station=station, evse=evse, return_url=return_url, language=language, description=f"{station}, EVSE {evse}",
+            station=station, evse=evse, return_url=return_url, language=language, description=named_spot(station, evse),
             method=methods.get(by, Method.INVOICE), car=_car(cars.vehicles), email=driver.email, payer=payer,
             save=save and by is PaysBy.PAGE, method_id=method_id if by is PaysBy.CARD else None,
             reservation_id=await self.ways.reservation_of(driver.tenant_id, None, driver),

@@ -50,6 +50,16 @@ class Charged(Struct, frozen=True, kw_only=True):
     owed: int | None
 
 
+class Underway(Struct, frozen=True, kw_only=True):
+    """A payment of a session that is not over: where, and what it came to so far, in minor units with taxes."""
+
+    payment: UUID
+    place: str
+    energy_wh: int | None
+    cost: int | None
+    currency: str
+
+
 class OfferedCar(Struct, frozen=True, kw_only=True):
     """The car of a session that was paid otherwise, and may start by itself from now on."""
 
@@ -140,14 +150,32 @@ async def list_offered_cars(conn: Connection, tenant_id: int, driver_id: int, si
     return await cursor.fetchall()
 
 
-async def list_running(conn: Connection, tenant_id: int, driver_id: int) -> list[UUID]:
+async def list_running(conn: Connection, tenant_id: int, driver_id: int) -> list[Underway]:
     """Payments of a driver's sessions that are not over, the latest first."""
-    cursor = await conn.execute(
-        "SELECT intent_id FROM payment_intents WHERE tenant_id = %s AND (payer = %s OR driver_id = %s)"
-        " AND purpose = 'session' AND next_at IS NOT NULL AND state <> 'releasing' ORDER BY number DESC LIMIT 5",
+    cursor = conn.cursor(row_factory=class_row(Underway))
+    await cursor.execute(
+        "SELECT p.intent_id AS payment, coalesce(i.name, t.name, t.identity, '') AS place,"
+        " CASE WHEN s.meter_stop_wh >= s.meter_start_wh THEN s.meter_stop_wh - s.meter_start_wh END AS energy_wh,"
+        " c.incl_minor AS cost, coalesce(c.currency, p.currency) AS currency"
+        " FROM payment_intents p LEFT JOIN sessions s ON s.tenant_id = p.tenant_id AND s.session_id = p.session_id"
+        " LEFT JOIN session_costs c ON c.tenant_id = p.tenant_id AND c.session_id = p.session_id"
+        " LEFT JOIN stations t ON t.tenant_id = p.tenant_id AND t.station_id = p.station_id"
+        " LEFT JOIN sites i ON i.tenant_id = t.tenant_id AND i.site_id = t.site_id"
+        " WHERE p.tenant_id = %s AND (p.payer = %s OR p.driver_id = %s)"
+        " AND p.purpose = 'session' AND p.next_at IS NOT NULL AND p.state <> 'releasing'"
+        " ORDER BY p.number DESC LIMIT 5",
         (tenant_id, f"driver:{driver_id}", driver_id),
     )
-    return [row[0] for row in await cursor.fetchall()]
+    return await cursor.fetchall()
+
+
+async def zone_of(conn: Connection, tenant_id: int) -> str:
+    """By whose clock an organisation lives."""
+    row = await (
+        await conn.execute("SELECT time_zone FROM organisations WHERE tenant_id = %s", (tenant_id,))
+    ).fetchone()
+    assert row is not None, "it has drivers"
+    return str(row[0])
 
 
 async def wallet_currencies(conn: Connection, tenant_id: int, account: str) -> list[str]:

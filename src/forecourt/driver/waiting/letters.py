@@ -7,7 +7,7 @@ from forecourt.driver.speech import Speech
 from forecourt.driver.store import Connection, find_brand
 from forecourt.driver.waiting.model import Waiting
 from forecourt.driver.waiting.store import HeldAt, WaitingSite
-from forecourt.driver.words import hour
+from forecourt.driver.words import hour, named_spot
 from forecourt.platform import mail
 from forecourt.platform.mail import Letter
 from forecourt.ui.i18n import gettext as _
@@ -35,10 +35,9 @@ class TurnLetters:
         brand = await find_brand(conn, tenant_id)
         with self._speech.speaking_of(place.language):
             until = hour(held.until_at, site.zone)
-            said = {"site": site.name, "station": held.station, "evse": held.evse, "time": until}
+            said = {"site": site.name, "spot": named_spot(held.station, held.evse), "time": until}
             lines = (
-                _("It is your turn at %(site)s: connector %(station)s, EVSE %(evse)s is held for you until %(time)s.")
-                % said,
+                _("It is your turn at %(site)s: %(spot)s is held for you until %(time)s.") % said,
                 _("Start here:") + f"\n{home_of(brand, self._address)}/waiting/{place.place_id}",
                 _("If you don't come in time, the next one in the list gets it."),
             )

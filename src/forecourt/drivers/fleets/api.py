@@ -16,8 +16,10 @@ from forecourt.drivers.fleets import service, store
 from forecourt.drivers.fleets.model import (
     MAX_BILL_TO,
     MAX_COST_CENTRE,
+    MAX_GIVES,
     MAX_LIMIT,
     MAX_NAME,
+    MAX_TERMS,
     Fleet,
     FleetNameTaken,
     FleetSession,
@@ -101,6 +103,22 @@ class FleetMonth(Struct, frozen=True, kw_only=True):
     sessions: list[FleetSession]
 
 
+Gives = Annotated[
+    str,
+    Meta(
+        max_length=MAX_GIVES, pattern=ONE_LINE, description="What drivers are told that it gives.",
+        examples=["0.29 a kWh everywhere"],
+    ),
+]  # fmt: skip
+Terms = Annotated[
+    str,
+    Meta(
+        max_length=MAX_TERMS, pattern=r"^https://[^\s]+$", description="Where its terms can be read.",
+        examples=["https://example.com/gold"],
+    ),
+]  # fmt: skip
+
+
 class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A plan as it shall be."""
 
@@ -126,6 +144,18 @@ class NewPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[str, Meta(pattern=VAT_PATTERN)] | None,
         Meta(description="Percent of VAT within the fee; null: none.", examples=["19"]),
     ] = None
+    offered: Annotated[bool, Meta(description="Drivers may begin it by themselves.", examples=[True])] = False
+    gives: Gives = ""
+    terms_url: Terms | None = None
+
+
+class PlanChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall change of a plan; what is absent stays. The fee can't: make another plan."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE)] | UnsetType = UNSET
+    offered: bool | UnsetType = UNSET
+    gives: Gives | UnsetType = UNSET
+    terms_url: Terms | UnsetType | None = UNSET
 
 
 class Plans(Struct, frozen=True, kw_only=True):
@@ -252,6 +282,18 @@ async def list_plans(actor: Asker, db: Database) -> Plans:
         return Plans(plans=await store.list_plans(conn, actor.tenant_id))
 
 
+@patch(
+    "/plans/{plan_id:int}",
+    opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanUnknown]},
+    summary="Change what drivers are told of a plan, and whether they may begin it",
+    tags=TAGS,
+)
+async def change_plan(plan_id: PlanInPath, data: JSONBody[PlanChange], actor: Asker, db: Database) -> Plan:
+    changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
+    async with db.tenant(actor.tenant_id) as conn:
+        return await service.change_plan(conn, actor, plan_id, changes)
+
+
 @delete(
     "/plans/{plan_id:int}",
     opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanUnknown]},
@@ -298,6 +340,6 @@ routes = Router(
     "/",
     route_handlers=[
         create_fleet, list_fleets, find_fleet, change_fleet, put_member, remove_member, list_fleet_sessions,
-        create_plan, list_plans, close_plan, subscribe, unsubscribe,
+        create_plan, list_plans, change_plan, close_plan, subscribe, unsubscribe,
     ],
 )  # fmt: skip

@@ -14,6 +14,9 @@ BEGUN: Final = "subscription.begun"
 MAX_NAME: Final = 200
 MAX_BILL_TO: Final = 1_000
 MAX_COST_CENTRE: Final = 60
+#: Characters of what a plan gives, and of the address of its terms.
+MAX_GIVES: Final = 1_000
+MAX_TERMS: Final = 500
 #: The most that a limit may be, in minor units.
 MAX_LIMIT: Final = 10**12
 #: Fleets and plans of one organisation, and members of one fleet, that are listed.
@@ -66,7 +69,8 @@ class FleetSession(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A membership with a monthly fee; assignments of tariffs name it by `name`. `vat`: percent within the fee."""
+    """A membership with a monthly fee; assignments of tariffs name it by `name`. `vat`: percent within the fee.
+    `offered`: drivers may begin it by themselves while it is open. `gives`, `terms_url`: what they are told of it."""
 
     plan_id: int
     name: str
@@ -75,11 +79,15 @@ class Plan(Struct, frozen=True, kw_only=True):
     month_fee: int
     vat: Decimal | None
     open: bool
+    offered: Annotated[bool, Meta(description="Drivers may begin it by themselves.", examples=[True])]
+    gives: Annotated[str, Meta(description="What drivers are told that it gives.", examples=["0.29 a kWh everywhere"])]
+    terms_url: Annotated[str | None, Meta(examples=["https://example.com/gold"])]
     created_at: datetime
 
 
 class Subscription(Struct, frozen=True, kw_only=True):
-    """A driver's membership, which goes on until it is ended: at once, or with a month that is paid."""
+    """A driver's membership, which goes on until it is ended: at once, or with a month that is paid. `by_driver`: they
+    began it. `pays_by`: `card` or `wallet`; None: what their account pays by."""
 
     subscription_id: int
     plan_id: int
@@ -87,6 +95,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
     title: str
     began_at: datetime
     ends_at: datetime | None
+    by_driver: bool = False
+    pays_by: str | None = None
+    pays_method: UUID | None = None
 
 
 class PricedFor(Struct, frozen=True, kw_only=True):

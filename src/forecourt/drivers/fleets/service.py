@@ -93,6 +93,19 @@ async def create_plan(conn: Connection, actor: Actor, values: Mapping[str, Any],
     return made
 
 
+async def change_plan(conn: Connection, actor: Actor, plan_id: int, changes: Mapping[str, Any]) -> Plan:
+    """What drivers are told of a plan, and whether it is offered to them. Its fee stays: who has it agreed to that.
+    Raises PlanUnknown."""
+    if changes and not await store.update_plan(conn, actor.tenant_id, plan_id, changes):
+        raise PlanUnknown
+    found = await store.find_plan(conn, actor.tenant_id, plan_id)
+    if found is None:
+        raise PlanUnknown
+    if changes:
+        await audit(conn, actor, "change plan", f"plan:{plan_id}", dict(changes))
+    return found
+
+
 async def close_plan(conn: Connection, actor: Actor, plan_id: int) -> None:
     """Nobody begins it any more; who has it keeps it. Raises PlanUnknown."""
     if not await store.close_plan(conn, actor.tenant_id, plan_id):

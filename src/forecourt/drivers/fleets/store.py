@@ -23,6 +23,8 @@ from forecourt.drivers.fleets.model import (
 Connection = AsyncConnection[Any]
 
 CHANGEABLE: Final = frozenset({"name", "bill_to", "email", "session_limit", "month_limit", "active"})
+PLAN_CHANGEABLE: Final = frozenset({"title", "gives", "terms_url", "offered"})
+_PLAN: Final = "plan_id, name, title, currency, month_fee, vat, open, offered, gives, terms_url, created_at"
 _FLEET: Final = """
     SELECT f.fleet_id, f.name, f.bill_to, f.email, f.currency, f.zone, f.session_limit, f.month_limit, f.active,
         f.held_at, f.held_reason, f.created_at,
@@ -193,20 +195,40 @@ async def insert_plan(conn: Connection, tenant_id: int, values: Mapping[str, Any
     """A new plan; None where the name is taken."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, vat, created_at)"
-        " VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(vat)s, %(at)s) ON CONFLICT DO NOTHING"
-        " RETURNING plan_id, name, title, currency, month_fee, vat, open, created_at",
-        {**values, "tenant": tenant_id, "at": at},
+        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, vat, offered, gives, terms_url,"
+        " created_at) VALUES (%(tenant)s, %(name)s, %(title)s, %(currency)s, %(month_fee)s, %(vat)s, %(offered)s,"
+        " %(gives)s, %(terms_url)s, %(at)s) ON CONFLICT DO NOTHING"
+        f" RETURNING {_PLAN}",
+        {"offered": False, "gives": "", "terms_url": None, **values, "tenant": tenant_id, "at": at},
     )
     return await cursor.fetchone()
+
+
+async def find_plan(conn: Connection, tenant_id: int, plan_id: int) -> Plan | None:
+    """The plan of this number."""
+    cursor = conn.cursor(row_factory=class_row(Plan))
+    await cursor.execute(
+        f"SELECT {_PLAN} FROM subscription_plans WHERE tenant_id = %s AND plan_id = %s FOR SHARE", (tenant_id, plan_id)
+    )
+    return await cursor.fetchone()
+
+
+async def update_plan(conn: Connection, tenant_id: int, plan_id: int, changes: Mapping[str, Any]) -> bool:
+    """Changes the named columns (PLAN_CHANGEABLE); whether there is such a plan."""
+    assert changes.keys() <= PLAN_CHANGEABLE, "a column that stays"
+    said = ", ".join(f"{name} = %({name})s" for name in changes)
+    cursor = await conn.execute(
+        f"UPDATE subscription_plans SET {said} WHERE tenant_id = %(_tenant)s AND plan_id = %(_plan)s",
+        {**changes, "_tenant": tenant_id, "_plan": plan_id},
+    )
+    return cursor.rowcount == 1
 
 
 async def list_plans(conn: Connection, tenant_id: int) -> list[Plan]:
     """Plans by name."""
     cursor = conn.cursor(row_factory=class_row(Plan))
     await cursor.execute(
-        "SELECT plan_id, name, title, currency, month_fee, vat, open, created_at FROM subscription_plans"
-        " WHERE tenant_id = %s ORDER BY name LIMIT %s",
+        f"SELECT {_PLAN} FROM subscription_plans WHERE tenant_id = %s ORDER BY name LIMIT %s",
         (tenant_id, MAX_PLANS),
     )
     return await cursor.fetchall()
@@ -226,7 +248,8 @@ async def find_subscription(
     """The subscription of a driver that goes on at a time, or now."""
     cursor = conn.cursor(row_factory=class_row(Subscription))
     await cursor.execute(
-        "SELECT s.subscription_id, s.plan_id, p.name, p.title, s.began_at, s.ends_at FROM subscriptions s"
+        "SELECT s.subscription_id, s.plan_id, p.name, p.title, s.began_at, s.ends_at, s.by_driver, s.pays_by,"
+        " s.pays_method FROM subscriptions s"
         " JOIN subscription_plans p ON p.tenant_id = s.tenant_id AND p.plan_id = s.plan_id"
         " WHERE s.tenant_id = %(tenant)s AND s.driver_id = %(driver)s AND s.began_at <= coalesce(%(at)s, now())"
         " AND (s.ends_at IS NULL OR s.ends_at > coalesce(%(at)s, now())) ORDER BY s.began_at DESC LIMIT 1",
@@ -253,15 +276,50 @@ async def priced_for(conn: Connection, tenant_id: int, driver_id: int, at: datet
     )
 
 
-async def begin_subscription(conn: Connection, tenant_id: int, driver_id: int, plan_id: int, at: datetime) -> bool:
-    """Begins a plan that is open; False where there is none such. The one before ends with it."""
+async def begin_subscription(
+    conn: Connection, tenant_id: int, driver_id: int, plan_id: int, at: datetime, *, by_driver: bool = False,
+    pays_by: str | None = None, pays_method: UUID | None = None,
+) -> bool:  # fmt: skip
+    """Begins a plan that is open; False where there is none such. The one before ends with it. `pays_by`: what pays
+    for it, None for what the account pays by."""
     await end_subscription(conn, tenant_id, driver_id, at)
     cursor = await conn.execute(
-        "INSERT INTO subscriptions (tenant_id, driver_id, plan_id, began_at)"
-        " SELECT tenant_id, %s, plan_id, %s FROM subscription_plans WHERE tenant_id = %s AND plan_id = %s AND open",
-        (driver_id, at, tenant_id, plan_id),
+        "INSERT INTO subscriptions (tenant_id, driver_id, plan_id, began_at, by_driver, pays_by, pays_method)"
+        " SELECT tenant_id, %s, plan_id, %s, %s, %s, %s FROM subscription_plans"
+        " WHERE tenant_id = %s AND plan_id = %s AND open",
+        (driver_id, at, by_driver, pays_by, pays_method, tenant_id, plan_id),
     )
     return cursor.rowcount == 1
+
+
+async def keep_subscription(conn: Connection, tenant_id: int, driver_id: int, now: datetime) -> bool:
+    """One that shall end goes on after all; whether there was one."""
+    cursor = await conn.execute(
+        "UPDATE subscriptions SET ends_at = NULL WHERE tenant_id = %s AND driver_id = %s AND ends_at > %s",
+        (tenant_id, driver_id, now),
+    )
+    return cursor.rowcount == 1
+
+
+async def pay_subscription(
+    conn: Connection, tenant_id: int, driver_id: int, pays_by: str | None, pays_method: UUID | None, now: datetime
+) -> bool:
+    """What pays for the months of a driver's subscription from now on; whether there is one."""
+    cursor = await conn.execute(
+        "UPDATE subscriptions SET pays_by = %s, pays_method = %s WHERE tenant_id = %s AND driver_id = %s"
+        " AND (ends_at IS NULL OR ends_at > %s)",
+        (pays_by, pays_method, tenant_id, driver_id, now),
+    )
+    return cursor.rowcount == 1
+
+
+async def forget_method(conn: Connection, tenant_id: int, driver_id: int, method_id: UUID | None = None) -> None:
+    """A saved card is gone, or with None all are: what it paid for is paid as the account pays."""
+    await conn.execute(
+        "UPDATE subscriptions SET pays_by = NULL, pays_method = NULL"
+        " WHERE tenant_id = %s AND driver_id = %s AND pays_method = coalesce(%s, pays_method)",
+        (tenant_id, driver_id, method_id),
+    )
 
 
 async def end_subscription(conn: Connection, tenant_id: int, driver_id: int, at: datetime) -> bool:

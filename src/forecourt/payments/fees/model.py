@@ -28,7 +28,8 @@ class FeeState(StrEnum):
 
 
 class Fee(Struct, frozen=True, kw_only=True):
-    """One month of a driver's membership, with what pays for it now. `ends_at`: of the membership."""
+    """One month of a driver's membership, with what pays for it now. `ends_at`: of the membership; `by_driver`: who
+    began it."""
 
     fee_id: UUID
     driver_id: int
@@ -52,6 +53,12 @@ class Fee(Struct, frozen=True, kw_only=True):
     active: bool
     pays_by: PaysBy
     pays_method: UUID | None
+    by_driver: bool = False
+
+    @property
+    def trial(self) -> bool:
+        """It is the first month of what the driver began: unpaid, there never was a membership."""
+        return self.by_driver and self.number == 0
 
     @property
     def over(self) -> bool:

@@ -42,9 +42,10 @@ _METHODS: Final = {PaysBy.CARD: Method.SAVED, PaysBy.WALLET: Method.WALLET}
 
 
 class Fees:
-    """The verbs, for the life of a process. `pool` is of role forecourt_worker, `tenants` of forecourt_app."""
+    """The verbs, for the life of a process. `pool` is of role forecourt_worker, `tenants` of forecourt_app; without a
+    pool it looks at what it is told of, and not at all that is due."""
 
-    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, payments: Payments) -> None:
+    def __init__(self, pool: Pool | None, tenants: Pool, clock: Clock, payments: Payments) -> None:
         self._worker = pool
         self._tenants = tenants
         self._clock = clock
@@ -66,6 +67,7 @@ class Fees:
 
     async def look_at_due(self) -> int:
         """Looks at every month whose time has come; how many."""
+        assert self._worker is not None, "the worker looks at what is due"
         looked = 0
         while True:
             now = self._clock.now()
@@ -146,9 +148,10 @@ class Fees:
             await store.open_month(conn, tenant_id, fee.subscription_id, fee.number + 1, now)
 
     async def _failed(self, conn: Connection, tenant_id: int, fee: Fee, why: str | None, now: datetime) -> None:
-        """It could not be paid: it is asked for again, RETRIES times; then the membership ends."""
+        """It could not be paid: it is asked for again, RETRIES times; then the membership ends. What a driver began
+        ends at once without its first month: nobody has a member's price by a card that pays nothing."""
         reason = (why or "")[:500]
-        if fee.tries < len(RETRIES):
+        if fee.tries < len(RETRIES) and not fee.trial:
             changes: dict[str, Any] = {
                 "state": FeeState.DUE.value, "tries": fee.tries + 1, "reason": reason,
                 "next_at": now + RETRIES[fee.tries],

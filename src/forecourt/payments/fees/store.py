@@ -21,7 +21,8 @@ CHANGEABLE: Final = frozenset({"state", "tries", "intent_id", "reason", "paid_at
 _FEE: Final = """
     SELECT f.fee_id, f.driver_id, f.subscription_id, f.number, f.from_at, f.until_at, f.title, f.currency, f.amount,
         f.vat, f.country, f.state, f.tries, f.intent_id, f.reason, f.next_at, s.ends_at, a.email, a.language,
-        a.state = 'active' AS active, a.pays_by, a.pays_method
+        a.state = 'active' AS active, coalesce(s.pays_by, a.pays_by) AS pays_by,
+        CASE WHEN s.pays_by IS NULL THEN a.pays_method ELSE s.pays_method END AS pays_method, s.by_driver
     FROM subscription_fees f
     JOIN subscriptions s ON s.tenant_id = f.tenant_id AND s.subscription_id = f.subscription_id
     JOIN driver_accounts a ON a.tenant_id = f.tenant_id AND a.driver_id = f.driver_id

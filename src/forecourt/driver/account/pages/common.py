@@ -19,12 +19,14 @@ from forecourt.access.signin.model import ProviderAway, ProviderRefused, Provide
 from forecourt.access.signin.pages.common import MAX_FORM_TEXT, check_form, own_path, step_cookie, step_token
 from forecourt.driver.account.door import NEXT_COOKIE, Asking, browsing_driver, driver_cookie, next_cookie, token_of
 from forecourt.driver.account.leaving import Leaving
+from forecourt.driver.account.memberships import AlreadyMember, MonthUnknown, MonthUnpaid, NotMember, PlanChanged
 from forecourt.driver.account.model import CardUnknown, MoneyLeft, TopUpRefused, WayRefused
 from forecourt.driver.account.service import Members
 from forecourt.driver.brands import home_of
 from forecourt.driver.find_pages import host_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.shell import HEADERS, DriverShell
+from forecourt.driver.speech import Speech
 from forecourt.driver.store import Brand
 from forecourt.drivers.accounts.model import (
     AccountBlocked,
@@ -43,6 +45,7 @@ from forecourt.drivers.accounts.providers import (
     DriverProviders,
 )
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
+from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
 from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
@@ -98,8 +101,22 @@ SAID: Final = {
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
+    AlreadyMember.code: mark("You have a membership already. Begin another one once it has ended."),
+    MonthUnknown.code: mark("There is no receipt of this month."),
+    NotMember.code: mark("You have no membership any more."),
+    PlanUnknown.code: mark("This membership can't be begun any more."),
+    PlanChanged.code: mark("The price has changed. Look at it again before you begin."),
+    MonthUnpaid.code: mark(
+        "The first month could not be paid, so nothing began. Choose another card, or put money into your wallet."
+    ),
+    "member": mark("You are a member now. The receipt comes by e-mail."),
+    "member-ends": mark("Your membership ends. Nothing more is taken for it."),
+    "member-stays": mark("Your membership goes on."),
+    "saved": mark("Saved."),
     "value": mark("Something was not filled in as it should be. Look at it again."),
 }
+#: Which of them are good news.
+GOOD: Final = frozenset({"card-kept", "member", "member-ends", "member-stays", "saved"})
 
 #: Where a driver is led who wanted nothing else.
 HOME: Final = "/my"
@@ -151,16 +168,23 @@ class AccountPages:
         brand = await self.members.brand_of(driver.tenant_id)
         return self._shell.page(
             f"my/{template}", request, lang=lang or (None if "speaks" in request.cookies else driver.language),
-            brand=brand, driver=driver, said=SAID.get(said),
-            here=template.removesuffix(".html"), **context,
+            zone=await self.members.zone_of(driver.tenant_id), brand=brand, driver=driver, said=SAID.get(said),
+            good=said in GOOD, here=template.removesuffix(".html"), **context,
         )  # fmt: skip
 
-    async def do(self, request: Asking, doing: Doing, there: str) -> Response[Any]:
-        """Does what a driver asked for and shows what became of it. What is done may say where to go."""
+    async def membership_of(self, driver: Driver) -> dict[str, Any]:
+        """The driver's membership, and how many plans could be begun, for pages that lead there."""
+        found = await self.members.memberships.find(driver)
+        plans = await self.members.memberships.plans(driver)
+        return {"membership": None if found is None else found.subscription, "plans": len(plans)}
+
+    async def do(self, request: Asking, doing: Doing, there: str, done: str = "") -> Response[Any]:
+        """Does what a driver asked for and shows what became of it: `done` where it went well. What is done may say
+        where to go."""
         driver = await browsing_driver(request, self.members)
         if driver is None:
             return Redirect("/my/sign-in", status_code=303, headers=HEADERS)
-        said = ""
+        said = done
         try:
             where = await doing(driver)
             if isinstance(where, str) and not where.startswith("/"):
@@ -323,6 +347,16 @@ class AccountPages:
     def paid_at(self, intent: Intent) -> str:
         """Where a payment that is no session's goes on: to the provider's page, or back."""
         return intent.page_url or f"/my/money/back/{intent.intent_id}"
+
+    @property
+    def speech(self) -> Speech:
+        """The languages of drivers."""
+        return self._shell.speech
+
+    @property
+    def address(self) -> str:
+        """Where drivers reach us."""
+        return self._address
 
     @property
     def card_url(self) -> str:

@@ -38,7 +38,10 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def gather(driver: Driver) -> dict[str, Any]:
             purse = await members.purse(driver)
             top_ups = [Money(amount=each, currency=purse.currency) for each in TOP_UPS]
-            return {"purse": purse, "top_ups": top_ups, "months": await members.months(driver)}
+            return {
+                "purse": purse, "top_ups": top_ups, "member": await members.fleet_of(driver),
+                **await pages.membership_of(driver),
+            }  # fmt: skip
 
         return await pages.page(request, "money.html", lang, said, gather)
 
@@ -92,7 +95,7 @@ def money_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def doing(driver: Driver) -> None:
             await members.pay_by(driver, *way_of(data.by), origin_of(request))
 
-        return await pages.do(request, doing, "/my/money")
+        return await pages.do(request, doing, "/my/money", "saved")
 
     @get("/my/charge/{station:str}/{evse:int}", **PUBLIC)
     async def choose(

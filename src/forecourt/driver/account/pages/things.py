@@ -1,6 +1,7 @@
 """What a driver has and wants: sessions, cards, cars, needs; and the account itself."""
 
 from datetime import time
+from itertools import groupby
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from forecourt.driver.account.pages.common import PUBLIC, AccountPages, Before, 
 from forecourt.driver.account.pages.entry import CodeForm
 from forecourt.driver.pages import Flag, Lang, Said
 from forecourt.driver.shell import HEADERS
+from forecourt.driver.words import month
 from forecourt.drivers.accounts.model import MAX_NAME, MAX_VEHICLE_NAME, ConsentKind, Driver, VehicleSaid
 from forecourt.drivers.autocharge.model import address_of
 from forecourt.drivers.model import TokenUnknown
@@ -75,7 +77,7 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     @get("/my", **PUBLIC)
     async def home(request: Asking, lang: Lang = None, said: Said = "") -> Response[Any]:
         async def gather(driver: Driver) -> dict[str, Any]:
-            return {"home": await members.home(driver)}
+            return {"home": await members.home(driver), **await pages.membership_of(driver)}
 
         return await pages.page(request, "home.html", lang, said, gather)
 
@@ -84,7 +86,8 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def gather(driver: Driver) -> dict[str, Any]:
             found = await members.history(driver, before or NEWEST, HISTORY + 1)
             more = found[HISTORY - 1].number if len(found) > HISTORY else None
-            return {"sessions": found[:HISTORY], "more": more}
+            shown = groupby(found[:HISTORY], lambda each: month(each.started_at, each.zone))
+            return {"months": [(name, list(those)) for name, those in shown], "more": more}
 
         return await pages.page(request, "sessions.html", lang, "", gather)
 
@@ -136,7 +139,14 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
         async def doing(driver: Driver) -> None:
             await members.set_wants(driver, _wants(driver, data), origin_of(request))
 
-        return await pages.do(request, doing, "/my/things")
+        return await pages.do(request, doing, "/my/things", "saved")
+
+    return [home, sessions, things, claim, detach, add_car, remove_car, wants]
+
+
+def own_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
+    """The account itself."""
+    members = pages.members
 
     @get("/my/account", **PUBLIC)
     async def account(request: Asking, lang: Lang = None, said: Said = "", erase: Flag = "") -> Response[Any]:
@@ -150,7 +160,7 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def rename(request: Asking, data: URLEncodedBody[MeForm]) -> Response[Any]:
         changes: dict[str, Any] = {"name": data.name.strip() or None}
         origin = origin_of(request)
-        return await pages.do(request, lambda driver: members.change(driver, changes, origin), "/my/account")
+        return await pages.do(request, lambda driver: members.change(driver, changes, origin), "/my/account", "saved")
 
     @post("/my/consent", status_code=303, **PUBLIC)
     async def consent(request: Asking, data: URLEncodedBody[ConsentForm]) -> Response[Any]:
@@ -160,7 +170,7 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
                 if bool(box) is not held.get(kind, False):
                     await members.consent(driver, kind, bool(box), TEXT_VERSION, origin_of(request))
 
-        return await pages.do(request, doing, "/my/account")
+        return await pages.do(request, doing, "/my/account", "saved")
 
     @get("/my/export.json", **PUBLIC)
     async def export(request: Asking) -> Response[Any]:
@@ -179,9 +189,7 @@ def thing_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
 
         return await pages.do(request, doing, "/my/account")
 
-    return [
-        home, sessions, things, claim, detach, add_car, remove_car, wants, account, rename, consent, export, erase,
-    ]  # fmt: skip
+    return [account, rename, consent, export, erase]
 
 
 def _wants(driver: Driver, said: WantsForm) -> Preferences:
