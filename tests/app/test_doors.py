@@ -599,6 +599,7 @@ async def test_the_lookups_before_a_tenant_is_known_pass_no_list_and_no_other_ro
             ("drivers_tenant_of_session",),
             ("energy_planned_sites",),
             ("energy_tenants",),
+            ("insight_tenants",),
             ("payments_of_deployment",),
             ("payments_setup_of_deployment",),
             ("payments_tenant_of_account",),

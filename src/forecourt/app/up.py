@@ -11,8 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +21,7 @@ from rich.console import Console
 
 from forecourt.app.supervisor import Service, Supervisor
 from forecourt.app.welcome import welcome
-from forecourt.platform.database import DatabaseBusy
+from forecourt.platform.database import DatabaseBusy, connect
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.process import Child, FolderLock
 from forecourt.platform.errors import ForecourtError, SettingsError
@@ -105,6 +105,24 @@ def add_organisation(settings: Settings, name: str, email: str) -> "Bootstrapped
                     return await add(postgres.admin_url, name, email)
 
     return asyncio.run(add_embedded())
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[str]:
+    """The application's address of the database, whether Forecourt runs or not: the embedded server is started for as
+    long as it is needed. Raises FolderInUse while another start or stop is at work."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    postgres = EmbeddedPostgres(settings.data_dir)
+    try:
+        await (await connect(postgres.app_url)).close()
+    except DatabaseBusy:
+        with FolderLock(settings.data_dir.absolute() / "up.lock"):
+            async with postgres:
+                yield postgres.app_url
+        return
+    yield postgres.app_url
 
 
 async def _main(settings: Settings, console: Console, *, demo: bool) -> None:

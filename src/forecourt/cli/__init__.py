@@ -22,6 +22,7 @@ from forecourt.cli import (
     feeds,
     inbox,
     incidents,
+    insight,
     ledger,
     prices,
     sessions,
@@ -53,7 +54,7 @@ MAX_NAME = 200
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
-for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incidents, inbox, energy, ledger):
+for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incidents, inbox, energy, insight, ledger):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)

@@ -1,0 +1,252 @@
+"""`forecourt insight`: bring history in, make the lake, ask it. Works on the database itself, whether the web runs or
+not, for files and lakes are where this command is."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from forecourt.cli import shown
+from forecourt.platform.settings import Settings, load
+
+if TYPE_CHECKING:
+    from forecourt.insight.importing.model import Report, Source
+    from forecourt.insight.importing.tables import Options
+    from forecourt.platform.database import Pool
+
+#: Refused rows that are printed; the report holds them all.
+MAX_PRINTED: Final = 10
+#: Imports that are listed.
+MAX_IMPORTS: Final = 1_000
+
+app = typer.Typer(name="insight", no_args_is_help=True, help="History, the lake, and what they tell.")
+console = Console(stderr=True)
+
+Organisation = Annotated[
+    str | None, typer.Option(help="Whose it is, by name or number; needed where there are several.")
+]
+
+
+@app.callback()
+def insight() -> None:
+    """History, the lake, and what they tell."""
+
+
+@app.command("import")
+def bring(
+    files: Annotated[
+        list[Path], typer.Argument(help="Past sessions: ACN-Data JSON, OCPI CDRs, CSV, xlsx; or their .gz.")
+    ],
+    organisation: Organisation = None,
+    source: Annotated[
+        str | None, typer.Option(help="Whose records they are; else the data set or the file's name.")
+    ] = None,
+    mapped: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A column that says something: start=plugin_time. Can be repeated."),
+    ] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Zone of times without an offset, as Europe/Oslo.")] = None,
+    dates: Annotated[str | None, typer.Option(help="The order in dates, where it can't be told: dmy, mdy.")] = None,
+    time_format: Annotated[str | None, typer.Option(help="strptime format of times.")] = None,
+    century: Annotated[int | None, typer.Option(help="Added to years below 100, as 2000.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="What stands before decimals, . or ,.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="What parts the columns of a CSV.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a text that is not UTF-8.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of prices, as EUR.")] = None,
+    station: Annotated[str | None, typer.Option(help="The station, where no column says it.")] = None,
+    site: Annotated[str | None, typer.Option(help="The site, where no column says it.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; else the first.")] = None,
+    look: Annotated[bool, typer.Option("--look", help="Only tell how the file would be read, and what of it.")] = False,
+    report: Annotated[Path | None, typer.Option("--json", help="Write the report here; - is standard output.")] = None,
+) -> None:
+    """Bring past sessions in. The same again brings nothing twice; one that was stopped goes on."""
+    from forecourt.insight.importing.tables import Options
+
+    given = {
+        "map": _mapping(mapped or []), "time_zone": time_zone, "dates": dates, "time_format": time_format,
+        "century": century, "decimal": decimal, "delimiter": "\t" if delimiter == "\\t" else delimiter,
+        "encoding": encoding, "currency": currency, "station": station, "site": site, "sheet": sheet,
+    }  # fmt: skip
+    try:
+        options = msgspec.convert(given, Options)
+    except msgspec.ValidationError as fault:
+        raise typer.BadParameter(str(fault)) from None
+    if look:
+        for path in files:
+            _look(path, options)
+        return
+    reports = asyncio.run(_bring(load(os.environ), organisation, files, options, source))
+    _write(reports, report)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        field, _, column = pair.partition("=")
+        if not column:
+            raise typer.BadParameter(f"{pair} maps nothing; write it as start=plugin_time", param_hint="--map")
+        mapping[field.strip()] = column.strip()
+    return mapping
+
+
+def _understood(path: Path, options: "Options") -> "Source":
+    from forecourt.insight.importing.files import understood
+    from forecourt.platform.clock import SystemClock
+
+    return understood(path, options, SystemClock().now())
+
+
+def _look(path: Path, options: "Options") -> None:
+    """How a file would be read, without a database."""
+    from forecourt.insight.importing.model import Report, count
+
+    source = _understood(path, options)
+    told = Report(file=path.name, form=source.form, source=source.source, found=source.found)
+    for parsed in source.rows():
+        told.read += 1
+        if parsed.refusal is not None:
+            count(told.refused, parsed.refusal.reason)
+            told.refused_wh += parsed.refusal.energy_wh or 0
+            told.refusals.append(parsed.refusal)
+        elif parsed.session is not None:
+            told.taken += 1
+            told.taken_wh += parsed.session.energy_wh or 0
+            for flag in parsed.session.flags:
+                count(told.flagged, flag)
+    _tell(told, taken="would be taken")
+
+
+async def _bring(
+    settings: Settings, organisation: str | None, files: list[Path], options: "Options", name: str | None
+) -> "list[Report]":
+    from forecourt.insight.importing.service import Importer
+    from forecourt.platform.clock import SystemClock
+
+    reports = []
+    async with tenant_of(settings, organisation) as (pool, tenant_id):
+        importer = Importer(pool, SystemClock(), "command line")
+        for path in files:
+            source = await asyncio.to_thread(_understood, path, options)
+            columns = (
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )  # fmt: skip
+            with Progress(*columns, console=console, transient=True) as bar:
+                task = bar.add_task(path.name, total=source.rows_expected)
+
+                def progress(done: int, every: int | None, bar: Progress = bar, task: Any = task) -> None:
+                    bar.update(task, completed=done, total=every)
+
+                made = await importer.bring(tenant_id, path, source, name, progress)
+            _tell(made)
+            reports.append(made)
+    return reports
+
+
+@app.command()
+def imports(organisation: Organisation = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What was brought in, newest first."""
+
+    async def listed() -> list[dict[str, Any]]:
+        from forecourt.insight.importing.service import Importer
+        from forecourt.platform.clock import SystemClock
+
+        async with tenant_of(load(os.environ), organisation) as (pool, tenant_id):
+            found = await Importer(pool, SystemClock(), "command line").imports(tenant_id, MAX_IMPORTS)
+        return [msgspec.to_builtins(each) for each in found]
+
+    shown.rows(
+        asyncio.run(listed()),
+        (
+            ("import", lambda each: each["import_id"]),
+            ("begun", lambda each: shown.moment(each["begun_at"])),
+            ("source", lambda each: each["source"]),
+            ("file", lambda each: each["file"]),
+            ("rows", lambda each: each["rows_done"]),
+            ("taken", lambda each: each["report"]["taken"]),
+            ("done", lambda each: "yes" if each["ended_at"] else "no: import it again to go on"),
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def forget(
+    import_id: Annotated[str, typer.Argument(help="The import, as `imports` lists it.")],
+    organisation: Organisation = None,
+) -> None:
+    """Take an import back, with every session that it brought."""
+    from forecourt.insight.importing.service import Importer, import_number
+    from forecourt.platform.clock import SystemClock
+
+    number = import_number(import_id)
+
+    async def forgotten() -> int:
+        async with tenant_of(load(os.environ), organisation) as (pool, tenant_id):
+            return await Importer(pool, SystemClock(), "command line").forget(tenant_id, number)
+
+    console.print(f"{asyncio.run(forgotten())} sessions are gone.", highlight=False)
+
+
+@asynccontextmanager
+async def tenant_of(settings: Settings, organisation: str | None) -> "AsyncIterator[tuple[Pool, int]]":
+    """A pool of the application's role, and the organisation that is meant. Raises OrganisationUnknown."""
+    from forecourt.app.up import database_of
+    from forecourt.insight.model import OrganisationUnknown
+    from forecourt.insight.store import list_tenants
+    from forecourt.platform.database import Pool
+
+    async with database_of(settings) as url:
+        async with Pool(url, "forecourt_worker", size=1, application="insight") as pool, pool.anyone() as conn:
+            tenants = await list_tenants(conn)
+        meant = [
+            (number, name) for number, name in tenants if organisation is None or organisation in (name, str(number))
+        ]
+        if len(meant) != 1:
+            names = ", ".join(f"{name} ({number})" for number, name in tenants)
+            raise OrganisationUnknown(f"Say whose it is: --organisation, by number. There are: {names}.")
+        async with Pool(url, "forecourt_app", size=2, application="insight") as pool:
+            yield pool, meant[0][0]
+
+
+def _write(reports: "list[Report]", path: Path | None) -> None:
+    if path is None:
+        return
+    text = msgspec.json.format(msgspec.json.encode(reports), indent=2) + b"\n"
+    if path == Path("-"):
+        typer.echo(text.decode(), nl=False)
+    else:
+        path.write_bytes(text)
+
+
+def _tell(report: "Report", taken: str = "taken") -> None:
+    """The report for a person: what was read and how, and every reason with its count."""
+    from forecourt.insight.importing.model import FLAGS, REASONS
+
+    console.print(f"[bold]{report.file}[/]: {report.form}, source {report.source}", highlight=False)
+    for line in report.found:
+        console.print(f"  {line}", style="dim", highlight=False, markup=False)
+    if report.went_on:
+        console.print("  it went on where it was stopped", highlight=False)
+    rows = [(taken, report.taken, report.taken_wh), ("there already", report.already, report.already_wh)]
+    rows.append(("refused", report.refused_rows, report.refused_wh))
+    console.print(f"  {report.read} rows read, of these", highlight=False)
+    for words, count, energy_wh in rows:
+        console.print(f"  {count:>9} {words:<14} {energy_wh / 1000:>14.3f} kWh", highlight=False)
+    for currency, amount in report.money.items():
+        console.print(f"            money taken: {amount} minor units of {currency}", highlight=False)
+    for reason, count in sorted(report.refused.items(), key=lambda each: -each[1]):
+        console.print(f"  refused {count}: {REASONS[reason]}", style="yellow", highlight=False, markup=False)
+    for flag, count in sorted(report.flagged.items(), key=lambda each: -each[1]):
+        console.print(f"  kept and noted {count}: {FLAGS[flag]}", highlight=False, markup=False)
+    for refusal in report.refusals[:MAX_PRINTED]:
+        console.print(f"    line {refusal.line}: {refusal.words}", style="dim", highlight=False, markup=False)
+    if len(report.refusals) > MAX_PRINTED:
+        console.print("    ... --json FILE writes all of them", style="dim", highlight=False)

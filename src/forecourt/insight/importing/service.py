@@ -1,0 +1,231 @@
+"""The verbs of imports: bring a file in, batch by batch; go on where it was killed; take an import back."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from forecourt.insight.importing import store
+from forecourt.insight.importing.made import digest_of
+from forecourt.insight.importing.model import (
+    MAX_REFUSALS_KEPT,
+    REASONS,
+    ImportRefused,
+    Parsed,
+    Refusal,
+    Report,
+    Source,
+    count,
+)
+from forecourt.insight.importing.store import Begun, Kept
+from forecourt.insight.model import OWN, Session
+from forecourt.insight.pseudonyms import of_token
+from forecourt.insight.store import Connection, pseudonym_key
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+from forecourt.platform.errors import ForecourtError
+
+#: Rows of one transaction.
+BATCH_ROWS: Final = 2_000
+#: Bytes of a file that are digested at a time.
+CHUNK_BYTES: Final = 1 << 20
+SOURCE_PATTERN: Final = r"[a-z0-9][a-z0-9._-]{0,62}"
+
+#: Told how many rows are done, and of how many where that is known.
+Progress = Callable[[int, int | None], None]
+
+
+class ImportBusy(ForecourtError):
+    """This file is being imported by somebody else just now. Wait until that is done, then ask again."""
+
+    status = 409
+    code = "import-busy"
+
+
+class ImportUnknown(ForecourtError):
+    """There is no such import. `forecourt insight imports` lists them."""
+
+    status = 404
+    code = "import-unknown"
+
+
+class Importer:
+    """Brings files of past sessions in. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, by: str) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._by = by
+
+    async def bring(
+        self, tenant_id: int, path: Path, source: Source, name: str | None, progress: Progress = lambda done, all: None
+    ) -> Report:
+        """Imports a file that was understood: each row once, whatever was killed and however often it is asked.
+
+        `name` is whose sessions they are, else what the file says. Raises ImportRefused, ImportBusy.
+        """
+        label = source_name(name or source.source)
+        digest = _digest(path, label, source.reading)
+        report = Report(file=path.name[:255], form=source.form, source=label, found=source.found)
+        async with self._tenants.tenant(tenant_id) as conn:
+            begun, fresh = await store.begin(
+                conn, tenant_id, source=label, file=report.file, digest=digest, form=source.form, found=source.found,
+                at=self._clock.now(), by=self._by, report=report,
+            )  # fmt: skip
+            key = await pseudonym_key(conn, tenant_id)
+        if not fresh:
+            report = msgspec.convert(begun.report, Report)
+            report.went_on = True
+        report.import_id = str(begun.import_id)
+        batch: list[Parsed] = []
+        for number, parsed in enumerate(source.rows()):
+            if number < begun.rows_done:
+                continue
+            batch.append(parsed)
+            if len(batch) == BATCH_ROWS:
+                await self._settle(tenant_id, begun, key, report, batch)
+                progress(report.read, source.rows_expected)
+                batch = []
+        await self._settle(tenant_id, begun, key, report, batch)
+        progress(report.read, source.rows_expected)
+        return await self._end(tenant_id, begun, report)
+
+    async def _settle(self, tenant_id: int, begun: Begun, key: bytes, report: Report, batch: Sequence[Parsed]) -> None:
+        """One batch, whole or not at all: its sessions, its refusals, and how far the import is."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            if await store.hold(conn, tenant_id, begun.import_id) != report.read:
+                raise ImportBusy
+            kept = await self._kept(conn, tenant_id, begun.source, key, batch)
+            refused = [each.refusal for each in batch if each.refusal is not None]
+            refused += await self._insert(conn, tenant_id, begun, report, kept)
+            for refusal in refused:
+                count(report.refused, refusal.reason)
+                report.refused_wh += refusal.energy_wh or 0
+            report.read += len(batch)
+            assert report.read == report.taken + report.already + report.refused_rows
+            await store.refuse(conn, tenant_id, begun.import_id, refused, MAX_REFUSALS_KEPT)
+            await store.note(conn, tenant_id, begun.import_id, report)
+
+    async def _kept(
+        self, conn: Connection, tenant_id: int, source: str, key: bytes, batch: Iterable[Parsed]
+    ) -> list[Kept]:
+        """As the sessions of a batch are kept: drivers by pseudonyms, places by names that no other source has."""
+        read = [(each.line, each.session) for each in batch if each.session is not None]
+        own = await store.own_stations(conn, tenant_id, sorted({session.station for _, session in read}))
+        kept = []
+        for line, session in read:
+            ours = session.station in own
+            named = msgspec.structs.replace(
+                session,
+                driver=None if session.driver is None else of_token(key, session.driver),
+                station=session.station if ours else f"{source}/{session.station}",
+                site=None if ours else f"{source}/{session.site}" if session.site else source,
+            )
+            digest = digest_of(named)
+            kept.append(
+                Kept(
+                    line=line,
+                    source_id=session.id or f"row-{digest.hex()}",
+                    digest=digest,
+                    own_station=ours,
+                    session=named,
+                )
+            )
+        return kept
+
+    async def _insert(
+        self, conn: Connection, tenant_id: int, begun: Begun, report: Report, kept: Sequence[Kept]
+    ) -> list[Refusal]:
+        """Keeps what is new and counts it; the rows that are refused because of what is there."""
+        first: dict[str, Kept] = {}
+        for each in kept:
+            first.setdefault(each.source_id, each)
+        new = await store.insert(conn, tenant_id, begun.source, begun.import_id, [*first.values()]) if first else set()
+        there = await store.find(conn, tenant_id, begun.source, [each.source_id for each in kept])
+        refused = []
+        for each in kept:
+            if each.source_id in new and first[each.source_id] is each:
+                _take(report, each.session)
+                continue
+            other = there[each.source_id]
+            if other.digest != each.digest:
+                refused.append(_refusal(each, "id-taken"))
+            elif other.import_id == begun.import_id:
+                refused.append(_refusal(each, "repeated"))
+            else:
+                report.already += 1
+                report.already_wh += each.session.energy_wh or 0
+        return refused
+
+    async def _end(self, tenant_id: int, begun: Begun, report: Report) -> Report:
+        async with self._tenants.tenant(tenant_id) as conn:
+            if await store.hold(conn, tenant_id, begun.import_id) != report.read:
+                raise ImportBusy
+            await store.flag_overlaps(conn, tenant_id, begun.source)
+            if overlaps := await store.count_overlaps(conn, tenant_id, begun.import_id):
+                report.flagged["overlap"] = overlaps
+            await store.note(conn, tenant_id, begun.import_id, report, self._clock.now())
+            report.refusals = await store.refusals(conn, tenant_id, begun.import_id)
+        return report
+
+    async def forget(self, tenant_id: int, import_id: UUID) -> int:
+        """Takes an import back, with all that it brought; how many sessions. Raises ImportUnknown."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            gone = await store.forget(conn, tenant_id, import_id)
+        if gone is None:
+            raise ImportUnknown
+        return gone
+
+    async def imports(self, tenant_id: int, limit: int) -> list[Begun]:
+        """Imports, newest first."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await store.list_imports(conn, tenant_id, limit)
+
+
+def source_name(text: str) -> str:
+    """A source's name as it is kept, in small letters without blanks. Raises ImportRefused."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63]
+    if re.fullmatch(SOURCE_PATTERN, name) is None or name == OWN:
+        raise ImportRefused(f"{text!r} can't be the name of a source. Say one by --source, as old-backend.")
+    return name
+
+
+def _digest(path: Path, source: str, reading: dict[str, Any]) -> bytes:
+    """Of a file's content and of how it is read: the same again goes on where it was stopped."""
+    digest = hashlib.sha256(msgspec.json.encode([source, reading], order="deterministic"))
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.digest()
+
+
+def _take(report: Report, session: Session) -> None:
+    report.taken += 1
+    report.taken_wh += session.energy_wh or 0
+    for flag in session.flags:
+        count(report.flagged, flag)
+    money = session.excl_minor if session.excl_minor is not None else session.incl_minor
+    if session.currency is not None and money is not None:
+        count(report.money, session.currency, money)
+    start = session.started_at.isoformat()
+    report.first_at = min(report.first_at or start, start)
+    report.last_at = max(report.last_at or start, start)
+
+
+def _refusal(kept: Kept, reason: str) -> Refusal:
+    return Refusal(
+        line=kept.line, reason=reason, words=f"id {kept.source_id}: {REASONS[reason]}",
+        energy_wh=kept.session.energy_wh,
+    )  # fmt: skip
+
+
+def import_number(import_id: str) -> UUID:
+    """The number of an import as it is written. Raises ImportUnknown."""
+    try:
+        return UUID(import_id)
+    except ValueError:
+        raise ImportUnknown from None

@@ -1,0 +1,284 @@
+"""History in PostgreSQL: nothing lost, nothing twice, whatever is killed; and nobody else's."""
+
+import asyncio
+import csv
+import gzip
+import json
+import os
+import signal
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.errors import LockNotAvailable
+
+from forecourt.cli import app
+from forecourt.insight.importing import service
+from forecourt.insight.importing.service import ImportBusy, ImportUnknown, import_number
+from forecourt.insight.pseudonyms import of_token
+from tests.conftest import Database
+from tests.insight.conftest import DATA, Desk
+from tests.support import WAIT_S
+
+HEAD = "id,station,driver,start,end,kwh"
+
+
+def written(folder: Path, *lines: str, name: str = "old.csv", head: str = HEAD) -> Path:
+    path = folder / name
+    path.write_text("\n".join((head, *lines)) + "\n", encoding="utf-8")
+    return path
+
+
+def many(count: int) -> list[str]:
+    """Sessions of which some are refused, noted or repeated."""
+    lines = []
+    for i in range(count):
+        day, hour = f"2025-{1 + i % 12:02d}-{1 + i % 28:02d}", i % 22
+        end = "" if i % 97 == 5 else f"{day} {hour + 1}:30"
+        lines.append(
+            f"s{i if i % 89 else max(i - 1, 0)},CP{i % 50},d{i % 40},{day} {hour}:00,{end},{i % 70}.{i % 1000:03d}"
+        )
+    return lines
+
+
+async def test_all_rows_are_taken_there_or_refused_and_sums_agree(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("counting")
+    path = written(
+        tmp_path,
+        "1,A,d,2025-01-01 10:00,2025-01-01 11:00,5.5",
+        "1,A,d,2025-01-01 10:00,2025-01-01 11:00,5.5",  # the very same again
+        "1,A,d,2025-01-01 10:00,2025-01-01 11:00,6.5",  # the same id, other facts
+        "2,A,d,2025-01-02 10:00,2025-01-02 09:00,1",
+        ",A,d,2025-01-03 10:00,2025-01-03 11:00,2",
+        ",A,d,2025-01-03 10:00,2025-01-03 11:00,3",
+    )
+    report = await desk.bring(tenant_id, path)
+    assert (report.read, report.taken, report.already) == (6, 3, 0)
+    assert report.refused == {"repeated": 1, "id-taken": 1, "ends-before-start": 1}
+    assert [(each.line, each.reason) for each in report.refusals] == [
+        (3, "repeated"), (4, "id-taken"), (5, "ends-before-start"),
+    ]  # fmt: skip
+    assert (report.taken_wh, report.refused_wh) == (10_500, 13_000)
+    assert desk.rows("SELECT sum(energy_wh)::int FROM imported_sessions WHERE tenant_id = %s", tenant_id) == [(10_500,)]
+    again = await desk.bring(tenant_id, path)
+    assert (again.read, again.taken, again.already) == (6, 0, 4)
+    assert again.refused == {"id-taken": 1, "ends-before-start": 1}
+    assert len(desk.kept(tenant_id)) == 3
+
+
+async def test_files_that_overlap_bring_each_session_once(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("overlapping")
+    lines = [f",A,,2025-01-0{day} 10:00,2025-01-0{day} 11:00,5" for day in range(1, 7)]
+    await desk.bring(tenant_id, written(tmp_path, *lines[:4], name="one.csv"), "backend")
+    report = await desk.bring(tenant_id, written(tmp_path, *lines[2:], name="two.csv"), "backend")
+    assert (report.taken, report.already) == (2, 2)
+    assert len(desk.kept(tenant_id)) == 6
+
+
+async def test_sessions_of_one_evse_that_overlap_are_noted(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("noting")
+    head = "id,station,evse,start,end,kwh"
+    report = await desk.bring(
+        tenant_id,
+        written(
+            tmp_path,
+            "1,A,1,2025-01-01 10:00,2025-01-01 15:00,5",
+            "2,A,1,2025-01-01 11:00,2025-01-01 12:00,5",
+            "3,A,1,2025-01-01 13:00,2025-01-01 15:00,5",
+            "4,A,1,2025-01-01 15:00,2025-01-01 16:00,5",
+            "5,A,2,2025-01-01 10:00,2025-01-01 15:00,5",
+            head=head,
+        ),
+    )
+    noted = desk.rows("SELECT source_id FROM imported_sessions WHERE tenant_id = %s AND flags = '{overlap}'", tenant_id)
+    assert {row[0] for row in noted} == {"1", "2", "3"}
+    assert report.flagged == {"overlap": 3}
+
+
+async def test_a_driver_is_kept_by_a_pseudonym_alone_another_one_in_each_organisation(
+    desk: Desk, tmp_path: Path
+) -> None:
+    path = written(
+        tmp_path,
+        "1,A,SECRETUID,2025-01-01 10:00,2025-01-01 11:00,5",
+        "2,A,secretuid,2025-01-02 10:00,2025-01-02 11:00,5",
+    )
+    names = []
+    for name in ("first", "second"):
+        tenant_id = desk.organisation(name)
+        await desk.bring(tenant_id, path)
+        [(key,)] = desk.rows("SELECT key FROM pseudonym_keys WHERE tenant_id = %s", tenant_id)
+        kept = desk.rows("SELECT driver FROM imported_sessions WHERE tenant_id = %s", tenant_id)
+        assert kept == [(of_token(key, "SecretUid"),)] * 2
+        names.append(kept[0][0])
+        for table in ("imports", "import_refusals", "imported_sessions"):
+            rows = desk.rows(f"SELECT t::text FROM {table} t WHERE tenant_id = %s", tenant_id)
+            assert not any("secretuid" in text.lower() for (text,) in rows)
+    assert names[0] != names[1]
+
+
+async def test_history_is_its_organisations_own(desk: Desk, tmp_path: Path) -> None:
+    ours, theirs = desk.organisation("ours"), desk.organisation("theirs")
+    path = written(tmp_path, "1,A,d,2025-01-01 10:00,2025-01-01 11:00,5")
+    for tenant_id in (ours, theirs):
+        report = await desk.bring(tenant_id, path)
+        assert (report.taken, report.already) == (1, 0)
+    async with desk.pool.tenant(ours) as conn:
+        for table in ("imports", "imported_sessions", "pseudonym_keys"):
+            rows = await (await conn.execute(f"SELECT tenant_id FROM {table}".encode())).fetchall()
+            assert rows == [(ours,)]
+    [(brought,)] = desk.rows("SELECT import_id FROM imports WHERE tenant_id = %s", theirs)
+    with pytest.raises(ImportUnknown):
+        await desk.importer.forget(ours, brought)
+    assert await desk.importer.forget(theirs, brought) == 1
+    assert desk.kept(theirs) == []
+    assert len(desk.kept(ours)) == 1
+    with pytest.raises(ImportUnknown):
+        import_number("no number")
+
+
+async def test_a_station_of_ours_is_known_by_its_identity(desk: Desk, tmp_path: Path) -> None:
+    tenant_id = desk.organisation("stations")
+    desk.rows("INSERT INTO stations (tenant_id, identity) VALUES (%s, 'OUR-1') RETURNING 1", tenant_id)
+    lines = [f"{n},{station},,2025-01-01 10:00,2025-01-01 11:00,5" for n, station in enumerate(("OUR-1", "OLD-1"))]
+    await desk.bring(tenant_id, written(tmp_path, *lines))
+    kept = desk.rows(
+        "SELECT station, own_station, site FROM imported_sessions WHERE tenant_id = %s ORDER BY 1", tenant_id
+    )
+    assert kept == [("OUR-1", True, None), ("old/OLD-1", False, "old")]
+
+
+async def test_two_at_once_bring_every_row_once(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BATCH_ROWS", 50)
+    tenant_id = desk.organisation("together")
+    path = written(tmp_path, *many(600))
+    outcomes = await asyncio.gather(*(desk.bring(tenant_id, path) for _ in range(2)), return_exceptions=True)
+    assert all(isinstance(each, ImportBusy) or not isinstance(each, BaseException) for each in outcomes)
+    report = await desk.bring(tenant_id, path)
+    alone = desk.organisation("alone")
+    await desk.bring(alone, path)
+    assert desk.kept(tenant_id) == desk.kept(alone)
+    assert report.taken + report.already == len(desk.kept(alone))
+
+
+@pytest.mark.kill
+async def test_a_killed_import_goes_on_to_the_same_end(desk: Desk, tmp_path: Path) -> None:
+    path = written(tmp_path, *many(9_000))
+    whole = desk.organisation("never killed")
+    expected = await desk.bring(whole, path)
+    tenant_id = desk.organisation("killed")
+    environment = os.environ | {"FORECOURT_DATABASE_URL": desk.database.url}
+    arguments = (
+        "insight",
+        "import",
+        str(path),
+        "--organisation",
+        str(tenant_id),
+        "--json",
+        str(tmp_path / "report.json"),
+    )
+
+    async def run() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "forecourt.cli", *arguments, env=environment, stderr=asyncio.subprocess.DEVNULL
+        )
+
+    # Stopped where it stands: the row that each batch is committed with is held as soon as one batch is there.
+    process = await run()
+    done = await asyncio.to_thread(hold_and_kill, desk.database, tenant_id, process.pid)
+    await process.wait()
+    assert 0 < done < 9_000
+    [(kept,)] = desk.rows("SELECT count(*) FROM imported_sessions WHERE tenant_id = %s", tenant_id)
+    assert 0 < kept < expected.taken
+    assert await (await run()).wait() == 0
+    [report] = json.loads((tmp_path / "report.json").read_bytes())
+    assert report["went_on"]
+    for name in ("read", "taken", "already", "refused", "flagged", "taken_wh", "refused_wh", "first_at", "last_at"):
+        assert report[name] == getattr(expected, name), name
+    assert [(each["line"], each["reason"]) for each in report["refusals"]] == [
+        (each.line, each.reason) for each in expected.refusals
+    ]
+    assert desk.kept(tenant_id) == desk.kept(whole)
+
+
+def hold_and_kill(database: Database, tenant_id: int, pid: int) -> int:
+    """Holds an import between two of its batches and kills who is at it; how many rows were done."""
+    with psycopg.connect(database.admin_url) as admin:
+        for _ in range(int(WAIT_S * 1000)):
+            try:
+                row = admin.execute(
+                    "SELECT rows_done FROM imports WHERE tenant_id = %s AND rows_done > 0 FOR UPDATE NOWAIT",
+                    (tenant_id,),
+                ).fetchone()
+            except LockNotAvailable:
+                row = None
+            if row is not None:
+                os.kill(pid, signal.SIGKILL)
+                return int(row[0])
+            admin.rollback()
+    raise AssertionError("no batch was ever committed")
+
+
+def test_the_command_line_tells_what_a_file_would_come_to(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    path = written(tmp_path, "1,A,d,2025-01-01 10:00,2025-01-01 11:00,5", "2,A,d,2025-01-02 10:00,,1")
+    told = CliRunner().invoke(app, ["insight", "import", "--look", str(path)])
+    assert told.exit_code == 0
+    assert "1 would be taken" in told.output
+    assert "line 3: neither an end nor a duration" in told.output
+
+
+#: What each public data set holds by its own words: rows, energy in Wh, refused by reason.
+def caltech(path: Path) -> tuple[int, int, dict[str, int]]:
+    sessions = json.loads(gzip.decompress(path.read_bytes()))["sessions"]
+    return len(sessions), sum(round(Decimal(str(each["kwh"])) * 1000) for each in sessions), {}
+
+
+def norway(path: Path) -> tuple[int, int, dict[str, int]]:
+    with path.open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    energy_wh = sum(round(Decimal(row["energy_session"].replace(",", ".")) * 1000) for row in rows)
+    return len(rows), energy_wh, {"no-end": sum(row["plugout_time"] == "NA" for row in rows)}
+
+
+def asensio(path: Path) -> tuple[int, int, dict[str, int]]:
+    with path.open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    return len(rows), sum(round(Decimal(row["kwhTotal"]) * 1000) for row in rows), {}
+
+
+def epfl(path: Path) -> tuple[int, int, dict[str, int]]:
+    import python_calamine
+
+    rows = python_calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()[1:]
+    return len(rows), sum(round(Decimal(repr(row[5]))) for row in rows), {}
+
+
+PUBLIC: dict[str, Any] = {
+    "caltech/caltech_2019-03_01-15.json.gz": caltech,
+    "norway_residential/Dataset1_charging_reports.csv": norway,
+    "asensio_workplace/station_data_dataverse.csv": asensio,
+    "epfl_dcfast/Session_data.xlsx": epfl,
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+async def test_a_public_data_set_comes_in_with_nothing_lost(desk: Desk, name: str) -> None:
+    if not (DATA / name).exists():
+        pytest.skip(f"{name} is not at hand")
+    rows, energy_wh, refused = PUBLIC[name](DATA / name)
+    tenant_id = desk.organisation(name)
+    report = await desk.bring(tenant_id, DATA / name)
+    assert report.read == rows
+    assert report.refused == refused
+    assert report.taken == rows - sum(refused.values())
+    assert report.taken_wh + report.refused_wh == energy_wh
+    assert report.already == 0
+    [kept] = desk.rows("SELECT count(*), sum(energy_wh)::int FROM imported_sessions WHERE tenant_id = %s", tenant_id)
+    assert kept == (report.taken, report.taken_wh)
+    again = await desk.bring(tenant_id, DATA / name)
+    assert (again.taken, again.already, again.already_wh) == (0, report.taken, report.taken_wh)
