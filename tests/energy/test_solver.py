@@ -68,8 +68,8 @@ def test_a_kept_solver_finds_the_cost_of_a_new_one_whatever_changed(seed: int) -
     kept = SiteSolver()
     for _ in range(4):
         problem = eased(problem)
-        # Tangents end where a cone is met to a ten-thousandth, from one side or the other, which lets in so much of what
-        # is asked for.
+        # Tangents end where a cone is met to a ten-thousandth, from one side or the other, which lets in so much of
+        # what is asked for.
         linear, asked = problem.rows.linear.all(), float(problem.cars.need_kwh @ problem.cars.weight)
         near, least = (1e-6, 1e-6) if linear else (1e-4, 1e-4 * max(1.0, problem.worth.unserved * asked))
         assert kept.solve(problem).cost == pytest.approx(SiteSolver().solve(problem).cost, rel=near, abs=least)
