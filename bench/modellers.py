@@ -16,8 +16,8 @@ from forecourt.energy.planner.problem import Battery, Problem
 cp: Any = cvxpy
 
 
-def by_cvxpy(problem: Problem) -> float:
-    """The least cost, by cvxpy and Clarabel."""
+def by_cvxpy(problem: Problem) -> tuple[float, np.ndarray]:
+    """The least cost and the currents, (cars, steps), by cvxpy and Clarabel."""
     cars, horizon, worth, (battery,) = problem.cars, problem.horizon, problem.worth, problem.batteries
     number, steps, hours = len(cars), horizon.steps, horizon.hours
     most = np.zeros((number, steps))
@@ -60,11 +60,11 @@ def by_cvxpy(problem: Problem) -> float:
     )
     asked = cp.Problem(cp.Minimize(cost), limits)
     asked.solve(solver=cp.CLARABEL)
-    return float(asked.value)
+    return float(asked.value), np.asarray(current.value)
 
 
-def by_pulp(problem: Problem) -> float:
-    """The least cost, by PuLP and CBC, one thread."""
+def by_pulp(problem: Problem) -> tuple[float, np.ndarray]:
+    """The least cost and the currents, (cars, steps), by PuLP and CBC, one thread."""
     cars, horizon, worth, (battery,) = problem.cars, problem.horizon, problem.worth, problem.batteries
     number, steps, hours = len(cars), horizon.steps, horizon.hours.tolist()
     asked, late = pulp.LpProblem("charging", pulp.LpMinimize), _late(problem)
@@ -109,7 +109,10 @@ def by_pulp(problem: Problem) -> float:
             if sum(share[row, car] * cars.max_a[car] for car in here) > limit:
                 asked += pulp.lpSum(share[row, car] * current[car, step] for car in here) <= limit
     asked.solve(pulp.PULP_CBC_CMD(msg=False, threads=1))
-    return float(pulp.value(asked.objective))
+    found = np.zeros((number, horizon.steps))
+    for (car, step), each in current.items():
+        found[car, step] = each.varValue
+    return float(pulp.value(asked.objective)), found
 
 
 def _stored(asked: Any, battery: Battery, hours: list[float]) -> tuple[list[Any], list[Any], Any]:

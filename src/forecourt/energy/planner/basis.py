@@ -1,4 +1,5 @@
-"""The basis of one linear program for the next: what was at a bound there begins at the same here, found by name."""
+"""Where a linear program begins: with nothing charged or given, or with the basis of the one before: what was at a
+bound there begins at the same here, found by name."""
 
 from typing import Any, Final
 
@@ -11,9 +12,24 @@ from forecourt.energy.planner.problem import Ints
 from forecourt.energy.rows import Floats
 
 _LOWER, _BASIC, _UPPER = 0, 1, 2
+#: What is held at the end of a step: a column, and a row of the same kind by which it follows from the step before.
+_HELD: Final = (Kind.CHARGED, Kind.BATTERY)
 _STATUS: Final = np.array(
     [highspy.HighsBasisStatus.kLower, highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper], dtype=object
 )
+
+
+def begun(form: Form) -> Any:
+    """The basis in which batteries and cars that give go on holding what they do; None where nothing is held, for that
+    is where a solver begins by itself."""
+    rows = np.full(len(form.row_named), _BASIC)
+    rows[np.isin(form.row_named >> KIND_BIT, _HELD)] = _LOWER
+    if (rows == _BASIC).all():
+        return None
+    columns = np.full(form.columns.count, _LOWER)
+    for kind in _HELD:
+        columns[form.columns[kind]] = _BASIC
+    return _basis(columns, rows)
 
 
 def carried(known: Any, held: Form, held_starts: Floats, form: Form, starts: Floats) -> Any:
@@ -27,6 +43,10 @@ def carried(known: Any, held: Form, held_starts: Floats, form: Form, starts: Flo
     rows = _matched(held.row_named + held.row_step, known.row_status, form.row_named, form.row_step, step, _BASIC)
     rows = np.where((rows == _LOWER) & np.isinf(form.row_lower), _UPPER, rows)
     rows = np.where((rows == _UPPER) & np.isinf(form.row_upper), _LOWER, rows)
+    return _basis(columns, rows)
+
+
+def _basis(columns: Ints, rows: Ints) -> Any:
     basis = highspy.HighsBasis()
     basis.col_status, basis.row_status = _STATUS[columns].tolist(), _STATUS[rows].tolist()
     basis.valid, basis.alien = True, True

@@ -17,12 +17,15 @@ from forecourt.energy.rows import SLACK, Complexes, Floats
 
 #: A, kW: a limit that isn't linear lets nobody in when it has less room.
 NO_ROOM = 1e-3
+#: Limits seem far where cars that charged evenly over their stays would take no more of any than this share.
+FAR = 1.0
 
 
 class Form(Struct, frozen=True, kw_only=True):
     """The program, column by column, and what is needed to read its solution and to cut it.
 
-    `named` are columns and rows without their steps, which are beside.
+    `named` are columns and rows without their steps, which are beside. `spared`: it has none of the site's limits,
+    which a solution may exceed then.
     """
 
     columns: Columns
@@ -39,6 +42,7 @@ class Form(Struct, frozen=True, kw_only=True):
     row_named: Ints
     row_step: Ints
     loading: Loading
+    spared: bool
 
 
 class Cuts(Struct, frozen=True, kw_only=True):
@@ -82,8 +86,9 @@ class _Matrix:
         self.rows += rows
 
 
-def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Form:
-    """The program of a problem. `names`: a number for each car, the same in every problem."""
+def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts, *, sparing: bool = False) -> Form:
+    """The program of a problem. `names`: a number for each car, the same in every problem. `sparing`: without limits
+    that seem far, which come after all other rows."""
     columns = Columns(problem)
     cost, lower, upper = bounds(problem, columns)
     loading = loading_of(problem, columns, known)
@@ -95,7 +100,9 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
     _energy(matrix, problem, columns, names)
     _balance(matrix, problem, columns)
     _stored(matrix, problem, columns)
-    _limit(matrix, problem, known, loading, upper)
+    spared = sparing and not len(cuts.row) and _far(problem, columns, known, loading)
+    if not spared:
+        _limit(matrix, problem, known, loading, upper)
     _cut(matrix, cuts, loading)
     row, of, values = (np.concatenate(each) for each in zip(*matrix.parts, strict=True))
     # By column, and nearly in order already: that takes the time of a merge.
@@ -116,6 +123,7 @@ def formulate(problem: Problem, known: Incidence, names: Ints, cuts: Cuts) -> Fo
         row_named=np.concatenate(matrix.named),
         row_step=np.concatenate(matrix.steps),
         loading=loading,
+        spared=spared,
     )
 
 
@@ -251,6 +259,18 @@ def _stored(matrix: _Matrix, problem: Problem, columns: Columns) -> None:
                 (only, level[-1:], 1.0),
                 (only, np.array([emptied]), 1.0),
             )
+
+
+def _far(problem: Problem, columns: Columns, known: Incidence, loading: Loading) -> bool:
+    """Whether the limits of the site hardly bind, though all cars at full current would exceed them: there is enough
+    for everybody, and a price of the peak keeps cars apart."""
+    if problem.worth.peak <= 0 or problem.discharging is not None or not known.linear.all():
+        return False
+    cars, ends = problem.cars, np.concatenate([[0.0], np.cumsum(problem.horizon.hours)])
+    kw = cars.need_kwh / np.maximum(ends[cars.last] - ends[cars.first], 1e-9)
+    even_a = np.zeros(columns.count)
+    even_a[columns[Kind.CURRENT]] = np.minimum(kw / cars.kw_per_a, cars.max_a)[columns.car]
+    return bool((loading.reach(even_a) <= FAR * loading.limits).all())
 
 
 def _limit(matrix: _Matrix, problem: Problem, known: Incidence, loading: Loading, upper: Floats) -> None:

@@ -3,7 +3,7 @@
 It is told whole problems and finds by itself what changed. Where only costs and bounds did, the program in HiGHS is
 changed in place; where cars came and went or time moved on, a new one begins from the basis of the old one, matched by
 names. Rows that aren't linear (delta connections) are met by tangent cuts, added only where the last solution violates
-them; they stay true, and are kept.
+them; they stay true, and are kept. Where all limits seem far the program has none, unless a solution exceeds one.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,7 +14,7 @@ import highspy
 import msgspec
 import numpy as np
 
-from forecourt.energy.planner.basis import carried
+from forecourt.energy.planner.basis import begun, carried
 from forecourt.energy.planner.branches import added, branched, drawn, of_cars
 from forecourt.energy.planner.columns import KIND_BIT, WHO_BIT, Kind, name
 from forecourt.energy.planner.formulation import NO_CUTS, Cuts, Form, formulate
@@ -86,6 +86,8 @@ class SiteSolver:
         #: Until when the step of each cut lasts, on the problems' clock.
         self._cut_ends = np.zeros(0)
         self._next_cut = 0
+        #: Whether limits bound that seemed far: they are no more left out.
+        self._bound = False
         #: The last problem, and what its batteries take in the first step.
         self.problem: Problem | None = None
         #: The same with cars that go on in each scenario.
@@ -101,7 +103,7 @@ class SiteSolver:
         starts = np.cumsum(hours) - hours if problem.starts is None else problem.starts
         spread = branched(problem)
         self._move_cuts(starts, hours, known.rows * (int(problem.cars.scenario.max(initial=-1)) + 2))
-        form = formulate(spread, known, self._numbers(spread), self._cuts)
+        form = formulate(spread, known, self._numbers(spread), self._cuts, sparing=not self._bound)
         self._load(form, starts)
         self.problem, self._spread, self._starts = problem, spread, starts
         return self._settle(deadline_s)
@@ -194,6 +196,7 @@ class SiteSolver:
             self._change(held, form)
         else:
             basis = None if held is None else carried(self._highs.getBasis(), held, self._starts, form, starts)
+            basis = begun(form) if basis is None else basis
             self._highs.passModel(
                 form.columns.count,
                 len(form.row_lower),
@@ -276,6 +279,9 @@ class SiteSolver:
                 raise Unsolvable(highs.modelStatusToString(status))
             found = _clean(form, np.asarray(highs.getSolution().col_value))
             violated, loads = self._violated(form, found)
+            if form.spared and len(violated):
+                self._bind(form, problem)
+                continue
             plan = self._read(form, problem, found, loads, optimal=not len(violated))
             if len(violated):
                 self._cut(form, problem, violated, loads)
@@ -301,14 +307,23 @@ class SiteSolver:
         self._form = parted
         return True
 
+    def _bind(self, form: Form, problem: Problem) -> None:
+        """Puts the limits of the site into the program, from now on always."""
+        assert self._known is not None
+        self._bound = True
+        whole = formulate(problem, self._known, self._numbers(problem), self._cuts)
+        rows = len(form.row_upper)
+        whole.row_upper[:rows] = form.row_upper
+        self._load(msgspec.structs.replace(whole, lower=form.lower, upper=form.upper), self._starts)
+
     def _violated(self, form: Form, found: Floats) -> tuple[Ints, Any]:
         assert self._known is not None
         loading = form.loading
         loads = loading.flows(found)
-        tolerance = np.where(np.arange(len(loads)) < loading.rows, TOLERANCE, GUESSED)[:, None]
+        tolerance = np.where(np.arange(len(loads)) < loading.rows, TOLERANCE, GUESSED)[:, None] * (not form.spared)
         over = np.abs(loads) > loading.limits + tolerance * (loading.limits - np.abs(loading.still)) + NOTHING
-        cones = np.tile(~self._known.linear, loading.times)
-        return np.argwhere(over & cones[:, None]), loads
+        told = np.tile(self._known.linear & (not form.spared), loading.times)
+        return np.argwhere(over & ~told[:, None]), loads
 
     def _cut(self, form: Form, problem: Problem, violated: Ints, loads: Any) -> None:
         """Adds a tangent where a limit is violated."""
