@@ -14,7 +14,6 @@ starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leav
 """
 
 import contextlib
-import gc
 import itertools
 import os
 import shutil
@@ -29,6 +28,7 @@ import pytest
 import pytest_asyncio
 from msgspec import Struct
 
+from forecourt.platform.collector import loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.migrate import migrate
@@ -107,14 +107,9 @@ def room_in_memory() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Nothing that the modules of tests hold is ever garbage: looking through all of it again and again takes longer
-    than many a test."""
-    gc.disable()
-    try:
+    """To look through all that the modules of tests hold, again and again, takes longer than many a test."""
+    with loading():
         return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

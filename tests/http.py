@@ -8,7 +8,7 @@ document doesn't know fails the test.
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -19,7 +19,7 @@ import pytest_asyncio
 from argon2 import PasswordHasher
 from httpx import AsyncClient, Response
 
-from forecourt.access import Access, Actor, Role, store
+from forecourt.access import Access, Actor, Role, passwords, store
 from forecourt.access.service import key_digest
 from forecourt.app.screens import screens
 from forecourt.app.web import create_app
@@ -41,8 +41,11 @@ PASSWORD = "correct horse battery staple"
 NOBODY = "http://127.0.0.1:9"
 
 _numbers = itertools.count(1)
-#: As cheap as argon2 can be made: the tests check many passwords, and the cost is part of the stored hash.
-PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+#: As cheap as argon2 can be made: the tests check many passwords.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+PASSWORD_HASH = CHEAP.hash(PASSWORD)
+#: What hashes passwords when no test runs.
+REAL = passwords._hasher
 _documents: list["Document"] = []
 
 
@@ -197,6 +200,13 @@ def fake_shell(clock: FakeClock) -> Shell:
         navigation=(),
         clock=clock,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "_hasher", CHEAP)
+        yield
 
 
 @pytest_asyncio.fixture(scope="module")

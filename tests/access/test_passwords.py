@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from argon2 import Type
 from httpx import AsyncClient
 
 from forecourt.access import Access
@@ -14,7 +15,10 @@ from forecourt.access.signin.model import check_password
 from forecourt.access.signin.steps import RESET_LIFE
 from forecourt.ui.i18n import Languages
 from tests.access.ways import FORM, NEW_PASSWORD, audited, enrolled, letters, make_wait, signed_in
-from tests.http import BASE, PASSWORD, SECRET, House, Tenant, problem
+from tests.http import BASE, PASSWORD, REAL, SECRET, House, Tenant, problem
+
+#: What OWASP asks of argon2id at the least: memory in KiB, and times through it.
+LEAST_MEMORY_KIB, LEAST_TIMES = 19 * 1024, 2
 
 KNOWN = ("ada.lovelace@harbour-charging.example", "Ada Lovelace", "Harbour Charging Ltd")
 
@@ -42,6 +46,12 @@ KNOWN = ("ada.lovelace@harbour-charging.example", "Ada Lovelace", "Harbour Charg
 def test_what_others_would_guess_first_is_refused(password: str) -> None:
     with pytest.raises(PasswordRefused):
         check_password(password, KNOWN)
+
+
+def test_to_try_passwords_costs_whoever_steals_their_hashes() -> None:
+    assert REAL.type is Type.ID
+    assert REAL.memory_cost >= LEAST_MEMORY_KIB
+    assert REAL.time_cost >= LEAST_TIMES
 
 
 @pytest.mark.parametrize("password", [NEW_PASSWORD, "Zwölf Boxkämpfer", "x7#Kq9!vTz2w", "harbour seal eats bicycle"])

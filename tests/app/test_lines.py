@@ -59,7 +59,8 @@ class Hall:
 
 
 @pytest_asyncio.fixture
-async def hall(database: Database) -> AsyncIterator[Hall]:
+async def hall(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hall]:
+    monkeypatch.setattr(lines, "LOOK_EVERY_S", 0.05)
     options = {"options": "-c role=forecourt_worker"}
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=database.url, kwargs=options))
     with psycopg.connect(database.admin_url, autocommit=True) as admin:

@@ -2,6 +2,7 @@
 it is answered as it says."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -46,6 +47,7 @@ DRIVERS_OWN = "/driver/me"
 AWAY = (502, 504)
 NOBODY_URL = "http://127.0.0.1:9"
 Case = Any
+_documents: list[str] = []
 
 
 async def test_every_body_and_answer_has_an_example_that_its_schema_accepts(house: House) -> None:
@@ -130,6 +132,13 @@ def running(servers: Servers, tmp_path: Path) -> Iterator[Running]:
         thread.join(WAIT_S)
 
 
+def document_of(client: httpx.Client) -> Any:
+    """The document, which takes seconds to make; every deployment has the same."""
+    if not _documents:
+        _documents.append(client.get("/api/v1/openapi.json").raise_for_status().text)
+    return json.loads(_documents[0])
+
+
 def known_things(client: httpx.Client) -> dict[str, Any]:
     """One of each that can be named in an address, so that not every made-up request meets nothing."""
 
@@ -196,7 +205,7 @@ def example_things(client: httpx.Client, admin_url: str) -> dict[str, Any]:
     driver = make("/drivers", {"email": "bea@example.org"})
     fleet = make("/fleets", {"name": "Vans", "currency": "EUR"})
     plan = make("/plans", {"name": "silver", "title": "Silver", "currency": "EUR", "month_fee": 1})
-    written = client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
+    written = document_of(client)["paths"]["/api/v1/payment-accounts"]["post"]["requestBody"]
     account = make("/payment-accounts", written["content"]["application/json"]["example"])
     incident_id, session_id, payment_id, place_id, reader_id = uuid4(), uuid4(), uuid4(), uuid4(), uuid4()
     with psycopg.connect(admin_url, autocommit=True) as admin:
@@ -304,7 +313,7 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
     headers = {"authorization": f"Bearer {running.key}"}
     refused = []
     with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
-        document = client.get("/api/v1/openapi.json").json()
+        document = document_of(client)
         things = example_things(client, running.admin_url)
         for method, path, example in examples_of_requests(document):
             address = path.format(**things).replace("/inbox/CP1/", "/inbox/CP9/")
@@ -370,7 +379,7 @@ def test_whatever_a_machine_makes_up_is_answered_as_the_document_says(running: R
 
     headers = {"authorization": f"Bearer {running.key}"}
     with httpx.Client(base_url=running.url, headers=headers, timeout=WAIT_S) as client:
-        document = client.get("/api/v1/openapi.json").json()
+        document = document_of(client)
         known = known_things(client)
         schema = schemathesis.openapi.from_dict(document)
         results: list[Any] = list(schema.get_all_operations())

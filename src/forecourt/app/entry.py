@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 from forecourt.platform import log
+from forecourt.platform.collector import loading
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.settings import load
 
@@ -25,7 +26,9 @@ def run(name: str) -> None:
     """Loads the settings, sets up logging, and runs the process to its end."""
     settings = load(os.environ)
     log.set_up(settings.log_level, settings.log_format)
-    import_module(PROCESSES[name]).main(settings)
+    with loading():
+        process = import_module(PROCESSES[name])
+    process.main(settings)
 
 
 if __name__ == "__main__":

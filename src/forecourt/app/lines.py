@@ -27,6 +27,8 @@ LONG_CONCURRENCY = 2
 OUTWARD_CONCURRENCY = 8
 LINES = {"default": CONCURRENCY, LONG: LONG_CONCURRENCY, OUTWARD: OUTWARD_CONCURRENCY}
 STOP_DEADLINE_S = 8.0
+#: How often a worker looks for jobs whose time has come, which nobody tells it of.
+LOOK_EVERY_S = 5.0
 #: How often a worker says that it lives, and the silence after which its jobs are taken up by others.
 HEARTBEAT_S = 5.0
 ABANDONED_AFTER_S = 15.0
@@ -55,6 +57,7 @@ class Lines:
                     concurrency=LINES[line],
                     install_signal_handlers=False,
                     delete_jobs="successful",
+                    fetch_job_polling_interval=LOOK_EVERY_S,
                     shutdown_graceful_timeout=STOP_DEADLINE_S,
                     update_heartbeat_interval=HEARTBEAT_S,
                     stalled_worker_timeout=ABANDONED_AFTER_S,
