@@ -92,6 +92,7 @@ CHAPTERS: dict[str, dict[str, str]] = {
         "/ledger/entries/{entry_id}": "One entry: its legs, and the session and payment it is about.",
         "/ledger/accounts": "Every account and what it comes to.",
         "/ledger/accounts/{account}": "One account: its movements, and what it came to after each.",
+        "/reconciliation/bank": "The bank's statements: one is read here, and what of it belongs to nothing is listed.",
         "/reconciliation": "What providers and banks say otherwise than the journal, and what to do about it.",
         "/fleets": "Who pays for several drivers, what is open, and files of direct debits.",
         "/fleets/new": "Make a fleet.",

@@ -158,7 +158,8 @@ class Depot:
 
     async def read(self, *lines: str) -> tuple[int, int]:
         """Takes a bank's statement of these lines; new ones, and those that belong to nothing."""
-        return await self.reconciler.read_statement(self.tenant_id, a_statement(lines))
+        taken = await self.reconciler.read_statement(self.tenant_id, a_statement(lines))
+        return taken.new, taken.unmatched
 
 
 def a_statement(lines: Sequence[str]) -> bytes:

@@ -104,8 +104,8 @@ async def test_a_settled_payment_is_posted_with_its_fees_owed_to_its_host_and_fo
     [paid] = till.happened("payout")
     assert paid["amount"] == 1190 - COSTS - EACH
     line = a_line("11.70", "CRDT", name="Adyen", text="TX000000001XT batch 1", on=f"{till.clock.now():%Y-%m-%d}")
-    new, left = await Reconciler(till.tenants, till.clock).read_statement(till.tenant_id, CAMT.format(line).encode())
-    assert (new, left) == (1, 0)
+    taken = await Reconciler(till.tenants, till.clock).read_statement(till.tenant_id, CAMT.format(line).encode())
+    assert (taken.new, taken.matched, taken.unmatched) == (1, 1, 0)
     [matched] = till.rows("SELECT matched_by, matched FROM bank_lines WHERE tenant_id = %s", till.tenant_id)
     assert matched["matched_by"] == "settlement"
     assert matched["matched"].startswith("settle:MerchantPayout:1:EUR:TX000000001XT")

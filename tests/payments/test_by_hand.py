@@ -1,10 +1,13 @@
 """What is done by hand about payments, at the provider or here: all of it is posted, and none of it stops a worker."""
 
 import asyncio
+from datetime import UTC
 from typing import Any
 
 import pytest
 
+from forecourt.care.service.watch import look
+from forecourt.care.words import tell
 from forecourt.payments.intents.model import Intent, Method, NothingOwed, Purpose, RefundTooHigh, State
 from forecourt.payments.intents.saga import Saga
 from forecourt.payments.intents.store import list_methods
@@ -54,6 +57,22 @@ async def test_what_a_debt_was_paid_with_is_owed_again_once_it_went_back(till: T
     assert "driver_receivable" not in till.balances()
     with pytest.raises(NothingOwed):
         await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+
+
+@pytest.mark.parametrize("second", [50, 69])
+async def test_what_is_owed_again_is_given_up_again(till: Till, second: int) -> None:
+    await a_debtor(till)
+    paid = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=RETURN)
+    assert paid.reference is not None
+    await asyncio.to_thread(till.box.pay, paid.reference)
+    await till.payments.returned(till.tenant_id, paid.intent_id)
+    for amount in (50, second):
+        await till.payments.refund(till.actor, paid.intent_id, amount, "by mistake")
+        assert (await till.payments.write_off(till.actor, paid.intent_id, "too little")).owed_amount == 0
+        with pytest.raises(NothingOwed):
+            await till.payments.write_off(till.actor, paid.intent_id, "twice")
+    balances = till.balances()
+    assert (balances["write_offs"], balances.get("driver_receivable")) == (50 + second, None)
 
 
 async def test_what_is_taken_by_hand_before_a_session_is_nobodys_and_starts_nothing(till: Till) -> None:
@@ -175,3 +194,37 @@ async def test_a_top_up_goes_back_as_far_as_it_is_neither_spent_nor_held(till: T
     assert "wallet:7" not in till.balances()
     with pytest.raises(RefundTooHigh, match="left in the wallet"):
         await till.payments.refund(till.actor, top_up.intent_id, None, "and more")
+
+
+async def test_a_hold_that_runs_out_while_its_session_is_held_back_is_told_of_once_a_day_before(till: Till) -> None:
+    intent = await till.paid()
+    await till.work()
+    session = till.plug_in(intent, wh=20_000)
+    till.rows(
+        "INSERT INTO session_signatures (session_id, tenant_id, station_id, trust, flaws, records, held, checked_at)"
+        " VALUES (%s, %s, %s, 'broken', '{}', 2, true, now())",
+        session, till.tenant_id, till.station_id,
+    )  # fmt: skip
+    await till.work()
+
+    async def looked() -> list[tuple[str, bool]]:
+        for _ in range(2):
+            async with till.tenants.tenant(till.tenant_id) as conn:
+                await look(conn, till.tenant_id, till.clock.now())
+        rows = till.rows("SELECT kind, closed_at, session_id FROM incidents WHERE tenant_id = %s", till.tenant_id)
+        return [(row["kind"], row["closed_at"] is None) for row in rows if row["session_id"] == session]
+
+    [held] = till.rows("SELECT capture_before FROM payment_intents WHERE intent_id = %s", intent.intent_id)
+    ahead = (held["capture_before"] - till.clock.now()).total_seconds() - 86_400
+    till.clock.advance(ahead - 60)
+    assert await looked() == []
+    till.clock.advance(120)
+    assert await looked() == [("hold_ends", True)]
+    [incident] = till.rows("SELECT detail, evse FROM incidents WHERE session_id = %s", session)
+    assert incident["detail"]["payment"] == str(intent.intent_id)
+    told = tell("hold_ends", incident["detail"], "UTC")
+    assert f"{held['capture_before'].astimezone(UTC):%H:%M}" in told.happened
+    till.clock.advance(3_600)
+    assert await looked() == [("hold_ends", True)], "once"
+    till.rows("UPDATE session_signatures SET released_at = now() WHERE session_id = %s", session)
+    assert await looked() == [("hold_ends", False)]

@@ -329,6 +329,35 @@ async def test_who_is_late_is_reminded_by_levels_held_from_one_on_and_free_once_
     assert uid
 
 
+async def test_nobody_is_reminded_of_what_was_paid_before_the_banks_statement_was_read(depot: Depot) -> None:
+    await with_dunning(depot, (7, 300), (14, 500), holds_from=0)
+    [invoice] = await billed(depot, 10_000)
+    at = depot.till.clock
+    await depot.read(booked("1.00", date(2026, 4, 10), text="of nobody"))
+    at.set(datetime(2026, 4, 22, 9, tzinfo=UTC))
+    assert await depot.jobs.remind(depot.tenant_id) == 0, "due, and the days until then were not read of"
+    at.set(datetime(2026, 4, 23, 9, tzinfo=UTC))
+    # A part was paid in time, of which the statement tells a day late.
+    await depot.read(booked("2.00", date(2026, 4, 21), structured=invoice.reference))
+    assert await depot.jobs.remind(depot.tenant_id) == 1, "3.95 are open all the same"
+    assert (await depot.invoice(invoice.invoice_id)).open_amount == 395 + 300
+    at.set(datetime(2026, 4, 30, 9, tzinfo=UTC))
+    assert await depot.jobs.remind(depot.tenant_id) == 0
+    await depot.read(booked("6.95", date(2026, 4, 28), structured=invoice.reference))
+    at.set(datetime(2026, 5, 20, 9, tzinfo=UTC))
+    assert await depot.jobs.remind(depot.tenant_id) == 0
+    assert await standing(depot) == [(0, "paid")]
+
+
+async def test_a_bank_that_says_nothing_for_days_holds_up_no_reminder(depot: Depot) -> None:
+    await with_dunning(depot, (7, 300), holds_from=0)
+    await billed(depot, 10_000)
+    await depot.read(booked("1.00", date(2026, 4, 10), text="of nobody"))
+    for day, reminded in ((22, 0), (26, 0), (27, 1)):
+        depot.till.clock.set(datetime(2026, 4, day, 9, tzinfo=UTC))
+        assert await depot.jobs.remind(depot.tenant_id) == reminded, day
+
+
 async def test_who_is_not_dunned_or_is_drawn_hears_nothing(depot: Depot) -> None:
     said = {name: getattr(TERMS, name) for name in TERMS.__struct_fields__} | {"dunned": False}
     async with depot.till.tenants.tenant(depot.tenant_id) as conn:

@@ -19,6 +19,9 @@ from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
 from forecourt.payments.hosts.store.hosts import BankRow, HostRow
 from forecourt.payments.hosts.words import asked_for
+from forecourt.payments.intents.model import Intent
+from forecourt.payments.ledger import entries
+from forecourt.payments.ledger.service import post
 from forecourt.payments.reconcile.jobs import MoneyJobs
 from tests.conftest import Database
 from tests.payments.hosts import IBANS, a_rule
@@ -280,8 +283,8 @@ def test_what_a_provider_asks_for_is_said_in_words_each_once() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("given_up", [0, 119])
-async def test_a_host_gets_their_share_of_what_was_owed_once_it_is_paid(estate: Estate, given_up: int) -> None:
+async def two_debts(estate: Estate) -> list[Intent]:
+    """Somebody owes 5.95 and 1.19 of sessions that began after their holds were given back."""
     till = estate.till
     debts = []
     for wh in (10_000, 2_000):
@@ -296,12 +299,88 @@ async def test_a_host_gets_their_share_of_what_was_owed_once_it_is_paid(estate: 
     assert [(await till.find(each)).owed_amount for each in debts] == [595, 119]
     await estate.night()
     assert estate.owed() == 0
-    if given_up:
-        await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
+    return debts
+
+
+async def debt_paid(estate: Estate) -> Intent:
+    """Whatever is owed is paid by card."""
+    till = estate.till
     paying = await till.payments.pay_debt(till.tenant_id, "driver:7", return_url=BACK)
     assert paying.reference is not None
     await asyncio.to_thread(till.box.pay, paying.reference, "at_once")
-    await till.payments.returned(till.tenant_id, paying.intent_id)
+    return await till.payments.returned(till.tenant_id, paying.intent_id)
+
+
+async def shares_follow(estate: Estate, intent: Intent) -> None:
+    """As after each refund and each dispute; twice is once."""
+    till = estate.till
+    for _ in range(2):
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            await follow(conn, till.tenant_id, str(intent.intent_id), till.clock.now(), settled=False)
+
+
+async def settled(estate: Estate) -> None:
+    till = estate.till
+    till.clock.advance(60)
+    await estate.money._reconciler.reconcile(till.tenant_id, await till.providers.by_name(till.tenant_id))
+
+
+async def test_what_a_debt_was_paid_with_takes_the_share_back_as_it_goes_back_and_gives_it_as_it_is_paid_anew(
+    estate: Estate,
+) -> None:
+    till = estate.till
+    await two_debts(estate)
+    paid = await debt_paid(estate)
+    await settled(estate)
+    whole = SHARE + 70
+    assert estate.owed() == whole
+    # What was paid last goes back first: all of the second share, and 153 of 500 net of the first.
+    await till.payments.refund(till.actor, paid.intent_id, 300, "by mistake")
+    await shares_follow(estate, paid)
+    assert estate.owed() == whole - 70 - 107
+    # In parts it is what it is at once.
+    await till.payments.refund(till.actor, paid.intent_id, 414, "all of it")
+    await shares_follow(estate, paid)
+    assert estate.owed() == 0
+    anew = await debt_paid(estate)
+    assert anew.captured_amount == 714
+    await shares_follow(estate, anew)
+    assert estate.owed() == 0, "the money is not ours yet"
+    await settled(estate)
+    await settled(estate)
+    assert estate.owed() == whole
+    await till.payments.refund(till.actor, anew.intent_id, 100, "again")
+    await shares_follow(estate, anew)
+    await shares_follow(estate, paid)
+    assert estate.owed() == whole - 60
+    [sums] = till.rows(
+        "SELECT sum(amount)::bigint AS lines FROM host_lines WHERE tenant_id = %s AND payout_id IS NULL", till.tenant_id
+    )
+    assert sums["lines"] == estate.owed()
+
+
+async def test_a_dispute_of_what_paid_a_debt_takes_the_share_back_until_it_is_won(estate: Estate) -> None:
+    till = estate.till
+    await two_debts(estate)
+    paid = await debt_paid(estate)
+    await settled(estate)
+    about: Any = {
+        "dispute": "dp_1", "intent": str(paid.intent_id), "at": till.clock.now(), "currency": "EUR", "amount": 714,
+    }  # fmt: skip
+    for made, left in ((entries.dispute_opened, 0), (entries.dispute_won, SHARE + 70)):
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            await post(conn, till.tenant_id, made(account="deployment", **about))
+        await shares_follow(estate, paid)
+        assert estate.owed() == left
+
+
+@pytest.mark.parametrize("given_up", [0, 119])
+async def test_a_host_gets_their_share_of_what_was_owed_once_it_is_paid(estate: Estate, given_up: int) -> None:
+    till = estate.till
+    debts = await two_debts(estate)
+    if given_up:
+        await till.payments.write_off(till.actor, debts[1].intent_id, "too little to chase")
+    paying = await debt_paid(estate)
     async with till.tenants.tenant(till.tenant_id) as conn:
         await follow(conn, till.tenant_id, str(paying.intent_id), till.clock.now(), settled=False)
     assert estate.owed() == 0, "the money is not ours yet"

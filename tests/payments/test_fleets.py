@@ -455,6 +455,13 @@ def test_levels_come_by_their_days() -> None:
     assert [level_due(dunning, due, due + timedelta(days=days)) for days in (-3, 0, 6, 7, 13, 14, 90)] == [
         0, 0, 0, 1, 1, 2, 2,
     ]  # fmt: skip
+    # Who reads the bank's statements reminds once the day before a level was read of, or five days have passed.
+    for read, levels in (
+        (timedelta(days=5), (0, 0, 1, 1, 2)), (timedelta(days=6), (1, 1, 1, 1, 2)),
+        (timedelta(days=13), (1, 1, 1, 2, 2)),
+    ):  # fmt: skip
+        found = [level_due(dunning, due, due + timedelta(days=days), due + read) for days in (7, 11, 12, 14, 19)]
+        assert found == list(levels), read
     for wrong in (Dunning(levels=[Level(days=7), Level(days=7)]), Dunning(levels=[], holds_from=1)):
         with pytest.raises(InvoicingRefused):
             check_dunning(wrong)

@@ -370,8 +370,9 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
         + '<Ntry><Amt Ccy="EUR">1.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>PDNG</Sts></Ntry>'
     ).encode()
     nights = Reconciler(yard.tenants, yard.clock)
-    assert await nights.read_statement(yard.tenant_id, statement) == (6, 2)
-    assert await nights.read_statement(yard.tenant_id, statement) == (0, 2)
+    for new in (6, 0):
+        taken = await nights.read_statement(yard.tenant_id, statement)
+        assert (taken.lines, taken.new, taken.matched, taken.unmatched) == (6, new, 4, 2)
     assert [await owed(yard, host) for host in hosts] == [0, 700, 0]
     async with yard.tenants.tenant(yard.tenant_id) as conn:
         rows = await kept.list_payouts(conn, yard.tenant_id, order="oldest", limit=9)
@@ -402,3 +403,17 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
 def test_what_is_no_statement_is_refused(content: bytes) -> None:
     with pytest.raises(StatementUnreadable):
         camt.read(content)
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ("", "2026-03-02"), ("<FrToDt><ToDtTm>2026-03-05T23:59:59+01:00</ToDtTm></FrToDt>", "2026-03-05"),
+        ("<FrToDt><ToDtTm>2026-03-05T00:00:00</ToDtTm></FrToDt>", "2026-03-04"),
+        ("<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Dt><Dt>2026-03-01</Dt></Dt></Bal>"
+         "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>2026-03-04</Dt></Dt></Bal>", "2026-03-04"),
+    ],
+)  # fmt: skip
+def test_a_statement_says_up_to_which_day_it_goes(said: str, until: str) -> None:
+    read = camt.read(CAMT.format(said + a_line("1.00", name="a")).encode())
+    assert (read.until_on, len(read.lines)) == (date.fromisoformat(until), 1)

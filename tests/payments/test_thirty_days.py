@@ -162,7 +162,8 @@ class Month:
         if back is not None:
             lines.append(said_of(back[0], "CRDT", f"back-{back[0].payout_id}", on, back=back[1]))
         if lines:
-            assert (await self.nights.read_statement(self.yard.tenant_id, CAMT.format("".join(lines)).encode()))[1] == 0
+            content = CAMT.format("".join(lines)).encode()
+            assert (await self.nights.read_statement(self.yard.tenant_id, content)).unmatched == 0
 
     async def pay(self) -> None:
         """Twice, as one that was killed and begun again; the provider's answer is known at the end."""

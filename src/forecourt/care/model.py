@@ -40,6 +40,8 @@ REPLAY_SETTLE: Final = timedelta(minutes=2)
 OVERLOAD_GRACE: Final = timedelta(minutes=1)
 #: How long a session may be spoken of after its connector said that it is free.
 GHOST_SETTLE: Final = timedelta(minutes=2)
+#: So long before a hold runs out whose session is held back somebody is told: in time to look at it.
+HOLD_ENDS_AHEAD: Final = timedelta(days=1)
 #: The longest that an incident may be put aside.
 MAX_SNOOZE: Final = timedelta(days=30)
 MAX_NOTE: Final = 2_000
@@ -61,6 +63,7 @@ class IncidentKind(StrEnum):
     GHOST = "ghost"
     DISOBEYS = "disobeys"
     OVERLOADED = "overloaded"
+    HOLD_ENDS = "hold_ends"
 
 
 class Severity(IntEnum):
@@ -79,6 +82,7 @@ SEVERITIES: Final[Mapping[IncidentKind, Severity]] = {
     IncidentKind.FLAPPING: Severity.WARNING,
     IncidentKind.QUARANTINED: Severity.WARNING,
     IncidentKind.GHOST: Severity.WARNING,
+    IncidentKind.HOLD_ENDS: Severity.WARNING,
     IncidentKind.DISOBEYS: Severity.WARNING,
     IncidentKind.NOT_ACCEPTED: Severity.NOTICE,
     IncidentKind.CLOCK: Severity.NOTICE,

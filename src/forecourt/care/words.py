@@ -25,6 +25,7 @@ KIND_WORDS: Final[Mapping[IncidentKind, str]] = {
     IncidentKind.GHOST: mark("Ghost session"),
     IncidentKind.DISOBEYS: mark("Draws more than it may"),
     IncidentKind.OVERLOADED: mark("Overloaded by the building"),
+    IncidentKind.HOLD_ENDS: mark("Hold runs out"),
 }
 SEVERITY_WORDS: Final[Mapping[Severity, str]] = {
     Severity.CRITICAL: mark("Critical"),
@@ -38,6 +39,7 @@ class Action(StrEnum):
     PLAN to the plan of its site."""
 
     LOOK = "look"
+    SESSION = "session"
     PLAN = "plan"
     CREDENTIALS = "credentials"
     ACCEPT = "accept"
@@ -48,7 +50,7 @@ class Action(StrEnum):
 
 
 #: What leads elsewhere and does nothing by itself.
-LEADING: Final = frozenset((Action.LOOK, Action.PLAN, Action.CREDENTIALS))
+LEADING: Final = frozenset((Action.LOOK, Action.PLAN, Action.CREDENTIALS, Action.SESSION))
 #: Faults that a restart may mend; the others need hands, or somebody at the car.
 RESETTABLE: Final = frozenset((None, "NoError", "OtherError", "InternalError"))
 
@@ -90,6 +92,8 @@ def action_for(kind: str, detail: Mapping[str, Any]) -> Action:
             return Action.READ
         case IncidentKind.OVERLOADED:
             return Action.PLAN
+        case IncidentKind.HOLD_ENDS:
+            return Action.SESSION
         case _:
             return Action.LOOK
 
@@ -171,25 +175,39 @@ def tell(kind: str, detail: Mapping[str, Any], zone: str) -> Told:
                 cause=_("the station takes limits and doesn't keep to them, or its meter is wrong"),
                 next_step=_("Stop its session if a limit is exceeded, then restart the station or switch the EVSE off"),
             )
-        case IncidentKind.OVERLOADED:
-            return Told(
-                happened=_("%(node)s carries %(load)s kW without any car, and its limit is %(limit)s kW")
-                % {
-                    "node": detail.get("name", ""),
-                    "load": i18n.number(detail.get("load_w", 0) / 1000, 1),
-                    "limit": i18n.number(detail.get("limit_w", 0) / 1000, 1),
-                },
-                cause=_("the building takes more than it may, or its meter or the limit is set wrongly"),
-                next_step=_(
-                    "Switch something off in the building: nobody can charge there until then; if it doesn't take that"
-                    " much, correct the meter or the limit in the site's electrics"
-                ),
-            )
+        case IncidentKind.HOLD_ENDS | IncidentKind.OVERLOADED:
+            return _overloaded(detail) if kind == IncidentKind.OVERLOADED else _hold_ends(detail, zone)
+
+
+def _hold_ends(detail: Mapping[str, Any], zone: str) -> Told:
+    return Told(
+        happened=_("What is held for a session can be taken until %(when)s, and nobody has released it")
+        % {"when": i18n.stamp(datetime.fromisoformat(detail["until"]), zone)},
+        cause=_("its signed meter values are broken, or prove nothing where the law asks for proof"),
+        next_step=_("Look at the session's signed values, and release it with a reason or give the hold back"),
+    )
+
+
+def _overloaded(detail: Mapping[str, Any]) -> Told:
+    return Told(
+        happened=_("%(node)s carries %(load)s kW without any car, and its limit is %(limit)s kW")
+        % {
+            "node": detail.get("name", ""),
+            "load": i18n.number(detail.get("load_w", 0) / 1000, 1),
+            "limit": i18n.number(detail.get("limit_w", 0) / 1000, 1),
+        },
+        cause=_("the building takes more than it may, or its meter or the limit is set wrongly"),
+        next_step=_(
+            "Switch something off in the building: nobody can charge there until then; if it doesn't take that"
+            " much, correct the meter or the limit in the site's electrics"
+        ),
+    )
 
 
 ACTION_WORDS: Final[Mapping[Action, str]] = {
     Action.LOOK: mark("Open the station"),
     Action.PLAN: mark("Open the plan of the site"),
+    Action.SESSION: mark("Open the session"),
     Action.CREDENTIALS: mark("Open the station's settings"),
     Action.ACCEPT: mark("Accept the station"),
     Action.STOP: mark("Stop the session"),

@@ -83,6 +83,7 @@ def show(row: IncidentRow, actor: Actor, now: datetime) -> Shown:
     href = {
         Action.LOOK: place_href(row),
         Action.PLAN: place_href(row),
+        Action.SESSION: f"/sessions/{row.session_id}",
         Action.CREDENTIALS: f"{place_href(row)}/settings",
         Action.READ: here,
     }.get(action, f"{here}/act")

@@ -155,6 +155,6 @@ async def _do(
             assert row.station is not None
             connector = row.connector or 1
             obeyed = await control.unlock(db, commander, actor, row.station, evse=row.evse, connector=connector)
-        case Action.LOOK | Action.PLAN | Action.CREDENTIALS:
+        case Action.LOOK | Action.PLAN | Action.CREDENTIALS | Action.SESSION:
             raise AssertionError("what leads elsewhere is done there")
     return Acted(accepted=obeyed.accepted, status=obeyed.status)

@@ -99,6 +99,7 @@ async def _find(
     found += await conditions.list_wrong_clocks(conn, tenant_id, station_id, now)
     found += await conditions.list_ghosts(conn, tenant_id, station_id)
     found += await conditions.list_disobeying(conn, tenant_id, station_id)
+    found += await conditions.list_ending_holds(conn, tenant_id, station_id, now)
     if station_id is None:
         found += await conditions.list_overloaded(conn, tenant_id, now)
     return [one for one in found if one is not None]

@@ -16,6 +16,7 @@ from forecourt.care.model import (
     FAILED_WINDOW,
     FLAP_WINDOW,
     GHOST_SETTLE,
+    HOLD_ENDS_AHEAD,
     LEAST_CHARGE,
     LEAST_CHARGE_WH,
     OVERLOAD_GRACE,
@@ -268,6 +269,31 @@ async def list_disobeying(conn: Connection, tenant_id: int, station_id: int | No
         )
         for row in rows
     ]
+
+
+async def list_ending_holds(conn: Connection, tenant_id: int, station_id: int | None, now: datetime) -> list[Finding]:
+    """Sessions that nobody released for their signed values, though what is held for them runs out within
+    HOLD_ENDS_AHEAD, or did."""
+    rows = await _rows(
+        conn,
+        "SELECT h.station_id, h.evse, h.session_id, h.capture_before, h.amount, h.currency, h.intent_id"
+        " FROM held_back_conditions h JOIN station_conditions s USING (tenant_id, station_id)"
+        " WHERE h.tenant_id = %(tenant_id)s AND h.capture_before <= %(until)s AND " + _OF_STATION.format("h"),
+        {"tenant_id": tenant_id, "station_id": station_id, "until": now + HOLD_ENDS_AHEAD},
+    )
+    return [
+        plain(
+            IncidentKind.HOLD_ENDS,
+            Place(station_id=row["station_id"], evse=row["evse"], session_id=row["session_id"]),
+            row["capture_before"] - HOLD_ENDS_AHEAD,
+            row["capture_before"] - HOLD_ENDS_AHEAD,
+            {
+                "until": row["capture_before"].isoformat(), "amount": row["amount"], "currency": row["currency"],
+                "payment": str(row["intent_id"]), "session": str(row["session_id"]),
+            },
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def list_overloaded(conn: Connection, tenant_id: int, now: datetime) -> list[Finding]:

@@ -74,6 +74,12 @@ class Level(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fee: Annotated[int, Meta(ge=0, le=MAX_FEE, examples=[0])] = 0
 
 
+#: So long a reminder waits for the bank's statement of the day before.
+STATEMENT_WAIT: Final = timedelta(days=5)
+#: An organisation that read a statement within this reads them; another one is reminded by the calendar alone.
+STATEMENTS_LAPSE: Final = timedelta(days=45)
+
+
 class Dunning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How who doesn't pay is reminded. From level `holds_from` on the fleet's drivers start nothing; 0: never."""
 
@@ -322,10 +328,18 @@ def references_in(text: str) -> set[str]:
     return found
 
 
-def level_due(dunning: Dunning, due_on: date, today: date) -> int:
-    """Which reminder an invoice has come to; 0: none."""
-    late = (today - due_on).days
-    return sum(late >= level.days for level in dunning.levels)
+def level_due(dunning: Dunning, due_on: date, today: date, read_until: date | None = None) -> int:
+    """Which reminder an invoice has come to; 0: none.
+
+    `read_until`: the last day that the bank's statements were read of, None where none are. What was paid by the day
+    before a level must have been read of, or STATEMENT_WAIT has passed.
+    """
+    found = 0
+    for level in dunning.levels:
+        begins = due_on + timedelta(days=level.days)
+        read = read_until is None or read_until >= begins - timedelta(days=1)
+        found += begins <= today and (read or begins + STATEMENT_WAIT <= today)
+    return found
 
 
 def check_seller(seller: Seller) -> None:

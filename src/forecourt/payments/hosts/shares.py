@@ -10,6 +10,7 @@ import structlog
 
 from forecourt.payments.fleets.billing import owe_home
 from forecourt.payments.fleets.store.invoices import fleet_named
+from forecourt.payments.hosts.late import MAX_ENTRIES, debts_of, unpaid_again
 from forecourt.payments.hosts.lines import book
 from forecourt.payments.hosts.model import Share, Version, back_of, share_of, vat_account
 from forecourt.payments.hosts.store import Connection, lines
@@ -25,8 +26,6 @@ from forecourt.platform.apart import apart
 
 log = structlog.get_logger(__name__)
 
-#: What one payment may have of entries.
-MAX_ENTRIES: Final = 200
 #: After the end of a session at home, before its kWh are paid: what a station tells late has come by then.
 SETTLED_AFTER: Final = timedelta(hours=1)
 #: How far back a look for such sessions goes.
@@ -54,22 +53,37 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     """Writes what a host is owed of a payment, as far as the ledger says it and it isn't written yet.
 
     `settled`: the provider has let us have the money, so the share is owed. Refunds and disputes before that wait.
-    What was owed and is paid by another payment is settled with the last that paid of it.
+    What was owed and is paid by another payment is settled with the last that paid of it, and goes back with what goes
+    back of that.
     """
     await lines.hold_intent(conn, tenant_id, intent)
     told = await _told(conn, tenant_id, intent)
     if settled and any(each.entry.kind == Kind.DEBT_PAID for each in told):
         for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
             await _give_late(conn, tenant_id, debt, paid, now)
+    if any(each.entry.kind == Kind.DEBT_PAID for each in told):
+        for debt in sorted(await debts_of(conn, tenant_id, intent)):
+            await lines.hold_intent(conn, tenant_id, debt)
+            await _keep_to(conn, tenant_id, await _told(conn, tenant_id, debt), now, intent if settled else None)
+        return
     sale = next((each for each in told if each.entry.kind in SALES), None)
     if sale is None or sale.entry.session_id is None:
         return
     found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is None and (settled or _is_ours(sale)):
         await _give(conn, tenant_id, sale, now)
-        found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
+    await _keep_to(conn, tenant_id, told, now, intent if settled else None)
+
+
+async def _keep_to(conn: Connection, tenant_id: int, told: list[Told], now: datetime, settled: str | None) -> None:
+    """Takes back of the share of a sale, if it was given, what went back of its money."""
+    sale = next((each for each in told if each.entry.kind in SALES), None)
+    if sale is None or sale.entry.session_id is None:
+        return
+    found = await lines.find_share(conn, tenant_id, sale.entry.session_id)
     if found is not None:
-        await _take_back(conn, tenant_id, *found, sale, told, now)
+        gone = await _take_back(conn, tenant_id, *found, sale, told, now)
+        await _take_late(conn, tenant_id, *found, sale, gone, now, settled)
 
 
 def _is_ours(sale: Told) -> bool:
@@ -118,14 +132,22 @@ async def _give(conn: Connection, tenant_id: int, sale: Told, now: datetime, *, 
 def _earned(sale: Told, late: int) -> dict[str, int]:
     """What a sale earned before VAT, by account: of what was paid, at once and late, not of what is still owed by the
     driver."""
-    currency = sale.legs[0].currency
-    earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, "vat_payable:"))]
-    billed = Billed(currency=currency, lines=tuple(Line(account=leg.account, amount=-leg.amount) for leg in earned))
-    paid = billed.total - sum(leg.amount for leg in sale.legs if leg.account == DRIVERS)
+    billed = _billed_of(sale)
+    paid = billed.total - _owed_of(sale)
     # A capture that was told and lost is paid by its debt: of one sale there is one share.
     paid = min(paid + late, billed.total)
     part = billed if paid == billed.total else billed.part(paid)
     return {line.account: line.amount for line in part.lines if line.account.startswith(REVENUE)}
+
+
+def _billed_of(sale: Told) -> Billed:
+    earned = [leg for leg in sale.legs if leg.account.startswith((REVENUE, "vat_payable:"))]
+    lines_ = tuple(Line(account=leg.account, amount=-leg.amount) for leg in earned)
+    return Billed(currency=sale.legs[0].currency, lines=lines_)
+
+
+def _owed_of(sale: Told) -> int:
+    return sum(leg.amount for leg in sale.legs if leg.account == DRIVERS)
 
 
 async def _rule_of(conn: Connection, tenant_id: int, place: PlaceRow) -> Version | None:
@@ -137,13 +159,10 @@ async def _rule_of(conn: Connection, tenant_id: int, place: PlaceRow) -> Version
 
 async def _take_back(
     conn: Connection, tenant_id: int, host_id: int, line: LineRow, sale: Told, told: list[Told], now: datetime
-) -> None:
-    """Refunds and disputes in the order in which they were posted, each with its part of the share."""
-    assert line.net is not None
-    # As it was given: what the host charges of VAT may have changed since.
-    legs = await ledger.list_postings(conn, tenant_id, [line.entry_id])
-    taxed = next((leg.account for leg in legs if leg.account.startswith("vat_receivable:")), "")
-    given = Share(net=line.net, share=line.share, platform_fee=line.platform_fee, vat=line.vat)
+) -> int:
+    """Refunds and disputes in the order in which they were posted, each with its part of the share; what of its net is
+    gone with them."""
+    taxed, given = await _given(conn, tenant_id, line)
     paid = sum(leg.amount for leg in sale.legs if leg.amount > 0 and leg.account != DRIVERS)
     gone = 0
     disputed: dict[str, int] = {}
@@ -165,12 +184,56 @@ async def _take_back(
             share=back.share, vat=back.vat, vat_account=taxed,
             platform_fee=back.platform_fee, intent=each.entry.intent,
         )  # fmt: skip
-        about = {name: getattr(line, name) for name in About.__struct_fields__}
-        about |= {
-            "share": -back.share, "vat": -back.vat, "platform_fee": -back.platform_fee, "net": -net,
-            "energy_wh": None, "memo": each.entry.kind,
-        }  # fmt: skip
-        await book(conn, tenant_id, host_id, entry, About(**about))
+        await book(conn, tenant_id, host_id, entry, _about_back(line, back, each.entry.kind))
+    return gone
+
+
+async def _take_late(
+    conn: Connection, tenant_id: int, host_id: int, line: LineRow, sale: Told, gone: int, now: datetime,
+    settled: str | None,
+) -> None:  # fmt: skip
+    """Of a session that was owed first: what went back of the payments that paid it later, or was paid anew since. What
+    is written is what lies between that and what was written so far."""
+    assert sale.entry.intent is not None, "a sale is one of a payment"
+    late = sum(amount for _, amount, _ in await lines.list_payers(conn, tenant_id, sale.entry.intent))
+    if not late or line.session_id is None:
+        return
+    taxed, given = await _given(conn, tenant_id, line)
+    billed = _billed_of(sale)
+    paid = min(billed.total - _owed_of(sale) + late, billed.total)
+    unpaid = await unpaid_again(conn, tenant_id, sale.entry.intent, settled)
+    net = min(-(-given.net * min(unpaid, paid) // paid), given.net - gone)
+    whole = back_of(given, net, gone)
+    before = await lines.sum_late(conn, tenant_id, line.session_id)
+    back = Share(
+        net=whole.net - before[0], share=whole.share - before[1], vat=whole.vat - before[2],
+        platform_fee=whole.platform_fee - before[3],
+    )  # fmt: skip
+    entry = share_back(
+        cause=f"late:{line.session_id}:{before[4] + 1}", session_id=line.session_id, host=host_id, at=now,
+        currency=line.currency, share=back.share, vat=back.vat, vat_account=taxed, platform_fee=back.platform_fee,
+        intent=sale.entry.intent,
+    )  # fmt: skip
+    await book(
+        conn, tenant_id, host_id, entry, _about_back(line, back, Kind.REFUND if back.net > 0 else Kind.DEBT_PAID)
+    )
+
+
+async def _given(conn: Connection, tenant_id: int, line: LineRow) -> tuple[str, Share]:
+    """A share as it was given, with the account of its VAT: what the host charges may have changed since."""
+    assert line.net is not None
+    legs = await ledger.list_postings(conn, tenant_id, [line.entry_id])
+    taxed = next((leg.account for leg in legs if leg.account.startswith("vat_receivable:")), "")
+    return taxed, Share(net=line.net, share=line.share, platform_fee=line.platform_fee, vat=line.vat)
+
+
+def _about_back(line: LineRow, back: Share, memo: str) -> About:
+    about = {name: getattr(line, name) for name in About.__struct_fields__}
+    about |= {
+        "share": -back.share, "vat": -back.vat, "platform_fee": -back.platform_fee, "net": -back.net,
+        "energy_wh": None, "memo": memo,
+    }  # fmt: skip
+    return About(**about)
 
 
 def _about(place: PlaceRow, version: Version, given: Share, intent: str | None) -> About:

@@ -137,11 +137,11 @@ def _parted(above: int, before: list[int], amount: int) -> tuple[list[int], int,
     return of_bill[:-1], of_bill[-1], unbilled
 
 
-async def post_write_off(conn: Connection, intent: Intent, at: datetime) -> None:
-    """What is owed is given up."""
+async def post_write_off(conn: Connection, intent: Intent, before: int, at: datetime) -> None:
+    """What is owed is given up. `before`: how often that was done of this payment."""
     entry = entries.write_off(
         intent=str(intent.intent_id), at=at, currency=intent.currency, amount=intent.owed_amount,
-        session_id=intent.session_id,
+        session_id=intent.session_id, before=before,
     )  # fmt: skip
     await post(conn, intent.tenant_id, entry)
 

@@ -288,7 +288,9 @@ class Payments:
             intent = turn.intent
             if not intent.owed_amount:
                 raise NothingOwed
-            await books.post_write_off(turn.conn, intent, turn.now)
+            steps = await store.list_steps(turn.conn, actor.tenant_id, intent_id)
+            before = sum(step.kind == "written_off" for step in steps)
+            await books.post_write_off(turn.conn, intent, before, turn.now)
             await turn.change({"owed_amount": 0})
             await turn.step("written_off", amount=intent.owed_amount, detail=why, by=str(actor))
             await audit(

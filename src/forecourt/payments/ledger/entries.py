@@ -117,12 +117,15 @@ def capture_lost(
     )  # fmt: skip
 
 
-def write_off(*, intent: str, at: datetime, currency: str, amount: int, session_id: UUID | None = None) -> Entry:
-    """A driver's debt is given up. VAT that was on it stays as it was declared."""
+def write_off(
+    *, intent: str, at: datetime, currency: str, amount: int, session_id: UUID | None = None, before: int = 0
+) -> Entry:
+    """A driver's debt is given up. VAT that was on it stays as it was declared. `before`: how often that was done of
+    this payment, which may be owed again."""
+    key = f"writeoff:{intent}:{before + 1}" if before else f"writeoff:{intent}"
     return _two(
-        f"writeoff:{intent}", Kind.WRITE_OFF, at, currency, WRITE_OFFS, DRIVERS, _positive(amount),
-        session_id=session_id, intent=intent,
-    )  # fmt: skip
+        key, Kind.WRITE_OFF, at, currency, WRITE_OFFS, DRIVERS, _positive(amount), session_id=session_id, intent=intent
+    )
 
 
 def top_up(*, payment: str, at: datetime, account: str, driver: str, currency: str, amount: int) -> Entry:

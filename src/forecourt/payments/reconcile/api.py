@@ -92,7 +92,9 @@ class BankStatement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class StatementRead(Struct, frozen=True, kw_only=True):
     """What was read of a statement. One that is read again changes nothing."""
 
-    new: Annotated[int, Meta(examples=[12])]
+    lines: Annotated[int, Meta(description="Of this statement.", examples=[14])]
+    new: Annotated[int, Meta(description="Of this statement those that were not read before.", examples=[12])]
+    matched: Annotated[int, Meta(description="Of this statement those that belong to something.", examples=[14])]
     unmatched: Annotated[int, Meta(description="Of all lines that were ever read.", examples=[0])]
 
 
@@ -179,8 +181,8 @@ async def explain_difference(
     tags=["reconciliation"],
 )
 async def read_statement(data: JSONBody[BankStatement], actor: Asker, db: Database, clock: Ticking) -> StatementRead:
-    new, unmatched = await Reconciler(db, clock).read_statement(actor.tenant_id, data.camt.encode())
-    return StatementRead(new=new, unmatched=unmatched)
+    taken = await Reconciler(db, clock).read_statement(actor.tenant_id, data.camt.encode(), str(actor))
+    return StatementRead(lines=taken.lines, new=taken.new, matched=taken.matched, unmatched=taken.unmatched)
 
 
 @get(

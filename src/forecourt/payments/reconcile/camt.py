@@ -5,7 +5,7 @@ Read are the booked lines, each of its transactions where it has several; what i
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 from xml.etree import ElementTree
@@ -38,8 +38,15 @@ class BankLine(Struct, frozen=True, kw_only=True):
     return_reason: str
 
 
-def read(content: bytes) -> list[BankLine]:
-    """The booked lines of a statement. Raises StatementUnreadable."""
+class Statement(Struct, frozen=True, kw_only=True):
+    """The booked lines, and the last day that is covered whole; None where neither a day nor a line is said."""
+
+    lines: list[BankLine]
+    until_on: date | None
+
+
+def read(content: bytes) -> Statement:
+    """The booked lines of a statement, and up to when it goes. Raises StatementUnreadable."""
     # Statements declare no entities, and one that does is no statement.
     if len(content) > MAX_BYTES or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise StatementUnreadable
@@ -49,11 +56,29 @@ def read(content: bytes) -> list[BankLine]:
             element.tag = element.tag.rpartition("}")[2]
         statements = root.findall("./BkToCstmrStmt/Stmt")
         lines = [line for statement in statements for line in _lines(statement)]
+        ends = [_until(statement) for statement in statements]
     except (ElementTree.ParseError, InvalidOperation, ValueError, AttributeError) as fault:
         raise StatementUnreadable from fault
     if not statements or len(lines) > MAX_LINES:
         raise StatementUnreadable
-    return lines
+    known = [end for end in ends if end is not None]
+    # Several accounts in one file are read as far as the one that is told least of.
+    last = max((line.booked_on for line in lines), default=None)
+    return Statement(lines=lines, until_on=min(known) if known else last)
+
+
+def _until(statement: Element) -> date | None:
+    """The last day of a statement: of its span, else of its closing balance."""
+    ends = statement.findtext("FrToDt/ToDtTm")
+    if ends is not None:
+        end = datetime.fromisoformat(ends.strip())
+        # One that ends as a day begins holds nothing of it.
+        return end.date() - timedelta(days=1) if end.time() == time() else end.date()
+    for balance in statement.findall("Bal"):
+        if balance.findtext("Tp/CdOrPrtry/Cd") == "CLBD":
+            said = balance.findtext("Dt/Dt") or (balance.findtext("Dt/DtTm") or "")[:10]
+            return date.fromisoformat(said)
+    return None
 
 
 def _lines(statement: Element) -> Iterator[BankLine]:

@@ -3,25 +3,33 @@
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.response import Redirect
 
-from forecourt.access import Verb
+from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.ledger.words import money
-from forecourt.payments.reconcile import store
-from forecourt.payments.reconcile.model import EXPLAINED
+from forecourt.payments.reconcile import camt, store
+from forecourt.payments.reconcile.model import EXPLAINED, StatementUnreadable
 from forecourt.payments.reconcile.service import Reconciler
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
+from forecourt.ui import formats
+from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
 
 PAGE_SIZE: Final = 100
+STATEMENTS_SHOWN: Final = 50
+#: What a form needs around its file.
+FORM_BYTES: Final = 64 * 1024
+UNREADABLE: Final = mark("This is no bank statement that can be read. Ask the bank for camt.053, one file of XML.")
 MAX_TEXT: Final = 200
 
 WebRequest = Request[Any, Any, Any]
 Number = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
+Read = Annotated[int, QueryParameter(ge=0, le=2**63 - 1)]
 
 
 def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandler]:
@@ -48,4 +56,33 @@ def reconcile_pages(shell: Shell, db: Pool, clock: Clock) -> list[HTTPRouteHandl
                 await Reconciler(db, clock).explain(conn, actor, difference_id, text)
         return Redirect("/reconciliation", status_code=303)
 
-    return [differences, explain]
+    async def bank_page(
+        request: WebRequest, actor: Actor, *, number: int = 0, fault: str = "", status: int = 200
+    ) -> Response[str]:
+        async with db.tenant(actor.tenant_id) as conn:
+            statements = await store.list_statements(conn, actor.tenant_id, STATEMENTS_SHOWN)
+            lines = await store.list_lines(conn, actor.tenant_id, matched=False, limit=PAGE_SIZE)
+        return shell.page(
+            "money/bank.html", request, viewer=actor, current="ledger", status=status, statements=statements,
+            lines=lines, read=next((each for each in statements if each.statement_id == number), None), money=money,
+            date_of=formats.date_of, may_read=actor.may(Verb.EXPLAIN_MONEY), fault=fault,
+        )  # fmt: skip
+
+    @get("/reconciliation/bank", opt={"verb": Verb.READ_MONEY}, include_in_schema=False)
+    async def bank_statements(request: WebRequest, actor: Asker, read: Read = 0) -> Response[str]:
+        return await bank_page(request, actor, number=read)
+
+    @post(
+        "/reconciliation/bank", opt={"verb": Verb.EXPLAIN_MONEY}, include_in_schema=False,
+        request_max_body_size=camt.MAX_BYTES + FORM_BYTES,
+    )  # fmt: skip
+    async def read_bank_statement(request: WebRequest, actor: Asker) -> Response[Any]:
+        upload = (await request.form()).get("file")
+        content = await upload.read() if isinstance(upload, UploadFile) else b""
+        try:
+            taken = await Reconciler(db, clock).read_statement(actor.tenant_id, content, str(actor))
+        except StatementUnreadable:
+            return await bank_page(request, actor, fault=UNREADABLE, status=422)
+        return Redirect(f"/reconciliation/bank?read={taken.number}", status_code=303)
+
+    return [differences, explain, bank_statements, read_bank_statement]

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from forecourt.access import Actor, audit
 from forecourt.payments.fleets import collection
@@ -57,6 +58,17 @@ BANK: Final = "bank"
 #: Found by holding movements against entries.
 OF_PROVIDERS: Final = tuple(kind for kind in Differs if not kind.startswith("bank_") and kind is not Differs.UNPOSTED)
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class StatementTaken(Struct, frozen=True, kw_only=True):
+    """What came of a statement: how many lines it has, how many of them are new, and belong to something; `unmatched`:
+    of all lines that were ever read those that belong to nothing."""
+
+    number: int
+    lines: int
+    new: int
+    matched: int
+    unmatched: int
 
 
 class Reconciler:
@@ -183,10 +195,10 @@ class Reconciler:
             await store.put_reconciliation(conn, tenant_id, row)
         return found
 
-    async def read_statement(self, tenant_id: int, content: bytes) -> tuple[int, int]:
-        """Takes a bank's statement (camt.053) and matches its lines; how many were new, and how many of all lines are
-        still without a match. Raises StatementUnreadable."""
-        lines = camt.read(content)
+    async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
+        """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it. Raises StatementUnreadable."""
+        statement = camt.read(content)
+        lines = statement.lines
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
             new = sum([await store.insert_line(conn, tenant_id, line, self._clock.now()) for line in lines])
@@ -194,10 +206,16 @@ class Reconciler:
             rows = await store.list_lines(conn, tenant_id, matched=False, order="oldest", limit=camt.MAX_LINES)
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await self._match(conn, tenant_id, row)
+            matched = await store.count_matched(conn, tenant_id, {line.reference for line in lines})
+            until_on = statement.until_on or self._clock.now().date() - timedelta(days=1)
+            number = await store.insert_statement(
+                conn, tenant_id, by=by, at=self._clock.now(), until_on=until_on, lines=len(lines), new=new,
+                matched=matched,
+            )  # fmt: skip
         await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:
             left = await store.list_lines(conn, tenant_id, matched=False, limit=camt.MAX_LINES)
-        return new, len(left)
+        return StatementTaken(number=number, lines=len(lines), new=new, matched=matched, unmatched=len(left))
 
     async def _match(self, conn: Connection, tenant_id: int, row: BankLineRow) -> None:
         """Says what a line is, if that can be told for certain."""

@@ -1,6 +1,6 @@
 """All SQL of reconciliation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -80,6 +80,18 @@ class BankLineRow(Struct, frozen=True, kw_only=True):
     matched_by: str | None
     matched: str | None
     read_at: datetime
+
+
+class StatementRow(Struct, frozen=True, kw_only=True):
+    """A bank statement that was read."""
+
+    statement_id: int
+    read_at: datetime
+    read_by: str
+    until_on: date
+    lines: int
+    new: int
+    matched: int
 
 
 class ReconciliationRow(Struct, frozen=True, kw_only=True):
@@ -313,6 +325,44 @@ async def insert_line(conn: Connection, tenant_id: int, line: BankLine, now: dat
         {"tenant_id": tenant_id, "now": now, **{name: getattr(line, name) for name in names}},
     )
     return cursor.rowcount == 1
+
+
+async def insert_statement(
+    conn: Connection, tenant_id: int, *, by: str, at: datetime, until_on: date, lines: int, new: int, matched: int
+) -> int:
+    """Notes that a statement was read; its number."""
+    row = await (
+        await conn.execute(
+            "INSERT INTO bank_statements (tenant_id, read_at, read_by, until_on, lines, new, matched)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
+            (tenant_id, at, by, until_on, lines, new, matched),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def list_statements(conn: Connection, tenant_id: int, limit: int) -> list[StatementRow]:
+    """Statements that were read, the latest first."""
+    cursor = conn.cursor(row_factory=class_row(StatementRow))
+    await cursor.execute(
+        "SELECT statement_id, read_at, read_by, until_on, lines, new, matched FROM bank_statements"
+        " WHERE tenant_id = %s ORDER BY statement_id DESC LIMIT %s",
+        (tenant_id, limit),
+    )
+    return await cursor.fetchall()
+
+
+async def count_matched(conn: Connection, tenant_id: int, references: Collection[str]) -> int:
+    """How many of these lines belong to something."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) FROM bank_lines WHERE tenant_id = %s AND reference = ANY(%s) AND matched_by IS NOT NULL",
+            (tenant_id, list(references)),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def list_lines(

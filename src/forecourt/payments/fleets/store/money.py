@@ -272,6 +272,17 @@ async def settled_by_debit(conn: Connection, tenant_id: int, debit_id: int) -> l
     return [(int(invoice), int(amount)) for invoice, amount in await cursor.fetchall()]
 
 
+async def read_until(conn: Connection, tenant_id: int, since: datetime) -> date | None:
+    """The last day that a statement of the bank was read of; None where none was read since then."""
+    row = await (
+        await conn.execute(
+            "SELECT max(until_on) FROM bank_statements WHERE tenant_id = %(tenant)s HAVING max(read_at) >= %(since)s",
+            {"tenant": tenant_id, "since": since},
+        )
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 async def insert_reminder(
     conn: Connection, tenant_id: int, invoice_id: int, level: int, fee: int, at: datetime
 ) -> bool:

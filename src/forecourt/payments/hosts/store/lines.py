@@ -209,6 +209,48 @@ async def list_debts_paid(conn: Connection, tenant_id: int, payment: str) -> lis
     return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
 
 
+async def list_paid_by(conn: Connection, tenant_id: int, payment: str) -> list[tuple[str, int]]:
+    """The payments that were owed and that a payment paid, with how much of each, in its order."""
+    cursor = await conn.execute(
+        "SELECT intent_id::text, amount FROM payment_steps WHERE tenant_id = %s AND kind = 'debt_paid' AND detail = %s"
+        " ORDER BY step_id",
+        (tenant_id, payment),
+    )
+    return [(str(intent), int(amount)) for intent, amount in await cursor.fetchall()]
+
+
+async def list_payers(conn: Connection, tenant_id: int, intent: str) -> list[tuple[str, int, bool]]:
+    """The payments by which something that was owed was paid, how much by each, and whether their money is ours."""
+    try:
+        intent_id = UUID(intent)
+    except ValueError:
+        return []
+    cursor = await conn.execute(
+        "SELECT s.detail, sum(s.amount)::bigint, EXISTS (SELECT FROM provider_movements m"
+        "  WHERE m.tenant_id = s.tenant_id AND m.intent = s.detail AND m.settled_at IS NOT NULL)"
+        " FROM payment_steps s WHERE s.tenant_id = %s AND s.kind = 'debt_paid' AND s.intent_id = %s"
+        " AND s.detail IS NOT NULL GROUP BY s.tenant_id, s.detail ORDER BY min(s.step_id)",
+        (tenant_id, intent_id),
+    )
+    return [(str(payment), int(amount), bool(ours)) for payment, amount, ours in await cursor.fetchall()]
+
+
+async def sum_late(conn: Connection, tenant_id: int, session_id: UUID) -> tuple[int, int, int, int, int]:
+    """What went back of a session's share, as what it was paid with late did: net, share, VAT, the platform's fee, and
+    in how many lines."""
+    row = await (
+        await conn.execute(
+            "SELECT coalesce(-sum(l.net), 0)::bigint, coalesce(-sum(l.share), 0)::bigint,"
+            " coalesce(-sum(l.vat), 0)::bigint, coalesce(-sum(l.platform_fee), 0)::bigint, count(*)"
+            " FROM host_lines l JOIN journal j USING (tenant_id, entry_id)"
+            " WHERE l.tenant_id = %s AND l.session_id = %s AND j.key LIKE %s",
+            (tenant_id, session_id, f"share_back:late:{session_id}:%"),
+        )
+    ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3]), int(row[4])
+
+
 async def hold_intent(conn: Connection, tenant_id: int, intent: str) -> None:
     """One at a time looks what follows of a payment, until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtext('share'), hashtext(%s))", (f"{tenant_id} {intent}",))
