@@ -25,6 +25,7 @@ from forecourt.platform.settings import Settings
 from tests.cli.conftest import Forker
 from tests.stations.gateway.conftest import SECRET, Rig, rig, transport
 from tests.stations.gateway.test_sessions_over_sockets import boot, start
+from tests.stations.pki import Holder
 from tests.support import WAIT_S
 from tests.ui.conftest import served
 
@@ -76,6 +77,22 @@ async def shell(rig: Rig, tmp_path: Path, forker: Forker) -> AsyncIterator[Shell
             await store.insert_key(conn, tenant_id, "owner", Role.OWNER, key_digest(SECRET.encode(), KEY))
         app = create_app(Settings(secret_key=SECRET), db, bus, SystemClock())
         yield Shell(await stack.enter_async_context(served(app)), tmp_path, forker)
+
+
+async def test_authorities_are_trusted_by_a_file_and_taken_away_again(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "root.pem"
+    file.write_text(Holder("MO root").pem)
+    [made] = (await shell.run("contracts", "trust", str(file), "--json")).json()
+    [listed] = (await shell.run("contracts", "list", "--json")).json()
+    assert (listed, made["subject"]) == (made, "CN=MO root")
+    assert "no more" in (await shell.run("contracts", "distrust", made["fingerprint"])).out
+    assert (await shell.run("contracts", "list", "--json")).json() == []
+    [rules] = (await shell.run("contracts", "rules", "--json")).json()
+    assert (rules["required"], rules["unproven"]) == (False, "accept")
+    file.write_text("nothing")
+    refused = await shell.run("contracts", "trust", str(file))
+    assert refused.code == 1
+    assert "no certificate of an authority" in refused.err
 
 
 async def test_the_registry_is_read_and_changed(shell: Shell, tmp_path: Path) -> None:

@@ -410,6 +410,34 @@ async def test_a_station_that_shows_no_codes_takes_none_and_one_that_can_not_say
         assert (await codes.find_codes(conn, court.till.tenant_id, court.till.station)).state == "unsupported"
 
 
+async def test_each_display_that_a_station_told_of_is_set_by_itself(court: Court) -> None:
+    """A station with one component for each EVSE takes none without; one of another name is nobody's display."""
+    await court.opened()
+    told = ("WebPaymentsCtrlr@1", "WebPaymentsCtrlr@2", "WebPaymentsCtrlrX@3", "TxCtrlr")
+    with court.till.rig.admin.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO station_variables (station_id, tenant_id, component, variable, attribute, value, read_only,"
+            " secret, read_at) SELECT station_id, tenant_id, %s, 'Enabled', 'Actual', 'false', false, false, now()"
+            " FROM stations WHERE identity = %s",
+            [(component, court.till.station) for component in told],
+        )
+    await court.show_codes()
+    [asked] = court.asked("SetVariables")
+    places = [(each["component"], each["variable"]["name"]) for each in asked["setVariableData"]]
+    assert {component["name"] for component, _ in places} == {"WebPaymentsCtrlr"}
+    shown = [component["evse"]["id"] for component, name in places if name == "Enabled"]
+    assert (shown, len(places)) == ([1, 2], 14)
+    assert "[redacted]" in str(asked)
+    async with court.till.tenants.tenant(court.till.tenant_id) as conn:
+        await codes.hide_codes(conn, court.till.actor, court.till.station, court.clock.now())
+    await court.reconciler.settle()
+    hidden = court.asked("SetVariables")[-1]["setVariableData"]
+    assert [(each["component"]["evse"]["id"], each["attributeValue"]) for each in hidden] == [
+        (1, "false"),
+        (2, "false"),
+    ]
+
+
 async def test_what_a_stations_terminal_took_is_a_sale_with_a_receipt(court: Court) -> None:
     """C18 and C21: nobody here knows the token, the station's terminal holds the money and tells of it."""
     await court.opened()

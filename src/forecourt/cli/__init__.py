@@ -18,6 +18,7 @@ from rich.text import Text
 from forecourt.cli import (
     bulk,
     charging,
+    contracts,
     energy,
     feeds,
     inbox,
@@ -54,7 +55,8 @@ MAX_NAME = 200
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None
 )
-for room in (stations, variables, bulk, sessions, tokens, tariffs, sites, incidents, inbox, energy, insight, ledger):
+_DAILY = (stations, variables, bulk, sessions, tokens, contracts, tariffs, sites, incidents, inbox)
+for room in (*_DAILY, energy, insight, ledger):
     app.add_typer(room.app)
 energy.app.add_typer(prices.app)
 energy.app.add_typer(feeds.app)

@@ -13,13 +13,15 @@ from msgspec import Struct
 
 class ShowPaymentCodes(Struct, frozen=True, kw_only=True, tag="payment_codes"):
     """Have a station show codes that change by themselves, or none (C25). `address` is the template that it fills in,
-    `secret` what it makes the one-time passwords of, which are good for `validity_s` and of `length` characters."""
+    `secret` what it makes the one-time passwords of, which are good for `validity_s` and of `length` characters.
+    `places`: the EVSEs whose displays are set, 0 the station's own."""
 
     shown: bool
     address: str = ""
     secret: str = ""
     validity_s: int = 0
     length: int = 0
+    places: tuple[int, ...] = (0,)
 
 
 class WebPaymentBegun(Struct, frozen=True, kw_only=True, tag="web_payment"):

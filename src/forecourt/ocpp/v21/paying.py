@@ -112,7 +112,12 @@ def content(command: ShowPaymentCodes | WebPaymentBegun) -> dict[str, object]:
         }
     return {
         "setVariableData": [
-            {"component": {"name": COMPONENT}, "variable": {"name": name}, "attributeValue": value}
+            {
+                "component": {"name": COMPONENT, "evse": {"id": place}} if place else {"name": COMPONENT},
+                "variable": {"name": name},
+                "attributeValue": value,
+            }
+            for place in command.places
             for name, value in values.items()
         ]
     }

@@ -9,7 +9,6 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.platform.outward import check_address, new_secret
 from forecourt.platform.sealing import Seal
 from forecourt.stations.certificates import store
-from forecourt.stations.certificates.judge import ACCEPT
 from forecourt.stations.certificates.model import encoded, read_authority
 from forecourt.stations.certificates.said import SEAL_PURPOSE
 from forecourt.stations.certificates.store import Connection, RootRow, RulesRow
@@ -113,17 +112,3 @@ async def remove_root(conn: Connection, actor: Actor, fingerprint: str) -> None:
     if subject is None:
         raise RootUnknown
     await audit(conn, actor, "distrust contract root", f"contract-root:{fingerprint}", {"subject": subject})
-
-
-__all__ = [
-    "ACCEPT",
-    "MAX_ROOTS",
-    "ContractRules",
-    "RootKnown",
-    "RootRefused",
-    "RootUnknown",
-    "RootsFull",
-    "add_root",
-    "find_rules",
-    "remove_root",
-]

@@ -26,7 +26,7 @@ from forecourt.stations.audited import Audited
 from forecourt.stations.batch import Batch, Entered, Told
 from forecourt.stations.call_faults import CallInvalid, StationUnknown
 from forecourt.stations.desired import store
-from forecourt.stations.desired.kinds import KINDS, ConnectorSaid
+from forecourt.stations.desired.kinds import KINDS, PAYMENT_DISPLAYS, ConnectorSaid
 from forecourt.stations.desired.model import LEASE_GRACE, State, Tried, Verdict, Want, verdict
 from forecourt.stations.desired.service import place
 from forecourt.stations.desired.store import Connection, DesireRow, Place, Sent, Settled
@@ -210,10 +210,16 @@ class Bringer:
     async def _with_secrets(
         self, conn: Connection, tenant_id: int, asked: Sequence[tuple[DesireRow, Command]], now: datetime
     ) -> tuple[list[tuple[DesireRow, Command]], list[tuple[DesireRow, Verdict]]]:
-        """What is asked with the secrets that it takes, and what comes of that for which there is none."""
+        """What is asked with the secrets that it takes, of the displays that the station told of, and what comes of
+        that for which there is no secret."""
         ready, without = list[tuple[DesireRow, Command]](), list[tuple[DesireRow, Verdict]]()
-        for row, command in asked:
-            if not isinstance(command, ShowPaymentCodes) or not command.shown:
+        for row, plain in asked:
+            if not isinstance(plain, ShowPaymentCodes):
+                ready.append((row, plain))
+                continue
+            places = await store.list_places(conn, tenant_id, row.station_id, PAYMENT_DISPLAYS)
+            command = replace(plain, places=tuple(places) or plain.places)
+            if not command.shown:
                 ready.append((row, command))
                 continue
             try:

@@ -27,6 +27,8 @@ AVAILABILITY: Final = "availability"
 CHARGING_PROFILE: Final = "charging_profile"
 DEFAULT_TARIFF: Final = "default_tariff"
 PAYMENT_CODES: Final = "payment_codes"
+#: The component of 2.1 that shows them: the station's one, or one for each EVSE.
+PAYMENT_DISPLAYS: Final = "WebPaymentsCtrlr"
 #: The key of what is the whole station's.
 STATION: Final = "0"
 

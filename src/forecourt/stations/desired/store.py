@@ -14,6 +14,9 @@ from forecourt.stations.desired.kinds import ConnectorSaid
 from forecourt.stations.desired.model import Verdict, Want
 
 Connection = AsyncConnection[Any]
+
+#: Displays of one station that are set by one message.
+MAX_PLACES: Final = 16
 #: A desire by its station's number, kind and key.
 Place = tuple[int, str, str]
 
@@ -338,6 +341,18 @@ async def list_said(conn: Connection, tenant_id: int, station_ids: Sequence[int]
         one = ConnectorSaid(evse=evse, connector=connector, state=state, state_at=state_at)
         said.setdefault(station_id, []).append(one)
     return said
+
+
+async def list_places(conn: Connection, tenant_id: int, station_id: int, component: str) -> list[int]:
+    """The EVSEs that have this component of their own by what the station told of its variables, 0 the station itself;
+    empty where it told of none. MAX_PLACES at the most."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT coalesce(nullif(split_part(component, '@', 2), ''), '0')::int AS evse FROM station_variables"
+        " WHERE tenant_id = %s AND station_id = %s AND split_part(component, '@', 1) = %s"
+        " AND split_part(component, '@', 2) ~ '^([0-9]{1,4})?$' ORDER BY evse LIMIT %s",
+        (tenant_id, station_id, component, MAX_PLACES),
+    )
+    return [int(row[0]) for row in await cursor.fetchall()]
 
 
 async def make_due(conn: Connection, tenant_id: int, station_id: int, now: datetime, *, booted: bool) -> None:
