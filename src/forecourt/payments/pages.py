@@ -32,7 +32,7 @@ from forecourt.payments.intents.store import IntentFilter
 from forecourt.platform.database import Pool
 from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import NextCursor
-from forecourt.ui.formats import NOTHING
+from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -53,6 +53,12 @@ STATES: Final[Mapping[str, str]] = {
     "failed": mark("Failed"),
     "expired": mark("Expired"),
     "abandoned": mark("Abandoned"),
+}
+#: What is paid for that is no session.
+PURPOSES: Final = {
+    "top_up": mark("Wallet topped up"),
+    "debt": mark("Debt of a driver"),
+    "fee": mark("Month of a membership"),
 }
 STEPS: Final[Mapping[str, str]] = {
     **STATES,
@@ -86,13 +92,8 @@ PaymentId = Annotated[UUID, PathParameter()]
 
 
 def amount(minor: int | None, currency: str) -> str:
-    """An amount as it is read: 11.90 EUR."""
-    if minor is None:
-        return NOTHING
-    digits = minor_digits(currency)
-    whole, rest = divmod(abs(minor), 10**digits)
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{whole}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
+    """An amount as it is read: 11.90 EUR, 11,90 EUR."""
+    return formats.money(minor, currency)
 
 
 def minor_of(text: str, currency: str) -> int | None:
@@ -125,7 +126,7 @@ class PaymentPages:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            states=STATES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
+            states=STATES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:
