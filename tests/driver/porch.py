@@ -16,7 +16,7 @@ from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
-from forecourt.driver.brand_api import HomeAddress
+from forecourt.driver.codes import HomeAddress
 from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans

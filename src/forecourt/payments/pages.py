@@ -3,6 +3,7 @@ was asked of its provider, and the way to its session; refunds and write-offs ar
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -96,6 +97,12 @@ def amount(minor: int | None, currency: str) -> str:
     return formats.money(minor, currency)
 
 
+def written(minor: int, currency: str) -> str:
+    """An amount as somebody would write it into a field: 1190.00, as `minor_of` reads it."""
+    digits = minor_digits(currency)
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
+
+
 def minor_of(text: str, currency: str) -> int | None:
     """What somebody wrote as an amount, in minor units; None where it is none."""
     whole, _dot, rest = text.strip().replace(",", ".").partition(".")
@@ -143,6 +150,7 @@ class PaymentPages:
             states=STATES, words=STEPS, amount=amount, fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
+            written=written,
             left=0 if disputes else intent.captured_amount - intent.refunded_amount,
         )  # fmt: skip
 
