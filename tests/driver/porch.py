@@ -6,19 +6,23 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from litestar import Litestar
+from litestar import Litestar, Router
+from litestar.di import Provide
 
 from forecourt.app import problems
+from forecourt.driver.account.door import asking_driver
 from forecourt.driver.account.jobs import AccountJobs
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.letters import DriverLetters
 from forecourt.driver.account.pages import account_pages
 from forecourt.driver.account.service import Members
+from forecourt.driver.codes import HomeAddress
 from forecourt.driver.gates import Gates
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.scans import Scans
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.speech import Speech
 from forecourt.drivers.accounts.entry import Entry
 from forecourt.drivers.accounts.model import Driver
 from forecourt.drivers.accounts.providers import DriverProviders
@@ -112,6 +116,22 @@ class Porch:
         assert intent.reference is not None
         await asyncio.to_thread(self.till.box.pay, intent.reference, card)
         return await self.till.payments.returned(self.tenant, intent_id)
+
+
+def an_api(porch: Porch, routes: Router) -> Any:
+    """Routes of the API for an operator's app, with what they ask for."""
+
+    def given(value: Any) -> Provide:
+        return Provide(lambda: value, sync_to_thread=False)
+
+    return Litestar(
+        route_handlers=[routes], exception_handlers=problems.HANDLERS, openapi_config=None,
+        dependencies={
+            "members": given(porch.members), "leaving": given(porch.leaving), "speech": given(Speech()),
+            "driver_providers": given(porch.providers), "home": given(HomeAddress(address=HOST)),
+            "driver": Provide(asking_driver),
+        },
+    )  # fmt: skip
 
 
 def leads_out(answer: httpx.Response) -> str:

@@ -4,19 +4,24 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Response, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, Response, ViewportSize, async_playwright, expect
 
 from forecourt.driver.account.door import COOKIE
 from forecourt.driver.codes import address_of
 from forecourt.drivers.accounts.model import TOKEN_PREFIX
+from forecourt.energy import store as energy
+from forecourt.energy.model import Node
+from forecourt.energy.service.sites import find_record
+from forecourt.energy.site import HungEvse, Settings, SiteTree
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.platform.digest import keyed_digest
@@ -30,7 +35,7 @@ from forecourt.ui.assets import STATIC_DIR
 from tests.conftest import Servers
 from tests.console import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS
 from tests.http import an_actor
-from tests.looks import AXE, PHONE, SCHEMES, SETTLED, breaks_no_rule
+from tests.looks import AXE, SCHEMES, SETTLED, breaks_no_rule
 from tests.payments.till import a_tariff
 from tests.sandbox import Sandbox, sandbox
 from tests.spine.processes import SECRET, STATIONS_SECRET, Deployment
@@ -46,6 +51,8 @@ pytestmark = [
 #: What the pages from the price to the receipt may load besides themselves.
 MOST_BYTES = 10_000
 MOST_TAPS = 4
+#: A small phone, as most are held.
+SMALL_PHONE: ViewportSize = {"width": 375, "height": 812}
 #: A reading a second: a driver sees what he takes soon after he plugged in.
 MAKE = Make(
     vendor="Elm", model="DC 50", power_w=50_000, dc=True, measurands=("energy", "power", "soc"), meter_interval_s=1
@@ -65,9 +72,12 @@ class Place:
     """A deployment, stations that work, and a browser."""
 
     def __init__(
-        self, deployment: Deployment, address: str, box: Sandbox, browser: Browser, stations: dict[str, Station]
-    ) -> None:
+        self, deployment: Deployment, url: str, address: str, box: Sandbox, browser: Browser,
+        stations: dict[str, Station],
+    ) -> None:  # fmt: skip
         self.deployment = deployment
+        #: Of the database.
+        self.url = url
         self.address = address
         self.box = box
         self.stations = stations
@@ -79,7 +89,7 @@ class Place:
     async def phone(self, *, language: str = "en", script: bool = True) -> Page:
         """A telephone that was never here before."""
         context = await self._browser.new_context(
-            viewport=PHONE, locale=language, java_script_enabled=script, has_touch=True, is_mobile=True
+            viewport=SMALL_PHONE, locale=language, java_script_enabled=script, has_touch=True, is_mobile=True
         )
         page = await context.new_page()
         page.set_default_timeout(DEADLINE_MS)
@@ -155,7 +165,7 @@ async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
             await driven.power_on()
             running = asyncio.create_task(driven.run())
             try:
-                yield Place(deployment, address, box, browser, stations)
+                yield Place(deployment, database.url, address, box, browser, stations)
             finally:
                 running.cancel()
                 driven.power_off()
@@ -166,21 +176,64 @@ async def stage(page: Page, name: str) -> None:
     await expect(page.locator(f'[data-stage="{name}"]')).to_be_visible()
 
 
-async def walk(place: Place, page: Page, identity: str, words: tuple[str, str]) -> int:
-    """From the code to the receipt; how often the driver touched the screen outside the provider's page."""
-    station = place.stations[identity]
+class Thumb:
+    """Touches a screen, and counts how often."""
+
+    def __init__(self) -> None:
+        self.taps = 0
+
+    async def tap(self, what: Locator) -> None:
+        self.taps += 1
+        await what.tap()
+
+
+async def walk(place: Place, page: Page, identity: str, words: tuple[str, str], *, leaves: bool = False) -> int:
+    """From the code to the receipt; how often the driver touched the screen outside the provider's page. `leaves`: they
+    say while they charge when they will leave."""
+    station, thumb = place.stations[identity], Thumb()
     await page.goto(address_of(place.address, identity, 1))
     await expect(page.locator("main")).to_contain_text("0,595" if "Pay" not in words[0] else "0.595")
-    await page.get_by_role("button", name=words[0]).tap()
+    await thumb.tap(page.get_by_role("button", name=words[0]))
     await page.wait_for_url(re.compile(f"^{place.box.address}"))
     await page.get_by_role("button").first.tap()
     await stage(page, "plug")
     station.bays[0].plug_in(Car(MODELS[0], 0.3), station.time())
     await stage(page, "charging")
     await expect(page.locator(".big")).to_contain_text(re.compile(r"[.,](0[1-9]|[1-9]\d)\skWh"))
-    await page.locator("form[action$='/stop'] button").tap()
+    if leaves:
+        await plans_the_site(place)
+        await page.reload()
+        await thumb.tap(page.locator("main summary"))
+        await page.locator("[name=at]").fill("23:30")
+        await thumb.tap(page.locator("form[action$='/leave'] button"))
+        await stage(page, "charging")
+    await tells_what_is_held(page)
+    await thumb.tap(page.locator("form[action$='/stop'] button"))
     await stage(page, "receipt")
-    return 2
+    return thumb.taps
+
+
+async def tells_what_is_held(page: Page) -> None:
+    """What is held is what was charged so far, and what would be released."""
+    words = await page.locator(".hold dd").all_inner_texts()
+    held, so_far, rest = (int(re.sub(r"\D", "", each)) for each in words)
+    assert held == so_far + rest
+    assert so_far > 0
+
+
+async def plans_the_site(place: Place) -> None:
+    """The site charges smartly from now on, as far as its drivers can see: nobody plans for it here."""
+    tenant_id, now = place.deployment.tenant(), SystemClock().now()
+    tree = SiteTree(
+        nodes=(Node(id="grid", limit_a=250),),
+        evses=tuple(HungEvse(station=name, evse=1, node="grid") for name in MADE),
+    )
+    async with Pool(place.url, "forecourt_app", size=1) as pool, pool.tenant(tenant_id) as conn:
+        site_id = (await find_record(conn, tenant_id, "yard")).site_id
+        await energy.lock_site(conn, tenant_id, site_id, "person:1", now)
+        await energy.store_tree(conn, tenant_id, site_id, 1, tree, "person:1", now)
+        await energy.hang(conn, tenant_id, site_id, [(name, 1) for name in MADE])
+        await energy.store_settings(conn, tenant_id, site_id, Settings(enabled=True), "person:1", now)
 
 
 async def looks(page: Page) -> None:
@@ -189,13 +242,16 @@ async def looks(page: Page) -> None:
         await page.emulate_media(color_scheme=scheme)
         await page.evaluate(SETTLED)
         await breaks_no_rule(page, f"{page.url}, {scheme}")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await page.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE["width"]
 
 
 async def test_a_driver_pays_charges_and_has_a_receipt(place: Place) -> None:
     assert AXE.exists()
     page = await place.phone()
-    assert await walk(place, page, "walk-21", WORDS["en"]) <= MOST_TAPS
+    assert await walk(place, page, "walk-21", WORDS["en"], leaves=True) <= MOST_TAPS
+    row = place.deployment.admin().execute("SELECT wants->>'departure_at' FROM session_needs").fetchone()
+    assert row is not None
+    assert datetime.fromisoformat(row[0]).astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == "23:30"
     [paid] = [row for row in place.box.ledger(place.box.account) if row["what"] == "capture"][-1:]
     amount = Decimal(paid["amount"]) / 100
     await expect(page.locator(".facts").first).to_contain_text(f"€{amount:.2f}")
@@ -225,10 +281,40 @@ async def test_a_place_is_found_on_a_map_and_in_a_list(place: Place) -> None:
     await expect(page.locator("[data-free]")).to_have_text(re.compile("of 2 free"))
     await expect(page.locator("#map canvas")).to_be_attached()
     await looks(page)
-    await page.locator("summary").tap()
-    await page.get_by_role("link", name="walk-21, EVSE 1").tap()
+    # Who doesn't tell where they are has the list all the same; who does is told how far it is.
+    await page.get_by_role("button", name="Near me").tap()
+    await expect(page.locator("#near-said")).to_be_visible()
+    await page.context.grant_permissions(["geolocation"])
+    await page.context.set_geolocation({"latitude": 52.5, "longitude": 13.0})
+    await page.get_by_role("button", name="Near me").tap()
+    await expect(page.locator(".site [data-away]")).to_have_text("· 27 km away")
+    await expect(page.locator("#near-said")).to_be_hidden()
+    await page.locator(".site summary").tap()
+    await expect(page.locator(".site")).to_contain_text("50 kW")
+    await looks(page)
+    await page.get_by_role("link", name="walk-21, connector 1").tap()
     await page.wait_for_url("**/charge/walk-21/1")
     assert place.complaints == []
+
+
+async def test_places_are_found_by_what_a_driver_needs_without_scripts_too(place: Place) -> None:
+    page = await place.phone(script=False)
+    await page.goto(f"{place.address}/find/volt")
+    await page.locator(".filter summary").tap()
+    await page.locator("[name=power]").select_option("50000")
+    await page.locator("[name=price]").fill("0,60")
+    await page.locator(".filter button").tap()
+    await expect(page.locator(".site")).to_have_count(1)
+    for name, value in (("price", "0.5"), ("power", "150000")):
+        await page.goto(f"{place.address}/find/volt?{name}={value}")
+        await expect(page.locator(".site")).to_have_count(0)
+        await expect(page.locator(".empty-box")).to_contain_text("Nothing here fits")
+    # What can't be understood is no wish.
+    await page.goto(f"{place.address}/find/volt?price=cheap&power=lots")
+    await expect(page.locator(".site")).to_have_count(1)
+    await page.goto(f"{place.address}/find/volt?power=150000")
+    await page.get_by_role("link", name="Show all").first.tap()
+    await expect(page.locator(".site")).to_have_count(1)
 
 
 async def a_member(place: Place, page: Page, email: str) -> None:
@@ -250,6 +336,14 @@ async def a_member(place: Place, page: Page, email: str) -> None:
     await page.context.add_cookies([{"name": COOKIE, "value": token, "url": place.address}])
 
 
+#: What can be touched and is less high than a thumb is wide; a link within a line of words may be (WCAG 2.2, 2.5.8).
+TOO_SMALL = (
+    "[...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')].filter((one) =>"
+    " one.checkVisibility() && getComputedStyle(one).display !== 'inline'"
+    " && (one.closest('label.tick') ?? one).getBoundingClientRect().height < 44).map((one) => one.outerHTML)"
+)
+
+
 async def looks_in_all_languages(page: Page, address: str) -> None:
     """Nothing of a page sticks out in any language, on a small phone and at a desk; in English it breaks no rule."""
     for language in WORDS:
@@ -260,6 +354,7 @@ async def looks_in_all_languages(page: Page, address: str) -> None:
             await page.set_viewport_size({"width": width, "height": 780})
             await page.evaluate(SETTLED)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, (address, language)
+            assert await page.evaluate(TOO_SMALL) == [], (address, language)
         if language == "en":
             for scheme in SCHEMES:
                 await page.emulate_media(color_scheme=scheme)
@@ -278,11 +373,18 @@ async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Plac
         if station.bays[0].load is not None:
             station.bays[0].unplug(station.time())
     await a_member(place, page, "ada@example.com")
-    own = ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account", "/my/account?erase=1")
-    for path in ("/my/sign-in/volt", "/my/enter", *own, "/my/charge/walk-16/1"):
+    admin, tenant_id = place.deployment.admin(), place.deployment.tenant()
+    plan = admin.execute(
+        "INSERT INTO subscription_plans (tenant_id, name, title, currency, month_fee, vat, offered, gives, created_at)"
+        " VALUES (%s, 'gold', 'Gold', 'EUR', 999, 19, true, '0.29 a kWh', now()) RETURNING plan_id",
+        (tenant_id,),
+    ).fetchone()
+    assert plan is not None
+    offer = f"/my/membership/plans/{plan[0]}"
+    own = ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account", "/my/account?erase=1", "/my/membership")
+    for path in ("/my/sign-in/volt", "/my/enter", *own, offer, "/my/charge/walk-16/1"):
         await looks_in_all_languages(page, f"{place.address}{path}")
     # Somebody paid by a card that was saved, has a car and a card for stations, and waits at a busy site.
-    admin, tenant_id = place.deployment.admin(), place.deployment.tenant()
     await page.set_viewport_size({"width": 360, "height": 780})
     await page.goto(f"{place.address}/my/charge/walk-21/1?lang=en")
     await page.get_by_role("button", name="save it").tap()
@@ -336,6 +438,20 @@ async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Plac
     await stage(page, "charging")
     await page.goto(f"{waiting}?lang=en")
     await stage(page, "served")
-    for path in ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account"):
+    # A membership: what it costs is on the button that begins it, by the card that was saved.
+    await page.goto(f"{place.address}{offer}?lang=en")
+    await looks_in_all_languages(page, f"{place.address}{offer}")
+    await page.goto(f"{place.address}{offer}?lang=en")
+    await page.get_by_role("button", name="Begin for €9.99 a month").tap()
+    await expect(page.get_by_role("alert")).to_contain_text("You are a member now")
+    await expect(page.locator("main")).to_contain_text("Then the next month is paid")
+    receipt = await page.locator("a[href$='receipt.pdf']").get_attribute("href")
+    assert (await page.request.get(f"{place.address}{receipt}")).headers["content-type"] == "application/pdf"
+    await page.get_by_role("link", name="End my membership").tap()
+    await looks_in_all_languages(page, f"{place.address}/my/membership?end=1")
+    await page.goto(f"{place.address}/my/membership?end=1&lang=en")
+    await page.get_by_role("button", name="End my membership").tap()
+    await expect(page.locator("main")).to_contain_text("Nothing more is taken")
+    for path in ("/my", "/my/sessions", "/my/money", "/my/things", "/my/account", "/my/membership"):
         await looks_in_all_languages(page, f"{place.address}{path}")
     assert place.complaints == []

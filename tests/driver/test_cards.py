@@ -53,10 +53,10 @@ async def test_cards_are_added_without_paying_and_one_pays_a_session(porch: Porc
     browser, ada = await porch.signed_in("ada@example.com")
     text = await added(porch, browser)
     assert "The card is saved." in text
-    assert "visa •••• 4242" in text
+    assert "Visa ••••\N{NO-BREAK SPACE}4242" in text
     porch.till.clock.advance(60)  # the newer stands first
     text = await added(porch, browser, "mastercard")
-    assert "mastercard •••• 4444" in text
+    assert "Mastercard ••••\N{NO-BREAK SPACE}4444" in text
     assert len(cards_of(text)) == 2
     # Both are the same person's at the provider, and nothing was taken or held for them.
     assert len(set(at_provider(porch).values())) == 1

@@ -155,7 +155,7 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     assert "€2.38" in live
     assert (await street.browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
     # What is held is told, and that it is nearly used up once the car is slowed down for that.
-    assert "are held so far" in live
+    assert "Held on your card" in live
     assert "nearly used up" not in live
     street.till.rows("UPDATE payment_intents SET slowed_at = now() WHERE intent_id = %s", intent.intent_id)
     assert "nearly used up" in await street.page(way)

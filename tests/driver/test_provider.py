@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 import pytest_asyncio
 from joserfc.jwk import RSAKey
+from litestar import Router
+from msgspec import Meta, ValidationError, convert
 
 from forecourt.access.signin.model import ProviderInvalid
-from forecourt.drivers.accounts.providers import DriverProviderWanted, provider_tag
+from forecourt.driver.account.api import entry
+from forecourt.drivers.accounts.providers import APP_REDIRECT_PATTERN, DriverProviderWanted, provider_tag
 from forecourt.platform.preconditions import ChangedMeanwhile
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.conftest import Database
-from tests.driver.porch import HOST, Porch
+from tests.driver.porch import HOST, Porch, an_api
 from tests.payments.till import a_tariff, a_till
 from tests.sandbox import Sandbox, sandbox
 from tests.support import FakeClock
@@ -244,3 +247,106 @@ async def test_whoever_was_asked_to_sign_in_at_a_station_comes_back_to_it(door: 
     browser = porch.browser()
     await browser.get(f"/my/sign-in/{porch.slug}", params={"next": "//evil.example"})
     assert (await door.sign_in(browser)).url.path == "/my"
+
+
+APP, NATIVE = "com.volt.app:/signed-in", "volt-app"
+
+
+@pytest_asyncio.fixture
+async def phone(door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    """The operator's own app, which speaks with the API alone."""
+    app = an_api(door.porch, Router("/", route_handlers=entry.handlers))
+    transport = httpx.ASGITransport(app, client=(f"10.8.0.{door.porch.tenant % 250}", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.test") as client:
+        yield client
+
+
+async def begun(phone: httpx.AsyncClient, door: Door, way: str = "", **more: str) -> Any:
+    answer = await phone.post(f"/sign-in/provider{way}", json={"brand": door.porch.slug} | more)
+    return answer.json() | {"status": answer.status_code}
+
+
+async def test_an_app_signs_in_by_the_code_of_the_provider_once(door: Door, phone: httpx.AsyncClient) -> None:
+    assert (await begun(phone, door, redirect_uri=APP))["code"] == "app-not-listed"
+    await door.set_up(app_redirects=[APP])
+    assert (await begun(phone, door, redirect_uri="https://thief.example/back"))["code"] == "app-not-listed"
+    way = await begun(phone, door, redirect_uri=APP)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(way["url"]).query).items()}
+    assert (asked["redirect_uri"], asked["code_challenge_method"]) == (APP, "S256")
+    door.there.claims = {"email": "ada@example.com", "email_verified": True}
+    back = parse_qs(urlsplit(door.there.authorize(way["url"])).query)
+    said = {"step": way["step"], "state": back["state"][0], "code": back["code"][0]}
+    # What another app began finishes nothing, and neither do the pages.
+    other = await begun(phone, door, redirect_uri=APP)
+    assert (await phone.post("/sign-in/provider/enter", json=said | {"step": other["step"]})).status_code == 410
+    browser = door.porch.browser()
+    browser.cookies.set("forecourt_driver_provider", way["step"])
+    crossed = await browser.get(f"/my/sign-in/{door.porch.slug}/callback", params=said)
+    assert "Sign in again" in crossed.text
+    entered = await phone.post("/sign-in/provider/enter", json=said)
+    assert (entered.status_code, entered.json()["driver"]["email"]) == (200, "ada@example.com"), entered.text
+    token = {"authorization": f"Bearer {entered.json()['token']}"}
+    assert (await phone.get("/me", headers=token)).json()["email"] == "ada@example.com"
+    assert (await phone.post("/sign-in/provider/enter", json=said)).status_code == 410
+    # It ends with the provider, as what the pages began does.
+    await door.porch.providers.remove(door.porch.till.actor)
+    assert (await phone.get("/me", headers=token)).status_code == 401
+
+
+async def test_an_app_signs_in_by_an_id_token_with_the_nonce_that_it_was_given(
+    door: Door, phone: httpx.AsyncClient
+) -> None:
+    assert (await begun(phone, door, "/nonce"))["code"] == "app-not-listed"
+    await door.set_up(app_clients=[NATIVE])
+    way = await begun(phone, door, "/nonce")
+    assert way["issuer"] == door.there.issuer
+    door.there.claims = {"email": "ada@example.com", "email_verified": True, "aud": NATIVE}
+    token = door.there.token({"nonce": way["nonce"]})
+    entered = await phone.post("/sign-in/provider/token", json={"step": way["step"], "id_token": token})
+    assert (entered.status_code, entered.json()["driver"]["email"]) == (200, "ada@example.com"), entered.text
+    again = await phone.post("/sign-in/provider/token", json={"step": way["step"], "id_token": token})
+    assert again.status_code == 410
+    # A token that was once shown is good for no other step.
+    later = await begun(phone, door, "/nonce")
+    replayed = await phone.post("/sign-in/provider/token", json={"step": later["step"], "id_token": token})
+    assert (replayed.status_code, replayed.json()["code"]) == (403, "provider-refused")
+
+
+@pytest.mark.parametrize("lie", ["nonce", "audience", "pages", "several", "issuer", "key", "age", "none", "unverified"])
+async def test_an_id_token_that_is_not_right_signs_no_app_in(door: Door, phone: httpx.AsyncClient, lie: str) -> None:
+    await door.set_up(app_clients=[NATIVE])
+    way = await begun(phone, door, "/nonce")
+    claims: dict[str, Any] = {"email": "ada@example.com", "email_verified": True, "aud": NATIVE}
+    nonce = way["nonce"]
+    match lie:
+        case "nonce":
+            nonce = "another"
+        case "audience":
+            claims["aud"] = "somebody"
+        case "pages":
+            claims["aud"] = CLIENT_ID
+        case "several":
+            claims["aud"] = [NATIVE, "somebody"]
+        case "issuer":
+            claims["iss"] = "https://elsewhere.example"
+        case "key":
+            door.there.signer = RSAKey.generate_key(2048)
+        case "age":
+            door.there.age_s = 3_600
+        case "unverified":
+            claims["email_verified"] = False
+    door.there.claims = claims
+    token = door.there.token({"nonce": nonce})
+    if lie == "none":
+        token = f"eyJhbGciOiJub25lIn0.{token.split('.')[1]}."
+    answer = await phone.post("/sign-in/provider/token", json={"step": way["step"], "id_token": token})
+    assert answer.status_code == 403, answer.text
+    assert door.accounts() == []
+
+
+def test_only_addresses_of_an_app_may_be_listed() -> None:
+    for wrong in ("http://app.example.com/x", "javascript:alert(1)", "app:/x", "https://a.example/#x", "data:text/x"):
+        with pytest.raises(ValidationError):
+            convert(wrong, Annotated[str, Meta(pattern=APP_REDIRECT_PATTERN)])
+    for right in (APP, "https://app.example.com/signed-in?x=1"):
+        assert convert(right, Annotated[str, Meta(pattern=APP_REDIRECT_PATTERN)]) == right

@@ -264,7 +264,7 @@ async def test_a_driver_waits_is_called_pays_and_charges(queue: Queue) -> None:
     assert await queue.position(second) == 1
     [letter] = queue.till.rows("SELECT recipient, body FROM letters WHERE tenant_id = %s", queue.tenant)
     assert letter["recipient"] == "ada@example.com"
-    assert f"{queue.till.station}, EVSE 2" in letter["body"]
+    assert f"{queue.till.station}, connector 2" in letter["body"]
     assert first in letter["body"]
     await queue.work()
     [asked] = [each for each in queue.till.stations.asked if isinstance(each, Reserve)]

@@ -29,6 +29,8 @@ WRONG: Final = {
     "client_id": mark("must hold something that can be seen, 300 characters at most"),
     "client_secret": mark("may have 500 characters at most"),
     "domains": mark("must be host names such as example.com, 20 at most"),
+    "app_redirects": mark("must be addresses with https, or of a scheme of yours such as com.example.app:/signed-in"),
+    "app_clients": mark("may be 10 at most"),
 }
 #: What kept it from being stored, ProviderInvalid among it.
 STALE: Final = mark("Somebody else changed it meanwhile, so nothing was stored. Save again to put yours in its place.")
@@ -54,6 +56,8 @@ class ProviderForm(Struct, frozen=True, kw_only=True):
     client_id: _Text = ""
     client_secret: _Text = ""
     domains: _Text = ""
+    app_redirects: _Text = ""
+    app_clients: _Text = ""
     tag: _Text = ""
 
 
@@ -99,6 +103,7 @@ def read_form(form: ProviderForm) -> tuple[DriverProviderWanted | None, dict[str
     """What a form means, or what is wrong with each of its fields."""
     said: dict[str, Any] = {name: getattr(form, name).strip() for name in WRONG}
     said["client_secret"] = said["client_secret"] or None
+    said |= {name: getattr(form, name).replace(",", " ").split() for name in ("app_redirects", "app_clients")}
     said["domains"] = [each.lower().lstrip("@") for each in form.domains.replace(",", " ").split()]
     wrong: dict[str, str] = {}
     kinds = {field.name: field.type for field in structs.fields(DriverProviderWanted)}
@@ -113,7 +118,10 @@ def read_form(form: ProviderForm) -> tuple[DriverProviderWanted | None, dict[str
 def _form_of(row: DriverProvider | None) -> ProviderForm:
     if row is None:
         return ProviderForm()
-    return ProviderForm(title=row.title, issuer=row.issuer, client_id=row.client_id, domains=" ".join(row.domains))
+    return ProviderForm(
+        title=row.title, issuer=row.issuer, client_id=row.client_id, domains=" ".join(row.domains),
+        app_redirects=" ".join(row.app_redirects), app_clients=" ".join(row.app_clients),
+    )  # fmt: skip
 
 
 def sign_in_console(shell: Shell, db: Pool, providers: DriverProviders, address: str) -> list[HTTPRouteHandler]:

@@ -3,6 +3,7 @@ was asked of its provider, and the way to its session; refunds and write-offs ar
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -32,7 +33,7 @@ from forecourt.payments.intents.store import IntentFilter
 from forecourt.platform.database import Pool
 from forecourt.platform.money import minor_digits
 from forecourt.platform.paging import NextCursor
-from forecourt.ui.formats import NOTHING
+from forecourt.ui import formats
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 from forecourt.ui.shell import Shell
@@ -53,6 +54,12 @@ STATES: Final[Mapping[str, str]] = {
     "failed": mark("Failed"),
     "expired": mark("Expired"),
     "abandoned": mark("Abandoned"),
+}
+#: What is paid for that is no session.
+PURPOSES: Final = {
+    "top_up": mark("Wallet topped up"),
+    "debt": mark("Debt of a driver"),
+    "fee": mark("Month of a membership"),
 }
 STEPS: Final[Mapping[str, str]] = {
     **STATES,
@@ -86,13 +93,14 @@ PaymentId = Annotated[UUID, PathParameter()]
 
 
 def amount(minor: int | None, currency: str) -> str:
-    """An amount as it is read: 11.90 EUR."""
-    if minor is None:
-        return NOTHING
+    """An amount as it is read: 11.90 EUR, 11,90 EUR."""
+    return formats.money(minor, currency)
+
+
+def written(minor: int, currency: str) -> str:
+    """An amount as somebody would write it into a field: 1190.00, as `minor_of` reads it."""
     digits = minor_digits(currency)
-    whole, rest = divmod(abs(minor), 10**digits)
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{whole}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
+    return f"{Decimal(minor).scaleb(-digits):.{digits}f}"
 
 
 def minor_of(text: str, currency: str) -> int | None:
@@ -125,7 +133,7 @@ class PaymentPages:
             more = "/payments?" + urlencode({**asked, "cursor": CURSORS["newest"].encode(rows[PAGE_SIZE - 1].number)})
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
-            states=STATES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
+            states=STATES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:
@@ -142,6 +150,7 @@ class PaymentPages:
             states=STATES, words=STEPS, amount=amount, fault=fault, may_change=actor.may(Verb.CHANGE_PAYMENTS),
             disputes=disputes,
             dispute_words=STATUSES_OF_DISPUTES, reasons=REASONS,
+            written=written,
             left=0 if disputes else intent.captured_amount - intent.refunded_amount,
         )  # fmt: skip
 

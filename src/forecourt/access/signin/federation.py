@@ -3,7 +3,7 @@ back is believed only with its state, nonce and verifier.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -64,6 +64,19 @@ class Federation:
     async def claims(self, client: Client, code: str, held: Mapping[str, str]) -> dict[str, Any]:
         """What the provider says of them. Raises ProviderAway, ProviderRefused."""
         return await self._oidc.arrive(client, code, held["nonce"], held["verifier"])
+
+    async def expect(self, purpose: Purpose, **held: str) -> tuple[str, str]:
+        """The nonce that an ID token must hold which somebody else asks a provider for, and the token of the step."""
+        nonce = secrets.token_urlsafe(TOKEN_BYTES)
+        return nonce, await self._steps.begin(purpose, None, nonce=nonce, **held)
+
+    async def expected(self, purpose: Purpose, token: str) -> Mapping[str, str]:
+        """What was kept when an ID token was expected, once. Raises StepGone."""
+        return (await self._steps.take(purpose, token)).held
+
+    async def believe(self, issuer: str, client_ids: Sequence[str], id_token: str, nonce: str) -> dict[str, Any]:
+        """What an ID token says, if it is for one of these clients. Raises ProviderAway, ProviderRefused."""
+        return await self._oidc.believe(issuer, client_ids, id_token, nonce)
 
     def is_issuer(self, address: str) -> bool:
         """Whether it is the address of a provider that we may speak with."""

@@ -6,7 +6,7 @@ Pure but for the asking. Who may be asked is settled by `platform.outward`, sinc
 import base64
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -122,6 +122,20 @@ class Oidc:
         tokens = _decoded(await self._exchange(client, remembered.discovery, code, verifier), _Tokens)
         claims = await self._claims(remembered, tokens.id_token)
         self._check(remembered.discovery.issuer, client.client_id, claims, nonce)
+        return claims
+
+    async def believe(self, issuer: str, client_ids: Sequence[str], id_token: str, nonce: str) -> dict[str, Any]:
+        """The claims of an ID token that an app of its own asked for, when all of it is right and it is for one of
+        these clients. Raises ProviderAway, ProviderRefused."""
+        remembered = await self._remember(issuer)
+        claims = await self._claims(remembered, id_token)
+        said = claims.get("aud")
+        audiences = said if isinstance(said, list) else [said]
+        client_id = next((each for each in client_ids if each in audiences), None)
+        if client_id is None:
+            log.info("an id token was refused", issuer=issuer, fault="it is for another client")
+            raise ProviderRefused
+        self._check(remembered.discovery.issuer, client_id, claims, nonce)
         return claims
 
     async def _exchange(self, client: Client, discovery: Discovery, code: str, verifier: str) -> Answer:

@@ -24,7 +24,9 @@ STEP_LIFE: Final = timedelta(minutes=10)
 #: How long the link of a letter leads to a new password.
 RESET_LIFE: Final = timedelta(minutes=30)
 
-Purpose = Literal["second factor", "passkey", "new passkey", "provider", "driver provider", "reset"]
+Purpose = Literal[
+    "second factor", "passkey", "new passkey", "provider", "driver provider", "driver app", "driver token", "reset"
+]
 
 
 class Step(Struct, frozen=True, kw_only=True):

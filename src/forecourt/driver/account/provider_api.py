@@ -29,6 +29,8 @@ class DriverProviderShown(Struct, frozen=True, kw_only=True):
     issuer: Annotated[str | None, Meta(examples=["https://login.example.com"])]
     client_id: Annotated[str | None, Meta(examples=["forecourt"])]
     domains: Annotated[list[str], Meta(examples=[["example.com"]])]
+    app_redirects: Annotated[list[str], Meta(examples=[["https://app.example.com/signed-in"]])]
+    app_clients: Annotated[list[str], Meta(examples=[["volt-app"]])]
     redirect_uri: Annotated[
         str | None,
         Meta(
@@ -91,6 +93,8 @@ def _shown(row: DriverProvider | None, brand: Brand, home: Home) -> Response[Dri
         issuer=None if row is None else row.issuer,
         client_id=None if row is None else row.client_id,
         domains=[] if row is None else row.domains,
+        app_redirects=[] if row is None else row.app_redirects,
+        app_clients=[] if row is None else row.app_clients,
         redirect_uri=callback_of(brand, home.address) if brand.slug else None,
         changed_at=None if row is None else row.changed_at,
     )

@@ -35,11 +35,19 @@ from forecourt.platform.preconditions import ChangedMeanwhile, check_match, etag
 from forecourt.platform.text import NAME_LINE
 
 PURPOSE: Final = "driver provider"
+#: Steps of apps are of their own, so that none is finished on the pages.
+APP_CODE: Final = "driver app"
+APP_TOKEN: Final = "driver token"
 MAX_TITLE: Final = 80
 MAX_ISSUER: Final = 500
 MAX_CLIENT_ID: Final = 300
 MAX_SECRET: Final = 500
 MAX_DOMAINS: Final = 20
+#: Redirect URIs, and client ids, of apps.
+MAX_APPS: Final = 10
+MAX_REDIRECT: Final = 300
+#: A claimed address, or a scheme of the app's own as RFC 8252 §7.1 has it: a name of its maker, backwards.
+APP_REDIRECT_PATTERN: Final = r"^(https://[^\s#]+|[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:/[^\s#]*)$"
 #: Characters of what a provider calls somebody, its own address behind it.
 MAX_SUBJECT: Final = 500
 AWAY: Final = "The provider doesn't answer as it should. Correct the issuer, or try again later."
@@ -75,6 +83,37 @@ class DriverProviderWanted(Struct, frozen=True, kw_only=True, forbid_unknown_fie
             examples=[["example.com"]],
         ),
     ] = []  # fmt: skip
+    app_redirects: Annotated[
+        list[Annotated[str, Meta(max_length=MAX_REDIRECT, pattern=APP_REDIRECT_PATTERN)]],
+        Meta(
+            max_length=MAX_APPS, examples=[["https://app.example.com/signed-in"]],
+            description="Redirect URIs that apps of yours may name, exactly as they are registered at the provider.",
+        ),
+    ] = []  # fmt: skip
+    app_clients: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=MAX_CLIENT_ID, pattern=NAME_LINE)]],
+        Meta(
+            max_length=MAX_APPS, examples=[["volt-app"]],
+            description="Client ids of apps of yours at the provider whose ID tokens are believed.",
+        ),
+    ] = []  # fmt: skip
+
+
+class AppWay(Struct, frozen=True, kw_only=True):
+    """The way of an app to the provider. `url`: where it sends its driver, None where it goes there by itself;
+    `step`: what it finishes with; `nonce`: what its ID token must hold, for an app that asks for one by itself."""
+
+    step: str
+    issuer: str
+    url: str | None = None
+    nonce: str | None = None
+
+
+class AppNotListed(ForecourtError):
+    """No app of this organisation signs in like that. List its redirect URI or client id with the provider first."""
+
+    status = 403
+    code = "app-not-listed"
 
 
 class AddressUnverified(ForecourtError):
@@ -142,10 +181,58 @@ class DriverProviders:
             raise StepGone
         row = await self._find(tenant_id)
         person = claimed(await self._federation.claims(self._client(row, held["back"]), code, held))
+        return *await self._begin(tenant_id, row, person, held["language"], origin), held["next"]
+
+    # -- apps
+
+    async def app_departs(self, tenant_id: int, redirect_uri: str, *, language: str, origin: Origin) -> AppWay:
+        """The way of an app that leaves the exchange to us. Raises ProviderUnknown, ProviderAway, AppNotListed,
+        TooManyAttempts."""
+        await self._attempts.begin("step", origin.address)
+        row = await self._find(tenant_id)
+        if redirect_uri not in row.app_redirects:
+            raise AppNotListed
+        url, step = await self._federation.depart(
+            APP_CODE, self._client(row, redirect_uri), tenant=str(tenant_id), back=redirect_uri, language=language
+        )
+        return AppWay(step=step, issuer=row.issuer, url=url)
+
+    async def app_arrives(self, step: str, state: str, code: str, origin: Origin) -> tuple[str, Driver]:
+        """Signs in by the code that the provider gave an app. Raises as `arrive` does."""
+        held = await self._federation.back(APP_CODE, step, state, code)
+        tenant_id = int(held["tenant"])
+        row = await self._find(tenant_id)
+        if held["back"] not in row.app_redirects:
+            raise AppNotListed
+        person = claimed(await self._federation.claims(self._client(row, held["back"]), code, held))
+        return await self._begin(tenant_id, row, person, held["language"], origin)
+
+    async def app_expects(self, tenant_id: int, *, language: str, origin: Origin) -> AppWay:
+        """The nonce for an app that is a client of the provider itself. Raises ProviderUnknown, AppNotListed,
+        TooManyAttempts."""
+        await self._attempts.begin("step", origin.address)
+        row = await self._find(tenant_id)
+        if not row.app_clients:
+            raise AppNotListed
+        nonce, step = await self._federation.expect(APP_TOKEN, tenant=str(tenant_id), language=language)
+        return AppWay(step=step, issuer=row.issuer, nonce=nonce)
+
+    async def app_shows(self, step: str, id_token: str, origin: Origin) -> tuple[str, Driver]:
+        """Signs in by an ID token that an app has, once and by the nonce that it was given. Raises as `arrive` does."""
+        held = await self._federation.expected(APP_TOKEN, step)
+        tenant_id = int(held["tenant"])
+        row = await self._find(tenant_id)
+        claims = await self._federation.believe(row.issuer, row.app_clients, id_token, held["nonce"])
+        return await self._begin(tenant_id, row, claimed(claims), held["language"], origin)
+
+    async def _begin(
+        self, tenant_id: int, row: DriverProvider, person: Claimed, language: str, origin: Origin
+    ) -> tuple[str, Driver]:
+        """The token of a session, and whose it is."""
         async with self._tenants.tenant(tenant_id) as conn:
-            driver = await self._driver(conn, tenant_id, row, person, held["language"], origin)
+            driver = await self._driver(conn, tenant_id, row, person, language, origin)
             if driver.state is AccountState.ACTIVE:
-                return await self._entry.begin(conn, driver, "provider", origin), driver, held["next"]
+                return await self._entry.begin(conn, driver, "provider", origin), driver
         raise AccountBlocked
 
     async def _driver(
@@ -204,7 +291,8 @@ class DriverProviders:
                 raise ProviderInvalid("The client secret is missing. Copy it from the provider.")
             row = DriverProvider(
                 title=wanted.title, issuer=wanted.issuer, client_id=wanted.client_id, client_secret=sealed,
-                domains=sorted(set(wanted.domains)), version=1 if before is None else before.version + 1,
+                domains=sorted(set(wanted.domains)), app_redirects=wanted.app_redirects,
+                app_clients=wanted.app_clients, version=1 if before is None else before.version + 1,
                 changed_at=self._clock.now(),
             )  # fmt: skip
             if not await rows.put_provider(conn, actor.tenant_id, row):
@@ -253,4 +341,11 @@ def _told(row: DriverProvider | None) -> dict[str, Any] | None:
     if row is None:
         return None
     domains: Sequence[str] = row.domains
-    return {"title": row.title, "issuer": row.issuer, "client_id": row.client_id, "domains": list(domains)}
+    return {
+        "title": row.title,
+        "issuer": row.issuer,
+        "client_id": row.client_id,
+        "domains": list(domains),
+        "app_redirects": row.app_redirects,
+        "app_clients": row.app_clients,
+    }

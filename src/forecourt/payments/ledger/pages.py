@@ -11,7 +11,7 @@ from forecourt.access import Verb
 from forecourt.access.guard import Asker
 from forecourt.payments.ledger import store
 from forecourt.payments.ledger.model import AccountUnknown, EntryUnknown
-from forecourt.payments.ledger.words import KINDS, money
+from forecourt.payments.ledger.words import KINDS, account_words, money
 from forecourt.platform.database import Pool
 from forecourt.platform.paging import NEWEST
 from forecourt.ui.shell import Shell
@@ -31,7 +31,14 @@ def ledger_pages(shell: Shell, db: Pool) -> list[HTTPRouteHandler]:
 
     def page(name: str, request: WebRequest, actor: Asker, **values: Any) -> Response[str]:
         return shell.page(
-            f"money/{name}.html", request, viewer=actor, current="ledger", kinds=KINDS, money=money, **values
+            f"money/{name}.html",
+            request,
+            viewer=actor,
+            current="ledger",
+            kinds=KINDS,
+            money=money,
+            named=account_words,
+            **values,
         )
 
     async def legs_of(conn: store.Connection, tenant_id: int, rows: list[store.EntryRow]) -> dict[int, Any]:

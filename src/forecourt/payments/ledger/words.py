@@ -5,6 +5,7 @@ from typing import Final
 
 from forecourt.platform.money import minor_digits
 from forecourt.ui import formats, i18n
+from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
 
 KINDS: Final = {
@@ -31,6 +32,22 @@ KINDS: Final = {
     "expense": mark("Expense"),
     "reimbursement": mark("Charging at home"),
 }
+#: What stands on an account, by the first part of its name.
+ACCOUNTS: Final = {
+    "psp_receivable": mark("With the payment provider, not yet paid out"),
+    "psp_fees": mark("Kept by payment providers as fees"),
+    "driver_receivable": mark("Owed by drivers"),
+    "fleet_receivable": mark("Owed by a fleet"),
+    "wallet": mark("In the wallet of a driver, to be spent"),
+    "revenue": mark("Earned, before VAT"),
+    "vat_payable": mark("VAT owed to the tax office"),
+    "host_payable": mark("Owed to a host"),
+    "platform_revenue": mark("Kept by you of what hosts earn"),
+    "disputes": mark("Taken back by banks while they look at a dispute"),
+    "bank": mark("At your bank"),
+    "expenses": mark("Spent"),
+    "write_offs": mark("Given up"),
+}
 EVERY: Final = {"day": mark("Every banking day"), "week": mark("Every week"), "month": mark("Every month")}
 #: The state whose colour it takes, and the word.
 STATES: Final = {
@@ -39,6 +56,12 @@ STATES: Final = {
     "refused": ("Faulted", mark("Refused")),
     "bounced": ("Faulted", mark("Came back")),
 }
+
+
+def account_words(account: str) -> str:
+    """What stands on an account; empty where its name says it."""
+    words = ACCOUNTS.get(account.partition(":")[0])
+    return "" if words is None else _(words)
 
 
 def money(amount: int | None, currency: str | None) -> str:

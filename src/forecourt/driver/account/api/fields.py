@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, PathParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from forecourt.access.signin.steps import MAX_TOKEN_LENGTH
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, Purse
 from forecourt.driver.account.store import Charged
@@ -29,6 +30,7 @@ from forecourt.drivers.accounts.model import (
     PaysBy,
     Vehicle,
 )
+from forecourt.drivers.accounts.providers import APP_REDIRECT_PATTERN, MAX_REDIRECT
 from forecourt.drivers.autocharge.model import MAC_PATTERN
 from forecourt.payments.intents.model import Intent, State
 from forecourt.payments.saved.model import Setup, SetupState
@@ -51,6 +53,9 @@ ReturnUrl = Annotated[
         examples=["https://app.example.com/paid/{intent}"],
     ),
 ]
+Slug = Annotated[
+    str, Meta(pattern="^[a-z0-9-]{1,40}$", description="The name of the organisation's pages.", examples=["volt"])
+]
 VehicleInPath = Annotated[int, PathParameter(ge=1, le=NEWEST, description="The car's number.")]
 CardInPath = FromPath[UUID]
 AddressInPath = Annotated[
@@ -66,10 +71,7 @@ def own(*problems: type[Exception]) -> dict[str, Any]:
 class LetterAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who wants to sign in, and with which organisation."""
 
-    brand: Annotated[
-        str,
-        Meta(pattern="^[a-z0-9-]{1,40}$", description="The name of the organisation's pages.", examples=["volt"]),
-    ]
+    brand: Slug
     email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN, examples=["ada@example.com"])]
     language: Annotated[Spoken, Meta(examples=["en"])] = "en"
 
@@ -85,6 +87,66 @@ class CodeSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A code of a letter, or of a card."""
 
     code: Annotated[str, Meta(max_length=MAX_CODE, pattern=CODE_PATTERN, examples=["K3TQ-7XZA-PM2D-W6RB"])]
+
+
+Step = Annotated[str, Meta(max_length=MAX_TOKEN_LENGTH, pattern="^[A-Za-z0-9_-]+$", examples=["Jq3v0w"])]
+GoodFor = Annotated[int, Meta(description="For so long the step is good.", examples=[600])]
+
+
+class ProviderAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who wants to sign in by the provider of which organisation, and where an app is led back to."""
+
+    brand: Slug
+    redirect_uri: Annotated[
+        str,
+        Meta(max_length=MAX_REDIRECT, pattern=APP_REDIRECT_PATTERN, examples=["com.example.app:/signed-in"]),
+    ]
+    language: Annotated[Spoken, Meta(examples=["en"])] = "en"
+
+
+class NonceAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose provider an app asks for an ID token."""
+
+    brand: Slug
+    language: Annotated[Spoken, Meta(examples=["en"])] = "en"
+
+
+class AppDeparture(Struct, frozen=True, kw_only=True):
+    """The way to the provider. Keep `step` as you would a password: it is finished with."""
+
+    step: Step
+    url: Annotated[str, Meta(examples=["https://login.example.com/authorize?response_type=code"])]
+    good_s: GoodFor
+
+
+class AppNonce(Struct, frozen=True, kw_only=True):
+    """What the ID token must hold, and of whom it is asked for."""
+
+    step: Step
+    nonce: Annotated[str, Meta(examples=["n-0S6_WzA2Mj"])]
+    issuer: Annotated[str, Meta(examples=["https://login.example.com"])]
+    good_s: GoodFor
+
+
+class ProviderCode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What came back to the redirect URI."""
+
+    step: Step
+    state: Annotated[str, Meta(max_length=500, examples=["af0ifjsldkj"])]
+    code: Annotated[str, Meta(min_length=1, max_length=2_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])]
+
+
+class IdTokenShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ID token that an app got from the provider."""
+
+    step: Step
+    id_token: Annotated[
+        str,
+        Meta(
+            max_length=16_000, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$",
+            examples=["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln"],
+        ),
+    ]  # fmt: skip
 
 
 class Me(Struct, frozen=True, kw_only=True):

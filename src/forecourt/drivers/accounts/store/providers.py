@@ -18,6 +18,8 @@ class DriverProvider(Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: bytes
     domains: list[str]
+    app_redirects: list[str]
+    app_clients: list[str]
     version: int
     changed_at: datetime
 
@@ -26,7 +28,8 @@ async def find_provider(conn: Connection, tenant_id: int, *, lock: bool = False)
     """The organisation's provider, held until the transaction ends if asked for."""
     cursor = conn.cursor(row_factory=class_row(DriverProvider))
     await cursor.execute(
-        "SELECT title, issuer, client_id, client_secret, domains, version, changed_at FROM driver_providers"
+        "SELECT title, issuer, client_id, client_secret, domains, app_redirects, app_clients, version, changed_at"
+        " FROM driver_providers"
         f" WHERE tenant_id = %s {'FOR UPDATE' if lock else ''}",
         (tenant_id,),
     )
@@ -36,14 +39,16 @@ async def find_provider(conn: Connection, tenant_id: int, *, lock: bool = False)
 async def put_provider(conn: Connection, tenant_id: int, row: DriverProvider) -> bool:
     """Keeps the provider; False unless what is kept is of the version before."""
     cursor = await conn.execute(
-        "INSERT INTO driver_providers AS p (tenant_id, title, issuer, client_id, client_secret, domains, version,"
-        " changed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id) DO UPDATE SET"
+        "INSERT INTO driver_providers AS p (tenant_id, title, issuer, client_id, client_secret, domains,"
+        " app_redirects, app_clients, version, changed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (tenant_id) DO UPDATE SET"
         " title = excluded.title, issuer = excluded.issuer, client_id = excluded.client_id,"
-        " client_secret = excluded.client_secret, domains = excluded.domains, version = excluded.version,"
+        " client_secret = excluded.client_secret, domains = excluded.domains,"
+        " app_redirects = excluded.app_redirects, app_clients = excluded.app_clients, version = excluded.version,"
         " changed_at = excluded.changed_at WHERE p.version = excluded.version - 1",
         (
-            tenant_id, row.title, row.issuer, row.client_id, row.client_secret, row.domains, row.version,
-            row.changed_at,
+            tenant_id, row.title, row.issuer, row.client_id, row.client_secret, row.domains, row.app_redirects,
+            row.app_clients, row.version, row.changed_at,
         ),
     )  # fmt: skip
     return cursor.rowcount == 1
