@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 
 from tests.conftest import Servers
 from tests.console import CHROMIUM, Console, furnished
-from tests.looks import DESK, PHONE, breaks_no_rule_in_any_view
+from tests.looks import DESK, PHONE, SCHEMES, breaks_no_rule_in_any_view
 from tests.payments.test_reconcile import CAMT, a_line
 
 pytestmark = [
@@ -32,9 +32,9 @@ async def yard(servers: Servers) -> AsyncIterator[Console]:
 async def looked_at(page: Page, name: str) -> None:
     await breaks_no_rule_in_any_view(page)
     for width, view in ((DESK, "desk"), (PHONE, "phone")) if PICTURES else ():
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             await page.set_viewport_size(width)
-            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.emulate_media(color_scheme=scheme)
             await page.screenshot(path=f"{PICTURES}/{name}-{view}-{scheme}.png", full_page=True)
     await page.set_viewport_size(DESK)
 
