@@ -131,6 +131,7 @@ NOTHING = {
     **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id"), SOME_ID),
     "address": "001122AABBCC",
     "fingerprint": "0" * 64,
+    "fee_id": SOME_ID,
     "zone": "x",
     "battery": "x",
     "evse": "1",

@@ -43,6 +43,7 @@ import forecourt.payments.terminals.api
 import forecourt.pricing.api
 import forecourt.sessions.api
 import forecourt.stations.api
+import forecourt.stations.certificates.api
 import forecourt.webhooks.api
 from forecourt.access import Role
 from forecourt.app.openapi import document
@@ -185,6 +186,7 @@ def routes() -> dict[tuple[str, str], str]:
         forecourt.drivers.api,
         forecourt.drivers.outside.api,
         forecourt.stations.api,
+        forecourt.stations.certificates.api,
         forecourt.sessions.api,
         forecourt.webhooks.api,
         forecourt.care.api,
@@ -214,7 +216,7 @@ def routes() -> dict[tuple[str, str], str]:
         "actor", "db", "access", "clock", "commander", "refresher", "secret_key", "webhooks", "hooks", "streams",
         "telling", "doors", "invitations", "site_directory", "spoken", "feeds", "console_url", "payments",
         "providers", "members", "leaving", "driver", "ways", "speech", "home", "lists", "driver_providers", "vault",
-        "readers", "connect",
+        "readers", "connect", "contract_rules",
     )  # fmt: skip
     dependencies = {name: Provide(lambda: None, sync_to_thread=False) for name in given}
     found = {}

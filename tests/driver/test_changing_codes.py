@@ -414,7 +414,7 @@ async def test_each_display_that_a_station_told_of_is_set_by_itself(court: Court
     """A station with one component for each EVSE takes none without; one of another name is nobody's display."""
     await court.opened()
     told = ("WebPaymentsCtrlr@1", "WebPaymentsCtrlr@2", "WebPaymentsCtrlrX@3", "TxCtrlr")
-    with court.till.rig.admin.cursor() as cursor:
+    with court.rig.admin.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO station_variables (station_id, tenant_id, component, variable, attribute, value, read_only,"
             " secret, read_at) SELECT station_id, tenant_id, %s, 'Enabled', 'Actual', 'false', false, false, now()"

@@ -62,7 +62,7 @@ class Holder:
         if answers:
             builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]), critical=False)
         by = signer or issuer or self
-        self.certificate = builder.sign(by.key, hashes.SHA256())
+        self.certificate: x509.Certificate = builder.sign(by.key, hashes.SHA256())
 
     @property
     def pem(self) -> str:
@@ -156,7 +156,7 @@ class Operator:
             responder.knows(holder, issuer)
 
     def contract_of(self, emaid: str, **how: Any) -> Holder:
-        made = Holder(emaid, self.lower, **{"ca": False, "responder": self.responder.url} | how)
+        made = Holder(emaid, self.lower, ca=False, responder=self.responder.url, **how)
         self.responder.knows(made, self.lower)
         return made
 

@@ -82,7 +82,12 @@ class ContractRulesShown(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
-@get("/contract-roots", summary="List the authorities whose contracts are trusted", tags=["tokens"])
+@get(
+    "/contract-roots",
+    opt={"verb": Verb.WEBHOOKS},
+    summary="List the authorities whose contracts are trusted",
+    tags=["tokens"],
+)
 async def list_contract_roots(actor: Asker, db: Database) -> list[ContractRoot]:
     async with db.tenant(actor.tenant_id) as conn:
         return [_root(row) for row in await store.list_roots(conn, actor.tenant_id)]
@@ -114,7 +119,12 @@ async def remove_contract_root(fingerprint: FingerprintInPath, actor: Asker, db:
         await service.remove_root(conn, actor, fingerprint)
 
 
-@get("/contract-rules", summary="Show how contracts of Plug & Charge are judged", tags=["tokens"])
+@get(
+    "/contract-rules",
+    opt={"verb": Verb.WEBHOOKS},
+    summary="Show how contracts of Plug & Charge are judged",
+    tags=["tokens"],
+)
 async def show_contract_rules(actor: Asker, db: Database) -> ContractRulesShown:
     async with db.tenant(actor.tenant_id) as conn:
         return _rules(await service.find_rules(conn, actor.tenant_id))
