@@ -59,6 +59,7 @@ NEEDS = {
     ("GET", "/api/v1/fleets/{fleet_id}/sessions"): Verb.READ,
     ("POST", "/api/v1/plans"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/plans"): Verb.READ,
+    ("PATCH", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("PUT", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
@@ -380,6 +381,10 @@ PUBLIC = {
     ("PUT", "/api/v1/driver/waiting/{place_id}/email"),
     ("POST", "/api/v1/driver/sign-in"),
     ("POST", "/api/v1/driver/sign-in/enter"),
+    ("POST", "/api/v1/driver/sign-in/provider"),
+    ("POST", "/api/v1/driver/sign-in/provider/enter"),
+    ("POST", "/api/v1/driver/sign-in/provider/nonce"),
+    ("POST", "/api/v1/driver/sign-in/provider/token"),
 }
 #: Of a driver who is signed in, by a token of their own: no key and no person of the console opens these.
 DRIVERS = {
@@ -389,6 +394,11 @@ DRIVERS = {
         for name in ("sign-out", "sign-out-everywhere", "top-ups", "debts/pay", "tokens", "vehicles", "consents")
     ),
     *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
+    ("GET", "/api/v1/driver/me/plans"),
+    *((method, "/api/v1/driver/me/membership") for method in ("GET", "POST", "DELETE")),
+    ("PUT", "/api/v1/driver/me/membership/pays-by"),
+    ("POST", "/api/v1/driver/me/membership/keep"),
+    ("GET", "/api/v1/driver/me/membership/months/{fee_id}/receipt"),
     ("PUT", "/api/v1/driver/me/pays-by"),
     ("PUT", "/api/v1/driver/me/preferences"),
     ("POST", "/api/v1/driver/me/cards"),
