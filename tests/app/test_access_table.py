@@ -130,7 +130,6 @@ NOTHING = {
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
     **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id", "fee_id"), SOME_ID),
     "address": "001122AABBCC",
-    "fingerprint": "0" * 64,
     "zone": "x",
     "battery": "x",
     "evse": "1",

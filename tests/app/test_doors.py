@@ -427,6 +427,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
+    values["fee_id"] = some_id
     values["address"] = "001122AABBCC"
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
@@ -476,7 +477,7 @@ async def test_what_is_a_drivers_is_closed_to_nobody_and_to_every_key(house: Hou
     for client in (house.client(), await tenant.client()):
         for method, path in DRIVERS:
             # A body is looked at first, and one that is no good is refused as such to whoever sends it.
-            empty = method in ("GET", "DELETE") or path.endswith(("sign-out", "sign-out-everywhere", "returned"))
+            empty = method in ("GET", "DELETE") or path.endswith(("sign-out", "everywhere", "returned", "keep"))
             answer = await client.request(method, filled(path), json=None if empty else {"rubbish": True})
             assert answer.status_code == 401 if empty else answer.status_code == 400, f"{method} {path}: {answer.text}"
 
