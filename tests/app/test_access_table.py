@@ -128,10 +128,9 @@ NOTHING = {
     **dict.fromkeys(("session_id", "request_id", "command_id", "incident_id", "run_id", "limit_id"), SOME_ID),
     **dict.fromkeys(("tariff_id", "assignment_id", "payment_id", "account_id", "intent_id"), SOME_ID),
     **dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1)),
-    **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id"), SOME_ID),
+    **dict.fromkeys(("card_id", "reader_id", "setup_id", "place_id", "fee_id"), SOME_ID),
     "address": "001122AABBCC",
     "fingerprint": "0" * 64,
-    "fee_id": SOME_ID,
     "zone": "x",
     "battery": "x",
     "evse": "1",
@@ -139,6 +138,7 @@ NOTHING = {
     "colour": "0a7a4b",
     "version": "v1",
     "password": "x",
+    "fingerprint": "0" * 64,
 }
 
 

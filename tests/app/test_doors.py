@@ -59,6 +59,7 @@ NEEDS = {
     ("GET", "/api/v1/fleets/{fleet_id}/sessions"): Verb.READ,
     ("POST", "/api/v1/plans"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/plans"): Verb.READ,
+    ("PATCH", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("DELETE", "/api/v1/plans/{plan_id}"): Verb.CHANGE_TOKENS,
     ("GET", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
     ("PUT", "/api/v1/authorization-hook"): Verb.WEBHOOKS,
@@ -380,6 +381,10 @@ PUBLIC = {
     ("PUT", "/api/v1/driver/waiting/{place_id}/email"),
     ("POST", "/api/v1/driver/sign-in"),
     ("POST", "/api/v1/driver/sign-in/enter"),
+    ("POST", "/api/v1/driver/sign-in/provider"),
+    ("POST", "/api/v1/driver/sign-in/provider/enter"),
+    ("POST", "/api/v1/driver/sign-in/provider/nonce"),
+    ("POST", "/api/v1/driver/sign-in/provider/token"),
 }
 #: Of a driver who is signed in, by a token of their own: no key and no person of the console opens these.
 DRIVERS = {
@@ -389,6 +394,11 @@ DRIVERS = {
         for name in ("sign-out", "sign-out-everywhere", "top-ups", "debts/pay", "tokens", "vehicles", "consents")
     ),
     *(("GET", f"/api/v1/driver/me/{name}") for name in ("sessions", "money", "things", "preferences", "export")),
+    ("GET", "/api/v1/driver/me/plans"),
+    *((method, "/api/v1/driver/me/membership") for method in ("GET", "POST", "DELETE")),
+    ("PUT", "/api/v1/driver/me/membership/pays-by"),
+    ("POST", "/api/v1/driver/me/membership/keep"),
+    ("GET", "/api/v1/driver/me/membership/months/{fee_id}/receipt"),
     ("PUT", "/api/v1/driver/me/pays-by"),
     ("PUT", "/api/v1/driver/me/preferences"),
     ("POST", "/api/v1/driver/me/cards"),
@@ -417,6 +427,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("session_id", "incident_id", "command_id", "run_id", "limit_id"), some_id)
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
+    values["fee_id"] = some_id
     values["address"] = "001122AABBCC"
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
@@ -466,7 +477,7 @@ async def test_what_is_a_drivers_is_closed_to_nobody_and_to_every_key(house: Hou
     for client in (house.client(), await tenant.client()):
         for method, path in DRIVERS:
             # A body is looked at first, and one that is no good is refused as such to whoever sends it.
-            empty = method in ("GET", "DELETE") or path.endswith(("sign-out", "sign-out-everywhere", "returned"))
+            empty = method in ("GET", "DELETE") or path.endswith(("sign-out", "everywhere", "returned", "keep"))
             answer = await client.request(method, filled(path), json=None if empty else {"rubbish": True})
             assert answer.status_code == 401 if empty else answer.status_code == 400, f"{method} {path}: {answer.text}"
 

@@ -154,7 +154,8 @@ async def test_it_ends_with_the_month_that_is_paid_unless_the_driver_keeps_it(po
     fees = Fees(till.worker, till.tenants, till.clock, till.payments)
     await fees.look_at_due()
     assert len(till.rows("SELECT 1 FROM subscription_fees WHERE tenant_id = %s", porch.tenant)) == 1
-    assert "€11.90 a month" in (await browser.get("/my/membership")).text
+    assert await porch.members.memberships.find(ada) is None
+    assert [each.plan_id for each in await porch.members.memberships.plans(ada)] == [number]
 
 
 async def test_an_app_has_the_same_verbs(porch: Porch) -> None:

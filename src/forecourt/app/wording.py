@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from forecourt.access.api.fields import EMAIL_PATTERN
-from forecourt.driver.account.api.fields import CODE_PATTERN
+from forecourt.driver.account.api.fields import CODE_PATTERN, ID_TOKEN_PATTERN, STEP_PATTERN
 from forecourt.driver.api import RETURN_PATTERN
 from forecourt.driver.brands import (
     COLOUR_PATTERN,
@@ -19,9 +19,10 @@ from forecourt.driver.brands import (
     SLUG_PATTERN,
 )
 from forecourt.drivers.accounts.model import TEXT_VERSION_PATTERN
+from forecourt.drivers.accounts.providers import APP_REDIRECT_PATTERN
 from forecourt.drivers.api import TYPE_PATTERN, UID_PATTERN
 from forecourt.drivers.autocharge.model import MAC_PATTERN
-from forecourt.drivers.fleets.api import MONTH_PATTERN, VAT_PATTERN
+from forecourt.drivers.fleets.api import MONTH_PATTERN, TERMS_PATTERN, VAT_PATTERN
 from forecourt.energy.api.signals import ZONE_PATTERN
 from forecourt.energy.feeds.model import AREA_PATTERN
 from forecourt.payments.accounts.api import ACCOUNT_PATTERN, KEY_PATTERN, MERCHANT_PATTERN, PREFIX_PATTERN
@@ -68,6 +69,12 @@ _ALLOWED: Final[Mapping[str, str]] = {
     repr(MONTH_PATTERN): "A month is written as 2026-03",
     repr(MAC_PATTERN): "A car's address is of twelve hexadecimal digits, by twos, with : or - between them or nothing",
     repr(VAT_PATTERN): "A rate of VAT is a percentage below 100 with two decimals at the most, such as 5.5",
+    repr(STEP_PATTERN): "A step is sent as it was answered: letters, digits, - and _",
+    repr(ID_TOKEN_PATTERN): "An ID token is three parts with points between them, as the provider gave it",
+    repr(APP_REDIRECT_PATTERN): (
+        "The redirect URI of an app begins with https://, or with a scheme of its maker such as com.example.app:/"
+    ),
+    repr(TERMS_PATTERN): "The address of terms begins with https:// and has no blanks",
     repr(CODE_PATTERN): "A code is of letters and digits; blanks and hyphens in it don't matter",
     repr(TEXT_VERSION_PATTERN): "A version of a text is named by letters, digits, points, - and _",
     repr("^[a-z0-9-]{1,40}$"): "A name in addresses is of small letters, digits and hyphens, 40 at most",

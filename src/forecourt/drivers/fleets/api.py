@@ -39,6 +39,7 @@ TAGS = ["drivers"]
 #: Sessions of one fleet and month that are answered at once.
 MAX_SESSIONS = 20_000
 VAT_PATTERN = r"^[0-9]{1,2}(\.[0-9]{1,2})?$"
+TERMS_PATTERN = r"^https://[^\s]+$"
 MONTH_PATTERN = "^2[0-9]{3}-(0[1-9]|1[0-2])$"
 
 Ticking = NamedDependency[Clock]
@@ -113,7 +114,7 @@ Gives = Annotated[
 Terms = Annotated[
     str,
     Meta(
-        max_length=MAX_TERMS, pattern=r"^https://[^\s]+$", description="Where its terms can be read.",
+        max_length=MAX_TERMS, pattern=TERMS_PATTERN, description="Where its terms can be read.",
         examples=["https://example.com/gold"],
     ),
 ]  # fmt: skip

@@ -42,6 +42,9 @@ TAGS = ["drivers' accounts"]
 PUBLIC: dict[str, Any] = {"public": True}
 #: What a code of a letter or of a card is written with.
 CODE_PATTERN = r"^[0-9A-Za-z -]+$"
+#: What a step and an ID token are written with.
+STEP_PATTERN = "^[A-Za-z0-9_-]+$"
+ID_TOKEN_PATTERN = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$"
 LeavingVerbs = NamedDependency[Leaving]
 Spoken = Literal["en", "de", "fr", "nl", "es"]
 ReturnUrl = Annotated[
@@ -89,7 +92,7 @@ class CodeSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(max_length=MAX_CODE, pattern=CODE_PATTERN, examples=["K3TQ-7XZA-PM2D-W6RB"])]
 
 
-Step = Annotated[str, Meta(max_length=MAX_TOKEN_LENGTH, pattern="^[A-Za-z0-9_-]+$", examples=["Jq3v0w"])]
+Step = Annotated[str, Meta(max_length=MAX_TOKEN_LENGTH, pattern=STEP_PATTERN, examples=["Jq3v0w"])]
 GoodFor = Annotated[int, Meta(description="For so long the step is good.", examples=[600])]
 
 
@@ -143,7 +146,7 @@ class IdTokenShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     id_token: Annotated[
         str,
         Meta(
-            max_length=16_000, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$",
+            max_length=16_000, pattern=ID_TOKEN_PATTERN,
             examples=["eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln"],
         ),
     ]  # fmt: skip
