@@ -54,6 +54,7 @@ _ALLOWED: Final[Mapping[str, str]] = {
         "This must hold something that can be seen, and no control characters, such as a new line or marks that turn"
         " text around"
     ),
+    repr(r"^[0-9a-f]{64}$"): "A fingerprint is of 64 hex digits, in lower case",
     repr(r"^https?://[^\x00-\x20\x7f]+$"): "An address begins with http:// or https:// and has no blanks",
     repr(EMAIL_PATTERN): "This is no e-mail address",
     repr("^[a-z]{2,3}$"): "A language is two or three small letters, such as de",
