@@ -138,7 +138,6 @@ NOTHING = {
     "colour": "0a7a4b",
     "version": "v1",
     "password": "x",
-    "fingerprint": "0" * 64,
 }
 
 
