@@ -119,6 +119,7 @@ class Depot:
         await self.till.costing.price(tenant_id=self.tenant_id, subject=str(session_id))
         for _ in range(2):
             await self.accounts.priced(tenant_id=self.tenant_id, subject=str(session_id))
+            await self.till.contracts.priced(tenant_id=self.tenant_id, subject=str(session_id))
 
     async def invoices(self) -> list[Invoice]:
         async with self.till.tenants.tenant(self.tenant_id) as conn:

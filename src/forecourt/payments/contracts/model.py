@@ -25,6 +25,7 @@ class Begun(Struct, frozen=True, kw_only=True):
 
     session_id: UUID
     station: str
+    station_id: int
     evse: int | None
     uid_key: str
     driver_id: int

@@ -24,7 +24,7 @@ from forecourt.payments.intents.model import (
     State,
 )
 from forecourt.payments.intents.outcomes import Turn
-from forecourt.payments.intents.prices import Connection, Offer, Prices
+from forecourt.payments.intents.prices import Connection, Cost, Offer, Prices
 from forecourt.payments.intents.service import Begin, Payments
 from forecourt.payments.intents.sizing import size_hold
 from forecourt.platform.clock import Clock
@@ -73,11 +73,15 @@ class Contracts:
             begun = await store.find_begun(conn, tenant_id, session_id)
             if begun is not None and begun.heard_at < since and begun.delivered_to is None:
                 return
+            if begun is not None and begun.delivered_to is not None:
+                cost = await self._prices.cost(conn, tenant_id, session_id)
+                if cost is None or cost.currency == begun.fleet_currency:
+                    # Before its cost is final there is nothing to do: whoever hears of that comes here again.
+                    if cost is not None and cost.final and not cost.held and cost.amount:
+                        await self._deliver(conn, tenant_id, begun, cost, begun.delivered_to)
+                    return
             offer = None if begun is None else await self._prices.counting(conn, tenant_id, session_id, begun.station)
             if begun is None or offer is None:
-                return
-            if begun.delivered_to is not None and begun.fleet_currency == offer.tariff.currency:
-                await self._deliver(conn, tenant_id, begun, offer, begun.delivered_to)
                 return
             chosen = choose(begun, offer.tariff.currency)
             if chosen is None or begun.heard_at < since:
@@ -85,21 +89,15 @@ class Contracts:
             intent_id = await self._open(conn, tenant_id, begun, offer, chosen)
         await self._payments.carry_on(tenant_id, intent_id)
 
-    async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, payer: str) -> None:
-        """The payment of a fleet's session that is over before anything was held for it: once its cost is final, all of
-        it stands on the fleet's account, whatever is left of its limits. Before that there is nothing to do: whoever
-        hears of the final cost comes here again."""
-        cost = await self._prices.cost(conn, tenant_id, begun.session_id)
-        if cost is None or not cost.final or cost.held or not cost.amount:
-            return
+    async def _deliver(self, conn: Connection, tenant_id: int, begun: Begun, cost: Cost, payer: str) -> None:
+        """The payment of a fleet's session that is over before anything was held for it: all of its final cost stands
+        on the fleet's account, whatever is left of its limits, and of its station."""
         now = self._clock.now()
         values: dict[str, Any] = {
-            **self._of_contract(begun, offer), "method": Method.INVOICE.value, "payer": payer, "email": begun.email,
+            **self._of_contract(begun), "method": Method.INVOICE.value, "payer": payer, "email": begun.email,
             "currency": cost.currency, "hold_amount": cost.amount, "per_hour": 0, "state": State.HOLD_REQUESTED.value,
             "language": begun.language, "created_at": now, "updated_at": now,
-            "hold_said": {
-                **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}", "driver": begun.driver_id,
-            },
+            "hold_said": {"description": f"{begun.station}, EVSE {begun.evse or 1}", "driver": begun.driver_id},
         }  # fmt: skip
         intent_id = await intents.insert_intent(conn, tenant_id, values)
         intent = await intents.find_intent(conn, tenant_id, intent_id, lock=True)
@@ -107,12 +105,11 @@ class Contracts:
         await Turn(conn, self._prices, intent, now).delivered(cost.amount)
         log.info("a fleet's session was told whole", session=str(begun.session_id), amount=cost.amount)
 
-    def _of_contract(self, begun: Begun, offer: Offer) -> dict[str, Any]:
+    def _of_contract(self, begun: Begun) -> dict[str, Any]:
         """What the payment of a driver's own token keeps, whoever pays."""
         return {
-            "purpose": Purpose.SESSION.value, "station_id": offer.station_id, "evse": begun.evse,
-            "tariff_id": offer.tariff_id, "tariff_version": offer.version, "session_id": begun.session_id,
-            "driver_id": begun.driver_id, "contract_key": begun.uid_key,
+            "purpose": Purpose.SESSION.value, "station_id": begun.station_id, "evse": begun.evse,
+            "session_id": begun.session_id, "driver_id": begun.driver_id, "contract_key": begun.uid_key,
         }  # fmt: skip
 
     async def _open(self, conn: Connection, tenant_id: int, begun: Begun, offer: Offer, chosen: Chosen) -> UUID:
@@ -123,8 +120,8 @@ class Contracts:
         amount = min(sized.amount.amount, chosen.most or sized.amount.amount)
         way, why_not = await self._way(conn, tenant_id, begun, chosen)
         values: dict[str, Any] = {
-            **way, **self._of_contract(begun, offer), "currency": sized.amount.currency, "hold_amount": amount,
-            "per_hour": sized.per_hour,
+            **way, **self._of_contract(begun), "currency": sized.amount.currency, "hold_amount": amount,
+            "per_hour": sized.per_hour, "tariff_id": offer.tariff_id, "tariff_version": offer.version,
             "hold_said": {
                 **sized.said(), **offer.said(), "description": f"{begun.station}, EVSE {begun.evse or 1}",
                 "most": chosen.most, "driver": begun.driver_id,

@@ -26,9 +26,10 @@ async def find_begun(conn: Connection, tenant_id: int, session_id: UUID) -> Begu
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(
         """
-        SELECT s.session_id, coalesce(t.identity, t.retired_identity) AS station, s.evse, d.uid_key, d.driver_id,
-            a.state, a.pays_by, a.pays_method, a.email, a.language, coalesce(u.payment_required, true) AS required,
-            r.status AS refusal, f.fleet_id, f.currency AS fleet_currency,
+        SELECT s.session_id, coalesce(t.identity, t.retired_identity) AS station, s.station_id, s.evse, d.uid_key,
+            d.driver_id, a.state, a.pays_by, a.pays_method, a.email, a.language,
+            coalesce(u.payment_required, true) AS required, r.status AS refusal, f.fleet_id,
+            f.currency AS fleet_currency,
             least(f.session_limit, m.session_limit) AS session_limit, coalesce(f.active, false) AS fleet_active,
             s.over_at IS NOT NULL AS over, s.started_at,
             coalesce(s.start_arrived_at, s.started_at) AS heard_at
