@@ -30,6 +30,7 @@ from forecourt.platform.digest import keyed_digest
 from forecourt.platform.settings import Settings
 from tests.conftest import Database, Servers
 from tests.http import NOBODY, PASSWORD_HASH, SECRET, House
+from tests.stations.pki import Holder
 from tests.support import WAIT_S
 from tests.ui.conftest import served
 
@@ -41,6 +42,8 @@ EXAMPLES = 8
 PARTS = 4
 #: A stream has no end, and an address that somebody made up must not be called.
 LEFT_OUT = {"stream", "test_hook", "put_driver_provider"}
+#: How drivers sign in by a provider, which is not there: no example of it goes on.
+BY_PROVIDER = "/driver/sign-in/provider"
 #: What a driver's own app asks.
 DRIVERS_OWN = "/driver/me"
 #: What is answered where a payment provider was asked, which is not there.
@@ -316,16 +319,21 @@ def test_every_example_of_a_request_is_taken_as_it_is(running: Running) -> None:
         document = document_of(client)
         things = example_things(client, running.admin_url)
         for method, path, example in examples_of_requests(document):
+            if BY_PROVIDER in path:
+                continue
             address = path.format(**things).replace("/inbox/CP1/", "/inbox/CP9/")
             if path.endswith("/snooze"):
                 # The one that has its time: a time to come soon is no example for long.
                 example["until"] = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+            if path.endswith("/contract-roots"):
+                # A certificate is long, and runs out.
+                example["pem"] = Holder("V2G root").pem
             if path.endswith("/tariff-assignments"):
                 example["tariff_id"] = things["tariff_id"]
             answer = client.request(method, address, json=example)
             if answer.status_code in (400, 404, 422) or (answer.content and answer.json().get("refused")):
                 refused.append(f"{method} {path} {example}: {answer.text}")
-    assert refused == []
+    assert refused == [], "\n".join(refused)
 
 
 def ask(operation: Any, url: str, headers: dict[str, str], known: dict[str, Any], mode: Any) -> None:

@@ -124,8 +124,8 @@ _BY_BODY: Final[Mapping[str, Mapping[str, Any]]] = {
 _WITHOUT: Final[Mapping[str, frozenset[str]]] = {
     "Choice": frozenset({"stations"}),
     "StationChange": frozenset({"id"}),
-    "NewAccount": frozenset({"merchant_account", "live_prefix"}),
-    "AccountChange": frozenset({"merchant_account", "live_prefix"}),
+    "NewAccount": frozenset({"merchant_account", "live_prefix", "report_key"}),
+    "AccountChange": frozenset({"merchant_account", "live_prefix", "report_key"}),
 }
 
 

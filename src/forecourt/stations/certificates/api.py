@@ -46,7 +46,9 @@ class RootSaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ContractRoot(Struct, frozen=True, kw_only=True):
     """An authority whose contracts are trusted: a root, or an authority under one."""
 
-    fingerprint: Annotated[str, Meta(pattern=_PRINT, description="SHA-256 of the certificate, in hex.")]
+    fingerprint: Annotated[
+        str, Meta(pattern=_PRINT, description="SHA-256 of the certificate, in hex.", examples=["9c" * 32])
+    ]
     subject: Annotated[str, Meta(examples=["CN=V2G Root CA QA G1,O=Hubject"])]
     not_after: datetime
     pem: str
