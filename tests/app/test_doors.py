@@ -433,7 +433,7 @@ def filled(path: str) -> str:
     values |= dict.fromkeys(("tariff_id", "assignment_id"), some_id)
     values |= dict.fromkeys(("payment_id", "account_id", "card_id", "reader_id", "setup_id", "place_id"), some_id)
     values["fee_id"] = some_id
-    values["address"] = "001122AABBCC"
+    values |= {"address": "001122AABBCC", "fingerprint": "0" * 64}
     values |= dict.fromkeys(("driver_id", "fleet_id", "plan_id", "vehicle_id", "invoice_id"), str(2**31 - 1))
     return path.format(**values, rule_id="1", evse="1") + query
 
