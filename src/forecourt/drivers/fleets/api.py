@@ -285,14 +285,18 @@ async def list_plans(actor: Asker, db: Database) -> Plans:
 
 @patch(
     "/plans/{plan_id:int}",
-    opt={"verb": Verb.CHANGE_TOKENS, "problems": [PlanUnknown]},
+    opt={"verb": Verb.CHANGE_TOKENS, "etag": True, "problems": [PlanUnknown, ChangedMeanwhile]},
     summary="Change what drivers are told of a plan, and whether they may begin it",
     tags=TAGS,
 )
-async def change_plan(plan_id: PlanInPath, data: JSONBody[PlanChange], actor: Asker, db: Database) -> Plan:
+async def change_plan(
+    plan_id: PlanInPath, data: JSONBody[PlanChange], actor: Asker, db: Database, if_match: IfMatch = None
+) -> Response[Plan]:
     changes = {name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not UNSET}
     async with db.tenant(actor.tenant_id) as conn:
-        return await service.change_plan(conn, actor, plan_id, changes)
+        check_match(if_match, plan_tag(await service.change_plan(conn, actor, plan_id, {})))
+        row = await service.change_plan(conn, actor, plan_id, changes)
+    return tagged(row, plan_tag(row))
 
 
 @delete(
@@ -335,6 +339,11 @@ def fleet_tag(fleet: Fleet) -> str:
     return etag(
         [fleet.fleet_id, fleet.name, fleet.bill_to, fleet.email, fleet.session_limit, fleet.month_limit, fleet.active]
     )
+
+
+def plan_tag(plan: Plan) -> str:
+    """The ETag of a plan, of what a change can change."""
+    return etag([plan.plan_id, plan.title, plan.open, plan.offered, plan.gives, plan.terms_url])
 
 
 routes = Router(
