@@ -18,6 +18,7 @@ from forecourt.drivers.outside.authorizer import OutsideAuthorizer
 from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
+from forecourt.insight.jobs import InsightJobs
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
 from forecourt.payments.fleets.jobs import FleetJobs
@@ -65,6 +66,7 @@ class Jobs:
         bus: Bus | None = None,
         outward: Outward | None = None,
         mail: Path = Path("never-made"),
+        lake: Path = Path("never-made"),
         care: CareJobs | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -104,5 +106,6 @@ class Jobs:
         self.targets = SessionTargets(pool, tenants, clock, commander)
         self.money = MoneyJobs(pool, tenants, clock, secret, no_accounts)
         self.fleets = FleetJobs(pool, tenants, clock, secret)
+        self.insight = InsightJobs(pool, tenants, clock, lake)
         works = Works(**{name: getattr(self, name) for name in Works.__struct_fields__})
         self.app, self.routes = compose(url, works)

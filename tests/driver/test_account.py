@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from forecourt.driver.account.model import MoneyLeft
+from forecourt.insight.pseudonyms import of_driver
 from forecourt.payments.intents.model import State
 from tests.driver.porch import Porch, leads_out
 
@@ -191,3 +192,7 @@ async def test_needs_cars_and_consent_are_said_on_the_pages(porch: Porch) -> Non
     gone = await browser.post("/my/erase")
     assert gone.url.path == "/my/sign-in"
     assert (await porch.driver(ada.driver_id)).email is None
+    # The lake is told in the same transaction.
+    [key] = porch.till.rows("SELECT key FROM pseudonym_keys WHERE tenant_id = %s", porch.tenant)
+    erased = porch.till.rows("SELECT pseudonym FROM lake_erasures WHERE tenant_id = %s", porch.tenant)
+    assert {"pseudonym": of_driver(bytes(key["key"]), ada.driver_id)} in erased

@@ -29,6 +29,8 @@ from forecourt.drivers.outside.jobs import OutsideDecisions
 from forecourt.energy.feeds.fetcher import Fetcher
 from forecourt.energy.jobs import EnergyJobs
 from forecourt.energy.targets import SessionTargets
+from forecourt.insight.jobs import InsightJobs
+from forecourt.insight.lake.export import Keep as KeepLake
 from forecourt.payments.accounts.service import Providers
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import Fees
@@ -187,6 +189,13 @@ def _works(
         targets=SessionTargets(pool, tenants, clock, commander),
         money=MoneyJobs(pool, tenants, clock, secret, providers.by_name),
         fleets=FleetJobs(pool, tenants, clock, secret),
+        insight=InsightJobs(
+            pool,
+            tenants,
+            clock,
+            settings.lake,
+            KeepLake(snapshots=days(settings.keep_snapshots_days), drivers=days(settings.keep_pseudonyms_days)),
+        ),
     )
 
 

@@ -26,6 +26,8 @@ from forecourt.energy.lanes import LIMITED
 from forecourt.energy.lanes import SAID as NEEDS_SAID
 from forecourt.energy.service.sites import CHANGED as ELECTRICS_CHANGED
 from forecourt.energy.targets import SessionTargets
+from forecourt.insight.jobs import WANTED, InsightJobs
+from forecourt.insight.lake.erasing import ERASED
 from forecourt.payments.contracts.service import Contracts
 from forecourt.payments.fees.service import FEE_FAILED, Fees
 from forecourt.payments.fleets.jobs import FleetJobs
@@ -112,6 +114,7 @@ class Works(Struct, frozen=True, kw_only=True):
     targets: SessionTargets
     money: MoneyJobs
     fleets: FleetJobs
+    insight: InsightJobs
 
 
 def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
@@ -141,6 +144,8 @@ def compose(url: str, works: Works) -> tuple[procrastinate.App, outbox.Routes]:
     app.periodic(cron=EVERY_MINUTE)(_clocked(app, name, stop, lock=name, queueing_lock=name, queue=OUTWARD))
     name, bill = "payments.bill_fleets", _at_any_time(works.fleets.bill)
     app.periodic(cron="37 * * * *")(_clocked(app, name, bill, lock=name, queueing_lock=name, queue=LONG))
+    name, lake = "insight.export_all", _at_any_time(works.insight.export_all)
+    app.periodic(cron="7 2 * * *")(_clocked(app, name, lake, lock=name, queueing_lock=name, queue=LONG))
     app.periodic(cron="47 * * * *")(_forgetting(app))
     return app, _by_events(app, works)
 
@@ -221,6 +226,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
     )
     # After a capture, a refund and a dispute the share of a host may be another one.
     share = follow("payments.follow_share", works.money.follow, AT_ONCE)
+    settled = follow("insight.session_settled", works.insight.session_settled, AT_ONCE)
     routes: dict[str, tuple[outbox.Follow, ...]] = {
         "session.started": (
             link,
@@ -235,7 +241,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         SIGNED_AGAIN: (review,),
         COMPARED: (review,),
         "session.reviewed": (watch,),
-        ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE),),
+        ASSESSED: (follow("sessions.price", works.costing.price, AT_ONCE), settled),
         PRICED: (
             follow("payments.priced", works.payments.priced, queue=OUTWARD),
             follow("payments.terminal_priced", works.terminals.priced, AT_ONCE),
@@ -243,6 +249,7 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
             follow("payments.contract_priced", works.contracts.priced, queue=OUTWARD),
             follow("driver.session_priced", works.accounts.priced, AT_ONCE),
             follow("sessions.tell_final", works.told.tell_final, queue=OUTWARD),
+            settled,
         ),
         "station.faults_changed": (watch,),
         CHANGED: (follow("care.tell", works.care.tell),),
@@ -287,6 +294,8 @@ def _by_events(app: procrastinate.App, works: Works) -> outbox.Routes:
         LIMITED: (plan_station,),
         NEEDS_SAID: (follow("energy.needs", works.energy.needs_said, AT_ONCE),),
         ASKED: (follow("stations.bulk_run", works.bulk.run, queue=LONG),),
+        WANTED: (follow("insight.export", works.insight.export, queue=LONG),),
+        ERASED: (follow("insight.erase", works.insight.erase, queue=LONG),),
     }
     for kind in DESCRIBE:
         told = follow(f"webhooks.tell.{kind}", task_of(works.webhooks, kind), AT_ONCE)

@@ -250,3 +250,71 @@ def _tell(report: "Report", taken: str = "taken") -> None:
         console.print(f"    line {refusal.line}: {refusal.words}", style="dim", highlight=False, markup=False)
     if len(report.refusals) > MAX_PRINTED:
         console.print("    ... --json FILE writes all of them", style="dim", highlight=False)
+
+
+@app.command()
+def export(organisation: Organisation = None) -> None:
+    """Write what changed since the last snapshot into the lake."""
+    asyncio.run(_export(load(os.environ), organisation, anew=False))
+
+
+@app.command()
+def rebuild(organisation: Organisation = None) -> None:
+    """Make the lake anew from all that PostgreSQL holds."""
+    asyncio.run(_export(load(os.environ), organisation, anew=True))
+
+
+async def _export(settings: Settings, organisation: str | None, *, anew: bool) -> None:
+    from forecourt.insight.lake.export import Exporter, Keep
+    from forecourt.platform.clock import SystemClock
+    from forecourt.platform.settings import days
+
+    keep = Keep(snapshots=days(settings.keep_snapshots_days), drivers=days(settings.keep_pseudonyms_days))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    async with tenant_of(settings, organisation) as (pool, tenant_id):
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("lake", total=None)
+
+            def progress(what: str, done: int, every: int) -> None:
+                bar.update(task, description=what, completed=done, total=every)
+
+            exporter = Exporter(pool, SystemClock(), settings.lake, keep)
+            done = await exporter.export(tenant_id, anew=anew, progress=progress)
+    if done.went_on:
+        console.print("It went on where it was stopped.")
+    if done.parts:
+        console.print(
+            f"Snapshot {done.snapshot}: {done.sessions} sessions, {done.parts} files written.", highlight=False
+        )
+    else:
+        console.print(f"Nothing changed since snapshot {done.snapshot}: {done.sessions} sessions.", highlight=False)
+
+
+@app.command()
+def query(
+    question: Annotated[str, typer.Argument(help="A SELECT over sessions, hours, site_hours, stations, states, ...")],
+    organisation: Organisation = None,
+    snapshot: Annotated[int | None, typer.Option(help="A snapshot by its number; else the latest.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON value a line, for programs.")] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the answer here as CSV; - is standard output.")
+    ] = None,
+) -> None:
+    """Ask a snapshot of the lake."""
+    from forecourt.insight.lake import asking
+
+    settings = load(os.environ)
+
+    async def whose() -> int:
+        async with tenant_of(settings, organisation) as (_, tenant_id):
+            return tenant_id
+
+    with asking.opened(settings.lake, asyncio.run(whose()), snapshot) as db:
+        answer = asking.ask(db, question)
+    if csv is not None:
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(answer, "/dev/stdout" if csv == Path("-") else str(csv))
+        return
+    columns = [(name, lambda row, name=name: row[name]) for name in answer.column_names]
+    shown.rows(answer.to_pylist(), columns, as_json=as_json)

@@ -100,6 +100,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_incidents_days: Days = 400
     keep_webhooks_days: Days = 30
     keep_audit_days: Days = 800
+    #: Days that snapshots of the lake, and drivers' pseudonyms in it, are kept; 0: for ever.
+    keep_snapshots_days: Days = 30
+    keep_pseudonyms_days: Days = 800
+    #: Where the lake is; absent, in the data folder. Of all hosts that work for one database it must be the same.
+    lake_dir: Path | None = None
     #: Database connections of one process, at most.
     database_pool_size: Count = 4
 
@@ -115,6 +120,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             for field in self.__struct_fields__
             if (value := getattr(self, field)) is not None
         }
+
+    @property
+    def lake(self) -> Path:
+        """Where the lake is."""
+        return self.data_dir / "lake" if self.lake_dir is None else self.lake_dir
 
     @property
     def console_url(self) -> str:

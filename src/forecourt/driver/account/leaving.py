@@ -2,8 +2,8 @@
 
 What stays, and why: sessions and what they cost, payments and the ledger, invoices and the audit, as the law of books
 asks for, under the driver's number, which leads to nobody any more. A card that was the driver's is unknown afterwards,
-and its uid in sessions is another. What stations said word for word (the message log), what others outside were told
-(webhooks) and the entries of operators go by their own age.
+and its uid in sessions is another; in the lake its sessions are of nobody. What stations said word for word (the
+message log), what others outside were told (webhooks) and the entries of operators go by their own age.
 """
 
 from datetime import datetime
@@ -24,6 +24,7 @@ from forecourt.drivers.accounts.model import AccountState, Driver, PaysBy
 from forecourt.drivers.accounts.store import entry, owned
 from forecourt.drivers.fleets import store as fleets
 from forecourt.drivers.model import uid_key
+from forecourt.insight.lake import erasing as lake
 from forecourt.payments.intents import store as payments_store
 from forecourt.payments.intents.model import Intent
 from forecourt.payments.intents.store import IntentFilter
@@ -85,18 +86,20 @@ class Leaving:
             held = await accounts.find_driver(conn, driver.tenant_id, driver.driver_id, lock=True)
             if await store.list_running(conn, driver.tenant_id, driver.driver_id):
                 raise MoneyLeft
-            renamed, tokens = await self._forget_tokens(conn, held)
+            renamed, tokens = await self._forget_tokens(conn, held, now)
             await self._forget(conn, held, now)
             done = Erased(driver_id=held.driver_id, sessions=renamed, tokens=tokens)
             await audit(conn, who, "erase driver", held.payer, {"sessions": renamed, "tokens": tokens})
         return done
 
-    async def _forget_tokens(self, conn: store.Connection, driver: Driver) -> tuple[int, int]:
+    async def _forget_tokens(self, conn: store.Connection, driver: Driver, now: datetime) -> tuple[int, int]:
         """In how many sessions a uid was replaced, and how many tokens are unknown from now on."""
         tokens, renamed = await owned.list_tokens(conn, driver.tenant_id, driver.driver_id), 0
         for number, token in enumerate(tokens, 1):
             renamed += await store.rename_token(conn, token.uid, f"erased-{driver.driver_id}-{number}")
         keys = [uid_key(token.uid) for token in tokens]
+        past = await store.list_past_keys(conn, driver.tenant_id, driver.driver_id)
+        await lake.ask(conn, driver.tenant_id, driver.driver_id, [*keys, *past], now)
         await store.forget_uids(conn, driver.tenant_id, driver.driver_id, keys)
         return renamed, len(tokens)
 

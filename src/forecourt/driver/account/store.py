@@ -225,6 +225,15 @@ async def forget_payer(conn: Connection, tenant_id: int, driver_id: int) -> None
     )
 
 
+async def list_past_keys(conn: Connection, tenant_id: int, driver_id: int) -> list[str]:
+    """Tokens that were a driver's, as uids are compared."""
+    rows = await conn.execute(
+        "SELECT DISTINCT uid_key FROM driver_tokens_past WHERE tenant_id = %s AND driver_id = %s",
+        (tenant_id, driver_id),
+    )
+    return [key for (key,) in await rows.fetchall()]
+
+
 async def forget_uids(conn: Connection, tenant_id: int, driver_id: int, keys: Sequence[str]) -> None:
     """Forgets tokens, with what hangs on them, what an outside service decided of them, and which were the driver's."""
     await conn.execute("DELETE FROM driver_tokens_past WHERE tenant_id = %s AND driver_id = %s", (tenant_id, driver_id))

@@ -22,6 +22,7 @@ from forecourt.insight.importing.model import (
     count,
 )
 from forecourt.insight.importing.store import Begun, Kept
+from forecourt.insight.lake.store import mark
 from forecourt.insight.model import OWN, Session
 from forecourt.insight.pseudonyms import of_token
 from forecourt.insight.store import Connection, pseudonym_key
@@ -145,6 +146,7 @@ class Importer:
         for each in kept:
             first.setdefault(each.source_id, each)
         new = await store.insert(conn, tenant_id, begun.source, begun.import_id, [*first.values()]) if first else set()
+        await mark(conn, tenant_id, [first[name].session.started_at.date() for name in new])
         there = await store.find(conn, tenant_id, begun.source, [each.source_id for each in kept])
         refused = []
         for each in kept:
@@ -165,7 +167,7 @@ class Importer:
         async with self._tenants.tenant(tenant_id) as conn:
             if await store.hold(conn, tenant_id, begun.import_id) != report.read:
                 raise ImportBusy
-            await store.flag_overlaps(conn, tenant_id, begun.source)
+            await mark(conn, tenant_id, await store.flag_overlaps(conn, tenant_id, begun.source))
             if overlaps := await store.count_overlaps(conn, tenant_id, begun.import_id):
                 report.flagged["overlap"] = overlaps
             await store.note(conn, tenant_id, begun.import_id, report, self._clock.now())
@@ -176,9 +178,11 @@ class Importer:
         """Takes an import back, with all that it brought; how many sessions. Raises ImportUnknown."""
         async with self._tenants.tenant(tenant_id) as conn:
             gone = await store.forget(conn, tenant_id, import_id)
+            if gone is not None:
+                await mark(conn, tenant_id, gone)
         if gone is None:
             raise ImportUnknown
-        return gone
+        return len(gone)
 
     async def imports(self, tenant_id: int, limit: int) -> list[Begun]:
         """Imports, newest first."""

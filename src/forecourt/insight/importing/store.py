@@ -1,7 +1,7 @@
 """SQL of imports."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -181,9 +181,9 @@ async def refusals(conn: Connection, tenant_id: int, import_id: UUID) -> list[Re
     return await rows.fetchall()
 
 
-async def flag_overlaps(conn: Connection, tenant_id: int, source: str) -> None:
-    """Notes sessions that stood at an EVSE while another one did, wherever an EVSE is named."""
-    await conn.execute(
+async def flag_overlaps(conn: Connection, tenant_id: int, source: str) -> list[date]:
+    """Notes sessions that stood at an EVSE while another one did, where an EVSE is named; the days of their starts."""
+    rows = await conn.execute(
         """
         UPDATE imported_sessions s SET flags = array_append(s.flags, 'overlap')
         FROM (
@@ -195,9 +195,11 @@ async def flag_overlaps(conn: Connection, tenant_id: int, source: str) -> None:
         ) o
         WHERE s.tenant_id = %(tenant)s AND s.source = %(source)s AND s.source_id = o.source_id
           AND (o.until > o.started_at OR o.next < o.ended_at) AND NOT 'overlap' = ANY (s.flags)
+        RETURNING (s.started_at AT TIME ZONE 'UTC')::date
         """,
         {"tenant": tenant_id, "source": source},
     )
+    return [day for (day,) in await rows.fetchall()]
 
 
 async def count_overlaps(conn: Connection, tenant_id: int, import_id: UUID) -> int:
@@ -222,15 +224,18 @@ async def list_imports(conn: Connection, tenant_id: int, limit: int) -> list[Beg
     return await rows.fetchall()
 
 
-async def forget(conn: Connection, tenant_id: int, import_id: UUID) -> int | None:
-    """Deletes an import and its sessions; how many, or None if there is none."""
+async def forget(conn: Connection, tenant_id: int, import_id: UUID) -> list[date] | None:
+    """Deletes an import and its sessions; the days of their starts, or None if there is none."""
     held = await conn.execute(
         "SELECT FROM imports WHERE tenant_id = %s AND import_id = %s FOR UPDATE", (tenant_id, import_id)
     )
     if await held.fetchone() is None:
         return None
     gone = await conn.execute(
-        "DELETE FROM imported_sessions WHERE tenant_id = %s AND import_id = %s", (tenant_id, import_id)
+        "DELETE FROM imported_sessions WHERE tenant_id = %s AND import_id = %s"
+        " RETURNING (started_at AT TIME ZONE 'UTC')::date",
+        (tenant_id, import_id),
     )
+    days = [day for (day,) in await gone.fetchall()]
     await conn.execute("DELETE FROM imports WHERE tenant_id = %s AND import_id = %s", (tenant_id, import_id))
-    return gone.rowcount
+    return days

@@ -1,0 +1,58 @@
+"""What follows sessions, and what the clock does: days that changed are marked, the lake is written every night, and
+who is erased leaves it."""
+
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from forecourt.insight.lake import store
+from forecourt.insight.lake.erasing import Eraser
+from forecourt.insight.lake.export import Exporter, Keep
+from forecourt.insight.store import list_tenants
+from forecourt.platform.apart import apart
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: The outbox event: somebody wants the lake to be written now; the subject is the organisation.
+WANTED: Final = "insight.export"
+
+
+class InsightJobs:
+    """Durable follow-up work, idempotent. `pool` is of role forecourt_worker, `tenants` of forecourt_app; lakes lie
+    below `root`."""
+
+    def __init__(self, pool: Pool, tenants: Pool, clock: Clock, root: Path, keep: Keep | None = None) -> None:
+        self._pool = pool
+        self._tenants = tenants
+        self._exporter = Exporter(tenants, clock, root, keep)
+        self._eraser = Eraser(tenants, clock, root)
+
+    async def session_settled(self, *, tenant_id: int, subject: str) -> None:
+        """A session that is over was looked at or priced: its days are to be written anew."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.mark_session(conn, tenant_id, UUID(subject))
+
+    async def erase(self, *, tenant_id: int, subject: str) -> None:
+        """Drivers are to be erased from the lake. Raises LakeBusy while it is written: it is tried again, and whoever
+        writes next erases first."""
+        assert subject == str(tenant_id)
+        await self._eraser.erase(tenant_id)
+
+    async def export(self, *, tenant_id: int, subject: str) -> None:
+        """Somebody wants the lake of an organisation written now. Raises LakeBusy."""
+        assert subject == str(tenant_id)
+        await self._exporter.export(tenant_id)
+
+    async def export_all(self) -> int:
+        """Write the lake of each organisation that has something to write; how many."""
+        async with self._pool.anyone() as conn:
+            tenants = [number for number, _ in await list_tenants(conn)]
+        written = 0
+        for tenant_id in tenants:
+            with apart("a lake could not be written", tenant_id=tenant_id):
+                async with self._tenants.tenant(tenant_id) as conn:
+                    wanted = await store.has_something(conn, tenant_id)
+                if wanted:
+                    await self._exporter.export(tenant_id)
+                    written += 1
+        return written

@@ -1,0 +1,97 @@
+"""Questions to one snapshot of a lake: by SQL, or by Ibis expressions, on DuckDB.
+
+Whoever asks sees this organisation's files and nothing else: no other file, no network, no setting can be reached.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from forecourt.insight.lake import tables
+from forecourt.insight.lake.layout import Folder, LakeMissing, Manifest
+from forecourt.platform.errors import ForecourtError
+
+if TYPE_CHECKING:
+    import duckdb
+    import ibis
+
+MEMORY: Final = "1GB"
+THREADS: Final = 2
+
+
+class QuestionRefused(ForecourtError):
+    """The lake can't answer that: it is asked by SELECT, and holds this organisation's files alone."""
+
+    status = 422
+    code = "question-refused"
+
+
+def snapshot_of(root: Path, tenant_id: int, number: int | None = None) -> tuple[Folder, Manifest]:
+    """The latest snapshot, or one by its number. Raises LakeMissing."""
+    folder = Folder(root, tenant_id)
+    manifest = folder.latest() if number is None else folder.snapshot(number)
+    if manifest is None:
+        kept = ", ".join(map(str, folder.snapshots()))
+        raise LakeMissing(None if number is None else f"There is no snapshot {number}. There are: {kept or 'none'}.")
+    return folder, manifest
+
+
+def files_of(folder: Folder, manifest: Manifest, table: str) -> list[str]:
+    """The files of a table, in order of time."""
+    return [str(folder.path / file.path) for file in manifest.tables.get(table, ())]
+
+
+@contextmanager
+def opened(root: Path, tenant_id: int, number: int | None = None) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """A snapshot as views, one a table, that can be asked by anybody's SQL. Raises LakeMissing."""
+    with _viewed(root, tenant_id, number) as db:
+        db.execute("SET enable_external_access = false")
+        db.execute("SET lock_configuration = true")
+        yield db
+
+
+@contextmanager
+def _viewed(root: Path, tenant_id: int, number: int | None) -> "Iterator[duckdb.DuckDBPyConnection]":
+    import duckdb
+
+    folder, manifest = snapshot_of(root, tenant_id, number)
+    db = duckdb.connect(config={"memory_limit": MEMORY, "threads": THREADS})
+    try:
+        db.execute("SET TimeZone = 'UTC'")
+        # One by one: whoever asks may read these files and no others.
+        every = [path for table in tables.COLUMNS for path in files_of(folder, manifest, table)]
+        db.execute("SET allowed_paths = ?", [every])
+        for table in tables.COLUMNS:
+            files = files_of(folder, manifest, table)
+            if files:
+                db.read_parquet(files).create_view(table)
+            else:
+                db.from_arrow(tables.schema(table).empty_table()).create(table)
+        yield db
+    finally:
+        db.close()
+
+
+def ask(db: "duckdb.DuckDBPyConnection", question: str) -> "Any":
+    """The answer as an Arrow table. Raises QuestionRefused with what DuckDB says of the question."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(question)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise QuestionRefused
+        return db.execute(statements[0]).to_arrow_table()
+    except duckdb.Error as fault:
+        raise QuestionRefused(f"The lake can't answer that. {fault}") from fault
+
+
+@contextmanager
+def expressed(root: Path, tenant_id: int, number: int | None = None) -> "Iterator[Mapping[str, ibis.Table]]":
+    """A snapshot as Ibis tables by name. Raises LakeMissing."""
+    import ibis
+
+    # Expressions are ours: nothing is locked, for Ibis sets what it needs.
+    with _viewed(root, tenant_id, number) as db:
+        backend = ibis.duckdb.from_connection(db)
+        yield {table: backend.table(table) for table in tables.COLUMNS}

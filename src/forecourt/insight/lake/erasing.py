@@ -1,0 +1,106 @@
+"""Drivers who are erased: nothing of them stays in any snapshot, nor in imported history.
+
+Who erases an account asks for it in the same transaction (`ask`); the lake is rewritten by a job, or before the next
+export. Files that hold such a driver are written anew without, manifests that name them are replaced, the old files are
+deleted. All of it can be done again at any time, so a kill leaves nothing behind that the next try doesn't find.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.insight.lake import store, tables
+from forecourt.insight.lake.layout import File, Folder
+from forecourt.insight.pseudonyms import of_driver, of_token
+from forecourt.insight.store import Connection, pseudonym_key
+from forecourt.platform import outbox
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+#: The outbox event: somebody is to be erased from the lake; the subject is the organisation.
+ERASED: Final = "insight.erasure"
+
+
+class Gone(Struct, frozen=True, kw_only=True):
+    """What an erasure came to: how many drivers' pseudonyms, in how many files and imported sessions they were."""
+
+    pseudonyms: int
+    files: int
+    imported: int
+
+
+async def ask(conn: Connection, tenant_id: int, driver_id: int, uids: Sequence[str], at: datetime) -> None:
+    """Has a driver and these tokens be erased from the lake, in the transaction that erases the account."""
+    key = await pseudonym_key(conn, tenant_id)
+    names = [of_driver(key, driver_id), *(of_token(key, uid) for uid in uids)]
+    await store.ask_erasure(conn, tenant_id, names, at)
+    await outbox.write(conn, tenant_id, ERASED, str(tenant_id))
+
+
+class Eraser:
+    """Erases drivers from lakes below a folder. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, root: Path) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._root = root
+
+    async def erase(self, tenant_id: int) -> Gone:
+        """Erases all who are to be. Raises LakeBusy while the lake is written: it is to be tried again."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            names = await store.open_erasures(conn, tenant_id)
+        if not names:
+            return Gone(pseudonyms=0, files=0, imported=0)
+        folder = Folder(self._root, tenant_id)
+        with folder.locked():
+            return await self.within(folder, names)
+
+    async def within(self, folder: Folder, names: set[str]) -> Gone:
+        """The same for who holds the folder's lock."""
+        tenant_id = folder.tenant_id
+        async with self._tenants.tenant(tenant_id) as conn:
+            imported = await store.forget_imported(conn, tenant_id, sorted(names))
+        files = await asyncio.to_thread(_rewrite, folder, names)
+        async with self._tenants.tenant(tenant_id) as conn:
+            await store.end_erasures(conn, tenant_id, sorted(names), self._clock.now())
+        return Gone(pseudonyms=len(names), files=files, imported=imported)
+
+
+def _rewrite(folder: Folder, names: set[str]) -> int:
+    """In every snapshot that is kept; how many files held one of them."""
+    # What a stopped export had made may hold them; it is made again.
+    folder.note(None)
+    instead: dict[str, File] = {}
+    for number in folder.snapshots():
+        manifest = folder.snapshot(number)
+        if manifest is None:
+            folder.drop(number)
+            continue
+        files = [_clean(folder, file, names, instead) for file in manifest.tables.get("sessions", ())]
+        if files != manifest.tables.get("sessions", []):
+            folder.write(msgspec.structs.replace(manifest, tables=manifest.tables | {"sessions": files}))
+    folder.sweep()
+    return sum(new.path != old for old, new in instead.items())
+
+
+def _clean(folder: Folder, file: File, names: set[str], instead: dict[str, File]) -> File:
+    """The file, or the one without these drivers, made once for all snapshots that share it."""
+    if not file.drivers:
+        return file
+    if file.path not in instead:
+        draft = folder.draft("sessions", file.partition)
+        written = tables.without(folder.path / file.path, draft, names)
+        if written is None:
+            instead[file.path] = file
+        else:
+            path, digest = folder.place(draft, "sessions", file.partition)
+            instead[file.path] = File(
+                partition=file.partition, path=path, rows=written.rows, digest=digest, until=written.until,
+                drivers=written.drivers,
+            )  # fmt: skip
+    return instead[file.path]

@@ -1,0 +1,341 @@
+"""Writes the lake: what changed since the last snapshot, and nothing else; or all of it anew.
+
+Marks of days (`lake_marks`) tell which sessions changed; of other tables, when something was last heard of. Partitions
+that hold such a day are copied out, hours are counted again where sessions changed, and a manifest names the files.
+Marks are taken away after that, and only those that were seen: a kill at any instant leaves a whole snapshot and marks
+that lead to the same one. What was copied before a kill is not copied again.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from forecourt.insight.lake import store, tables
+from forecourt.insight.lake.erasing import Eraser
+from forecourt.insight.lake.layout import File, Folder, Manifest, Work
+from forecourt.insight.lake.parts import between, bounds, holds, outgrown, partitions_of
+from forecourt.insight.lake.store import Place
+from forecourt.insight.lake.tables import Names
+from forecourt.insight.store import pseudonym_key
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
+
+if TYPE_CHECKING:
+    from forecourt.insight.lake.rollup import RollUp
+
+#: Transactions and clocks of hosts differ by less: what was heard so long before the last export is looked at again.
+MARGIN: Final = timedelta(minutes=15)
+#: Tables that are copied as they are.
+COPIED: Final = ("sessions", "states", "gaps", "prices", "incidents")
+COUNTED: Final = ("hours", "site_hours")
+
+#: Told what is being written, how many parts are done and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """What an export came to. `parts`: how many files it wrote; 0 means that the last snapshot holds everything."""
+
+    snapshot: int
+    parts: int
+    rows: int
+    sessions: int
+    went_on: bool
+
+
+class Keep(Struct, frozen=True, kw_only=True):
+    """How long snapshots, and drivers' pseudonyms, are kept; None: for ever."""
+
+    snapshots: timedelta | None = timedelta(days=30)
+    drivers: timedelta | None = timedelta(days=800)
+
+
+class Exporter:
+    """Writes lakes below a folder. `tenants` is a pool of role forecourt_app."""
+
+    def __init__(self, tenants: Pool, clock: Clock, root: Path, keep: Keep | None = None) -> None:
+        self._tenants = tenants
+        self._clock = clock
+        self._root = root
+        self._keep = keep or Keep()
+
+    async def export(
+        self, tenant_id: int, *, anew: bool = False, progress: Progress = lambda what, done, all: None
+    ) -> Exported:
+        """Brings an organisation's lake to what PostgreSQL says; with `anew`, reads everything again. The same again
+        writes nothing. Raises LakeBusy."""
+        folder = Folder(self._root, tenant_id)
+        with folder.locked():
+            async with self._tenants.tenant(tenant_id) as conn:
+                names = await store.open_erasures(conn, tenant_id)
+            if names:
+                await Eraser(self._tenants, self._clock, self._root).within(folder, names)
+            return await _Run(self, folder, anew, progress).export()
+
+
+class _Run:
+    """One export."""
+
+    def __init__(self, exporter: Exporter, folder: Folder, anew: bool, progress: Progress) -> None:
+        self._tenants = exporter._tenants
+        self._keep = exporter._keep
+        self._now = exporter._clock.now()
+        self._today = self._now.date()
+        self._folder = folder
+        self._tenant_id = folder.tenant_id
+        self._anew = anew
+        self._progress = progress
+        self._parts = self._rows = 0
+
+    async def export(self) -> Exported:
+        before = await self._before()
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            marks = await store.marks(conn, self._tenant_id)
+            places = await store.list_places(conn, self._tenant_id)
+            names = Names(await pseudonym_key(conn, self._tenant_id), await store.erased(conn, self._tenant_id))
+        found = {table: {file.partition: file for file in files} for table, files in before.tables.items()}
+        work = self._work(before)
+        went_on = bool(work.made)
+        dirty = await self._dirty(before, found, marks)
+        done = 0
+        for table, partitions in dirty.items():
+            for partition in partitions:
+                self._progress(table, done, sum(map(len, dirty.values())))
+                work = await self._part(work, table, partition, marks, names)
+                _put(found.setdefault(table, {}), table, partition, work)
+                done += 1
+        placed = _digest(places)
+        await self._count(before, found, dirty["sessions"], places, all_of_them=placed != before.places)
+        await self._stations(found, places)
+        after = msgspec.structs.replace(
+            before, snapshot=before.snapshot + 1, made_at=self._now, watermark=self._now, places=placed,
+            tables={table: sorted(files.values(), key=lambda file: file.partition) for table, files in found.items()},
+        )  # fmt: skip
+        return await self._finish(before, after, marks, went_on)
+
+    async def _before(self) -> Manifest:
+        """The snapshot to build on: the latest that is here, if it is the one of this organisation's lake."""
+        latest = self._folder.latest()
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            known = await store.find_lake(conn, self._tenant_id)
+        # A kill before PostgreSQL heard of a snapshot leaves one more; several more, a database that was restored.
+        if (
+            latest is not None
+            and known is not None
+            and latest.lake_id == known[0]
+            and 0 <= latest.snapshot - known[1] <= 1
+        ):
+            return latest
+        # A folder that was lost, or is another's: what it misses is marked nowhere any more.
+        self._anew = True
+        numbers = [
+            *self._folder.snapshots(),
+            0 if known is None else known[1],
+            0 if latest is None else latest.snapshot,
+        ]
+        return Manifest(
+            lake_id=latest.lake_id if latest is not None and known is None else str(uuid4()),
+            tenant_id=self._tenant_id, snapshot=max(numbers), made_at=self._now, watermark=self._now,
+        )  # fmt: skip
+
+    def _work(self, before: Manifest) -> Work:
+        """What a run that was stopped had made, if this is the same one again."""
+        work = self._folder.work()
+        if work is not None and (work.base, work.anew) == (before.snapshot, self._anew):
+            return work
+        return Work(base=before.snapshot, anew=self._anew)
+
+    async def _dirty(
+        self, before: Manifest, found: dict[str, dict[str, File]], marks: dict[date, int]
+    ) -> dict[str, list[str]]:
+        """The partitions of each table that are to be copied."""
+        dirty: dict[str, list[str]] = {}
+        heard = None if self._anew else before.watermark - MARGIN
+        for table in COPIED:
+            if table == "sessions" and not self._anew:
+                days = {*marks}
+            else:
+                async with self._tenants.tenant(self._tenant_id) as conn:
+                    days = {*await store.list_days(conn, table, self._tenant_id, heard)}
+            there = found.get(table, {})
+            old = outgrown(there, self._today)
+            if table == "sessions":
+                old += [each for each, file in there.items() if file.drivers and self._anonymous(each)]
+            if self._anew:
+                old += there
+            dirty[table] = partitions_of([*days, *(bounds(each)[0].date() for each in old)], self._today)
+        return dirty
+
+    def _anonymous(self, partition: str) -> bool:
+        """Whether drivers of a partition are past the time for which they are kept."""
+        return self._keep.drivers is not None and bounds(partition)[1] < self._now - self._keep.drivers
+
+    async def _part(self, work: Work, table: str, partition: str, marks: dict[date, int], names: Names) -> Work:
+        """Copies one partition, unless that was done before a kill and nothing was heard of it since."""
+        name = f"{table}/{partition}"
+        covers = {day: number for day, number in marks.items() if table == "sessions" and holds(partition, day)}
+        if table == "sessions" and name in work.made and work.made[name][1] == covers:
+            file = work.made[name][0]
+            if file is None or (self._folder.path / file.path).exists():
+                return work
+        since, until = bounds(partition)
+        text, draft = self._folder.draft(table, f"{partition}.csv"), self._folder.draft(table, partition)
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            await store.copy_out(conn, table, self._tenant_id, since, until, text)
+        written = await asyncio.to_thread(
+            tables.from_text, table, text, draft, names, anonymous=self._anonymous(partition)
+        )
+        text.unlink()
+        work.made[name] = (self._placed(draft, table, partition, written), covers)
+        self._folder.note(work)
+        return work
+
+    def _placed(self, draft: Path, table: str, partition: str, written: tables.Written) -> File | None:
+        """The file under its own name; None: it has no rows, so there is none."""
+        if not written.rows:
+            draft.unlink()
+            return None
+        path, digest = self._folder.place(draft, table, partition)
+        self._parts += 1
+        self._rows += written.rows
+        return File(
+            partition=partition, path=path, rows=written.rows, digest=digest, until=written.until,
+            drivers=written.drivers,
+        )  # fmt: skip
+
+    async def _count(
+        self,
+        before: Manifest,
+        found: dict[str, dict[str, File]],
+        copied: Sequence[str],
+        places: Sequence[Place],
+        *,
+        all_of_them: bool,
+    ) -> None:
+        """Counts hours again from where sessions changed until the last of them ended, then or now."""
+        from forecourt.insight.lake.rollup import RollUp
+
+        sessions, old = found.get("sessions", {}), {file.partition: file for file in before.tables.get("sessions", ())}
+        days: set[date] = set()
+        if all_of_them or self._anew:
+            for each in (*sessions.values(), *old.values()):
+                days |= _days(each)
+        for partition in copied:
+            inside = [file for name, file in old.items() if name.startswith(partition)]
+            now = [sessions[partition]] if partition in sessions else []
+            if inside != now:
+                for each in (*inside, *now):
+                    days |= _days(each)
+        for table in COUNTED:
+            days |= {bounds(each)[0].date() for each in outgrown(found.get(table, {}), self._today)}
+        wanted = partitions_of(days, self._today)
+        roll_up = RollUp(places, self._folder.path / "spill")
+        try:
+            for number, partition in enumerate(wanted):
+                self._progress("hours", number, len(wanted))
+                await asyncio.to_thread(self._hours, roll_up, found, sessions, partition)
+        finally:
+            roll_up.close()
+
+    def _hours(
+        self, roll_up: "RollUp", found: dict[str, dict[str, File]], sessions: dict[str, File], partition: str
+    ) -> None:
+        since, until = bounds(partition)
+        # Hours of other clocks may begin up to one before midnight; sessions that began long before may still stand.
+        near = [
+            self._folder.path / file.path
+            for name, file in sessions.items()
+            if bounds(name)[0] < until + timedelta(hours=1) and (file.until is None or file.until >= since)
+        ]
+        counted = roll_up.hours(near, since, until) if near else {}
+        for table in COUNTED:
+            there = found.setdefault(table, {})
+            for name in [each for each in there if each.startswith(partition)]:
+                del there[name]
+            if table in counted:
+                draft = self._folder.draft(table, partition)
+                file = self._placed(draft, table, partition, tables.from_table(table, counted[table], draft))
+                if file is not None:
+                    there[partition] = file
+
+    async def _stations(self, found: dict[str, dict[str, File]], places: Sequence[Place]) -> None:
+        """All stations in one file. A station has at least as many EVSEs as stood there at once."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        peaks: dict[str, int] = {}
+        for file in found.get("hours", {}).values():
+            part = pq.read_table(self._folder.path / file.path, columns=["station", "peak"])
+            counted = part.group_by("station").aggregate([("peak", "max")])
+            for station, peak in zip(counted["station"].to_pylist(), counted["peak_max"].to_pylist(), strict=True):
+                peaks[station] = max(peak, peaks.get(station, 0))
+        rows = [
+            msgspec.structs.asdict(place) | {"evses": max(place.evses, peaks.get(place.station, 0), 1)}
+            for place in places
+        ]
+        draft = self._folder.draft("stations", "all")
+        table = pa.Table.from_pylist(rows, tables.schema("stations"))
+        made = self._placed(draft, "stations", "all", tables.from_table("stations", table, draft))
+        found["stations"] = {} if made is None else {"all": made}
+
+    async def _finish(self, before: Manifest, after: Manifest, marks: dict[date, int], went_on: bool) -> Exported:
+        """Publishes a snapshot that is another than the last one, takes the marks away, lets old snapshots go."""
+        known = self._folder.latest()
+        same = known is not None and known.lake_id == after.lake_id and known.tables == after.tables
+        if same:
+            after = msgspec.structs.replace(after, snapshot=before.snapshot)
+        self._folder.publish(after)
+        async with self._tenants.tenant(self._tenant_id) as conn:
+            await store.unmark(conn, self._tenant_id, marks)
+            await store.note_lake(conn, self._tenant_id, after.lake_id, after.snapshot, self._now)
+        self._folder.note(None)
+        self._retain(after)
+        self._folder.sweep()
+        sessions = sum(file.rows for file in after.tables.get("sessions", ()))
+        return Exported(
+            snapshot=after.snapshot, parts=0 if same else self._parts, rows=self._rows, sessions=sessions,
+            went_on=went_on,
+        )  # fmt: skip
+
+    def _retain(self, latest: Manifest) -> None:
+        """Lets go of snapshots that are past their time, and of those of another lake; never of the latest."""
+        for number in self._folder.snapshots():
+            if number == latest.snapshot:
+                continue
+            manifest = self._folder.snapshot(number)
+            old = manifest is not None and self._keep.snapshots is not None
+            if (
+                manifest is None
+                or manifest.lake_id != latest.lake_id
+                or (old and manifest.made_at < self._now - (self._keep.snapshots or timedelta()))
+            ):
+                self._folder.drop(number)
+
+
+def _put(files: dict[str, File], table: str, partition: str, work: Work) -> None:
+    """The partition as it was made, in the place of all that it holds."""
+    for name in [each for each in files if each.startswith(partition)]:
+        del files[name]
+    file = work.made[f"{table}/{partition}"][0]
+    if file is not None:
+        files[partition] = file
+
+
+def _days(file: File) -> set[date]:
+    """The days in which sessions of a file stood, and those beside them that other clocks count to."""
+    since, until = bounds(file.partition)
+    last = max(until, file.until or until)
+    return {*between(since - timedelta(days=1), last)}
+
+
+def _digest(places: Sequence[Place]) -> str:
+    """What hours depend on beside sessions: where each station is, and in which zone."""
+    facts: list[Any] = [(place.station, place.site, place.zone) for place in places]
+    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()

@@ -1,0 +1,171 @@
+"""From sessions to hours: how long plugs of a station were taken in each hour of its own clock, how long current
+flowed, what flowed, how many came, how many stood there at once at the most, and what they paid.
+
+Everything is whole numbers and splits exactly: the parts of a session add up to it. Energy is spread evenly from its
+start to the end of charging, or of the stay where nobody knows that; the share of a part is what has flowed by its end
+less what had by its start, each rounded down. Money counts in the hour of the start.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from forecourt.insight.lake.store import Place
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HOUR_S: Final = 3_600
+#: Memory that the roll-up may take; beyond it DuckDB uses the disk.
+MEMORY: Final = "1GB"
+THREADS: Final = 2
+
+#: {key} is `station, site` or `site`. Parameters: from and until, in seconds since 1970.
+_HOURS: Final = """
+    WITH stays AS (
+        SELECT {key}, p.zone, p.shift, s.currency, s.excl_minor, s.incl_minor, coalesce(s.energy_wh, 0) AS wh,
+            epoch(s.started_at)::BIGINT AS a, epoch(s.ended_at)::BIGINT AS b,
+            greatest(epoch(coalesce(s.charging_ended_at, s.ended_at))::BIGINT, epoch(s.started_at)::BIGINT) AS c
+        FROM sessions s JOIN places p USING (station)
+        WHERE epoch(s.ended_at) >= $since AND epoch(s.started_at) < $until AND {named}
+    ),
+    parts AS (
+        SELECT *, k * 3600 - shift AS h, greatest(a, k * 3600 - shift) AS x, least(b, k * 3600 - shift + 3600) AS y,
+            least(greatest(k * 3600 - shift, a), c) - a AS flowed, least(k * 3600 - shift + 3600, c) - a AS flows,
+            k = (a + shift) // 3600 AS first
+        FROM (
+            SELECT *, unnest(generate_series(
+                (a + shift) // 3600, greatest((b + shift - 1) // 3600, (a + shift) // 3600))) AS k
+            FROM stays
+        )
+        WHERE k * 3600 - shift >= $since AND k * 3600 - shift < $until
+    ),
+    used AS (
+        SELECT {group}, h, any_value(zone) AS zone, sum(y - x)::BIGINT AS busy_s,
+            sum(greatest(least(y, c) - x, 0))::BIGINT AS charging_s,
+            sum(CASE WHEN c > a THEN wh * flows // (c - a) - wh * flowed // (c - a) WHEN first THEN wh ELSE 0
+                END)::BIGINT AS energy_wh,
+            count(*) FILTER (WHERE first)::BIGINT AS starts
+        FROM parts GROUP BY ALL
+    ),
+    there AS (
+        SELECT {group}, h, max(present)::BIGINT AS peak
+        FROM (
+            SELECT {group}, h,
+                sum(step) OVER (PARTITION BY {group}, h ORDER BY moment, step ROWS UNBOUNDED PRECEDING) AS present
+            FROM (
+                SELECT {group}, h, x AS moment, 1 AS step FROM parts WHERE y > x
+                UNION ALL SELECT {group}, h, y, -1 FROM parts WHERE y > x
+            )
+        ) GROUP BY ALL
+    ),
+    paid AS (
+        SELECT *, row_number() OVER (PARTITION BY {group}, h ORDER BY currency) AS place
+        FROM (
+            SELECT {group}, h, currency, sum(excl_minor)::BIGINT AS excl_minor, sum(incl_minor)::BIGINT AS incl_minor
+            FROM parts WHERE first AND currency IS NOT NULL GROUP BY ALL
+        )
+    ),
+    counted AS (
+        SELECT {u_group}, u.h, u.zone, u.busy_s, u.charging_s, u.energy_wh, u.starts, coalesce(t.peak, 0) AS peak,
+            m.currency, m.excl_minor, m.incl_minor
+        FROM used u
+        LEFT JOIN there t ON {same_t} AND t.h = u.h
+        LEFT JOIN paid m ON {same_m} AND m.h = u.h AND m.place = 1
+        UNION ALL
+        SELECT {u_group}, u.h, u.zone, 0, 0, 0, 0, 0, m.currency, m.excl_minor, m.incl_minor
+        FROM used u JOIN paid m ON {same_m} AND m.h = u.h AND m.place > 1
+    )
+    SELECT {r_group}, make_timestamptz(r.h * 1000000) AS hour_at, d.local_date, d.weekday, d.hour, r.busy_s,
+        r.charging_s, r.energy_wh, r.starts, r.peak, r.currency, r.excl_minor, r.incl_minor
+    FROM counted r JOIN calendar d ON d.zone = r.zone AND d.h = r.h
+    ORDER BY r.h, {r_group}, r.currency NULLS FIRST
+    """
+
+
+def _query(columns: Sequence[str]) -> str:
+    def of(letter: str) -> str:
+        return ", ".join(f"{letter}.{column}" for column in columns)
+
+    def same(letter: str) -> str:
+        return " AND ".join(f"{letter}.{column} IS NOT DISTINCT FROM u.{column}" for column in columns)
+
+    return _HOURS.format(
+        key=", ".join("s.station" if column == "station" else f"p.{column}" for column in columns),
+        group=", ".join(columns), u_group=of("u"), r_group=of("r"), same_t=same("t"), same_m=same("m"),
+        named="true" if "station" in columns else "p.site IS NOT NULL",
+    )  # fmt: skip
+
+
+QUERIES: Final = {"hours": _query(("station", "site")), "site_hours": _query(("site",))}
+
+
+class RollUp:
+    """Counts hours of sessions in files. One for as many partitions as one likes; to be closed."""
+
+    def __init__(self, places: Iterable[Place], spill: Path) -> None:
+        import duckdb
+
+        self._places = [*places]
+        self._db: duckdb.DuckDBPyConnection = duckdb.connect(
+            config={"memory_limit": MEMORY, "threads": THREADS, "temp_directory": str(spill)}
+        )
+        self._db.execute("SET TimeZone = 'UTC'")
+
+    def close(self) -> None:
+        """Lets go of what it holds."""
+        self._db.close()
+
+    def hours(self, files: Sequence[Path], since: datetime, until: datetime) -> "dict[str, pa.Table]":
+        """Hours that begin from one time until another, by station and by site; `files` hold every session in them."""
+        import pyarrow as pa
+
+        shifts = [_shift(place.zone, since) for place in self._places]
+        places = pa.table(
+            {
+                "station": pa.array([place.station for place in self._places], pa.string()),
+                "site": pa.array([place.site for place in self._places], pa.string()),
+                "zone": pa.array([place.zone for place in self._places], pa.string()),
+                "shift": pa.array(shifts, pa.int64()),
+            }
+        )
+        zones = sorted({(place.zone, shift) for place, shift in zip(self._places, shifts, strict=True)})
+        calendar = pa.Table.from_pylist([*_calendar(zones, since, until)], _calendar_schema())
+        self._db.register("places", places)
+        self._db.register("calendar", calendar)
+        self._db.read_parquet([str(path) for path in files]).create_view("sessions", replace=True)
+        span = {"since": int(since.timestamp()), "until": int(until.timestamp())}
+        return {table: self._db.execute(query, span).to_arrow_table() for table, query in QUERIES.items()}
+
+
+def _calendar_schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("zone", pa.string()),
+            ("h", pa.int64()),
+            ("local_date", pa.date32()),
+            ("weekday", pa.int64()),
+            ("hour", pa.int64()),
+        ]
+    )
+
+
+def _shift(zone: str, at: datetime) -> int:
+    """By how many seconds a zone's hours begin before those of UTC: 0 for most, 1800 for India."""
+    offset = at.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+    return offset // timedelta(seconds=1) % HOUR_S
+
+
+def _calendar(zones: Iterable[tuple[str, int]], since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+    """Each hour of each zone: its day, its day of the week (0 is Monday) and its hour, by the zone's own clock."""
+    first, last = int(since.timestamp()), int(until.timestamp())
+    for zone, shift in zones:
+        clock = ZoneInfo(zone)
+        begins = -(-(first + shift) // HOUR_S) * HOUR_S - shift
+        for h in range(begins, last, HOUR_S):
+            local = datetime.fromtimestamp(h, UTC).astimezone(clock)
+            yield {"zone": zone, "h": h, "local_date": local.date(), "weekday": local.weekday(), "hour": local.hour}

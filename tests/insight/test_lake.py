@@ -1,0 +1,468 @@
+"""The lake: what PostgreSQL says and nothing else, whatever is killed; nobody else's; and nobody who was erased."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow.parquet as pq
+import pytest
+import pytest_asyncio
+
+from forecourt.insight.lake import asking, erasing, store
+from forecourt.insight.lake.asking import QuestionRefused
+from forecourt.insight.lake.export import Exported, Exporter, Keep
+from forecourt.insight.lake.layout import Folder, LakeBusy, LakeMissing
+from forecourt.insight.lake.parts import bounds, partition_of
+from forecourt.insight.pseudonyms import of_driver, of_token
+from tests.insight.conftest import Desk
+from tests.insight.test_importing import many, written
+from tests.support import EPOCH, WAIT_S, FakeClock
+
+HEAD = "id,station,evse,driver,start,end,charging_end,kwh,cost,currency"
+
+
+class Shore:
+    """An organisation and its lake."""
+
+    def __init__(self, desk: Desk, root: Path, name: str) -> None:
+        self.desk = desk
+        self.root = root
+        self.tenant_id = desk.organisation(name)
+        self.clock = FakeClock()
+        self.folder = Folder(root, self.tenant_id)
+        self.stations = 0
+
+    async def bring(self, *lines: str, source: str = "old") -> None:
+        path = self.root.parent / f"{source}-{self.tenant_id}.csv"
+        await self.desk.bring(self.tenant_id, written(path.parent, *lines, name=path.name, head=HEAD), source)
+
+    async def export(self, *, anew: bool = False, keep: Keep | None = None) -> Exported:
+        return await Exporter(self.desk.pool, self.clock, self.root, keep).export(self.tenant_id, anew=anew)
+
+    def ask(self, question: str, snapshot: int | None = None) -> list[tuple[Any, ...]]:
+        with asking.opened(self.root, self.tenant_id, snapshot) as db:
+            rows = asking.ask(db, question).to_pylist()
+        return [tuple(row.values()) for row in rows]
+
+    def station(self, identity: str, zone: str = "UTC", site: str = "yard") -> int:
+        [(site_id,)] = self.desk.rows(
+            "INSERT INTO sites (tenant_id, slug, name, time_zone) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (tenant_id, slug) DO UPDATE SET time_zone = excluded.time_zone RETURNING site_id",
+            self.tenant_id, site, site.title(), zone,
+        )  # fmt: skip
+        [(number,)] = self.desk.rows(
+            "INSERT INTO stations (tenant_id, identity, site_id) VALUES (%s, %s, %s) RETURNING station_id",
+            self.tenant_id, f"{identity}-{self.tenant_id}", site_id,
+        )  # fmt: skip
+        return int(number)
+
+    async def session(self, station: int, transaction: str, start: datetime, **facts: Any) -> UUID:
+        """A session as ingest and its review leave it."""
+        known = {
+            "tenant_id": self.tenant_id, "station_id": station, "transaction_id": transaction, "start_key": 0,
+            "started_at": start, "last_key": 0, "last_at": start, "heard_at": start, "evse": 1,
+            "ended_at": start + timedelta(hours=1), "meter_start_wh": 1000, "meter_stop_wh": 8000,
+        } | facts  # fmt: skip
+        query = f"INSERT INTO sessions ({', '.join(known)}) VALUES ({', '.join(['%s'] * len(known))})"
+        [(session_id,)] = self.desk.rows(f"{query} RETURNING session_id", *known.values())
+        await self.mark(session_id)
+        return UUID(str(session_id))
+
+    async def mark(self, session_id: UUID) -> None:
+        async with self.desk.pool.tenant(self.tenant_id) as conn:
+            await store.mark_session(conn, self.tenant_id, session_id)
+
+    def key(self) -> bytes:
+        [(key,)] = self.desk.rows("SELECT key FROM pseudonym_keys WHERE tenant_id = %s", self.tenant_id)
+        return bytes(key)
+
+    def names(self) -> set[str]:
+        """Every driver in every file below the folder, named by a snapshot or not."""
+        found: set[str] = set()
+        for path in self.folder.data.rglob("*"):
+            if path.is_file() and path.parent.name == "sessions":
+                found |= {*pq.read_table(path, columns=["driver"]).column("driver").to_pylist()} - {None}
+        return found
+
+
+@pytest_asyncio.fixture
+async def shore(desk: Desk, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Shore]:
+    yield Shore(desk, tmp_path / "lake", request.node.name)
+
+
+def content(root: Path, tenant_id: int) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the latest snapshot says."""
+    with asking.opened(root, tenant_id) as db:
+        return {
+            table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            for table in ("sessions", "hours", "site_hours", "stations", "states", "prices", "incidents", "gaps")
+        }
+
+
+async def test_what_forecourt_recorded_and_what_was_brought_stand_side_by_side(shore: Shore) -> None:
+    station = shore.station("CP1", "Europe/Berlin")
+    start = datetime(2026, 2, 1, 22, 30, 15, 500_000, tzinfo=UTC)
+    await shore.session(station, "t1", start, token_uid="AbC", token_status="Accepted", stop_reason="Local")
+    await shore.session(station, "t2", start + timedelta(hours=3), ended_at=None)
+    await shore.session(
+        station, "t3", start + timedelta(days=1), token_uid="X", token_status="Invalid", meter_stop_wh=None
+    )
+    await shore.bring("1,OLD,2,abc,2026-02-01 10:00,2026-02-01 12:00,2026-02-01 11:00,10,4.5,EUR")
+    done = await shore.export()
+    assert (done.snapshot, done.sessions) == (1, 3)
+    rows = shore.ask(
+        "SELECT source, station, evse, energy_wh, outcome, stop_reason, excl_minor, started_at FROM sessions"
+        " ORDER BY started_at"
+    )
+    assert [row[:-1] for row in rows] == [
+        ("old", "old/OLD", "2", 10_000, "charged", None, 450),
+        ("own", f"CP1-{shore.tenant_id}", "1", 7_000, "charged", "Local", None),
+        ("own", f"CP1-{shore.tenant_id}", "1", None, "refused", None, None),
+    ]
+    assert rows[1][-1] == start.replace(microsecond=0)
+    # The card of a file and the card at our station are one driver.
+    assert shore.ask("SELECT driver FROM sessions WHERE driver IS NOT NULL AND outcome <> 'refused'") == [
+        (of_token(shore.key(), "ABC"),)
+    ] * 2  # fmt: skip
+    hours = (
+        "SELECT station, local_date, weekday, hour, busy_s, energy_wh, starts FROM hours"
+        " WHERE site = 'yard' ORDER BY hour_at LIMIT 2"
+    )
+    # 22:30:15 UTC on a Sunday is half past eleven in Berlin; the second hour is of Monday.
+    assert shore.ask(hours) == [
+        (f"CP1-{shore.tenant_id}", date(2026, 2, 1), 6, 23, 1785, 3470, 1),
+        (f"CP1-{shore.tenant_id}", date(2026, 2, 2), 0, 0, 1815, 3530, 0),
+    ]
+
+
+async def test_charging_ends_when_the_register_first_stands_where_it_stays(shore: Shore) -> None:
+    station, start = shore.station("CP1"), datetime(2026, 2, 1, 10, tzinfo=UTC)
+    for minute, wh in ((0, 1000), (20, 5000), (40, 8000), (50, 8000)):
+        shore.desk.rows(
+            "INSERT INTO meter_values (station_id, transaction_id, at, digest, tenant_id, evse, readings)"
+            " VALUES (%s, 't1', %s, %s, %s, 1, %s) RETURNING 1",
+            station, start + timedelta(minutes=minute), minute, shore.tenant_id, [0, wh, 5, 7000],
+        )  # fmt: skip
+    await shore.session(station, "t1", start)
+    await shore.export()
+    assert shore.ask("SELECT charging_ended_at FROM sessions") == [(start + timedelta(minutes=40),)]
+    assert shore.ask("SELECT busy_s, charging_s, energy_wh FROM hours") == [(3600, 2400, 7000)]
+
+
+async def test_the_same_again_writes_nothing_and_a_change_writes_its_day(shore: Shore) -> None:
+    station = shore.station("CP1")
+    days = [datetime(2026, 2, 27, 10, tzinfo=UTC) + timedelta(days=n) for n in range(3)]
+    numbers = [await shore.session(station, f"t{n}", day) for n, day in enumerate(days)]
+    first = await shore.export()
+    again = await shore.export()
+    assert (again.snapshot, again.parts) == (first.snapshot, 0)
+    before = shore.folder.latest()
+    shore.desk.rows("UPDATE sessions SET meter_stop_wh = 9000 WHERE session_id = %s RETURNING 1", numbers[1])
+    assert (await shore.export()).snapshot == first.snapshot  # nobody said that it changed
+    await shore.mark(numbers[1])
+    second = await shore.export()
+    after = shore.folder.latest()
+    assert second.snapshot == first.snapshot + 1
+    assert before is not None
+    assert after is not None
+    for table in ("sessions", "hours"):
+        old = {file.partition: file.digest for file in before.tables[table]}
+        new = {file.partition: file.digest for file in after.tables[table]}
+        assert {name for name in new if new[name] != old[name]} == {"2026-02-28"}
+    assert shore.ask("SELECT sum(energy_wh)::INT FROM hours") == [(22_000,)]
+    assert shore.ask("SELECT sum(energy_wh)::INT FROM hours", first.snapshot) == [(21_000,)]
+
+
+async def test_a_start_that_moves_to_the_day_before_leaves_nothing_behind(shore: Shore) -> None:
+    station, start = shore.station("CP1"), datetime(2026, 2, 28, 0, 10, tzinfo=UTC)
+    number = await shore.session(station, "t1", start)
+    await shore.export()
+    shore.desk.rows(
+        "UPDATE sessions SET started_at = %s WHERE session_id = %s RETURNING 1", start - timedelta(minutes=20), number
+    )
+    await shore.mark(number)
+    await shore.export()
+    assert shore.ask("SELECT count(*)::INT, sum(starts)::INT FROM hours WHERE busy_s > 0") == [(3, 1)]
+    assert shore.ask("SELECT count(*)::INT FROM sessions") == [(1,)]
+
+
+async def test_a_stay_that_gets_shorter_is_taken_out_of_the_hours_after_it(shore: Shore) -> None:
+    station, start = shore.station("CP1"), datetime(2026, 2, 25, 10, tzinfo=UTC)
+    number = await shore.session(station, "t1", start, ended_at=start + timedelta(days=3))
+    await shore.export()
+    assert shore.ask("SELECT sum(busy_s)::INT FROM hours") == [(3 * 86_400,)]
+    shore.desk.rows(
+        "UPDATE sessions SET ended_at = %s WHERE session_id = %s RETURNING 1", start + timedelta(hours=2), number
+    )
+    await shore.mark(number)
+    await shore.export()
+    assert shore.ask("SELECT sum(busy_s)::INT, count(*)::INT FROM hours") == [(7_200, 2)]
+
+
+async def test_days_become_months_when_these_are_past(shore: Shore) -> None:
+    station = shore.station("CP1")
+    for n in range(3):
+        await shore.session(station, f"t{n}", datetime(2026, 2, 26, 10, tzinfo=UTC) + timedelta(days=n))
+    await shore.export()
+    before = content(shore.root, shore.tenant_id)
+    shore.clock.set(datetime(2026, 3, 9, tzinfo=UTC))
+    await shore.export()
+    after = shore.folder.latest()
+    assert after is not None
+    assert [file.partition for file in after.tables["sessions"]] == ["2026-02"]
+    assert [file.partition for file in after.tables["hours"]] == ["2026-02"]
+    assert content(shore.root, shore.tenant_id) == before
+
+
+async def test_a_lake_made_anew_says_the_same_and_so_does_one_whose_folder_was_lost(shore: Shore) -> None:
+    station = shore.station("CP1", "Asia/Kolkata")
+    for n in range(4):
+        await shore.session(station, f"t{n}", datetime(2026, 2, 26, 18, 45, tzinfo=UTC) + timedelta(days=n))
+        await shore.export()
+    await shore.bring("1,OLD,2,abc,2025-02-01 10:00,2025-02-01 12:00,,10,4.5,EUR")
+    await shore.export()
+    step_by_step = content(shore.root, shore.tenant_id)
+    assert await shore.export(anew=True)
+    assert content(shore.root, shore.tenant_id) == step_by_step
+    elsewhere = shore.root.parent / "elsewhere"
+    lost = await Exporter(shore.desk.pool, shore.clock, elsewhere).export(shore.tenant_id)
+    assert content(elsewhere, shore.tenant_id) == step_by_step
+    assert lost.sessions == 5
+    # Whoever finds the first folder again finds that it is no longer the organisation's lake, and makes it anew.
+    await shore.session(station, "t9", datetime(2026, 2, 20, tzinfo=UTC))
+    await Exporter(shore.desk.pool, shore.clock, elsewhere).export(shore.tenant_id)
+    await shore.export()
+    assert content(shore.root, shore.tenant_id) == content(elsewhere, shore.tenant_id)
+
+
+async def test_a_station_that_moves_takes_its_past_along(shore: Shore) -> None:
+    station = shore.station("CP1", "UTC")
+    await shore.session(station, "t1", datetime(2026, 2, 26, 23, 30, tzinfo=UTC))
+    await shore.export()
+    assert shore.ask("SELECT DISTINCT site FROM site_hours") == [("yard",)]
+    other = shore.station("CP2", "Europe/Berlin", "harbour")
+    shore.desk.rows(
+        "UPDATE stations SET site_id = (SELECT site_id FROM stations WHERE station_id = %s)"
+        " WHERE station_id = %s RETURNING 1",
+        other, station,
+    )  # fmt: skip
+    await shore.export()
+    assert shore.ask("SELECT site, hour FROM site_hours ORDER BY hour_at") == [("harbour", 0), ("harbour", 1)]
+
+
+async def test_one_organisation_never_reads_anothers_lake(shore: Shore, desk: Desk) -> None:
+    other = Shore(desk, shore.root, "the other one")
+    await shore.bring("1,OURS,,,2026-02-01 10:00,2026-02-01 12:00,,10,,")
+    await other.bring("1,THEIRS,,,2026-02-01 10:00,2026-02-01 12:00,,10,,")
+    for each in (shore, other):
+        await each.export()
+    assert shore.ask("SELECT station FROM sessions") == [("old/OURS",)]
+    theirs = next((other.folder.data / "sessions").glob("*.parquet"))
+    for question in (
+        f"SELECT * FROM read_parquet('{theirs}')",
+        f"SELECT * FROM '{theirs}'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        f"COPY sessions TO '{shore.root}/copy.csv'",
+        f"ATTACH '{shore.root}/more.duckdb' AS more",
+        "SET enable_external_access = true",
+        "SELECT 1; SELECT 2",
+        "SELECT nothing FROM sessions",
+        "DROP VIEW sessions",
+    ):
+        with pytest.raises(QuestionRefused):
+            shore.ask(question)
+    with pytest.raises(LakeMissing):
+        asking.snapshot_of(shore.root, shore.tenant_id + 1000)
+    with pytest.raises(LakeMissing, match="There is no snapshot 99"):
+        asking.snapshot_of(shore.root, shore.tenant_id, 99)
+
+
+async def test_who_is_erased_is_in_no_snapshot_and_in_no_file(shore: Shore) -> None:
+    station = shore.station("CP1")
+    for n in range(3):
+        day = datetime(2026, 2, 26, 10, tzinfo=UTC) + timedelta(days=n)
+        await shore.session(station, f"t{n}", day, token_uid=("GOES", "STAYS", "goes")[n])
+        await shore.bring(f"{n},OLD,1,Goes,2025-01-0{n + 1} 10:00,2025-01-0{n + 1} 11:00,,5,,", source=f"f{n}")
+        await shore.export()
+    key = shore.key()
+    goes, stays = of_token(key, "goes"), of_token(key, "stays")
+    assert shore.names() == {goes, stays}
+    assert len(shore.folder.snapshots()) == 3
+    counts = shore.ask("SELECT count(*)::INT, sum(energy_wh)::INT FROM sessions")
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, 7, ["GOES"], EPOCH)
+    gone = await erasing.Eraser(shore.desk.pool, shore.clock, shore.root).erase(shore.tenant_id)
+    assert (gone.pseudonyms, gone.imported) == (2, 3)
+    assert shore.names() == {stays}
+    every = b"".join(path.read_bytes() for path in shore.folder.path.rglob("*") if path.is_file())
+    assert goes.encode() not in every
+    assert len(shore.folder.snapshots()) == 3
+    assert shore.ask("SELECT count(*)::INT, sum(energy_wh)::INT FROM sessions") == counts
+    assert shore.ask("SELECT count(*)::INT FROM sessions WHERE driver IS NOT NULL", 1) == [(0,)]
+    # What PostgreSQL still calls by that token, for it was not renamed yet, doesn't come back.
+    await shore.export(anew=True)
+    assert shore.names() == {stays}
+    assert (
+        shore.desk.rows("SELECT driver FROM imported_sessions WHERE tenant_id = %s", shore.tenant_id) == [(None,)] * 3
+    )
+    again = await erasing.Eraser(shore.desk.pool, shore.clock, shore.root).erase(shore.tenant_id)
+    assert again.pseudonyms == 0
+
+
+async def test_an_account_is_one_driver_by_any_card_and_is_erased_as_that(shore: Shore) -> None:
+    station = shore.station("CP1")
+    [(driver_id,)] = shore.desk.rows(
+        "INSERT INTO driver_accounts (tenant_id, email, language, state, pays_by, created_at, updated_at)"
+        " VALUES (%s, 'd@example.com', 'en', 'active', 'page', now(), now()) RETURNING driver_id",
+        shore.tenant_id,
+    )
+    for n, uid in enumerate(("ONE", "TWO")):
+        shore.desk.rows(
+            "INSERT INTO tokens (tenant_id, uid, uid_key, type, status, created_at, updated_at)"
+            " VALUES (%s, %s, lower(%s), 'ISO14443', 'accepted', now(), now()) RETURNING 1",
+            shore.tenant_id, uid, uid,
+        )  # fmt: skip
+        shore.desk.rows(
+            "INSERT INTO driver_tokens (tenant_id, uid_key, driver_id, attached_at, attached_by)"
+            " VALUES (%s, lower(%s), %s, '2026-01-01Z', 'driver') RETURNING 1",
+            shore.tenant_id, uid, driver_id,
+        )  # fmt: skip
+        await shore.session(station, f"t{n}", datetime(2026, 2, 1 + n, 10, tzinfo=UTC), token_uid=uid)
+    await shore.session(station, "before", datetime(2025, 12, 1, 10, tzinfo=UTC), token_uid="ONE")
+    await shore.export()
+    assert shore.names() == {of_driver(shore.key(), driver_id), of_token(shore.key(), "one")}
+    async with shore.desk.pool.tenant(shore.tenant_id) as conn:
+        await erasing.ask(conn, shore.tenant_id, driver_id, ["ONE", "TWO"], EPOCH)
+    # The next export does it as well, should the job be late.
+    await shore.export()
+    assert shore.names() == set()
+
+
+async def test_snapshots_and_pseudonyms_are_kept_for_their_time(shore: Shore) -> None:
+    keep = Keep(snapshots=timedelta(days=10), drivers=timedelta(days=38))
+    await shore.bring("1,OLD,1,d,2026-01-05 10:00,2026-01-05 11:00,,5,,")
+    await shore.export(keep=keep)
+    assert len(shore.names()) == 1
+    shore.clock.advance(9 * 86_400)
+    await shore.bring("2,OLD,1,e,2026-02-05 10:00,2026-02-05 11:00,,5,,")
+    await shore.export(keep=keep)
+    assert shore.folder.snapshots() == [1, 2]
+    shore.clock.advance(2 * 86_400)
+    await shore.bring("3,OLD,1,e,2026-02-06 10:00,2026-02-06 11:00,,5,,")
+    await shore.export(keep=keep)
+    # 12 March: January is past its 38 days, the first snapshot past its 10.
+    assert shore.folder.snapshots() == [2, 3]
+    assert shore.ask("SELECT count(driver)::INT FROM sessions WHERE started_at < '2026-02-01'") == [(0,)]
+    assert shore.ask("SELECT count(driver)::INT FROM sessions") == [(2,)]
+
+
+async def test_two_never_write_one_lake_at_once(shore: Shore) -> None:
+    await shore.bring("1,OLD,1,d,2026-01-05 10:00,2026-01-05 11:00,,5,,")
+    with shore.folder.locked(), pytest.raises(LakeBusy):
+        await shore.export()
+    assert (await shore.export()).sessions == 1
+
+
+async def test_what_was_marked_meanwhile_is_not_lost(shore: Shore, monkeypatch: pytest.MonkeyPatch) -> None:
+    station, day = shore.station("CP1"), datetime(2026, 2, 26, 10, tzinfo=UTC)
+    await shore.session(station, "t1", day)
+    copied = store.copy_out
+
+    async def late(conn: Any, table: str, *rest: Any) -> None:
+        await copied(conn, table, *rest)
+        if table == "sessions":
+            monkeypatch.setattr(store, "copy_out", copied)
+            await shore.session(station, "t2", day + timedelta(hours=2))
+
+    monkeypatch.setattr(store, "copy_out", late)
+    assert (await shore.export()).sessions == 1
+    assert (await shore.export()).sessions == 2
+
+
+async def test_other_rooms_facts_come_along_and_only_what_is_new_is_read(shore: Shore) -> None:
+    station = shore.station("CP1")
+
+    def said(state: str, at: datetime, arrived: datetime) -> None:
+        shore.desk.rows(
+            "INSERT INTO connector_history (station_id, evse, connector, state_at, state, tenant_id, arrived_at)"
+            " VALUES (%s, 1, 1, %s, %s, %s, %s) RETURNING 1",
+            station, at, state, shore.tenant_id, arrived,
+        )  # fmt: skip
+
+    said("Available", EPOCH - timedelta(days=3), EPOCH - timedelta(days=3))
+    shore.desk.rows(
+        "INSERT INTO signal_series (tenant_id, kind, zone, start_at, minutes, value, currency, source, fetched_at)"
+        " VALUES (%s, 'price', 'NL', %s, 60, 0.125, 'EUR', 'test', %s) RETURNING 1",
+        shore.tenant_id, EPOCH, EPOCH,
+    )  # fmt: skip
+    shore.desk.rows(
+        "INSERT INTO incidents"
+        " (tenant_id, kind, severity, station_id, station, since, latest_at, opened_at, changed_at)"
+        " VALUES (%s, 'offline', 2, %s, 'CP1', %s, %s, %s, %s) RETURNING 1",
+        shore.tenant_id, station, EPOCH, EPOCH, EPOCH, EPOCH,
+    )  # fmt: skip
+    await shore.export()
+    assert shore.ask("SELECT zone, value, currency FROM prices") == [("NL", 0.125, "EUR")]
+    assert shore.ask("SELECT kind, severity FROM incidents") == [("offline", 2)]
+    shore.clock.advance(3600)
+    said("Faulted", EPOCH - timedelta(days=2), shore.clock.now())  # said late
+    await shore.export()
+    assert shore.ask("SELECT state FROM states ORDER BY state_at") == [("Available",), ("Faulted",)]
+    assert shore.ask("SELECT evses FROM stations") == [(1,)]
+
+
+def test_partitions_are_days_while_a_month_is_young() -> None:
+    assert partition_of(date(2026, 2, 3), date(2026, 3, 7)) == "2026-02-03"
+    assert partition_of(date(2026, 2, 3), date(2026, 3, 8)) == "2026-02"
+    assert bounds("2025-12") == (datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.kill
+async def test_a_killed_export_goes_on_to_the_same_end(shore: Shore, tmp_path: Path) -> None:
+    lines = [line.replace("2025-", f"{2021 + n // 12 % 5}-") for n, line in enumerate(many(4_000))]
+    path = written(tmp_path, *lines)
+    await shore.desk.bring(shore.tenant_id, path, "old")
+    twin = Shore(shore.desk, tmp_path / "twin", "never killed")
+    await twin.desk.bring(twin.tenant_id, path, "old")
+    await twin.export(keep=Keep(drivers=None))
+    environment = os.environ | {
+        "FORECOURT_DATABASE_URL": shore.desk.database.url, "FORECOURT_LAKE_DIR": str(shore.root),
+        "FORECOURT_KEEP_PSEUDONYMS_DAYS": "0",
+    }  # fmt: skip
+
+    async def run() -> asyncio.subprocess.Process:
+        command = (sys.executable, "-m", "forecourt.cli", "insight", "export", "--organisation", str(shore.tenant_id))
+        return await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+
+    process = await run()
+    await asyncio.to_thread(kill_when_work_is_noted, shore.folder, process.pid)
+    await process.wait()
+    work = shore.folder.work()
+    assert work is not None
+    assert 0 < len(work.made) < 60
+    assert shore.folder.latest() is None
+    assert await (await run()).wait() == 0
+    ours, theirs = content(shore.root, shore.tenant_id), content(twin.root, twin.tenant_id)
+    keyed = {of_token(shore.key(), f"d{n}"): of_token(twin.key(), f"d{n}") for n in range(40)}
+    ours["sessions"] = [
+        tuple(keyed.get(value, value) if isinstance(value, str) else value for value in row) for row in ours["sessions"]
+    ]
+    ours["sessions"].sort(key=repr)
+    assert ours == theirs
+    assert shore.folder.work() is None
+
+
+def kill_when_work_is_noted(folder: Folder, pid: int) -> None:
+    """Kills an export that has copied some of its sixty months."""
+    until = time.monotonic() + WAIT_S
+    while folder.work() is None:
+        assert time.monotonic() < until, "no part was ever noted"
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
