@@ -1,0 +1,165 @@
+"""What the lake is asked, as Ibis expressions that DuckDB, PostgreSQL and Spark answer alike.
+
+Each takes tables of the lake (`lake.tables.COLUMNS`) and gives whole numbers: seconds, Wh, minor units, counts.
+Dashboards read hours (`hours`, `site_hours`); dwell and the peak of a whole network need sessions.
+
+`within` narrows a table to a time and places first; a session counts by its start, an hour by its beginning.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import ibis
+
+#: Lengths of stay are counted in steps of so many seconds for quantiles that every engine agrees on.
+DWELL_STEP_S: Final = 60
+#: How long after the first try a driver's next one at the same site is part of the same visit.
+VISIT_S: Final = 600
+
+_SUMS: Final = ("busy_s", "charging_s", "energy_wh", "starts")
+
+
+def within(
+    table: "ibis.Table",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    sites: Sequence[str] = (),
+    stations: Sequence[str] = (),
+) -> "ibis.Table":
+    """Hours or sessions that begin from one time until another, at these sites or stations; nothing said: all."""
+    at = table.hour_at if "hour_at" in table.columns else table.started_at
+    conditions: list[Any] = []
+    if since is not None:
+        conditions.append(at >= _literal(since))
+    if until is not None:
+        conditions.append(at < _literal(until))
+    if sites:
+        conditions.append(table.site.isin(list(sites)))
+    if stations:
+        conditions.append(table.station.isin(list(stations)))
+    return table.filter(*conditions) if conditions else table
+
+
+def placed(sessions: "ibis.Table", stations: "ibis.Table") -> "ibis.Table":
+    """Sessions with the site and zone of their station."""
+    return sessions.join(stations.select("station", "site", "zone"), "station")
+
+
+def totals(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """Busy and charging seconds, energy, starts: of all, or by `station`, `site`, `local_date`."""
+    return _grouped(hours, by, {name: hours[name].sum().coalesce(0).cast("int64") for name in _SUMS})
+
+
+def hour_of_week(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """The same by the day of the week (0 is Monday) and the hour of each site's own clock."""
+    return totals(hours, (*by, "weekday", "hour"))
+
+
+def daily(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """The same by the day of each site's own clock."""
+    return totals(hours, (*by, "local_date"))
+
+
+def peaks(hours: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
+    """The most that stood there at once in any hour: `hours` by station, `site_hours` by site; never across either."""
+    return _grouped(hours, by, {"peak": hours.peak.max().coalesce(0).cast("int64")})
+
+
+def peak_hours(hours: "ibis.Table") -> "ibis.Table":
+    """Starts, energy and the most at once by the hour of the day of each site's own clock."""
+    sums = {name: hours[name].sum().cast("int64") for name in ("busy_s", "energy_wh", "starts")}
+    return _grouped(hours, ("hour",), sums | {"peak": hours.peak.max().cast("int64")})
+
+
+def revenue(hours: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """What sessions that began there came to, before and after taxes, in minor units by currency."""
+    paid = hours.filter(hours.currency.notnull())
+    sums = {name: paid[name].sum().coalesce(0).cast("int64") for name in ("excl_minor", "incl_minor")}
+    return _grouped(paid, (*by, "currency"), sums)
+
+
+def arrivals(sessions: "ibis.Table", by: Sequence[str] = ("station",)) -> "ibis.Table":
+    """How many came, charged, took nothing, and were refused."""
+    outcome = sessions.outcome
+    counts = {"arrivals": sessions.count().cast("int64")}
+    for word in ("charged", "nothing", "refused"):
+        counts[word] = (outcome == word).ifelse(1, 0).sum().coalesce(0).cast("int64")
+    return _grouped(sessions, by, counts)
+
+
+def stays(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How long sessions lasted and stood idle after charging, in all, and of how many that is known."""
+    timed = _timed(sessions)
+    idle_known = timed.idle_s.notnull()
+    return _grouped(
+        timed,
+        by,
+        {
+            "sessions": timed.count().cast("int64"),
+            "dwell_s": timed.dwell_s.sum().coalesce(0).cast("int64"),
+            "longest_s": timed.dwell_s.max().coalesce(0).cast("int64"),
+            "idle_known": idle_known.ifelse(1, 0).sum().coalesce(0).cast("int64"),
+            "idle_s": timed.idle_s.sum().coalesce(0).cast("int64"),
+            "energy_wh": timed.energy_wh.sum().coalesce(0).cast("int64"),
+        },
+    )
+
+
+def dwell_steps(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How many sessions lasted so many whole minutes: what quantiles are read off."""
+    timed = _timed(sessions)
+    stepped = timed.mutate(minutes=(timed.dwell_s // DWELL_STEP_S).cast("int64"))
+    return _grouped(stepped, (*by, "minutes"), {"sessions": stepped.count().cast("int64")})
+
+
+def concurrency(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """The most sessions at once, of a network or by `station` or `site`; who leaves makes room for who comes that same
+    second."""
+    import ibis
+
+    timed = _timed(sessions).filter(ibis._.dwell_s > 0)
+    names = [*by]
+    came = timed.select(*names, at=timed.began_s, step=ibis.literal(1, "int64"))
+    went = timed.select(*names, at=timed.over_s, step=ibis.literal(-1, "int64"))
+    moves = came.union(went).group_by([*names, "at"]).aggregate(step=ibis._.step.sum().cast("int64"))
+    # Who goes and who comes in one second are one move: the number there after it is right either way.
+    order = ibis.window(group_by=names or None, order_by="at", preceding=(None, 0))
+    there = moves.mutate(present=moves.step.sum().over(order))
+    return _grouped(there, by, {"peak": there.present.max().coalesce(0).cast("int64")})
+
+
+def drivers(sessions: "ibis.Table", by: Sequence[str] = ()) -> "ibis.Table":
+    """How many different drivers came, and how many sessions had one that is known."""
+    return _grouped(
+        sessions,
+        by,
+        {"drivers": sessions.driver.nunique().cast("int64"), "with_driver": sessions.driver.count().cast("int64")},
+    )
+
+
+def _timed(sessions: "ibis.Table") -> "ibis.Table":
+    """Sessions with their times as whole seconds since 1970, and how long they stood, in all and idle."""
+    began, over = sessions.started_at.epoch_seconds(), sessions.ended_at.epoch_seconds()
+    full = sessions.charging_ended_at.epoch_seconds()
+    return sessions.mutate(
+        began_s=began.cast("int64"),
+        over_s=over.cast("int64"),
+        dwell_s=(over - began).cast("int64"),
+        idle_s=(over - full).cast("int64"),
+    )
+
+
+def _grouped(table: "ibis.Table", by: Sequence[str], sums: "dict[str, Any]") -> "ibis.Table":
+    """Sums by these columns, in their order; without any, one row."""
+    if not by:
+        return table.aggregate(**sums)
+    return table.group_by(list(by)).aggregate(**sums).order_by(list(by))
+
+
+def _literal(at: datetime) -> Any:
+    import ibis
+
+    return ibis.literal(at, type="timestamp('UTC')")

@@ -1,0 +1,72 @@
+"""What is divided, and divided last: shares of time, means, quantiles, from whole numbers."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+from zoneinfo import ZoneInfo
+
+HOUR_S: Final = 3_600
+HOURS_OF_WEEK: Final = 168
+
+
+def share(part: int, whole: int) -> Fraction | None:
+    """How much of a whole; None where there was none."""
+    return Fraction(part, whole) if whole else None
+
+
+def utilisation(busy_s: int, evses: int, seconds: int) -> Fraction | None:
+    """The share of time for which plugs were taken."""
+    return share(busy_s, evses * seconds)
+
+
+def energy_utilisation(energy_wh: int, power_w: int, seconds: int) -> Fraction | None:
+    """The share of the energy that could have been given."""
+    return share(energy_wh * HOUR_S, power_w * seconds)
+
+
+def hours_of_week(zone: str, since: datetime, until: datetime) -> dict[tuple[int, int], int]:
+    """How many seconds of a time are of each hour of the week by a zone's clock, (0, 0) being Monday's first; of a
+    night when clocks change, what it had."""
+    clock, counts = ZoneInfo(zone), dict[tuple[int, int], int]()
+    at = since.astimezone(UTC)
+    while at < until:
+        local = at.astimezone(clock)
+        left = HOUR_S - local.minute * 60 - local.second
+        ends = min(at + timedelta(seconds=left), until)
+        slot = (local.weekday(), local.hour)
+        counts[slot] = counts.get(slot, 0) + (ends - at) // timedelta(seconds=1)
+        at = ends
+    return counts
+
+
+def days(since: date, until: date) -> int:
+    """From one day until before another."""
+    return (until - since).days
+
+
+def quantile(counts: Mapping[int, int], q: Fraction) -> int | None:
+    """The least value that so large a share does not exceed, of values with how often each was; None without any."""
+    total = sum(counts.values())
+    if not total:
+        return None
+    wanted, seen = q * total, 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= wanted:
+            return value
+    return max(counts)
+
+
+def checksum(rows: Iterable[Iterable[object]]) -> str:
+    """A digest of an answer whatever the order of its rows and the engine that gave it."""
+    import hashlib
+
+    lines = sorted("|".join("" if value is None else _plain(value) for value in row) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return str(int(value.timestamp()))
+    return value.isoformat()[:10] if isinstance(value, date) else str(value)
