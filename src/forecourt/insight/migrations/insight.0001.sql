@@ -82,10 +82,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY of_tenant ON %I TO forecourt_app USING (tenant_id = forecourt_tenant())', t);
-    END LOOP;
-    -- History is of the whole organisation: who is limited to some sites has nothing to do with it.
-    FOREACH t IN ARRAY ARRAY['imports', 'import_refusals', 'imported_sessions']
-    LOOP
+        -- History is of the whole organisation: who is limited to some sites has nothing to do with it.
         EXECUTE format('CREATE POLICY of_the_whole ON %I AS RESTRICTIVE TO forecourt_app'
             ' USING ((SELECT forecourt_sites()) IS NULL)', t);
     END LOOP;

@@ -43,3 +43,6 @@ $policies$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON lake_marks TO forecourt_app;
 GRANT SELECT, INSERT, UPDATE ON lakes, lake_erasures TO forecourt_app;
 GRANT USAGE ON SEQUENCE lake_mark_numbers TO forecourt_app;
+
+-- Whoever may erase a driver needs it, also who is limited to some sites.
+DROP POLICY of_the_whole ON pseudonym_keys;
