@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from forecourt.driver.account import api
-from forecourt.driver.account.memberships import AlreadyMember, PlanChanged
+from forecourt.driver.account.memberships import AlreadyMember, NotMember, PlanChanged
 from forecourt.drivers.accounts.model import PaysBy
 from forecourt.drivers.fleets import service as fleets
 from forecourt.drivers.fleets.model import PlanUnknown
@@ -102,6 +102,27 @@ async def test_a_first_month_that_is_declined_begins_nothing(porch: Porch) -> No
     # An empty wallet begins nothing either.
     answer = await browser.post(f"/my/membership/plans/{number}", data=FEE | {"by": "wallet"})
     assert "could not be paid, so nothing began" in answer.text
+
+
+async def test_what_is_ended_while_its_first_month_is_asked_for_ends_with_that_month_if_it_fails(porch: Porch) -> None:
+    number, till = await plan(porch), porch.till
+    browser, ada = await porch.signed_in("ada@example.com")
+    card = await a_card(porch, browser, "declines_later")
+    verbs, origin = porch.members.memberships, ada.acting().origin
+    till.box.faults(next=[{"fault": "error", "match": "POST /v1/payment_intents*", "times": 20}])
+    await verbs.begin(ada, number, Money(amount=1190, currency="EUR"), PaysBy.CARD, UUID(card), origin)
+    going = await verbs.end(ada, origin)
+    assert going is not None
+    assert going.subscription.ends_at is not None, "the month counts while it is asked for"
+    till.box.faults()
+    till.clock.advance(timedelta(hours=2).total_seconds())
+    await till.sweeper.sweep()
+    await Fees(till.worker, till.tenants, till.clock, till.payments).look_at_due()
+    assert till.rows("SELECT state FROM subscription_fees WHERE tenant_id = %s", porch.tenant) == [{"state": "failed"}]
+    assert await verbs.find(ada) is None
+    with pytest.raises(NotMember):
+        await verbs.keep(ada, origin)
+    assert subscriptions(porch)[0]["ends_at"] <= till.clock.now()
 
 
 async def test_what_changed_since_it_was_shown_or_is_not_offered_is_not_begun(porch: Porch) -> None:

@@ -149,7 +149,8 @@ class Fees:
 
     async def _failed(self, conn: Connection, tenant_id: int, fee: Fee, why: str | None, now: datetime) -> None:
         """It could not be paid: it is asked for again, RETRIES times; then the membership ends. What a driver began
-        ends at once without its first month: nobody has a member's price by a card that pays nothing."""
+        ends at once without its first month: nobody has a member's price by a card that pays nothing. One that shall
+        end with this month ends now: the month counted as paid only while it was asked for."""
         reason = (why or "")[:500]
         if fee.tries < len(RETRIES) and not fee.trial:
             changes: dict[str, Any] = {
@@ -158,7 +159,8 @@ class Fees:
             }  # fmt: skip
         else:
             changes = {"state": FeeState.FAILED.value, "reason": reason, "next_at": None}
-            if fee.ends_at is None and await end_subscription(conn, tenant_id, fee.driver_id, now):
+            going = fee.ends_at is None or fee.ends_at > now
+            if going and await end_subscription(conn, tenant_id, fee.driver_id, now):
                 who = Service(tenant_id=tenant_id, id="payments", name="Payments")
                 await audit(conn, who, "end subscription", payer_of(fee.driver_id), {"unpaid": str(fee.fee_id)})
         await store.update_fee(conn, tenant_id, fee.fee_id, changes)
