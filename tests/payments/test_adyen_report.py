@@ -75,12 +75,18 @@ def test_lines_of_other_merchants_and_what_is_carried_on_are_none_and_like_ones_
     assert found == [each.reference for each in read_report(text, "Shop")]
 
 
+def test_what_a_payment_cost_in_two_batches_is_two_costs() -> None:
+    cost = "Co,Shop,PAY1,m,visa,2026-03-26 22:37:26,UTC,PaymentCost,,,,,,EUR,0.11,,,,,,v,,7\n"
+    found = [read_report(HEAD + each, "Shop")[0].reference for each in (cost, cost.replace(",7\n", ",8\n"))]
+    assert found == ["PaymentCost:7:EUR:PAY1", "PaymentCost:8:EUR:PAY1"]
+
+
 @pytest.mark.parametrize(
     ("was", "is_now"),
     [
         ("4.88", "4.885"), ("4.88", "NaN"), ("4.88", "1e30"), ("4.88", "four"), ("EUR,,4.88", "Euro,,4.88"),
         ("CEST", "Mars"), ("2026-06-03 11:26:49", "03.06.2026"), ("Batch Number", "Batch"), (",4\n", '\n"'),
-        ("Net Currency", "Currency"),
+        ("Net Currency", "Currency"), ("PAY1", "P\0AY1"), ("PAY1", "P" * 201), ("Settled", "S" * 201),
     ],
 )  # fmt: skip
 def test_a_report_of_which_a_line_can_not_be_read_is_not_read_in_part(was: str, is_now: str) -> None:

@@ -225,6 +225,26 @@ async def test_a_report_that_can_not_be_read_keeps_no_other_from_being_posted(
     assert first == "settlement_detail_report_batch_1.csv"
 
 
+async def test_a_report_that_is_never_given_keeps_no_other_from_being_posted_and_is_given_up(
+    till: Till, door: Door
+) -> None:
+    await captured(till, door)
+    first = closed(till)
+    await captured(till, door, evse=2)
+    closed(till)
+    await door.hear()
+    assert till.adyen is not None
+    plan = {"fault": "error", "match": f"GET /reports/*{first}", "times": 20}
+    await asyncio.to_thread(till.adyen.faults, next=[plan])
+    await night(till)
+    assert hosts_are_owed(till) == SHARE
+    assert till.rows("SELECT 1 FROM reconciliations WHERE tenant_id = %s", till.tenant_id) == [], "not compared"
+    till.clock.advance(timedelta(days=61).total_seconds())
+    await night(till)
+    assert till.rows("SELECT 1 FROM reconciliations WHERE tenant_id = %s", till.tenant_id), "nothing is left to be read"
+    await asyncio.to_thread(till.adyen.faults)
+
+
 async def test_the_key_of_the_report_user_goes_to_adyen_alone_and_is_needed(till: Till, door: Door) -> None:
     await captured(till, door)
     closed(till)

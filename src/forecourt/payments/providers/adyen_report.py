@@ -27,6 +27,8 @@ REPORT_NAME: Final = re.compile(r"settlement_detail_report[A-Za-z0-9_-]{0,50}\.c
 MAX_LINES: Final = 200_000
 #: Characters of what names a line that is no payment's.
 MAX_NAMED: Final = 100
+#: Characters of what names a line or a payment.
+MAX_REFERENCE: Final = 200
 #: What no amount comes near to, in minor units, so that all fit wherever amounts are kept.
 MAX_AMOUNT: Final = 10**15
 
@@ -132,13 +134,17 @@ def _line(row: Mapping[str, str], seen: Counter[str]) -> Said:
         fee = amount - net
     payment, change = row["Psp Reference"].strip() or None, row["Modification Reference"].strip() or None
     name = f"{row['Type']}:{(change or payment or '')[:MAX_NAMED]}"
-    if payment is None:
-        # Fees and payouts have no name of their own.
-        name = f"{row['Type']}:{row['Batch Number']}:{currency}:{(change or '')[:MAX_NAMED]}"
+    if payment is None or KINDS.get(row["Type"]) == "fee":
+        # Fees and payouts have no name of their own: what a payment cost may stand in several batches.
+        name = f"{row['Type']}:{row['Batch Number']}:{currency}:{(change or payment or '')[:MAX_NAMED]}"
     # Those that are called the same are the first, the second ... so called.
     seen[name] += 1
+    reference = name if seen[name] == 1 else f"{name}#{seen[name]}"
+    # What can't be kept is not read: it would hold up what stands in other reports.
+    if max(len(reference), len(payment or "")) > MAX_REFERENCE or "\0" in f"{reference}{payment}{change}":
+        raise ValueError("it is called by what is no name")
     return Said(
-        type=row["Type"], reference=name if seen[name] == 1 else f"{name}#{seen[name]}", payment=payment, change=change,
+        type=row["Type"], reference=reference, payment=payment, change=change,
         merchant_reference=row["Merchant Reference"], amount=amount, fee=fee, currency=currency,
         at=_moment(row["Creation Date"], row["TimeZone"]),
     )  # fmt: skip

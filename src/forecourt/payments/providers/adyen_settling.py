@@ -37,10 +37,17 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 DEADLINE_S: Final = 120.0
 #: A report that can't be had for so long is asked for no more.
 GIVE_UP: Final = timedelta(days=60)
+#: So many reports that can't be had, one behind the other, are the provider's trouble and not theirs.
+MAX_AWAY: Final = 10
+_NO_KEY: Final = 401
 _GONE: Final = 404
 _BUSY: Final = 429
 _BROKEN: Final = 500
 _GOOD: Final = 200
+
+
+class KeyRefused(ProviderRefused):
+    """The payment provider does not take the key of its report user. See the account's settings."""
 
 
 class Memory(Protocol):
@@ -72,7 +79,9 @@ class Reports:
 
     async def page(self, after: str | None) -> Movements:
         """The movements of the first report that was not read, behind that of a name. Who asks for what is behind a
-        report has kept it. Raises ProviderAway; and ProviderRefused, at the end, where one could not be read."""
+        report has kept it. Raises, once all others are taken, what kept one from being had: ProviderAway, or
+        ProviderRefused where it was refused or can't be read; at once where the key is refused, or MAX_AWAY could not
+        be had."""
         unread = await self._memory.unread()
         if after is not None:
             [before, *_] = [each for each in await self._memory.named(after) if each.kind == REPORT]
@@ -81,14 +90,24 @@ class Reports:
             ahead = [each for each in unread if (each.at, each.event) > (before.at, before.event)]
         else:
             ahead = unread
+        failed: Exception | None = None
+        away = 0
         for told in ahead:
             try:
                 return Movements(movements=await self._movements(told), next=told.reference)
-            except ReportUnreadable as fault:
+            except KeyRefused:
+                raise
+            except (ReportUnreadable, ProviderAway, ProviderRefused) as fault:
                 if told.at + GIVE_UP < self._clock.now():
                     await self._done(told.reference)
                 log.warning("a settlement report can't be read", report=told.reference, why=str(fault))
+                failed = fault
+                away += isinstance(fault, ProviderAway)
+            if away >= MAX_AWAY:
+                break
         left = await self._memory.unread()
+        if left and isinstance(failed, ProviderAway | ProviderRefused):
+            raise failed
         if left:
             raise ProviderRefused(f"The report {left[0].reference} of the payment provider can't be read.")
         return Movements(movements=())
@@ -117,7 +136,8 @@ class Reports:
         return next((each.reference for each in (*back, *standing)), None)
 
     async def _fetch(self, name: str) -> str:
-        """A report's text. Raises ProviderAway where it may be had later, and ReportUnreadable."""
+        """A report's text. Raises ProviderAway where it may be had later, ProviderRefused, KeyRefused and
+        ReportUnreadable."""
         assert REPORT_NAME.fullmatch(name), "only what is called so is kept"
         url = f"{self._base}/reports/download/MerchantAccount/{self._merchant}/{name}"
         try:
@@ -130,10 +150,12 @@ class Reports:
                     raise ReportUnreadable("the provider has none of this name")
                 if answer.status == _BUSY or answer.status >= _BROKEN:
                     raise ProviderAway
+                if answer.status == _NO_KEY:
+                    raise KeyRefused
                 if answer.status != _GOOD:
                     raise ProviderRefused(
-                        f"The payment provider does not give its reports ({answer.status}). See the key of its report"
-                        " user."
+                        f"The payment provider does not give its report {name} ({answer.status}). See the key of its"
+                        " report user."
                     )
                 body = bytearray()
                 async for chunk in answer.content.iter_chunked(1 << 16):
