@@ -333,12 +333,14 @@ async def test_nobody_is_reminded_of_what_was_paid_before_the_banks_statement_wa
     await with_dunning(depot, (7, 300), (14, 500), holds_from=0)
     [invoice] = await billed(depot, 10_000)
     at = depot.till.clock
-    await depot.read(booked("1.00", date(2026, 4, 10), text="of nobody"))
+    await depot.read(booked("1.00", date(2026, 4, 17), text="of nobody"))
     at.set(datetime(2026, 4, 22, 9, tzinfo=UTC))
     assert await depot.jobs.remind(depot.tenant_id) == 0, "due, and the days until then were not read of"
     at.set(datetime(2026, 4, 23, 9, tzinfo=UTC))
-    # A part was paid in time, of which the statement tells a day late.
-    await depot.read(booked("2.00", date(2026, 4, 21), structured=invoice.reference))
+    await depot.read("<FrToDt><ToDtTm>2099-01-01T00:00:00</ToDtTm></FrToDt>", booked("1.00", date(2026, 4, 22)))
+    assert await depot.jobs.remind(depot.tenant_id) == 0, "20 and 21 April were not read of, whatever came since"
+    # A part was paid in time, of which the statement tells a day late. On 18 and 19 April no bank books anything.
+    await depot.read(booked("1.00", date(2026, 4, 20)), booked("2.00", date(2026, 4, 21), structured=invoice.reference))
     assert await depot.jobs.remind(depot.tenant_id) == 1, "3.95 are open all the same"
     assert (await depot.invoice(invoice.invoice_id)).open_amount == 395 + 300
     at.set(datetime(2026, 4, 30, 9, tzinfo=UTC))

@@ -397,7 +397,8 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
     [
         b"", b"<Document/>", b"no xml", CAMT.format(a_line("1.005", name="a")).encode(),
         CAMT.format(a_line("-1", name="a")).encode(), CAMT.format(a_line("1", "BOTH", name="a")).encode(),
-        b'<!DOCTYPE a [<!ENTITY b "c">]>' + CAMT.format("").encode(),
+        b'<!DOCTYPE a [<!ENTITY b "c">]>' + CAMT.partition("?>")[2].format("").encode(),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + CAMT.partition("?>")[2].format("")).encode("utf-16"),
     ],
 )  # fmt: skip
 def test_what_is_no_statement_is_refused(content: bytes) -> None:
@@ -406,14 +407,21 @@ def test_what_is_no_statement_is_refused(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "until"),
+    ("said", "since", "until"),
     [
-        ("", "2026-03-02"), ("<FrToDt><ToDtTm>2026-03-05T23:59:59+01:00</ToDtTm></FrToDt>", "2026-03-05"),
-        ("<FrToDt><ToDtTm>2026-03-05T00:00:00</ToDtTm></FrToDt>", "2026-03-04"),
+        ("", "2026-03-02", "2026-03-02"),
+        ("<FrToDt><FrDtTm>2026-03-01T00:00:00+01:00</FrDtTm><ToDtTm>2026-03-05T23:59:59+01:00</ToDtTm></FrToDt>",
+         "2026-03-01", "2026-03-05"),
+        ("<FrToDt><ToDtTm>2026-03-05T00:00:00</ToDtTm></FrToDt>", "2026-03-02", "2026-03-04"),
         ("<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Dt><Dt>2026-03-01</Dt></Dt></Bal>"
-         "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>2026-03-04</Dt></Dt></Bal>", "2026-03-04"),
+         "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Dt><Dt>2026-03-04</Dt></Dt></Bal>",
+         "2026-03-02", "2026-03-04"),
+        ("<FrToDt><FrDtTm>2026-03-01T00:00:00</FrDtTm><ToDtTm>2026-03-03T00:00:00</ToDtTm></FrToDt></Stmt><Stmt>"
+         "<FrToDt><FrDtTm>2026-03-03T00:00:00</FrDtTm><ToDtTm>2026-03-04T00:00:00</ToDtTm></FrToDt>",
+         "2026-03-01", "2026-03-03"),
     ],
 )  # fmt: skip
-def test_a_statement_says_up_to_which_day_it_goes(said: str, until: str) -> None:
+def test_a_statement_says_from_and_up_to_which_day_it_goes(said: str, since: str, until: str) -> None:
     read = camt.read(CAMT.format(said + a_line("1.00", name="a")).encode())
-    assert (read.until_on, len(read.lines)) == (date.fromisoformat(until), 1)
+    assert (read.from_on, read.until_on) == (date.fromisoformat(since), date.fromisoformat(until))
+    assert len(read.lines) == 1

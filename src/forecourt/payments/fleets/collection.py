@@ -18,6 +18,7 @@ from forecourt.drivers.fleets.model import Fleet, FleetUnknown
 from forecourt.payments.fleets import sepa
 from forecourt.payments.fleets.model import (
     MAX_OPEN,
+    STATEMENT_WAIT,
     STATEMENTS_LAPSE,
     Dunning,
     Invoice,
@@ -334,7 +335,8 @@ async def remind(conn: Connection, tenant_id: int, dunning: Dunning, invoice_id:
     await store.hold_fleet(conn, tenant_id, (await _invoice(conn, tenant_id, invoice_id)).fleet_id)
     invoice = await _invoice(conn, tenant_id, invoice_id)
     today = now.astimezone(ZoneInfo(invoice.said.zone)).date()
-    level = level_due(dunning, invoice.due_on, today, await money.read_until(conn, tenant_id, now - STATEMENTS_LAPSE))
+    read = await money.read_until(conn, tenant_id, now - STATEMENTS_LAPSE, today, STATEMENT_WAIT)
+    level = level_due(dunning, invoice.due_on, today, read)
     if level <= invoice.level or invoice.asked or invoice.open_amount <= 0:
         return 0
     fee = dunning.levels[level - 1].fee

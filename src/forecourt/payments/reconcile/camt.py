@@ -39,32 +39,74 @@ class BankLine(Struct, frozen=True, kw_only=True):
 
 
 class Statement(Struct, frozen=True, kw_only=True):
-    """The booked lines, and the last day that is covered whole; None where neither a day nor a line is said."""
+    """The booked lines, and the first and the last day that are covered whole; None where neither a day nor a line is
+    said. Of one account all between its first and its last statement counts as covered."""
 
     lines: list[BankLine]
+    from_on: date | None
     until_on: date | None
 
 
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Statements declare no entities, and one that does, in whatever encoding, is no statement."""
+
+    def doctype(self, _name: str, _pubid: str, _system: str) -> None:
+        raise StatementUnreadable
+
+
 def read(content: bytes) -> Statement:
-    """The booked lines of a statement, and up to when it goes. Raises StatementUnreadable."""
-    # Statements declare no entities, and one that does is no statement.
-    if len(content) > MAX_BYTES or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+    """The booked lines of a statement, and which days it covers; seconds of work where it is large. Raises
+    StatementUnreadable."""
+    if len(content) > MAX_BYTES:
         raise StatementUnreadable
     try:
-        root = ElementTree.fromstring(content)  # noqa: S314  it declares nothing, and expat bounds what it makes
+        parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314  it declares nothing
+        root = ElementTree.fromstring(content, parser)  # noqa: S314
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
         statements = root.findall("./BkToCstmrStmt/Stmt")
         lines = [line for statement in statements for line in _lines(statement)]
-        ends = [_until(statement) for statement in statements]
+        spans = _spans(statements)
     except (ElementTree.ParseError, InvalidOperation, ValueError, AttributeError) as fault:
         raise StatementUnreadable from fault
     if not statements or len(lines) > MAX_LINES:
         raise StatementUnreadable
-    known = [end for end in ends if end is not None]
-    # Several accounts in one file are read as far as the one that is told least of.
-    last = max((line.booked_on for line in lines), default=None)
-    return Statement(lines=lines, until_on=min(known) if known else last)
+    booked = [line.booked_on for line in lines]
+    # Several accounts in one file are covered as the one that is told least of.
+    until_on = min((until for _, until in spans), default=max(booked, default=None))
+    begins = [first for first, _ in spans if first is not None]
+    from_on = max(begins) if begins else min(booked, default=until_on)
+    if from_on is not None and until_on is not None:
+        from_on = min(from_on, until_on)
+    return Statement(lines=lines, from_on=from_on, until_on=until_on)
+
+
+def _spans(statements: list[Element]) -> list[tuple[date | None, date]]:
+    """The first and the last day of each account of which an end is said."""
+    found: dict[str, tuple[date | None, date]] = {}
+    for statement in statements:
+        account = statement.findtext("Acct/Id/IBAN") or statement.findtext("Acct/Id/Othr/Id") or ""
+        first, last = _from(statement), _until(statement)
+        if last is None:
+            continue
+        before = found.get(account, (first, last))
+        begins = [day for day in (before[0], first) if day is not None]
+        found[account] = (min(begins, default=None), max(before[1], last))
+    return list(found.values())
+
+
+def _from(statement: Element) -> date | None:
+    """The first day of a statement: of its span, else the one behind the balance before it."""
+    begins = statement.findtext("FrToDt/FrDtTm")
+    if begins is not None:
+        begin = datetime.fromisoformat(begins.strip())
+        # One that begins as a day ends holds nothing of it.
+        return begin.date() if begin.time() == time() else begin.date() + timedelta(days=1)
+    for balance in statement.findall("Bal"):
+        if balance.findtext("Tp/CdOrPrtry/Cd") in ("PRCD", "OPBD"):
+            # Some banks date the opening balance by the day that it opens: a day less is covered then.
+            return _day_of(balance) + timedelta(days=1)
+    return None
 
 
 def _until(statement: Element) -> date | None:
@@ -76,9 +118,12 @@ def _until(statement: Element) -> date | None:
         return end.date() - timedelta(days=1) if end.time() == time() else end.date()
     for balance in statement.findall("Bal"):
         if balance.findtext("Tp/CdOrPrtry/Cd") == "CLBD":
-            said = balance.findtext("Dt/Dt") or (balance.findtext("Dt/DtTm") or "")[:10]
-            return date.fromisoformat(said)
+            return _day_of(balance)
     return None
+
+
+def _day_of(balance: Element) -> date:
+    return date.fromisoformat(balance.findtext("Dt/Dt") or (balance.findtext("Dt/DtTm") or "")[:10])
 
 
 def _lines(statement: Element) -> Iterator[BankLine]:

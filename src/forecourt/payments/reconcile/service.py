@@ -1,9 +1,11 @@
 """The verbs of reconciliation: take what a provider says, settle, compare; read what a bank says."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
@@ -16,6 +18,7 @@ from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import payouts
+from forecourt.payments.hosts.store.hosts import time_zone
 from forecourt.payments.intents.events import DUE
 from forecourt.payments.intents.store import find_intent
 from forecourt.payments.ledger import entries
@@ -197,7 +200,7 @@ class Reconciler:
 
     async def read_statement(self, tenant_id: int, content: bytes, by: str = "") -> StatementTaken:
         """Takes a bank's statement (camt.053) and matches its lines. `by`: who gave it. Raises StatementUnreadable."""
-        statement = camt.read(content)
+        statement = await asyncio.to_thread(camt.read, content)
         lines = statement.lines
         async with self._pool.tenant(tenant_id) as conn:
             await money.hold_bank(conn, tenant_id)
@@ -207,10 +210,13 @@ class Reconciler:
             for row in sorted(rows, key=lambda row: (row.booked_on, row.returned)):
                 await self._match(conn, tenant_id, row)
             matched = await store.count_matched(conn, tenant_id, {line.reference for line in lines})
-            until_on = statement.until_on or self._clock.now().date() - timedelta(days=1)
+            zone = ZoneInfo(await time_zone(conn, tenant_id))
+            # Of today, and of days to come, nobody can tell all.
+            whole = self._clock.now().astimezone(zone).date() - timedelta(days=1)
+            until_on = min(statement.until_on or whole, whole)
             number = await store.insert_statement(
-                conn, tenant_id, by=by, at=self._clock.now(), until_on=until_on, lines=len(lines), new=new,
-                matched=matched,
+                conn, tenant_id, by=by, at=self._clock.now(), from_on=min(statement.from_on or until_on, until_on),
+                until_on=until_on, lines=len(lines), new=new, matched=matched,
             )  # fmt: skip
         await self.compare_bank(tenant_id)
         async with self._pool.tenant(tenant_id) as conn:

@@ -328,14 +328,15 @@ async def insert_line(conn: Connection, tenant_id: int, line: BankLine, now: dat
 
 
 async def insert_statement(
-    conn: Connection, tenant_id: int, *, by: str, at: datetime, until_on: date, lines: int, new: int, matched: int
-) -> int:
+    conn: Connection, tenant_id: int, *, by: str, at: datetime, from_on: date, until_on: date, lines: int, new: int,
+    matched: int,
+) -> int:  # fmt: skip
     """Notes that a statement was read; its number."""
     row = await (
         await conn.execute(
-            "INSERT INTO bank_statements (tenant_id, read_at, read_by, until_on, lines, new, matched)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
-            (tenant_id, at, by, until_on, lines, new, matched),
+            "INSERT INTO bank_statements (tenant_id, read_at, read_by, from_on, until_on, lines, new, matched)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING statement_id",
+            (tenant_id, at, by, from_on, until_on, lines, new, matched),
         )
     ).fetchone()
     assert row is not None

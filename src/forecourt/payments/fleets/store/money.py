@@ -1,7 +1,7 @@
 """Mandates, direct debits, what came and what it settled, reminders."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
@@ -272,12 +272,21 @@ async def settled_by_debit(conn: Connection, tenant_id: int, debit_id: int) -> l
     return [(int(invoice), int(amount)) for invoice, amount in await cursor.fetchall()]
 
 
-async def read_until(conn: Connection, tenant_id: int, since: datetime) -> date | None:
-    """The last day that a statement of the bank was read of; None where none was read since then."""
+async def read_until(conn: Connection, tenant_id: int, since: datetime, today: date, wait: timedelta) -> date | None:
+    """The last day up to which the bank's statements were read of without a gap, beginning `wait` before `today`; the
+    day before that where not even it was read of. Days at the end of a week, when banks book nothing, are no gap. None
+    where no statement was read since then."""
     row = await (
         await conn.execute(
-            "SELECT max(until_on) FROM bank_statements WHERE tenant_id = %(tenant)s HAVING max(read_at) >= %(since)s",
-            {"tenant": tenant_id, "since": since},
+            """
+            SELECT (SELECT coalesce(min(day)::date, %(today)s::date) - 1
+                FROM generate_series(%(today)s::date - %(days)s::int, %(today)s::date - 1, interval '1 day') AS day
+                WHERE extract(isodow FROM day) < 6 AND NOT EXISTS (SELECT FROM bank_statements b
+                    WHERE b.tenant_id = %(tenant)s
+                    AND day::date BETWEEN coalesce(b.from_on, b.until_on) AND b.until_on))
+            WHERE EXISTS (SELECT FROM bank_statements WHERE tenant_id = %(tenant)s AND read_at >= %(since)s)
+            """,
+            {"tenant": tenant_id, "since": since, "today": today, "days": wait.days},
         )
     ).fetchone()
     return None if row is None else row[0]
