@@ -10,7 +10,8 @@ from joserfc.jwk import OctKey, RSAKey
 from psycopg.errors import CheckViolation
 
 from forecourt.access import Role
-from forecourt.access.signin.model import EVERYBODY, Grant, ProviderAway, granted
+from forecourt.access.signin.federation import claimed
+from forecourt.access.signin.model import EVERYBODY, Grant, ProviderAway, ProviderRefused, granted
 from forecourt.access.signin.oidc import KEYS_AGE_S, Oidc
 from tests.access.provider import CLIENT_ID, CLIENT_SECRET, Provider, provider
 from tests.access.ways import FORM, audited, signed_in
@@ -388,6 +389,14 @@ def test_the_most_powerful_role_counts_at_all_sites_that_give_it() -> None:
     assert told("c", "d") == (Role.TECHNICIAN, None)
     assert told() is told("e") is None
     assert granted([*grants, Grant(group=EVERYBODY, role=Role.SUPPORT)], []) is not None
+
+
+@pytest.mark.parametrize("said", [{"sub": "a" * 256}, {"iss": "https://" + "a" * 500}, {"sub": ""}, {"sub": "a\0"}])
+def test_a_name_that_can_not_be_kept_whole_is_refused_and_not_cut_to_that_of_another(said: dict[str, str]) -> None:
+    whole = {"iss": "https://id.test", "sub": "a" * 255}
+    assert claimed(whole).subject == "a" * 255
+    with pytest.raises(ProviderRefused):
+        claimed(whole | said)
 
 
 async def test_a_providers_token_is_no_password(house: House, door: Door) -> None:

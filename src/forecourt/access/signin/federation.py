@@ -102,12 +102,18 @@ class ClientSecrets:
 
 
 def claimed(claims: Mapping[str, Any]) -> Claimed:
-    """The person whom claims are of. An address counts as verified only where the provider says exactly that."""
+    """The person whom claims are of. An address counts as verified only where the provider says exactly that.
+
+    Raises ProviderRefused for a name that can't be kept whole: of two that begin alike, one would be the other.
+    """
+    issuer, subject = str(claims["iss"]), str(claims["sub"])
+    if not 0 < len(subject) <= MAX_SUBJECT or len(issuer) > MAX_ISSUER or "\0" in subject + issuer:
+        raise ProviderRefused
     email = str(claims.get("email") or "").strip().lower()
     return Claimed(
-        issuer=str(claims["iss"])[:MAX_ISSUER],
-        subject=str(claims["sub"])[:MAX_SUBJECT],
+        issuer=issuer,
+        subject=subject,
         email=email,
         verified=claims.get("email_verified") is True and MIN_EMAIL <= len(email) <= MAX_EMAIL,
-        name=str(claims.get("name") or email.partition("@")[0] or claims["sub"])[:MAX_NAME],
+        name=str(claims.get("name") or email.partition("@")[0] or subject)[:MAX_NAME],
     )
