@@ -5,6 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from forecourt.payments.providers.adyen_report import REPORT_NAME, ReportUnreadable, movement_of, read_report
+from forecourt.payments.providers.adyen_settling import Reports
+from forecourt.payments.providers.adyen_shapes import REPORT
+from forecourt.payments.psp.words import Told
+from tests.support import FakeClock
 
 HEAD = (
     "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,"
@@ -106,3 +110,43 @@ def test_a_report_of_which_a_line_can_not_be_read_is_not_read_in_part(was: str, 
 )  # fmt: skip
 def test_only_a_settlement_report_is_fetched_and_its_name_leads_nowhere_else(name: str, good: bool) -> None:
     assert (REPORT_NAME.fullmatch(name) is not None) is good
+
+
+class _Told:
+    """What an account was told."""
+
+    def __init__(self, *told: Told) -> None:
+        self.told = list(told)
+
+    async def keep(self, told: Told) -> None:
+        self.told.append(told)
+
+    async def about(self, reference: str) -> list[Told]:
+        return [each for each in self.told if each.about == reference]
+
+    async def named(self, reference: str) -> list[Told]:
+        return [each for each in self.told if each.reference == reference]
+
+    async def unread(self) -> list[Told]:
+        return [each for each in self.told if each.kind == REPORT]
+
+
+async def test_a_chargeback_whose_webhook_was_not_heard_is_given_back_by_the_name_that_its_report_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = "Co,Shop,P,m,visa,2026-03-26 22:37:26,UTC,{},{},EUR,{},1,EUR,{},,,,,v,,4\n"
+    won = line.format("ChargebackReversed", "WON1", ",5.00", ",5.00")
+    text = HEAD + won + line.format("Chargeback", "TAKEN1", "5.00,", "5.00,")
+    reports = Reports(
+        _Told(Told(kind=REPORT, reference="r", about="r", at=CLOSED)), FakeClock(CLOSED), merchant_account="Shop",
+        key="", base="",
+    )  # fmt: skip
+
+    async def fetched(_name: str) -> str:
+        return text
+
+    monkeypatch.setattr(reports, "_fetch", fetched)
+    page = await reports.page(None)
+    assert [(each.kind, each.source) for each in page.movements] == [
+        ("dispute_reversal", "TAKEN1"), ("dispute", "TAKEN1"),
+    ]  # fmt: skip

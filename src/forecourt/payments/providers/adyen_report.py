@@ -53,6 +53,7 @@ KINDS: Final[Mapping[str, str]] = {
 }
 #: From one batch of the account into its next: nothing moved.
 CARRIED: Final = frozenset({"Balancetransfer"})
+FIRST: Final = "Chargeback"
 SECOND: Final = "SecondChargeback"
 WON: Final = "ChargebackReversed"
 

@@ -12,6 +12,7 @@ import aiohttp
 import structlog
 
 from forecourt.payments.providers.adyen_report import (
+    FIRST,
     REPORT_NAME,
     SECOND,
     WON,
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 
 #: Our word for that the movements of a report were kept.
 READ: Final = "report_read"
+#: Our word for that a report told of a chargeback: its webhook may come late, or never.
+CHARGED_BACK: Final = "report_chargeback"
+#: Characters of a name that is remembered.
+MAX_NAME: Final = 80
 #: Where reports are, live and of test accounts.
 LIVE: Final = "https://ca-live.adyen.com"
 TEST: Final = "https://ca-test.adyen.com"
@@ -119,21 +124,33 @@ class Reports:
         text = await self._fetch(told.reference)
         # Its clock may be ahead of ours: what stands in a report is ours to use.
         closed_at, found = min(told.at, self._clock.now()), []
-        for said in await asyncio.to_thread(read_report, text, self._merchant):
+        lines = await asyncio.to_thread(read_report, text, self._merchant)
+        for said in lines:
+            await self._remember(said)
+        for said in lines:
             found.append(movement_of(said, closed_at, await self._dispute(said)))
         return tuple(found)
 
+    async def _remember(self, said: Said) -> None:
+        """Keeps by what name a chargeback is posted, for what reverses it."""
+        names = (said.payment or "", said.change or "")
+        if said.type == FIRST and all(0 < len(name) <= MAX_NAME for name in names):
+            await self._memory.keep(Told(kind=CHARGED_BACK, reference=names[1], about=names[0], at=said.at))
+
     async def _dispute(self, said: Said) -> str | None:
         """The name by which a payment tells the chargeback that a line is of: the one that is still taken, or that was
-        given back by this."""
+        given back by this; where its webhook was not heard, the one that a report told of."""
         if said.type not in (WON, SECOND) or said.payment is None:
             return None
-        known = disputes_of(await self._memory.about(said.payment))
+        told = await self._memory.about(said.payment)
+        known = disputes_of(told)
+        names = [each.reference for each in known]
+        unheard = [each.reference for each in told if each.kind == CHARGED_BACK and each.reference not in names]
         if said.type == SECOND:
-            return second_of(str(said.change), [each.reference for each in known[:1]])
+            return second_of(str(said.change), [*names[:1], *unheard])
         back = [each for each in known if any(one.reference == said.change for one in each.movements[1:])]
         standing = [each for each in known if each.status is not DisputeState.WON]
-        return next((each.reference for each in (*back, *standing)), None)
+        return next(iter([*(each.reference for each in (*back, *standing)), *unheard]), None)
 
     async def _fetch(self, name: str) -> str:
         """A report's text. Raises ProviderAway where it may be had later, ProviderRefused, KeyRefused and
