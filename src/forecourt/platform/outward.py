@@ -1,7 +1,8 @@
 """Requests to addresses that customers name: signed, bounded in time and size, and never to our own network.
 
 Who may name an address could otherwise have us ask what only we can reach (server-side request forgery). So a name is
-resolved here, each address it stands for is looked at, and the connection goes to an address that was looked at. No
+resolved here, each address it stands for is looked at, and so is the one that a socket is opened for, however the
+address was written and whoever read it: parsers differ, and some take ⑦ for 7. No
 redirect is followed, no proxy of the environment is used, and no more of an answer is read than was asked for.
 
 Signatures follow the Standard Webhooks specification 1.0: `webhook-id`, `webhook-timestamp` (unix seconds) and
@@ -124,6 +125,8 @@ def check_address(url: str, *, private: bool) -> None:
         raise AddressRefused("An address must hold no user and no password. Leave them out; what is sent is signed.")
     if parts.scheme not in ("http", "https") or not host or len(url) > MAX_URL:
         raise AddressRefused
+    if not host.isascii():
+        raise AddressRefused("The name of a server must be of ASCII letters. Write one with others as xn--...")
     if private:
         return
     try:
@@ -142,9 +145,7 @@ class Outward:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Outward":
-        connector = aiohttp.TCPConnector(
-            resolver=_Resolver(private=self._private), limit=MAX_CONNECTIONS, ttl_dns_cache=0
-        )
+        connector = _connector(private=self._private)
         # What receivers set as a cookie is theirs to forget.
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
@@ -173,8 +174,7 @@ class Outward:
         """A session for a library that asks by itself, to the same addresses as everybody; `ssl` says whom it trusts.
         It says nothing of redirects, and the caller closes it and checks the address beforehand."""
         context: ssl.SSLContext | bool = how.pop("ssl", True)
-        resolver = _Resolver(private=self._private)
-        connector = aiohttp.TCPConnector(resolver=resolver, limit=MAX_CONNECTIONS, ttl_dns_cache=0, ssl=context)
+        connector = _connector(private=self._private, trust=context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, **how)
 
     def check(self, url: str) -> None:
@@ -209,6 +209,8 @@ def why_unanswered(fault: Exception) -> str:
             return NO_TLS
         case aiohttp.ClientConnectorDNSError():
             return NAME_PRIVATE if str(fault.os_error) == NAME_PRIVATE else NAME_UNKNOWN
+        case aiohttp.ClientConnectorError() if str(fault.os_error) == ADDRESS_PRIVATE:
+            return ADDRESS_PRIVATE
         case aiohttp.ClientConnectorError():
             said = fault.os_error.strerror or str(fault.os_error)
             return UNREACHED.get(fault.os_error.errno or 0, f"no connection: {said}")
@@ -221,6 +223,24 @@ async def _first(content: aiohttp.StreamReader, most: int) -> bytes:
     while len(first) < most and (chunk := await content.read(most - len(first))):
         first += chunk
     return bytes(first)
+
+
+def _connector(*, private: bool, trust: ssl.SSLContext | bool = True) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
+        resolver=_Resolver(private=private),
+        limit=MAX_CONNECTIONS,
+        ttl_dns_cache=0,
+        ssl=trust,
+        socket_factory=None if private else _public_socket,
+    )
+
+
+def _public_socket(where: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
+    """A socket for an address that may be called; OSError for any other."""
+    family, kind, protocol, _, address = where
+    if not is_public(address[0]):
+        raise OSError(ADDRESS_PRIVATE)
+    return socket.socket(family=family, type=kind, proto=protocol)
 
 
 class _Resolver(AbstractResolver):
