@@ -34,16 +34,22 @@ class Holder:
         responder: str | None = None,
         answers: bool = False,
         signer: "Holder | None" = None,
+        serial: int | None = None,
+        key: Any = None,
+        branch: str | None = None,
     ) -> None:
         now = datetime.now(UTC)
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.key: Any = key or ec.generate_private_key(ec.SECP256R1())
+        named = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        if branch is not None:
+            named.append(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, branch))
+        subject = x509.Name(named)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer.certificate.subject if issuer is not None else subject)
             .public_key(self.key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial or x509.random_serial_number())
             .not_valid_before(now + from_)
             .not_valid_after(now + until)
             .add_extension(x509.BasicConstraints(ca, depth), critical=True)

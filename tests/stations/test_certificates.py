@@ -2,12 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from forecourt.ocpp.neutral import CertificateQuestion, Contract, ContractStatus, Standing
@@ -117,7 +119,11 @@ class Court:
         self.operator = Operator(responder)
 
     def trusted(self, unproven: str = "accept", required: bool = False) -> Trusted:
-        return Trusted(roots=(_der(self.operator.root),), unproven=unproven, required=required)
+        return Trusted(tenant_id=1, roots=(_der(self.operator.root),), unproven=unproven, required=required)
+
+    def anew(self) -> Judge:
+        """A judge of another gateway, which remembers nothing."""
+        return Judge(Responders(self.responders._outward, FakeClock(NOW)), FakeClock(NOW))
 
     async def says(self, unproven: str = "accept", emaid: str = EMAID) -> ContractStatus | None:
         return await self.judge.judge(self.trusted(unproven), Contract(chain=self.operator.chain()), emaid)
@@ -163,35 +169,79 @@ async def test_what_no_responder_proves_is_judged_as_the_organisation_wants(cour
 async def test_whom_an_authority_lets_answer_is_believed_and_nobody_else_of_it(court: Court) -> None:
     lower = court.operator.lower
     alone = court.operator.contract.pem
-    trusted = Trusted(roots=(_der(lower),), unproven="refuse")
+    trusted = Trusted(tenant_id=1, roots=(_der(lower),), unproven="refuse")
     for answers, found in ((False, ContractStatus.CHAIN_ERROR), (True, ContractStatus.ACCEPTED)):
         court.responder.signer = Holder("desk", lower, ca=False, answers=answers)
-        assert await court.judge.judge(trusted, Contract(chain=alone), EMAID) is found
+        assert await court.anew().judge(trusted, Contract(chain=alone), EMAID) is found
     court.responder.unknown.add(court.operator.contract.certificate.serial_number)
-    fresh = Judge(Responders(court.responders._outward, FakeClock(NOW)), FakeClock(NOW))
-    assert await fresh.judge(trusted, Contract(chain=alone), EMAID) is ContractStatus.CHAIN_ERROR
+    assert await court.anew().judge(trusted, Contract(chain=alone), EMAID) is ContractStatus.CHAIN_ERROR
 
 
 async def test_what_a_station_checked_itself_is_asked_about_by_its_hashes(court: Court) -> None:
-    said = court.operator.contract.asked_about(court.operator.lower, court.responder.url)
-    question = CertificateQuestion(
-        algorithm=said["hashAlgorithm"],
-        issuer_name_hash=said["issuerNameHash"].upper(),
-        issuer_key_hash=said["issuerKeyHash"],
-        serial=said["serialNumber"],
-        url=said["responderURL"],
-    )
-    asked = Contract(questions=(question,))
-    for unproven, found in (("accept", ContractStatus.ACCEPTED), ("refuse", ContractStatus.CHAIN_ERROR)):
-        # Its authority is not among those that are trusted, so nobody can tell whether an answer is genuine.
-        assert await court.judge.judge(court.trusted(unproven), asked, EMAID) is found
-    trusted = Trusted(roots=(_der(court.operator.lower),), unproven="refuse")
+    asked = Contract(questions=(question(court.operator.contract, court.operator.lower, court.responder.url),))
+    # Its authority is not among those that are trusted, so nobody can tell whether an answer is genuine.
+    assert await court.judge.judge(court.trusted(), asked, EMAID) is ContractStatus.CHAIN_ERROR
+    assert not court.responder.asked
+    trusted = Trusted(tenant_id=1, roots=(_der(court.operator.lower),), unproven="refuse")
     assert await court.judge.judge(trusted, asked, EMAID) is ContractStatus.ACCEPTED
     court.responder.revoked.add(court.operator.contract.certificate.serial_number)
-    later = Judge(Responders(court.responders._outward, FakeClock(NOW)), FakeClock(NOW))
-    assert await later.judge(trusted, asked, EMAID) is ContractStatus.REVOKED
+    assert await court.anew().judge(trusted, asked, EMAID) is ContractStatus.REVOKED
     nonsense = CertificateQuestion(algorithm="SHA256", issuer_name_hash="zz", issuer_key_hash="00", serial="g", url="x")
-    assert await court.judge.judge(trusted, Contract(questions=(nonsense,)), EMAID) is ContractStatus.CHAIN_ERROR
+    for unproven in ("accept", "refuse"):
+        strict = Trusted(tenant_id=1, roots=trusted.roots, required=True, unproven=unproven)
+        assert await court.judge.judge(strict, Contract(questions=(nonsense,)), EMAID) is ContractStatus.CHAIN_ERROR
+
+
+async def test_what_one_organisation_trusts_proves_nothing_to_another(court: Court) -> None:
+    asked = question(court.operator.contract, court.operator.lower, court.responder.url)
+    authority = court.operator.lower.certificate
+    assert (await court.responders.standing(1, asked, [authority]))[0] is Standing.GOOD
+    # Neither to who never trusted the authority, nor to who does no more.
+    for tenant_id in (1, 2):
+        assert (await court.responders.standing(tenant_id, asked, []))[0] is Standing.FAILED
+    assert (await court.responders.standing(2, asked, [authority]))[0] is Standing.GOOD
+    assert len(court.responder.asked) == 1
+
+
+async def test_certificates_of_one_serial_number_are_two_and_others_count_for_none(court: Court) -> None:
+    operator, url = court.operator, court.responder.url
+    twin = operator.contract_of(EMAID, serial=operator.lower.certificate.serial_number)
+    court.responder.revoked.add(twin.certificate.serial_number)
+    court.responder.knows(operator.lower, operator.upper)
+    both = await court.anew().judge(court.trusted(), Contract(chain=operator.chain(twin)), EMAID)
+    assert (both, len(court.responder.asked)) == (ContractStatus.REVOKED, 3)
+    # A contract that names no responder is not proven by what is said of another certificate.
+    silent = Holder(EMAID, operator.lower, ca=False)
+    other = question(operator.contract_of("DE8AAOTHER00011"), operator.lower, url)
+    court.responder.revoked.clear()
+    asked = Contract(chain=operator.chain(silent), questions=(other,))
+    assert await court.anew().judge(court.trusted("refuse"), asked, EMAID) is ContractStatus.CHAIN_ERROR
+    court.responder.knows(silent, operator.lower)
+    asked = Contract(chain=operator.chain(silent), questions=(question(silent, operator.lower, url),))
+    assert await court.anew().judge(court.trusted("refuse"), asked, EMAID) is ContractStatus.ACCEPTED
+
+
+async def test_strange_certificates_fail_and_raise_nothing(court: Court) -> None:
+    key = dsa.generate_private_key(1024)
+    old = Holder("old root", key=key)
+    assert read_authority(old.pem) is None
+    assert read_authority(doubled(ROOT).pem) is None
+    asked = question(court.operator.contract, court.operator.lower, court.responder.url)
+    issuers = [old.certificate, court.operator.lower.certificate]
+    court.responder.signer = doubled(Holder("desk", court.operator.lower, ca=False, answers=True))
+    assert (await court.responders.standing(1, asked, issuers))[0] is Standing.FAILED
+    assert len(court.responder.asked) == 1
+    chain = doubled(court.operator.contract).pem + court.operator.lower.pem + court.operator.upper.pem
+    assert await court.judge.judge(court.trusted(), Contract(chain=chain), EMAID) in {
+        *(ContractStatus.CHAIN_ERROR, ContractStatus.SIGNATURE_ERROR)
+    }
+
+
+async def test_a_silent_responder_is_left_alone_for_a_while(court: Court) -> None:
+    court.responder.status = 503
+    for _ in range(2):
+        assert await court.says("refuse") is ContractStatus.CHAIN_ERROR
+    assert len(court.responder.asked) == 3
 
 
 async def test_nothing_has_to_come_unless_the_organisation_wants_it(court: Court) -> None:
@@ -200,15 +250,14 @@ async def test_nothing_has_to_come_unless_the_organisation_wants_it(court: Court
     assert await court.judge.judge(court.trusted(), Contract(), EMAID) is ContractStatus.NONE
 
 
-async def test_too_many_questions_at_once_wait_for_nobody(court: Court) -> None:
-    court.responders._asking = MAX_ASKING
-    standing, _ = await court.responders.standing(
-        CertificateQuestion(
-            algorithm="SHA256", issuer_name_hash="00", issuer_key_hash="00", serial="1", url=court.responder.url
-        ),
-        [],
-    )
-    assert (standing, court.responder.asked) == (Standing.FAILED, [])
+async def test_too_many_questions_of_one_organisation_keep_no_other_from_asking(court: Court) -> None:
+    court.responders._asking[1] = MAX_ASKING
+    asked = question(court.operator.contract, court.operator.lower, court.responder.url)
+    issuers = [court.operator.lower.certificate]
+    assert (await court.responders.standing(1, asked, issuers))[0] is Standing.FAILED
+    assert await court.responders.relay(1, asked) is None
+    assert court.responder.asked == []
+    assert (await court.responders.standing(2, asked, issuers))[0] is Standing.GOOD
 
 
 def test_keys_of_authorities_are_hashed_as_responders_do() -> None:
@@ -244,6 +293,26 @@ async def test_rules_of_contracts_keep_their_secret_until_the_provider_is_taken_
     assert (await client.put("/api/v1/contract-rules", json={})).json()["provider_url"] is None
     refused = await client.put("/api/v1/contract-rules", json={"provider_url": "http://127.0.0.1:1/"})
     assert refused.json()["code"] == "address-refused"
+
+
+def question(holder: Holder, issuer: Holder, url: str) -> CertificateQuestion:
+    """What a station asks about a certificate."""
+    said = holder.asked_about(issuer, url)
+    return CertificateQuestion(
+        algorithm=said["hashAlgorithm"],
+        issuer_name_hash=said["issuerNameHash"].upper(),
+        issuer_key_hash=said["issuerKeyHash"],
+        serial=said["serialNumber"],
+        url=said["responderURL"],
+    )
+
+
+def doubled(holder: Holder) -> Holder:
+    """The same with one extension twice (what a key may do becomes another word on whether it is an authority)."""
+    der = holder.certificate.public_bytes(Encoding.DER).replace(b"\x55\x1d\x0f", b"\x55\x1d\x13")
+    made = copy(holder)
+    made.certificate = x509.load_der_x509_certificate(der)
+    return made
 
 
 def _der(holder: Holder) -> str:

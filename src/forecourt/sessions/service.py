@@ -128,7 +128,8 @@ class Sessions:
         async def contract() -> ContractStatus | None:
             if trusted is None or self._contracts is None:
                 return None
-            return await self._contracts.judge(Trusted.of(trusted), report.contract, report.token.uid)
+            rules = Trusted.of(station.tenant_id, trusted)
+            return await self._contracts.judge(rules, report.contract, report.token.uid)
 
         decided, status = await asyncio.gather(outside(), contract())
         return proven(fallback if decided is None else decided, status)

@@ -3,23 +3,27 @@ waits longer than a responder's deadline."""
 
 import asyncio
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from msgspec import Struct
 from prometheus_client import Counter
 
 from forecourt.ocpp.neutral import CertificateQuestion, Contract, ContractStatus, Standing
 from forecourt.platform.clock import Clock
-from forecourt.stations.certificates.model import check_chain, question_about, read_chain
-from forecourt.stations.certificates.responders import Responders
+from forecourt.stations.certificates.model import check_chain, issuer_among, key_hash, question_about, read_chain
+from forecourt.stations.certificates.responders import Responders, issuer_of
 
 log = structlog.get_logger(__name__)
 
 ACCEPT: Final = "accept"
 REFUSE: Final = "refuse"
+
+#: By what a certificate is known: the hash of its authority's key, and its serial number.
+Known = tuple[bytes, int]
 
 JUDGED = Counter("forecourt_contracts_judged_total", "Contracts of Plug & Charge, by what they were worth.", ["status"])
 
@@ -27,15 +31,16 @@ JUDGED = Counter("forecourt_contracts_judged_total", "Contracts of Plug & Charge
 class Trusted(Struct, frozen=True, kw_only=True):
     """How an organisation judges contracts, as the lane answered. `roots` are DER in base64."""
 
+    tenant_id: int
     roots: tuple[str, ...] = ()
     required: bool = False
     unproven: str = ACCEPT
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> "Trusted":
+    def of(cls, tenant_id: int, row: Sequence[Any]) -> "Trusted":
         """From what the lane CONTRACTS answered."""
         roots, required, unproven = row
-        return cls(roots=tuple(roots or ()), required=required, unproven=unproven)
+        return cls(tenant_id=tenant_id, roots=tuple(roots or ()), required=required, unproven=unproven)
 
     def authorities(self) -> list[x509.Certificate]:
         """The certificates that are trusted."""
@@ -69,41 +74,52 @@ class Judge:
         elif not contract.questions:
             return ContractStatus.NONE
         authorities = [*chain[1:], *roots]
-        questions = [*_questions(chain, authorities), *contract.questions]
-        wanted = len(chain) or len(questions)
-        standings = await self._standings(questions, authorities)
-        if Standing.REVOKED in standings:
-            return ContractStatus.REVOKED
-        if Standing.UNKNOWN in standings:
+        asked = _asked(chain, contract.questions, authorities)
+        if asked is None:
             return ContractStatus.CHAIN_ERROR
-        if standings.count(Standing.GOOD) < wanted:
+        questions, wanted = asked
+        standings = await self._standings(trusted.tenant_id, questions, authorities)
+        if Standing.REVOKED in standings.values():
+            return ContractStatus.REVOKED
+        if Standing.UNKNOWN in standings.values():
+            return ContractStatus.CHAIN_ERROR
+        if any(standings.get(each) is not Standing.GOOD for each in wanted):
             log.info("nobody says whether a contract is revoked", emaid=emaid, becomes=trusted.unproven)
             return ContractStatus.ACCEPTED if trusted.unproven == ACCEPT else ContractStatus.CHAIN_ERROR
         return ContractStatus.ACCEPTED
 
     async def _standings(
-        self, questions: Sequence[CertificateQuestion], authorities: Sequence[x509.Certificate]
-    ) -> list[Standing]:
-        """How each certificate stands that is asked about, told once where it is asked about twice."""
-        once = {int(each.serial, 16) if _is_hex(each.serial) else each.serial: each for each in reversed(questions)}
-        found = await asyncio.gather(*(self._responders.standing(each, authorities) for each in once.values()))
-        return [standing for standing, _ in found]
+        self, tenant_id: int, questions: dict[Known, CertificateQuestion], authorities: Sequence[x509.Certificate]
+    ) -> dict[Known, Standing]:
+        """How each certificate stands that is asked about."""
+        found = await asyncio.gather(
+            *(self._responders.standing(tenant_id, each, authorities) for each in questions.values())
+        )
+        return {known: standing for known, (standing, _) in zip(questions, found, strict=True)}
 
 
-def _questions(
-    chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]
-) -> Iterable[CertificateQuestion]:
-    """What to ask about each certificate of a chain that is proven."""
+def _asked(
+    chain: Sequence[x509.Certificate], told: Sequence[CertificateQuestion], authorities: Sequence[x509.Certificate]
+) -> tuple[dict[Known, CertificateQuestion], list[Known | None]] | None:
+    """What to ask, once about each certificate, and which must be good: those of a chain that is proven, or else those
+    that a station tells by their hashes. None where it tells one that makes no sense or whose authority isn't among
+    these, so that no answer could prove it. What else it tells beside a chain is asked too, and accepts nothing."""
+    questions: dict[Known, CertificateQuestion] = {}
+    wanted: list[Known | None] = []
     for each in chain:
-        issuer = next((other for other in authorities if other.subject == each.issuer), None)
+        issuer = issuer_among(each, authorities)
+        wanted.append(None if issuer is None else _known(issuer, each.serial_number))
         question = None if issuer is None else question_about(each, issuer)
-        if question is not None:
-            yield question
+        if issuer is not None and question is not None:
+            questions[_known(issuer, each.serial_number)] = question
+    for question in told:
+        issuer = issuer_of(question, authorities)
+        if issuer is not None:
+            questions.setdefault(_known(issuer, int(question.serial, 16)), question)
+        elif not chain:
+            return None
+    return questions, wanted if chain else list(questions)
 
 
-def _is_hex(text: str) -> bool:
-    try:
-        int(text, 16)
-    except ValueError:
-        return False
-    return True
+def _known(issuer: x509.Certificate, serial: int) -> Known:
+    return key_hash(issuer, hashes.SHA256()), serial

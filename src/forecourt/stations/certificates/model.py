@@ -11,7 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
@@ -23,6 +23,11 @@ MAX_CHAIN: Final = 4
 MAX_DEPTH: Final = 3
 #: Bytes of a certificate that is trusted.
 MAX_DER: Final = 8_192
+#: What the library raises of certificates that are not as they should be.
+UNREADABLE: Final = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
 #: An eMAID with its check digit, and without: characters.
 _WHOLE, _BARE = 15, 14
 _HASHES: Final[dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]]] = {
@@ -48,9 +53,19 @@ def read_authority(text: str) -> x509.Certificate | None:
         basic = found.extensions.get_extension_for_class(x509.BasicConstraints)
         # Reads the rest too: one that can't be read would fail every chain later.
         found.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound):
+    except UNREADABLE:
         return None
-    return found if basic.value.ca and len(encoded(found)) <= MAX_DER else None
+    return found if has_usable_key(found) and basic.value.ca and len(encoded(found)) <= MAX_DER else None
+
+
+def has_usable_key(certificate: x509.Certificate) -> bool:
+    """Whether its key is of a kind by which a path and a responder's answer can be proven."""
+    try:
+        return isinstance(
+            certificate.public_key(), (ec.EllipticCurvePublicKey, rsa.RSAPublicKey, ed25519.Ed25519PublicKey)
+        )
+    except UNREADABLE:
+        return False
 
 
 def encoded(certificate: x509.Certificate) -> bytes:
@@ -77,7 +92,7 @@ def check_chain(
     verifier = builder.extension_policies(ca_policy=_AUTHORITY, ee_policy=_CONTRACT).build_client_verifier()
     try:
         verifier.verify(chain[0], list(chain[1:]))
-    except (VerificationError, ValueError, UnsupportedAlgorithm):
+    except (VerificationError, *UNREADABLE):
         return ContractStatus.CHAIN_ERROR
     return ContractStatus.ACCEPTED if names(chain[0], emaid) else ContractStatus.CHAIN_ERROR
 
@@ -111,10 +126,22 @@ def responder_of(certificate: x509.Certificate) -> str | None:
     """Where the responder is that knows whether a certificate is revoked."""
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
+    except UNREADABLE:
         return None
     places = [each.access_location for each in access if each.access_method == AuthorityInformationAccessOID.OCSP]
     return next((str(place.value) for place in places if isinstance(place, x509.UniformResourceIdentifier)), None)
+
+
+def issuer_among(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    """The one of these that signed a certificate; names alone don't tell, as two may have one."""
+    for each in authorities:
+        try:
+            certificate.verify_directly_issued_by(each)
+        except (InvalidSignature, *UNREADABLE):
+            continue
+        if has_usable_key(each):
+            return each
+    return None
 
 
 def hash_named(algorithm: str) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
@@ -149,7 +176,7 @@ def _signed_by(lower: x509.Certificate, upper: x509.Certificate) -> bool:
         lower.verify_directly_issued_by(upper)
     except InvalidSignature:
         return False
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         # What is wrong is not the signature; the path will be refused.
         return True
     return True

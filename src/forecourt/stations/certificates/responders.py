@@ -2,7 +2,7 @@
 when signed as it must be, and remembered as long as it counts. Never raises, and never waits longer than the deadline.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from forecourt.ocpp.neutral import CertificateQuestion, Standing
 from forecourt.platform.clock import Clock
 from forecourt.platform.errors import ForecourtError
 from forecourt.platform.outward import Outward, Unanswered
-from forecourt.stations.certificates.model import hash_named, key_hash, name_hash
+from forecourt.stations.certificates.model import UNREADABLE, has_usable_key, hash_named, key_hash, name_hash
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 DEADLINE_S: Final = 3.0
 #: Bytes of an answer; more would not fit what a station may be told.
 MAX_ANSWER: Final = 13_500
-#: Questions at once, of one process; others get no answer.
+#: Questions at once for one organisation, of one process; others of it get no answer.
 MAX_ASKING: Final = 20
 #: Answers remembered; the one that was used longest ago is forgotten first.
 MAX_KNOWN: Final = 10_000
@@ -35,7 +35,7 @@ MAX_KNOWN: Final = 10_000
 SKEW: Final = timedelta(minutes=5)
 #: So long counts an answer that doesn't say how long.
 LEAST_COUNTS: Final = timedelta(hours=1)
-#: When to ask anew about what could not be asked.
+#: When to ask anew about what nobody answered.
 AGAIN: Final = timedelta(minutes=1)
 
 _HEADERS: Final = {"content-type": "application/ocsp-request", "accept": "application/ocsp-response"}
@@ -52,40 +52,59 @@ class Responders:
     def __init__(self, outward: Outward, clock: Clock) -> None:
         self._outward = outward
         self._clock = clock
-        self._asking = 0
+        self._asking: Counter[int] = Counter()
         self._known: OrderedDict[CertificateQuestion, tuple[Standing, datetime]] = OrderedDict()
 
-    async def relay(self, question: CertificateQuestion) -> bytes | None:
+    async def relay(self, tenant_id: int, question: CertificateQuestion) -> bytes | None:
         """What the responder answers, its DER as it came, for somebody who checks it; None where nothing came that is
         an answer to this question."""
-        answer = await self._ask(question)
+        answer = None if self._is_busy(tenant_id) else await self._ask(tenant_id, question)
         return None if answer is None else answer.public_bytes(Encoding.DER)
 
     async def standing(
-        self, question: CertificateQuestion, issuers: Sequence[x509.Certificate]
+        self, tenant_id: int, question: CertificateQuestion, issuers: Sequence[x509.Certificate]
     ) -> tuple[Standing, datetime]:
-        """How a certificate stands and until when that counts. `issuers`: authorities that are trusted, of which one
-        must have signed the answer, or let somebody sign it. FAILED where no such answer came."""
+        """How a certificate stands and until when that counts. `issuers`: authorities that this organisation trusts, of
+        which one must have signed the answer, or let somebody sign it. FAILED where no such answer came."""
         now = self._clock.now()
+        try:
+            return await self._standing(tenant_id, question, issuers, now)
+        except Exception:
+            # Whatever a stranger's answer holds, a station's connection outlives it.
+            log.exception("an answer of a responder could not be judged", url=question.url)
+            return Standing.FAILED, now + AGAIN
+
+    async def _standing(
+        self, tenant_id: int, question: CertificateQuestion, issuers: Sequence[x509.Certificate], now: datetime
+    ) -> tuple[Standing, datetime]:
+        # What is known counts only for who trusts the authority that was asked about.
+        issuer = issuer_of(question, issuers)
+        if issuer is None:
+            return Standing.FAILED, now + AGAIN
         known = self._known.get(question)
         if known is not None and known[1] > now:
             self._known.move_to_end(question)
             return known
-        answer = await self._ask(question)
-        until = None if answer is None else believed_until(answer, question, issuers, now)
-        if answer is None or until is None:
+        if self._is_busy(tenant_id):
             return Standing.FAILED, now + AGAIN
-        found = _STANDINGS[answer.certificate_status], until
+        answer = await self._ask(tenant_id, question)
+        until = None if answer is None else believed_until(answer, issuer, now)
+        found = Standing.FAILED, now + AGAIN
+        if answer is not None and until is not None:
+            found = _STANDINGS[answer.certificate_status], until
         self._known[question] = found
         if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
         return found
 
-    async def _ask(self, question: CertificateQuestion) -> ocsp.OCSPResponse | None:
+    def _is_busy(self, tenant_id: int) -> bool:
+        return self._asking[tenant_id] >= MAX_ASKING
+
+    async def _ask(self, tenant_id: int, question: CertificateQuestion) -> ocsp.OCSPResponse | None:
         asked = _request(question)
-        if asked is None or self._asking >= MAX_ASKING:
+        if asked is None:
             return None
-        self._asking += 1
+        self._asking[tenant_id] += 1
         try:
             body = asked.public_bytes(Encoding.DER)
             got = await self._outward.ask(
@@ -102,22 +121,27 @@ class Responders:
             log.info("a responder gave no answer", url=question.url, why=str(fault)[:200])
             return None
         finally:
-            self._asking -= 1
+            self._asking[tenant_id] -= 1
+            if not self._asking[tenant_id]:
+                del self._asking[tenant_id]
         return answer
 
 
-def believed_until(
-    answer: ocsp.OCSPResponse, question: CertificateQuestion, issuers: Sequence[x509.Certificate], now: datetime
-) -> datetime | None:
-    """Until when an answer counts; None where it doesn't: it is not signed by the certificate's own authority or by
-    whom that authority lets answer, or it is old."""
+def issuer_of(question: CertificateQuestion, issuers: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    """The authority among these that a question names; None where none is, or the question makes no sense."""
+    if _request(question) is None:
+        return None
     algorithm = hash_named(question.algorithm)
     named = (question.issuer_name_hash.lower(), question.issuer_key_hash.lower())
-    issuer = next(
-        (each for each in issuers if (name_hash(each, algorithm).hex(), key_hash(each, algorithm).hex()) == named), None
-    )
+    known = ((each, name_hash(each, algorithm), key_hash(each, algorithm)) for each in issuers if has_usable_key(each))
+    return next((each for each, name, key in known if (name.hex(), key.hex()) == named), None)
+
+
+def believed_until(answer: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetime) -> datetime | None:
+    """Until when an answer counts; None where it doesn't: it is not signed by the certificate's own authority or by
+    whom that authority lets answer, or it is old."""
     until = answer.next_update_utc or answer.this_update_utc + LEAST_COUNTS
-    if issuer is None or answer.this_update_utc > now + SKEW or until <= now:
+    if answer.this_update_utc > now + SKEW or until <= now:
         return None
     signers = [issuer, *(each for each in answer.certificates if _may_answer(each, issuer, now))]
     return until if any(_signed(answer, signer) for signer in signers) else None
@@ -147,7 +171,7 @@ def _may_answer(signer: x509.Certificate, issuer: x509.Certificate, now: datetim
     try:
         purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         signer.verify_directly_issued_by(issuer)
-    except (x509.ExtensionNotFound, InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     valid = signer.not_valid_before_utc <= now <= signer.not_valid_after_utc
     return valid and ExtendedKeyUsageOID.OCSP_SIGNING in purposes

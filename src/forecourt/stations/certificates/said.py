@@ -69,13 +69,13 @@ class Certificates:
 
     def hear_status(self, inbound: Inbound, report: CertificateAsked) -> Decide:
         """Tell a station what a responder says of a certificate; it checks that itself."""
-        return lambda: Later(self._relay(report.question))
+        return lambda: Later(self._relay(inbound.station.tenant_id, report.question))
 
     def hear_chain(self, inbound: Inbound, report: ChainAsked) -> Decide:
         """Tell a station how certificates stand, as far as an answer of their responders can be believed."""
-        write = inbound.write
-        write.add(CONTRACTS.name, packrow.row(packrow.int8(write.number), packrow.int4(inbound.station.tenant_id)))
-        return lambda: Later(self._chain(report, Trusted.of(write.answers[CONTRACTS.name])))
+        write, tenant_id = inbound.write, inbound.station.tenant_id
+        write.add(CONTRACTS.name, packrow.row(packrow.int8(write.number), packrow.int4(tenant_id)))
+        return lambda: Later(self._chain(report, Trusted.of(tenant_id, write.answers[CONTRACTS.name])))
 
     def hear_certificate(self, inbound: Inbound, report: ContractCertificateAsked) -> Decide:
         """Hand a car's request to the provider of contracts that the organisation named."""
@@ -90,8 +90,8 @@ class Certificates:
 
         return decide
 
-    async def _relay(self, question: CertificateQuestion) -> Answer:
-        result = await self._responders.relay(question)
+    async def _relay(self, tenant_id: int, question: CertificateQuestion) -> Answer:
+        result = await self._responders.relay(tenant_id, question)
         return CertificateAnswer(result=None if result is None else base64.b64encode(result).decode())
 
     async def _chain(self, report: ChainAsked, trusted: Trusted) -> Answer:
@@ -99,7 +99,9 @@ class Certificates:
         later = self._clock.now() + AGAIN
 
         async def one(question: CertificateQuestion | None) -> Any:
-            return (Standing.FAILED, later) if question is None else await self._responders.standing(question, issuers)
+            if question is None:
+                return Standing.FAILED, later
+            return await self._responders.standing(trusted.tenant_id, question, issuers)
 
         return ChainAnswer(standings=tuple(await asyncio.gather(*map(one, report.questions))))
 
