@@ -89,6 +89,23 @@ def test_an_authority_may_sign_only_as_deep_as_its_own_certificate_says() -> Non
 
 
 @pytest.mark.parametrize(
+    ("branches", "found"),
+    [
+        (("MO", "MO", "MO"), ContractStatus.ACCEPTED),
+        (("mo", None, None), ContractStatus.ACCEPTED),
+        (("MO", "V2G", "MO"), ContractStatus.CHAIN_ERROR),
+        (("OEM", "MO", "MO"), ContractStatus.CHAIN_ERROR),
+        (("MO", "MO", "CPO"), ContractStatus.CHAIN_ERROR),
+    ],
+)
+def test_no_other_branch_of_a_v2g_root_makes_contracts(branches: tuple[str | None, ...], found: ContractStatus) -> None:
+    root = Holder("V2G root", branch="V2G")
+    upper = Holder("sub 1", root, depth=1, branch=branches[2])
+    lower = Holder("sub 2", upper, depth=0, branch=branches[1])
+    assert status(Holder(EMAID, lower, ca=False, branch=branches[0]), lower, upper, anchors=(root,)) is found
+
+
+@pytest.mark.parametrize(
     ("emaid", "same"),
     [
         ("DE8AACA2B3C4D51", True),

@@ -73,9 +73,10 @@ async def serve(settings: Settings) -> None:
         database.Pool(settings.database_url, "forecourt_ingest", size=POOL_SIZE, application="gateway") as pool,
         database.Pool(settings.database_url, "forecourt_app", size=TOTALS_POOL, application="gateway") as tenants,
         Outward(private=settings.webhooks_private) as outward,
+        Outward(private=settings.responders_private) as to_responders,
     ):
         live = LiveFeed(bus)
-        gateway = build(settings, bus, pool, live, outward, tenants)
+        gateway = build(settings, bus, pool, live, outward, to_responders, tenants)
         with metrics.served(settings, metrics.CommitMeasures(gateway.commit)):
             await gateway.start()
             publishing = asyncio.create_task(live.run())
@@ -99,10 +100,12 @@ def build(
     pool: database.Pool,
     live: LiveFeed,
     outward: Outward,
+    to_responders: Outward,
     tenants: database.Pool | None = None,
 ) -> Gateway:
-    """The gateway with its rooms: routes and lanes of drivers, stations, sessions, energy and payments. `tenants` is a
-    pool of role forecourt_app; without one no station is told what a session came to."""
+    """The gateway with its rooms: routes and lanes of drivers, stations, sessions, energy and payments. `outward` goes
+    to addresses that customers name, `to_responders` to those that stations and certificates do. `tenants` is a pool of
+    role forecourt_app; without one no station is told what a session came to."""
     url = settings.database_url
     assert url is not None
 
@@ -121,7 +124,7 @@ def build(
         gateway.commit.submit_patiently(write_of(kept))
 
     costs = None if tenants is None else Totals(tenants, clock)
-    responders = Responders(outward, clock)
+    responders = Responders(to_responders, clock)
     authorizer = OutsideAuthorizer(outward, settings.secret(), clock, keep)
     sessions = Sessions(live, reports, authorizer, costs, Judge(responders, clock))
     certificates = Certificates(outward, responders, settings.secret(), clock)

@@ -76,6 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     metrics_host: str = "127.0.0.1"
     #: Webhooks and the outside authorisation may go to private and loopback addresses.
     webhooks_private: bool = False
+    #: Responders (OCSP), whose addresses stations and certificates name, may have private and loopback addresses.
+    responders_private: bool = False
     #: The deployment's account at Stripe, which organisations without one of their own use, and the secret that its
     #: webhooks are signed with; both or none.
     stripe_key: str | None = None

@@ -73,7 +73,8 @@ class StationClient:
 class Rig:
     """The gateway under test and ways to reach what it wrote."""
 
-    def __init__(self, database: Database, nats_url: str, transport: str) -> None:
+    def __init__(self, database: Database, nats_url: str, transport: str, *, responders_private: bool = True) -> None:
+        self.responders_private = responders_private
         self.database = database
         self.nats_url = nats_url
         self.transport = transport
@@ -144,8 +145,9 @@ class Rig:
         pool = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_ingest", size=2))
         self.live = LiveFeed(bus)
         outward = await self._stack.enter_async_context(Outward(private=True))
+        to_responders = await self._stack.enter_async_context(Outward(private=self.responders_private))
         tenants = await self._stack.enter_async_context(Pool(self.database.url, "forecourt_app", size=2))
-        self.gateway = build(settings, bus, pool, self.live, outward, tenants)
+        self.gateway = build(settings, bus, pool, self.live, outward, to_responders, tenants)
         await self.gateway.start()
         server = carrier(self.gateway, self.transport, None)
         await server.start("127.0.0.1", self.port)

@@ -151,6 +151,24 @@ async def test_a_station_is_told_what_the_responder_says_in_its_own_signed_words
         assert await station.call("GetCertificateStatus", {"ocspRequestData": nobody}) == {"status": "Failed"}
 
 
+async def test_a_station_sends_nobody_into_the_own_network_though_webhooks_may_go_there(
+    servers: Any, transport: str
+) -> None:
+    with servers.database() as database:
+        rig = Rig(database, servers.nats.url, transport, responders_private=False)
+        await rig.start()
+        try:
+            async with responding() as responder:
+                operator = Operator(responder)
+                question = operator.contract.asked_about(operator.lower, responder.url)
+                await rig.register("CP1")
+                async with rig.station("CP1", "ocpp2.1") as station:
+                    answer = await station.call("GetCertificateStatus", {"ocspRequestData": question})
+                assert (answer, responder.asked) == ({"status": "Failed"}, [])
+        finally:
+            await rig.stop()
+
+
 async def test_a_station_of_2_1_is_told_how_each_certificate_of_a_chain_stands(rig: Rig, plugged: Plugged) -> None:
     operator, responder = plugged.operator, plugged.responder
     await plugged.trust(operator.lower)

@@ -28,6 +28,8 @@ UNREADABLE: Final = (
     *(ValueError, TypeError, UnsupportedAlgorithm),
     *(x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
+#: The branch of operators' contracts below a V2G root, by the domain component of its names (ISO 15118-2 annex F).
+_BRANCH: Final = "MO"
 #: An eMAID with its check digit, and without: characters.
 _WHOLE, _BARE = 15, 14
 _HASHES: Final[dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]]] = {
@@ -94,7 +96,8 @@ def check_chain(
         verifier.verify(chain[0], list(chain[1:]))
     except (VerificationError, *UNREADABLE):
         return ContractStatus.CHAIN_ERROR
-    return ContractStatus.ACCEPTED if names(chain[0], emaid) else ContractStatus.CHAIN_ERROR
+    good = names(chain[0], emaid) and all(map(_is_of_operators, chain))
+    return ContractStatus.ACCEPTED if good else ContractStatus.CHAIN_ERROR
 
 
 def names(certificate: x509.Certificate, emaid: str) -> bool:
@@ -106,6 +109,13 @@ def names(certificate: x509.Certificate, emaid: str) -> bool:
     [one] = said
     short, long = sorted((one, wanted), key=len)
     return one == wanted or (len(short) == _BARE and len(long) == _WHOLE and long.startswith(short))
+
+
+def _is_of_operators(certificate: x509.Certificate) -> bool:
+    """Whether a certificate may belong to a contract: another branch of a V2G root, as that of stations or of makers of
+    cars, says so by another domain component."""
+    said = certificate.subject.get_attributes_for_oid(NameOID.DOMAIN_COMPONENT)
+    return not said or _BRANCH in {str(each.value).upper() for each in said}
 
 
 def question_about(certificate: x509.Certificate, issuer: x509.Certificate) -> CertificateQuestion | None:
