@@ -66,13 +66,21 @@ def alfen(
 
 
 def block(
-    value: int, page: int, *, contract: bytes = b"04AABBCC", log: int = 6, scaler: int = -1, obis: str = "0100011100ff"
+    value: int,
+    page: int,
+    *,
+    contract: bytes = b"04AABBCC",
+    log: int = 6,
+    scaler: int = -1,
+    obis: str = "0100011100ff",
+    at: int = 0,
 ) -> bytes:
-    """The 320 bytes that an EDL 40 meter signs; the register in steps of ten to the power of the scaler."""
+    """The 320 bytes that an EDL 40 meter signs; the register in steps of ten to the power of the scaler. `at`: seconds
+    later than others, as is the moment when the contract was shown."""
     return struct.pack(
         "<10sIBII6sBbQ2s128sI147x",
         SERVER,
-        1_772_355_600 + 3_600 + page,
+        1_772_355_600 + 3_600 + at + page,
         8,
         5_000 + page,
         page,
@@ -82,7 +90,7 @@ def block(
         value,
         log.to_bytes(2, "big"),
         contract,
-        1_772_355_600 + 3_600,
+        1_772_355_600 + 3_600 + at,
     )
 
 

@@ -16,7 +16,7 @@ from forecourt.platform.database import Pool
 from forecourt.sessions.signed import edl, sml
 from forecourt.sessions.signed.export import transparency_file
 from forecourt.sessions.signed.keys import key_of, usable
-from forecourt.sessions.signed.model import Flaw, Trust, Verification, judge
+from forecourt.sessions.signed.model import Flaw, Trust, Verification, elsewhere, judge
 from forecourt.sessions.signed.records import check, own_key, read
 from forecourt.sessions.store import SignedRow
 from tests.http import House, Tenant
@@ -315,8 +315,8 @@ def application(application_with_pages: tuple[Pool, Any]) -> tuple[Pool, Any]:
 class Told(Signed):
     """A session whose station told its records by the contexts of OCPP."""
 
-    def told(self, transaction_id: str, *records: tuple[str, int]) -> str:
-        session_id = self.session(transaction_id)
+    def told(self, transaction_id: str, *records: tuple[str, int], **columns: Any) -> str:
+        session_id = self.session(transaction_id, **columns)
         with self.house.admin() as connection:
             for number, (record, context) in enumerate(records):
                 connection.execute(
@@ -347,6 +347,39 @@ async def test_a_session_is_proven_by_the_key_that_came_with_its_records_or_that
     body = {"evse": 1, "public_key": coordinates(LARGE).hex(), "since": (BEGAN - timedelta(days=1)).isoformat()}
     said = await client.post(f"/api/v1/stations/S-{at.tenant.tenant_id}/meter-keys", json=body)
     assert said.json()["public_key"] == der(LARGE)
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_readings_of_another_time_are_of_another_session(form: str) -> None:
+    records, key = PAIRS[form]
+    checked = [check(record, der(key), [context]) for record, context in records]
+    times = [each.at for one in checked for each in one.registers if each.at is not None]
+    first, last = min(times), max(times)
+    assert not elsewhere(checked, first - timedelta(hours=14), last + timedelta(hours=14))
+    assert not elsewhere(checked, first + timedelta(hours=14), last + timedelta(hours=14))
+    for away in (timedelta(days=2), -timedelta(days=2)):
+        assert elsewhere(checked, first + away, last + away)
+
+
+async def test_a_begin_of_another_day_with_the_same_card_proves_nothing(at: Told) -> None:
+    # The same card and entry of the log; how the station presents it is up to the station.
+    old = block(970_010, 38, at=-30 * 86_400)
+    for form in (lambda data: edl_telegram(SMALL, data).hex(), lambda data: edl_xml(SMALL, data)):
+        records = [(form(old), BEGIN), (form(block(1_123_460, 42)), END)]
+        assert look(records, SMALL, None).trust is Trust.VERIFIED
+        session_id = at.told(f"tx{len(records[0][0])}", *records)
+        client = await at.tenant.client()
+        body = {"evse": 1, "public_key": coordinates(SMALL).hex(), "since": BEGAN.isoformat()}
+        await client.post(f"/api/v1/stations/S-{at.tenant.tenant_id}/meter-keys", json=body)
+        found = await at.look(session_id)
+        assert (found["trust"], "pair-unfit" in found["flaws"]) == ("broken", True)
+
+
+async def test_one_genuine_pair_does_not_prove_another_session(at: Told) -> None:
+    assert (await at.look(at.told("tx1", *PAIRS["ALFEN"][0])))["trust"] == "verified"
+    later = {"started_at": BEGAN + timedelta(days=3), "ended_at": BEGAN + timedelta(days=3, hours=1)}
+    found = await at.look(at.told("tx2", *PAIRS["ALFEN"][0], **later))
+    assert (found["trust"], found["flaws"]) == ("broken", ["pair-unfit"])
 
 
 async def test_telegrams_without_a_key_wait_for_the_one_that_stands_at_the_meter(at: Told) -> None:

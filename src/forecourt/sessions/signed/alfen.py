@@ -9,7 +9,7 @@ transparency software of S.A.F.E. e.V. and Chargy agree on.
 from typing import Final
 
 from forecourt.sessions.signed.keys import P192, flaw_of, key_of, unbase32
-from forecourt.sessions.signed.model import Checked, Flaw, Register, reading
+from forecourt.sessions.signed.model import Checked, Flaw, Register, moment, reading
 
 NAME: Final = "ALFEN"
 MARK: Final = "AP;"
@@ -65,4 +65,5 @@ def _register(signed: bytes, kind: str) -> Register | None:
         wh=wh,
         meter=signed[16:26].hex().upper(),
         page=int.from_bytes(signed[78:82], "little"),
+        at=moment(int.from_bytes(signed[34:38], "little")),
     )

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element
 
 from forecourt.sessions.signed import sml
 from forecourt.sessions.signed.keys import P192, P256, flaw_of, key_of, unbase32, unbase64, unhex
-from forecourt.sessions.signed.model import Checked, Flaw, Register, Role, reading
+from forecourt.sessions.signed.model import Checked, Flaw, Register, Role, moment, reading
 from forecourt.sessions.signed.sml import Answer, Entry
 
 TELEGRAM: Final = "EDL_40_P"
@@ -137,7 +137,8 @@ def _checked(
     if len(signature) == _P192_SIGNATURE + _LOG and signature[_P192_SIGNATURE:] != log:
         return Checked(format=name, flaw=Flaw.SIGNATURE_WRONG, key=own)
     flaw = flaw_of(key, P192, signature[:_P192_SIGNATURE], block)
-    register = _register(block[23:29], block[29], block[30], block[31:39], block[:_SERVER], block[19:23], roles)
+    meter, at = block[:_SERVER], int.from_bytes(block[10:14], "little")
+    register = _register(block[23:29], block[29], block[30], block[31:39], meter, block[19:23], at, roles)
     return Checked(
         format=name,
         flaw=flaw,
@@ -170,13 +171,14 @@ def _check_isa(answer: Answer, key: str | None) -> Checked:
         )
     ).ljust(_SIGNED, b"\0")
     role = _ISA_ROLES[answer.name]
-    begun = _register(_IMPORT, start.unit, start.scaler, first[9:], answer.server, None, frozenset({Role.BEGIN}))
-    read = _register(_IMPORT, now.unit, now.scaler, last[9:], answer.server, _little(page, 4), frozenset({role}))
+    of_begin, of_now, meter = frozenset({Role.BEGIN}), frozenset({role}), answer.server
+    begun = _register(_IMPORT, start.unit, start.scaler, first[9:], meter, None, start.local_s, of_begin)
+    read = _register(_IMPORT, now.unit, now.scaler, last[9:], meter, _little(page, 4), now.local_s, of_now)
     return Checked(
         format=ISA,
         flaw=flaw_of(key, P256, answer.signature[:_P256_SIGNATURE], signed),
         registers=tuple(each for each in (begun, read if role is not Role.BEGIN else None) if each is not None),
-        bond=contract.rstrip(b"\0").hex(),
+        bond=f"{contract.rstrip(bytes(1)).hex()}/{start.local_s}",
     )
 
 
@@ -244,9 +246,16 @@ def _bytes_of(code: bytes, entry: Entry) -> bytes:
 
 
 def _register(
-    code: bytes, unit: int | None, scaler: int, value: bytes, server: bytes, page: bytes | None, roles: Iterable[Role]
+    code: bytes,
+    unit: int | None,
+    scaler: int,
+    value: bytes,
+    server: bytes,
+    page: bytes | None,
+    at_s: int | None,
+    roles: Iterable[Role],
 ) -> Register | None:
-    """A reading in Wh by which may be billed; None of another quantity."""
+    """A reading in Wh by which may be billed; None of another quantity. `at_s`: seconds since 1970, local time."""
     if code not in _BILLABLE or unit != _WH:
         return None
     wh = reading(int.from_bytes(value, "little", signed=True), (scaler + 0x80 & 0xFF) - 0x80)
@@ -258,6 +267,7 @@ def _register(
         wh=wh,
         meter=server.hex().upper(),
         page=None if page is None else int.from_bytes(page, "little"),
+        at=None if at_s is None else moment(at_s & 0xFFFF_FFFF),
     )
 
 

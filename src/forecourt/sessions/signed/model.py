@@ -6,6 +6,7 @@ in OCPP, 5.2), so a verified pair says by itself how much energy was delivered.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
@@ -21,6 +22,13 @@ DIFFERS_PERCENT: Final = 2
 MAX_WH: Final = 10**12
 #: Powers of ten by which registers are told.
 MAX_SCALER: Final = 6
+#: So far before its session began or after it ended may a reading say to be: meters and stations have clocks of their
+#: own, and some meters say the local time without a zone.
+MAX_AWAY: Final = timedelta(days=1)
+#: By so much may readings lie further apart than the session was long: clocks drift and change with summer time.
+MAX_LONGER: Final = timedelta(hours=2)
+#: A meter's clock that says less was never set, and says nothing.
+CLOCK_SET: Final = datetime(2015, 1, 1, tzinfo=UTC)
 #: Countries where nothing is billed by records that could not be verified, ISO 3166.
 STRICT: Final = frozenset({"DE"})
 
@@ -68,13 +76,15 @@ class Role(StrEnum):
 
 class Register(Struct, frozen=True, kw_only=True):
     """One reading of a register that may be billed by, out of a record: exact Wh. `page`: the meter's running number of
-    the reading, which rises, where the format has one."""
+    the reading, which rises, where the format has one. `at`: when it was taken, by the meter's clock, which may be
+    local time taken for UTC; None where it says that it doesn't know."""
 
     begin: bool
     end: bool
     wh: Fraction
     meter: str | None
     page: int | None = None
+    at: datetime | None = None
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -150,6 +160,22 @@ def judge(
         key=key,
         records=len(checked),
     )
+
+
+def moment(seconds: int) -> datetime | None:
+    """A time of a meter's clock in seconds since 1970; None where that was never set."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at if at >= CLOCK_SET else None
+
+
+def elsewhere(checked: Sequence[Checked], began: datetime, ended: datetime) -> bool:
+    """Whether genuine readings were taken at another time than that of the session, so that they are of another one:
+    more than MAX_AWAY from it, or further apart than it was long by more than MAX_LONGER."""
+    times = [each.at for one in checked if one.flaw is None for each in one.registers if each.at is not None]
+    if not times:
+        return False
+    first, last = min(times), max(times)
+    return first < began - MAX_AWAY or last > ended + MAX_AWAY or last - first > ended - began + MAX_LONGER
 
 
 def reading(value: int, scaler: int) -> Fraction | None:

@@ -5,6 +5,7 @@
 
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -82,7 +83,7 @@ def _flaw(one: "OCMF", key: str | None) -> Flaw | None:
 
 def _registers(one: "OCMF") -> tuple[Register, ...]:
     """Readings of the registers that may be billed by, in Wh; compensated for losses where there are such."""
-    from pyocmf.enums.reading import is_end_reason
+    from pyocmf.enums.reading import TimeStatus, is_end_reason
 
     lawful = [reading for reading in one.payload.RD if reading.RI is not None and reading.RI.is_law_relevant]
     compensated = [reading for reading in lawful if reading.RI is not None and reading.RI.is_loss_compensated]
@@ -92,7 +93,12 @@ def _registers(one: "OCMF") -> tuple[Register, ...]:
             end=is_end_reason(reading.TX),
             wh=Fraction(reading.RV) * _WH[str(reading.RU)],
             meter=one.payload.MS or one.payload.GS,
+            at=_time(reading.TM.timestamp) if reading.TM.status == TimeStatus.SYNCHRONIZED else None,
         )
         for reading in compensated or lawful
         if reading.RV is not None and str(reading.RU) in _WH
     )
+
+
+def _time(said: datetime) -> datetime:
+    return said if said.tzinfo is not None else said.replace(tzinfo=UTC)

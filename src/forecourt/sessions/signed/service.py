@@ -13,7 +13,7 @@ from forecourt.platform.errors import ForecourtError
 from forecourt.sessions.signed import records as forms
 from forecourt.sessions.signed import store
 from forecourt.sessions.signed.keys import key_of, usable
-from forecourt.sessions.signed.model import Checked, Flaw, Verification, holds_back, judge
+from forecourt.sessions.signed.model import Checked, Flaw, Verification, elsewhere, holds_back, judge
 from forecourt.sessions.signed.store import Connection, KeyRow, SignatureRow, Subject
 from forecourt.sessions.store import list_signed
 from forecourt.stations.call_faults import StationUnknown
@@ -70,6 +70,7 @@ async def check(conn: Connection, tenant_id: int, session_id: UUID, now: datetim
     key = kept.public_key if kept is not None else await _said_key(conn, tenant_id, subject, records)
     checked = [_against(forms.check(record, key, contexts[record]), key) for record in records]
     unfit = not any(each.flaw for each in checked) and forms.unfit(records)
+    unfit = unfit or elsewhere(checked, subject.started_at, subject.ended_at or now)
     found = judge(checked, key=key, energy_wh=subject.energy_wh, unfit=unfit, over=subject.over)
     if kept is None and key is not None and any(each.flaw is None for each in checked):
         at, evse = subject.started_at, subject.evse or FIRST_EVSE

@@ -27,6 +27,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     transaction_id: str
     evse: int | None
     started_at: datetime
+    ended_at: datetime | None
     over: bool
     energy_wh: int | None
     country: str | None
@@ -71,7 +72,8 @@ async def find_subject(conn: Connection, tenant_id: int, session_id: UUID) -> Su
     """The session of this id."""
     cursor = conn.cursor(row_factory=class_row(Subject))
     await cursor.execute(
-        "SELECT s.session_id, s.station_id, s.transaction_id, s.evse, s.started_at, s.over_at IS NOT NULL AS over,"
+        "SELECT s.session_id, s.station_id, s.transaction_id, s.evse, s.started_at, s.ended_at,"
+        " s.over_at IS NOT NULL AS over,"
         " CASE WHEN s.meter_stop_wh >= s.meter_start_wh THEN s.meter_stop_wh - s.meter_start_wh END AS energy_wh,"
         " i.country FROM sessions s"
         " LEFT JOIN stations t ON t.station_id = s.station_id AND t.tenant_id = s.tenant_id"
