@@ -32,8 +32,8 @@ FLAWS: Final[dict[str, str]] = {
     Flaw.BEGINS_CONTRADICT: mark("Genuine records say different registers at the beginning."),
     Flaw.ENDS_CONTRADICT: mark("Genuine records say different registers at the end."),
     Flaw.PAIR_UNFIT: mark(
-        "Begin and end don't make one transaction: another register or meter, time or energy running backwards, or an"
-        " error that the meter itself reports."
+        "Begin and end don't make one transaction: another register or meter, time or energy running backwards, a time"
+        " that isn't the session's, or an error that the meter itself reports."
     ),
     Flaw.ENERGY_DIFFERS: mark(
         "The signed energy is another than that of the registers which the station reported. Look which is right"

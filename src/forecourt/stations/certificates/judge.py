@@ -83,7 +83,7 @@ class Judge:
             return ContractStatus.REVOKED
         if Standing.UNKNOWN in standings.values():
             return ContractStatus.CHAIN_ERROR
-        if any(standings.get(each) is not Standing.GOOD for each in wanted):
+        if any(each is None or standings.get(each) is not Standing.GOOD for each in wanted):
             log.info("nobody says whether a contract is revoked", emaid=emaid, becomes=trusted.unproven)
             return ContractStatus.ACCEPTED if trusted.unproven == ACCEPT else ContractStatus.CHAIN_ERROR
         return ContractStatus.ACCEPTED
