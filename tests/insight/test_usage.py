@@ -118,22 +118,26 @@ async def test_use_is_what_a_plain_calculation_says(desk: Desk, tmp_path: Path, 
         pytest.skip(f"{name} is not at hand")
     tenant_id, stays = await lake_of(desk, path, tmp_path / "lake"), stays_of(path)
     energy_wh = sum(s.wh for s in stays)
+    by_place = {place: hourly(stays, place) for place in ("station", "site")}
+    names = ("busy_s", "charging_s", "energy_wh", "starts", "peak", "excl_minor")
     with asking.expressed(tmp_path / "lake", tenant_id) as lake:
         for table, place in (("hours", "station"), ("site_hours", "site")):
-            expected = hourly(stays, place)
+            expected = by_place[place]
             assert sum(each["energy_wh"] for each in expected.values()) == energy_wh
             rows = lake[table].to_pyarrow().to_pylist()
-            counted = {(row[place], int(row["hour_at"].timestamp())): row for row in rows}
+            counted = {
+                (row[place], int(row["hour_at"].timestamp())): [row[name] or 0 for name in names] for row in rows
+            }
             assert len(counted) == len(rows)
-            assert counted.keys() == expected.keys()
+            assert counted == {key: [sums[name] for name in names] for key, sums in expected.items()}
             zones = {getattr(s, place): s.zone for s in stays}
-            for key, sums in expected.items():
-                row = counted[key]
-                names = ("busy_s", "charging_s", "energy_wh", "starts", "peak", "excl_minor")
-                assert {n: row[n] or 0 for n in names} == {n: sums[n] for n in names}, key
-                local = row["hour_at"].astimezone(ZoneInfo(zones[key[0]]))
-                assert (row["local_date"], row["weekday"], row["hour"]) == (local.date(), local.weekday(), local.hour)
-        check_answers(lake, stays, hourly(stays, "station"))
+            clocks = {
+                (row["hour_at"], zones[row[place]], row["local_date"], row["weekday"], row["hour"]) for row in rows
+            }
+            for at, zone, *said in clocks:
+                local = at.astimezone(ZoneInfo(zone))
+                assert said == [local.date(), local.weekday(), local.hour]
+        check_answers(lake, stays, by_place["station"])
 
 
 def check_answers(lake: Any, stays: list[Stay], by_hour: dict[tuple[str, int], Counter[str]]) -> None:

@@ -186,15 +186,16 @@ async def flag_overlaps(conn: Connection, tenant_id: int, source: str) -> list[d
     rows = await conn.execute(
         """
         UPDATE imported_sessions s SET flags = array_append(s.flags, 'overlap')
-        FROM (
-            SELECT source_id, started_at, ended_at,
-                max(ended_at) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until,
-                lead(started_at) OVER before AS next
-            FROM imported_sessions WHERE tenant_id = %(tenant)s AND source = %(source)s AND evse IS NOT NULL
-            WINDOW before AS (PARTITION BY station, evse ORDER BY started_at, source_id)
-        ) o
-        WHERE s.tenant_id = %(tenant)s AND s.source = %(source)s AND s.source_id = o.source_id
-          AND (o.until > o.started_at OR o.next < o.ended_at) AND NOT 'overlap' = ANY (s.flags)
+        WHERE s.tenant_id = %(tenant)s AND s.source = %(source)s AND NOT 'overlap' = ANY (s.flags)
+          -- An array, not a join: a table that was just filled has no statistics, and would be joined row by row.
+          AND s.source_id = ANY (ARRAY(
+            SELECT source_id FROM (
+                SELECT source_id, started_at, ended_at,
+                    max(ended_at) OVER (before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until,
+                    lead(started_at) OVER before AS next
+                FROM imported_sessions WHERE tenant_id = %(tenant)s AND source = %(source)s AND evse IS NOT NULL
+                WINDOW before AS (PARTITION BY station, evse ORDER BY started_at, source_id)
+            ) o WHERE o.until > o.started_at OR o.next < o.ended_at))
         RETURNING (s.started_at AT TIME ZONE 'UTC')::date
         """,
         {"tenant": tenant_id, "source": source},
