@@ -229,6 +229,30 @@ async def test_a_station_that_is_away_or_in_use_takes_no_money(street: Street) -
     assert (await street.browser.get(f"/charging/{UUID(int=7)}")).status_code == 404
 
 
+async def test_where_somebody_charges_nobody_else_pays_and_no_evse_is_made_up(street: Street) -> None:
+    till = street.till
+    street.connector("Occupied")
+    session = till.rows(
+        "INSERT INTO sessions (tenant_id, station_id, transaction_id, start_key, started_at, last_key, last_at,"
+        " heard_at, evse) VALUES (%s, %s, 'plugged in', 0, now(), 0, now(), now(), 1) RETURNING session_id",
+        till.tenant_id, till.station_id,
+    )[0]["session_id"]  # fmt: skip
+    assert "Pay and start" in await street.page(street.code)  # it waits for whoever pays
+    till.rows("UPDATE sessions SET token_uid = 'CARD', token_status = 'Accepted' WHERE session_id = %s", session)
+    page = await street.page(street.code)
+    assert "in use or out of order" in page
+    assert "Pay and start" not in page
+    answer = await street.browser.post(street.code)
+    assert (answer.status_code, "Somebody charges at this connector" in answer.text) == (409, True), answer.text
+    assert till.one("SELECT count(*) AS it FROM payment_intents WHERE tenant_id = %s", till.tenant_id) == 0
+    # A session of long ago, of which the connector says nothing any more, keeps nobody away.
+    street.connector("Available")
+    assert "Pay and start" in await street.page(street.code)
+    elsewhere = f"/charge/{till.station}/9"
+    assert (await street.browser.get(elsewhere)).status_code == 404
+    assert (await street.browser.post(elsewhere)).status_code == 404
+
+
 async def test_a_stop_that_does_not_reach_the_station_says_so(street: Street) -> None:
     way = await street.pay()
     await street.till.work()

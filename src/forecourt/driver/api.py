@@ -18,7 +18,14 @@ from forecourt.driver.model import NotRunning, PlaceUnknown, Stage
 from forecourt.driver.service import Shown, Way, Ways
 from forecourt.driver.speech import Speech
 from forecourt.energy.errors import NeedsRefused
-from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    ConnectorInUse,
+    ConnectorTaken,
+    PaymentOver,
+    PaymentUnknown,
+    PriceMissing,
+)
 from forecourt.platform.money import Money
 from forecourt.pricing.display import Line, Unit
 from forecourt.sessions.reserving.model import HeldForAnother
@@ -189,7 +196,10 @@ async def list_places(
 
 @post(
     "/payments",
-    opt={"public": True, "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother]},
+    opt={
+        "public": True,
+        "problems": [PlaceUnknown, PriceMissing, AccountMissing, ConnectorInUse, ConnectorTaken, HeldForAnother],
+    },
     summary="Begin to pay for a session",
     description="The driver pays at `page_url`, on the provider's own page; then the station is asked to start.",
     tags=TAGS,

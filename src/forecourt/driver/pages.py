@@ -37,7 +37,14 @@ from forecourt.driver.store import Brand
 from forecourt.driver.waiting.service import Joining, WaitingLists
 from forecourt.driver.words import STAGES, named_spot
 from forecourt.energy.errors import NeedsRefused
-from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, PaymentOver, PaymentUnknown, PriceMissing
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    ConnectorInUse,
+    ConnectorTaken,
+    PaymentOver,
+    PaymentUnknown,
+    PriceMissing,
+)
 from forecourt.platform.clock import Clock
 from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
@@ -58,6 +65,7 @@ EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
 SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
+    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
     PaymentOver.code: mark("That can't be changed any more."),

@@ -83,11 +83,13 @@ class Shown(Struct, frozen=True, kw_only=True):
     #: Until when the connector is held; `own`: for whoever looks.
     held_until: datetime | None = None
     own: bool = False
+    #: Somebody charges there.
+    in_use: bool = False
 
     @property
     def open(self) -> bool:
         """Whether a driver can start here now."""
-        return self.spot.connected and self.hold is not None and not self.held and self._free
+        return self.spot.connected and self.hold is not None and not self.held and not self.in_use and self._free
 
     @property
     def held(self) -> bool:
@@ -170,16 +172,17 @@ class Ways:
         held = await self._held(tenant_id, spot)
         own = held is not None and held.reservation_id == await self.reservation_of(tenant_id, place_id, driver)
         until = None if held is None else held.until_at
+        in_use = await self._payments.in_use(tenant_id, spot.station_id, evse)
         try:
             quoted = await self._payments.quote(tenant_id, station, evse, driver_id=driver_id)
         except PriceMissing:
-            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own)
+            return Shown(tenant_id=tenant_id, brand=brand, spot=spot, law=law, held_until=until, own=own, in_use=in_use)
         ordinary, member_of = await self._beside(tenant_id, station, evse, driver_id, quoted.offer, law)
         tariff = quoted.offer.tariff
         lines = display(tariff, law, quoted.offer.circumstances)
         return Shown(
             tenant_id=tenant_id, brand=brand, spot=spot, law=law, lines=lines, tariff=tariff, hold=quoted.hold,
-            ordinary=ordinary, member_of=member_of, held_until=until, own=own,
+            ordinary=ordinary, member_of=member_of, held_until=until, own=own, in_use=in_use,
         )  # fmt: skip
 
     async def _beside(

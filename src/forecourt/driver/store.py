@@ -150,7 +150,8 @@ async def find_spot(conn: Connection, tenant_id: int, station: str, evse: int) -
         " FROM stations t LEFT JOIN sites i ON i.site_id = t.site_id AND i.tenant_id = t.tenant_id"
         " LEFT JOIN station_links l ON l.station_id = t.station_id AND l.tenant_id = t.tenant_id"
         " LEFT JOIN gateways g ON g.gateway_id = l.gateway_id"
-        " WHERE t.tenant_id = %(tenant)s AND t.identity = %(station)s",
+        " WHERE t.tenant_id = %(tenant)s AND t.identity = %(station)s AND (SELECT coalesce(bool_or(c.evse = %(evse)s),"
+        " true) FROM connectors c WHERE c.tenant_id = t.tenant_id AND c.station_id = t.station_id AND c.evse > 0)",
         {"tenant": tenant_id, "station": station, "evse": evse},
     )
     return await cursor.fetchone()

@@ -16,7 +16,14 @@ from forecourt.driver.brands import home_of
 from forecourt.driver.codes import HomeAddress
 from forecourt.driver.store import find_brand
 from forecourt.payments.api import Payment, shown
-from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, Intent, PaymentOver, PriceMissing
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    ConnectorInUse,
+    ConnectorTaken,
+    Intent,
+    PaymentOver,
+    PriceMissing,
+)
 from forecourt.payments.psp.errors import ProviderAway
 from forecourt.payments.readers.model import (
     MAX_NAME,
@@ -144,7 +151,7 @@ async def remove_card_reader(reader_id: ReaderId, actor: Asker, readers: ReaderV
     "/card-readers/{reader_id:uuid}/start",
     opt={
         **STARTING,
-        "problems": [ReaderUnknown, ElsewhereStation, StationUnknown, PriceMissing, ConnectorTaken],
+        "problems": [ReaderUnknown, ElsewhereStation, StationUnknown, PriceMissing, ConnectorInUse, ConnectorTaken],
     },
     status_code=202,
     summary="Have a card reader ask for a card for a session",

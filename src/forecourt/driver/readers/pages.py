@@ -14,7 +14,7 @@ from forecourt.access import Actor, Verb
 from forecourt.access.guard import Asker
 from forecourt.driver.codes import code_svg
 from forecourt.driver.readers.api import page_of
-from forecourt.payments.intents.model import FINAL, ConnectorTaken, PaymentOver, PriceMissing, State
+from forecourt.payments.intents.model import FINAL, ConnectorInUse, ConnectorTaken, PaymentOver, PriceMissing, State
 from forecourt.payments.intents.service import Payments
 from forecourt.payments.pages import STATES, amount
 from forecourt.payments.psp.errors import ProviderAway
@@ -46,6 +46,7 @@ SAID: Final = {
     TooManyReaders.code: mark("There are as many card readers as there may be. Remove one that is not used any more."),
     ElsewhereStation.code: mark("This card reader doesn't serve that station."),
     PriceMissing.code: mark("No price counts at this station, so nobody can pay there. Assign a tariff first."),
+    ConnectorInUse.code: mark("Somebody charges at this connector."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector."),
     PaymentOver.code: mark("That can't be changed any more."),
     NothingAsked.code: mark("The card reader asks for no card just now."),

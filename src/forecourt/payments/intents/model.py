@@ -349,3 +349,9 @@ class ConnectorTaken(ForecourtError):
 
     status = 409
     code = "connector-taken"
+
+
+class ConnectorInUse(ConnectorTaken):
+    """A car charges at this connector. Choose another one."""
+
+    code = "connector-in-use"

@@ -25,6 +25,7 @@ from forecourt.payments.intents.model import (
     LOOK_EVERY,
     TOKEN_LENGTH,
     CallKind,
+    ConnectorInUse,
     ConnectorTaken,
     DebtOpen,
     Intent,
@@ -119,12 +120,17 @@ class Payments:
         async with self._tenants.tenant(tenant_id) as conn:
             return await self._quote(conn, tenant_id, station, evse, car, driver_id)
 
+    async def in_use(self, tenant_id: int, station_id: int, evse: int) -> bool:
+        """Whether somebody charges at an EVSE, so that nobody else can begin to pay there."""
+        async with self._tenants.tenant(tenant_id) as conn:
+            return await store.in_use(conn, tenant_id, station_id, evse)
+
     async def begin(self, tenant_id: int, asked: Begin) -> Intent:
         """Begins a payment for a session: the tariff's version is fixed, the hold sized, and the provider asked for it.
 
         `page_url` of what is returned is where the driver pays; it is None where the provider is away, and then comes
-        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorTaken,
-        HeldForAnother.
+        with `find` in a moment. Raises PriceMissing, StationUnknown, AccountMissing, DebtOpen, ConnectorInUse,
+        ConnectorTaken, HeldForAnother.
         """
         now = self._clock.now()
         async with self._tenants.tenant(tenant_id) as conn:
@@ -135,6 +141,8 @@ class Payments:
             quoted = await self._quote(conn, tenant_id, asked.station, asked.evse, asked.car, asked.driver_id)
             station_id = quoted.offer.station_id
             await store.hold_connector(conn, station_id, asked.evse)
+            if await store.in_use(conn, tenant_id, station_id, asked.evse):
+                raise ConnectorInUse
             if await store.find_at_connector(conn, tenant_id, station_id, asked.evse):
                 raise ConnectorTaken
             held = await reservations.find_open(conn, tenant_id, station_id, asked.evse)

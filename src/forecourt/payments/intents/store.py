@@ -140,6 +140,19 @@ async def find_at_connector(conn: Connection, tenant_id: int, station_id: int, e
     )
 
 
+async def in_use(conn: Connection, tenant_id: int, station_id: int, evse: int) -> bool:
+    """Whether somebody who was let in has a session at an EVSE that is not over. A car that is plugged in and waits for
+    whoever pays is none, nor is a session of which an EVSE whose connectors are all free says nothing."""
+    cursor = await conn.execute(
+        "SELECT FROM session_facts s WHERE s.tenant_id = %(tenant)s AND s.station_id = %(station)s"
+        " AND s.evse = %(evse)s AND s.over_at IS NULL AND s.token_status = 'Accepted' AND ("
+        "  SELECT coalesce(bool_or(c.state <> 'Available'), true) FROM connectors c"
+        "  WHERE c.tenant_id = s.tenant_id AND c.station_id = s.station_id AND c.evse = s.evse) LIMIT 1",
+        {"tenant": tenant_id, "station": station_id, "evse": evse},
+    )
+    return cursor.rowcount == 1
+
+
 async def hold_connector(conn: Connection, station_id: int, evse: int) -> None:
     """Makes others who pay at this EVSE wait until the transaction ends."""
     await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('paying at ' || %s, %s))", (evse, station_id))

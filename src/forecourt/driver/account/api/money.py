@@ -32,6 +32,7 @@ from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, Sta
 from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.intents.model import (
     AccountMissing,
+    ConnectorInUse,
     ConnectorTaken,
     DebtOpen,
     NothingOwed,
@@ -149,7 +150,15 @@ async def show_own_place(
 @post(
     "/me/places/{station:str}/{evse:int}/start",
     opt=own(
-        PlaceUnknown, PriceMissing, AccountMissing, ConnectorTaken, HeldForAnother, DebtOpen, CardUnknown, WayRefused
+        PlaceUnknown,
+        PriceMissing,
+        AccountMissing,
+        ConnectorInUse,
+        ConnectorTaken,
+        HeldForAnother,
+        DebtOpen,
+        CardUnknown,
+        WayRefused,
     ),
     summary="Begin a session by the driver's own way to pay",
     tags=TAGS,

@@ -47,7 +47,15 @@ from forecourt.drivers.accounts.providers import (
 from forecourt.drivers.autocharge.model import AutochargeOff, CarUnknown
 from forecourt.drivers.fleets.model import PlanUnknown
 from forecourt.drivers.model import TokenUnknown
-from forecourt.payments.intents.model import AccountMissing, ConnectorTaken, DebtOpen, Intent, NothingOwed, PriceMissing
+from forecourt.payments.intents.model import (
+    AccountMissing,
+    ConnectorInUse,
+    ConnectorTaken,
+    DebtOpen,
+    Intent,
+    NothingOwed,
+    PriceMissing,
+)
 from forecourt.payments.psp.errors import ProviderAway as PaymentsAway
 from forecourt.payments.psp.errors import ProviderRefused as PaymentsRefused
 from forecourt.payments.saved.model import SetupState, SetupUnknown, TooManyCards, TooManyPages
@@ -100,6 +108,7 @@ SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     PriceMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
+    ConnectorInUse.code: mark("Somebody charges at this connector. Choose another, or come back later."),
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     AlreadyMember.code: mark("You have a membership already. Begin another one once it has ended."),
     MonthUnknown.code: mark("There is no receipt of this month."),
