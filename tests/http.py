@@ -244,7 +244,12 @@ async def application_with_pages(
     async with Pool(database.url, "forecourt_app", size=4) as db:
         access = Access(db, settings.secret(), clock)
         seen = screens(settings, db, bus, clock, access)
-        yield db, create_app(settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes)
+        yield (
+            db,
+            create_app(
+                settings, db, bus, clock, access=access, shell=seen.shell, screens=seen.routes, strays=seen.strays
+            ),
+        )
     await bus.close()
 
 

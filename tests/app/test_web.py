@@ -66,6 +66,16 @@ async def test_requests_in_the_document_refuse_unknown_members(house: House) -> 
                 assert schema["additionalProperties"] is False
 
 
+async def test_a_parameter_that_was_left_out_is_named(tenant: Tenant) -> None:
+    owner = await tenant.client()
+    told = problem(await owner.get("/api/v1/hosts/1/statement"), 400, "request-invalid")
+    said = "This address needs the query parameter"
+    assert told["errors"] == [{"detail": f"{said} {name!r}", "pointer": name} for name in ("from", "to")]
+    assert (
+        told["detail"] == "This address needs the query parameter 'from' (from). Correct it and send the request again."
+    )
+
+
 @pytest.mark.parametrize("path", ["/", "/api/v1/nothing", "/api/v2", "/api/v1/stations/a/b/c", "/%00", "/sign-in/x"])
 async def test_an_address_that_is_none_is_a_problem_that_says_where_to_look(house: House, path: str) -> None:
     assert "/api/v1/openapi.json" in problem(await house.client().get(path), 404, "not-found")["detail"]

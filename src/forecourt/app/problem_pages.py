@@ -1,8 +1,9 @@
 """A problem that a browser meets is told as a page, in the console's shell and the reader's language.
 
 Routes and the framework answer problems (RFC 9457) to everybody; here one on its way to somebody who asked for a page
-becomes one. A part of a page that htmx asked for becomes a line that can stand in its place. What is told depends on
-the problem alone, so the page of a stranger's thing is that of a thing which never was.
+becomes one. Who came to an address of drivers is told in their shell. A part of a page that htmx asked for becomes a
+line that can stand in its place. What is told depends on the problem alone, so the page of a stranger's thing is that
+of a thing which never was.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from forecourt.access import Access, Actor
 from forecourt.access.guard import identify
 from forecourt.access.pages.shown import ROLE_WORDS
 from forecourt.app.problems import API_PREFIX, MEDIA_TYPE
+from forecourt.driver.strays import Strays, is_drivers
 from forecourt.platform.errors import ForecourtError
 from forecourt.ui.i18n import gettext as _
 from forecourt.ui.i18n import mark
@@ -112,10 +114,11 @@ class Problem(Struct, frozen=True):
 class ProblemPages:
     """ASGI: what `inner` answers, with problems told as pages to who asked for one."""
 
-    def __init__(self, inner: ASGIApp, access: Access, shell: Shell) -> None:
+    def __init__(self, inner: ASGIApp, access: Access, shell: Shell, strays: Strays | None = None) -> None:
         self._inner = inner
         self._access = access
         self._shell = shell
+        self._strays = strays
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or not _wants_page(scope):
@@ -151,8 +154,14 @@ class ProblemPages:
             await send(last)
             return
         connection: Any = ASGIConnection(scope, receive)
-        page = await self._page(connection, problem)
         headers = [(name, value) for name, value in start["headers"] if name.lower() not in _OF_THE_BODY]
+        if self._strays is not None and is_drivers(scope["path"]):
+            page = await self._strays.page(connection, problem.status, problem.code, problem.request_id)
+            kept = {name: value for name, value in page.headers.items() if name != "cache-control"}
+            headers += [(name.encode(), value.encode()) for name, value in kept.items()]
+            headers += [cookie.to_encoded_header() for cookie in page.cookies]
+        else:
+            page = await self._page(connection, problem)
         content = page.content.encode()
         headers += [
             (b"content-type", b"text/html; charset=utf-8"),

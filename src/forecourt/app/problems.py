@@ -1,5 +1,6 @@
 """Every failure of a request as an RFC 9457 problem: ours, the framework's, and those nobody foresaw."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import psycopg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Meta, Struct
@@ -82,6 +84,8 @@ def of_ours(request: AnyRequest, fault: ForecourtError) -> Response[Any]:
 def of_framework(request: AnyRequest, fault: HTTPException) -> Response[Any]:
     """What the framework refuses before a route is reached: bad input, no such route, a method it doesn't know."""
     if isinstance(fault, ValidationException):
+        if (missing := _MISSING.match(fault.detail)) is not None:
+            return of_ours(request, refused(_left_out(request, missing[1], missing[2])))
         return of_ours(request, refused(_members(request, fault.extra), fault.detail))
     if fault.status_code == 400:
         return of_ours(request, RequestInvalid(fault.detail))
@@ -128,6 +132,9 @@ def of_stranger(request: AnyRequest, fault: Exception) -> Response[Any]:
     return _response(request, ForecourtError().problem(), {})
 
 
+#: How the framework says that something that a route needs was not sent.
+_MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)' for ")
+_SENT_AS: Mapping[str, str] = {"query": "query parameter"}
 #: By what psycopg or PostgreSQL says of a value.
 _UNKEEPABLE: Mapping[str, str] = {
     "NUL": "The character NUL (U+0000) can't be kept. Leave it out and send the request again.",
@@ -149,6 +156,26 @@ def _response(request: AnyRequest, problem: dict[str, Any], headers: dict[str, s
         headers.setdefault("retry-after", str(RETRY_AFTER_S[status]))
     problem["request_id"] = request.scope.get("state", {}).get("request_id", "")
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _left_out(request: AnyRequest, kind: str, named: str) -> list[InvalidMember]:
+    """Each parameter that a route needs and was not sent; the framework names one of them."""
+    handler = request.scope.get("route_handler")
+    fields = {} if handler is None else handler.parsed_fn_signature.parameters
+    sent = request.query_params if kind == "query" else ()
+    names = {
+        written
+        for name, field in fields.items()
+        if field.is_required
+        and not field.is_optional
+        and isinstance(kwarg := field.kwarg_definition, ParameterKwarg)
+        and kwarg.param_type.value == kind
+        and (written := kwarg.name or name) not in sent
+    }
+    # What the framework calls otherwise than we do is still told.
+    told = sorted(names) if kind == "query" and named in names else [named]
+    words = _SENT_AS.get(kind, kind)
+    return [InvalidMember(detail=f"This address needs the {words} {each!r}", pointer=each) for each in told]
 
 
 def _members(request: AnyRequest, extra: Any) -> list[InvalidMember]:

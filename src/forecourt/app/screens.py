@@ -37,6 +37,7 @@ from forecourt.driver.console_waiting import waiting_console
 from forecourt.driver.pages import driver_pages
 from forecourt.driver.readers.pages import reader_pages
 from forecourt.driver.shell import DriverShell
+from forecourt.driver.strays import Strays
 from forecourt.driver.waiting.pages import waiting_pages
 from forecourt.drivers.outside.pages import outside_pages
 from forecourt.drivers.outside.service import AuthorizationHooks
@@ -139,10 +140,12 @@ COMMANDS = (
 
 
 class Screens(Struct, frozen=True, kw_only=True):
-    """The shell, which the sign-in page wears too, the routes of pages, and the hub of live values behind them."""
+    """The shell, which the sign-in page wears too, the routes of pages, the hub of live values behind them,
+    and the page of drivers led astray."""
 
     shell: Shell
     hub: Hub
+    strays: Strays
     routes: list[ControllerRouterHandler]
 
 
@@ -278,4 +281,4 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             outcomes=outcomes_of,
         ),
     ]
-    return Screens(shell=shell, routes=routes, hub=live.hub)
+    return Screens(shell=shell, routes=routes, hub=live.hub, strays=Strays(DriverShell(assets), db, members))

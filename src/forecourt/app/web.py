@@ -58,6 +58,7 @@ from forecourt.driver.account.door import asking_driver
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.codes import HomeAddress
 from forecourt.driver.speech import Speech
+from forecourt.driver.strays import Strays
 from forecourt.drivers.outside.service import AuthorizationHooks
 from forecourt.energy.service.feeds import Feeds
 from forecourt.payments.accounts.hooks import payment_hook
@@ -95,8 +96,10 @@ def create_app(
     access: Access | None = None,
     screens: Sequence[ControllerRouterHandler] = (),
     hub: Hub | None = None,
+    strays: Strays | None = None,
 ) -> ASGIApp:
-    """The whole application. `shell` brings the sign-in page; `screens` are the routes of pages, closed by default.
+    """The whole application. `shell` brings the sign-in page; `screens` are the routes of pages, closed by default;
+    `strays` tells drivers of problems.
 
     `db` is a pool of role forecourt_app; `access` is made unless screens already share one.
     """
@@ -209,7 +212,7 @@ def create_app(
         logging_config=None,
     )
     kept_out = CardNumbers(app)
-    return Edge(kept_out if shell is None else ProblemPages(kept_out, access, shell))
+    return Edge(kept_out if shell is None else ProblemPages(kept_out, access, shell, strays))
 
 
 def given(value: Any) -> Provide:

@@ -57,7 +57,15 @@ async def serve(settings: Settings) -> None:
             access = Access(pool, settings.secret(), clock, console_url=settings.console_url)
             seen = screens(settings, pool, bus, clock, access)
             app = create_app(
-                settings, pool, bus, clock, access=access, shell=seen.shell, screens=seen.routes, hub=seen.hub
+                settings,
+                pool,
+                bus,
+                clock,
+                access=access,
+                shell=seen.shell,
+                screens=seen.routes,
+                hub=seen.hub,
+                strays=seen.strays,
             )
             await run(app, settings)
     finally:

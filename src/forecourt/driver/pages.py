@@ -1,5 +1,6 @@
 """The pages of drivers: price, the way from payment to receipt. Public: who stands there may read and start."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -60,7 +61,11 @@ log = structlog.get_logger(__name__)
 
 PUBLIC: Final = {"public": True}
 MAX_EMAIL: Final = 254
+#: Characters of what is typed for one that are read at all.
+MAX_TYPED: Final = 1_000
 EMAIL_PATTERN: Final = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}$"
+#: What is said of an address that doesn't match.
+EMAIL_UNREAD: Final = "email-unread"
 #: What went wrong with something that a driver asked for, said where he is.
 SAID: Final = {
     AccountMissing.code: mark("Nobody can pay here yet. Ask whoever runs this station."),
@@ -69,6 +74,7 @@ SAID: Final = {
     ConnectorTaken.code: mark("Somebody else is just paying at this connector. Wait a moment, or choose another."),
     HeldForAnother.code: mark("This connector is held for somebody who waited."),
     PaymentOver.code: mark("That can't be changed any more."),
+    EMAIL_UNREAD: mark("This e-mail address can't be read. It must be like name@example.com."),
     NeedsRefused.code: mark("That time can't be planned for. Choose another."),
 }
 UNREACHED: Final = mark("The station could not be reached. Try again, or stop at the station.")
@@ -88,9 +94,9 @@ IntentId = FromPath[UUID]
 
 
 class EmailForm(Struct, frozen=True, kw_only=True):
-    """Where a receipt goes."""
+    """Where a receipt goes, as it was typed."""
 
-    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+    email: Annotated[str, Meta(max_length=MAX_TYPED)] = ""
 
 
 class TicketForm(Struct, frozen=True, kw_only=True):
@@ -249,7 +255,11 @@ class DriverPages:
         at = departure_of(clock, self._clock.now().astimezone(way.zone))
         return await self.done(intent_id, self._ways.leave_at, at)
 
-    async def mail(self, intent_id: UUID, email: str) -> Redirect:
+    async def mail(self, intent_id: UUID, typed: str) -> Redirect:
+        """Keeps where the receipt goes and sends one that is made; says so where the address can't be read."""
+        email = email_of(typed)
+        if email is None:
+            return Redirect(f"/charging/{intent_id}?back=1&said={EMAIL_UNREAD}", status_code=303, headers=HEADERS)
         way = await self._ways.find(intent_id)
         await self._ways.set_email(way, email)
         if way.stage is Stage.RECEIPT:
@@ -280,6 +290,12 @@ class DriverPages:
         key = None if way.signed is None else way.signed.public_key
         headers = {**HEADERS, "content-disposition": f'attachment; filename="measured-{way.intent.number}.xml"'}
         return Response(transparency_file(rows, key), media_type=MEDIA_TYPE, headers=headers)
+
+
+def email_of(typed: str) -> str | None:
+    """The address that was typed; None for what is none."""
+    email = typed.strip()
+    return email if len(email) <= MAX_EMAIL and re.match(EMAIL_PATTERN, email) else None
 
 
 def _energy_of(said: str) -> int | None:

@@ -120,13 +120,15 @@ def test_the_page_is_honest_runs_no_script_and_leads_back_once_it_is_paid(box: A
         assert "<script" not in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
         refused = browser.post(link["url"], data={"do": "pay", "card": "declined"})
+        assert refused.status_code == 303
+        refused = browser.get(link["url"])
         assert "Try another card" in refused.text
         asks = browser.post(link["url"], data={"do": "pay", "card": "challenge"}, follow_redirects=True)
         assert "is it you" in asks.text
-        failed = browser.post(link["url"], data={"do": "fail"})
+        failed = browser.post(link["url"], data={"do": "fail"}, follow_redirects=True)
         assert "Try another card" in failed.text
         browser.post(link["url"], data={"do": "pay", "card": "challenge"})
-        done = browser.post(link["url"], data={"do": "pass"})
+        done = browser.post(link["url"], data={"do": "pass"}, follow_redirects=True)
         assert 'href="https://drive.test/back?a=1&amp;b=2"' in done.text
         assert browser.get(link["url"]).status_code == 410
     assert [(each["eventCode"], each["success"]) for each in told(box)] == [

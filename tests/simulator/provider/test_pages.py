@@ -66,8 +66,11 @@ def test_a_refused_card_is_told_on_the_page_and_another_can_be_tried(
 ) -> None:
     made = session(box)
     answer = browser.post(str(made.url), data=form)
-    assert answer.status_code == 200
+    # Back in the browser must not send the form anew.
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/c/pay/{made.id}")
+    answer = browser.get(str(made.url))
     assert said in answer.text
+    assert said not in browser.get(str(made.url)).text
     if form.get("number"):
         assert form["number"] not in answer.text
     assert box.client.v1.checkout.sessions.retrieve(made.id).status == "open"
@@ -141,7 +144,7 @@ def test_a_host_is_onboarded_on_the_page_and_may_then_be_paid(box: Sandbox, brow
         {"account": account.id, "type": "account_onboarding", "return_url": "https://host.test/done",
          "refresh_url": "https://host.test/again"}
     )  # fmt: skip
-    wrong = browser.post(link.url, data={"iban": "DE00370400440532013000", "holder": "Parkhaus"})
+    wrong = browser.post(link.url, data={"iban": "DE00370400440532013000", "holder": "Parkhaus"}, follow_redirects=True)
     assert "IBAN you provided is invalid" in wrong.text
     done = browser.post(link.url, data={"iban": "DE89 3704 0044 0532 0130 00", "holder": "Parkhaus"})
     assert done.headers["location"] == "https://host.test/done"

@@ -15,7 +15,17 @@ from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import browsing_driver
 from forecourt.driver.account.service import Members
 from forecourt.driver.model import LIVE_S, REFRESH_S, PlaceUnknown
-from forecourt.driver.pages import EMAIL_PATTERN, MAX_EMAIL, PUBLIC, EvseInPath, Lang, Said, StationInPath
+from forecourt.driver.pages import (
+    EMAIL_UNREAD,
+    MAX_TYPED,
+    PUBLIC,
+    EvseInPath,
+    Lang,
+    Said,
+    StationInPath,
+    email_of,
+)
+from forecourt.driver.pages import SAID as SAID_WHILE_PAYING
 from forecourt.driver.shell import HEADERS, DriverShell
 from forecourt.driver.waiting.model import MAX_TYPE, OPEN, PlaceGone, PlaceState, Who, type_words
 from forecourt.driver.waiting.service import Seen, WaitingLists
@@ -25,19 +35,21 @@ from forecourt.platform.errors import ForecourtError
 Asking = Request[Any, Any, Any]
 PlaceId = FromPath[UUID]
 QUIET: Final[dict[str, Any]] = {"include_in_schema": False, "opt": PUBLIC}
+#: What went wrong, said where the driver is.
+TOLD: Final = {**SAID, EMAIL_UNREAD: SAID_WHILE_PAYING[EMAIL_UNREAD]}
 
 
 class JoinForm(Struct, frozen=True, kw_only=True):
     """What somebody needs, and where they are told; both may be left empty."""
 
     connector_type: Annotated[str, Meta(max_length=MAX_TYPE)] = ""
-    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=f"^$|{EMAIL_PATTERN}")] = ""
+    email: Annotated[str, Meta(max_length=MAX_TYPED)] = ""
 
 
 class TellForm(Struct, frozen=True, kw_only=True):
     """Where the word that it is their turn goes."""
 
-    email: Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
+    email: Annotated[str, Meta(max_length=MAX_TYPED)] = ""
 
 
 class WaitingPages:
@@ -62,18 +74,21 @@ class WaitingPages:
         needed = looked.policy is not None and looked.policy.who is Who.ACCOUNT and own is None
         return self._shell.page(
             "wait.html", request, lang=lang, status=409 if said else 200, looked=looked, brand=brand, driver=own,
-            station=station, evse=evse, needed=needed, said=SAID.get(said), named=type_words,
+            station=station, evse=evse, needed=needed, said=TOLD.get(said), named=type_words,
             here=looked.here[0] if len(looked.here) == 1 else "",
         )  # fmt: skip
 
     async def join(self, request: Asking, station: str, evse: int, form: JoinForm) -> Response[Any]:
         """Joins, and leads to the place."""
         driver = await browsing_driver(request, self._members)
+        email = email_of(form.email)
+        if email is None and form.email.strip():
+            return await self.joining(request, station, evse, None, EMAIL_UNREAD)
         with self._shell.speech.speaking(request) as language:
             pass
         try:
             place_id = await self._lists.join(
-                station, evse, connector_type=form.connector_type or None, driver=driver, email=form.email or None,
+                station, evse, connector_type=form.connector_type or None, driver=driver, email=email,
                 language=language, address=origin_of(request).address,
             )  # fmt: skip
         except ForecourtError as fault:
@@ -95,7 +110,7 @@ class WaitingPages:
         going_on = seen.place.state in OPEN
         return self._shell.page(
             "waiting_part.html" if part else "waiting.html", request, lang=lang, seen=seen, brand=seen.brand,
-            heading=heading, sentence=sentence, again=AGAIN.get(seen.place.said or ""), said=SAID.get(said),
+            heading=heading, sentence=sentence, again=AGAIN.get(seen.place.said or ""), said=TOLD.get(said),
             live_s=LIVE_S if going_on else 0, refresh_s=REFRESH_S, start=_start(seen, driver is not None),
             named=type_words,
         )  # fmt: skip
@@ -154,6 +169,9 @@ def waiting_pages(shell: DriverShell, lists: WaitingLists, members: Members) -> 
 
     @post("/waiting/{place_id:uuid}/email", status_code=303, **QUIET)
     async def email(place_id: PlaceId, data: URLEncodedBody[TellForm]) -> Redirect:
-        return await pages.done(place_id, lists.set_email, data.email)
+        address = email_of(data.email)
+        if address is None:
+            return Redirect(f"/waiting/{place_id}?said={EMAIL_UNREAD}", status_code=303, headers=HEADERS)
+        return await pages.done(place_id, lists.set_email, address)
 
     return [joining, join, place, part, snooze, leave, email]

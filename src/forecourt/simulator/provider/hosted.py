@@ -1,5 +1,9 @@
-"""What happens on the provider's own pages. The number of a card is read in one place here, and kept nowhere."""
+"""What happens on the provider's own pages. The number of a card is read in one place here, and kept nowhere.
 
+What a form sends is answered by leading to a page, so that the browser's Back sends nothing anew.
+"""
+
+from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -14,11 +18,24 @@ from forecourt.simulator.provider.form import refuse_card_numbers
 _CARD_FIELDS = frozenset({"number", "exp_month", "exp_year", "cvc"})
 
 
+#: Pages at once that have something to say; the oldest forgets it first.
+MAX_SAID = 1_000
+
+
 class Hosted:
     """The pages of one provider."""
 
     def __init__(self, bank: Bank) -> None:
         self.bank = bank
+        #: What the next look at a page says, by the id in its address.
+        self._said: dict[str, str] = {}
+
+    def _lead(self, path: str, said: str) -> web.HTTPSeeOther:
+        """Leads to a page that says something once."""
+        if len(self._said) >= MAX_SAID:
+            del self._said[next(iter(self._said))]
+        self._said[path.rpartition("/")[2]] = said
+        return web.HTTPSeeOther(path)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -45,9 +62,10 @@ class Hosted:
         _, session = self._find(request, "checkout.session")
         if session["status"] != "open":
             return _html(pages.done(f"This session is {session['status']}."), 410)
-        return _html(pages.pay(session), 200, session["success_url"], session["cancel_url"])
+        said = self._said.pop(session["id"], None)
+        return _html(pages.pay(session, said), 200, session["success_url"], session["cancel_url"])
 
-    async def do_pay(self, request: web.Request) -> web.Response:
+    async def do_pay(self, request: web.Request) -> NoReturn:
         act, session = self._find(request, "checkout.session")
         form = await _form(request, _CARD_FIELDS)
         if form.get("do") == "abandon" and session["cancel_url"]:
@@ -61,10 +79,7 @@ class Hosted:
                 )
                 intent = checkout.pay(act, session, methods.make(act, card))
         except ApiError as error:
-            now = act.get("checkout.session", session["id"])
-            if now["status"] != "open":
-                return _html(pages.done(f"This session is {now['status']}."), 410)
-            return _html(pages.pay(now, error.error["message"]), 200, now["success_url"], now["cancel_url"])
+            raise self._lead(f"/c/pay/{session['id']}", error.error["message"]) from None
         finally:
             self.bank.courier.wake.set()
         if intent["status"] == "requires_action":
@@ -83,12 +98,14 @@ class Hosted:
     async def show_challenge(self, request: web.Request) -> web.Response:
         act, intent, session = self._challenged(request)
         if intent["status"] != "requires_action":
+            if (said := self._said.pop(intent["id"], None)) is not None:
+                return _html(pages.done(said), 200)
             return _html(pages.done("There is nothing to authenticate any more."), 410)
         method = act.get("payment_method", intent["payment_method"])
         back = (session["success_url"], session["cancel_url"]) if session else (intent["_return_url"],)
         return _html(pages.challenge(cards.BY_NAME[method["_card"]]), 200, *back)
 
-    async def do_challenge(self, request: web.Request) -> web.Response:
+    async def do_challenge(self, request: web.Request) -> NoReturn:
         act, intent, session = self._challenged(request)
         passed = (await _form(request)).get("do") == "pass"
         try:
@@ -103,9 +120,9 @@ class Hosted:
             if session is not None:
                 now = act.get("checkout.session", session["id"])
                 if now["status"] == "open":
-                    raise web.HTTPSeeOther(f"/c/pay/{session['id']}") from None
+                    raise self._lead(f"/c/pay/{session['id']}", error.error["message"]) from None
             if not intent["_return_url"]:
-                return _html(pages.done(error.error["message"]), 200)
+                raise self._lead(f"/c/challenge/{intent['id']}", error.error["message"]) from None
         finally:
             self.bank.courier.wake.set()
         if session is not None:
@@ -114,7 +131,7 @@ class Hosted:
             name = intent["object"]
             mark = "&" if "?" in intent["_return_url"] else "?"
             raise web.HTTPSeeOther(f"{intent['_return_url']}{mark}{name}={intent['id']}")
-        return _html(pages.done("Thank you. You can close this page."), 200)
+        raise self._lead(f"/c/challenge/{intent['id']}", "Thank you. You can close this page.")
 
     # Hosts.
 
@@ -122,9 +139,9 @@ class Hosted:
         act, link = self._find(request, "account_link")
         if link["_expires_at"] < act.now:
             raise web.HTTPSeeOther(link["_refresh_url"])
-        return _html(pages.onboard(), 200, link["_return_url"])
+        return _html(pages.onboard(self._said.pop(link["id"], None)), 200, link["_return_url"])
 
-    async def do_onboard(self, request: web.Request) -> web.Response:
+    async def do_onboard(self, request: web.Request) -> NoReturn:
         act, link = self._find(request, "account_link")
         form = await _form(request, frozenset({"iban"}))
         try:
@@ -132,7 +149,7 @@ class Hosted:
                 accounts.onboarded(act, link["_account"], form.get("iban", ""), form.get("holder", ""))
                 act.books.remove(act.account, link["id"])
         except ApiError as error:
-            return _html(pages.onboard(error.error["message"]), 200, link["_return_url"])
+            raise self._lead(f"/c/onboard/{link['id']}", error.error["message"]) from None
         finally:
             self.bank.courier.wake.set()
         raise web.HTTPSeeOther(link["_return_url"])
