@@ -156,7 +156,7 @@ async def test_a_driver_without_a_script_gets_from_the_code_to_the_receipt(stree
     for typed in ("ada", "ada@", "a b@example.com", ""):
         unread = await street.browser.post(f"{way}/email", data={"email": typed})
         assert (unread.status_code, unread.url.path) == (200, way)
-        assert "This e-mail address can&#39;t be read" in unread.text
+        assert "This e-mail address can't be read" in unread.text
     assert (await street.intent(way)).email is None
     assert (await street.browser.post(f"{way}/email", data={"email": "ada@example.com"})).status_code == 200
     # What is held is told, and that it is nearly used up once the car is slowed down for that.

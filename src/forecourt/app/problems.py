@@ -166,7 +166,8 @@ def _left_out(request: AnyRequest, kind: str, named: str) -> list[InvalidMember]
     names = {
         written
         for name, field in fields.items()
-        if field.is_required
+        if not field.is_di_field
+        and field.is_required
         and not field.is_optional
         and isinstance(kwarg := field.kwarg_definition, ParameterKwarg)
         and kwarg.param_type.value == kind
