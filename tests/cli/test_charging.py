@@ -1,6 +1,8 @@
 """Smart charging from the command line: the limits of a site, its plan, why a session charges so, and its needs."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -20,6 +22,8 @@ __all__ = ["rig", "shell", "transport"]
 
 pytestmark = pytest.mark.parametrize("transport", ["picows"], indirect=True)
 
+#: Far from any machine's.
+ZONE = "Pacific/Auckland"
 PANEL = {"id": "p1", "name": "Panel North", "parent": "grid", "limit_a": 16.0}
 ELECTRICS = {
     "nodes": [{"id": "grid", "limit_a": 63.0}, PANEL],
@@ -38,7 +42,7 @@ async def planned(rig: Rig) -> None:
 
 
 async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, shell: Shell) -> None:
-    assert (await shell.run("sites", "add", "North yard")).code == 0
+    assert (await shell.run("sites", "add", "North yard", "--time-zone", ZONE)).code == 0
     await rig.register("CP1")
     rig.token("TAG1")
     assert (await shell.run("bulk", "site", "north-yard", "CP1")).code == 0
@@ -97,9 +101,18 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
         assert all(word in plan for word in ("optimal", "CP1", session["id"], "7.00"))
         [data] = (await shell.run("energy", "plan", "north-yard", "--json")).json()
         [car] = data["cars"]
+        # One clock for the words, and for the times beside them.
+        here = f"{datetime.fromisoformat(data['at']).astimezone(ZoneInfo(ZONE)):%Y-%m-%d %H:%M}"
+        assert data["known"]["zone"] == ZONE
+        assert f"Planned at {here}" in plan
+        assert f"({ZONE})" in plan
+        ready = datetime.fromisoformat(car["ready_at"]).astimezone(ZoneInfo(ZONE))
+        assert f"{ready:%H:%M:%S}" in plan
+        assert f"{ready:%H:%M}" in " ".join(car["words"])
         assert 0 < car["power_w"] <= 8000
         why = (await shell.run("energy", "why", session["id"])).out
         assert car["words"][0] in why
+        assert f"Times are those of the site: {ZONE}." in why
         told: list[dict[str, Any]] = (await shell.run("energy", "why", session["id"], "--json")).json()
         assert told[0]["car"]["words"] == car["words"]
 

@@ -163,6 +163,20 @@ def test_a_scenario_that_is_nonsense_is_refused_and_says_why(tmp_path: Path, old
         read_scenario(tmp_path / "yard.toml")
 
 
+def test_a_file_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    simulate(tmp_path, "--ways", "nothing")
+    scenario, sessions = tmp_path / "yard.toml", tmp_path / "sessions.csv"
+    sessions.write_bytes(b"station,start\nK\xfcche,\xff\n")
+    result = CliRunner().invoke(app, ["energy", "simulate", str(scenario), "--sessions", str(sessions)])
+    told = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "Line 2 is no text in UTF-8. Save it as UTF-8." in told
+    assert "codec" not in told
+    scenario.write_bytes(b"\x89PNG")
+    with pytest.raises(ScenarioRefused, match=r"Line 1 is no text in UTF-8. Save it as UTF-8\.$"):
+        read_scenario(scenario)
+
+
 def test_a_scenario_that_is_nowhere_is_refused_with_the_names_of_those_that_are_shipped() -> None:
     result = CliRunner().invoke(app, ["energy", "simulate", "mars"])
     assert result.exit_code == 2

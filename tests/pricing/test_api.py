@@ -12,7 +12,7 @@ from forecourt.access import Role
 from forecourt.pricing.errors import SessionUnpriceable, TariffUnreadable
 from forecourt.pricing.model import Segment, SegmentKind
 from forecourt.pricing.ocpi import OcpiTariff, read_tariff
-from tests.http import Tenant, problem
+from tests.http import House, Tenant, problem
 from tests.pricing import oracle
 
 TARIFF = {
@@ -37,6 +37,11 @@ TARIFF = {
     "last_updated": "2026-01-01T00:00:00Z",
     "something_of_a_later_version": True,
 }
+
+
+def energy(**more: Any) -> dict[str, Any]:
+    component = {"type": "ENERGY", "price": 0.50, "step_size": 1} | more
+    return {"currency": "EUR", "elements": [{"price_components": [component]}]}
 
 
 def asked(**more: Any) -> dict[str, Any]:
@@ -82,6 +87,32 @@ async def test_a_quote_is_exact_rounded_once_and_told_line_by_line(tenant: Tenan
         ("2026-06-01T18:00:00Z", 1800, 2, None),
         ("2026-06-01T18:30:00Z", 90, 2, 3),
     ]
+
+
+async def test_what_ocpi_may_say_is_priced_though_few_mean_it(tenant: Tenant) -> None:
+    client = await tenant.client()
+    for tariff in (energy(price=-0.5, step_size=0, vat=100), energy(price=-0.5, vat=0) | {"currency": "HRK"}):
+        answer = await client.post("/api/v1/pricing/quote", json=asked(tariff=tariff))
+        assert answer.status_code == 200, answer.text
+        assert Fraction(answer.json()["excl_vat"]) == Fraction("-5.5")
+
+
+async def test_the_example_of_the_documentation_prices_energy_and_parking(house: House, tenant: Tenant) -> None:
+    client = await tenant.client()
+    document = (await house.document()).content
+
+    def example(path: str) -> Any:
+        return document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+    asked_for = example("/api/v1/pricing/quote")
+    told = (await client.post("/api/v1/pricing/quote", json=asked_for)).json()
+    assert {of: Fraction(share) for of, share in told["by_dimension"].items()} == {
+        "ENERGY": Fraction("20.5") * Fraction("0.49"), "PARKING_TIME": Fraction(3),
+    }  # fmt: skip
+    assert Fraction(told["excl_vat"]) > Fraction(asked_for["tariff"]["min_price"]["before_taxes"])
+    assert example("/api/v1/tariffs/import")["tariff"] == asked_for["tariff"]
+    stored = await client.post("/api/v1/tariffs/import", json=example("/api/v1/tariffs/import"))
+    assert stored.status_code == 200, stored.text
 
 
 async def test_numbers_are_taken_as_they_are_written(tenant: Tenant) -> None:
@@ -131,6 +162,10 @@ async def test_a_quote_agrees_with_a_search_second_by_second(tenant: Tenant) -> 
         ({"time_zone": "Mars/Base"}, SessionUnpriceable.code, "no time zone Mars/Base"),
         ({"tariff": TARIFF | {"min_price": {"after_taxes": 1}}}, TariffUnreadable.code, "before taxes is missing"),
         ({"tariff": TARIFF | {"elements": []}}, "request-invalid", "elements"),
+        ({"tariff": TARIFF | {"currency": "XXZ"}}, TariffUnreadable.code, "no currency has this code"),
+        ({"tariff": energy(vat=900)}, TariffUnreadable.code, "a tax can't be above 100"),
+        ({"tariff": energy(vat=-1)}, TariffUnreadable.code, "a tax can't be below 0"),
+        ({"tariff": energy(step_size=-1)}, "request-invalid", "step_size"),
         ({"segments": [{"seconds": 1, "kind": "SLEEPING"}]}, "request-invalid", "segments"),
     ],
 )

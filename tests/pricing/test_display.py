@@ -112,6 +112,20 @@ def test_what_a_driver_could_not_see_is_warned_of() -> None:
     assert [*warnings(replace(TARIFF, elements=many), LAWS["NL"], None)] == [Warned.MANY_LINES]
 
 
+@pytest.mark.parametrize(
+    ("price", "vat", "warned"),
+    [
+        ("-0.49", "19", [Warned.NEGATIVE_PRICE]),
+        ("0.49", "30", []),
+        ("0.49", "90", [Warned.TAX_UNUSUAL]),
+        ("0", "0", []),
+    ],
+)
+def test_prices_and_taxes_that_few_mean_are_warned_of(price: str, vat: str, warned: list[Warned]) -> None:
+    odd = replace(TARIFF, elements=(Element(price_components=(priced(Dimension.ENERGY, price, vat),)),))
+    assert [*warnings(odd, LAWS["DE"], None)] == warned
+
+
 def test_a_1_6_station_is_told_prices_and_costs_in_the_words_of_the_application_note() -> None:
     def said(text: str) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.json.decode(text)

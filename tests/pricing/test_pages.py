@@ -63,6 +63,19 @@ async def tag_of(browser: AsyncClient, path: str) -> str:
     return unescape(found[1])
 
 
+async def test_the_preview_warns_of_a_price_below_nothing_and_refuses_a_tax_that_is_none(
+    house: House, tenant: Tenant
+) -> None:
+    browser = await signed_in(house, tenant)
+    odd = words(await browser.post("/prices/new", data=draft("-0.49", act="preview")))
+    assert "A price is below 0, so drivers are paid for it." in odd
+    refused = await browser.post("/prices/new", data=draft(act="save", currency="XXZ", **{"e0.p0.vat": "900"}))
+    assert refused.status_code == 422
+    assert "Currency: no currency has this code of ISO 4217" in words(refused)
+    assert "Element 1, price 1, VAT" in words(refused)
+    assert "a tax can't be above 100" in words(refused)
+
+
 async def test_a_form_makes_the_tariff_that_it_shows_and_says_what_sessions_cost(house: House, tenant: Tenant) -> None:
     api, browser = await tenant.client(), await signed_in(house, tenant)
     assert "charging costs nothing" in words(await browser.get("/prices"))

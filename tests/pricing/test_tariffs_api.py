@@ -57,6 +57,20 @@ async def test_a_tariff_of_ocpi_comes_back_as_it_was_with_json_numbers(house: Ho
     problem(await owner.get(path, params={"version": 9}), 404, "tariff-unknown")
 
 
+async def test_no_tariff_is_stored_whose_currency_or_tax_can_not_be_meant(tenant: Tenant) -> None:
+    owner = await tenant.client()
+    taxed = body()
+    taxed["elements"][0]["price_components"][0]["vat"] = "900"
+    for currency, words in (("XXZ", "no currency"), ("XXX", "no currency"), ("DEM", "any more")):
+        for path, tariff in ((TARIFFS, body()), (f"{TARIFFS}/import", OCPI)):
+            refused = await owner.post(path, json={"name": "Odd", "tariff": tariff | {"currency": currency}})
+            assert words in problem(refused, 422, "tariff-unreadable")["detail"]
+    for path, tariff in ((TARIFFS, taxed), (f"{TARIFFS}/import", {"currency": "EUR", "elements": taxed["elements"]})):
+        refused = await owner.post(path, json={"name": "Odd", "tariff": tariff})
+        assert "a tax can't be above 100" in problem(refused, 422, "tariff-unreadable")["detail"]
+    assert (await owner.get(TARIFFS)).json()["items"] == []
+
+
 async def test_what_ocpi_can_not_say_is_named_and_left_out(tenant: Tenant) -> None:
     owner = await tenant.client()
     only = await owner.post(TARIFFS, json={"name": "Fast", "tariff": body(evse_kind="DC")})

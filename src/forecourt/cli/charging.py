@@ -33,15 +33,15 @@ _LIMITS: list[shown.Column] = [
     ("Id", lambda each: each["id"]),
     ("Withdrawn", lambda each: moment(each["withdrawn_at"])),
 ]
+#: Of a car of a plan, before and behind when it is ready, which is by the clock of the site.
 _CARS: list[shown.Column] = [
     ("Station", lambda each: each["station"]),
     ("EVSE", lambda each: each["evse"]),
     ("Session", lambda each: each["session_id"]),
     ("Power kW", lambda each: kw(each["power_w"])),
     ("Lacks kWh", lambda each: kwh(each["lacks_wh"])),
-    ("Ready", lambda each: moment(each["ready_at"])),
-    ("Why", lambda each: " ".join(each["words"])),
 ]
+_WHY: list[shown.Column] = [("Why", lambda each: " ".join(each["words"]))]
 _SAID: list[shown.Column] = [
     ("Source", lambda each: each["source"]),
     ("Said", lambda each: moment(each["said_at"])),
@@ -56,10 +56,12 @@ def plan(site: Site, at: At = None, as_json: AsJson = False, url: Url = None) ->
     if as_json:
         shown.value(found)
         return
-    shown.line(f"Planned at {moment(found['at'])}: {found['grade']}. Peak {kw(found['peak_w'])} kW.")
+    zone = found["known"]["zone"]
+    shown.line(f"Planned at {moment(found['at'], zone)} ({zone}): {found['grade']}. Peak {kw(found['peak_w'])} kW.")
     if found["why"]:
         shown.line(f"What kept it from being the best: {found['why']}")
-    shown.rows(found["cars"], _CARS, as_json=False)
+    ready: shown.Column = (f"Ready ({zone})", lambda each: moment(each["ready_at"], zone))
+    shown.rows(found["cars"], [*_CARS, ready, *_WHY], as_json=False)
 
 
 def why(session: SessionId, at: At = None, as_json: AsJson = False, url: Url = None) -> None:
@@ -74,14 +76,15 @@ def why(session: SessionId, at: At = None, as_json: AsJson = False, url: Url = N
         for each in found["car"]["words"]:
             shown.line(each)
     if found["orders"]:
-        shown.line(_order(found["orders"][0]))
+        shown.line(_order(found["orders"][0], found["zone"]))
+    shown.line(f"Times are those of the site: {found['zone']}.")
 
 
-def _order(order: dict[str, Any]) -> str:
+def _order(order: dict[str, Any], zone: str) -> str:
     answer = {True: "said yes", False: "said no", None: "has not answered"}[order["accepted"]]
     told = f"{order['limit_ma'] / 1000:g} A" if not order["gives_ma"] else f"to give {order['gives_ma'] / 1000:g} A"
-    until = moment(order["valid_to"])
-    return f"Told last at {moment(order['sent_at'])}: {told} until {until}. The station {answer}."
+    until = moment(order["valid_to"], zone)
+    return f"Told last at {moment(order['sent_at'], zone)}: {told} until {until}. The station {answer}."
 
 
 @limits.callback()

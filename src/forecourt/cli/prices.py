@@ -10,6 +10,7 @@ from rich.progress import track
 
 from forecourt.cli import shown
 from forecourt.cli.client import Api, AsJson, Url
+from forecourt.platform.text import text_of
 
 app = typer.Typer(name="prices", no_args_is_help=True, help="Prices of the day ahead and CO2 intensities.")
 console = Console(stderr=True)
@@ -35,8 +36,8 @@ def import_(
     """Load a series from a file. A second time nothing changes."""
     try:
         content = file.read_bytes()
-        text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as fault:
+        text = text_of(gzip.decompress(content) if file.suffix == ".gz" else content)
+    except (OSError, ValueError, EOFError) as fault:
         console.print(f"[bold red]{file} can't be read.[/] {fault}", highlight=False)
         raise typer.Exit(1) from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]

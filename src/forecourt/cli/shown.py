@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -73,9 +74,11 @@ def kwh(energy_wh: int | None) -> str:
     return "" if energy_wh is None else f"{energy_wh / 1000:.2f}"
 
 
-def moment(at: str | None) -> str:
-    """A time in this machine's zone, to the second."""
-    return "" if at is None else f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
+def moment(at: str | None, zone: str | None = None) -> str:
+    """A time to the second, by the clock of a zone; of none named by this machine's."""
+    if at is None:
+        return ""
+    return f"{datetime.fromisoformat(at).astimezone(None if zone is None else ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
 
 
 def _cell(held: Any) -> Any:

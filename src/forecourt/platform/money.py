@@ -5,6 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Final
 
+from babel.core import get_global
 from babel.numbers import get_currency_precision
 from msgspec import Meta, Struct
 
@@ -32,6 +33,18 @@ class Money(Struct, frozen=True, kw_only=True):
 def minor_digits(currency: str) -> int:
     """How many decimals the currency has (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD."""
     return int(get_currency_precision(currency))
+
+
+@lru_cache(maxsize=2)
+def currencies(*, past: bool = False) -> frozenset[str]:
+    """The codes of ISO 4217 that people pay with somewhere, of `past` those too that are paid with no more. Not among
+    them: metals, funds, and codes for tests or for no currency."""
+    return frozenset(
+        code
+        for used in get_global("territory_currencies").values()
+        for code, _, ended, tender in used
+        if tender and (past or ended is None)
+    )
 
 
 def rounded(amount: Fraction, currency: str, rounding: Rounding = Rounding.HALF_UP) -> int:

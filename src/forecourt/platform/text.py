@@ -1,4 +1,4 @@
-"""What a line of text that people write may hold."""
+"""What a line of text that people write may hold; and what in a file is text."""
 
 import re
 from typing import Final
@@ -21,3 +21,12 @@ _nothing = re.compile(rf"[\s\u2800{WIDTHLESS}]*")
 def seen(text: str) -> str:
     """The text without the blanks around it; empty where there is nothing in it to be seen."""
     return "" if _nothing.fullmatch(text) else text.strip()
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a file in UTF-8. ValueError, in words, which name the first line that is none."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1
+        raise ValueError(f"Line {line} is no text in UTF-8. Save it as UTF-8.") from None

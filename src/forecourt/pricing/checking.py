@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from forecourt.platform.money import currencies
 from forecourt.pricing.errors import TariffUnreadable
 from forecourt.pricing.model import Conditions, PriceComponent, Tariff
 
@@ -13,6 +14,8 @@ from forecourt.pricing.model import Conditions, PriceComponent, Tariff
 MOST: Final = Decimal(10) ** 9
 #: Digits after the point of a number in a tariff.
 MAX_DIGITS: Final = 12
+#: A tax above this isn't meant, in percent.
+MOST_TAX: Final = 100
 #: Faults that are named.
 MAX_NAMED: Final = 100
 #: What a fault is of, and what it is.
@@ -21,7 +24,7 @@ _BOUNDS: Final = tuple(f"{bound}_{of}" for of in ("kwh", "current", "power") for
 
 
 def check(tariff: Tariff) -> None:
-    """Raises TariffUnreadable, which names all that can't be meant."""
+    """What is stored. Raises TariffUnreadable, which names all that can't be meant."""
     refuse([*_faults(tariff)])
 
 
@@ -36,7 +39,7 @@ def refuse(faults: Sequence[Found]) -> None:
 
 
 def odd(place: str, of: Any, names: Sequence[str]) -> Iterator[Found]:
-    """Numbers that are none, are too large, or too fine; a tax below nothing."""
+    """Numbers that are none, are too large, or too fine; a tax below nothing or above MOST_TAX."""
     for name in names:
         value = getattr(of, name)
         if value is None:
@@ -46,9 +49,20 @@ def odd(place: str, of: Any, names: Sequence[str]) -> Iterator[Found]:
             yield f"{place}.{name}", f"this must be a number of {MOST} at most, with {MAX_DIGITS} decimals at most"
         elif name in ("vat", "percent") and value < 0:
             yield f"{place}.{name}", "a tax can't be below 0"
+        elif name in ("vat", "percent") and value > MOST_TAX:
+            yield f"{place}.{name}", "a tax can't be above 100"
+
+
+def no_currency(code: str) -> Iterator[Found]:
+    """A code that no currency has or had. One that is paid with no more can still be priced, but not be stored."""
+    if code not in currencies(past=True):
+        yield "currency", "no currency has this code of ISO 4217; write one such as EUR"
 
 
 def _faults(tariff: Tariff) -> Iterator[Found]:
+    yield from no_currency(tariff.currency)
+    if tariff.currency in currencies(past=True) - currencies():
+        yield "currency", "nobody pays with this currency any more; write one such as EUR"
     for name in ("min_price", "max_price"):
         limit = getattr(tariff, name)
         if limit is not None:

@@ -97,10 +97,16 @@ class Warned(StrEnum):
     """Prices must be shown with taxes, and the tariff says none."""
     MANY_LINES = "many-lines"
     """There are more prices than a driver reads before he starts."""
+    NEGATIVE_PRICE = "negative-price"
+    """A price is below 0: the driver is paid. OCPI lets it be, few mean it."""
+    TAX_UNUSUAL = "tax-unusual"
+    """A rate of tax is above any usual one."""
 
 
 #: Prices that fit on a phone before the first action.
 READABLE_LINES: Final = 6
+#: In percent. The highest standard rate of VAT in the European Union is 27 (Hungary).
+USUAL_TAX: Final = 30
 _ORDER: Final = tuple(Unit)
 _UNITS: Final = {
     (Dimension.ENERGY, False): Unit.KWH,
@@ -164,6 +170,10 @@ def _warnings(tariff: Tariff, law: PriceLaw, power_w: int | None) -> Iterator[Wa
         yield Warned.TAX_UNKNOWN
     if len(lines) > READABLE_LINES:
         yield Warned.MANY_LINES
+    if any(each.price < 0 for each in components):
+        yield Warned.NEGATIVE_PRICE
+    if any((each.percent or 0) > USUAL_TAX for each in components):
+        yield Warned.TAX_UNUSUAL
 
 
 def _unit(component: PriceComponent, when: Conditions) -> Unit | None:

@@ -6,12 +6,12 @@ Reading is lenient, as OCPI asks of a receiver: fields that aren't known are lef
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 from forecourt.platform.money import Currency
-from forecourt.pricing.checking import odd, refuse
+from forecourt.pricing.checking import no_currency, odd, refuse
 from forecourt.pricing.model import (
     MAX_COMPONENTS,
     MAX_ELEMENTS,
@@ -87,6 +87,22 @@ class OcpiTariff(Struct, frozen=True, kw_only=True):
     max_price: OcpiPriceLimit | None = None
     start_date_time: Annotated[str, Meta(max_length=40, examples=["2026-01-01T00:00:00Z"])] | None = None
     end_date_time: Annotated[str, Meta(max_length=40, examples=["2027-01-01T00:00:00Z"])] | None = None
+
+
+#: A tariff as it may be sent: of energy, and of parking from half an hour after the session's start on.
+EXAMPLE: Final = {
+    "id": "12",
+    "currency": "EUR",
+    "elements": [
+        {"price_components": [{"type": "ENERGY", "price": "0.49", "vat": "19", "step_size": 1}]},
+        {
+            "price_components": [{"type": "PARKING_TIME", "price": "6.00", "vat": "19", "step_size": 60}],
+            "restrictions": {"min_duration": 1800},
+        },
+    ],
+    "tax_included": "NO",
+    "min_price": {"before_taxes": "0.50"},
+}
 
 
 def read_tariff(said: OcpiTariff) -> Tariff:
@@ -210,6 +226,7 @@ def _written(moment: datetime | None) -> str | None:
 
 
 def _faults(said: OcpiTariff) -> Iterator[tuple[str, str]]:
+    yield from no_currency(said.currency)
     for name in ("min_price", "max_price"):
         limit = getattr(said, name)
         if limit is not None:

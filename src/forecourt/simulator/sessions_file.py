@@ -87,16 +87,25 @@ class BadRow(ValueError):
 
 
 def load(path: Path, columns: Columns | None = None) -> Import:
-    """Reads a file, gzipped or not, by its content. ValueError when it is of no known form."""
+    """Reads a file, gzipped or not, by its content. ValueError, in words, when it is of no known form."""
     raw = path.read_bytes()
     if raw[:2] == b"\x1f\x8b":
         raw = gzip.decompress(raw)
-    text = raw.decode("utf-8-sig")
+    text = _text(raw)
     if text.lstrip()[:1] in ("{", "["):
         return _collect(_from_json(msgspec.json.decode(text)))
     if columns is None:
         raise ValueError("a CSV needs its columns mapped: --columns station=...,start=...,end=...,energy_kwh=...")
     return _collect(_from_csv(text, columns))
+
+
+def _text(raw: bytes) -> str:
+    """The text of a file in UTF-8. ValueError, which names the first line that is none."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1
+        raise ValueError(f"Line {line} is no text in UTF-8. Save it as UTF-8.") from None
 
 
 def _collect(rows: Iterable[Session | BadRow]) -> Import:

@@ -147,6 +147,9 @@ class SessionCharging(Struct, frozen=True, kw_only=True):
     """Why a session charges as it does."""
 
     at: datetime
+    zone: Annotated[
+        str, Meta(description="The site's time zone, by which the words tell times.", examples=["Europe/Berlin"])
+    ]
     planned_at: Annotated[datetime | None, Meta(description="When the plan was made; null: no plan has it.")]
     grade: Grade | None
     car: Annotated[CarShown | None, Meta(description="Null: no plan has it.")]
@@ -226,6 +229,7 @@ async def explain_session(
     found = told.explanation
     return SessionCharging(
         at=told.at,
+        zone=told.record.zone,
         planned_at=None if found is None else found.planned_at,
         grade=None if found is None else found.grade,
         car=None if found is None else _car(found, told.at, told.record.zone),

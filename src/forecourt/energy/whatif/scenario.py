@@ -17,6 +17,7 @@ from forecourt.energy.whatif.drivers import Drivers
 from forecourt.energy.whatif.fleet import Fleet
 from forecourt.energy.whatif.series import Hour, ScenarioRefused, Series, Table, at_hour, day_faults, from_table
 from forecourt.energy.whatif.storage import Giving, Store, storage_faults
+from forecourt.platform.text import text_of
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
@@ -154,11 +155,11 @@ def read_scenario(path: Path, prices: Path | None = None) -> Scenario:
     """`prices`: the file of its prices, instead of what it says. Raises ScenarioRefused with every fault that is
     found."""
     try:
-        scenario = msgspec.toml.decode(path.read_bytes(), type=Scenario)
+        scenario = msgspec.toml.decode(text_of(path.read_bytes()), type=Scenario)
     except OSError as fault:
         raise ScenarioRefused(f"{path} can't be read: {fault.strerror}.") from fault
-    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise ScenarioRefused(f"{path}: {fault}.") from fault
+    except ValueError as fault:  # MsgspecError is one, too.
+        raise ScenarioRefused(f"{path}: {str(fault).rstrip('.')}.") from fault
     found = [*faults(scenario.electrics), *_faults(scenario)]
     if prices is not None and scenario.tariff.prices_csv is None:
         found.append("it takes no prices from a file: tariff.prices_csv says how to read one")

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from forecourt.energy.rows import Floats
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.text import text_of
 
 Hour = Annotated[int, Meta(ge=0, le=23)]
 Value = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -111,9 +112,9 @@ def _read(path: Path, table: Table) -> Mapping[float, float]:
     """Values by the second from which they hold."""
     try:
         raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, EOFError) as fault:
-        raise ScenarioRefused(f"{path} can't be read: {fault}.") from fault
+        text = text_of(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (OSError, ValueError, EOFError) as fault:
+        raise ScenarioRefused(f"{path} can't be read: {str(fault).rstrip('.')}.") from fault
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     if len(lines) > MAX_ROWS:
         raise ScenarioRefused(f"{path} has more than {MAX_ROWS} rows.")

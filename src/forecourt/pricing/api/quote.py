@@ -15,6 +15,7 @@ from forecourt.access.guard import Asker
 from forecourt.pricing.engine import Pricer
 from forecourt.pricing.errors import SessionUnpriceable, TariffUnreadable
 from forecourt.pricing.model import MAX_SECONDS, Circumstances, EvseKind, Segment, SegmentKind
+from forecourt.pricing.ocpi import EXAMPLE as TARIFF
 from forecourt.pricing.ocpi import OcpiTariff, read_tariff
 from forecourt.pricing.shown import Quote, shown
 
@@ -24,6 +25,14 @@ MAX_QUOTED: Final = 2_000
 MAX_NUMBER: Final = 100
 MOST: Final = 10**12
 _KWH: Final = 1000
+#: A session as it may be asked for: an hour of charging, and half an hour of parking behind it.
+EXAMPLE: Final = {
+    "tariff": TARIFF,
+    "segments": [
+        {"seconds": 3600, "kind": "CHARGING", "energy_kwh": "41/2"},
+        {"seconds": 1800, "kind": "PARKING"},
+    ],
+}
 
 Number = Annotated[
     int | float | Annotated[str, Meta(max_length=MAX_NUMBER)],
@@ -71,7 +80,7 @@ class _ExactQuote(Struct):
 
 @post(
     "/pricing/quote",
-    opt={"problems": [TariffUnreadable, SessionUnpriceable]},
+    opt={"problems": [TariffUnreadable, SessionUnpriceable], "example": EXAMPLE},
     status_code=200,
     summary="Tell what a session costs by a tariff",
     description=(

@@ -21,6 +21,7 @@ from forecourt.platform.text import NAME_LINE
 from forecourt.pricing import service, store
 from forecourt.pricing.errors import PastRefused, TariffEnded, TariffUnknown, TariffUnreadable, TariffUnsayable
 from forecourt.pricing.model import Tariff
+from forecourt.pricing.ocpi import EXAMPLE as OCPI_EXAMPLE
 from forecourt.pricing.ocpi import OcpiTariff, read_tariff, write_tariff
 from forecourt.pricing.ocpi_object import NOBODY, NOWHERE, TariffObject, as_json, tariff_object
 from forecourt.pricing.store import TariffRow, VersionRow
@@ -148,6 +149,7 @@ async def create_tariff(
         "verb": Verb.CHANGE_PRICES,
         "etag": True,
         "problems": [TariffUnreadable, PastRefused, TariffUnknown, TariffEnded],
+        "example": {"tariff": OCPI_EXAMPLE, "name": "Energy and parking"},
     },
     status_code=200,
     summary="Make a tariff of an OCPI Tariff object, or a version of one",

@@ -39,6 +39,9 @@ NO_BEFORE: Final = mark("the amount before taxes is missing")
 CHECKED: Final = (
     mark("this must be a number of 1000000000 at most, with 12 decimals at most"),
     mark("a tax can't be below 0"),
+    mark("a tax can't be above 100"),
+    mark("no currency has this code of ISO 4217; write one such as EUR"),
+    mark("nobody pays with this currency any more; write one such as EUR"),
     mark("a price has either vat or taxes"),
     mark("this must be from 0 to 1000000000 s"),
     mark("this can't be below 0"),

@@ -47,6 +47,10 @@ WARNINGS: Final[Mapping[Warned, str]] = {
     ),
     Warned.TAX_UNKNOWN: mark("Prices must be shown with taxes, and a price has no rate. Say the rate of VAT."),
     Warned.MANY_LINES: mark("There are more prices than a driver reads before starting. Fewer elements help."),
+    Warned.NEGATIVE_PRICE: mark(
+        "A price is below 0, so drivers are paid for it. Take the minus out unless you mean it."
+    ),
+    Warned.TAX_UNUSUAL: mark("A rate of VAT is above 30 percent, which is not usual. Look whether it is right."),
 }
 #: Fields of the form by their names in it.
 FIELDS: Final[Mapping[str, str]] = {
