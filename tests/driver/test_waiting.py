@@ -255,7 +255,11 @@ async def test_a_driver_waits_is_called_pays_and_charges(queue: Queue) -> None:
     price = (await queue.browser().get(queue.code())).text
     assert "in use or out of order" in price
     assert queue.wait() in price
+    unread = await queue.browser().post(queue.wait(), data={"email": "ada"})
+    assert (unread.status_code, "This e-mail address can't be read" in unread.text) == (409, True)
     first, second = await queue.join(email="ada@example.com"), await queue.join()
+    unread = await queue.browser().post(f"{second}/email", data={"email": "ada@"})
+    assert (unread.status_code, "This e-mail address can't be read" in unread.text) == (200, True)
     assert await queue.stages(first, second) == ["waiting", "waiting"]
     assert [await queue.position(each) for each in (first, second)] == [1, 2]
     queue.connector(2, "Available")
