@@ -53,6 +53,10 @@ class Hall:
             while not condition():
                 await asyncio.sleep(0.02)
 
+    async def say(self, query: str) -> None:
+        """Changes something beside the loop: what it waits for is held by a worker that needs the loop to go on."""
+        await asyncio.to_thread(self.admin.execute, query.encode())
+
     async def defer(self, job: Job, *subjects: str) -> None:
         """Puts one job for all of these subjects in line."""
         await _following(self.app, "test.job", job).defer_async(tenant_id=1, subjects=list(subjects))
@@ -156,12 +160,12 @@ async def test_a_job_that_could_not_be_put_away_is_done_again_while_its_worker_l
     async def job(*, tenant_id: int, subject: str) -> None:
         done.append(subject)
 
-    hall.admin.execute(REFUSE)
+    await hall.say(REFUSE)
     await hall.defer(job, "a")
     await hall.until(hall.refused)
     assert done == ["a"]
     assert [state for _, state, _ in hall.jobs()] == ["doing"]
-    hall.admin.execute("DROP TRIGGER refuse ON procrastinate_jobs")
+    await hall.say("DROP TRIGGER refuse ON procrastinate_jobs")
     rescuing = asyncio.create_task(hall.lines.rescue())
     await hall.until(lambda: not hall.jobs())
     rescuing.cancel()
@@ -181,7 +185,7 @@ async def test_a_job_in_work_is_left_alone_however_long_it_takes(hall: Hall) -> 
     for _ in range(3):
         await hall.lines.rescue_once()
     # Not even when the word of its own worker came late, as after a while in which PostgreSQL stood still.
-    hall.admin.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    await hall.say("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
     await hall.lines.rescue_once()
     assert [state for _, state, _ in hall.jobs()] == ["doing"]
     over.set()
@@ -201,10 +205,10 @@ async def test_a_job_that_cant_be_put_back_keeps_no_other_from_it_and_the_clocks
     await clock.defer_async(timestamp=1)
     for subject in "ab":
         await event.defer_async(tenant_id=1, subjects=[subject])
-    hall.admin.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
+    await hall.say("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
     # The clock has made the next one meanwhile.
     await clock.defer_async(timestamp=2)
-    hall.admin.execute(
+    await hall.say(
         "CREATE FUNCTION refuse_a() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN IF NEW.args -> 'subjects' ->> 0 = 'a' THEN RAISE 'not now'; END IF; RETURN NEW; END $$;"
         "CREATE TRIGGER refuse_a BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION refuse_a()"
@@ -216,7 +220,7 @@ async def test_a_job_that_cant_be_put_back_keeps_no_other_from_it_and_the_clocks
         ("test.event", {"tenant_id": 1, "subjects": ["b"]}, "todo"),
         ("test.clock", {"timestamp": 2}, "todo"),
     ]
-    hall.admin.execute("DROP TRIGGER refuse_a ON procrastinate_jobs")
+    await hall.say("DROP TRIGGER refuse_a ON procrastinate_jobs")
 
 
 async def test_a_worker_that_is_told_to_stop_while_the_database_is_away_stops(
