@@ -448,6 +448,7 @@ async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Plac
     receipt = await page.locator("a[href$='receipt.pdf']").get_attribute("href")
     assert (await page.request.get(f"{place.address}{receipt}")).headers["content-type"] == "application/pdf"
     await page.get_by_role("link", name="End my membership").tap()
+    await page.wait_for_url("**/my/membership?end=1")
     await looks_in_all_languages(page, f"{place.address}/my/membership?end=1")
     await page.goto(f"{place.address}/my/membership?end=1&lang=en")
     await page.get_by_role("button", name="End my membership").tap()
