@@ -429,6 +429,7 @@ async def test_own_pages_and_the_waiting_list_can_be_read_everywhere(place: Plac
             await asyncio.sleep(0.1)
     await page.goto(f"{waiting}?lang=en")
     await page.get_by_role("link", name="See the price").tap()
+    await page.wait_for_url("**/my/charge/walk-16/1*")
     await looks_in_all_languages(page, f"{place.address}/my/charge/walk-16/1")
     await page.goto(f"{place.address}/my/charge/walk-16/1?lang=en")
     await page.get_by_role("button", name="Start by").first.tap()
