@@ -3,7 +3,7 @@
 What is looked for is 13 to 19 digits, perhaps with blanks or hyphens between, that begin as those of cards do, stand by
 themselves, and whose last digit is right (Luhn). The uids of RFID cards are hexadecimal: those of 8 and of 20
 characters are too short or too long for a payment card, those of 14 have the length of one scheme alone. So a `uid` of
-14 digits is taken for what it says it is.
+14 digits is taken for what it says it is. UUIDs, of which some are nearly all digits, are none.
 """
 
 import re
@@ -19,6 +19,8 @@ UID_LENGTH: Final = 14
 #: Numbers with what may stand between their parts; nothing that was taken is given back, so time is linear.
 _RUN: Final = re.compile(r"[0-9](?:[ +-]?[0-9]){12,}+")
 _PART: Final = re.compile(r"[0-9]+")
+_UUID: Final = re.compile(r"(?<![\w.-])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![\w-])")
+_NO_NUMBER: Final = "\0" * 36
 #: How parts are long where a number is written in some.
 _LAYOUTS: Final = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 1))
 #: How the numbers of brands begin, and how long they are then (ISO/IEC 7812).
@@ -70,6 +72,7 @@ def _spans(text: str, uid: bool) -> Iterator[tuple[int, int]]:
     """Where numbers of cards stand, from left to right."""
     if not text.isascii():
         text = _OTHER_DIGIT.sub(lambda found: str(int(found[0])), text)
+    text = _UUID.sub(_NO_NUMBER, text)
     for run in _RUN.finditer(text):
         first, last = run.span()
         # A part that a word goes on with is no number of its own.

@@ -34,6 +34,7 @@ def test_forms_are_read_as_nested_objects_and_lists() -> None:
     [
         (CARD, True), ("pay 4242-4242 4242 4242 now", True), ("378282246310005", True), ("4242424242424241", False),
         ("1700000000006", False), ("DE89370400440532013000", False), ("id4242424242424242", False),
+        ("42424242-4242-4242-8abc-0123456789ab", False), ("42424242-4242-4242", True),
     ],
 )  # fmt: skip
 def test_a_number_that_could_be_a_card_is_seen_in_a_text(text: str, found: bool) -> None:

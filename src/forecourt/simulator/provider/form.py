@@ -18,6 +18,8 @@ _CARDS = (
     (re.compile(r"35|62|81"), (16, 17, 18, 19)),
     (re.compile(r"30[0-5]|3[68]"), (14, 16, 19)),
 )
+#: Keys of requests, of which some have digits nearly alone.
+_UUID = re.compile(r"(?<![0-9A-Za-z-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9A-Za-z-])")
 _WHOLE = re.compile(r"-?\d{1,18}")
 
 
@@ -29,7 +31,7 @@ def luhn(digits: str) -> bool:
 
 def holds_card_number(text: str) -> bool:
     """Whether something in it could be the number of a card."""
-    for found in _DIGITS.finditer(text):
+    for found in _DIGITS.finditer(_UUID.sub("", text)):
         digits = re.sub(r"\D", "", found[0])
         if any(begins.match(digits) and len(digits) in sizes for begins, sizes in _CARDS) and luhn(digits):
             return True
