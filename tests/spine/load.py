@@ -27,9 +27,9 @@ TERMS = Terms(backoff_first_s=0.05, backoff_most_s=0.5, retry_interval_s=0.1)
 BEGINNING = timedelta(days=60)
 CHARGING = timedelta(hours=1)
 #: Many to a session: each session that ended makes work that is the same every time.
-SAMPLE_EVERY = timedelta(minutes=2)
+SAMPLE_EVERY = timedelta(minutes=1)
 #: Real seconds between two things a station does, at the most.
-LONGEST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 0.6
 #: Messages that a station may run ahead of the answers while it is online.
 PIPELINE = 3
 MAKES = ("wallbox 11", "post 22", "plain 22", "fast 50")
