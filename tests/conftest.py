@@ -151,7 +151,8 @@ class Servers:
     def empty_database(self, template: str = "template1") -> Iterator[Database]:
         """A database that no migration has seen."""
         name = f"test_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # As it lies on the disk: a third of the work of writing it to the log, which would spare a checkpoint.
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield Database(url=self.postgres.url(LOGIN, name), admin_url=self.postgres.url(ADMIN, name))
         finally:
