@@ -215,9 +215,17 @@ def create_app(
     return Edge(kept_out if shell is None else ProblemPages(kept_out, access, shell, strays))
 
 
+class Given(Provide):
+    """A dependency that is the same for every request; equal to itself alone, as the framework asks at every route of
+    each pair of them."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 def given(value: Any) -> Provide:
-    """A dependency that is the same for every request."""
-    return Provide(lambda: value, sync_to_thread=False)
+    return Given(lambda: value, sync_to_thread=False)
 
 
 async def _check_database(db: Pool) -> None:
