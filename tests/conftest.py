@@ -27,6 +27,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 from msgspec import Struct
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from forecourt.platform.collector import loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
@@ -65,6 +67,8 @@ LONGEST = (
     "webhooks/test_pages.py",
     "webhooks/test_webhooks.py",
 )
+#: Tests whose cases are long and share nothing: each case is given out by itself, before the rest of its file.
+APART = ("test_whatever_a_machine_makes_up_is_answered_as_the_document_says",)
 CONNECT_TIMEOUT_S = 60
 #: A file system in memory, and what a run may need there. Servers write through to the disk at every commit, and a slow
 #: one would hold up everything; what a kill leaves behind is the same in either place.
@@ -117,7 +121,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
     places = {name: place for place, name in enumerate(LONGEST) if (root / name).is_file()}
     assert len(places) == len(LONGEST), "a file named in LONGEST is not there"
-    items.sort(key=lambda item: places.get(item.path.relative_to(root).as_posix(), len(places)))
+    items.sort(
+        key=lambda item: (places.get(item.path.relative_to(root).as_posix(), len(places)), not is_apart(item.name))
+    )
+
+
+def is_apart(name: str) -> bool:
+    return name.partition("[")[0] in APART
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # untyped, all of it
+    """Files are given out to processes, and the cases of some tests by themselves."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, name = nodeid.partition("::")
+        return nodeid if is_apart(name) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 class Database(Struct, frozen=True, kw_only=True):
