@@ -14,6 +14,7 @@ starts its own `EmbeddedPostgres(tmp_path)` or `EmbeddedNats(tmp_path)` and leav
 """
 
 import contextlib
+import gc
 import itertools
 import os
 import shutil
@@ -30,7 +31,7 @@ from msgspec import Struct
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from forecourt.platform.collector import loading
+from forecourt.platform.collector import THRESHOLDS, loading
 from forecourt.platform.embedded import EmbeddedNats, EmbeddedPostgres
 from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.migrate import migrate
@@ -88,7 +89,9 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Temporary folders lie in memory where there is room, unless it was said where."""
+    """Temporary folders lie in memory where there is room, unless it was said where; garbage is looked for as seldom as
+    in the processes of Forecourt, since much is held."""
+    gc.set_threshold(*THRESHOLDS)
     said = config.option.basetemp or {"TMPDIR", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
     if not said and room_in_memory() >= MEMORY_BYTES:
         os.environ["TMPDIR"] = str(MEMORY)
