@@ -8,29 +8,30 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Error, Page, Route, expect
+from playwright.async_api import Browser, Error, Page, Route, expect
 
 from forecourt.access import Role
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished
+from tests.console import Console, furnished
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def deployment(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def deployment(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 
-@pytest.fixture
-def complaints(deployment: Console) -> list[str]:
-    deployment.complaints.clear()
-    return deployment.complaints
+@pytest_asyncio.fixture(loop_scope="module")
+async def complaints(deployment: Console) -> AsyncIterator[list[str]]:
+    """Of one test, whose pages are closed after it."""
+    yield deployment.complaints
+    await deployment.close_pages()
 
 
 async def find(page: Page, text: str) -> Page:
