@@ -37,7 +37,7 @@ from forecourt.platform.embedded.postgres import ADMIN, LOGIN
 from forecourt.platform.migrate import migrate
 from tests.support import FakeClock
 
-pytest_plugins = ["tests.http", "tests.owned"]
+pytest_plugins = ["tests.http", "tests.owned", "tests.browsers"]
 
 TEMPLATE = "forecourt_template"
 CONFIGURATION = {"shared_buffers": "64MB", "max_wal_size": "256MB"}

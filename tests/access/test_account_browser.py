@@ -9,20 +9,19 @@ import psycopg
 import pyotp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from forecourt.ui.errors import AssetsMissing
 from tests.access.deployment import Deployment, deployment
 from tests.access.ways import NEW_PASSWORD
+from tests.browsers import DEADLINE_MS, NEEDS_BROWSER, close_pages, new_page
 from tests.conftest import Database
 from tests.http import PASSWORD
-from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
-from tests.ui.test_browser import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS, Complaints
+from tests.looks import AXE, breaks_no_rule_in_any_view
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 
 #: A device with a finger sensor whose owner always agrees.
@@ -64,19 +63,10 @@ async def console(
         pytest.skip(fault.detail)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=DEADLINE_MS)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
-
-
 class Desk:
     """A browser of somebody, with a device that keeps passkeys."""
 
-    def __init__(self, page: Page, complaints: Complaints, device: Any, device_id: str, address: str) -> None:
+    def __init__(self, page: Page, complaints: list[str], device: Any, device_id: str, address: str) -> None:
         self.page = page
         self.complaints = complaints
         self.device = device
@@ -108,17 +98,13 @@ class Desk:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(browser: Browser, console: Deployment) -> AsyncIterator[Desk]:
-    async with await browser.new_context(viewport=DESK) as context:
-        page = await context.new_page()
-        page.set_default_timeout(DEADLINE_MS)
-        complaints = Complaints()
-        page.on("console", complaints.heard)
-        page.on("pageerror", lambda fault: complaints.all.append(str(fault)))
-        await page.add_init_script(REPORT_VIOLATIONS)
-        device = await context.new_cdp_session(page)
-        await device.send("WebAuthn.enable")
-        made = await device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
-        yield Desk(page, complaints, device, made["authenticatorId"], console.address)
+    complaints: list[str] = []
+    page = await new_page(browser, complaints)
+    device = await page.context.new_cdp_session(page)
+    await device.send("WebAuthn.enable")
+    made = await device.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+    yield Desk(page, complaints, device, made["authenticatorId"], console.address)
+    await close_pages(browser)
 
 
 async def test_a_passkey_signs_in_without_a_name_or_a_password(console: Deployment, desk: Desk) -> None:
@@ -131,7 +117,7 @@ async def test_a_passkey_signs_in_without_a_name_or_a_password(console: Deployme
     await desk.page.get_by_role("button", name="Sign in with a passkey").click()
     await expect(desk.page.get_by_role("heading", name="Your account")).to_be_visible()
     await expect(desk.page.locator("#sessions")).to_contain_text("Passkey")
-    assert desk.complaints.all == []
+    assert desk.complaints == []
 
 
 async def test_a_passkey_is_the_second_factor_after_a_password(console: Deployment, desk: Desk) -> None:
@@ -249,7 +235,7 @@ async def test_the_link_of_a_letter_leaves_no_token_in_the_address(console: Depl
     assert not any(token in url.partition("#")[0] for url in asked)
     await desk.sign_in(email, NEW_PASSWORD)
     await expect(desk.page.get_by_role("heading", name="Your account")).to_be_visible()
-    assert desk.complaints.all == []
+    assert desk.complaints == []
 
 
 async def link_to(database: Database, email: str) -> str:
@@ -269,23 +255,22 @@ async def link_to(database: Database, email: str) -> str:
 
 async def test_without_javascript_a_password_and_a_code_are_enough(console: Deployment, browser: Browser) -> None:
     email, _ = await console.person()
-    async with await browser.new_context(java_script_enabled=False) as context:
-        page = await context.new_page()
-        page.set_default_timeout(DEADLINE_MS)
-        desk = Desk(page, Complaints(), None, "", console.address)
-        await desk.sign_in(email)
-        await expect(page.get_by_role("heading", name="Your account")).to_be_visible()
-        await page.get_by_role("link", name="Set up an app").click()
-        seed = await page.locator("[data-copy]").first.get_attribute("data-copy")
-        totp = pyotp.TOTP(seed or "")
-        await page.get_by_label("six digits").fill(totp.now())
-        await page.get_by_role("button", name="Set it up").click()
-        code = await page.locator(".codes code").first.text_content()
-        await page.get_by_role("button", name="Sign out").click()
-        await desk.sign_in(email)
-        await page.get_by_label("Code").fill(code or "")
-        await page.get_by_role("button", name="Continue").click()
-        await expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    page = await new_page(browser, [], java_script_enabled=False)
+    desk = Desk(page, [], None, "", console.address)
+    await desk.sign_in(email)
+    await expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    await page.get_by_role("link", name="Set up an app").click()
+    seed = await page.locator("[data-copy]").first.get_attribute("data-copy")
+    totp = pyotp.TOTP(seed or "")
+    await page.get_by_label("six digits").fill(totp.now())
+    await page.get_by_role("button", name="Set it up").click()
+    code = await page.locator(".codes code").first.text_content()
+    await page.get_by_role("button", name="Sign out").click()
+    await desk.sign_in(email)
+    await page.get_by_label("Code").fill(code or "")
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    await close_pages(browser)
 
 
 OUTSIDE = ("/sign-in", "/forgotten", "/reset", "/sign-in/organisation", "/sign-in/organisation?who=nobody")
@@ -314,4 +299,4 @@ async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(console:
         await page.goto(f"{console.address}{path}")
         await breaks_no_rule_in_any_view(page)
     # A page that was refused says so in the browser's own log too.
-    assert [each for each in desk.complaints.all if "404" not in each] == []
+    assert [each for each in desk.complaints if "404" not in each] == []

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from msgspec import Struct, structs
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from forecourt.access import Access, Role
 from forecourt.app.screens import screens
@@ -24,22 +24,16 @@ from forecourt.platform.database import Pool
 from forecourt.platform.mail import FolderPost, MailJobs
 from forecourt.platform.settings import Settings
 from forecourt.ui.assets import STATIC_DIR
+from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
 from tests.conftest import Database
 from tests.http import PASSWORD, SECRET, House, Tenant
-from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
+from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.support import WAIT_S, FakeClock
 from tests.ui.conftest import served
 
-CHROMIUM = Path("/usr/bin/chromium")
-DEADLINE_MS = 1_000 * WAIT_S
-REPORT_VIOLATIONS = (
-    "addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
-)
-
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
     pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
 ]
 
@@ -55,14 +49,8 @@ class Day(Struct, frozen=True, kw_only=True):
 
     async def page(self, **arguments: Any) -> tuple[Page, list[str]]:
         """A page of somebody new, and what its browser complains of."""
-        context = await self.browser.new_context(**{"viewport": DESK, **arguments})
-        page = await context.new_page()
-        page.set_default_timeout(DEADLINE_MS)
         complaints: list[str] = []
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda fault: complaints.append(str(fault)))
-        await page.add_init_script(REPORT_VIOLATIONS)
-        return page, complaints
+        return await new_page(self.browser, complaints, **arguments), complaints
 
     async def sign_in(self, page: Page, address: str, password: str = PASSWORD) -> None:
         await page.goto(f"{self.address}/sign-in")
@@ -70,6 +58,11 @@ class Day(Struct, frozen=True, kw_only=True):
         await page.fill("[name=password]", password)
         await page.click("button[type=submit]")
         await page.locator("nav.nav").wait_for()
+
+    async def enter(self, page: Page, address: str) -> None:
+        """Somebody who signed in before, at a page that leads everywhere."""
+        await sign_in(page, self.address, address)
+        await page.goto(f"{self.address}/settings")
 
     async def letters(self) -> list[str]:
         """Sends what was written, as the worker does; the letters in the folder, oldest first."""
@@ -107,25 +100,19 @@ async def running(database: Database, nats_url: str, folder: Path) -> AsyncItera
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running_once(
-    database: Database, nats_url: str, tmp_path_factory: pytest.TempPathFactory
+    database: Database, nats_url: str, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Day]:
     """The deployment and the browser of all tests here; each has an organisation of its own."""
-    expect.set_options(timeout=DEADLINE_MS)
     folder = tmp_path_factory.mktemp("day")
-    async with running(database, nats_url, folder) as (address, db), async_playwright() as playwright:
+    async with running(database, nats_url, folder) as (address, db):
         house = House(database, db, None, FakeClock())
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--headless", "--disable-gpu"]
-        )
-        yield Day(address=address, house=house, tenant=await house.tenant(), browser=chromium, mail=folder / "mail")
-        await chromium.close()
+        yield Day(address=address, house=house, tenant=await house.tenant(), browser=browser, mail=folder / "mail")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def day(running_once: Day) -> AsyncIterator[Day]:
     yield structs.replace(running_once, tenant=await running_once.house.tenant())
-    for context in running_once.browser.contexts:
-        await context.close()
+    await close_pages(running_once.browser)
 
 
 async def make_site(day: Day, name: str) -> None:
@@ -180,7 +167,7 @@ async def test_a_person_of_another_organisation_accepts_with_their_sign_in_and_c
     other = await day.house.tenant()
     address = await other.operator(Role.VIEWER)
     owner, _ = await day.page()
-    await day.sign_in(owner, await day.tenant.operator())
+    await day.enter(owner, await day.tenant.operator())
     await owner.goto(f"{day.address}/people/invite")
     await owner.get_by_label("E-mail address").fill(address)
     await owner.get_by_label("Support").check()
@@ -207,7 +194,7 @@ async def test_a_person_of_another_organisation_accepts_with_their_sign_in_and_c
 
 async def test_a_key_is_made_shown_once_used_and_revoked(day: Day) -> None:
     page, complaints = await day.page()
-    await day.sign_in(page, await day.tenant.operator())
+    await day.enter(page, await day.tenant.operator())
     await page.get_by_role("link", name="API keys").click()
     await page.get_by_role("link", name="Make a key").first.click()
     await page.get_by_label("Name").fill("Grid app")
@@ -239,10 +226,10 @@ async def test_a_key_is_made_shown_once_used_and_revoked(day: Day) -> None:
 
 async def test_a_role_is_changed_and_a_person_is_removed_who_is_signed_out_at_once(day: Day) -> None:
     owner, _ = await day.page()
-    await day.sign_in(owner, await day.tenant.operator())
+    await day.enter(owner, await day.tenant.operator())
     address = await day.tenant.operator(Role.OPERATOR)
     other, _ = await day.page()
-    await day.sign_in(other, address)
+    await day.enter(other, address)
     await owner.goto(f"{day.address}/people")
     row = owner.get_by_role("row", name=address)
     await row.get_by_role("link").click()
@@ -267,7 +254,7 @@ async def test_a_role_is_changed_and_a_person_is_removed_who_is_signed_out_at_on
 async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(day: Day) -> None:
     await make_site(day, "Yard")
     page, complaints = await day.page()
-    await day.sign_in(page, await day.tenant.operator())
+    await day.enter(page, await day.tenant.operator())
     await page.goto(f"{day.address}/people/invite")
     await page.get_by_label("E-mail address").fill("new@example.org")
     await page.get_by_role("button", name="Send the invitation").click()

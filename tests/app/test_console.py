@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from forecourt.access import Role
+from tests.browsers import NEEDS_BROWSER, live
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished, live
+from tests.console import Console, furnished
 from tests.looks import breaks_no_rule_in_any_view
 from tests.receiver import receiving, signature
 
@@ -19,21 +20,21 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def deployment(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def deployment(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 
-@pytest.fixture
-def complaints(deployment: Console) -> list[str]:
-    deployment.complaints.clear()
-    return deployment.complaints
+@pytest_asyncio.fixture(loop_scope="module")
+async def complaints(deployment: Console) -> AsyncIterator[list[str]]:
+    """Of one test, whose pages are closed after it."""
+    yield deployment.complaints
+    await deployment.close_pages()
 
 
 def at(minutes: float = 0) -> str:

@@ -8,29 +8,30 @@ from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Error, Page, Route, expect
+from playwright.async_api import Browser, Error, Page, Route, expect
 
 from forecourt.access import Role
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished
+from tests.console import Console, furnished
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def deployment(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def deployment(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 
-@pytest.fixture
-def complaints(deployment: Console) -> list[str]:
-    deployment.complaints.clear()
-    return deployment.complaints
+@pytest_asyncio.fixture(loop_scope="module")
+async def complaints(deployment: Console) -> AsyncIterator[list[str]]:
+    """Of one test, whose pages are closed after it."""
+    yield deployment.complaints
+    await deployment.close_pages()
 
 
 async def find(page: Page, text: str) -> Page:
@@ -50,7 +51,7 @@ async def holding(page: Page, text: str) -> asyncio.Queue[Route]:
 
 async def entered(deployment: Console, key: str) -> tuple[Page, Route]:
     """A page where "north" and this key were pressed, and the answer that has not come yet."""
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     await find(page, "")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "")
     answers = await holding(page, "north")
@@ -66,7 +67,7 @@ async def test_anything_is_found_by_the_keyboard_alone(deployment: Console, comp
     await api.post("/api/v1/stations", json={"id": "WEST%42", "name": "Ramp seven", "site": "north-yard"})
     await api.post("/api/v1/tokens", json={"uid": "DEADBEEF01", "type": "ISO14443", "status": "accepted"})
     await api.patch("/api/v1/tokens/DEADBEEF01", json={"driver_name": "Grace Hopper"})
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     found = page.locator("#palette-found")
     for text, kind, title in (
         ("mp sev", "Stations", "Ramp seven"),
@@ -95,7 +96,7 @@ async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_
     await api.post("/api/v1/keys", json={"name": "Grid balancer", "role": "viewer"})
     url = "https://example.com/grid"
     await api.post("/api/v1/webhooks", json={"url": url, "description": "Grid archive", "events": ["session.ended"]})
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     found = page.locator("#palette-found")
     for text, kind, title in (
         ("grid b", "API keys", "Grid balancer"),
@@ -111,7 +112,7 @@ async def test_people_keys_and_what_can_be_begun_are_found_by_those_who_may_see_
     await expect(found.get_by_role("option")).to_have_count(1)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1, name="Invite somebody")).to_be_visible()
-    onlooker = await deployment.page("/stations", role=Role.VIEWER)
+    onlooker = await deployment.page("/tokens", role=Role.VIEWER)
     for text in ("grid", "example.org", "invite", "connect a", "make"):
         await find(onlooker, text)
         await expect(onlooker.locator("#palette-found")).to_contain_text(f"Nothing is called “{text}”.")
@@ -148,7 +149,7 @@ async def test_a_session_is_found_by_the_beginning_of_its_id_and_arrows_choose_a
 
 
 async def test_what_was_chosen_before_the_answer_came_stays_chosen(deployment: Console, complaints: list[str]) -> None:
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     found = page.locator("#palette-found")
     await find(page, "")
     await expect(found).to_have_attribute("data-for", "")
@@ -185,7 +186,7 @@ async def test_an_enter_is_forgotten_when_the_palette_closes(deployment: Console
     with contextlib.suppress(Error):  # the browser no longer waits for it
         await held.continue_()
     await page.evaluate("fetch('/search?part=true&q=lot').then((answer) => answer.text())")
-    assert page.url == f"{deployment.address}/stations"
+    assert page.url == f"{deployment.address}/tokens"
     await find(page, "empty")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "empty")
     await expect(page.locator("#palette")).to_be_visible()
@@ -195,7 +196,7 @@ async def test_an_enter_is_forgotten_when_the_palette_closes(deployment: Console
 async def test_what_waits_to_be_asked_is_not_asked_once_the_palette_is_closed(
     deployment: Console, complaints: list[str]
 ) -> None:
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     await find(page, "")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "")
     asked: list[str] = []
@@ -215,7 +216,7 @@ async def test_an_enter_is_forgotten_when_more_is_typed(deployment: Console, com
     await page.keyboard.type(" ya")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "north ya")
     await expect(page.locator("#palette")).to_be_visible()
-    assert page.url == f"{deployment.address}/stations"
+    assert page.url == f"{deployment.address}/tokens"
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/sites/north-yard")
     assert complaints == []
@@ -231,7 +232,7 @@ async def test_an_enter_that_got_no_answer_is_forgotten(
     await page.keyboard.type(" ya")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "north ya")
     await expect(page.locator("#palette")).to_be_visible()
-    assert page.url == f"{deployment.address}/stations"
+    assert page.url == f"{deployment.address}/tokens"
     assert all("Failed to" in said for said in complaints), complaints
 
 
@@ -243,7 +244,7 @@ async def test_an_enter_with_ctrl_opens_a_page_of_its_own_before_the_answer_as_a
         async with page.context.expect_page() as opened:
             await (held.continue_() if early else page.keyboard.press("Control+Enter"))
         await (await opened.value).wait_for_url("**/sites/north-yard")
-        assert page.url == f"{deployment.address}/stations"
+        assert page.url == f"{deployment.address}/tokens"
         await page.bring_to_front()
         await page.unroute("**/search?part=true&q=north")
         await find(page, "north")
@@ -254,7 +255,7 @@ async def test_an_enter_with_ctrl_opens_a_page_of_its_own_before_the_answer_as_a
 async def test_an_enter_that_ends_a_word_of_an_input_method_goes_nowhere(
     deployment: Console, complaints: list[str]
 ) -> None:
-    page = await deployment.page("/stations")
+    page = await deployment.page("/tokens")
     await find(page, "north ya")
     await expect(page.locator("#palette-found")).to_have_attribute("data-for", "north ya")
     handled = await page.get_by_role("combobox", name="Find anything").evaluate(
@@ -263,7 +264,7 @@ async def test_an_enter_that_ends_a_word_of_an_input_method_goes_nowhere(
     )
     assert not handled
     await expect(page.locator("#palette")).to_be_visible()
-    assert page.url == f"{deployment.address}/stations"
+    assert page.url == f"{deployment.address}/tokens"
     assert complaints == []
 
 

@@ -1,6 +1,6 @@
 """The paths of a day in a real browser: an alarm arrives, is understood, and is settled."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,30 +9,28 @@ from typing import Any
 import psycopg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from forecourt.access import store
 from forecourt.platform.clock import SystemClock
 from forecourt.platform.database import Pool
 from forecourt.ui.assets import STATIC_DIR
+from tests.browsers import NEEDS_BROWSER, close_pages, live, new_page, sign_in
 from tests.care.console import console
 from tests.care.yard import Yard
 from tests.conftest import Database
-from tests.http import PASSWORD, PASSWORD_HASH
-from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
+from tests.http import PASSWORD_HASH
+from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.support import FakeClock
 from tests.ui.conftest import served
-from tests.ui.test_browser import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS, Complaints, live
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
     pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
 ]
 
 EMAIL = "ada@example.org"
-OpenPage = Callable[..., Awaitable[tuple[Page, Complaints]]]
 
 
 class Desk(Yard):
@@ -40,21 +38,12 @@ class Desk(Yard):
 
     address: str
     browser: Browser
-    opened: list[Page]
 
-    async def open_page(self, path: str, **arguments: Any) -> tuple[Page, Complaints]:
-        page = await self.browser.new_page(**{"viewport": DESK, **arguments})
-        self.opened.append(page)
-        page.set_default_timeout(DEADLINE_MS)
-        complaints = Complaints()
-        page.on("console", complaints.heard)
-        page.on("pageerror", lambda fault: complaints.all.append(str(fault)))
-        await page.add_init_script(REPORT_VIOLATIONS)
-        await page.goto(f"{self.address}/sign-in?next={path.replace('?', '%3F')}")
-        await page.locator("[name=email]").fill(EMAIL)
-        await page.locator("[name=password]").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await page.wait_for_url(f"{self.address}{path}")
+    async def open_page(self, path: str, **arguments: Any) -> tuple[Page, list[str]]:
+        complaints: list[str] = []
+        page = await new_page(self.browser, complaints, **arguments)
+        await sign_in(page, self.address, EMAIL)
+        await page.goto(f"{self.address}{path}")
         return page, complaints
 
     async def look_at(self, station_id: int) -> None:
@@ -63,22 +52,12 @@ class Desk(Yard):
         await self.jobs.watch_station(tenant_id=self.tenant_id, subject=str(station_id))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=DEADLINE_MS)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(database: Database, nats_url: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Desk]:
     async with _desk(database, nats_url, tmp_path) as made:
-        made.browser, made.opened = browser, []
+        made.browser = browser
         yield made
-        for page in made.opened:
-            await page.close()
+        await close_pages(browser)
 
 
 @asynccontextmanager
@@ -127,7 +106,7 @@ async def test_an_alarm_arrives_while_on_another_page_and_is_understood_and_clos
     await expect(page.locator(".timeline")).to_contain_text("Cable replaced")
     await expect(badge).to_be_hidden()
     await expect(page.locator(".toast")).to_have_count(0)
-    assert complaints.all == []
+    assert complaints == []
 
 
 async def test_the_attention_list_follows_what_happens_without_a_reload(desk: Desk) -> None:
@@ -153,7 +132,7 @@ async def test_the_attention_list_follows_what_happens_without_a_reload(desk: De
     desk.says(station, "Available")
     await desk.look_at(station)
     await expect(attention).to_contain_text("Nothing needs attention.")
-    assert complaints.all == []
+    assert complaints == []
 
 
 async def test_an_alarm_that_was_told_once_is_not_told_again_on_the_next_page(desk: Desk) -> None:
@@ -180,7 +159,7 @@ async def test_an_alert_rule_is_made_in_the_browser_and_its_test_is_sent(desk: D
     await expect(page.get_by_text(f"A test is on its way to {EMAIL}.")).to_be_visible()
     await expect(page.locator(".sent-rows")).to_contain_text("A test")
     assert [letter["recipient"] for letter in desk.letters()] == [EMAIL]
-    assert complaints.all == []
+    assert complaints == []
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed in web/")
@@ -197,7 +176,7 @@ async def test_no_page_breaks_a_rule_of_wcag_a_or_aa_or_of_the_policy(desk: Desk
             await page.locator("#load canvas").wait_for()
             await page.locator("#map canvas").wait_for(state="attached")
         await breaks_no_rule_in_any_view(page)
-    assert complaints.all == []
+    assert complaints == []
 
 
 async def _everything(desk: Desk) -> str:

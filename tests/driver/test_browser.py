@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, Response, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, Response, ViewportSize, expect
 
 from forecourt.driver.account.door import COOKIE
 from forecourt.driver.codes import address_of
@@ -32,8 +32,8 @@ from forecourt.simulator.car import MODELS, Car
 from forecourt.simulator.clock import PacedClock
 from forecourt.simulator.station import Make, Station
 from forecourt.ui.assets import STATIC_DIR
+from tests.browsers import DEADLINE_MS, NEEDS_BROWSER, close_pages, new_page
 from tests.conftest import Servers
-from tests.console import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS
 from tests.http import an_actor
 from tests.looks import AXE, SCHEMES, SETTLED, breaks_no_rule
 from tests.payments.till import a_tariff
@@ -43,8 +43,7 @@ from tests.support import free_port
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
     pytest.mark.skipif(not (STATIC_DIR / "manifest.json").exists(), reason="the web assets are not built"),
 ]
 
@@ -88,17 +87,12 @@ class Place:
 
     async def phone(self, *, language: str = "en", script: bool = True) -> Page:
         """A telephone that was never here before."""
-        context = await self._browser.new_context(
-            viewport=SMALL_PHONE, locale=language, java_script_enabled=script, has_touch=True, is_mobile=True
-        )
-        page = await context.new_page()
-        page.set_default_timeout(DEADLINE_MS)
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+        page = await new_page(
+            self._browser, self.complaints, viewport=SMALL_PHONE, locale=language, java_script_enabled=script,
+            has_touch=True, is_mobile=True,
+        )  # fmt: skip
         page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
         page.on("response", self._weigh)
-        if script:
-            await page.add_init_script(REPORT_VIOLATIONS)
         return page
 
     async def _weigh(self, answer: Response) -> None:
@@ -137,8 +131,9 @@ async def furnished(deployment: Deployment, url: str) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    expect.set_options(timeout=DEADLINE_MS)
+async def deployed(
+    servers: Servers, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Place]:
     folder: Path = tmp_path_factory.mktemp("walk")
     with servers.database() as database, sandbox() as box:
         web, ocpp = free_port(), free_port()
@@ -146,12 +141,9 @@ async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
         hook = box.client.v1.webhook_endpoints.create(
             {"url": f"{address}/hooks/payments/deployment", "enabled_events": ["*"]}
         )
-        async with (
-            Deployment(
-                folder, database_url=database.url, admin_url=database.admin_url, nats_url=servers.nats.url
-            ) as deployment,
-            async_playwright() as playwright,
-        ):
+        async with Deployment(
+            folder, database_url=database.url, admin_url=database.admin_url, nats_url=servers.nats.url
+        ) as deployment:
             await furnished(deployment, database.url)
             settings: dict[str, Any] = {
                 "web_port": web, "ocpp_port": ocpp, "public_url": address, "stripe_key": box.key,
@@ -159,7 +151,6 @@ async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
             }  # fmt: skip
             programs = [deployment.program(name, **settings) for name in ("gateway", "web", "worker")]
             await asyncio.gather(*(program.start() for program in programs))
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             stations = {name: a_station(name, version, ocpp) for name, version in MADE.items()}
             driven = fleet.Fleet(list(stations.values()), beat_s=0.2)
             await driven.power_on()
@@ -169,7 +160,13 @@ async def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> A
             finally:
                 running.cancel()
                 driven.power_off()
-                await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def place(deployed: Place, browser: Browser) -> AsyncIterator[Place]:
+    """For one test, whose pages are closed after it."""
+    yield deployed
+    await close_pages(browser)
 
 
 async def stage(page: Page, name: str) -> None:

@@ -3,25 +3,22 @@
 from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
 
-import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished
+from tests.console import Console, furnished
 from tests.energy.test_explained import yard as charging_yard
 from tests.looks import breaks_no_rule_in_any_view
 
 BERLIN = ZoneInfo("Europe/Berlin")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 @pytest_asyncio.fixture
-async def yard(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def yard(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 

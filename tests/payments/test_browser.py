@@ -6,26 +6,23 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished
+from tests.console import Console, furnished
 from tests.looks import DESK, PHONE, SCHEMES, breaks_no_rule_in_any_view
 from tests.payments.test_reconcile import CAMT, a_line
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
-]
+pytestmark = NEEDS_BROWSER
 #: Where pictures are put for whoever wants to look; nowhere else.
 PICTURES = os.environ.get("FORECOURT_TEST_PICTURES")
 
 
 @pytest_asyncio.fixture
-async def yard(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def yard(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 

@@ -2,23 +2,20 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM, Console, furnished
+from tests.console import Console, furnished
 from tests.looks import breaks_no_rule_in_any_view
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 @pytest_asyncio.fixture
-async def yard(servers: Servers) -> AsyncIterator[Console]:
-    async for made in furnished(servers):
+async def yard(servers: Servers, browser: Browser) -> AsyncIterator[Console]:
+    async for made in furnished(servers, browser):
         yield made
 
 

@@ -1,88 +1,40 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
-from tests.support import WAIT_S
+from tests.browsers import DEADLINE_MS, NEEDS_BROWSER, close_pages, live, new_page
+from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.ui.conftest import Serve
 from tests.ui.harness import Fleet
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-DEADLINE_MS = 1_000 * WAIT_S
-REPORT_VIOLATIONS = (
-    "addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
-)
 SPACE = "\N{NO-BREAK SPACE}"
 
-OpenPage = Callable[..., Awaitable[tuple[Page, "Complaints"]]]
+OpenPage = Callable[..., Awaitable[tuple[Page, list[str]]]]
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
-
-
-class Complaints:
-    """What the browser found wrong with a page: refused by its policy, thrown, or not loaded."""
-
-    def __init__(self) -> None:
-        self.all: list[str] = []
-
-    def heard(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.all.append(message.text)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=DEADLINE_MS)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def open_page(browser: Browser) -> AsyncIterator[OpenPage]:
     """`page, complaints = await open_page(address, viewport=..., color_scheme=...)`; closed after the test."""
-    opened: list[Page] = []
 
-    async def open_one(address: str, **arguments: Any) -> tuple[Page, Complaints]:
-        page = await browser.new_page(**{"viewport": DESK, **arguments})
-        opened.append(page)
-        page.set_default_timeout(DEADLINE_MS)
-        complaints = Complaints()
-        page.on("console", complaints.heard)
-        page.on("pageerror", lambda fault: complaints.all.append(str(fault)))
-        await page.add_init_script(REPORT_VIOLATIONS)
+    async def open_one(address: str, **arguments: Any) -> tuple[Page, list[str]]:
+        complaints: list[str] = []
+        page = await new_page(browser, complaints, **arguments)
         await page.goto(address)
         return page, complaints
 
     yield open_one
-    for page in opened:
-        await page.close()
-
-
-async def live(page: Page) -> None:
-    await expect(page.locator("html")).to_have_attribute("data-connection", "live")
+    await close_pages(browser)
 
 
 def a_fleet() -> Fleet:
@@ -116,7 +68,7 @@ async def test_what_a_station_says_is_seen_without_a_reload(serve: Serve, open_p
         await expect(page.locator('[data-live="totals.n.Charging"]')).to_have_text(
             str(list(fleet.cells.values()).count("Charging"))
         )
-        assert complaints.all == []
+        assert complaints == []
 
 
 async def test_a_fault_shows_its_code_and_a_lost_station_since_when(serve: Serve, open_page: OpenPage) -> None:
@@ -166,7 +118,7 @@ async def test_a_chosen_station_is_shown_beside_the_list_and_kept_in_the_address
         await page.keyboard.press("Escape")
         await expect(panel).to_be_hidden()
         assert "station=" not in page.url
-        assert complaints.all == []
+        assert complaints == []
 
 
 async def test_the_page_can_be_used_with_the_keyboard_alone(serve: Serve, open_page: OpenPage) -> None:
@@ -211,7 +163,7 @@ async def test_no_rule_of_wcag_a_or_aa_and_none_of_the_policy_is_broken(serve: S
         await page.locator('[data-row-link="CP0001"]').click()
         await expect(page.locator("#panel h2")).to_be_visible()
         await breaks_no_rule_in_any_view(page)
-        assert complaints.all == []
+        assert complaints == []
 
 
 async def test_the_load_is_drawn_by_the_clock_of_the_organisation_wherever_it_is_looked_at(
@@ -250,4 +202,4 @@ async def test_a_page_of_an_organisation_without_stations_breaks_no_rule(serve: 
     async with serve(Fleet(0)) as address:
         page, complaints = await open_page(f"{address}/stations")
         await expect(page.get_by_role("heading", name="Connect your first station")).to_be_visible()
-        assert complaints.all == []
+        assert complaints == []

@@ -3,11 +3,11 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from forecourt.access import Access
 from forecourt.app.screens import screens
@@ -15,30 +15,17 @@ from forecourt.app.web import create_app
 from forecourt.platform.bus import Bus
 from forecourt.platform.settings import Settings
 from forecourt.ui.errors import AssetsMissing
-from tests.http import PASSWORD, SECRET, House, Tenant
-from tests.looks import AXE, DESK, PHONE
-from tests.support import WAIT_S
+from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
+from tests.http import SECRET, House, Tenant
+from tests.looks import DESK, PHONE, breaks_no_rule
 from tests.ui.conftest import served
-from tests.ui.test_browser import ARGUMENTS, CHROMIUM, REPORT_VIOLATIONS
 from tests.webhooks.conftest import Receiver, Works
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 @pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=1_000 * WAIT_S)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
-
-
-@pytest_asyncio.fixture
-async def address(house: House, nats_url: str, tmp_path: Path) -> AsyncIterator[str]:
+async def address(house: House, nats_url: str, browser: Browser, tmp_path: Path) -> AsyncIterator[str]:
     """The whole application at an address of its own."""
     settings = Settings(data_dir=tmp_path, secret_key=SECRET, webhooks_private=True)
     bus = await Bus.connect(nats_url)
@@ -50,30 +37,15 @@ async def address(house: House, nats_url: str, tmp_path: Path) -> AsyncIterator[
     app = create_app(settings, house.db, bus, house.clock, access=access, shell=seen.shell, screens=seen.routes)
     async with served(app) as at:
         yield at
+        await close_pages(browser)
     await bus.close()
 
 
-async def signed_in(browser: Browser, address: str, tenant: Tenant, complaints: list[str], **options: object) -> Page:
-    context = await browser.new_context(**options)  # type: ignore[arg-type]
-    page = await context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    await page.add_init_script(REPORT_VIOLATIONS)
-    await page.goto(f"{address}/sign-in?next=/webhooks")
-    await page.fill("[name=email]", await tenant.operator())
-    await page.fill("[name=password]", PASSWORD)
-    await page.click("form[action='/sign-in'] button")
+async def signed_in(browser: Browser, address: str, tenant: Tenant, complaints: list[str], **options: Any) -> Page:
+    page = await new_page(browser, complaints, **options)
+    await sign_in(page, address, await tenant.operator())
+    await page.goto(f"{address}/webhooks")
     return page
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG A and AA; its script is put in past the page's own policy."""
-    source = AXE.read_text(encoding="utf-8")
-    await page.evaluate(source)
-    rules = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}"
-    found = await page.evaluate(
-        f"axe.run(document, {rules}).then(r => r.violations.map(v => v.id + ' ' + v.nodes[0].html))"
-    )
-    return [str(each) for each in found]
 
 
 async def test_a_webhook_is_made_fails_and_is_sent_again(
@@ -87,7 +59,7 @@ async def test_a_webhook_is_made_fails_and_is_sent_again(
     await page.get_by_label(re.compile("A token changes")).check()
     await page.get_by_role("button", name="Make the webhook").click()
     await expect(page.locator("[data-copy^=whsec_]")).to_be_visible()
-    assert await violations(page) == []
+    await breaks_no_rule(page)
     await page.get_by_role("link", name="I have kept it").click()
     assert "whsec_" not in await page.content()
 
@@ -97,7 +69,7 @@ async def test_a_webhook_is_made_fails_and_is_sent_again(
     await page.get_by_role("link", name="Look again").click()
     await expect(page.locator(".attempts")).to_contain_text("HTTP 500")
     await expect(page.locator(".attempts pre")).to_have_text("<script>alert(1)</script>")
-    assert await violations(page) == []
+    await breaks_no_rule(page)
     receiver.status = 204
     await page.get_by_role("button", name="Send again").click()
     await works.work()
@@ -110,7 +82,7 @@ async def test_a_webhook_is_made_fails_and_is_sent_again(
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
         await page.emulate_media(color_scheme=scheme)
-        assert await violations(page) == []
+        await breaks_no_rule(page)
     await page.set_viewport_size(PHONE)
     wide = await page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"]

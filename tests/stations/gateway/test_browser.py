@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from forecourt.access import Access
 from forecourt.app.screens import screens
@@ -23,29 +23,21 @@ from forecourt.platform.settings import Settings
 from forecourt.stations.bulk import BulkJobs
 from forecourt.stations.commands import Commander
 from forecourt.ui.errors import AssetsMissing
+from tests.browsers import NEEDS_BROWSER, close_pages, new_page, sign_in
 from tests.conftest import Servers
-from tests.http import PASSWORD, House, Tenant
-from tests.looks import AXE, DESK, breaks_no_rule_in_any_view
+from tests.http import House, Tenant
+from tests.looks import AXE, breaks_no_rule_in_any_view
 from tests.stations.gateway.conftest import SECRET, Rig, StationClient
 from tests.support import FakeClock
 from tests.ui.conftest import served
-from tests.ui.test_browser import ARGUMENTS, CHROMIUM, DEADLINE_MS, REPORT_VIOLATIONS
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 _numbers = itertools.count(1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=DEADLINE_MS)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
+#: A station that is asked and does not answer well is told of by a status; what breaks the policy is a fault anyway.
+NO_FAULT = re.compile(r"^Failed to load resource")
 
 
 class Console:
@@ -58,29 +50,17 @@ class Console:
         self.complaints: list[str] = []
         self._bus = bus
         self._browser = browser
-        self._opened: list[BrowserContext] = []
 
     async def close(self) -> None:
         """Close every page, so that none holds the server up."""
-        while self._opened:
-            await self._opened.pop().close()
+        await close_pages(self._browser)
 
     async def page(self, path: str = "/stations", **arguments: Any) -> Page:
         """A page of somebody who is signed in as owner."""
-        context = await self._browser.new_context(**{"viewport": DESK, "locale": "en", **arguments})
-        self._opened.append(context)
-        page = await context.new_page()
-        page.set_default_timeout(DEADLINE_MS)
-        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
-        page.on("console", lambda said: self.complaints.append(said.text) if said.text.startswith("CSP") else None)
-        await page.add_init_script(REPORT_VIOLATIONS)
+        page = await new_page(self._browser, self.complaints, no_fault=NO_FAULT, locale="en", **arguments)
         house = House(self.rig.database, self.pool, None, FakeClock())
-        email = await Tenant(house, self.rig.tenant()).operator()
-        await page.goto(f"{self.address}/sign-in?next={path}")
-        await page.get_by_label("E-mail address").fill(email)
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page).to_have_url(re.compile(re.escape(f"{self.address}{path}")))
+        await sign_in(page, self.address, await Tenant(house, self.rig.tenant()).operator())
+        await page.goto(f"{self.address}{path}")
         return page
 
     async def work(self) -> None:

@@ -12,18 +12,17 @@ import pytest_asyncio
 import websockets
 from playwright.async_api import Browser, Page, expect
 
+from tests.browsers import NEEDS_BROWSER
 from tests.conftest import Servers
-from tests.console import CHROMIUM
 from tests.looks import PHONE, breaks_no_rule_in_any_view
 from tests.stations.gateway.conftest import Rig
-from tests.stations.gateway.test_browser import Console, browser, looked_at, rig
+from tests.stations.gateway.test_browser import Console, looked_at, rig
 from tests.stations.gateway.test_sessions_over_sockets import boot
 
-__all__ = ["browser", "rig"]
+__all__ = ["rig"]
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
+    *NEEDS_BROWSER,
 ]
 OWN_PASSWORD = "the-password-it-came-with"
 #: How often somebody clicks whose click does nothing, and how long they look at that before.
