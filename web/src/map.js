@@ -1,5 +1,4 @@
 // Where the stations stand: a dot each, coloured by state; stations of one place stand around it so that all are seen.
-import * as maplibre from "maplibre-gl";
 import { feature, mesh } from "topojson-client";
 import { said, stateWord } from "./formats.js";
 import { token } from "./tokens.js";
@@ -9,18 +8,21 @@ const fit = (element) => ({ padding: Math.min(48, element.clientHeight * 0.15), 
 const STATES = ["Available", "Charging", "SuspendedEV", "SuspendedEVSE", "Preparing", "Finishing", "Occupied", "Reserved", "Faulted", "Unavailable", "Restarting", "Offline"];
 
 export async function start(element, live, choose) {
-  let world, points;
   try {
-    [world, points] = await Promise.all([element.dataset.world, element.dataset.points].map((url) => fetch(url).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))));
+    // Where nothing stands nothing is drawn: the world and what draws it weigh two megabytes.
+    const points = await read(element.dataset.points);
     if (!points.length) return tell(element, said("no-places"));
+    const [world, maplibre] = await Promise.all([read(element.dataset.world), import("maplibre-gl")]);
     maplibre.setWorkerUrl(element.dataset.worker);
-    draw(element, live, choose, world, points.slice(0, MAX_POINTS));
+    draw(maplibre, element, live, choose, world, points.slice(0, MAX_POINTS));
   } catch {
     tell(element, said("no-map"));
   }
 }
 
-function draw(element, live, choose, world, points) {
+const read = (url) => fetch(url).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)));
+
+function draw(maplibre, element, live, choose, world, points) {
   const land = unwrapped(feature(world, world.objects.countries)), borders = frontiers(world);
   const bounds = new maplibre.LngLatBounds();
   const centre = points.filter((p) => p.id === element.dataset.centre);
@@ -64,11 +66,11 @@ function draw(element, live, choose, world, points) {
   };
   addEventListener("stationchosen", ({ detail }) => choice(detail));
   map.once("load", () => choice(document.getElementById("panel")?.dataset.chosen));
-  addEventListener("themechange", () => {
-    ready = false;
-    map.setStyle(style(land, borders, points), { diff: false });
-    map.once("style.load", () => { ready = true; place(); shown.forEach((state, i) => mark(i, { state, chosen: i === chosen })); });
-  });
+  // Themes differ in colours alone: what was cut into tiles stays, and so do the states.
+  const colour = () => {
+    for (const { id, paint } of style(land, borders, points).layers) for (const [name, value] of Object.entries(paint)) map.setPaintProperty(id, name, value);
+  };
+  addEventListener("themechange", () => (ready ? colour() : map.once("load", colour)));
   live.watchAlso(points.map((p) => `state.${p.id}`));
 }
 
