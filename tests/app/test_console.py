@@ -50,7 +50,7 @@ def values(power_w: int, register_wh: int, minutes: float = 0) -> dict[str, Any]
     return {"timestamp": at(minutes), "sampledValue": sampled}
 
 
-async def test_from_the_sign_in_a_running_session_is_found_followed_and_stopped_in_four_clicks(
+async def test_a_running_session_is_found_followed_and_stopped_in_four_clicks(
     deployment: Console, complaints: list[str]
 ) -> None:
     rig = deployment.rig
