@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from forecourt.payments.hosts.days import is_banking_day
 from forecourt.payments.hosts.payouts import bounce
 from forecourt.payments.hosts.shares import follow
 from forecourt.payments.hosts.store import hosts as store
+from forecourt.payments.hosts.store import lines
 from forecourt.payments.hosts.store.hosts import BankRow, HostRow
 from forecourt.payments.hosts.words import asked_for
 from forecourt.payments.intents.model import Intent
@@ -27,7 +29,7 @@ from tests.conftest import Database
 from tests.payments.hosts import IBANS, a_rule
 from tests.payments.till import SECRET, Till, a_till
 from tests.sandbox import sandbox
-from tests.support import FakeClock
+from tests.support import WAIT_S, FakeClock
 
 BACK, AGAIN = "https://owners.test/back", "https://owners.test/again"
 #: Of 10 kWh for 5.95: 70 % of what was earned before VAT.
@@ -372,6 +374,49 @@ async def test_a_dispute_of_what_paid_a_debt_takes_the_share_back_until_it_is_wo
             await post(conn, till.tenant_id, made(account="deployment", **about))
         await shares_follow(estate, paid)
         assert estate.owed() == left
+
+
+async def test_two_who_follow_payments_of_one_debt_wait_for_each_other_and_never_both(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment paid the debt of another and was owed again itself, which a third one paid: whoever follows the second
+    needs the first, whoever follows the third needs both. The first of them stops at what it holds first."""
+    till = estate.till
+    debt, again = sorted(str(each.intent_id) for each in await two_debts(estate))
+    third, now = str(uuid4()), till.clock.now()
+    for owed, payer in ((debt, again), (again, third)):
+        till.rows(
+            "INSERT INTO payment_steps (tenant_id, intent_id, at, kind, amount, detail)"
+            " VALUES (%s, %s, %s, 'debt_paid', 100, %s)", till.tenant_id, owed, now, payer,
+        )  # fmt: skip
+        about: Any = {"payment": payer, "at": now, "account": "deployment", "currency": "EUR", "amount": 100}
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            await post(conn, till.tenant_id, entries.debt_paid(intent=payer, **about))
+    hold, stopped, go_on = lines.hold_intent, asyncio.Event(), asyncio.Event()
+
+    async def stop(conn: Any, tenant_id: int, intent: str) -> None:
+        await hold(conn, tenant_id, intent)
+        if asyncio.current_task() is first and not stopped.is_set():
+            stopped.set()
+            await go_on.wait()
+
+    async def follows(intent: str) -> None:
+        async with till.tenants.tenant(till.tenant_id) as conn:
+            await follow(conn, till.tenant_id, intent, now, settled=False)
+
+    monkeypatch.setattr(lines, "hold_intent", stop)
+    first = asyncio.create_task(follows(again))
+    await stopped.wait()
+    second = asyncio.create_task(follows(third))
+    waiting = (
+        "SELECT count(*) AS it FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with asyncio.timeout(WAIT_S):
+        while not till.one(waiting):
+            await asyncio.sleep(0.01)
+    go_on.set()
+    await asyncio.gather(first, second)
 
 
 @pytest.mark.parametrize("given_up", [0, 119])

@@ -387,6 +387,8 @@ async def test_a_banks_statement_books_payouts_bounces_what_came_back_and_lists_
             each for each in await store.list_lines(conn, yard.tenant_id, matched=False, limit=9) if each.amount > 0
         ]
         await nights.assign(conn, an_actor(yard.tenant_id), line.line_id, "post")
+        standing = await store.list_differences(conn, yard.tenant_id, limit=9)
+        assert [each.kind for each in standing] == ["bank_amount"], "what was seen to is listed no more"
     assert await balance(yard, "fleet_receivable:post") == -12_000
     yard.clock.advance(86_400 * 9)
     assert [each.kind for each in await nights.compare_bank(yard.tenant_id)] == ["bank_amount", "bank_missing"]

@@ -1,6 +1,7 @@
 """From what the ledger says of a payment to what its host is owed: the share when it is settled, and back with every
 refund and dispute. All of it may be asked again at any time: what stands is not written twice."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -49,6 +50,21 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return sum(leg.amount for leg in self.legs if leg.account.startswith(REVENUE))
 
 
+async def hold(conn: Connection, tenant_id: int, intents: Iterable[str]) -> set[str]:
+    """Holds payments, with every payment whose debts they paid, until the transaction ends; which are held. In one
+    order, so that of two that follow payments of one debt one waits for the other: ask before anything else is held,
+    and for all that the transaction will follow."""
+    asked, held = set(intents), set[str]()
+    while True:
+        more = asked.union(*[await debts_of(conn, tenant_id, each) for each in sorted(asked)]) - held
+        if not more:
+            return held
+        for each in sorted(more):
+            await lines.hold_intent(conn, tenant_id, each)
+        # Then looked for again, as a debt may have been paid while this waited.
+        held |= more
+
+
 async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *, settled: bool) -> None:
     """Writes what a host is owed of a payment, as far as the ledger says it and it isn't written yet.
 
@@ -56,14 +72,13 @@ async def follow(conn: Connection, tenant_id: int, intent: str, now: datetime, *
     What was owed and is paid by another payment is settled with the last that paid of it, and goes back with what goes
     back of that.
     """
-    await lines.hold_intent(conn, tenant_id, intent)
+    held = await hold(conn, tenant_id, [intent])
     told = await _told(conn, tenant_id, intent)
-    if settled and any(each.entry.kind == Kind.DEBT_PAID for each in told):
-        for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
-            await _give_late(conn, tenant_id, debt, paid, now)
     if any(each.entry.kind == Kind.DEBT_PAID for each in told):
-        for debt in sorted(await debts_of(conn, tenant_id, intent)):
-            await lines.hold_intent(conn, tenant_id, debt)
+        if settled:
+            for debt, paid in await lines.list_debts_paid(conn, tenant_id, intent):
+                await _give_late(conn, tenant_id, debt, paid, now)
+        for debt in sorted(held - {intent}):
             await _keep_to(conn, tenant_id, await _told(conn, tenant_id, debt), now, intent if settled else None)
         return
     sale = next((each for each in told if each.entry.kind in SALES), None)
@@ -99,7 +114,6 @@ async def _told(conn: Connection, tenant_id: int, intent: str) -> list[Told]:
 
 async def _give_late(conn: Connection, tenant_id: int, intent: str, paid: int, now: datetime) -> None:
     """The share of a session that was owed whole, of what was paid of it in the end."""
-    await lines.hold_intent(conn, tenant_id, intent)
     sale = next((each for each in await _told(conn, tenant_id, intent) if each.entry.kind in SALES), None)
     if sale is None or sale.entry.session_id is None:
         return

@@ -16,7 +16,7 @@ from forecourt.payments.fleets.store import money
 from forecourt.payments.fleets.store.invoices import fleet_named
 from forecourt.payments.hosts.payouts import bounce, take_back
 from forecourt.payments.hosts.sepa import payout_of
-from forecourt.payments.hosts.shares import follow
+from forecourt.payments.hosts.shares import follow, hold
 from forecourt.payments.hosts.store import payouts
 from forecourt.payments.hosts.store.hosts import time_zone
 from forecourt.payments.intents.events import DUE
@@ -128,6 +128,7 @@ class Reconciler:
         again the next night."""
         async with self._pool.tenant(tenant_id) as conn:
             rows = await store.list_to_post(conn, tenant_id, account, AT_ONCE, but=failed)
+            await hold(conn, tenant_id, [followed for row in rows if (followed := _followed(row)) is not None])
             posted: list[str] = []
             for row in rows:
                 with apart("a movement was not posted", tenant=tenant_id, account=account, movement=row.reference):
@@ -143,11 +144,11 @@ class Reconciler:
             await post(conn, tenant_id, entry)
         if row.kind in TRANSFERS and row.amount > 0 and row.source is not None:
             await take_back(conn, tenant_id, row.source, row.amount, row.reference, row.at)
-        if row.intent is not None and row.kind in DISPUTES | DISPUTES_WON:
-            await follow(conn, tenant_id, row.intent, self._clock.now(), settled=False)
-            if await _is_ours(conn, tenant_id, row.intent):
+        if (intent := _followed(row)) is not None:
+            await follow(conn, tenant_id, intent, self._clock.now(), settled=False)
+            if await _is_ours(conn, tenant_id, intent):
                 # How it stands is looked at as well, should its webhook be lost.
-                await outbox.write(conn, tenant_id, DUE, row.intent)
+                await outbox.write(conn, tenant_id, DUE, intent)
 
     async def settle(self, tenant_id: int, account: str) -> None:
         """Hosts are owed their share of every charge whose money the provider lets us have."""
@@ -301,6 +302,7 @@ class Reconciler:
         else:
             await post(conn, actor.tenant_id, entry)
         await store.match_line(conn, actor.tenant_id, line_id, "posted", entry.key)
+        await store.end_differences(conn, actor.tenant_id, BANK, _about(row), self._clock.now())
         await audit(conn, actor, "assign bank line", f"bank-line:{line_id}", {"fleet": fleet, "amount": row.amount})
         found = await store.find_line(conn, actor.tenant_id, line_id)
         assert found is not None
@@ -313,6 +315,11 @@ class Reconciler:
             raise DifferenceUnknown
         await audit(conn, actor, "explain difference", f"difference:{difference_id}", {"explanation": text})
         return row
+
+
+def _followed(row: MovementRow) -> str | None:
+    """The payment whose share goes with a movement, if one does."""
+    return row.intent if row.kind in DISPUTES | DISPUTES_WON else None
 
 
 async def _is_ours(conn: Connection, tenant_id: int, intent: str) -> bool:
@@ -355,9 +362,14 @@ def _unposted(row: MovementRow) -> Difference:
     )  # fmt: skip
 
 
+def _about(row: BankLineRow) -> str:
+    """How differences name a line of the bank."""
+    return f"bank:{row.reference}"
+
+
 def _of_line(row: BankLineRow, of_payout: int | None) -> Difference:
     return Difference(
-        kind=Differs.BANK_UNKNOWN if of_payout is None else Differs.BANK_AMOUNT, about=f"bank:{row.reference}",
+        kind=Differs.BANK_UNKNOWN if of_payout is None else Differs.BANK_AMOUNT, about=_about(row),
         at=datetime.combine(row.booked_on, time(), UTC), reference=row.reference, said=row.amount,
         said_currency=row.currency, booked=of_payout, booked_currency=None if of_payout is None else row.currency,
     )  # fmt: skip

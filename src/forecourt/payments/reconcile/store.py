@@ -266,6 +266,15 @@ async def put_differences(
     )  # fmt: skip
 
 
+async def end_differences(conn: Connection, tenant_id: int, account: str, about: str, now: datetime) -> None:
+    """What was found about something of an account is gone, as somebody saw to it."""
+    await conn.execute(
+        "UPDATE reconcile_differences SET gone_at = %s"
+        " WHERE tenant_id = %s AND account = %s AND about = %s AND gone_at IS NULL",
+        (now, tenant_id, account, about),
+    )
+
+
 async def list_differences(
     conn: Connection, tenant_id: int, *, standing: bool | None = True, kind: str | None = None, order: Age = "newest",
     place: Place = None, limit: int,
