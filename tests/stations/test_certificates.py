@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from forecourt.drivers.model import TokenState
 from forecourt.ocpp.neutral import CertificateQuestion, Contract, ContractStatus, Standing
 from forecourt.platform.outward import Outward
 from forecourt.stations.certificates.judge import Judge, Trusted
 from forecourt.stations.certificates.model import check_chain, key_hash, names, read_authority, read_chain
 from forecourt.stations.certificates.responders import MAX_ASKING, Responders
-from tests.http import House, Tenant
+from forecourt.stations.certificates.service import ContractChecks
+from tests.http import House, Tenant, an_actor
 from tests.stations.pki import EMAID, Holder, Operator, Responder, responding
 from tests.support import FakeClock
 
@@ -282,11 +284,31 @@ def test_keys_of_authorities_are_hashed_as_responders_do() -> None:
     assert key_hash(ROOT.certificate, hashes.SHA1()) == digest
 
 
+async def test_a_contract_is_looked_at_as_a_station_would_be_told(house: House, tenant: Tenant, court: Court) -> None:
+    client, pem, checks = await tenant.client(), court.operator.chain(), ContractChecks(FakeClock(NOW), private=True)
+    await client.post("/api/v1/contract-roots", json={"pem": court.operator.root.pem})
+    court.responder.revoked.add(court.operator.lower.certificate.serial_number)
+    look = await checks.look(house.db, an_actor(tenant.tenant_id), pem, None)
+    assert (look.emaid, look.status, look.token) == (EMAID, ContractStatus.REVOKED, None)
+    assert [(each.subject, each.standing) for each in look.certificates] == [
+        (f"CN={EMAID}", Standing.GOOD), ("CN=MO sub 2", Standing.REVOKED), ("CN=MO sub 1", Standing.GOOD),
+    ]  # fmt: skip
+    court.responder.revoked.clear()
+    await client.post("/api/v1/tokens", json={"uid": EMAID, "type": "eMAID", "status": "blocked"})
+    good = await checks.look(house.db, an_actor(tenant.tenant_id), pem, None)
+    assert (good.status, good.token) == (ContractStatus.ACCEPTED, TokenState.BLOCKED)
+    other = await client.post("/api/v1/contract-rules/test", json={"pem": pem, "emaid": "DE8AACA2B3C4D5X"})
+    assert (other.json()["status"], other.json()["token"]) == ("CertChainError", None)
+    assert [each["standing"] for each in other.json()["certificates"]] == [None] * 3
+    none = await client.post("/api/v1/contract-rules/test", json={"pem": "nothing"})
+    assert (none.status_code, none.json()["code"]) == (422, "contract-chain-refused")
+
+
 async def test_authorities_are_trusted_listed_and_taken_away_by_the_api(house: House, tenant: Tenant) -> None:
     client = await tenant.client()
     made = await client.post("/api/v1/contract-roots", json={"pem": ROOT.pem})
     assert (made.status_code, made.json()["subject"], made.json()["pem"]) == (201, "CN=MO root", ROOT.pem)
-    assert (await client.get("/api/v1/contract-roots")).json() == [made.json()]
+    assert (await client.get("/api/v1/contract-roots")).json() == {"items": [made.json()], "next": None}
     again = await client.post("/api/v1/contract-roots", json={"pem": ROOT.pem})
     assert (again.status_code, again.json()["code"]) == (409, "contract-root-known")
     leaf = await client.post("/api/v1/contract-roots", json={"pem": LEAF.pem})

@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from forecourt.stations import store
 from forecourt.stations.live import LiveStations
 from forecourt.stations.model import STATE_PRIORITY, STATION_STATES, station_state
 from tests.http import BASE, PASSWORD, House, Tenant
+from tests.stations.pki import EMAID, Holder
 
 _numbers = itertools.count(1)
 PAGE = {"accept": "text/html"}
+CONTRACTS = "/payments/contracts"
+#: Certificates that are good by whichever clock.
+LONG: dict[str, Any] = {"from_": timedelta(days=-1_500), "until": timedelta(days=1_500)}
 #: Of the states below, the one that wants to be seen first.
 URGENCY = ("Faulted", "Restarting", "Unavailable", "Charging", "Available")
 
@@ -250,3 +255,57 @@ async def test_a_filter_by_state_finds_the_stations_that_are_shown_in_it(house: 
     async with house.db.tenant(tenant.tenant_id) as conn:
         counts = await store.count_states(conn, tenant.tenant_id)
     assert counts == {state: list(shown.values()).count(state) for state in set(shown.values())}
+
+
+async def test_authorities_are_trusted_and_contracts_registered_on_the_page_of_plug_and_charge(
+    house: House, tenant: Tenant
+) -> None:
+    client, api = await signed_in(house, tenant), await tenant.client()
+    root = Holder("MO root", **LONG)
+    lower = Holder("MO sub 2", root, depth=0, **LONG)
+    contract = Holder(EMAID, lower, ca=False, **LONG)
+    for path in ("/payments", "/settings", "/search?q=plug"):
+        assert 'href="/payments/contracts"' in (await client.get(path)).text, path
+    assert "every contract whose certificates a station sends is refused" in (await client.get(CONTRACTS)).text
+    refused = await client.post(f"{CONTRACTS}/roots", data={"pem": contract.pem})
+    assert (refused.status_code, "no certificate of an authority" in refused.text) == (422, True)
+    assert contract.pem.splitlines()[1] in refused.text
+    assert (await client.post(f"{CONTRACTS}/roots", data={"pem": root.pem})).status_code == 303
+    assert "is trusted already" in (await client.post(f"{CONTRACTS}/roots", data={"pem": root.pem})).text
+    assert (await client.post(f"{CONTRACTS}/roots", data={"pem": lower.pem})).status_code == 303
+    for uid, kind in ((EMAID, "eMAID"), ("CARD", "ISO14443")):
+        await api.post("/api/v1/tokens", json={"uid": uid, "type": kind, "status": "accepted"})
+    driver = (await api.post("/api/v1/drivers", json={"email": "ada@example.org", "name": "Ada"})).json()["driver_id"]
+    await api.post(f"/api/v1/drivers/{driver}/tokens", json={"uid": EMAID})
+    page = (await client.get(CONTRACTS)).text
+    assert "All contracts under this root" in page
+    assert "it is under CN=MO root" in page
+    assert f'<a href="/drivers/{driver}">Ada</a>' in page
+    assert "CARD" not in page
+
+    sent = {"pem": contract.pem + lower.pem}
+    assert 'data-outcome="Accepted"' in (looked := await client.post(f"{CONTRACTS}/look", data=sent)).text
+    assert (f"{EMAID}:" in looked.text, looked.text.count("no responder asked")) == (True, 2)
+    for each in (await api.get("/api/v1/contract-roots")).json()["items"]:
+        path = f"{CONTRACTS}/roots/{each['fingerprint']}/remove"
+        assert (await client.post(path)).headers["location"] == f"{CONTRACTS}?done=distrusted"
+        assert (await client.post(path)).headers["location"] == CONTRACTS
+    assert 'data-outcome="CertChainError"' in (await client.post(f"{CONTRACTS}/look", data=sent)).text
+    assert "no certificates of a contract" in (await client.post(f"{CONTRACTS}/look", data={"pem": "x"})).text
+
+
+async def test_how_contracts_are_judged_is_said_on_the_page_and_its_secret_shown_once(
+    house: House, tenant: Tenant
+) -> None:
+    client, api = await signed_in(house, tenant), await tenant.client()
+    form = {"required": "yes", "unproven": "refuse", "provider_url": "http://127.0.0.1:1/"}
+    refused = await client.post(f"{CONTRACTS}/rules", data=form)
+    assert (refused.status_code, 'value="http://127.0.0.1:1/"' in refused.text) == (422, True)
+    form["provider_url"] = "https://example.com/contracts"
+    assert "whsec_" in (await client.post(f"{CONTRACTS}/rules", data=form)).text
+    assert (await client.post(f"{CONTRACTS}/rules", data=form)).status_code == 303
+    stored = (await api.get("/api/v1/contract-rules")).json()
+    assert [stored[name] for name in form] == [True, "refuse", form["provider_url"]]
+    page = (await client.get(CONTRACTS)).text
+    assert form["provider_url"] in page
+    assert "whsec_" not in page

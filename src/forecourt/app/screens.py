@@ -62,6 +62,8 @@ from forecourt.pricing.search import TariffSearch
 from forecourt.sessions.at_station.service import SessionsAtStation
 from forecourt.sessions.search import SessionSearch
 from forecourt.stations.addresses import OcppAddresses
+from forecourt.stations.certificates.pages import contract_pages
+from forecourt.stations.certificates.service import ContractChecks, ContractRules
 from forecourt.stations.commands import Commander
 from forecourt.stations.import_pages import import_pages
 from forecourt.stations.pages.connect import connect_pages
@@ -125,6 +127,7 @@ COMMANDS = (
     Command(label=mark("Make a webhook"), href="/webhooks#new", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("New alert rule"), href="/settings/alerts/new", shown_to=may(Verb.ALERTS)),
     Command(label=mark("Outside authorisation"), href="/settings/authorisation", shown_to=may(Verb.WEBHOOKS)),
+    Command(label=mark("Plug & Charge"), href="/payments/contracts", shown_to=may(Verb.WEBHOOKS)),
     Command(label=mark("Card readers"), href="/card-readers"),
     Command(label=mark("New fleet"), href="/fleets/new", shown_to=may(Verb.CHANGE_TOKENS)),
     Command(label=mark("Who issues invoices"), href="/settings/invoicing", shown_to=may(Verb.ORGANISATION)),
@@ -254,6 +257,14 @@ def screens(settings: Settings, db: Pool, bus: Bus, clock: Clock, access: Access
             shell=shell, authenticate=of_guard, db=db, clock=clock, last_use=live.sessions.last_use
         ),
         *forecourt.drivers.accounts.pages.account_pages(shell=shell, db=db, clock=clock),
+        *contract_pages(
+            shell=shell,
+            db=db,
+            clock=clock,
+            rules=ContractRules(settings.secret(), private=settings.webhooks_private),
+            checks=ContractChecks(clock, private=settings.responders_private),
+            last_use=live.sessions.last_use,
+        ),
         *outside_pages(shell, db, AuthorizationHooks(settings.secret(), clock, private=settings.webhooks_private)),
         *forecourt.sessions.pages.session_pages(shell=shell, authenticate=of_guard, db=db, clock=clock),
         *search_routes(

@@ -68,6 +68,7 @@ StatusWord = Annotated[str, QueryParameter(name="status", max_length=20)]
 Group = Annotated[str, QueryParameter(name="group", max_length=MAX_UID_LENGTH, pattern=_TEXT)]
 Cursor = Annotated[str, QueryParameter(name="cursor", max_length=200)]
 Uid = Annotated[str, QueryParameter(name="uid", max_length=MAX_UID_LENGTH, pattern=_TEXT)]
+Kind = Annotated[str, QueryParameter(name="type", max_length=20, pattern=_TEXT)]
 Done = Annotated[str, QueryParameter(name="done", max_length=20)]
 Number = Annotated[int, PathParameter(ge=1, le=NEWEST)]
 WebRequest = Request[Any, Any, Any]
@@ -262,8 +263,8 @@ def token_pages(
         return to_sign_in(request) if viewer is None else await pages.show_one(request, viewer, number, done)
 
     @get("/tokens/new", opt=changing, include_in_schema=False)
-    async def new(request: Request[Any, Any, Any], actor: Asker, uid: Uid = "") -> Response[Any]:
-        return await pages.form(request, actor, asked=TokenForm(uid=uid, type=TYPES[0], status="accepted"))
+    async def new(request: Request[Any, Any, Any], actor: Asker, uid: Uid = "", kind: Kind = TYPES[0]) -> Response[Any]:
+        return await pages.form(request, actor, asked=TokenForm(uid=uid, type=kind, status="accepted"))
 
     @get("/tokens/{number:int}/edit", opt=changing, include_in_schema=False)
     async def edit(request: Request[Any, Any, Any], actor: Asker, number: Number) -> Response[Any]:

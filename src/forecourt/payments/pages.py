@@ -134,6 +134,7 @@ class PaymentPages:
         return self._page(
             "list", request, rows=rows[:PAGE_SIZE], more=more, first=cursor is None, state=state, search=search,
             states=STATES, purposes=PURPOSES, amount=amount, may_set_up=actor.may(Verb.PAYMENT_ACCOUNTS),
+            may_trust=actor.may(Verb.WEBHOOKS),
         )  # fmt: skip
 
     async def show(self, request: WebRequest, payment_id: UUID, *, fault: str = "", status: int = 200) -> Response[str]:

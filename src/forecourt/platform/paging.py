@@ -79,6 +79,11 @@ class Page(Struct, Generic[Item], frozen=True, kw_only=True):
     next: Annotated[str | None, Meta(description="The cursor of the next page; null at the end.")]
 
 
+def entire(items: Sequence[Item]) -> Page[Item]:
+    """The page of a list that is so short that it is answered whole."""
+    return Page(items=list(items), next=None)
+
+
 def place_in_time(at: datetime) -> int:
     """A time as a number of a place: microseconds since 1970."""
     return (at - _EPOCH) // _MICROSECOND

@@ -34,6 +34,12 @@ MORE: Final = (
         Verb.WEBHOOKS,
     ),
     (
+        "/payments/contracts",
+        mark("Plug & Charge"),
+        mark("Whose contracts in cars are trusted, and how they are judged."),
+        Verb.WEBHOOKS,
+    ),
+    (
         "/settings/driver-pages",
         mark("Driver pages"),
         mark("How the pages look on which drivers pay, and whom they turn to."),

@@ -1,6 +1,5 @@
 """Routes of what a station is wanted to be, and how far it is."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from msgspec import Meta, Struct
 from forecourt.access import Verb, audit
 from forecourt.access.guard import Asker, Database
 from forecourt.platform.errors import ForecourtError
+from forecourt.platform.paging import Page, entire
 from forecourt.stations import control
 from forecourt.stations import service as registry
 from forecourt.stations.api.fields import IdentityInPath, StationCommander
@@ -106,10 +106,10 @@ def _out(desired: Desired) -> DesiredOut:
     description="What is wanted is stored, and the station brought to it: at once, when it connects, and after a boot.",
     tags=["stations"],
 )
-async def list_desired(station: IdentityInPath, actor: Asker, db: Database) -> Sequence[DesiredOut]:
+async def list_desired(station: IdentityInPath, actor: Asker, db: Database) -> Page[DesiredOut]:
     async with db.tenant(actor.tenant_id) as conn:
         await registry.find_station_id(conn, actor.tenant_id, station)
-        return [_out(each) for each in await service.list_desired(conn, actor.tenant_id, [station])]
+        return entire([_out(each) for each in await service.list_desired(conn, actor.tenant_id, [station])])
 
 
 @put(

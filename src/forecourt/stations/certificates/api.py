@@ -1,7 +1,7 @@
 """Routes of Plug & Charge: which authorities are trusted, and how contracts are judged."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -12,17 +12,33 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from forecourt.access import Verb
 from forecourt.access.guard import Asker, Database
+from forecourt.drivers.model import MAX_UID_LENGTH, TokenState
+from forecourt.ocpp.neutral import ContractStatus, Standing
 from forecourt.platform.clock import Clock
 from forecourt.platform.outward import MAX_URL, AddressRefused
+from forecourt.platform.paging import Page, entire
+from forecourt.platform.text import ONE_LINE
 from forecourt.stations.certificates import service, store
-from forecourt.stations.certificates.service import ContractRules, RootKnown, RootRefused, RootsFull, RootUnknown
+from forecourt.stations.certificates.service import (
+    ChainRefused,
+    ContractChecks,
+    ContractRules,
+    RootKnown,
+    RootRefused,
+    RootsFull,
+    RootUnknown,
+)
 from forecourt.stations.certificates.store import RootRow, RulesRow
 
 #: Characters of a certificate in PEM.
-MAX_PEM = 12_000
+MAX_PEM: Final = 12_000
+#: Characters of the certificates of a contract's chain, all in PEM.
+MAX_CHAIN_PEM: Final = 24_000
 
 #: The verbs, wired in app with the deployment's secret key.
 Rules = NamedDependency[ContractRules]
+#: Looking at contracts, wired in app with whether responders may be private.
+Checks = NamedDependency[ContractChecks]
 
 _PRINT = "^[0-9a-f]{64}$"
 FingerprintInPath = Annotated[str, PathParameter(pattern=_PRINT, description="SHA-256 of the certificate, in hex.")]
@@ -84,15 +100,55 @@ class ContractRulesShown(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class ContractAsked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A contract to look at."""
+
+    pem: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_CHAIN_PEM,
+            description="Its certificates in PEM: the contract's own first, then those of the authorities above it.",
+        ),
+    ]
+    emaid: Annotated[
+        Annotated[str, Meta(max_length=MAX_UID_LENGTH, pattern=ONE_LINE)] | None,
+        Meta(description="As the car says it; null: what the contract names."),
+    ] = None
+
+
+class ContractCertificate(Struct, frozen=True, kw_only=True):
+    """A certificate of a contract's chain."""
+
+    subject: Annotated[str, Meta(examples=["CN=DE8AACA2B3C4D51"])]
+    not_after: datetime
+    standing: Annotated[
+        Standing | None,
+        Meta(description="What its responder says now; null: nobody was asked, or it names no responder."),
+    ]
+
+
+class ContractLook(Struct, frozen=True, kw_only=True):
+    """What a contract is worth now."""
+
+    emaid: Annotated[str, Meta(examples=["DE8AACA2B3C4D51"])]
+    status: Annotated[ContractStatus, Meta(description="In the words of OCPP 2.x, as a station would be told.")]
+    token: Annotated[
+        TokenState | None,
+        Meta(description="What is decided on the token of the eMAID; null: none is registered, so nobody charges."),
+    ]
+    certificates: list[ContractCertificate]
+
+
 @get(
     "/contract-roots",
     opt={"verb": Verb.WEBHOOKS},
     summary="List the authorities whose contracts are trusted",
     tags=["tokens"],
 )
-async def list_contract_roots(actor: Asker, db: Database) -> list[ContractRoot]:
+async def list_contract_roots(actor: Asker, db: Database) -> Page[ContractRoot]:
     async with db.tenant(actor.tenant_id) as conn:
-        return [_root(row) for row in await store.list_roots(conn, actor.tenant_id)]
+        return entire([_root(row) for row in await store.list_roots(conn, actor.tenant_id)])
 
 
 @post(
@@ -154,6 +210,29 @@ async def put_contract_rules(
     return _rules(row, secret)
 
 
+@post(
+    "/contract-rules/test",
+    opt={"verb": Verb.WEBHOOKS, "problems": [ChainRefused]},
+    status_code=200,
+    summary="Look at the certificates of a contract, to see what they are worth",
+    description="Judged as a station's question would be, its responders asked; nothing is kept of it.",
+    tags=["tokens"],
+)
+async def test_contract(
+    data: JSONBody[ContractAsked], actor: Asker, db: Database, contract_checks: Checks
+) -> ContractLook:
+    look = await contract_checks.look(db, actor, data.pem, data.emaid or None)
+    return ContractLook(
+        emaid=look.emaid,
+        status=look.status,
+        token=look.token,
+        certificates=[
+            ContractCertificate(subject=each.subject, not_after=each.not_after, standing=each.standing)
+            for each in look.certificates
+        ],
+    )
+
+
 def _root(row: RootRow) -> ContractRoot:
     return ContractRoot(
         fingerprint=row.fingerprint,
@@ -180,5 +259,6 @@ routes = Router(
     "/",
     route_handlers=[
         list_contract_roots, add_contract_root, remove_contract_root, show_contract_rules, put_contract_rules,
+        test_contract,
     ],
 )  # fmt: skip

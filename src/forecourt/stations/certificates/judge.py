@@ -47,6 +47,14 @@ class Trusted(Struct, frozen=True, kw_only=True):
         return [x509.load_der_x509_certificate(base64.b64decode(each)) for each in self.roots]
 
 
+class Judged(Struct, frozen=True, kw_only=True):
+    """What a contract is worth. `standings`: how each certificate stands that had to be good, those of a chain in its
+    order; None: it names no responder. Empty where nothing was asked."""
+
+    status: ContractStatus
+    standings: tuple[Standing | None, ...] = ()
+
+
 class Judge:
     """Judges contracts of drivers."""
 
@@ -58,35 +66,30 @@ class Judge:
         """What a contract is worth; None where nothing came and nothing had to."""
         if contract is None and not trusted.required:
             return None
-        status = await self._judge(trusted, contract or Contract(), emaid)
+        status = (await self.look(trusted, contract or Contract(), emaid)).status
         JUDGED.labels(status.value).inc()
         return status
 
-    async def _judge(self, trusted: Trusted, contract: Contract, emaid: str) -> ContractStatus:
+    async def look(self, trusted: Trusted, contract: Contract, emaid: str) -> Judged:
+        """The same with what each responder said, whether or not anything has to come."""
         roots = trusted.authorities()
         chain: list[x509.Certificate] = []
         if contract.chain:
             read = read_chain(contract.chain)
             status = check_chain(read or (), roots, emaid, self._clock.now())
             if read is None or status is not ContractStatus.ACCEPTED:
-                return status
+                return Judged(status=status)
             chain = read
         elif not contract.questions:
-            return ContractStatus.NONE
+            return Judged(status=ContractStatus.NONE)
         authorities = [*chain[1:], *roots]
         asked = _asked(chain, contract.questions, authorities)
         if asked is None:
-            return ContractStatus.CHAIN_ERROR
+            return Judged(status=ContractStatus.CHAIN_ERROR)
         questions, wanted = asked
         standings = await self._standings(trusted.tenant_id, questions, authorities)
-        if Standing.REVOKED in standings.values():
-            return ContractStatus.REVOKED
-        if Standing.UNKNOWN in standings.values():
-            return ContractStatus.CHAIN_ERROR
-        if any(each is None or standings.get(each) is not Standing.GOOD for each in wanted):
-            log.info("nobody says whether a contract is revoked", emaid=emaid, becomes=trusted.unproven)
-            return ContractStatus.ACCEPTED if trusted.unproven == ACCEPT else ContractStatus.CHAIN_ERROR
-        return ContractStatus.ACCEPTED
+        told = tuple(None if each is None else standings.get(each) for each in wanted)
+        return Judged(status=_worth(trusted, emaid, set(standings.values()), told), standings=told)
 
     async def _standings(
         self, tenant_id: int, questions: dict[Known, CertificateQuestion], authorities: Sequence[x509.Certificate]
@@ -96,6 +99,18 @@ class Judge:
             *(self._responders.standing(tenant_id, each, authorities) for each in questions.values())
         )
         return {known: standing for known, (standing, _) in zip(questions, found, strict=True)}
+
+
+def _worth(trusted: Trusted, emaid: str, said: set[Standing], told: Sequence[Standing | None]) -> ContractStatus:
+    """What a contract is worth whose path is proven, by all that was said and by what had to be good."""
+    if Standing.REVOKED in said:
+        return ContractStatus.REVOKED
+    if Standing.UNKNOWN in said:
+        return ContractStatus.CHAIN_ERROR
+    if any(each is not Standing.GOOD for each in told):
+        log.info("nobody says whether a contract is revoked", emaid=emaid, becomes=trusted.unproven)
+        return ContractStatus.ACCEPTED if trusted.unproven == ACCEPT else ContractStatus.CHAIN_ERROR
+    return ContractStatus.ACCEPTED
 
 
 def _asked(

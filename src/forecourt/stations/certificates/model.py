@@ -100,6 +100,12 @@ def check_chain(
     return ContractStatus.ACCEPTED if good else ContractStatus.CHAIN_ERROR
 
 
+def emaid_of(certificate: x509.Certificate) -> str:
+    """The eMAID that a contract's certificate names, as it is written there; empty where it names none, or several."""
+    said = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(said[0].value) if len(said) == 1 else ""
+
+
 def names(certificate: x509.Certificate, emaid: str) -> bool:
     """Whether a certificate is that of this eMAID, with or without hyphens and the check digit."""
     said = {_bare(str(each.value)) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}

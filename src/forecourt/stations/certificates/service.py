@@ -1,15 +1,27 @@
-"""The verbs of certificates of Plug & Charge, each in the caller's transaction: whom to trust, and how to judge."""
+"""The verbs of certificates of Plug & Charge, each in the caller's transaction: whom to trust, and how to judge; and a
+look at a contract as a station's question about it would be judged."""
 
+from base64 import b64encode
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal
 
+from cryptography import x509
+from msgspec import Struct
+
 from forecourt.access import Actor, audit
+from forecourt.drivers import store as tokens
+from forecourt.drivers.model import TokenState, decided, uid_key
+from forecourt.ocpp.neutral import Contract, ContractStatus, Standing
+from forecourt.platform.clock import Clock
+from forecourt.platform.database import Pool
 from forecourt.platform.errors import ForecourtError
-from forecourt.platform.outward import check_address, new_secret
+from forecourt.platform.outward import Outward, check_address, new_secret
 from forecourt.platform.sealing import Seal
 from forecourt.stations.certificates import store
-from forecourt.stations.certificates.model import encoded, read_authority
+from forecourt.stations.certificates.judge import ACCEPT, Judge, Trusted
+from forecourt.stations.certificates.model import emaid_of, encoded, read_authority, read_chain
+from forecourt.stations.certificates.responders import Responders
 from forecourt.stations.certificates.said import SEAL_PURPOSE
 from forecourt.stations.certificates.store import Connection, RootRow, RulesRow
 
@@ -46,6 +58,67 @@ class RootUnknown(ForecourtError):
     code = "contract-root-unknown"
 
 
+class ChainRefused(ForecourtError):
+    """These are no certificates of a contract. Give the contract's own in PEM first, then those of the authorities that
+    lead from it to one that is trusted, four in all at the most."""
+
+    status = 422
+    code = "contract-chain-refused"
+
+
+class LookedAt(Struct, frozen=True, kw_only=True):
+    """A certificate of a contract's chain. `standing`: what its responder says now; None: nobody was asked, as the
+    chain is refused before that, or it names no responder."""
+
+    subject: str
+    not_after: datetime
+    standing: Standing | None
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What a contract is worth now. `token`: what is decided on the token of its eMAID; None where none is registered,
+    and then no station lets it charge, whatever it is worth."""
+
+    emaid: str
+    status: ContractStatus
+    token: TokenState | None
+    certificates: tuple[LookedAt, ...]
+
+
+class ContractChecks:
+    """Looks at contracts as a gateway judges them, so that it is seen what they are worth; nothing is kept of it.
+    `private`: responders may have private addresses."""
+
+    def __init__(self, clock: Clock, *, private: bool) -> None:
+        self._clock = clock
+        self._private = private
+
+    async def look(self, db: Pool, actor: Actor, pem: str, emaid: str | None) -> Look:
+        """What the certificates of a contract are worth, its own first; without an eMAID that which it names. Waits as
+        long for its responders as a station does. Raises ChainRefused."""
+        chain = read_chain(pem)
+        if chain is None:
+            raise ChainRefused
+        named = emaid or emaid_of(chain[0])
+        async with db.tenant(actor.tenant_id) as conn:
+            trusted = await _trusted(conn, actor.tenant_id)
+            token = await tokens.find_token(conn, actor.tenant_id, uid_key(named))
+        async with Outward(private=self._private) as outward:
+            judge = Judge(Responders(outward, self._clock), self._clock)
+            judged = await judge.look(trusted, Contract(chain=pem), named)
+        standings = judged.standings or (None,) * len(chain)
+        state = None if token is None else decided(TokenState(token.status), token.expires_at, self._clock.now())
+        return Look(
+            emaid=named,
+            status=judged.status,
+            token=state,
+            certificates=tuple(
+                LookedAt(subject=subject_of(each), not_after=each.not_valid_after_utc, standing=standing)
+                for each, standing in zip(chain, standings, strict=True)
+            ),
+        )
+
+
 class ContractRules:
     """What the verbs share: how secrets are sealed, and whether private addresses may be called."""
 
@@ -78,6 +151,22 @@ class ContractRules:
         return rules, secret if new else None
 
 
+def subject_of(certificate: x509.Certificate) -> str:
+    """The name that a certificate bears, as people read it: 1,000 characters at the most, - for none."""
+    return certificate.subject.rfc4514_string()[:1_000] or "-"
+
+
+async def _trusted(conn: Connection, tenant_id: int) -> Trusted:
+    """Whom an organisation trusts and how it judges, as a gateway's lane says it."""
+    rules = await store.find_rules(conn, tenant_id)
+    return Trusted(
+        tenant_id=tenant_id,
+        roots=tuple(b64encode(each.der).decode() for each in await store.list_roots(conn, tenant_id)),
+        required=rules is not None and rules.required,
+        unproven=ACCEPT if rules is None else rules.unproven,
+    )
+
+
 async def find_rules(conn: Connection, tenant_id: int) -> RulesRow | None:
     """How contracts are judged; None where nobody said, and then nothing is required and what is unproven accepted."""
     return await store.find_rules(conn, tenant_id)
@@ -91,7 +180,7 @@ async def add_root(conn: Connection, actor: Actor, pem: str, now: datetime) -> R
     der = encoded(found)
     root = RootRow(
         fingerprint=sha256(der).hexdigest(),
-        subject=found.subject.rfc4514_string()[:1_000] or "-",
+        subject=subject_of(found),
         not_after=found.not_valid_after_utc,
         der=der,
         added_by=str(actor),

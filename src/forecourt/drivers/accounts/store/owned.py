@@ -1,9 +1,11 @@
 """What is a driver's: tokens, vehicles, consent."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
@@ -41,6 +43,30 @@ async def list_tokens(conn: Connection, tenant_id: int, driver_id: int) -> list[
         (tenant_id, driver_id, MAX_TOKENS),
     )
     return await cursor.fetchall()
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Whose a token is. `state` and `pays_by` are the words of `AccountState` and `PaysBy`."""
+
+    driver_id: int
+    name: str | None
+    email: str | None
+    state: str
+    pays_by: str
+
+
+async def list_holders(conn: Connection, tenant_id: int, uid_keys: Sequence[str]) -> dict[str, Holder]:
+    """Whose each of these tokens is, by its `uid_key`; those that are nobody's are left out."""
+    cursor = await conn.execute(
+        "SELECT d.uid_key, a.driver_id, a.name, a.email, a.state, a.pays_by FROM driver_tokens d"
+        " JOIN driver_accounts a ON a.tenant_id = d.tenant_id AND a.driver_id = d.driver_id"
+        " WHERE d.tenant_id = %s AND d.uid_key = ANY(%s)",
+        (tenant_id, list(uid_keys)),
+    )
+    return {
+        key: Holder(**dict(zip(Holder.__struct_fields__, values, strict=True)))
+        for key, *values in await cursor.fetchall()
+    }
 
 
 async def put_claim(conn: Connection, tenant_id: int, digest: bytes, uid_key: str, expires_at: datetime) -> None:
