@@ -4,7 +4,9 @@ import { feature } from "topojson-client";
 import { frontiers, ground, unwrapped } from "./map.js";
 import { token } from "./tokens.js";
 
-const CLOSEST_ZOOM = 9, PADDING = 40;
+const CLOSEST_ZOOM = 9, PADDING = { top: 32, bottom: 40, left: 56, right: 56 };
+// A dot's radius with its rim, in pixels; drawn twice as fine, for telephones.
+const DOT = 11, RIM = 2, FINE = 2;
 
 export async function start(element, places, choose) {
   const world = await (await fetch(element.dataset.world)).json();
@@ -23,9 +25,11 @@ export async function start(element, places, choose) {
     layers: [
       ...ground(),
       { id: "borders", type: "line", source: "borders", paint: { "line-color": token("sea"), "line-width": 1 } },
-      { id: "places", type: "circle", source: "places", paint: { "circle-radius": 9, "circle-color": ["case", ["get", "free"], token("open"), token("shut")], "circle-stroke-width": 2, "circle-stroke-color": token("bg") } },
-      { id: "names", type: "symbol", source: "places", layout: { "text-field": ["get", "name"], "text-size": 12, "text-offset": [0, 1], "text-anchor": "top", "text-optional": true, "text-font": ["sans-serif"] }, paint: { "text-color": token("ink"), "text-halo-color": token("land"), "text-halo-width": 1.5 } },
+      // What lies above is placed first: names keep clear of every dot, and of each other.
+      { id: "names", type: "symbol", source: "places", layout: { "text-field": ["get", "name"], "text-size": 12, "text-max-width": 8, "text-radial-offset": 1.3, "text-padding": 1, "text-variable-anchor": ["top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"], "text-justify": "auto", "text-font": ["sans-serif"] }, paint: { "text-color": token("ink"), "text-halo-color": token("land"), "text-halo-width": 1.5 } },
+      { id: "places", type: "symbol", source: "places", layout: { "icon-image": ["case", ["get", "free"], "open", "shut"], "icon-allow-overlap": true, "icon-padding": 0 } },
     ] });
+  map.on("style.load", () => ["open", "shut"].forEach((id) => map.addImage(id, dot(token(id)), { pixelRatio: FINE })));
   map.setStyle(style());
   map.on("click", "places", ({ features }) => choose(features[0].properties.site));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map.setStyle(style(), { diff: false }));
@@ -34,6 +38,15 @@ export async function start(element, places, choose) {
     map.getSource("places")?.setData(points);
     if (goto) map.jumpTo({ center: [goto.longitude, goto.latitude], zoom: CLOSEST_ZOOM });
   };
+}
+
+function dot(colour) {
+  const side = 2 * DOT * FINE, pen = new OffscreenCanvas(side, side).getContext("2d");
+  pen.arc(side / 2, side / 2, side / 2 - RIM * FINE / 2, 0, 2 * Math.PI);
+  Object.assign(pen, { fillStyle: colour, strokeStyle: token("bg"), lineWidth: RIM * FINE });
+  pen.fill();
+  pen.stroke();
+  return pen.getImageData(0, 0, side, side);
 }
 
 const collection = (places) => ({ type: "FeatureCollection", features: places.map((p) => ({ type: "Feature", properties: { site: p.site, name: p.name, free: p.free > 0 }, geometry: { type: "Point", coordinates: [p.longitude, p.latitude] } })) });
