@@ -188,7 +188,7 @@ async def test_an_app_has_the_same_verbs(porch: Porch) -> None:
     async with httpx.AsyncClient(
         transport=transport, base_url="https://api.test/driver/me", headers={"authorization": f"Bearer {kept}"}
     ) as phone:
-        [offer] = (await phone.get("/plans")).json()["plans"]
+        [offer] = (await phone.get("/plans")).json()["items"]
         assert (offer["id"], offer["fee"], offer["vat"]) == (number, {"amount": 1190, "currency": "EUR"}, "19")
         asked = {"plan": number, "amount": 1190, "currency": "EUR", "by": "card", "card": card}
         for changes, status, code in (

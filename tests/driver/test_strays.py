@@ -34,6 +34,8 @@ async def test_a_cut_off_link_is_told_to_drivers_with_the_look_of_their_operator
         ("/charge/HBR-08", 404), ("/charge/HBR-08/abc", 404), ("/charge/HBR-08/-1", 400), ("/charging/abc", 404),
         (f"/charging/{UUID(int=5)}/nothing", 404), ("/find/Nothing%20here", 400), ("/my/nothing", 404),
         ("/my/sign-in/x/y/z", 404), ("/charge", 404), ("/charge/%00/x", 404), ("/waiting/abc", 404),
+        ("/charge/HBR-08/1", 404), (f"/charging/{UUID(int=5)}", 404), (f"/waiting/{UUID(int=5)}", 404),
+        ("/wait/HBR-08/1", 404), ("/find/nothing", 404), ("/my/sign-in/nothing", 404), ("/my/charge/HBR-08/1", 404),
     ):  # fmt: skip
         answer = await client.get(path, headers={"accept-language": "en"})
         assert answer.status_code == status, path
@@ -58,6 +60,21 @@ async def test_a_cut_off_link_is_told_to_drivers_with_the_look_of_their_operator
     assert "Volt" not in (await client.get("/stations-of-mine")).text
     program = await client.get("/charge/HBR-08", headers={"accept": "application/json"})
     assert program.json()["code"] == "not-found"
+
+
+async def test_where_a_letter_leads_has_the_look_of_who_wrote_it(house: House, tenant: Tenant) -> None:
+    slug = f"amp-{tenant.tenant_id}"
+    with house.admin() as connection:
+        connection.execute(
+            "INSERT INTO driver_brands (tenant_id, slug, name, colour) VALUES (%s, %s, 'Amp', '#654321')",
+            (tenant.tenant_id, slug),
+        )
+    client = house.client(headers={"accept": "text/html", "origin": BASE})
+    page = await client.get("/my/enter", params={"of": slug})
+    assert ("<b>Amp</b>" in page.text, f'href="/my/sign-in/{slug}"' in page.text) == (True, True)
+    refused = await client.post("/my/enter", data={"token": "wrong", "of": slug})
+    assert (refused.status_code, "<b>Amp</b>" in refused.text) == (410, True)
+    assert "<b>Amp</b>" not in (await client.get("/my/enter", params={"of": "nobody"})).text
 
 
 async def test_a_form_that_is_not_filled_in_well_is_told_to_drivers(house: House) -> None:

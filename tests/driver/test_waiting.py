@@ -188,7 +188,7 @@ class Queue:
         browser = self.browser()
         await browser.post(f"/my/sign-in/{self.slug}", data={"email": email})
         [*_, letter] = self.till.rows("SELECT body FROM letters WHERE tenant_id = %s ORDER BY written_at", self.tenant)
-        code = re.search(r"/my/enter#(\w+)", letter["body"])
+        code = re.search(r"/my/enter\S*#(\w+)", letter["body"])
         assert code is not None
         await browser.post("/my/enter", data={"token": code[1]})
         return browser

@@ -27,6 +27,7 @@ from forecourt.payments.intents.model import (
     PriceMissing,
 )
 from forecourt.platform.money import Money
+from forecourt.platform.paging import Page, entire
 from forecourt.pricing.display import Line, Unit
 from forecourt.sessions.reserving.model import HeldForAnother
 from forecourt.stations.api.fields import Identity
@@ -175,23 +176,25 @@ async def show_place(
 async def list_places(
     brand: Annotated[str, PathParameter(pattern="^[a-z0-9-]{1,40}$", description="The name of its pages.")],
     ways: DriverWays,
-) -> list[DriverSpot]:
+) -> Page[DriverSpot]:
     _, spots, _ = await ways.spots(brand, "")
-    return [
-        DriverSpot(
-            station=each.station,
-            evse=each.evse,
-            site=each.site,
-            name=each.site_name,
-            address=each.address,
-            city=each.city,
-            latitude=each.latitude,
-            longitude=each.longitude,
-            state=each.state,
-            free=each.connected and each.state == "Available",
-        )
-        for each in spots
-    ]
+    return entire(
+        [
+            DriverSpot(
+                station=each.station,
+                evse=each.evse,
+                site=each.site,
+                name=each.site_name,
+                address=each.address,
+                city=each.city,
+                latitude=each.latitude,
+                longitude=each.longitude,
+                state=each.state,
+                free=each.connected and each.state == "Available",
+            )
+            for each in spots
+        ]
+    )
 
 
 @post(

@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from msgspec import structs
 
 from forecourt.driver import words
-from forecourt.driver.finding import POWERS_W, Finder, Place, Wanted, fitting, types_of
+from forecourt.driver.finding import POWERS_W, Finder, Place, Wanted, currencies_of, fitting, types_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.driver.service import Ways
 from forecourt.driver.shell import HEADERS, DriverShell, icon_svg, theme_css
@@ -48,18 +48,20 @@ class FindPages:
         self._finder = finder
 
     async def show(self, request: Any, slug: str, lang: str | None, wanted: Wanted) -> Response[Any]:
-        """The list of what fits, and a map where there is a script."""
+        """The list of what fits, and a map where there is a script. Raises PlaceUnknown."""
         try:
             brand, places = await self._finder.places(slug, host_of(request))
         except PlaceUnknown:
             only = await self._ways.only_brand() if not slug else None
             if only is not None:
                 return Redirect(f"/find/{only}", status_code=303)
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+            raise
+        currencies = currencies_of(places)
+        wanted = _priced(wanted, currencies)
         page = self._shell.page(
             "find.html", request, lang=lang, brand=brand, places=fitting(places, wanted), slug=brand.slug,
             wanted=wanted, types=types_of(places), powers=POWERS_W, named=type_words, any_there=bool(places),
-            asks=_query(wanted),
+            currencies=currencies, asks=_query(wanted),
         )  # fmt: skip
         page.headers.update(FIND_HEADERS)
         return page
@@ -68,7 +70,7 @@ class FindPages:
         """What fits and is free now, for the page that stays open. Raises PlaceUnknown."""
         _brand, places = await self._finder.places(slug, "")
         # What filled up meanwhile stays on the page, and says so.
-        wanted = structs.replace(wanted, free=False)
+        wanted = _priced(structs.replace(wanted, free=False), currencies_of(places))
         with self._shell.speech.speaking(request):
             content = {"places": [_said(each) for each in fitting(places, wanted)]}
         return Response(content, media_type=MediaType.JSON, headers=HEADERS)
@@ -95,7 +97,7 @@ def host_of(request: Any) -> str:
     return str(request.headers.get("host", "")).partition(":")[0].lower()
 
 
-def wanted_of(kind: str, power: str, price: str, free: str) -> Wanted:
+def wanted_of(kind: str, power: str, price: str, free: str, currency: str = "") -> Wanted:
     """What a driver looks for, as the form says it."""
     try:
         most = Decimal(price.strip().replace(",", ".")) if price.strip() else None
@@ -105,13 +107,27 @@ def wanted_of(kind: str, power: str, price: str, free: str) -> Wanted:
         type=kind or None,
         power_w=int(power) if power.isascii() and power.isdecimal() and int(power) in POWERS_W else None,
         price=most if most is not None and most.is_finite() and most >= 0 else None,
+        currency=currency or None,
         free=bool(free),
     )
 
 
+def _priced(wanted: Wanted, currencies: Sequence[str]) -> Wanted:
+    """With the currency that a price is in: the one that was chosen, else that of most."""
+    if wanted.currency in currencies:
+        return wanted
+    return structs.replace(wanted, currency=currencies[0] if currencies else None)
+
+
 def _query(wanted: Wanted) -> str:
     """What asks for the same again; empty for anything."""
-    asked = {"type": wanted.type, "power": wanted.power_w, "price": wanted.price, "free": "1" if wanted.free else None}
+    asked = {
+        "type": wanted.type,
+        "power": wanted.power_w,
+        "price": wanted.price,
+        "currency": None if wanted.price is None else wanted.currency,
+        "free": "1" if wanted.free else None,
+    }
     said = urlencode({name: str(value) for name, value in asked.items() if value is not None})
     return f"?{said}" if said else ""
 
@@ -143,23 +159,23 @@ def find_pages(shell: DriverShell, ways: Ways, clock: Clock) -> Sequence[HTTPRou
     @get("/find", **quiet)
     async def find_all(
         request: Asking, kind: Kinds = "",
-        power: Wish = "", price: Wish = "", free: Wish = "", lang: Lang = None,
+        power: Wish = "", price: Wish = "", free: Wish = "", currency: Wish = "", lang: Lang = None,
     ) -> Response[Any]:  # fmt: skip
-        return await pages.show(request, "", lang, wanted_of(kind, power, price, free))
+        return await pages.show(request, "", lang, wanted_of(kind, power, price, free, currency))
 
     @get("/find/{slug:str}", **quiet)
     async def find(
         request: Asking, slug: Slug, kind: Kinds = "",
-        power: Wish = "", price: Wish = "", free: Wish = "", lang: Lang = None,
+        power: Wish = "", price: Wish = "", free: Wish = "", currency: Wish = "", lang: Lang = None,
     ) -> Response[Any]:  # fmt: skip
-        return await pages.show(request, slug, lang, wanted_of(kind, power, price, free))
+        return await pages.show(request, slug, lang, wanted_of(kind, power, price, free, currency))
 
     @get("/find/{slug:str}/places.json", **quiet)
     async def now(
         request: Asking, slug: Slug, kind: Kinds = "",
-        power: Wish = "", price: Wish = "", free: Wish = "",
+        power: Wish = "", price: Wish = "", free: Wish = "", currency: Wish = "",
     ) -> Response[Any]:  # fmt: skip
-        return await pages.now(request, slug, wanted_of(kind, power, price, free))
+        return await pages.now(request, slug, wanted_of(kind, power, price, free, currency))
 
     @get("/find/{slug:str}/app.webmanifest", **quiet)
     async def manifest(slug: Slug) -> Response[Any]:

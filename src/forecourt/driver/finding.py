@@ -1,5 +1,6 @@
 """The places of an organisation that anybody may find: what is free there now, what fits, and what it costs."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,17 +25,19 @@ POWERS_W: Final = (11_000, 22_000, 50_000, 150_000)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What a driver looks for; None: anything. `price`: the most per kWh, in the currency's major unit."""
+    """What a driver looks for; None: anything. `price`: the most per kWh, in the major unit of `currency`: what costs
+    another one doesn't fit."""
 
     type: str | None = None
     power_w: int | None = None
     price: Decimal | None = None
+    currency: str | None = None
     free: bool = False
 
     @property
     def any(self) -> bool:
         """Whether everything fits."""
-        return self == Wanted()
+        return self == Wanted(currency=self.currency)
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -56,14 +59,23 @@ class Kind(Struct, frozen=True, kw_only=True):
         lines = () if self.shown is None else self.shown.lines
         return max((each.amount for each in lines if each.unit is Unit.KWH), default=None)
 
+    @property
+    def currency(self) -> str | None:
+        """What it costs in; None where that isn't known."""
+        return None if self.shown is None or self.shown.tariff is None else self.shown.tariff.currency
+
     def fits(self, wanted: Wanted) -> bool:
         """Whether a driver wants one of these. What isn't known doesn't fit."""
         return (
             (wanted.type is None or wanted.type in self.types)
             and (wanted.power_w is None or (self.power_w or 0) >= wanted.power_w)
-            and (wanted.price is None or (self.per_kwh is not None and self.per_kwh <= wanted.price))
+            and (wanted.price is None or self.costs_at_most(wanted.price, wanted.currency))
             and (not wanted.free or self.free > 0)
         )
+
+    def costs_at_most(self, price: Decimal, currency: str | None) -> bool:
+        """Whether its kWh costs no more than this, in this currency."""
+        return self.per_kwh is not None and self.per_kwh <= price and self.currency == currency
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -94,6 +106,8 @@ class Place(Struct, frozen=True, kw_only=True):
         """The lowest price per kWh there; else the first that is known."""
         priced = [each for each in self.kinds if each.per_kwh is not None]
         if priced:
+            # Of one currency, the first that is known: two can't be compared.
+            priced = [each for each in priced if each.currency == priced[0].currency]
             return min(priced, key=lambda each: each.per_kwh or 0).shown
         return next((each.shown for each in self.kinds if each.shown is not None and each.shown.lines), None)
 
@@ -163,6 +177,14 @@ def fitting(places: Sequence[Place], wanted: Wanted) -> list[Place]:
 def types_of(places: Sequence[Place]) -> list[str]:
     """The connector types that are found anywhere."""
     return sorted({each for place in places for kind in place.kinds for each in kind.types})
+
+
+def currencies_of(places: Sequence[Place]) -> list[str]:
+    """The currencies in which anything costs, that of most EVSEs first."""
+    number = Counter[str]()
+    for kind in (kind for place in places for kind in place.kinds if kind.currency is not None):
+        number[kind.currency or ""] += len(kind.spots)
+    return [currency for currency, _ in sorted(number.items(), key=lambda each: (-each[1], each[0]))]
 
 
 def _alike(spots: Sequence[FoundSpot]) -> Iterator[list[FoundSpot]]:

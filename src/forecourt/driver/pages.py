@@ -128,12 +128,8 @@ class DriverPages:
         self, request: Any, station: str, evse: int, lang: str | None, said: str = "", place: UUID | None = None,
         ticket: str = "",
     ) -> Response[str]:  # fmt: skip
-        """The price, before anything else. Says so where the place isn't known. `ticket`: of a code that was
-        scanned."""
-        try:
-            shown = await self._ways.look(station, evse, place_id=place)
-        except PlaceUnknown:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        """The price, before anything else. `ticket`: of a code that was scanned. Raises PlaceUnknown."""
+        shown = await self._ways.look(station, evse, place_id=place)
         status = 200 if not said else 409
         return self._shell.page(
             "price.html", request, lang=lang, status=status, shown=shown, brand=shown.brand, said=SAID.get(said),
@@ -152,11 +148,10 @@ class DriverPages:
         self, request: Any, station: str, evse: int, version: str, password: str, lang: str | None,
         max_energy_wh: int | None,
     ) -> Response[str]:  # fmt: skip
-        """The price, to who has scanned a code that is good. One that isn't any more leads back to the display."""
+        """The price, to who has scanned a code that is good. One that isn't any more leads back to the display. Raises
+        PlaceUnknown."""
         try:
             ticket = await self._ways.scans.scanned(station, evse, version, password, max_energy_wh)
-        except PlaceUnknown:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
         except CodeStale as fault:
             return await self.stale(request, station, evse, lang, fault)
         return await self.price(request, station, evse, lang, ticket=ticket)
@@ -196,11 +191,8 @@ class DriverPages:
         self, request: Any, intent_id: UUID, *, lang: str | None = None, back: bool = False, said: str = "",
         part: bool = False,
     ) -> Response[str]:  # fmt: skip
-        """Where the driver is now: a page, or the part of it that changes."""
-        try:
-            way = await self._ways.find(intent_id)
-        except PaymentUnknown:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        """Where the driver is now: a page, or the part of it that changes. Raises PaymentUnknown."""
+        way = await self._ways.find(intent_id)
         heading, sentence = STAGES[way.stage]
         going = way.stage is Stage.PAY and not back
         with self._shell.speech.speaking(request, lang):

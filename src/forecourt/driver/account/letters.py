@@ -2,7 +2,7 @@
 
 from forecourt.driver.account.store import Connection
 from forecourt.driver.speech import Speech
-from forecourt.driver.store import find_brand
+from forecourt.driver.store import Brand, find_brand
 from forecourt.driver.words import money
 from forecourt.drivers.accounts.model import LINK_LIFE, grouped
 from forecourt.payments.fees.model import Fee, FeeState
@@ -24,6 +24,11 @@ WHY_NOT = {
 }
 
 
+def _whose(brand: Brand) -> str:
+    """By which the page that a letter leads to knows whose look it has."""
+    return f"?of={brand.slug}" if brand.slug else ""
+
+
 class DriverLetters:
     """Writes to drivers. `address`: where they reach us."""
 
@@ -39,7 +44,7 @@ class DriverLetters:
             lines = (
                 _("Sign in to charge with %(name)s. This link works once, for %(minutes)s minutes:")
                 % {"name": brand.name, "minutes": minutes},
-                f"{self._address}{ENTER_PATH}#{code}",
+                f"{self._address}{ENTER_PATH}{_whose(brand)}#{code}",
                 _("If the page asks for a code, it is this one:") + f"\n{grouped(code)}",
                 _("If it was not you, do nothing: without this letter nobody signs in."),
             )

@@ -38,6 +38,7 @@ from forecourt.payments.readers.model import (
 )
 from forecourt.payments.readers.service import Readers, ReaderSaid
 from forecourt.platform.database import Pool
+from forecourt.platform.paging import Page, entire
 from forecourt.platform.text import NAME_LINE
 from forecourt.stations.call_faults import StationUnknown
 from forecourt.stations.model import IDENTITY_PATTERN
@@ -77,12 +78,6 @@ class CardReaderShown(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class CardReaders(Struct, frozen=True, kw_only=True):
-    """Card readers, by name."""
-
-    items: list[CardReaderShown]
-
-
 class CardReaderNow(Struct, frozen=True, kw_only=True):
     """A card reader, and how it is just now. `online` null: the provider can't tell."""
 
@@ -107,9 +102,9 @@ class StartedAtReader(Struct, frozen=True, kw_only=True):
     page: Annotated[str, Meta(examples=["https://charge.example.com/charging/6f1d8b7e-2d55-4d3c-9a51-0d8f2c1b7a10"])]
 
 
-@get("/card-readers", summary="List card readers", tags=TAGS)
-async def list_card_readers(actor: Asker, readers: ReaderVerbs) -> CardReaders:
-    return CardReaders(items=[_reader(each) for each in await readers.every(actor.tenant_id)])
+@get("/card-readers", summary="List card readers by name", tags=TAGS)
+async def list_card_readers(actor: Asker, readers: ReaderVerbs) -> Page[CardReaderShown]:
+    return entire([_reader(each) for each in await readers.every(actor.tenant_id)])
 
 
 @post(

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.door import browsing_driver
 from forecourt.driver.account.service import Members
-from forecourt.driver.model import LIVE_S, REFRESH_S, PlaceUnknown
+from forecourt.driver.model import LIVE_S, REFRESH_S
 from forecourt.driver.pages import (
     EMAIL_UNREAD,
     MAX_TYPED,
@@ -63,11 +63,8 @@ class WaitingPages:
     async def joining(
         self, request: Asking, station: str, evse: int, lang: str | None = None, said: str = ""
     ) -> Response[Any]:
-        """What there is to wait for, and the way in."""
-        try:
-            looked = await self._lists.look(station, evse)
-        except PlaceUnknown:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        """What there is to wait for, and the way in. Raises PlaceUnknown."""
+        looked = await self._lists.look(station, evse)
         driver = await browsing_driver(request, self._members)
         own = driver if driver is not None and driver.tenant_id == looked.tenant_id else None
         brand = await self._members.brand_of(looked.tenant_id)
@@ -100,11 +97,8 @@ class WaitingPages:
     async def place(
         self, request: Asking, place_id: UUID, *, lang: str | None = None, said: str = "", part: bool = False
     ) -> Response[Any]:
-        """Where somebody stands: a page, or the part of it that changes."""
-        try:
-            seen = await self._lists.find(place_id)
-        except PlaceGone:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        """Where somebody stands: a page, or the part of it that changes. Raises PlaceGone."""
+        seen = await self._lists.find(place_id)
         heading, sentence = STATES[seen.place.state]
         driver = await browsing_driver(request, self._members)
         going_on = seen.place.state in OPEN

@@ -11,7 +11,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from forecourt.access.signin.steps import MAX_TOKEN_LENGTH
 from forecourt.driver.account.leaving import Leaving
 from forecourt.driver.account.model import MAX_TOP_UP, MIN_TOP_UP, Purse
-from forecourt.driver.account.store import Charged
 from forecourt.driver.api import RETURN_PATTERN
 from forecourt.drivers.accounts.model import (
     EMAIL_PATTERN,
@@ -176,13 +175,6 @@ class MeChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME, pattern=NAME_LINE)] | UnsetType | None = UNSET
     language: Spoken | UnsetType = UNSET
-
-
-class HistoryPage(Struct, frozen=True, kw_only=True):
-    """Sessions, the latest first."""
-
-    items: list[Charged]
-    before: Annotated[int | None, Meta(description="Send it as `before` for the page after; null at the end.")]
 
 
 class PaysBySaid(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

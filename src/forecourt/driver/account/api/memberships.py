@@ -30,7 +30,7 @@ from forecourt.drivers.fleets.model import Plan, PlanUnknown
 from forecourt.payments.fees.model import Fee, FeeState
 from forecourt.payments.intents.model import AccountMissing
 from forecourt.platform.money import Money
-from forecourt.platform.paging import NEWEST
+from forecourt.platform.paging import NEWEST, Page, entire
 
 PDF = "application/pdf"
 Card = Annotated[UUID | None, Meta(description="The saved card, for `card` only.", examples=[None])]
@@ -45,12 +45,6 @@ class PlanShown(Struct, frozen=True, kw_only=True):
     vat: Annotated[str | None, Meta(description="Percent of VAT within the fee.", examples=["19"])]
     gives: Annotated[str, Meta(examples=["0.29 a kWh everywhere"])]
     terms_url: Annotated[str | None, Meta(examples=["https://example.com/gold"])]
-
-
-class PlansShown(Struct, frozen=True, kw_only=True):
-    """The cheapest first."""
-
-    plans: list[PlanShown]
 
 
 class MembershipShown(Struct, frozen=True, kw_only=True):
@@ -101,9 +95,9 @@ class MonthsPaidBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     card: Card = None
 
 
-@get("/me/plans", opt=own(), summary="List memberships that the driver may begin", tags=TAGS)
-async def list_own_plans(driver: DriverAsker, members: Membership) -> PlansShown:
-    return PlansShown(plans=[_plan(each) for each in await members.memberships.plans(driver)])
+@get("/me/plans", opt=own(), summary="List memberships that the driver may begin, the cheapest first", tags=TAGS)
+async def list_own_plans(driver: DriverAsker, members: Membership) -> Page[PlanShown]:
+    return entire([_plan(each) for each in await members.memberships.plans(driver)])
 
 
 @get("/me/membership", opt=own(), summary="Show the driver's membership and its months", tags=TAGS)

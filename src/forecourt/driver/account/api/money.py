@@ -1,10 +1,10 @@
 """What sessions cost, and what pays for them."""
 
-from typing import Annotated
+from typing import Final
 from uuid import UUID
 
 from litestar import delete, get, post, put
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 
 from forecourt.access.guard import origin_of
 from forecourt.driver.account.api.fields import (
@@ -14,7 +14,6 @@ from forecourt.driver.account.api.fields import (
     CardInPath,
     CardPage,
     DebtPaid,
-    HistoryPage,
     Me,
     PaysBySaid,
     PurseShown,
@@ -27,7 +26,8 @@ from forecourt.driver.account.api.fields import (
     purse,
 )
 from forecourt.driver.account.door import Asking, DriverAsker, Membership
-from forecourt.driver.account.model import HISTORY, CardUnknown, TopUpRefused, WayRefused
+from forecourt.driver.account.model import CardUnknown, TopUpRefused, WayRefused
+from forecourt.driver.account.store import Charged
 from forecourt.driver.api import DriverPlace, DriverWords, EvseInPath, Lang, StationInPath, place_of
 from forecourt.driver.model import PlaceUnknown
 from forecourt.payments.intents.model import (
@@ -42,21 +42,24 @@ from forecourt.payments.intents.model import (
 from forecourt.payments.psp.errors import ProviderAway, ProviderRefused
 from forecourt.payments.saved.model import SetupUnknown, TooManyCards, TooManyPages
 from forecourt.platform.money import Money
-from forecourt.platform.paging import NEWEST
+from forecourt.platform.paging import NEWEST, CursorRefused, Cursors, Limit, NextCursor, Page
 from forecourt.sessions.reserving.model import HeldForAnother
 
+CHARGED_CURSORS: Final = Cursors("sessions of a driver")
 
-@get("/me/sessions", opt=own(), summary="List the driver's sessions with their cost", tags=TAGS)
+
+@get(
+    "/me/sessions",
+    opt=own(CursorRefused),
+    summary="List the driver's sessions with their cost, the latest first",
+    tags=TAGS,
+)
 async def list_charged(
-    driver: DriverAsker,
-    members: Membership,
-    before: Annotated[
-        int | None, QueryParameter(ge=1, le=NEWEST, description="`before` of the page before; absent: the first.")
-    ] = None,
-) -> HistoryPage:
-    found = await members.history(driver, before or NEWEST, HISTORY + 1)
-    more = len(found) > HISTORY
-    return HistoryPage(items=found[:HISTORY], before=found[HISTORY - 1].number if more else None)
+    driver: DriverAsker, members: Membership, limit: Limit = 50, cursor: NextCursor = None
+) -> Page[Charged]:
+    place = CHARGED_CURSORS.decode(cursor)
+    found = await members.history(driver, NEWEST if place is None else place[0], limit + 1)
+    return CHARGED_CURSORS.page(found, limit, lambda each: (each.number,), lambda each: each)
 
 
 @get("/me/money", opt=own(), summary="Show saved cards, wallet and debts", tags=TAGS)

@@ -210,10 +210,11 @@ class AccountPages:
     async def sign_in(
         self, request: Asking, slug: str, lang: str | None, *, sent: str = "", wanted: str = "", said: str = ""
     ) -> Response[Any]:
-        """Where a letter is asked for, or the way to the organisation's own sign-in. `wanted`: where to go then."""
+        """Where a letter is asked for, or the way to the organisation's own sign-in. `wanted`: where to go then. Raises
+        PlaceUnknown."""
         tenant_id = await self.tenant_of(request, slug)
         if tenant_id is None:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+            raise PlaceUnknown
         brand = await self.members.brand_of(tenant_id)
         title = None if self.providers is None else await self.providers.title(tenant_id)
         page = self._shell.page(
@@ -240,13 +241,13 @@ class AccountPages:
                 )
         return page
 
-    async def enter(self, request: Asking, code: str) -> Response[Any]:
-        """Signs in by the code of a letter."""
+    async def enter(self, request: Asking, code: str, slug: str) -> Response[Any]:
+        """Signs in by the code of a letter. `slug`: of whose pages it is, as the letter says."""
         check_form(request)
         try:
             token, _driver = await self.members.entry.enter(code, origin_of(request))
         except (LinkGone, AccountBlocked, TooManyAttempts) as fault:
-            return self._shell.page("my/enter.html", request, status=fault.status, brand=None, said=SAID[fault.code])
+            return await self.enter_page(request, None, slug, status=fault.status, said=SAID[fault.code])
         return self.entered(request, token)
 
     def entered(self, request: Asking, token: str, *cookies: Cookie) -> Redirect:
@@ -257,14 +258,19 @@ class AccountPages:
             cookies=[driver_cookie(request, token), next_cookie(request, ""), *cookies],
         )  # fmt: skip
 
-    def enter_page(self, request: Asking, lang: str | None) -> Response[Any]:
-        return self._shell.page("my/enter.html", request, lang=lang, brand=None, said="")
+    async def enter_page(
+        self, request: Asking, lang: str | None, slug: str, *, status: int = 200, said: str = ""
+    ) -> Response[Any]:
+        """Where a letter leads. `slug`: of whose pages it is; else it is by the host that was asked."""
+        tenant_id = await self.tenant_of(request, slug) or await self.tenant_of(request, "")
+        brand = None if tenant_id is None else await self.members.brand_of(tenant_id)
+        return self._shell.page("my/enter.html", request, lang=lang, status=status, brand=brand, slug=slug, said=said)
 
     async def depart(self, request: Asking, slug: str) -> Response[Any]:
-        """Leads to the organisation's own sign-in."""
+        """Leads to the organisation's own sign-in. Raises PlaceUnknown."""
         tenant_id = await self.tenant_of(request, slug)
         if tenant_id is None or self.providers is None:
-            return self._shell.page("unknown.html", request, status=404, brand=None)
+            raise PlaceUnknown
         brand = await self.members.brand_of(tenant_id)
         home = home_of(brand, self._address)
         if brand.domain is not None and host_of(request) != brand.domain:
@@ -282,10 +288,10 @@ class AccountPages:
         return Redirect(url, status_code=303, headers=HEADERS, cookies=cookies)
 
     async def arrive(self, request: Asking, slug: str) -> Response[Any]:
-        """Somebody comes back from the organisation's own sign-in."""
+        """Somebody comes back from the organisation's own sign-in. Raises PlaceUnknown."""
         tenant_id = await self.tenant_of(request, slug)
         if tenant_id is None or self.providers is None:
-            return self._shell.page("unknown.html", request, status=404, brand=None)
+            raise PlaceUnknown
         query = request.query_params
         code, state = query.get("code", "")[: 4 * MAX_FORM_TEXT], query.get("state", "")[:MAX_FORM_TEXT]
         over = step_cookie(request, PROVIDER_COOKIE, "")
@@ -311,7 +317,7 @@ class AccountPages:
         return Redirect("/my/sign-in", status_code=303, headers=HEADERS, cookies=[driver_cookie(request, "")])
 
     async def choose(self, request: Asking, station: str, evse: int, lang: str | None, said: str) -> Response[Any]:
-        """The price at a place, and the driver's own ways to pay it."""
+        """The price at a place, and the driver's own ways to pay it. Raises PlaceUnknown."""
 
         async def gather(driver: Driver) -> dict[str, Any]:
             shown = await self.members.ways.look(station, evse, driver=driver)
@@ -322,12 +328,9 @@ class AccountPages:
             purse = await self.members.purse(driver)
             return {"shown": shown, "purse": purse, "member": member, "wait": wait}
 
-        try:
-            if await browsing_driver(request, self.members) is None:
-                return await self._sign_in_for(station, evse)
-            return await self.page(request, "charge.html", lang, said, gather)
-        except PlaceUnknown:
-            return self._shell.page("unknown.html", request, lang=lang, status=404, brand=None)
+        if await browsing_driver(request, self.members) is None:
+            return await self._sign_in_for(station, evse)
+        return await self.page(request, "charge.html", lang, said, gather)
 
     async def _sign_in_for(self, station: str, evse: int) -> Redirect:
         """Where the drivers of a station's organisation sign in, to come back to its price."""

@@ -1,6 +1,6 @@
 """In and out: by the code of a letter, which can be typed where no script reads it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
@@ -13,6 +13,9 @@ from forecourt.driver.pages import Lang
 from forecourt.drivers.accounts.model import EMAIL_PATTERN, MAX_CODE, MAX_EMAIL
 
 Next = Annotated[str, QueryParameter(name="next", max_length=500)]
+#: The name of an organisation's pages, or nothing.
+OF_PATTERN: Final = "^[a-z0-9-]{0,40}$"
+Of = Annotated[str, QueryParameter(name="of", pattern=OF_PATTERN)]
 
 
 class EmailForm(Struct, frozen=True, kw_only=True):
@@ -25,6 +28,7 @@ class CodeForm(Struct, frozen=True, kw_only=True):
     """A code of a letter or of a card."""
 
     token: Annotated[str, Meta(max_length=MAX_CODE)] = ""
+    of: Annotated[str, Meta(pattern=OF_PATTERN)] = ""
 
 
 def entry_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
@@ -52,13 +56,13 @@ def entry_routes(pages: AccountPages) -> list[HTTPRouteHandler]:
     async def ask_there(request: Asking, slug: Slug, data: URLEncodedBody[EmailForm]) -> Response[Any]:
         return await pages.ask(request, slug, data.email)
 
-    @get("/my/enter", sync_to_thread=False, **PUBLIC)
-    def enter_page(request: Asking, lang: Lang = None) -> Response[Any]:
-        return pages.enter_page(request, lang)
+    @get("/my/enter", **PUBLIC)
+    async def enter_page(request: Asking, lang: Lang = None, of: Of = "") -> Response[Any]:
+        return await pages.enter_page(request, lang, of)
 
     @post("/my/enter", status_code=303, **PUBLIC)
     async def enter(request: Asking, data: URLEncodedBody[CodeForm]) -> Response[Any]:
-        return await pages.enter(request, data.token)
+        return await pages.enter(request, data.token, data.of)
 
     @post("/my/sign-out", status_code=303, **PUBLIC)
     async def sign_out(request: Asking) -> Response[Any]:
