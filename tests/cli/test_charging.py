@@ -74,6 +74,8 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
         ]
         shown = (await shell.run("energy", "limits", "list", "north-yard")).out
         assert all(word in shown for word in ("grid connection", "8.0", "12.5", "p1"))
+        begins = datetime.fromisoformat(held[0]["from"]).astimezone(ZoneInfo(ZONE))
+        assert all(part in shown for part in (f"{begins:%H:%M:%S}", f"({ZONE})")), "by the clock of the site"
         assert (await shell.run("energy", "limits", "clear", "north-yard", held[0]["limit_id"])).code == 0
         left = (await shell.run("energy", "limits", "list", "north-yard", "--json")).json()
         assert [each["limit_id"] for each in left] == [held[1]["limit_id"]]
@@ -92,7 +94,7 @@ async def test_a_site_is_limited_planned_and_explained_from_a_shell(rig: Rig, sh
         again = (
             await shell.run("energy", "needs", "set", session["id"], "--energy-wh", "7000", "--source", "driver")
         ).out
-        assert all(word in again for word in ("driver", "api", "7000", "high"))
+        assert all(word in again for word in ("driver", "api", "7000", "high", f"({ZONE})"))
         assert (await shell.run("energy", "needs", "set", session["id"], "--priority", "soon")).code == 1
 
         assert (await shell.run("energy", "plan", "north-yard")).code == 3

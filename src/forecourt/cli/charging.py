@@ -22,17 +22,22 @@ SessionId = Annotated[str, typer.Argument(help="The session's id.")]
 At = Annotated[str | None, typer.Option("--at", help="As of this time, with its zone; else now.")]
 Source = Annotated[str, typer.Option(help="Whose word it is: api, or driver, which counts before it.")]
 
-_LIMITS: list[shown.Column] = [
-    ("Limit", lambda each: each["limit_id"]),
-    ("Node", lambda each: each["node"] or WHOLE),
-    ("Power kW", lambda each: kw(each["limit_w"])),
-    ("Current A", lambda each: each["limit_a"]),
-    ("From", lambda each: moment(each["from"])),
-    ("To", lambda each: moment(each["to"])),
-    ("Source", lambda each: each["source"]),
-    ("Id", lambda each: each["id"]),
-    ("Withdrawn", lambda each: moment(each["withdrawn_at"])),
-]
+
+def _limits(zone: str) -> list[shown.Column]:
+    """The columns of limits, with the times of their site's clock."""
+    return [
+        ("Limit", lambda each: each["limit_id"]),
+        ("Node", lambda each: each["node"] or WHOLE),
+        ("Power kW", lambda each: kw(each["limit_w"])),
+        ("Current A", lambda each: each["limit_a"]),
+        (f"From ({zone})", lambda each: moment(each["from"], zone)),
+        ("To", lambda each: moment(each["to"], zone)),
+        ("Source", lambda each: each["source"]),
+        ("Id", lambda each: each["id"]),
+        ("Withdrawn", lambda each: moment(each["withdrawn_at"], zone)),
+    ]
+
+
 #: Of a car of a plan, before and behind when it is ready, which is by the clock of the site.
 _CARS: list[shown.Column] = [
     ("Station", lambda each: each["station"]),
@@ -42,12 +47,16 @@ _CARS: list[shown.Column] = [
     ("Lacks kWh", lambda each: kwh(each["lacks_wh"])),
 ]
 _WHY: list[shown.Column] = [("Why", lambda each: " ".join(each["words"]))]
-_SAID: list[shown.Column] = [
-    ("Source", lambda each: each["source"]),
-    ("Said", lambda each: moment(each["said_at"])),
-    ("By", lambda each: each["said_by"]),
-    ("Wants", lambda each: each["wants"]),
-]
+
+
+def _said(zone: str) -> list[shown.Column]:
+    """The columns of what was said of a session, with the times of its site's clock."""
+    return [
+        ("Source", lambda each: each["source"]),
+        (f"Said ({zone})", lambda each: moment(each["said_at"], zone)),
+        ("By", lambda each: each["said_by"]),
+        ("Wants", lambda each: each["wants"]),
+    ]
 
 
 def plan(site: Site, at: At = None, as_json: AsJson = False, url: Url = None) -> None:
@@ -101,9 +110,11 @@ def list_limits(
     url: Url = None,
 ) -> None:
     """List the limits of a site that were said, newest first."""
-    found = Api(url).listed("sites", site, "limits", limit=MAX_LISTED)
+    api = Api(url)
+    found = api.listed("sites", site, "limits", limit=MAX_LISTED)
     wanted = (each for each in found if every or each["withdrawn_at"] is None)
-    shown.rows(islice(wanted, limit), _LIMITS, as_json=as_json)
+    zone = "" if as_json else api.get("sites", site)["time_zone"]
+    shown.rows(islice(wanted, limit), _limits(zone), as_json=as_json)
 
 
 @limits.command("set")
@@ -150,7 +161,8 @@ def needs_() -> None:
 @needs.command("show")
 def show_needs(session: SessionId, as_json: AsJson = False, url: Url = None) -> None:
     """Show what a driver needs of a session, and who said so."""
-    _show(Api(url).get("sessions", session, "needs"), as_json=as_json)
+    api = Api(url)
+    _show(api, session, api.get("sessions", session, "needs"), as_json=as_json)
 
 
 @needs.command("set")
@@ -178,7 +190,8 @@ def set_needs(
     body = {key: each for key, each in said.items() if each is not None}
     if not body:
         raise typer.BadParameter("nothing was said; `needs clear` takes back what was")
-    _show(Api(url).put("sessions", session, "needs", body=body, source=source), as_json=as_json)
+    api = Api(url)
+    _show(api, session, api.put("sessions", session, "needs", body=body, source=source), as_json=as_json)
 
 
 @needs.command("clear")
@@ -188,12 +201,14 @@ def clear_needs(session: SessionId, source: Source = "api", url: Url = None) -> 
     shown.line("It is taken back.")
 
 
-def _show(found: dict[str, Any], *, as_json: bool) -> None:
+def _show(api: Api, session: str, found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         shown.value(found)
         return
     shown.facts(found["wants"], as_json=False)
     if found["said"]:
-        shown.rows(found["said"], _SAID, as_json=False)
+        site = api.get("stations", api.get("sessions", session)["station"])["site"]
+        zone = "UTC" if site is None else api.get("sites", site)["time_zone"]
+        shown.rows(found["said"], _said(zone), as_json=False)
     else:
         shown.line("Nothing was said.")

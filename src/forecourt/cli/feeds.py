@@ -33,7 +33,7 @@ def feeds() -> None:
 @app.command("list")
 def list_(site: Site, as_json: AsJson = False, url: Url = None) -> None:
     """List the feeds of a site, and how each fares."""
-    shown.rows(Api(url).get("sites", site, "feeds")["feeds"], _COLUMNS, as_json=as_json)
+    shown.rows(Api(url).get("sites", site, "feeds")["items"], _COLUMNS, as_json=as_json)
 
 
 @app.command()
